@@ -1,0 +1,36 @@
+"""Rendered -> findings: what a careful friend would say before the letter goes out.
+
+An error stops `send` (exit 5), a warning is only said. Every rule has an id by which an author
+answers for it: `checks: {ignore: {link-http: "their certificate is broken"}}`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from newsletter.check import front, links, mail, words
+from newsletter.check.rule import RULES, Finding, Letter, Rule, Severity
+
+__all__ = ["RULES", "Finding", "Letter", "Rule", "Severity", "check", "errors"]
+
+# Importing them registers their rules; the order here is the order in docs/checks.md.
+_GROUPS = (front, words, links, mail)
+
+
+def check(letter: Letter) -> tuple[Finding, ...]:
+    """Run every rule; findings in the order of the file, ignored ones marked, never raises."""
+    reasons = {**letter.ignore, **letter.issue.ignored_checks}
+    findings = [
+        Finding(
+            id=one.id, severity=one.severity, place=place, message=message, hint=hint,
+            ignored=reasons.get(one.id, ""),
+        )
+        for one in RULES.values()
+        for place, message, hint in one.find(letter)
+    ]  # fmt: skip
+    return tuple(sorted(findings, key=lambda f: (f.place.line, f.place.column, f.severity)))
+
+
+def errors(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """The findings that stop a send: errors nobody answered for."""
+    return tuple(f for f in findings if f.severity == "error" and not f.ignored)

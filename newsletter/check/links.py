@@ -1,0 +1,132 @@
+"""Rules about links: where they lead, what they say, what they carry."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections import Counter
+from collections.abc import Iterator
+from typing import Final
+from urllib.parse import urlsplit
+
+from newsletter.check.rule import Fault, Letter, rule
+from newsletter.render import RenderedLink
+from newsletter.utm import is_malformed, source_of
+
+_SCHEME: Final = re.compile(r"([a-z][a-z0-9+.-]*):", re.IGNORECASE)
+_REFUSED: Final = re.compile(r"\]\(\s*(javascript|vbscript|data):", re.IGNORECASE)
+_VAGUE: Final = frozenset({"click here", "this link", "read more"})
+_PERSONAL: Final = re.compile(
+    r"[?&](mc_eid|_hsenc|_hsmi|vero_id|mkt_tok|ck_subscriber_id)=", re.IGNORECASE
+)
+
+
+@rule("link-malformed", "error", "A web link that no browser can open.")
+def _malformed(letter: Letter) -> Iterator[Fault]:
+    for link in _links(letter):
+        if is_malformed(link.written):
+            message = f"the link {link.written} leads nowhere: its host is impossible"
+            yield letter.at(link.line, link.written), message, "mend the address"
+
+
+@rule("link-relative", "error", "A link without a scheme, which a mail cannot follow.")
+def _relative(letter: Letter) -> Iterator[Fault]:
+    for link in _links(letter):
+        if not link.written:
+            yield letter.at(link.line, "]("), f'the link "{link.text}" is empty', "give it a target"
+        elif not _SCHEME.match(link.written) and "__NL_" not in link.written:
+            message = f"the link {link.written} is relative; a mail has no page to start from"
+            yield letter.at(link.line, link.written), message, "write it out, from https:// on"
+
+
+@rule("link-local", "error", "A link to the author's own machine or network.")
+def _local(letter: Letter) -> Iterator[Fault]:
+    for link in _links(letter):
+        scheme = _SCHEME.match(link.written)
+        if (scheme and scheme[1].lower() == "file") or _is_private(link.written):
+            message = f"the link {link.written} only works on your own machine or network"
+            yield letter.at(link.line, link.written), message, "link to its public address"
+
+
+@rule("link-script", "error", "A link that would run a script; Markdown leaves it as text.")
+def _script(letter: Letter) -> Iterator[Fault]:
+    for number, line in enumerate(letter.issue.body.split("\n"), letter.issue.body_line):
+        if found := _REFUSED.search(line):
+            message = f"a {found[1].lower()}: link is not made and shows as text"
+            yield letter.at(number, found[0]), message, "link to an https page"
+
+
+@rule("link-http", "warning", "A link without encryption.")
+def _http(letter: Letter) -> Iterator[Fault]:
+    for link in _links(letter):
+        if link.written.lower().startswith("http://") and not is_malformed(link.written):
+            message = f"the link {link.written} is not encrypted"
+            yield letter.at(link.line, link.written), message, "try https://"
+
+
+@rule("link-vague", "warning", "Link text that says nothing about its target.")
+def _vague(letter: Letter) -> Iterator[Fault]:
+    for link in _links(letter):
+        if link.text.strip(" .,!").lower() in _VAGUE:
+            yield (
+                letter.at(link.line, link.text),
+                f'the link says only "{link.text}"',
+                ("let the words say where it leads; screen readers list links alone"),
+            )
+
+
+@rule("link-ambiguous", "warning", "The same words lead to different pages.")
+def _ambiguous(letter: Letter) -> Iterator[Fault]:
+    targets: dict[str, str] = {}
+    said: set[str] = set()
+    for link in _links(letter):
+        words = link.text.casefold()
+        first = targets.setdefault(words, link.written)
+        if words and first != link.written and words not in said:
+            said.add(words)
+            message = f'"{link.text}" leads to two different pages'
+            yield letter.at(link.line, link.written), message, "tell them apart in words"
+
+
+@rule("utm-foreign", "warning", "Links that carry another service's tags.")
+def _foreign(letter: Letter) -> Iterator[Fault]:
+    tags = letter.options.tags
+    if tags is None:
+        return
+    links = [link for link in _links(letter) if source_of(link.url) not in {"", tags.source}]
+    for source, count in Counter(source_of(link.url) for link in links).items():
+        first = next(link for link in links if source_of(link.url) == source)
+        message = f'{count} links are tagged with the source "{source}", not yours'
+        yield (
+            letter.at(first.line),
+            message.replace("1 links are", "1 link is"),
+            (f"keep a sponsor's; for an old service's set utm.replace_sources = [\"{source}\"]"),
+        )
+
+
+@rule("personal-id", "warning", "A link copied from a mail, with its reader's id in it.")
+def _personal(letter: Letter) -> Iterator[Fault]:
+    for link in _links(letter):
+        if found := _PERSONAL.search(link.written):
+            message = f'a link carries somebody\'s personal id ("{found[1]}")'
+            yield letter.at(link.line, link.written), message, "take that part out"
+
+
+def _links(letter: Letter) -> Iterator[RenderedLink]:
+    """The letter's own links; the theme's are the theme's business."""
+    return (link for link in letter.rendered.links if link.line)
+
+
+def _is_private(url: str) -> bool:
+    if is_malformed(url) and not re.match(r"https?://localhost\b", url, re.IGNORECASE):
+        return False
+    try:
+        host = urlsplit(url).hostname or ""
+    except ValueError:
+        return False
+    if host == "localhost" or host.endswith((".localhost", ".local", ".internal")):
+        return True
+    try:
+        return not ipaddress.ip_address(host).is_global
+    except ValueError:
+        return False

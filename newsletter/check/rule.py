@@ -1,0 +1,102 @@
+"""What a rule is: its id, its weight, what it looks at and what it yields."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from newsletter.errors import Place
+from newsletter.issue import Issue
+from newsletter.render import Options, Rendered
+
+Severity = Literal["error", "warning"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing to look at.
+
+    Attributes:
+        id: the rule's name, stable.
+        severity: "error" stops a send.
+        place: file, line and, where known, column.
+        message: one sentence.
+        hint: what to do about it.
+        ignored: the author's reason for leaving it, "" when nobody answers for it.
+    """
+
+    id: str
+    severity: Severity
+    place: Place
+    message: str
+    hint: str
+    ignored: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Letter:
+    """What the rules look at.
+
+    Attributes:
+        issue: as written.
+        rendered: as it will arrive.
+        options: what it was rendered with.
+        today: the author's date, None where dates are not to be judged.
+        assets: paths of the local images that exist, as Markdown names them; None when unknown.
+        twins: other files with the same number.
+        ignore: finding ids the newsletter's settings answer for.
+    """
+
+    issue: Issue
+    rendered: Rendered
+    options: Options
+    today: dt.date | None = None
+    assets: frozenset[str] | None = None
+    twins: tuple[str, ...] = ()
+    ignore: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    def at(self, line: int, needle: str = "") -> Place:
+        """A line of the issue's file, with the column of `needle` where it stands there."""
+        lines = self.issue.body.split("\n")
+        index = line - self.issue.body_line
+        found = lines[index].find(needle) if needle and 0 <= index < len(lines) else -1
+        return Place(self.issue.file, line, found + 1)
+
+
+#: One fault a rule found: where, in one sentence, and what to do.
+Fault = tuple[Place, str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One check.
+
+    Attributes:
+        id: its stable name.
+        severity: of all its findings.
+        meaning: for the documentation.
+        find: the check itself.
+    """
+
+    id: str
+    severity: Severity
+    meaning: str
+    find: Callable[[Letter], Iterable[Fault]]
+
+
+RULES: Final[dict[str, Rule]] = {}
+
+
+def rule(
+    id_: str, severity: Severity, meaning: str
+) -> Callable[[Callable[[Letter], Iterator[Fault]]], Callable[[Letter], Iterator[Fault]]]:
+    """Register a check under its id."""
+
+    def register(find: Callable[[Letter], Iterator[Fault]]) -> Callable[[Letter], Iterator[Fault]]:
+        RULES[id_] = Rule(id=id_, severity=severity, meaning=meaning, find=find)
+        return find
+
+    return register

@@ -1,0 +1,163 @@
+"""Rules about the letter's text: its characters, markers, headings, images, merge fields."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterator
+from typing import Final
+
+import ftfy
+
+from newsletter.check.rule import Fault, Letter, rule
+from newsletter.errors import Place
+from newsletter.markup.fields import Fields
+from newsletter.markup.html import forbidden
+
+_UNDONE: Final = re.compile(r"\b(TK|TODO|FIXME|XXX)\b|\blorem ipsum\b", re.IGNORECASE)
+_CASED: Final = frozenset({"TK", "TODO", "FIXME", "XXX"})
+_STRAY: Final = re.compile(
+    r"(?<![\w*_/\\])[*_]{1,3}(?=\w)|(?<=[\w.,;:!?)\u201d\u2019])[*_]{1,3}(?![\w*_])"
+)
+_FILE_NAME: Final = re.compile(r"[\w-]+\.(png|jpe?g|gif|webp|svg)|IMG_\d+|image\d*", re.IGNORECASE)
+_SHOWN: Final = 60
+
+
+@rule("body-empty", "error", "There is no letter under the front matter.")
+def _empty(letter: Letter) -> Iterator[Fault]:
+    if not letter.issue.body.strip():
+        place = Place(letter.issue.file, letter.issue.body_line)
+        yield place, "there is no letter under the front matter", "write one"
+
+
+@rule("mojibake", "error", "Text that was read in the wrong encoding.")
+def _mojibake(letter: Letter) -> Iterator[Fault]:
+    hint = "newsletter check --fix-encoding writes the repair"
+    for key in ("title", "subject", "preheader"):
+        raw = letter.issue.raw.get(key)
+        if isinstance(raw, str) and ftfy.fix_encoding(raw) != raw:
+            yield letter.issue.place(key), f"the {key} was read in the wrong encoding", hint
+    body = letter.issue.body
+    pairs = zip(body.split("\n"), repair(body).split("\n"), strict=True)
+    for number, (line, repaired) in enumerate(pairs, letter.issue.body_line):
+        if repaired != line:
+            same = (i for i, (a, b) in enumerate(zip(line, repaired, strict=False)) if a != b)
+            at = next(same, min(len(line), len(repaired)))
+            place = Place(letter.issue.file, number, at + 1)
+            wrong, right = _around(line, at), _around(repaired, at)
+            yield place, f'text in the wrong encoding: "{wrong}" is "{right}"', hint
+
+
+def repair(text: str) -> str:
+    """Undo a wrong decoding (UTF-8 read as Mac Roman, cp1252 ...), and nothing else.
+
+    The text as a whole gives the evidence a short line lacks; where only some lines were damaged
+    each is judged alone. The number of lines never changes.
+    """
+    whole = ftfy.fix_encoding(text)
+    if whole != text and whole.count("\n") == text.count("\n"):
+        return whole
+    lines = text.split("\n")
+    fixed = (ftfy.fix_encoding(line) for line in lines)
+    return "\n".join(f if "\n" not in f else o for f, o in zip(fixed, lines, strict=True))
+
+
+def _around(line: str, at: int) -> str:
+    begin = line.rfind(" ", 0, at) + 1
+    end = line.find(" ", at)
+    return line[begin : end if end >= 0 else len(line)][:_SHOWN]
+
+
+@rule("html-forbidden", "error", "Author HTML that mail programs drop or distrust.")
+def _forbidden(letter: Letter) -> Iterator[Fault]:
+    for raw in letter.rendered.raws:
+        for name in forbidden(raw.html):
+            yield (
+                letter.at(raw.line, f"<{name}"),
+                f"<{name}> is left out: mail programs do not show it",
+                "link to a page that holds it",
+            )
+
+
+@rule("field-no-fallback", "error", "A merge field without a fallback.")
+def _no_fallback(letter: Letter) -> Iterator[Fault]:
+    for name in letter.rendered.fields_without_fallback:
+        line = next((n for n, t in _lines(letter) if re.search(r"\{\{\s*" + name, t)), 1)
+        yield (
+            letter.at(line, "{{"),
+            f'the field "{name}" has no fallback for people without one',
+            f'write {{{{ {name} | default("there") }}}} or give it one under [fields]',
+        )
+
+
+@rule("field-near-miss", "warning", "Braces that look like a merge field but are not read as one.")
+def _near_miss(letter: Letter) -> Iterator[Fault]:
+    fields = Fields(letter.options.fields)
+    for text, line in letter.rendered.words:
+        for found in fields.near_misses(text):
+            yield (
+                letter.at(line, found),
+                f"{found} is not a merge field and will be read as it stands",
+                'a field is {{ name }} or {{ name | default("x") }}; \\{{ means it literally',
+            )
+
+
+@rule("undone", "warning", "A reminder or dummy text was left in.")
+def _undone(letter: Letter) -> Iterator[Fault]:
+    for text, line in letter.rendered.words:
+        for found in _UNDONE.finditer(text):
+            if found[0].upper() in _CASED and not found[0].isupper():
+                continue
+            yield letter.at(line, found[0]), f'"{found[0]}" was left in the text', "finish it"
+
+
+@rule("stray-marker", "warning", "A literal * or _ that was probably meant as emphasis.")
+def _stray(letter: Letter) -> Iterator[Fault]:
+    for text, line in letter.rendered.words:
+        if found := _STRAY.search(text):
+            near = text[max(0, found.start() - 10) : found.end() + 15].strip()
+            yield (
+                letter.at(line, near),
+                f'a literal "{found[0]}" is left in "{near}"',
+                r"close the emphasis, or write \* or \_",
+            )
+
+
+@rule("heading-skipped", "warning", "A heading level is skipped.")
+def _skipped(letter: Letter) -> Iterator[Fault]:
+    last = 1
+    for level, text, line in letter.rendered.headings:
+        if level > last + 1:
+            message = f'"{text[:_SHOWN]}" is a level {level} heading after level {last}'
+            yield letter.at(line), message, f"use {'#' * (last + 1)}"
+        last = level
+
+
+@rule("alt-missing", "warning", "An image without alternative text.")
+def _alt(letter: Letter) -> Iterator[Fault]:
+    for image in letter.rendered.images:
+        if not image.alt.strip():
+            what = "has no alternative text"
+        elif _FILE_NAME.fullmatch(image.alt.strip()):
+            what = "has a file name for alternative text"
+        else:
+            continue
+        yield letter.at(image.line, "!["), f"an image {what}", "say what it shows: ![words](...)"
+
+
+@rule("image-local", "error", "A local image that no reader could load.")
+def _local(letter: Letter) -> Iterator[Fault]:
+    base = letter.options.assets_url.rstrip("/")
+    for image in letter.rendered.images:
+        local = image.src.removeprefix(f"{base}/") if base else image.src
+        if re.match(r"[a-z][a-z0-9+.-]*:|//", local, re.IGNORECASE):
+            continue
+        place = letter.at(image.line, html.unescape(local))
+        if not base:
+            yield place, "a local image cannot be seen in a mail", "set site.assets_url"
+        elif letter.assets is not None and local not in letter.assets:
+            yield place, f'the image "{local}" is not there', "put the file beside the issue"
+
+
+def _lines(letter: Letter) -> Iterator[tuple[int, str]]:
+    return enumerate(letter.issue.body.split("\n"), letter.issue.body_line)

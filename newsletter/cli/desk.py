@@ -1,0 +1,116 @@
+"""A newsletter's folder with its settings, as every command finds it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from newsletter.errors import InputError, Place
+from newsletter.settings import ConfigText, Settings, load
+from newsletter.store import files
+
+if TYPE_CHECKING:
+    from newsletter.send import Transport
+    from newsletter.store.letters import Opened
+    from newsletter.store.sql import Store
+
+
+@dataclass(slots=True)
+class Chosen:
+    """What the global options chose; filled in before any command runs."""
+
+    directory: Path = field(default_factory=Path)
+    config: Path | None = None
+    no_input: bool = False
+
+
+CHOSEN = Chosen()
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """An opened newsletter.
+
+    Attributes:
+        root: its folder.
+        settings: the effective ones.
+    """
+
+    root: Path
+    settings: Settings
+
+    def today(self) -> dt.date:
+        """The author's date, in the newsletter's time zone."""
+        return dt.datetime.now(ZoneInfo(self.settings.site.timezone)).date()
+
+    def letter(self, number: int) -> Opened:
+        """Read, render and check an issue by its number."""
+        return self.letter_at(files.find_issue(self.root, number))
+
+    def letter_at(self, name: str) -> Opened:
+        """Read, render and check an issue by its file."""
+        from newsletter.store.letters import open_letter
+
+        return open_letter(self.root, name, self.settings, today=self.today())
+
+    def store(self, *, create: bool = True, read_only: bool = False) -> Store:
+        """Open the records."""
+        from newsletter.store.sql import Store
+
+        return Store.open(self.store_url, create=create, read_only=read_only)
+
+    @property
+    def store_url(self) -> str:
+        """Where the records are, as an absolute URL."""
+        return files.store_url(self.root, self.settings.store.url)
+
+    def transport(self) -> Transport:
+        """The configured way out.
+
+        Raises:
+            InputError: this version does not know it.
+        """
+        from newsletter.transport.folder import FolderTransport
+
+        kind = self.settings.transport.kind
+        if kind != "folder":
+            raise InputError(
+                f'the transport "{kind}" is not there yet in this version',
+                hint='set transport.kind = "folder"; it writes every mail to disk',
+            )
+        return FolderTransport(self.root / self.settings.transport.folder)
+
+
+def open_desk(flags: Mapping[str, object] | None = None) -> Desk:
+    """Find the newsletter around the chosen folder and read its settings.
+
+    Raises:
+        InputError: there is none, or its settings are malformed.
+    """
+    start = CHOSEN.directory
+    if not start.is_dir():
+        raise InputError("this is not a folder", place=Place(str(start)), hint="see -C")
+    root = start.absolute() if CHOSEN.config else files.find_root(start)
+    config = _config(CHOSEN.config) if CHOSEN.config else files.read_config(root)
+    settings = load(config, environ=os.environ, dotenv=files.read_dotenv(root), flags=flags)
+    return Desk(root=root, settings=settings)
+
+
+def _config(path: Path) -> ConfigText:
+    try:
+        text = path.read_text("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(
+            "these settings cannot be read", place=Place(str(path)), hint="see --config"
+        ) from error
+    return ConfigText(file=str(path), text=text)
+
+
+def clock() -> dt.datetime:
+    """Now, in UTC: the only place where commands look at the time."""
+    return dt.datetime.now(dt.UTC)

@@ -1,0 +1,65 @@
+"""The file of a new issue: its number, slug, date and front matter."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import re
+import unicodedata
+from typing import TYPE_CHECKING
+
+from newsletter.errors import InputError
+from newsletter.issue import number_of, parse
+from newsletter.schedule import next_free
+from newsletter.store import files
+
+if TYPE_CHECKING:
+    from newsletter.cli.desk import Desk
+
+_SLUG = 60
+
+
+def start(desk: Desk, title: str) -> tuple[str, str]:
+    """The path and the text of the next issue.
+
+    Raises:
+        InputError: an empty title, or a file of the same number cannot be read.
+    """
+    title = " ".join(title.split())
+    if not title:
+        raise InputError("the title is empty", hint='newsletter new "A title"')
+    names = files.issue_files(desk.root)
+    number = max((number_of(name) or 0 for name in names), default=0) + 1
+    name = f"{files.ISSUES}/{number:03d}{_slug(title)}.md"
+    day = _date(desk, names)
+    return name, _text(title, number, day)
+
+
+def _slug(title: str) -> str:
+    plain = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode().lower()
+    words = re.sub(r"[^a-z0-9]+", "-", plain.replace("'", ""))[:_SLUG].strip("-")
+    return f"-{words}" if words else ""
+
+
+def _date(desk: Desk, names: tuple[str, ...]) -> dt.date:
+    schedule, today = desk.settings.schedule, desk.today()
+    if not schedule.rrule or schedule.anchor is None:
+        return today
+    taken = (parse(files.read_issue(desk.root, name), file=name).date for name in names)
+    dates = frozenset(day for day in taken if day)
+    after = max(today - dt.timedelta(days=1), *dates) if dates else today - dt.timedelta(days=1)
+    return next_free(schedule.rrule, schedule.anchor, after=after, taken=dates) or today
+
+
+def _text(title: str, number: int, day: dt.date) -> str:
+    # JSON's strings are YAML's double-quoted ones, so any title is safe.
+    return (
+        "---\n"
+        f"title: {json.dumps(title, ensure_ascii=False)}\n"
+        f"date: {day}\n"
+        f"number: {number}\n"
+        'preheader: ""\n'
+        "status: draft\n"
+        "---\n\n"
+        "TK\n"
+    )

@@ -1,0 +1,103 @@
+"""Commands about the people on the list."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from newsletter.cli.show import VOICE, plural, result, result_json, say
+from newsletter.errors import InputError
+
+if TYPE_CHECKING:
+    from newsletter.audience.roster import Added, Reject, Row
+
+app = typer.Typer(help="The people on the list.", no_args_is_help=True)
+
+_SHOWN = 5
+
+
+@app.callback()
+def _people() -> None:
+    """The people on the list."""
+
+
+@app.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A CSV file with an email column.")],
+    *,
+    consent_source: Annotated[
+        str, typer.Option(help="How these people agreed, for the consent log.")
+    ],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would happen.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Add people from a CSV file; nobody who left comes back this way."""
+    from newsletter.audience import roster
+    from newsletter.cli.desk import clock, open_desk
+    from newsletter.store import files
+
+    VOICE.json = as_json
+    desk = open_desk()
+    if not (source := consent_source.strip()):
+        raise InputError("the source of consent is empty", hint='--consent-source "sign-up form"')
+    listed = files.look_through(file)
+    rejects: list[Reject] = []
+    rows = _sorted_out(roster.read(listed.lines(), file=str(file)), rejects)
+    if dry_run:
+        _report(file, None, sum(1 for _ in rows), rejects, as_json=as_json)
+        return
+    with desk.store() as store:
+        added = store.add(
+            rows,
+            source=source,
+            now=clock(),
+            file_name=files.list_name(desk.root, file),
+            file_hash=listed.sha256,
+        )
+    if rejects:
+        files.write_rejects(file, ((reject.line, reject.reason) for reject in rejects))
+    _report(file, added, 0, rejects, as_json=as_json)
+
+
+def _sorted_out(read: Iterator[Row | Reject], rejects: list[Reject]) -> Iterator[Row]:
+    from newsletter.audience.roster import Row
+
+    for item in read:
+        if isinstance(item, Row):
+            yield item
+        else:
+            rejects.append(item)
+
+
+def _report(
+    file: Path, added: Added | None, good: int, rejects: list[Reject], *, as_json: bool
+) -> None:
+    for reject in rejects[:_SHOWN]:
+        say(f"{file}:{reject.line}: left out: {reject.reason}")
+    if len(rejects) > _SHOWN:
+        say(f"... and {len(rejects) - _SHOWN:,} more")
+    if as_json:
+        counts = {"good": good} if added is None else _counts(added)
+        result_json({"dry_run": added is None, **counts, "rejected": len(rejects)})
+    elif added is None:
+        result(
+            f"{plural(good, 'row')} can be imported, {len(rejects):,} cannot; nothing was written"
+        )
+    else:
+        result(
+            f"{added.added:,} added, {added.updated:,} updated, {added.unchanged:,} unchanged, "
+            f"{added.kept_out:,} kept out, {len(rejects):,} rejected"
+        )
+
+
+def _counts(added: Added) -> dict[str, int]:
+    return {
+        "added": added.added,
+        "updated": added.updated,
+        "unchanged": added.unchanged,
+        "kept_out": added.kept_out,
+        "suppressed": added.suppressed,
+    }

@@ -1,0 +1,98 @@
+"""What goes to stdout, what to stderr, and how.
+
+stdout is the result and nothing else: a path, a table, JSON. Messages, prompts, progress and
+errors go to stderr. Colour never carries meaning alone.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import typer
+
+from newsletter.errors import NewsletterError
+
+
+class Colour(StrEnum):
+    """When to colour."""
+
+    AUTO = "auto"
+    ALWAYS = "always"
+    NEVER = "never"
+
+
+@dataclass(slots=True)
+class Voice:
+    """How loud and how colourful; set once by the global options."""
+
+    colour: Colour = Colour.AUTO
+    verbosity: int = 0
+    debug: bool = False
+    json: bool = False
+
+
+VOICE = Voice()
+
+
+def say(text: str = "", *, quiet_at: int = 0) -> None:
+    """A message for people, on stderr; left out when less than `quiet_at` is asked for."""
+    if VOICE.verbosity >= quiet_at:
+        print(text, file=sys.stderr, flush=True)  # noqa: T201  # the one place that prints
+
+
+def result(text: str) -> None:
+    """The result of a command, on stdout."""
+    print(text, flush=True)  # noqa: T201  # the one place that prints
+
+
+def result_json(values: Mapping[str, Any]) -> None:
+    """The result as one JSON object that names its schema."""
+    result(json.dumps({"schema": 1, **values}, ensure_ascii=False, indent=2, default=str))
+
+
+def paint(text: str, colour: str) -> str:
+    """`text` in a colour, where the reader wants and can see it."""
+    return typer.style(text, fg=colour, bold=True) if _colourful() else text
+
+
+def _colourful() -> bool:
+    if VOICE.colour is not Colour.AUTO:
+        return VOICE.colour is Colour.ALWAYS
+    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    return sys.stderr.isatty() and not plain
+
+
+def error(fault: NewsletterError) -> None:
+    """Print an expected fault: what, why, and the way out."""
+    if VOICE.json:
+        body = {"code": fault.code, "message": str(fault), "hint": fault.hint or ""}
+        result(json.dumps({"schema": 1, "error": body}, ensure_ascii=False))
+    say(f"{paint('error:', 'red')} {fault}", quiet_at=-9)
+    if fault.cause:
+        say(f"{paint('cause:', 'yellow')} {fault.cause}", quiet_at=-9)
+    if fault.hint:
+        say(f"{paint('hint:', 'cyan')} {fault.hint}", quiet_at=-9)
+
+
+def table(rows: Sequence[Sequence[str]], *, right: frozenset[int] = frozenset()) -> str:
+    """Plain columns, two blanks apart; the columns in `right` are set flush right."""
+    sizes = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    lines = (
+        "  ".join(
+            cell.rjust(size) if i in right else cell.ljust(size)
+            for i, (cell, size) in enumerate(zip(row, sizes, strict=True))
+        )
+        for row in rows
+    )
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def plural(number: int, one: str, many: str = "") -> str:
+    """A number with its noun: "1 mail", "25 mails", "1,000 mails"."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"

@@ -1,0 +1,177 @@
+"""Commands for the author at work: init, new, check, build."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from newsletter.cli.show import VOICE, paint, plural, result, result_json, say
+from newsletter.errors import InputError, NotFitError, Place
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from newsletter.check import Finding
+    from newsletter.cli.desk import Desk
+    from newsletter.store.letters import Opened
+
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object.")]
+
+
+def init(
+    directory: Annotated[
+        Path, typer.Argument(metavar="[DIR]", help="The folder to fill.")
+    ] = Path(),
+) -> None:
+    """Make a new newsletter: settings, theme, a first issue; nothing is overwritten."""
+    from newsletter.cli.desk import CHOSEN
+    from newsletter.store import files, scaffold
+
+    root = CHOSEN.directory / directory
+    if (root / files.CONFIG).exists():
+        raise InputError(
+            "this folder holds a newsletter already",
+            place=Place(str(root / files.CONFIG)),
+            hint='newsletter new "A title" starts an issue',
+        )
+    for name, data in scaffold.contents().items():
+        made = files.write_new(root / name, data)
+        say(f"{'made' if made else 'kept'} {root / name}")
+    say()
+    say("next: import a list, then rehearse the first issue")
+    where = "" if root == Path() else f" -C {root}"
+    example = root / "subscribers" / "example.csv"
+    say(f'  newsletter{where} subscribers import {example} --consent-source "an invented list"')
+    say(f"  newsletter{where} send --issue 1")
+    result(str(root / files.CONFIG))
+
+
+def new(title: Annotated[str, typer.Argument(help="The title of the issue.")]) -> None:
+    """Start the next issue: its number, its file, the next free date."""
+    from newsletter.cli.desk import open_desk
+    from newsletter.cli.draft import start
+    from newsletter.store import files
+
+    desk = open_desk()
+    name, text = start(desk, title)
+    files.write_new(desk.root / name, text.encode())
+    result(name)
+
+
+def check(
+    *,
+    issue: Annotated[int | None, typer.Option(help="Only this issue, drafts too.")] = None,
+    fix_encoding: Annotated[
+        bool, typer.Option("--fix-encoding", help="Write the repair of a wrong encoding.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Say what is wrong with the issues, each finding with file, line and a hint."""
+    from newsletter.check import errors
+    from newsletter.cli.desk import open_desk
+    from newsletter.store import files
+
+    VOICE.json = as_json
+    desk = open_desk()
+    names = [files.find_issue(desk.root, issue)] if issue else list(files.issue_files(desk.root))
+    if not names:
+        raise InputError("there are no issues", hint='newsletter new "A title" starts one')
+    if fix_encoding:
+        for name in names:
+            _repair(desk, name)
+    opened = [desk.letter_at(name) for name in names]
+    looked_at = [one for one in opened if issue or one.issue.status != "draft"]
+    findings = [finding for one in looked_at for finding in one.findings]
+    if as_json:
+        result_json({"issues": len(looked_at), "findings": [as_dict(f) for f in findings]})
+    else:
+        _list(findings)
+        drafts = len(opened) - len(looked_at)
+        left_out = f"; {plural(drafts, 'draft')} left out (check --issue N)" if drafts else ""
+        say(f"{plural(len(looked_at), 'issue')} checked: {tally(findings)}{left_out}")
+    if errors(findings):
+        raise typer.Exit(NotFitError.exit_code)
+
+
+def build(
+    *,
+    issue: Annotated[str, typer.Option(metavar="N|PATH", help="Its number or its file.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where the files go.")] = Path("build"),
+) -> None:
+    """Write one issue as HTML, text, MJML and .eml, the same bytes every time."""
+    from newsletter.cli.desk import open_desk
+    from newsletter.cli.sample import sample_mail
+    from newsletter.store import files
+
+    desk = open_desk()
+    opened = desk.letter(int(issue)) if issue.isdigit() else desk.letter_at(_given(issue))
+    made = {
+        "html": opened.rendered.html.encode(),
+        "txt": opened.rendered.text.encode(),
+        "mjml": opened.rendered.mjml.encode(),
+        "eml": sample_mail(desk.settings, opened),
+    }
+    files.make_folder(out)
+    for kind, data in made.items():
+        path = out / f"{opened.issue.name}.{kind}"
+        files.write_atomic(path, data)
+        result(str(path))
+    list_aloud(opened)
+
+
+def list_aloud(opened: Opened) -> None:
+    """The findings of one issue on stderr, for commands whose result is something else."""
+    for finding in opened.findings:
+        if not finding.ignored:
+            say(line(finding))
+    say(f"{opened.issue.file}: {tally(opened.findings)}")
+
+
+def line(finding: Finding) -> str:
+    """One finding as editors and people read it."""
+    colour = "red" if finding.severity == "error" else "yellow"
+    severity = paint(finding.severity, colour)
+    return f"{finding.place}: {severity} {finding.id}: {finding.message} ({finding.hint})"
+
+
+def tally(findings: Iterable[Finding]) -> str:
+    """How many there are: "2 errors, 1 warning, 1 ignored"."""
+    counted = list(findings)
+    errors = sum(f.severity == "error" and not f.ignored for f in counted)
+    warnings = sum(f.severity == "warning" and not f.ignored for f in counted)
+    ignored = sum(bool(f.ignored) for f in counted)
+    parts = [plural(errors, "error"), plural(warnings, "warning")]
+    return ", ".join([*parts, f"{ignored} ignored"] if ignored else parts)
+
+
+def as_dict(finding: Finding) -> dict[str, object]:
+    """One finding for scripts."""
+    return {
+        "id": finding.id, "severity": finding.severity, "file": finding.place.file,
+        "line": finding.place.line, "column": finding.place.column,
+        "message": finding.message, "hint": finding.hint, "ignored": finding.ignored,
+    }  # fmt: skip
+
+
+def _list(findings: Iterable[Finding]) -> None:
+    for finding in findings:
+        if not finding.ignored:
+            result(line(finding))
+
+
+def _given(path: str) -> str:
+    return str(Path(path).absolute()) if not path.startswith("issues/") else path
+
+
+def _repair(desk: Desk, name: str) -> None:
+    from newsletter.check.words import repair
+    from newsletter.store import files
+
+    before = files.read_issue(desk.root, name)
+    text = before.decode("utf-8", errors="surrogateescape")
+    after = repair(text).encode("utf-8", errors="surrogateescape")
+    if after != before:
+        files.write_atomic(desk.root / name, after)
+        say(f"{name}: repaired")

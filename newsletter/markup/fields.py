@@ -1,0 +1,137 @@
+r"""Merge fields: the few words of a letter that differ from person to person.
+
+Only a *declared* name, written `{{ name }}` or `{{ name | default("you") }}`, is a field. All
+other braces are the author's text and reach the reader as they stand; `\{{ name }}` is literal.
+While a letter is rendered each field is a token of letters and underscores, which every library
+on the way leaves alone; the values are spliced in at the very end, once, never looked at again.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from newsletter.errors import InputError, Place
+
+UNSUBSCRIBE: Final = "__NL_UNSUBSCRIBE__"
+CONTENT: Final = "__NL_CONTENT__"
+#: Anything of ours; an author's text must not hold it.
+TOKEN: Final = re.compile(r"__NL_[A-Z_]*?[A-Z]__")
+#: What an author may not write, because it would be taken for one of ours.
+RESERVED: Final = "__NL_"
+
+_FIELD: Final = re.compile(
+    r"\{\{\s*([A-Za-z_]\w*)\s*(?:\|\s*default\(\s*(?:\"([^\"{}]*)\"|'([^'{}]*)')\s*\)\s*)?\}\}"
+)
+_BRACES: Final = re.compile(r"\{\{\s*([A-Za-z_]\w*)[^{}]*\}\}")
+_LETTERS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slot:
+    """What stands in a token's place for one person.
+
+    Attributes:
+        name: a field's name, or "" for the person's unsubscribe link.
+        fallback: what stands there when the person has no value.
+        url: whether the value becomes part of a link and is percent-encoded.
+    """
+
+    name: str
+    fallback: str = ""
+    url: bool = False
+
+
+class Fields:
+    """The fields one issue uses; hands out their tokens in order of first use."""
+
+    def __init__(self, declared: Mapping[str, str]) -> None:
+        """Take the declared names with their fallbacks ("" is none)."""
+        self.declared = dict(declared)
+        self.without_fallback: set[str] = set()
+        self._slots: dict[str, Slot] = {UNSUBSCRIBE: Slot(name="")}
+        self._tokens: dict[Slot, str] = {}
+
+    @property
+    def slots(self) -> Mapping[str, Slot]:
+        """Every token given out so far, with the unsubscribe link's."""
+        return dict(self._slots)
+
+    def match(self, text: str, at: int = 0) -> tuple[str, int] | None:
+        """The token for a field that begins at `at`, and the index just after the field."""
+        found = _FIELD.match(text, at)
+        if found is None or found[1] not in self.declared:
+            return None
+        return self._token(found, url=False), found.end()
+
+    def in_text(self, text: str) -> str:
+        r"""`text` with its fields as tokens; for subject and preheader. `\{{` becomes `{{`."""
+        pattern = re.compile(r"\\\{\{|" + _FIELD.pattern)
+
+        def one(found: re.Match[str]) -> str:
+            if found[0] == r"\{{":
+                return "{{"
+            return self._token(found, url=False) if found[1] in self.declared else found[0]
+
+        return pattern.sub(one, text)
+
+    def in_url(self, url: str) -> str:
+        """A link as Markdown normalised it, with the fields inside as tokens."""
+        pattern = re.compile(
+            r"(?:\{\{|%7B%7B)((?:(?!%7D|\}|\{|%7B).)*)(?:\}\}|%7D%7D)", re.IGNORECASE
+        )
+
+        def one(found: re.Match[str]) -> str:
+            inner = re.sub(r"%([0-7][0-9A-Fa-f])", lambda m: chr(int(m[1], 16)), found[1])
+            field = _FIELD.fullmatch("{{" + inner + "}}")
+            if field is None or field[1] not in self.declared:
+                return found[0]
+            return self._token(field, url=True)
+
+        return pattern.sub(one, url)
+
+    def near_misses(self, text: str) -> Iterator[str]:
+        """Braces that look like a declared field but are not read as one."""
+        known = {name.casefold() for name in self.declared}
+        for found in _BRACES.finditer(text):
+            exact = _FIELD.fullmatch(found[0])
+            if (exact is None or exact[1] not in self.declared) and found[1].casefold() in known:
+                yield found[0]
+
+    def _token(self, found: re.Match[str], *, url: bool) -> str:
+        default = next((group for group in found.groups()[1:] if group is not None), None)
+        fallback = self.declared[found[1]] if default is None else default
+        if not fallback and default is None:
+            self.without_fallback.add(found[1])
+        slot = Slot(name=found[1], fallback=fallback, url=url)
+        if slot not in self._tokens:
+            token = f"__NL_{'U' if url else 'F'}_{_letters(len(self._tokens))}__"
+            self._tokens[slot] = token
+            self._slots[token] = slot
+        return self._tokens[slot]
+
+
+def refuse_reserved(text: str, file: str, *, first_line: int = 1) -> None:
+    """Stop where an author's own text, beginning on `first_line`, holds one of our tokens.
+
+    Raises:
+        InputError: with the line and column of the first.
+    """
+    at = text.find(RESERVED)
+    if at >= 0:
+        place = Place(file, text.count("\n", 0, at) + first_line, at - text.rfind("\n", 0, at))
+        raise InputError(
+            f'"{RESERVED}" is reserved for this program', place=place, hint="write it differently"
+        )
+
+
+def _letters(index: int) -> str:
+    """0 is A, 25 is Z, 26 is AA."""
+    word = ""
+    index += 1
+    while index:
+        index, rest = divmod(index - 1, len(_LETTERS))
+        word = _LETTERS[rest] + word
+    return word

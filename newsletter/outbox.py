@@ -1,0 +1,163 @@
+"""The outbox: what a delivery is, which states it has, and where an outcome leads.
+
+    queued -> claimed -> accepted | refused | unknown | deferred -> queued
+       `-> skipped (left, or was suppressed, before the claim)
+
+Decisions only; the store makes them durable. The rule behind the table: try again only what is
+proven not to have been accepted; what is not proven is unknown, and said aloud.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from newsletter.audience import Subscriber
+
+
+class State(StrEnum):
+    """The state of one delivery; each has the meaning beside it."""
+
+    QUEUED = "queued"  # to be sent
+    CLAIMED = "claimed"  # durably taken; a request may be on the wire
+    ACCEPTED = "accepted"  # the transport took it and named it
+    DEFERRED = "deferred"  # proven not accepted; will be tried again
+    REFUSED = "refused"  # refused for this recipient alone
+    UNKNOWN = "unknown"  # nobody can say; never sent again by itself
+    SKIPPED = "skipped"  # left or was suppressed after the recipients were frozen
+
+
+class Result(StrEnum):
+    """What a transport says about one message."""
+
+    ACCEPTED = "accepted"
+    DEFERRED = "deferred"
+    REFUSED = "refused"
+    UNKNOWN = "unknown"
+    NOT_SENT = "not_sent"  # proven not accepted, and the next one would fail as well
+
+
+class RunState(StrEnum):
+    """The state of one run: an issue on its way to its recipients."""
+
+    RUNNING = "running"
+    PAUSED = "paused"
+    FINISHED = "finished"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """What a run sends, frozen with its recipients at the start.
+
+    Attributes:
+        issue: number of the issue.
+        title: for messages to the author.
+        envelope: the rendered mail, as `message.Envelope.dump` wrote it.
+        content_hash: SHA-256 in hex of `envelope`; the same for all attempts.
+        source_hash: SHA-256 in hex of what it was rendered from.
+    """
+
+    issue: int
+    title: str
+    envelope: bytes
+    content_hash: str
+    source_hash: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One issue on its way to its recipients.
+
+    Attributes:
+        id: the store's row.
+        rehearsal: whether it goes to a folder; rehearsals never stand in the way of a real run.
+        transport: the transport's name at the start.
+        started_at: UTC.
+        finished_at: UTC, None until nothing is left.
+    """
+
+    id: int
+    content: Content
+    rehearsal: bool
+    transport: str
+    state: RunState
+    started_at: dt.datetime
+    finished_at: dt.datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """One answer of a transport.
+
+    Attributes:
+        result: what happened.
+        message_id: the transport's name for the mail; accepted implies it.
+        reason: a short code for people, without any address.
+    """
+
+    result: Result
+    message_id: str = ""
+    reason: str = ""
+
+    def __post_init__(self) -> None:
+        if self.result is Result.ACCEPTED and not self.message_id:
+            raise ValueError("accepted implies a message id")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """One issue for one subscriber, claimed.
+
+    Attributes:
+        id: the store's row.
+        position: 1-based place among the issue's recipients, frozen with them.
+        attempt: 1 for the first try.
+        subscriber: the person, read inside the claim.
+    """
+
+    id: int
+    position: int
+    attempt: int
+    subscriber: Subscriber
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """How many deliveries of a run are in each state; they add up to its frozen recipients."""
+
+    by_state: Mapping[State, int]
+
+    def __getitem__(self, state: State) -> int:
+        return self.by_state.get(state, 0)
+
+    @property
+    def total(self) -> int:
+        """The frozen number of recipients."""
+        return sum(self.by_state.values())
+
+    @property
+    def left(self) -> int:
+        """Deliveries a further run would still send."""
+        return self[State.QUEUED] + self[State.DEFERRED]
+
+
+_NEXT: Final = {
+    Result.ACCEPTED: State.ACCEPTED,
+    Result.DEFERRED: State.DEFERRED,
+    Result.REFUSED: State.REFUSED,
+    Result.UNKNOWN: State.UNKNOWN,
+    Result.NOT_SENT: State.QUEUED,
+}
+
+
+def next_state(outcome: Outcome) -> State:
+    """Where a claimed delivery goes with this outcome."""
+    return _NEXT[outcome.result]
+
+
+def is_finished(counts: Counts) -> bool:
+    """Whether nothing is left to send or in flight; unknowns are told apart (exit code 9)."""
+    return not counts.left and not counts[State.CLAIMED]

@@ -1,0 +1,131 @@
+"""Issue and theme become one rendered letter, once per issue; merge fields stay open.
+
+    pipeline    the stages in their order
+    shell       the theme through Jinja, every line knowing its file
+    armour      what keeps odd characters whole on their way through the MJML compiler
+    tree        links, images and styles on the parsed page
+    words       the few fixed words, by language
+
+Import `render` from `newsletter.render.pipeline`; this file holds only the values, so that
+naming them costs no compiler.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from newsletter.markup import Image, Raw
+from newsletter.markup.fields import Slot
+from newsletter.utm import Tags
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Theme:
+    """The files of a theme.
+
+    Attributes:
+        folder: as the author would type it, for places in errors.
+        files: (name, text) pairs in name order; `issue.mjml` and `issue.txt` are the entries.
+    """
+
+    folder: str
+    files: tuple[tuple[str, str], ...]
+
+    def path(self, name: str) -> str:
+        """The path of one of the files, for a Place."""
+        return f"{self.folder}/{name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """Colours (six-digit hex) and fonts a theme takes from the settings."""
+
+    accent: str = "#1f7a8c"
+    accent_dark: str = "#6fc3d4"
+    font: str = "Georgia, serif"
+    heading_font: str = "Georgia, serif"
+    header_image: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """Everything but issue and theme that reaches the mail.
+
+    Attributes:
+        site_name: the newsletter's name.
+        public_url: where `serve` answers, may be empty.
+        archive_url: where the archive stands, may be empty.
+        assets_url: where local images are served from, may be empty.
+        postal_address: one or more lines, required by law in many places.
+        language: a BCP 47 tag such as "en" or "ar".
+        from_name: the sender's name.
+        unsubscribe_mailto: where people write who leave by mail, may be empty.
+        fields: declared merge fields with their fallbacks.
+        tags: how links are tagged; None leaves them alone.
+        look: colours and fonts.
+    """
+
+    site_name: str = ""
+    public_url: str = ""
+    archive_url: str = ""
+    assets_url: str = ""
+    postal_address: str = ""
+    language: str = "en"
+    from_name: str = ""
+    unsubscribe_mailto: str = ""
+    fields: Mapping[str, str] = field(default_factory=dict)
+    tags: Tags | None = None
+    look: Look = field(default_factory=Look)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenderedLink:
+    """One link of the HTML part.
+
+    Attributes:
+        text: what the reader sees.
+        written: the target in the Markdown or the theme.
+        url: the target in the mail.
+        line: 1-based line of the issue's file, 0 for a link of the theme.
+    """
+
+    text: str
+    written: str
+    url: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rendered:
+    """One letter, ready but for the words that differ from person to person.
+
+    Attributes:
+        subject: one line, merge fields as tokens, like all texts here.
+        preheader: one line, may be empty.
+        html: the whole page, from `<!DOCTYPE html>`.
+        text: the text part, LF line ends, ending in one.
+        mjml: the theme's page with the letter in its slot, for those who look inside.
+        slots: what each token stands for.
+        links: every link of the HTML part in document order.
+        images: the letter's images; `line` counts in the issue's file.
+        raws: author HTML; `line` counts in the issue's file.
+        words: (plain text, line of the issue's file) per block, code left out.
+        headings: (level, text, line of the issue's file).
+        fields_without_fallback: declared fields that are used but have no fallback.
+        source_hash: SHA-256 in hex over issue, theme and options: what `send` holds constant.
+    """
+
+    subject: str
+    preheader: str
+    html: str
+    text: str
+    mjml: str
+    slots: Mapping[str, Slot]
+    links: tuple[RenderedLink, ...]
+    images: tuple[Image, ...]
+    raws: tuple[Raw, ...]
+    words: tuple[tuple[str, int], ...]
+    headings: tuple[tuple[int, str, int], ...]
+    fields_without_fallback: tuple[str, ...]
+    source_hash: str

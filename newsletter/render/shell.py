@@ -1,0 +1,185 @@
+"""The theme through Jinja: a page with an empty slot, every line of it knowing its file.
+
+A theme is somebody's own code, so what is wrong with it is told with its file and line, never
+with an offset into something they have not seen.
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from xml.parsers import expat
+
+import jinja2
+import jinja2.sandbox
+from jinja2.ext import Extension
+from jinja2.lexer import Token, TokenStream
+
+from newsletter.errors import InputError, Place
+from newsletter.render import Theme
+from newsletter.render.mjml_tags import TAGS
+
+# Noncharacters, so no text can hold them: they carry "file name : line" through Jinja.
+_MARK: Final = re.compile("\ufdd1([^\ufdd2]*):(\\d+)\ufdd2")
+
+
+@dataclass(frozen=True, slots=True)
+class Shell:
+    """A filled-in theme file.
+
+    Attributes:
+        text: what Jinja wrote.
+        origin: for every line of `text`, (theme file, line) where it comes from.
+    """
+
+    text: str
+    origin: tuple[tuple[str, int], ...]
+
+
+def fill(theme: Theme, entry: str, values: Mapping[str, Any]) -> Shell:
+    """Fill in one of the theme's entry files.
+
+    Args:
+        theme: the theme.
+        entry: "issue.mjml" or "issue.txt".
+        values: the variables; autoescaped in `.mjml` files.
+
+    Raises:
+        InputError: template syntax, an unknown variable or include, or a failing expression,
+            with the theme's file and line.
+    """
+    environment = _environment(theme)
+    try:
+        return _take_marks(environment.get_template(entry).render(values), entry)
+    except jinja2.TemplateSyntaxError as error:
+        place = Place(theme.path(error.name or entry), error.lineno)
+        raise InputError(
+            "the theme's template cannot be read", place=place, cause=error.message,
+            hint="look at the braces and the {% ... %} on that line",
+        ) from error  # fmt: skip
+    except jinja2.TemplateNotFound as error:
+        raise InputError(
+            f'the theme includes "{error.name}", which is not there',
+            place=_place(theme, error, entry),
+            hint=_nearest(str(error.name), [name for name, _ in theme.files]),
+        ) from error
+    except jinja2.UndefinedError as error:
+        raise InputError(
+            "the theme uses a variable that is not there", place=_place(theme, error, entry),
+            cause=error.message, hint="docs/themes.md lists what a theme is given",
+        ) from error  # fmt: skip
+    except (jinja2.TemplateError, TypeError, ValueError, AttributeError, ArithmeticError,
+            LookupError, RecursionError) as error:  # fmt: skip
+        raise InputError(
+            "an expression of the theme fails", place=_place(theme, error, entry),
+            cause=str(error).split("\n")[0], hint="mend the expression on that line",
+        ) from error  # fmt: skip
+
+
+def lint(theme: Theme, shell: Shell) -> None:
+    """Refuse a page that is not well-formed XML or uses elements MJML does not know.
+
+    Raises:
+        InputError: with the theme's file and line of the first fault.
+    """
+    parser = expat.ParserCreate(namespace_separator=None)
+
+    def here(line: int) -> Place:
+        name, number = shell.origin[min(line, len(shell.origin)) - 1]
+        return Place(theme.path(name), number)
+
+    open_tags: list[tuple[str, int]] = []
+
+    def start(tag: str, _: Mapping[str, str]) -> None:
+        open_tags.append((tag, parser.CurrentLineNumber))
+        if (tag.startswith("mj") or len(open_tags) == 1) and tag not in TAGS:
+            raise InputError(
+                f"<{tag}> is not an element of MJML",
+                place=here(parser.CurrentLineNumber),
+                hint=_nearest(tag, TAGS),
+            )
+
+    parser.StartElementHandler = start
+    parser.EndElementHandler = lambda _: open_tags.pop()
+    try:
+        parser.Parse(shell.text, True)  # noqa: FBT003  # expat's signature
+    except expat.ExpatError as error:
+        reason = expat.errors.messages.get(error.code, "not well-formed")
+        tag, line = open_tags[-1] if open_tags else ("mjml", 1)
+        unclosed = "mismatched" in expat.ErrorString(error.code) or error.code == 3  # noqa: PLR2004
+        raise InputError(
+            f"<{tag}> is not closed" if unclosed else "the theme is not well-formed XML",
+            place=here(line if unclosed else error.lineno),
+            cause=None if unclosed else expat.ErrorString(error.code) or str(reason),
+            hint=f"close it with </{tag}>" if unclosed
+            else "write & as &amp;, a blank that does not break as &#160;, and quote attributes",
+        ) from error  # fmt: skip
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(name, [*known], n=1)
+    return f'did you mean "{close[0]}"?' if close else "look for a typing error"
+
+
+class _Marks(Extension):
+    """Writes "file:line" before every line of literal template text."""
+
+    def filter_stream(self, stream: TokenStream) -> Iterator[Token]:
+        for token in stream:
+            if token.type != "data":
+                yield token
+                continue
+            lines = token.value.split("\n")
+            marked = "\n".join(
+                f"\ufdd1{stream.name}:{token.lineno + offset}\ufdd2{line}"
+                for offset, line in enumerate(lines)
+            )
+            yield Token(token.lineno, "data", marked)
+
+
+def _take_marks(marked: str, entry: str) -> Shell:
+    lines, origin = [], []
+    last = (entry, 1)
+    for line in marked.split("\n"):
+        # The first mark is where the line begins; without one it continues the last known place.
+        begins = _MARK.search(line)
+        last = (begins[1], int(begins[2])) if begins else last
+        lines.append(_MARK.sub("", line))
+        origin.append(last)
+    return Shell("\n".join(lines), tuple(origin))
+
+
+@functools.lru_cache(maxsize=4)
+def _environment(theme: Theme) -> jinja2.Environment:
+    files = dict(theme.files)
+
+    def load(name: str) -> tuple[str, str, Callable[[], bool]] | None:
+        return (files[name], theme.path(name), lambda: True) if name in files else None
+
+    environment = jinja2.sandbox.ImmutableSandboxedEnvironment(
+        loader=jinja2.FunctionLoader(load),
+        autoescape=jinja2.select_autoescape(enabled_extensions=("mjml",), default=False),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        extensions=[_Marks],
+    )
+    environment.globals = {"range": range, "dict": dict}
+    return environment
+
+
+def _place(theme: Theme, error: Exception, entry: str) -> Place:
+    """The theme's innermost line in a traceback; Jinja puts its templates into it."""
+    paths = {theme.path(name) for name, _ in theme.files}
+    found = Place(theme.path(entry), 1)
+    step = error.__traceback__
+    while step is not None:
+        if step.tb_frame.f_code.co_filename in paths:
+            found = Place(step.tb_frame.f_code.co_filename, step.tb_lineno)
+        step = step.tb_next
+    return found

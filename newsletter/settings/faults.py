@@ -1,0 +1,161 @@
+"""Faults in settings: where each was set, the sentence about it, and the way out.
+
+Values are never quoted back: they may be addresses or secrets.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final, Literal
+
+from newsletter.errors import InputError, Place
+from newsletter.settings.knobs import Knob, Path, as_toml, as_variable
+
+Source = Literal["file", ".env", "environment", "flag"]
+
+_ORDER: Final[tuple[Source, ...]] = ("file", ".env", "environment", "flag")
+_WANTED: Final[Mapping[str, str]] = {
+    "string_type": "a text in quotes",
+    "bool_type": "true or false",
+    "int_type": "a whole number",
+    "float_type": "a number",
+    "finite_number": "a number",
+    "tuple_type": "a list",
+}
+# The first that fits counts: a bool is an int, a date with a time is a date.
+_GIVEN: Final[tuple[tuple[type, str], ...]] = (
+    (str, "a text"),
+    (bool, "true or false"),
+    (int, "a number"),
+    (float, "a number"),
+    (list, "a list"),
+    (tuple, "a list"),
+    (dict, "a group of settings"),
+    (dt.datetime, "a date with a time"),
+    (dt.date, "a date"),
+    (dt.time, "a time"),
+    (object, "something else"),
+)
+_BOUNDS: Final[Mapping[str, str]] = {
+    "greater_than": "more than {gt:g}",
+    "greater_than_equal": "at least {ge:g}",
+    "less_than_equal": "at most {le:g}",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setter:
+    """Who set a value.
+
+    Attributes:
+        source: the kind of source.
+        name: how a sentence begins that is about it: `"site.name"` or the variable's name.
+        origin: what `newsletter settings` shows: "newsletter.toml:3", the variable, ".env", "flag".
+        place: where it stands, for those sources that are texts.
+    """
+
+    source: Source
+    name: str
+    origin: str
+    place: Place | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One value of one source; `items` tells where the items of a list stand."""
+
+    knob: Knob
+    path: Path
+    value: object
+    setter: Setter
+    items: tuple[Place, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """What is wrong, as the rest of the sentence that the setter's name begins."""
+
+    setter: Setter
+    problem: str
+    hint: str
+
+    @property
+    def order(self) -> tuple[int, int, int, str]:
+        """Sorts faults as a person would meet them: the file from its top, then the others."""
+        place = self.setter.place or Place("")
+        return _ORDER.index(self.setter.source), place.line, place.column, self.setter.name
+
+    def error(self, more: int = 0) -> InputError:
+        """The fault as an exception that also tells how many others there are."""
+        name = "".join(c if c.isprintable() else "?" for c in self.setter.name)
+        others = f" ({more} more {'faults' if more > 1 else 'fault'} after this one)"
+        return InputError(
+            f"{name} {self.problem}",
+            place=self.setter.place,
+            hint=self.hint + (others if more else ""),
+        )
+
+
+def raise_first(faults: Iterable[Fault]) -> None:
+    """Raise the first fault of several, if there is one.
+
+    Raises:
+        InputError: with the place of the first, and the number of the others in its hint.
+    """
+    ordered = sorted(faults, key=lambda fault: fault.order)
+    if ordered:
+        raise ordered[0].error(more=len(ordered) - 1)
+
+
+def example(entry: Entry) -> str:
+    """A hint that shows how the setting is written where it was set."""
+    knob = entry.knob
+    if knob.choices:
+        *most, last = (f'"{choice}"' for choice in knob.choices)
+        return f"write {', '.join(most)} or {last}"
+    if entry.setter.source in {"environment", ".env"}:
+        return f"write it like this: {knob.variable}={as_variable(knob.example)}"
+    named = knob.example if isinstance(knob.example, Mapping) else {knob.path[-1]: knob.example}
+    pairs = (f"{name} = {as_toml(value)}" for name, value in named.items())
+    return f"write it like this: {', '.join(pairs)}"
+
+
+def from_pydantic(error: Mapping[str, Any], entries: Mapping[Path, Entry]) -> Fault:
+    """One of pydantic's error details, in our words.
+
+    Args:
+        error: an item of `ValidationError.errors()`.
+        entries: the values that were validated.
+    """
+    context = error.get("ctx", {})
+    location = (*error["loc"], context["key"]) if context.get("key") else error["loc"]
+    path = next(location[:n] for n in range(len(location), 0, -1) if location[:n] in entries)
+    entry = entries[path]
+    problem = _problem(error, context, entry)
+    hint = context.get("hint") or example(entry)
+    item = next((part for part in location[len(path) :] if isinstance(part, int)), None)
+    setter = entry.setter if item is None else _of_item(entry, item)
+    return Fault(setter=setter, problem=problem, hint=hint)
+
+
+def _of_item(entry: Entry, item: int) -> Setter:
+    place = entry.items[item] if entry.items else entry.setter.place
+    return replace(entry.setter, name=f"item {item + 1} of {entry.setter.name}", place=place)
+
+
+def _problem(error: Mapping[str, Any], context: Mapping[str, Any], entry: Entry) -> str:
+    kind = error["type"]
+    if kind == "newsletter":
+        return str(context["problem"])
+    if kind == "literal_error":
+        return "is none of the values it can have"
+    if kind in _BOUNDS:
+        return f"has to be {_BOUNDS[kind].format(**context)}"
+    wanted = _WANTED[kind]
+    if entry.setter.source in {"environment", ".env"} or kind == "finite_number":
+        return f"has to be {wanted.removesuffix(' in quotes')}"
+    given = next(words for kind, words in _GIVEN if isinstance(error["input"], kind))
+    # A whole number of three hundred digits is no floating-point number.
+    return "is too large" if given == wanted else f"has to be {wanted}, not {given}"

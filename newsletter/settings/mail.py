@@ -1,0 +1,79 @@
+"""What the settings say about one issue's mail, as the plain values the stages take."""
+
+from __future__ import annotations
+
+from newsletter.errors import InputError
+from newsletter.issue import Issue
+from newsletter.message import Sender
+from newsletter.render import Look, Options
+from newsletter.settings.loading import Settings
+from newsletter.utm import Tags
+
+
+def options(settings: Settings, issue: Issue) -> Options:
+    """Everything but issue and theme that reaches the mail of `issue`."""
+    site = settings.site
+    return Options(
+        site_name=site.name,
+        public_url=site.public_url,
+        archive_url=site.archive_url,
+        assets_url=site.assets_url,
+        postal_address=site.postal_address,
+        language=site.language,
+        from_name=settings.sender.from_name,
+        unsubscribe_mailto=settings.sender.unsubscribe_mailto,
+        fields=settings.fields,
+        tags=_tags(settings, issue),
+        look=Look(
+            accent=settings.theme.accent,
+            accent_dark=settings.theme.accent_dark,
+            font=settings.theme.font,
+            heading_font=settings.theme.heading_font,
+            header_image=_picture(settings),
+        ),
+    )
+
+
+def sender(settings: Settings) -> Sender:
+    """Who the mail is from.
+
+    Raises:
+        InputError: no sender.from_address.
+    """
+    group, site = settings.sender, settings.site
+    if not group.from_address:
+        raise InputError(
+            "nobody is named as the sender", hint="set sender.from_address in newsletter.toml"
+        )
+    return Sender(
+        name=group.from_name,
+        address=group.from_address,
+        reply_to=group.reply_to,
+        # Stable for life (RFC 2919): the domain seldom changes, a newsletter's name may.
+        list_id=f"newsletter.{group.from_address.rpartition('@')[2]}",
+        list_name=site.name,
+        archive_url=site.archive_url,
+        unsubscribe_mailto=group.unsubscribe_mailto,
+    )
+
+
+def _tags(settings: Settings, issue: Issue) -> Tags | None:
+    utm, own = settings.utm, issue.utm
+    if not (utm.enabled and own.enabled):
+        return None
+    campaign = own.campaign or utm.campaign
+    return Tags(
+        source=own.source or utm.source,
+        medium=own.medium or utm.medium,
+        campaign=campaign.replace("{number}", str(issue.number)).replace("{slug}", issue.slug),
+        existing=utm.existing,
+        replace_sources=utm.replace_sources,
+        skip_hosts=utm.skip_hosts,
+    )
+
+
+def _picture(settings: Settings) -> str:
+    picture, base = settings.theme.header_image, settings.site.assets_url
+    if not picture or "://" in picture or not base:
+        return picture
+    return f"{base.rstrip('/')}/{picture}"

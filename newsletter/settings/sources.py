@@ -1,0 +1,282 @@
+"""The four places a setting can come from, each read into entries and faults."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Final, Literal
+
+from dotenv.parser import parse_stream
+
+from newsletter.errors import InputError, Place
+from newsletter.settings import toml_places, values
+from newsletter.settings.faults import Entry, Fault, Setter
+from newsletter.settings.knobs import (
+    GROUPS,
+    KNOBS,
+    PREFIX,
+    VARIABLES,
+    Knob,
+    Path,
+    find,
+    near_key,
+    near_variable,
+)
+
+Reading = Iterator[Entry | Fault]
+
+_WHERE: Final = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)")
+_SYNTAX: Final[tuple[tuple[str, str], ...]] = (
+    ("Cannot", "this name stands twice; keep one of the two"),
+    ("Invalid value", 'a text stands in quotes: name = "Slack Water"'),
+    ("", "look at the quotes, brackets and equals signs here and in the line above"),
+)
+_FIELD: Final = f"{PREFIX}FIELDS__"
+_SWITCH: Final = {
+    **dict.fromkeys(("true", "yes", "on", "1"), True),
+    **dict.fromkeys(("false", "no", "off", "0"), False),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigText:
+    """The file with the settings, read.
+
+    Attributes:
+        file: its name as the author would type it, for errors.
+        text: what is in it; a byte-order mark at the start is allowed.
+        kind: whether the settings are the whole file or its table `[tool.newsletter]`.
+    """
+
+    file: str
+    text: str
+    kind: Literal["newsletter.toml", "pyproject"] = "newsletter.toml"
+
+    @property
+    def table(self) -> Path:
+        """The table of the file that the settings are in."""
+        return ("tool", "newsletter") if self.kind == "pyproject" else ()
+
+
+def from_file(config: ConfigText) -> Reading:
+    """The settings in the file.
+
+    Raises:
+        InputError: the file is not TOML.
+    """
+    document, where = _parse(config)
+    for part in config.table:
+        document = document.get(part, {}) if isinstance(document, dict) else {}
+    reader = _File(config, where)
+    if isinstance(document, dict):
+        yield from reader.group(document, ())
+    else:
+        yield reader.not_a_group(())
+
+
+def _parse(config: ConfigText) -> tuple[object, Mapping[toml_places.Key, tuple[int, int]]]:
+    text = config.text.removeprefix("\ufeff")
+    try:
+        return tomllib.loads(text), toml_places.places(text)
+    except RecursionError:
+        raise InputError(
+            "the brackets in this file are nested too deeply",
+            place=Place(config.file),
+            hint="settings need two levels at most",
+        ) from None
+    except tomllib.TOMLDecodeError as error:
+        raise _syntax_error(config.file, text, str(error)) from None
+    except ValueError:
+        raise InputError(
+            "a number in this file has thousands of digits",
+            place=Place(config.file),
+            hint="a text stands in quotes, even if it is made of digits",
+        ) from None
+
+
+def _syntax_error(file: str, text: str, words: str) -> InputError:
+    found = _WHERE.search(words)
+    cause = _WHERE.sub("", words)
+    if found and found[1]:
+        place = Place(file, int(found[1]), int(found[2]))
+        hint = next(hint for start, hint in _SYNTAX if cause.startswith(start))
+    else:
+        place, hint = Place(file, text.rstrip().count("\n") + 1), _SYNTAX[-1][1]
+    return InputError("this file is not valid TOML", place=place, cause=cause, hint=hint)
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    config: ConfigText
+    where: Mapping[toml_places.Key, tuple[int, int]]
+
+    def group(self, table: Mapping[str, object], path: Path) -> Reading:
+        for name, value in table.items():
+            here = (*path, name)
+            knob = find(here)
+            opens = here in GROUPS or (
+                knob is not None and knob.kind == "table" and knob.path == here
+            )
+            if opens and isinstance(value, dict):
+                yield from self.group(value, here)
+            elif opens:
+                yield self.not_a_group(here)
+            elif knob is None:
+                yield Fault(
+                    setter=self.setter(here), problem="is not a setting", hint=near_key(here)
+                )
+            else:
+                yield self.entry(knob, here, value)
+
+    def entry(self, knob: Knob, path: Path, value: object) -> Entry | Fault:
+        setter = self.setter(path)
+        if secret := _secret(knob, value, setter, f"in {self.config.file}"):
+            return secret
+        value, count = (tuple(value), len(value)) if isinstance(value, list) else (value, 0)
+        items = tuple(self.place((*path, n)) for n in range(count))
+        return Entry(knob=knob, path=path, value=value, setter=setter, items=items)
+
+    def not_a_group(self, path: Path) -> Fault:
+        table = ".".join((*self.config.table, *path))
+        return Fault(
+            setter=self.setter(path),
+            problem="is a group of settings, not a single value",
+            hint=f"write [{table}] on a line of its own, and its settings below it",
+        )
+
+    def place(self, path: toml_places.Key) -> Place:
+        key = (*self.config.table, *path)
+        # The tables of a list written as [[name]] are not told apart.
+        known = next(key[:n] for n in range(len(key), 0, -1) if key[:n] in self.where)
+        return Place(self.config.file, *self.where[known])
+
+    def setter(self, path: Path) -> Setter:
+        place = self.place(path)
+        name = ".".join(path or self.config.table)
+        return Setter(
+            source="file", name=f'"{name}"', origin=f"{place.file}:{place.line}", place=place
+        )
+
+
+def from_dotenv(text: str) -> Reading:
+    """The NEWSLETTER_* lines of a `.env` text; what else is in there is not looked at."""
+    for binding in parse_stream(io.StringIO(text.removeprefix("\ufeff"))):
+        source = binding.original.string
+        blank = source[: len(source) - len(source.lstrip())]
+        place = Place(".env", binding.original.line + blank.count("\n"))
+        if binding.error and PREFIX in source.upper():
+            yield Fault(
+                setter=Setter(source=".env", name="this line", origin=".env", place=place),
+                problem="cannot be read",
+                hint='write NAME="value" with both quotes',
+            )
+        elif binding.key and binding.key.upper().startswith(PREFIX):
+            name = binding.key.upper()
+            setter = Setter(source=".env", name=name, origin=".env", place=place)
+            yield from _variable(name, binding.value, setter)
+
+
+def from_environment(environ: Mapping[str, str]) -> Reading:
+    """The NEWSLETTER_* variables of the environment, whatever the case of their names."""
+    # Of two names that differ in case only, the one in capitals comes last and counts.
+    for name in sorted(environ, reverse=True):
+        if name.upper().startswith(PREFIX):
+            setter = Setter(source="environment", name=name.upper(), origin=name.upper())
+            yield from _variable(name.upper(), environ[name], setter)
+
+
+def from_flags(flags: Mapping[str, object]) -> Reading:
+    """Settings given as flags, by dotted name; None means that the flag was not given."""
+    for key, value in flags.items():
+        if value is None:
+            continue
+        path = tuple(key.split("."))
+        knob = find(path)
+        setter = Setter(source="flag", name=f'"{key}"', origin="flag")
+        if knob is None:
+            yield Fault(setter=setter, problem="is not a setting", hint=near_key(path))
+        elif secret := _secret(knob, value, setter, "on the command line"):
+            yield secret
+        else:
+            given = _typed(knob, value) if isinstance(value, str) else value
+            given = tuple(given) if isinstance(given, list) else given
+            yield from _entries(knob, path, given, setter)
+
+
+def _variable(name: str, text: str | None, setter: Setter) -> Reading:
+    knob = VARIABLES.get(name)
+    path = knob.path if knob else ()
+    if name.startswith(_FIELD) and name != _FIELD:
+        path = ("fields", _utf8(name.removeprefix(_FIELD).lower()))
+        knob = KNOBS["fields",]
+    if knob is None:
+        yield Fault(setter=setter, problem="is not a setting", hint=near_variable(name))
+    elif text is None:
+        yield Fault(setter=setter, problem="has no value", hint=f"write {name}=the value")
+    else:
+        value = _typed(knob, text) if path == knob.path else text
+        yield from _entries(knob, path, value, setter)
+
+
+def _entries(knob: Knob, path: Path, value: object, setter: Setter) -> Reading:
+    if knob.kind != "table" or path != knob.path:
+        yield Entry(knob=knob, path=path, value=value, setter=setter)
+    elif isinstance(value, Mapping):
+        for name, item in value.items():
+            owner = replace(setter, name=f'"{name}" in {setter.name}')
+            yield Entry(knob=knob, path=(*path, _utf8(name)), value=item, setter=owner)
+    else:
+        yield Fault(
+            setter=setter,
+            problem="has to be a JSON object",
+            hint='write it like this: {"name": "text"}',
+        )
+
+
+def _typed(knob: Knob, text: str) -> object:
+    """A variable's text as the type its knob has; as it is where it does not fit."""
+    bare = text.strip()
+    if knob.optional and not bare:
+        return None
+    try:
+        match knob.kind:
+            case "switch":
+                return _SWITCH.get(bare.lower(), text)
+            case "whole":
+                return int(bare)
+            case "number":
+                return float(bare)
+            case "table":
+                return json.loads(bare)
+            case "list" if bare.startswith("["):
+                return tuple(json.loads(bare))
+            case "list":
+                return tuple(item.strip() for item in bare.split(",") if item.strip())
+    except (ValueError, RecursionError):
+        pass
+    return text
+
+
+def _utf8(name: str) -> str:
+    """A name that pydantic reports as it is: it would replace what is not UTF-8."""
+    return name.encode(errors="backslashreplace").decode()
+
+
+def _secret(knob: Knob, value: object, setter: Setter, where: str) -> Fault | None:
+    """The fault of a secret that is given where others can read it."""
+    if knob.kind == "secret":
+        problem = f"is a secret and must not stand {where}"
+    elif knob.path == ("store", "url") and isinstance(value, str) and values.has_password(value):
+        problem = f"holds a password, which must not stand {where}"
+    else:
+        return None
+    return Fault(
+        setter=setter,
+        problem=problem,
+        hint=f"set {knob.variable} in the environment or in .env instead, "
+        "and change the secret if anybody may have seen it",
+    )

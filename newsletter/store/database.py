@@ -1,0 +1,215 @@
+"""The door to the database file: how it is opened, and what its faults mean to people.
+
+SQLite answers with codes; here they become errors of the tree, so that no other file knows them.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote
+
+import sqlalchemy as sa
+from sqlalchemy import event, exc
+
+from newsletter.errors import InputError, NewsletterError, PausedError, Place
+
+_BUSY_SECONDS: Final = 30
+_SYNCHRONOUS_FULL: Final = 2
+
+# Primary result codes of SQLite -> (kind, sentence, hint). "opening" is always an InputError.
+_FAULTS: Final[dict[int, tuple[type[NewsletterError], str, str]]] = {
+    sqlite3.SQLITE_FULL: (
+        PausedError,
+        "the disk is full",
+        "free some space, then run the same command again",
+    ),
+    sqlite3.SQLITE_IOERR: (
+        PausedError,
+        "the disk under the store failed",
+        "see that the disk is there and not full, then run the same command again",
+    ),
+    sqlite3.SQLITE_BUSY: (
+        PausedError,
+        f"another program kept the store locked for {_BUSY_SECONDS} seconds",
+        "close what else is writing to it, then run the same command again",
+    ),
+    sqlite3.SQLITE_READONLY: (
+        InputError,
+        "the store cannot be written",
+        "make the file and its folder writable for this user",
+    ),
+    sqlite3.SQLITE_CANTOPEN: (
+        InputError,
+        "the store cannot be opened",
+        "make the file and its folder readable and writable for this user",
+    ),
+    sqlite3.SQLITE_NOTADB: (
+        InputError,
+        "this file is not a SQLite database",
+        "set store.url to the newsletter's own file, or restore a backup",
+    ),
+    sqlite3.SQLITE_CORRUPT: (
+        InputError,
+        "the store is damaged",
+        "restore a backup; keep this file, for it tells who was sent what",
+    ),
+}
+
+
+class Database:
+    """One open database file.
+
+    Args:
+        path: the file.
+        read_only: whether not one byte of its folder may change.
+        create: whether a missing file is made.
+    """
+
+    def __init__(self, path: Path, *, read_only: bool, create: bool) -> None:
+        self.path = path
+        self.read_only = read_only
+        self._engine = _engine(path, read_only=read_only, create=create)
+        # SQLite lets waiting writers sleep and poll; threads of one process queue here instead.
+        self._writer = threading.RLock()
+
+    @contextmanager
+    def reading(self, *, opening: bool = False) -> Iterator[sa.Connection]:
+        """A snapshot: what is read inside agrees with itself.
+
+        Raises:
+            NewsletterError: whatever the database complains about, translated.
+        """
+        with self._translated(opening=opening), self._engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self, *, opening: bool = False) -> Iterator[sa.Connection]:
+        """One write transaction, durable when the block has ended, undone when it raised.
+
+        Raises:
+            NewsletterError: whatever the database complains about, translated.
+        """
+        if self.read_only:
+            raise NewsletterError("the store was opened for reading only")
+        with self._writer, self._translated(opening=opening), self._engine.connect() as plain:
+            connection = plain.execution_options(writes=True)
+            with connection.begin():
+                yield connection
+
+    def close(self) -> None:
+        """Give the file back; SQLite then folds its write-ahead log into it."""
+        self._engine.dispose()
+
+    @contextmanager
+    def _translated(self, *, opening: bool) -> Iterator[None]:
+        try:
+            yield
+        except exc.DBAPIError as error:
+            raise _fault(error.orig, self.path, opening=opening) from error
+        except sqlite3.Error as error:
+            raise _fault(error, self.path, opening=opening) from error
+
+
+def file_of(url: str) -> Path:
+    """The file of a `sqlite:///` URL.
+
+    Raises:
+        InputError: another database, no file, or options; the URL is not repeated, for it may
+            hold a password.
+    """
+    hint = "write sqlite:///.newsletter/newsletter.db"
+    try:
+        read = sa.make_url(url)
+    except exc.ArgumentError as error:
+        raise InputError("store.url is not a database URL", hint=hint) from error
+    if read.get_backend_name() == "postgresql":
+        raise InputError(
+            "PostgreSQL is not supported yet", hint=f"keep the records in SQLite: {hint}"
+        )
+    if read.drivername != "sqlite":
+        raise InputError("store.url names a database that is not supported", hint=hint)
+    if read.query or not read.database or read.database == ":memory:":
+        raise InputError("store.url must name a file and nothing else", hint=hint)
+    return Path(read.database)
+
+
+def _engine(path: Path, *, read_only: bool, create: bool) -> sa.Engine:
+    query = _read_only_options(path) if read_only else {"mode": "rwc" if create else "rw"}
+    engine = sa.create_engine(
+        sa.URL.create(
+            "sqlite", database=f"file:{quote(str(path.absolute()))}", query={"uri": "true"} | query
+        ),
+        connect_args={"timeout": _BUSY_SECONDS},
+        hide_parameters=True,  # they are people's addresses
+        max_overflow=-1,
+    )
+
+    # Python's driver begins transactions late and half; SQLAlchemy's documented recipe is to
+    # switch that off and say BEGIN ourselves.
+    def prepare(connection: sqlite3.Connection, _record: object) -> None:
+        connection.isolation_level = None
+        if read_only:
+            connection.execute("PRAGMA query_only = 1")
+        else:
+            _make_durable(connection)
+
+    def begin(connection: sa.Connection) -> None:
+        writes = connection.get_execution_options().get("writes", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    event.listen(engine, "connect", prepare)
+    event.listen(engine, "begin", begin)
+    return engine
+
+
+def _read_only_options(path: Path) -> dict[str, str]:
+    """How to look without touching: SQLite otherwise makes -wal and -shm files for a reader."""
+    log = path.with_name(path.name + "-wal")
+    if not log.exists() or not log.stat().st_size:
+        # Nobody has written since the last fold, so the file alone is the whole truth.
+        return {"immutable": "1"}
+    if not path.with_name(path.name + "-shm").exists():
+        raise InputError(
+            "a process died while it had the store open, and its traces are incomplete",
+            place=Place(str(path)),
+            hint="newsletter db upgrade puts it in order",
+        )
+    return {"mode": "ro", "readonly_shm": "1"}
+
+
+def _make_durable(connection: sqlite3.Connection) -> None:
+    """A commit must be on the disk when it returns, or a power cut sends a mail twice."""
+    connection.execute("PRAGMA foreign_keys = 1")
+    journal = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+    connection.execute("PRAGMA synchronous = FULL")
+    if sys.platform == "darwin":  # pragma: no cover
+        # There FULL alone leaves the data in the drive's own cache.
+        connection.execute("PRAGMA fullfsync = 1")
+        connection.execute("PRAGMA checkpoint_fullfsync = 1")
+    synchronous = connection.execute("PRAGMA synchronous").fetchone()[0]
+    if journal != "wal" or synchronous != _SYNCHRONOUS_FULL:
+        raise InputError(
+            "the records would not be safe in this place",
+            cause=f"journal_mode is {journal}, synchronous is {synchronous}",
+            hint="keep the store on a local disk, not on a network folder",
+        )
+
+
+def _fault(error: BaseException | None, path: Path, *, opening: bool) -> NewsletterError:
+    code = getattr(error, "sqlite_errorcode", None)
+    place = Place(str(path))
+    if code is None or (code & 0xFF) not in _FAULTS:
+        return NewsletterError(
+            "the store refused a statement",
+            place=place,
+            cause=f"{type(error).__name__}: {error}",
+            hint="this is a bug; please report it",
+        )
+    kind, message, hint = _FAULTS[code & 0xFF]
+    return (InputError if opening else kind)(message, place=place, cause=str(error), hint=hint)

@@ -1,0 +1,82 @@
+"""From a number to a letter: read what the author has on disk, render it, check it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from pathlib import Path
+
+from newsletter.check import Finding, Letter, check
+from newsletter.issue import Issue, number_of, parse
+from newsletter.render import Options, Rendered, Theme
+from newsletter.render.pipeline import render
+from newsletter.settings import Settings
+from newsletter.settings.mail import options as mail_options
+from newsletter.store import files
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """One issue, rendered and checked.
+
+    Attributes:
+        issue: as written.
+        options: what it was rendered with.
+        rendered: the letter.
+        findings: what the checks say, ignored ones marked.
+    """
+
+    issue: Issue
+    options: Options
+    rendered: Rendered
+    findings: tuple[Finding, ...]
+
+
+def read_theme(root: Path, settings: Settings) -> Theme:
+    """The theme's files as a value.
+
+    Raises:
+        InputError: the folder or one of its entry files is missing or unreadable.
+    """
+    folder = settings.theme.folder
+    texts = files.read_theme(root, folder)
+    return Theme(folder=folder, files=tuple(sorted(texts.items())))
+
+
+def open_letter(root: Path, name: str, settings: Settings, *, today: dt.date) -> Opened:
+    """Read, render and check one issue.
+
+    Args:
+        root: the newsletter's folder, which holds the theme.
+        name: the issue's file: relative to `root`, or an absolute path anywhere.
+        settings: the newsletter's.
+        today: the author's date.
+
+    Raises:
+        InputError: the issue or the theme cannot be read.
+    """
+    path = root / name
+    issue = parse(files.read_issue(path.parent, path.name), file=name)
+    options = mail_options(settings, issue)
+    rendered = render(issue, read_theme(root, settings), options)
+    letter = Letter(
+        issue=issue,
+        rendered=rendered,
+        options=options,
+        today=today,
+        assets=_assets(path.parent, rendered, options),
+        twins=tuple(twin for twin in _twins(root, issue.number) if twin != name),
+        ignore=settings.checks.ignore,
+    )
+    return Opened(issue=issue, options=options, rendered=rendered, findings=check(letter))
+
+
+def _assets(folder: Path, rendered: Rendered, options: Options) -> frozenset[str]:
+    """The local images that are there, named as in the Markdown."""
+    base = options.assets_url.rstrip("/")
+    sources = (image.src.removeprefix(f"{base}/") for image in rendered.images)
+    return frozenset(source for source in sources if files.image_exists(folder, source))
+
+
+def _twins(root: Path, number: int) -> tuple[str, ...]:
+    return tuple(name for name in files.issue_files(root) if number_of(name) == number)

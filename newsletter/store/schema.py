@@ -1,0 +1,192 @@
+"""Which tables a store has: made new, checked at every opening, upgraded on demand.
+
+Alembic is loaded only to make or upgrade; reading the revision needs none of it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import fcntl
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import sqlalchemy as sa
+
+from newsletter.errors import InputError, NewsletterError, Place
+from newsletter.store.database import Database, file_of
+from newsletter.store.tables import signing_keys
+
+#: The revision this program reads and writes: the newest file in migrations/versions.
+HEAD: Final = "0001"
+
+_REVISIONS: Final = sa.table("alembic_version", sa.column("version_num", sa.String))
+
+
+def open_database(url: str, *, create: bool, read_only: bool) -> Database:
+    """Open the database at `url`, made new when it is missing and `create` allows it.
+
+    Raises:
+        InputError: see `Store.open`.
+    """
+    path = file_of(url)
+    with _reachable(path):
+        if not path.exists() and (read_only or not create):
+            raise _missing(path)
+        if read_only:
+            return _checked(Database(path, read_only=True, create=False), create=False)
+        if create:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        with _alone_in(path.parent):
+            return _checked(Database(path, read_only=False, create=create), create=create)
+
+
+def upgrade(url: str) -> tuple[str, str]:
+    """Bring the store at `url` to this program's tables.
+
+    Returns:
+        the revisions before and after; equal when there was nothing to do.
+
+    Raises:
+        InputError: the file is missing, damaged, or made by a newer program.
+    """
+    path = file_of(url)
+    with _reachable(path):
+        if not path.exists():
+            raise _missing(path)
+    database = Database(path, read_only=False, create=False)
+    try:
+        with database.writing(opening=True) as connection:
+            before = _revision(connection, path)
+            if before is None:
+                raise _not_ours(path)
+            if int(before) > int(HEAD):
+                raise _too_new(path)
+            if before != HEAD:
+                _migrate(connection)
+    finally:
+        database.close()
+    return before, HEAD
+
+
+def _checked(database: Database, *, create: bool) -> Database:
+    """Hand `database` on when its tables are this program's, else close it and say why."""
+    try:
+        with database.reading(opening=True) as connection:
+            found = _revision(connection, database.path)
+        if found is None and create:
+            with database.writing(opening=True) as connection:
+                _migrate(connection)
+                _make_keys(connection)
+        else:
+            _demand_head(found, database.path)
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def _demand_head(found: str | None, path: Path) -> None:
+    if found is None:
+        raise _not_ours(path)
+    if int(found) > int(HEAD):
+        raise _too_new(path)
+    if int(found) < int(HEAD):
+        raise InputError(
+            "this store was made by an older version",
+            place=Place(str(path)),
+            hint="newsletter db upgrade",
+        )
+
+
+def _revision(connection: sa.Connection, path: Path) -> str | None:
+    """The store's revision, four digits; None for an empty database."""
+    names = sa.inspect(connection).get_table_names()
+    if not names:
+        return None
+    if "alembic_version" not in names or "deliveries" not in names:
+        raise _not_ours(path)
+    found = connection.execute(sa.select(_REVISIONS.c.version_num)).scalar()
+    if not isinstance(found, str) or not found.isdecimal():
+        raise _not_ours(path)
+    return found
+
+
+def _migrate(connection: sa.Connection) -> None:
+    from alembic import command  # noqa: PLC0415  # heavy, and rarely needed
+    from alembic.config import Config  # noqa: PLC0415
+    from alembic.util import CommandError  # noqa: PLC0415
+
+    config = Config(attributes={"connection": connection})
+    folder = Path(__file__).with_name("migrations")
+    config.set_main_option("script_location", str(folder).replace("%", "%%"))
+    try:
+        command.upgrade(config, "head")
+    except CommandError as error:
+        raise NewsletterError(
+            "the store cannot be brought to the tables of this version",
+            cause=str(error),
+            hint="nothing was changed; restore a backup, or report this",
+        ) from error
+
+
+def _make_keys(connection: sa.Connection) -> None:
+    now = dt.datetime.now(dt.UTC)
+    connection.execute(
+        sa.insert(signing_keys),
+        [
+            {"id": 0, "secret": secrets.token_bytes(32), "purpose": "links", "created_at": now},
+            {"id": 1, "secret": secrets.token_bytes(32), "purpose": "addresses", "created_at": now},
+        ],
+    )
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """One opener at a time: two that make the same store would meet half-made tables."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def _reachable(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise InputError(
+            "the store's folder cannot be used",
+            place=Place(str(path.parent)),
+            cause=error.strerror,
+            hint="make it a folder that this user can write, or change store.url",
+        ) from error
+
+
+def _missing(path: Path) -> InputError:
+    return InputError(
+        "there is no store here",
+        place=Place(str(path)),
+        hint="import subscribers first: newsletter subscribers import FILE",
+    )
+
+
+def _not_ours(path: Path) -> InputError:
+    return InputError(
+        "this database is not a newsletter's store",
+        place=Place(str(path)),
+        hint="set store.url to another file",
+    )
+
+
+def _too_new(path: Path) -> InputError:
+    return InputError(
+        "this store was made by a newer version",
+        place=Place(str(path)),
+        hint="update the newsletter program",
+    )

@@ -1,0 +1,253 @@
+"""The Store: what the program asks of its records. Each method is one transaction, or says so."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import Self
+
+from newsletter.audience import AudienceCounts, Expression, Status
+from newsletter.audience.roster import Added, Row
+from newsletter.errors import NewsletterError
+from newsletter.links import Key
+from newsletter.outbox import Content, Counts, Delivery, Outcome, Run, RunState, State
+from newsletter.store import people, runs
+from newsletter.store.database import Database
+from newsletter.store.lock import locked
+from newsletter.store.schema import open_database
+
+
+class Store:
+    """The records of one newsletter; safe to share between threads.
+
+    Every method raises what the database's faults mean: PausedError for a full disk or a lock
+    held too long, InputError for a file that cannot be used.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @classmethod
+    def open(cls, url: str, *, create: bool = True, read_only: bool = False) -> Store:
+        """Open the store at a `sqlite:///` URL.
+
+        Args:
+            url: where it is; a relative path is relative to the working directory.
+            create: make a missing store, its folder, and its signing keys.
+            read_only: change not one byte of its folder; nothing is made, no method may write.
+
+        Raises:
+            InputError: missing and not to be made, damaged, not a store of this program, of an
+                older version (hint: newsletter db upgrade) or of a newer one, its folder not
+                writable, locked by another program, or a database that is not supported.
+        """
+        return cls(open_database(url, create=create, read_only=read_only))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the file back. Closing twice does no harm."""
+        self._database.close()
+
+    def lock(self, name: str = "sending") -> AbstractContextManager[None]:
+        """Hold a lock of the whole store, across processes, for the length of a `with`.
+
+        It lies in a file beside the database and is given back when the process dies.
+
+        Raises:
+            LockedError: held already, by the process and machine the message names.
+            InputError: the place knows no locks.
+        """
+        if self._database.read_only:
+            raise NewsletterError("the store was opened for reading only")
+        path = self._database.path
+        return locked(path.with_name(f"{path.name}.{name}.lock"))
+
+    # --- keys --------------------------------------------------------------------------------
+
+    def link_key(self) -> Key:
+        """The key that signs new links: the newest."""
+        return list(self.link_keys().values())[-1]
+
+    def link_keys(self) -> dict[int, Key]:
+        """All keys that ever signed links, by id."""
+        with self._database.reading() as connection:
+            return people.keys(connection, "links")
+
+    # --- people ------------------------------------------------------------------------------
+
+    def add(
+        self,
+        rows: Iterable[Row],
+        *,
+        source: str,
+        now: dt.datetime,
+        file_name: str = "",
+        file_hash: str = "",
+    ) -> Added:
+        """Add people, or update those who are known; all of `rows` or, when one raises, none.
+
+        A known person keeps what the row leaves empty; their tags grow. Whoever has
+        unsubscribed or is suppressed stays so, and is counted as kept out. A row that says its
+        person has left is believed.
+
+        Args:
+            rows: read as they are needed, a thousand in memory.
+            source: where their consent comes from, for the consent log.
+            now: with a time zone.
+            file_name: the imported file, noted with its hash when it is not "".
+            file_hash: SHA-256 in hex of that file.
+        """
+        with self._database.writing() as connection:
+            key = people.keys(connection, "addresses").popitem()[1]
+            added = people.add(connection, rows, key=key, source=source, now=now)
+            if file_name:
+                people.record_import(
+                    connection,
+                    added,
+                    file_name=file_name,
+                    file_hash=file_hash,
+                    source=source,
+                    now=now,
+                )
+        return added
+
+    def imported_hash(self, file_name: str) -> str | None:
+        """SHA-256 (hex) of the file of this name when it was last imported, or None."""
+        with self._database.reading() as connection:
+            return people.imported_hash(connection, file_name)
+
+    def unsubscribe(self, handle: str, *, source: str, now: dt.datetime) -> bool:
+        """Note that the person with this handle leaves; false when there is nobody."""
+        with self._database.writing() as connection:
+            return people.unsubscribe(connection, handle, source=source, now=now)
+
+    def suppress(self, canonical: str, *, reason: str, now: dt.datetime) -> bool:
+        """Never mail this canonical address again; false when that was so already."""
+        with self._database.writing() as connection:
+            key = people.keys(connection, "addresses").popitem()[1]
+            hashed = people.address_hash(canonical, key)
+            return people.suppress(connection, hashed, reason=reason, now=now)
+
+    def subscriber_count(self) -> int:
+        """How many people there are, whatever their status."""
+        return sum(self.count_by_status().values())
+
+    def count_by_status(self) -> dict[Status, int]:
+        """How many people there are in each status."""
+        with self._database.reading() as connection:
+            return people.count_by_status(connection)
+
+    def audience(self, eligible: Expression) -> AudienceCounts:
+        """How many `eligible` holds for, and why it does not for the others."""
+        with self._database.reading() as connection:
+            return people.audience(connection, eligible)
+
+    # --- runs --------------------------------------------------------------------------------
+
+    def run(self, issue: int, *, rehearsal: bool) -> Run | None:
+        """The run of an issue, or None."""
+        with self._database.reading() as connection:
+            return runs.find(connection, issue, rehearsal=rehearsal)
+
+    def runs(self) -> tuple[Run, ...]:
+        """All runs, oldest first; their envelopes are left out (b"")."""
+        with self._database.reading() as connection:
+            return runs.everything(connection)
+
+    def start_run(
+        self,
+        content: Content,
+        *,
+        rehearsal: bool,
+        transport: str,
+        eligible: Expression,
+        now: dt.datetime,
+    ) -> Run:
+        """Freeze content and recipients together, all of them queued.
+
+        Raises:
+            RefusedError: the issue has a run in this namespace already.
+        """
+        with self._database.writing() as connection:
+            return runs.start(
+                connection,
+                content,
+                rehearsal=rehearsal,
+                transport=transport,
+                eligible=eligible,
+                now=now,
+            )
+
+    def clear_rehearsal(self, issue: int) -> int:
+        """Forget the rehearsal of an issue, never a real run; says how many deliveries that was."""
+        with self._database.writing() as connection:
+            return runs.clear_rehearsal(connection, issue)
+
+    def recover(self, run: Run, *, now: dt.datetime) -> int:
+        """Call this under the lock, before draining: nothing can be in flight then.
+
+        What is still claimed becomes unknown; what was deferred is queued again.
+
+        Returns:
+            how many became unknown.
+        """
+        with self._database.writing() as connection:
+            return runs.recover(connection, run, now)
+
+    def claim(self, run: Run, *, now: dt.datetime) -> Delivery | None:
+        """Take the next queued delivery, durably; None when none is left.
+
+        Whoever may no longer be mailed is skipped here, each in a transaction of their own.
+        """
+        while True:
+            with self._database.writing() as connection:
+                row = runs.next_queued(connection, run)
+                if row is None:
+                    return None
+                taken = runs.take(connection, row, now)
+            if taken is not None:
+                return taken
+
+    def settle(self, run: Run, delivery: Delivery, outcome: Outcome, *, now: dt.datetime) -> None:
+        """Record what became of a claimed delivery, durably.
+
+        Raises:
+            NewsletterError: it is not claimed with this attempt (a bug); nothing was changed.
+        """
+        with self._database.writing() as connection:
+            runs.settle(connection, run, delivery, outcome, now)
+
+    def counts(self, run: Run) -> Counts:
+        """Deliveries by state.
+
+        Raises:
+            NewsletterError: they do not add up to the frozen number of recipients.
+        """
+        with self._database.reading() as connection:
+            return runs.counts(connection, run)
+
+    def reasons(self, run: Run) -> dict[tuple[State, str], int]:
+        """How many deliveries there are of each state and reason, where a reason was given."""
+        with self._database.reading() as connection:
+            return runs.reasons(connection, run)
+
+    def set_run_state(self, run: Run, state: RunState, now: dt.datetime) -> None:
+        """Note how a run stands.
+
+        Raises:
+            NewsletterError: it would be called finished with deliveries left (a bug).
+        """
+        with self._database.writing() as connection:
+            runs.set_state(connection, run, state, now)

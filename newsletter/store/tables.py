@@ -1,0 +1,177 @@
+"""The tables, once. Migrations build the same ones step by step; a test holds the two together."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+from typing import Final
+
+import sqlalchemy as sa
+
+from newsletter.audience import Status
+from newsletter.outbox import RunState, State
+
+_NAMES: Final = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+_HASH: Final = sa.String(64)  # a keyed SHA-256 in hex
+
+
+class Moment(sa.types.TypeDecorator[dt.datetime]):
+    """A moment as ISO 8601 text in UTC, always 27 characters, so that text order is time order."""
+
+    impl = sa.String(27)
+    cache_ok = True
+
+    def process_bind_param(self, value: dt.datetime | None, dialect: sa.Dialect) -> str | None:
+        """Write an aware datetime; a naive one is a bug."""
+        del dialect
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a moment needs a time zone")
+        return value.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+    def process_result_value(self, value: str | None, dialect: sa.Dialect) -> dt.datetime | None:
+        """Read it back, in UTC."""
+        del dialect
+        return None if value is None else dt.datetime.fromisoformat(value)
+
+
+def _one_of(column: str, values: Iterable[str]) -> sa.CheckConstraint:
+    listed = ", ".join(f"'{value}'" for value in values)
+    return sa.CheckConstraint(f"{column} in ({listed})", name=f"{column}_known")
+
+
+metadata: Final = sa.MetaData(naming_convention=_NAMES)
+
+#: Secrets made with the store: "links" signs what stands in mails, "addresses" hashes addresses.
+signing_keys: Final = sa.Table(
+    "signing_keys",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("secret", sa.LargeBinary(32), nullable=False),
+    sa.Column("purpose", sa.String(16), nullable=False),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.CheckConstraint("id between 0 and 255", name="id_is_a_byte"),
+    sa.CheckConstraint("length(secret) = 32", name="secret_length"),
+    _one_of("purpose", ("links", "addresses")),
+)
+
+# AUTOINCREMENT wherever rows may be deleted: SQLite would give the number of an erased person to
+# the next one, who would then count as already mailed.
+subscribers: Final = sa.Table(
+    "subscribers",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("handle", sa.String(24), nullable=False, unique=True),
+    sa.Column("email", sa.Text, nullable=False),
+    sa.Column("address_hash", _HASH, nullable=False, unique=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("status", sa.String(16), nullable=False),
+    sa.Column("fields", sa.Text, nullable=False),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Column("updated_at", Moment, nullable=False),
+    _one_of("status", Status),
+    sqlite_autoincrement=True,
+)
+
+tags: Final = sa.Table(
+    "tags",
+    metadata,
+    sa.Column(
+        "subscriber_id",
+        sa.Integer,
+        sa.ForeignKey("subscribers.id", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    sa.Column("tag", sa.Text, primary_key=True),
+    sa.Index(None, "tag"),
+)
+
+#: Addresses never to be mailed; they outlive the subscriber's row.
+suppressions: Final = sa.Table(
+    "suppressions",
+    metadata,
+    sa.Column("address_hash", _HASH, primary_key=True),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("created_at", Moment, nullable=False),
+)
+
+#: Who agreed or left, when and where; rows are only ever added.
+consents: Final = sa.Table(
+    "consents",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("address_hash", _HASH, nullable=False, index=True),
+    sa.Column("event", sa.String(16), nullable=False),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("at", Moment, nullable=False),
+)
+
+imports: Final = sa.Table(
+    "imports",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("file_name", sa.Text, nullable=False),
+    sa.Column("file_hash", _HASH, nullable=False),
+    sa.Column("consent_source", sa.Text, nullable=False),
+    sa.Column("counts", sa.Text, nullable=False),
+    sa.Column("at", Moment, nullable=False),
+)
+
+runs: Final = sa.Table(
+    "runs",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("issue", sa.Integer, nullable=False),
+    sa.Column("rehearsal", sa.Boolean, nullable=False),
+    sa.Column("transport", sa.Text, nullable=False),
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("envelope", sa.LargeBinary, nullable=False),
+    sa.Column("content_hash", sa.String(64), nullable=False),
+    sa.Column("source_hash", sa.String(64), nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("recipients", sa.Integer, nullable=False),
+    sa.Column("started_at", Moment, nullable=False),
+    sa.Column("finished_at", Moment),
+    _one_of("state", RunState),
+    sa.UniqueConstraint("issue", "rehearsal"),
+    # What deliveries point at, so that none can claim another issue or the other namespace.
+    sa.UniqueConstraint("id", "issue", "rehearsal"),
+    sqlite_autoincrement=True,
+)
+
+deliveries: Final = sa.Table(
+    "deliveries",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("run_id", sa.Integer, nullable=False),
+    sa.Column("issue", sa.Integer, nullable=False),
+    sa.Column("rehearsal", sa.Boolean, nullable=False),
+    # No foreign key: the record stays when the person is erased.
+    sa.Column("subscriber_id", sa.Integer, nullable=False),
+    sa.Column("address_hash", _HASH, nullable=False),
+    sa.Column("position", sa.Integer, nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("attempt", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("reason", sa.Text, nullable=False, server_default=""),
+    sa.Column("message_id", sa.Text, nullable=False, server_default=""),
+    sa.Column("claimed_at", Moment),
+    sa.Column("settled_at", Moment),
+    _one_of("state", State),
+    sa.CheckConstraint("state <> 'accepted' or message_id <> ''", name="accepted_has_message_id"),
+    sa.ForeignKeyConstraint(
+        ["run_id", "issue", "rehearsal"], ["runs.id", "runs.issue", "runs.rehearsal"]
+    ),
+    # The two promises of "never twice": by person, and by address.
+    sa.UniqueConstraint("issue", "subscriber_id", "rehearsal"),
+    sa.UniqueConstraint("issue", "address_hash", "rehearsal"),
+    sa.UniqueConstraint("run_id", "position"),
+    sa.Index(None, "run_id", "state", "position"),  # the claim
+    sqlite_autoincrement=True,
+)

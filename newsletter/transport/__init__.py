@@ -1,0 +1,1 @@
+"""The ways out of the house; each file is one, and none knows another."""

@@ -1,0 +1,50 @@
+"""A folder of .eml files: the default, the rehearsal, and the double in tests."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from newsletter.errors import NewsletterError, PausedError
+from newsletter.message import Message
+from newsletter.outbox import Outcome, Result
+from newsletter.store.files import write_atomic
+
+
+class FolderTransport:
+    """Writes every mail to `<folder>/<issue>/<position>.eml`; a second try overwrites the first.
+
+    A file appears whole or not at all. File names hold no address.
+    """
+
+    name = "folder"
+    rehearsal = True
+    stamps = False
+
+    def __init__(self, folder: Path) -> None:
+        """Take the folder; it is made with the first mail."""
+        self.folder = folder
+
+    def path(self, message: Message) -> Path:
+        """Where a mail is written."""
+        return self.folder / f"{message.issue:03d}" / f"{message.position:04d}.eml"
+
+    def describe(self) -> str:
+        """Where mail goes."""
+        return f"the folder {self.folder.name}/ (a rehearsal: nothing leaves)"
+
+    def begin(self, issue: int) -> None:
+        """Take away the mails of an earlier rehearsal, so that none of them is taken for new."""
+        for path in (self.folder / f"{issue:03d}").glob("*.eml"):
+            path.unlink(missing_ok=True)
+
+    def deliver(self, message: Message) -> Outcome:
+        """Write one mail; a disk that refuses would refuse the next one as well."""
+        path = self.path(message)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_atomic(path, message.data)
+        except PausedError:
+            return Outcome(result=Result.NOT_SENT, reason="the disk is full")
+        except (NewsletterError, OSError):
+            return Outcome(result=Result.NOT_SENT, reason="the folder cannot be written")
+        return Outcome(result=Result.ACCEPTED, message_id=f"{message.issue:03d}/{path.name}")

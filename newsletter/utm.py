@@ -1,0 +1,187 @@
+"""One link in, one link out: the same link with its source, medium and campaign.
+
+A textual splice, because every URL library at hand re-serialises what it parses, and sponsors,
+signed links and archives notice. What is legal in a URL stays byte for byte; what is not is
+percent-encoded as browsers do (WHATWG URL, sections 1.3 and 4.4).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from typing import Final, Literal
+from urllib.parse import quote, unquote_plus
+
+import idna
+
+Existing = Literal["keep", "replace"]
+
+# A tag there breaks the look-up: the address of the page is the rest of the path.
+SKIP_HOSTS: Final = (
+    "web.archive.org", "archive.today", "archive.ph", "archive.is", "archive.li", "archive.vn",
+    "archive.fo", "archive.md", "translate.goog",
+)  # fmt: skip
+
+_OURS: Final = ("utm_source", "utm_medium", "utm_campaign")
+_SIGNATURES: Final = frozenset(
+    {"x-amz-signature", "x-goog-signature", "signature", "key-pair-id", "sig"}
+)
+_PLACEHOLDER: Final = re.compile(r"\{\{|\}\}|__NL_")
+_WEB: Final = re.compile(r"(https?)://", re.IGNORECASE)
+# WHATWG "forbidden domain code points", less those that end the authority.
+_FORBIDDEN: Final = re.compile(r"[\x00-\x20#%/:<>?@\[\\\]^|\x7f]")
+_MAX_PORT: Final = 65535
+# Illegal in that part of a URL; non-ASCII is always encoded.
+_PATH: Final = re.compile(r"[^\x21\x23-\x3b\x3d\x3f-\x5f\x61-\x7a\x7c\x7e]")
+_QUERY: Final = re.compile(r"[^\x21\x23-\x3b\x3d\x3f-\x7e]")
+_FRAGMENT: Final = re.compile(r"[^\x21\x23-\x3b\x3d\x3f-\x5f\x61-\x7e]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tags:
+    """What is appended, and how links that carry tags already are treated.
+
+    Attributes:
+        source: value of `utm_source`; percent-encoded when written, like the other two.
+        medium: value of `utm_medium`.
+        campaign: value of `utm_campaign`.
+        existing: "keep" leaves a link with a source, medium or campaign wholly alone,
+            "replace" takes every `utm_*` of it out first.
+        replace_sources: sources whose tags are replaced even under "keep" (an earlier service's).
+        skip_hosts: hosts, with all their subdomains, that are never tagged.
+    """
+
+    source: str
+    medium: str
+    campaign: str
+    existing: Existing = "keep"
+    replace_sources: tuple[str, ...] = ()
+    skip_hosts: tuple[str, ...] = SKIP_HOSTS
+
+
+def tag(url: str, tags: Tags) -> str:
+    """Return `url` with the tags appended, or `url` itself where a tag would do harm.
+
+    Only http and https links with a valid host are touched; not those that are signed, carry
+    user information, hold a placeholder in scheme or host, or lead to a skipped host. The result
+    is the same when tagged again. Never raises.
+    """
+    link = _Link.split(url)
+    if link is None or link.is_skipped(tags.skip_hosts) or link.is_signed():
+        return url
+    values = zip(_OURS, (tags.source, tags.medium, tags.campaign), strict=True)
+    ours = [f"{key}={quote(value, safe='')}" for key, value in values]
+    pairs = link.pairs()
+    if pairs[-len(ours) :] == ours:
+        return url
+    if any(_key(pair) in _OURS for pair in pairs):
+        replaced = {s.casefold() for s in tags.replace_sources}
+        if tags.existing == "keep" and source_of(url).casefold() not in replaced:
+            return url
+        pairs = [pair for pair in pairs if not _key(pair).startswith("utm_")]
+    query = "&".join([*(_encode(pair, _QUERY) for pair in pairs), *ours])
+    return f"{link.head}?{query}{link.fragment}"
+
+
+def source_of(url: str) -> str:
+    """The decoded `utm_source` of a link, or "" when it has none."""
+    _, _, query = url.partition("#")[0].partition("?")
+    for pair in query.split("&"):
+        if _key(pair) == "utm_source":
+            return unquote_plus(pair.partition("=")[2])
+    return ""
+
+
+def is_malformed(url: str) -> bool:
+    """Whether a link says http(s) but no browser could open it: an impossible host or port."""
+    match = _WEB.match(url.strip())
+    if match is None:
+        return re.match(r"https?:", url.strip(), re.IGNORECASE) is not None
+    authority = re.split(r"[/?#\\]", url.strip()[match.end() :], maxsplit=1)[0]
+    if _PLACEHOLDER.search(authority):
+        return False
+    return _host(authority.rpartition("@")[2]) is None
+
+
+@dataclass(frozen=True, slots=True)
+class _Link:
+    """A web link taken apart: `head` is everything before the question mark, made legal."""
+
+    host: str
+    head: str
+    query: str
+    fragment: str
+
+    @classmethod
+    def split(cls, url: str) -> _Link | None:
+        text = url.strip("".join(map(chr, range(0x21))))
+        match = _WEB.match(text)
+        if match is None:
+            return None
+        rest, hash_, fragment = text[match.end() :].partition("#")
+        rest, _, query = rest.partition("?")
+        authority, slash, path = rest.partition("/")
+        if "@" in authority or _PLACEHOLDER.search(authority):
+            return None
+        host = _host(authority)
+        if host is None:
+            return None
+        head = f"{match[0]}{host}/{_encode(path, _PATH) if slash else ''}"
+        return cls(host, head, query, hash_ + _encode(fragment, _FRAGMENT))
+
+    def pairs(self) -> list[str]:
+        return self.query.split("&") if self.query else []
+
+    def is_signed(self) -> bool:
+        return any(_key(pair) in _SIGNATURES for pair in self.pairs())
+
+    def is_skipped(self, hosts: tuple[str, ...]) -> bool:
+        name = "." + re.sub(r":\d*\Z", "", self.host).removesuffix(".").lower()
+        return any(name.endswith("." + host.lower()) for host in hosts)
+
+
+def _host(authority: str) -> str | None:
+    """`authority` with its host as an A-label, or None when no browser would resolve it."""
+    host, colon, port = authority, "", ""
+    if found := re.search(r":([^:\]]*)\Z", authority):
+        host, colon, port = authority[: found.start()], ":", found[1]
+        if not (port.isascii() and (port.isdigit() or not port)) or int(port or 0) > _MAX_PORT:
+            return None
+    if host.startswith("[") and host.endswith("]"):
+        return authority if _is_ipv6(host[1:-1]) else None
+    # A single label is a typing error ("http://ttps//...") or an intranet; both are findings.
+    labels = host.removesuffix(".").split(".")
+    if _FORBIDDEN.search(host) or len(labels) == 1 or not all(labels):
+        return None
+    return _ascii(host) + colon + port
+
+
+def _is_ipv6(text: str) -> bool:
+    try:
+        ipaddress.IPv6Address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _ascii(host: str) -> str:
+    if host.isascii():
+        return host
+    try:
+        return idna.encode(host, uts46=True).decode()
+    except idna.IDNAError:
+        # Browsers take what IDNA 2008 refuses (emoji, underscores beside other letters).
+        labels = (label.casefold() for label in host.split("."))
+        return ".".join(
+            x if x.isascii() else "xn--" + x.encode("punycode").decode() for x in labels
+        )
+
+
+def _key(pair: str) -> str:
+    return unquote_plus(pair.partition("=")[0]).strip().lower()
+
+
+def _encode(part: str, illegal: re.Pattern[str]) -> str:
+    part = re.sub(r"[\t\r\n]", "", part)
+    return illegal.sub(lambda match: quote(match[0], safe="", errors="replace"), part)

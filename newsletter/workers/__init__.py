@@ -1,0 +1,1 @@
+"""Who drains an outbox: for now one process on this machine."""

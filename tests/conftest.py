@@ -1,0 +1,122 @@
+"""What several test files share: the example newsletter, the corpus, and a quiet world."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from newsletter.issue import Issue, parse
+from newsletter.render import Options, Theme
+from newsletter.utm import Tags
+
+ROOT = Path(__file__).parent.parent
+CORPUS = ROOT.parent / "shared" / "corpus"
+CASES = ROOT.parent / "shared" / "cases"
+THEME = "templates/email"
+
+
+def require(condition: object, reason: str) -> None:
+    """Skip the test where `condition` is false; fail it where CI forbids skips."""
+    if condition:
+        return
+    if os.environ.get("NEWSLETTER_REQUIRE") == "all":
+        pytest.fail(f"required here: {reason}")
+    pytest.skip(reason)
+
+
+def corpus_file(name: str) -> bytes:
+    """A file of the corpus, by its name."""
+    require(CORPUS.is_dir(), "the shared corpus is not on this machine")
+    return (CORPUS / name).read_bytes()
+
+
+def corpus_names() -> list[str]:
+    """The corpus's issues for `parametrize`, or one stand-in whose test then skips."""
+    return sorted(path.name for path in CORPUS.glob("[0-9]*.md")) or ["074.md"]
+
+
+def own_issues() -> list[str]:
+    """The example newsletter's issues, relative to the repository."""
+    return sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("issues/*.md"))
+
+
+def read_theme() -> Theme:
+    """The example theme, read as the store reads it."""
+    files = sorted((ROOT / THEME).iterdir())
+    return Theme(folder=THEME, files=tuple((f.name, f.read_text("utf-8")) for f in files))
+
+
+def example_options() -> Options:
+    """What newsletter.toml says, for issue 74."""
+    return Options(
+        site_name="Slack Water",
+        public_url="https://letters.slackwater.example.org",
+        archive_url="https://letters.slackwater.example.org/archive",
+        assets_url="https://assets.slackwater.example.org",
+        postal_address="Slack Water, 4 Ferry Stairs, Port Example",
+        from_name="Wren Halloran",
+        fields={"name": "there"},
+        tags=Tags(source="slack-water", medium="email", campaign="issue-74"),
+    )
+
+
+def issue_with(body: str = "Hello.\n", front: str = "title: A title", number: int = 7) -> Issue:
+    """An issue made of front matter and body, as if read from issues/007.md."""
+    return parse(f"---\n{front}\n---\n{body}".encode(), file=f"issues/{number:03d}.md")
+
+
+@pytest.fixture(scope="session")
+def theme() -> Theme:
+    return read_theme()
+
+
+@pytest.fixture(scope="session")
+def options() -> Options:
+    return example_options()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-golden", action="store_true", help="write tests/golden/ anew")
+
+
+@pytest.fixture
+def update_golden(request: pytest.FixtureRequest) -> bool:
+    return bool(request.config.getoption("--update-golden"))
+
+
+# Audit hooks cannot be taken out again, so there is one for the whole run, with a switch.
+_WORLD = frozenset(
+    {"open", "os.listdir", "os.scandir", "os.system", "socket.__new__", "socket.connect",
+     "socket.getaddrinfo", "sqlite3.connect", "subprocess.Popen"}
+)  # fmt: skip
+_watched: set[int] = set()
+_touched: list[str] = []
+
+
+def _watch(event: str, arguments: tuple[object, ...]) -> None:
+    if _watched and event in _WORLD and threading.get_ident() in _watched:
+        _touched.append(f"{event}{arguments}")
+        raise PermissionError(f"a pure stage touched the world: {event}{arguments}")
+
+
+sys.addaudithook(_watch)
+
+
+@pytest.fixture
+def quiet_world() -> Iterator[None]:
+    """Fail the test when it opens a file, a socket or a process.
+
+    Render once before asking for this: libraries load their own data on first use.
+    """
+    _touched.clear()
+    _watched.add(threading.get_ident())
+    try:
+        yield
+    finally:
+        _watched.clear()
+    assert _touched == []

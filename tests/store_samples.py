@@ -1,0 +1,70 @@
+"""Invented people and issues for the tests of the store."""
+
+from __future__ import annotations
+
+import datetime as dt
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+from newsletter.audience import Status
+from newsletter.audience.roster import Row
+from newsletter.outbox import Content
+from newsletter.store.sql import Store
+
+NOW = dt.datetime(2026, 11, 22, 8, 0, 0, 123456, dt.UTC)
+LATER = NOW + dt.timedelta(minutes=5)
+
+
+def a_row(
+    email: str = "ada@example.org",
+    *,
+    name: str = "Ada",
+    status: Status = Status.ACTIVE,
+    suppression: str = "",
+    tags: frozenset[str] = frozenset(),
+    fields: dict[str, str] | None = None,
+) -> Row:
+    return Row(
+        line=2,
+        email=email,
+        canonical=email.lower(),
+        name=name,
+        status=status,
+        suppression=suppression,
+        tags=tags,
+        fields=fields or {},
+    )
+
+
+def people(number: int) -> list[Row]:
+    return [a_row(f"reader{n}@example.org", name=f"Reader {n}") for n in range(1, number + 1)]
+
+
+def a_content(issue: int = 74) -> Content:
+    return Content(
+        issue=issue,
+        title=f"Issue {issue}",
+        envelope=b"From: wren@example.org\r\n\r\nHello",
+        content_hash="c" * 64,
+        source_hash="5" * 64,
+    )
+
+
+def url_in(folder: Path) -> str:
+    return f"sqlite:///{folder}/newsletter.db"
+
+
+def store_with(folder: Path, rows: list[Row]) -> Store:
+    store = Store.open(url_in(folder))
+    store.add(rows, source="test", now=NOW)
+    return store
+
+
+def look(folder: Path, question: str, *values: Any) -> list[tuple[Any, ...]]:
+    """What the file itself says, asked past the program."""
+    connection = sqlite3.connect(folder / "newsletter.db")
+    try:
+        return connection.execute(question, values).fetchall()
+    finally:
+        connection.close()
