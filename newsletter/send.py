@@ -12,9 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from newsletter.audience import Subscriber
 from newsletter.errors import InputError
 from newsletter.links import Key, unsubscribe_url
-from newsletter.message import Envelope, Message, Stamp, compose
+from newsletter.message import SAMPLE, Envelope, Message, Stamp, compose
 from newsletter.outbox import Delivery, Outcome, Result, Run
 
 Clock = Callable[[], dt.datetime]
@@ -54,6 +55,10 @@ class Transport(Protocol):
         """Where mail goes, for the author's eye before a send."""
         ...
 
+    def rate(self) -> float | None:
+        """Mails a second it takes, None for as many as it answers."""
+        ...
+
     def begin(self, issue: int) -> None:
         """Called once, before the first mail of a new run."""
         ...
@@ -71,11 +76,18 @@ class Press:
         envelope: the frozen content of the run.
         public_url: where unsubscribe pages are served, or "".
         key: signs the links.
+
+    Raises:
+        InputError: not even the sample person's mail can be composed, so nobody's could; told
+            before the first claim, or everybody would be refused one by one.
     """
 
     envelope: Envelope
     public_url: str
     key: Key
+
+    def __post_init__(self) -> None:
+        self._mail(SAMPLE, stamp=None)
 
     def print(self, run: Run, delivery: Delivery, *, stamp: Stamp | None) -> Message:
         """Compose the mail of one delivery.
@@ -84,15 +96,18 @@ class Press:
             InputError: the person's name or address cannot stand in a header.
         """
         person = delivery.subscriber
-        url = unsubscribe_url(self.public_url, person.handle, self.key) if self.public_url else ""
         return Message(
             issue=run.content.issue,
             position=delivery.position,
             attempt=delivery.attempt,
             sender=self.envelope.sender,
             to=person.address,
-            data=compose(self.envelope, person, unsubscribe_url=url, stamp=stamp),
+            data=self._mail(person, stamp=stamp),
         )
+
+    def _mail(self, person: Subscriber, *, stamp: Stamp | None) -> bytes:
+        url = unsubscribe_url(self.public_url, person.handle, self.key) if self.public_url else ""
+        return compose(self.envelope, person, unsubscribe_url=url, stamp=stamp)
 
 
 def deliver_next(

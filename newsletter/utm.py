@@ -31,6 +31,8 @@ _PLACEHOLDER: Final = re.compile(r"\{\{|\}\}|__NL_")
 _WEB: Final = re.compile(r"(https?)://", re.IGNORECASE)
 # WHATWG "forbidden domain code points", less those that end the authority.
 _FORBIDDEN: Final = re.compile(r"[\x00-\x20#%/:<>?@\[\\\]^|\x7f]")
+_DOTS: Final = re.compile("[.\u3002\uff0e\uff61]")  # IDNA takes all four
+_PORT: Final = re.compile(r"0*[0-9]{0,5}")
 _MAX_PORT: Final = 65535
 # Illegal in that part of a URL; non-ASCII is always encoded.
 _PATH: Final = re.compile(r"[^\x21\x23-\x3b\x3d\x3f-\x5f\x61-\x7a\x7c\x7e]")
@@ -71,7 +73,7 @@ def tag(url: str, tags: Tags) -> str:
     if link is None or link.is_skipped(tags.skip_hosts) or link.is_signed():
         return url
     values = zip(_OURS, (tags.source, tags.medium, tags.campaign), strict=True)
-    ours = [f"{key}={quote(value, safe='')}" for key, value in values]
+    ours = [f"{key}={quote(value, safe='', errors='replace')}" for key, value in values]
     pairs = link.pairs()
     if pairs[-len(ours) :] == ours:
         return url
@@ -95,10 +97,11 @@ def source_of(url: str) -> str:
 
 def is_malformed(url: str) -> bool:
     """Whether a link says http(s) but no browser could open it: an impossible host or port."""
-    match = _WEB.match(url.strip())
+    text = _read(url)
+    match = _WEB.match(text)
     if match is None:
-        return re.match(r"https?:", url.strip(), re.IGNORECASE) is not None
-    authority = re.split(r"[/?#\\]", url.strip()[match.end() :], maxsplit=1)[0]
+        return re.match(r"https?:", text, re.IGNORECASE) is not None
+    authority = re.split(r"[/?#\\]", text[match.end() :], maxsplit=1)[0]
     if _PLACEHOLDER.search(authority):
         return False
     return _host(authority.rpartition("@")[2]) is None
@@ -115,7 +118,7 @@ class _Link:
 
     @classmethod
     def split(cls, url: str) -> _Link | None:
-        text = url.strip("".join(map(chr, range(0x21))))
+        text = _read(url)
         match = _WEB.match(text)
         if match is None:
             return None
@@ -141,28 +144,33 @@ class _Link:
         return any(name.endswith("." + host.lower()) for host in hosts)
 
 
+def _read(url: str) -> str:
+    """`url` without what browsers take out before they look at it."""
+    return re.sub(r"[\t\r\n]", "", url.strip("".join(map(chr, range(0x21)))))
+
+
 def _host(authority: str) -> str | None:
     """`authority` with its host as an A-label, or None when no browser would resolve it."""
     host, colon, port = authority, "", ""
     if found := re.search(r":([^:\]]*)\Z", authority):
         host, colon, port = authority[: found.start()], ":", found[1]
-        if not (port.isascii() and (port.isdigit() or not port)) or int(port or 0) > _MAX_PORT:
+        if not _PORT.fullmatch(port) or int(port[-5:] or 0) > _MAX_PORT:
             return None
     if host.startswith("[") and host.endswith("]"):
         return authority if _is_ipv6(host[1:-1]) else None
     # A single label is a typing error ("http://ttps//...") or an intranet; both are findings.
-    labels = host.removesuffix(".").split(".")
-    if _FORBIDDEN.search(host) or len(labels) == 1 or not all(labels):
+    if _FORBIDDEN.search(host):
         return None
-    return _ascii(host) + colon + port
+    name = _ascii(host)
+    labels = name.removesuffix(".").split(".")
+    return name + colon + port if len(labels) > 1 and all(labels) else None
 
 
 def _is_ipv6(text: str) -> bool:
     try:
-        ipaddress.IPv6Address(text)
+        return ipaddress.IPv6Address(text).scope_id is None
     except ValueError:
         return False
-    return True
 
 
 def _ascii(host: str) -> str:
@@ -172,7 +180,7 @@ def _ascii(host: str) -> str:
         return idna.encode(host, uts46=True).decode()
     except idna.IDNAError:
         # Browsers take what IDNA 2008 refuses (emoji, underscores beside other letters).
-        labels = (label.casefold() for label in host.split("."))
+        labels = (label.casefold() for label in _DOTS.split(host))
         return ".".join(
             x if x.isascii() else "xn--" + x.encode("punycode").decode() for x in labels
         )
@@ -183,5 +191,4 @@ def _key(pair: str) -> str:
 
 
 def _encode(part: str, illegal: re.Pattern[str]) -> str:
-    part = re.sub(r"[\t\r\n]", "", part)
     return illegal.sub(lambda match: quote(match[0], safe="", errors="replace"), part)

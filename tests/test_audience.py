@@ -170,8 +170,8 @@ def test_a_segment_is_read_as_people_mean_it(text, meaning):
         ("tag:a & tag:b", "goes on where it should end", 7),
         ("(tag:a", "not closed", 7),
         ("(tag:a tag:b", "not closed", 8),
-        ("(" * 60 + "tag:a" + ")" * 60, "nested too deeply", 52),
-        ("not " * 60 + "tag:a", "nested too deeply", 205),
+        ("(" * 60 + "tag:a" + ")" * 60, "nested too deeply", 22),
+        ("not " * 60 + "tag:a", "nested too deeply", 85),
     ],
 )
 def test_a_malformed_segment_is_named_with_its_character(text, words, character):

@@ -22,9 +22,10 @@ from newsletter.audience import (
     holds,
 )
 from newsletter.audience.roster import Added
+from newsletter.audience.segment import parse_segment
 from newsletter.errors import InputError, Place
 from newsletter.store.sql import Store
-from store_samples import LATER, NOW, a_content, a_row, look, people, store_with, url_in
+from tests.store_samples import LATER, NOW, a_content, a_row, look, people, store_with, url_in
 
 
 def person(folder, email="ada@example.org"):
@@ -193,9 +194,7 @@ def test_the_number_of_an_erased_person_is_never_given_again(tmp_path):
 def test_no_record_but_the_subscribers_holds_an_address(tmp_path):
     with store_with(tmp_path, [a_row()]) as store:
         store.suppress("bob@example.org", reason="bounced", now=NOW)
-        store.start_run(
-            a_content(), rehearsal=False, transport="ses", eligible=eligible(), now=NOW
-        )
+        store.start_run(a_content(), rehearsal=False, transport="ses", eligible=eligible(), now=NOW)
     for table in ("suppressions", "consents", "imports", "deliveries"):
         assert "example.org" not in str(look(tmp_path, f"SELECT * FROM {table}"))
 
@@ -229,6 +228,30 @@ def test_the_audience_of_nobody_names_all_reasons(tmp_path):
     with store_with(tmp_path, []) as store:
         counts = store.audience(eligible())
     assert (counts.eligible, set(counts.left_out.values()), len(counts.left_out)) == (0, {0}, 4)
+
+
+@pytest.mark.parametrize(
+    "segment",
+    [
+        " or ".join(f"tag:t{n}" for n in range(250)),
+        " and ".join(f"tag:t{n}" for n in range(250)),
+        "not " * 20 + "tag:t1",
+        "(tag:a or " * 20 + "tag:t1" + ")" * 20,
+        "not (tag:a and " * 10 + "tag:t1" + ")" * 10,
+        "(tag:a or (tag:t1 and " * 10 + "tag:t1" + "))" * 10,
+        "(tag:a or not (tag:a and " * 6 + "tag:t1" + "))" * 6,
+    ],
+)
+def test_the_longest_segments_that_can_be_written_can_be_asked_for(tmp_path, segment):
+    rule = parse_segment(segment, place=Place("issues/074.md"))
+    with store_with(tmp_path, [a_row(tags=frozenset({"t1"}))]) as store:
+        counts = store.audience(eligible(rule))
+        run = store.start_run(
+            a_content(), rehearsal=True, transport="t", eligible=eligible(rule), now=NOW
+        )
+        assert store.counts(run).total == counts.eligible
+    person = Subscriber(id=1, handle="", address="ada@example.org", tags=frozenset({"t1"}))
+    assert counts.eligible == holds(eligible(rule), person, suppressed=False)
 
 
 TAGS = ["beta", "vip", "é", "a-b"]
@@ -288,7 +311,5 @@ def test_sql_and_python_agree_on_who_is_eligible(shared, crowd, rules):
 
 
 def expected(rule: Expression, row, *, suppressed: bool) -> bool:
-    person = Subscriber(
-        id=1, handle="", address=row.email, status=row.status, tags=row.tags
-    )
+    person = Subscriber(id=1, handle="", address=row.email, status=row.status, tags=row.tags)
     return holds(rule, person, suppressed=suppressed)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -12,7 +13,7 @@ from newsletter.audience import HasTag, Status, eligible
 from newsletter.errors import NewsletterError, RefusedError
 from newsletter.outbox import Outcome, Result, RunState, State
 from newsletter.store.sql import Store
-from store_samples import (
+from tests.store_samples import (
     LATER,
     NOW,
     a_content,
@@ -36,13 +37,27 @@ def start(store, issue=74, *, rehearsal=False, rule=None):
     )
 
 
+def claimed(store, run, *, now):
+    delivery = store.claim(run, now=now)
+    assert delivery is not None
+    return delivery
+
+
+def found(store, issue=74, *, rehearsal=False):
+    run = store.run(issue, rehearsal=rehearsal)
+    assert run is not None
+    return run
+
+
 def leave(store, folder, email):
     [(handle,)] = look(folder, "SELECT handle FROM subscribers WHERE email = ?", email)
     store.unsubscribe(handle, source="link", now=LATER)
 
 
 def states(folder, *, rehearsal=False):
-    rows = look(folder, "SELECT state FROM deliveries WHERE rehearsal = ? ORDER BY position", rehearsal)
+    rows = look(
+        folder, "SELECT state FROM deliveries WHERE rehearsal = ? ORDER BY position", rehearsal
+    )
     return [state for (state,) in rows]
 
 
@@ -67,6 +82,7 @@ def test_what_is_stored_is_what_is_read_back(tmp_path):
         started = start(store)
     with Store.open(url_in(tmp_path), read_only=True) as store:
         run = store.run(74, rehearsal=False)
+        assert run is not None
         assert run == started
         assert run.content == a_content()
         assert run.started_at == NOW
@@ -99,14 +115,14 @@ def test_a_segment_is_part_of_what_is_frozen(tmp_path):
     rows = [a_row("a@example.org", tags=frozenset({"beta"})), a_row("b@example.org")]
     with store_with(tmp_path, rows) as store:
         run = start(store, rule=eligible(HasTag("beta")))
-        assert store.claim(run, now=NOW).subscriber.address == "a@example.org"
+        assert claimed(store, run, now=NOW).subscriber.address == "a@example.org"
         assert store.claim(run, now=NOW) is None
 
 
 def test_rehearsal_and_real_run_do_not_touch(tmp_path):
     with store_with(tmp_path, people(2)) as store:
         rehearsal, real = start(store, rehearsal=True), start(store)
-        first = store.claim(rehearsal, now=NOW)
+        first = claimed(store, rehearsal, now=NOW)
         store.settle(rehearsal, first, ACCEPTED, now=NOW)
         assert states(tmp_path, rehearsal=True) == ["accepted", "queued"]
         assert states(tmp_path) == ["queued", "queued"]
@@ -142,7 +158,7 @@ def test_claims_go_in_order_and_carry_the_person(tmp_path):
     rows = [a_row(tags=frozenset({"vip"}), fields={"city": "Malmö"}), *people(1)]
     with store_with(tmp_path, rows) as store:
         run = start(store)
-        first, second = store.claim(run, now=NOW), store.claim(run, now=NOW)
+        first, second = claimed(store, run, now=NOW), claimed(store, run, now=NOW)
         assert store.claim(run, now=NOW) is None
     assert (first.position, first.attempt) == (1, 1)
     person = first.subscriber
@@ -154,7 +170,7 @@ def test_claims_go_in_order_and_carry_the_person(tmp_path):
 
 def test_a_claim_is_on_the_disk_before_it_is_handed_out(tmp_path):
     with store_with(tmp_path, people(1)) as store:
-        store.claim(start(store), now=LATER)
+        claimed(store, start(store), now=LATER)
         row = look(tmp_path, "SELECT state, attempt, claimed_at FROM deliveries")
     assert row == [("claimed", 1, "2026-11-22T08:05:00.123456Z")]
 
@@ -163,11 +179,13 @@ def test_the_person_is_read_anew_inside_the_claim(tmp_path):
     with store_with(tmp_path, [a_row()]) as store:
         run = start(store)
         store.add([a_row(name="Ada L.")], source="test", now=LATER)
-        assert store.claim(run, now=LATER).subscriber.name == "Ada L."
+        assert claimed(store, run, now=LATER).subscriber.name == "Ada L."
 
 
 def test_who_left_after_the_freeze_is_skipped_with_the_reason(tmp_path):
-    rows = [a_row(f"{name}@example.org") for name in ("left", "bounced", "erased", "waits", "stays")]
+    rows = [
+        a_row(f"{name}@example.org") for name in ("left", "bounced", "erased", "waits", "stays")
+    ]
     with store_with(tmp_path, rows) as store:
         run = start(store)
         leave(store, tmp_path, "left@example.org")
@@ -175,8 +193,8 @@ def test_who_left_after_the_freeze_is_skipped_with_the_reason(tmp_path):
         with store._database.writing() as connection:
             connection.exec_driver_sql("DELETE FROM subscribers WHERE id = 3")
             connection.exec_driver_sql("UPDATE subscribers SET status = 'pending' WHERE id = 4")
-        claimed = store.claim(run, now=LATER)
-        assert claimed.subscriber.address == "stays@example.org"
+        taken = claimed(store, run, now=LATER)
+        assert taken.subscriber.address == "stays@example.org"
         assert store.counts(run).by_state == {State.SKIPPED: 4, State.CLAIMED: 1}
         assert store.reasons(run) == {
             (State.SKIPPED, "unsubscribed"): 1,
@@ -184,19 +202,25 @@ def test_who_left_after_the_freeze_is_skipped_with_the_reason(tmp_path):
             (State.SKIPPED, "erased"): 1,
             (State.SKIPPED, "pending"): 1,
         }
-        assert [row[0] for row in look(tmp_path, "SELECT attempt FROM deliveries")] == [0, 0, 0, 0, 1]
+        assert [row[0] for row in look(tmp_path, "SELECT attempt FROM deliveries")] == [
+            0,
+            0,
+            0,
+            0,
+            1,
+        ]
 
 
 def test_claiming_uses_the_index_at_twenty_thousand_rows(tmp_path):
     with store_with(tmp_path, people(20_000)) as store:
         run = start(store)
-        asked: list[tuple[str, object]] = []
+        asked: list[tuple[str, Any]] = []
         sa.event.listen(
             store._database._engine,
             "before_cursor_execute",
             lambda _c, _cur, statement, values, _x, _m: asked.append((statement, values)),
         )
-        delivery = store.claim(run, now=NOW)
+        delivery = claimed(store, run, now=NOW)
         store.settle(run, delivery, ACCEPTED, now=NOW)
         plans = []
         for statement, values in asked[:]:
@@ -229,7 +253,7 @@ def test_claiming_uses_the_index_at_twenty_thousand_rows(tmp_path):
 def test_an_outcome_settles_the_delivery(tmp_path, outcome, expected):
     with store_with(tmp_path, people(1)) as store:
         run = start(store)
-        store.settle(run, store.claim(run, now=NOW), outcome, now=LATER)
+        store.settle(run, claimed(store, run, now=NOW), outcome, now=LATER)
     row = look(tmp_path, "SELECT state, message_id, reason, settled_at FROM deliveries")
     assert row == [expected]
 
@@ -237,9 +261,9 @@ def test_an_outcome_settles_the_delivery(tmp_path, outcome, expected):
 def test_a_delivery_that_was_not_sent_is_claimed_again_with_the_next_attempt(tmp_path):
     with store_with(tmp_path, people(1)) as store:
         run = start(store)
-        first = store.claim(run, now=NOW)
+        first = claimed(store, run, now=NOW)
         store.settle(run, first, NOT_SENT, now=NOW)
-        again = store.claim(run, now=LATER)
+        again = claimed(store, run, now=LATER)
         assert (again.id, again.attempt) == (first.id, 2)
         assert store.reasons(run) == {}
 
@@ -247,13 +271,13 @@ def test_a_delivery_that_was_not_sent_is_claimed_again_with_the_next_attempt(tmp
 def test_only_the_attempt_that_is_claimed_can_be_settled(tmp_path):
     with store_with(tmp_path, people(2)) as store:
         run, other = start(store), start(store, 75)
-        first = store.claim(run, now=NOW)
+        first = claimed(store, run, now=NOW)
         with pytest.raises(NewsletterError, match="is not claimed"):
             store.settle(other, first, ACCEPTED, now=NOW)
         store.settle(run, first, NOT_SENT, now=NOW)
         with pytest.raises(NewsletterError, match="attempt 1, is not claimed"):
             store.settle(run, first, ACCEPTED, now=NOW)
-        again = store.claim(run, now=NOW)
+        again = claimed(store, run, now=NOW)
         with pytest.raises(NewsletterError, match="attempt 1, is not claimed"):
             store.settle(run, first, ACCEPTED, now=NOW)
         store.settle(run, again, ACCEPTED, now=NOW)
@@ -282,10 +306,10 @@ def test_the_table_itself_refuses_a_person_an_address_or_a_place_twice(tmp_path,
 def test_recovery_makes_claims_unknown_and_queues_what_was_put_off(tmp_path):
     with store_with(tmp_path, people(4)) as store:
         run, other = start(store), start(store, 75)
-        store.claim(other, now=NOW)
-        store.settle(run, store.claim(run, now=NOW), ACCEPTED, now=NOW)
-        store.settle(run, store.claim(run, now=NOW), DEFERRED, now=NOW)
-        store.claim(run, now=NOW)
+        claimed(store, other, now=NOW)
+        store.settle(run, claimed(store, run, now=NOW), ACCEPTED, now=NOW)
+        store.settle(run, claimed(store, run, now=NOW), DEFERRED, now=NOW)
+        claimed(store, run, now=NOW)
         assert store.recover(run, now=LATER) == 1
         assert store.recover(run, now=LATER) == 0
         assert store.counts(run).by_state == {
@@ -312,10 +336,10 @@ def test_a_run_is_finished_only_when_nothing_is_left(tmp_path):
         with pytest.raises(NewsletterError, match="still has deliveries"):
             store.set_run_state(run, RunState.FINISHED, NOW)
         store.set_run_state(run, RunState.PAUSED, NOW)
-        assert store.run(74, rehearsal=False).state is RunState.PAUSED
-        store.settle(run, store.claim(run, now=NOW), UNKNOWN, now=NOW)
+        assert found(store).state is RunState.PAUSED
+        store.settle(run, claimed(store, run, now=NOW), UNKNOWN, now=NOW)
         store.set_run_state(run, RunState.FINISHED, LATER)
-        finished = store.run(74, rehearsal=False)
+        finished = found(store)
         assert (finished.state, finished.finished_at) == (RunState.FINISHED, LATER)
 
 

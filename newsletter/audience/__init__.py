@@ -89,7 +89,7 @@ def read_address(text: str) -> Address:
             hint="Amazon SES cannot send there; ask for another address",
         )
     try:
-        validate_email(text, check_deliverability=False, test_environment=True)
+        validate_email(text, check_deliverability=False, test_environment=True, strict=True)
         host = idna.encode(domain, uts46=True).decode().lower()
     except (EmailNotValidError, idna.IDNAError, UnicodeError) as error:
         raise InputError(

@@ -188,8 +188,8 @@ class Columns:
                 hint='put a line above it: "email", or "email,name"',
             )
         names = tuple(_plain(cell) for cell in header)
-        roles = tuple(_roles(names))
-        _check(header, names, roles, place)
+        roles = tuple(_roles(header, names))
+        _check(names, roles, place)
         return cls(roles, names)
 
     def person(self, cells: Sequence[str]) -> Person:
@@ -276,25 +276,21 @@ def _plain(header: str) -> str:
     return re.sub(r"[^a-z0-9]+", "_", letters).strip("_")
 
 
-def _roles(names: Sequence[str]) -> Iterator[_Role]:
+def _roles(header: Sequence[str], names: Sequence[str]) -> Iterator[_Role]:
     special: dict[str, _Role] = {}
     for export in _EXPORTS.values():
         if export.marks <= set(names):
             special |= dict.fromkeys(export.dropped, _Role.NOTHING) | dict(export.roles)
-    for name in names:
-        yield special.get(name) or _ROLES.get(name, _Role.FIELD)
+    for cell, name in zip(header, names, strict=True):
+        known = special.get(name) or _ROLES.get(name, _Role.FIELD)
+        yield known if cell.strip() else _Role.NOTHING
 
 
-def _check(
-    header: Sequence[str],
-    names: Sequence[str],
-    roles: Sequence[_Role],
-    place: Callable[[int], Place],
-) -> None:
+def _check(names: Sequence[str], roles: Sequence[_Role], place: Callable[[int], Place]) -> None:
     seen: dict[object, int] = {}
     single = {_Role.EMAIL, _Role.NAME, _Role.FIRST, _Role.LAST}
-    for at, (cell, name, role) in enumerate(zip(header, names, roles, strict=True)):
-        if role is _Role.FIELD and cell.strip() and not _FIELD_NAME.fullmatch(name):
+    for at, (name, role) in enumerate(zip(names, roles, strict=True)):
+        if role is _Role.FIELD and not _FIELD_NAME.fullmatch(name):
             raise InputError(
                 "no merge field can have the name of this column",
                 place=place(at),

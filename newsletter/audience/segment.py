@@ -10,8 +10,9 @@ from newsletter.audience import And, Expression, HasTag, Not, Or
 from newsletter.errors import InputError, Place
 
 _TOKEN: Final = re.compile(r"\s*(?:(\(|\)|and\b|or\b|not\b)|tag:([\w.+-]+)|(\S))", re.IGNORECASE)
-_MAX_DEPTH: Final = 50
-# Databases refuse conditions nested a thousand deep, and a chain of terms nests.
+# Databases refuse conditions that are nested deeply (SQLite about 30 brackets) or chained a
+# thousand times.
+_MAX_DEPTH: Final = 20
 _MAX_TOKENS: Final = 500
 
 

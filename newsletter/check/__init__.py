@@ -7,14 +7,15 @@ answers for it: `checks: {ignore: {link-http: "their certificate is broken"}}`.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 from newsletter.check import front, links, mail, words
 from newsletter.check.rule import RULES, Finding, Letter, Rule, Severity
 
-__all__ = ["RULES", "Finding", "Letter", "Rule", "Severity", "check", "errors"]
+__all__ = ["GROUPS", "RULES", "Finding", "Letter", "Rule", "Severity", "check", "errors"]
 
 # Importing them registers their rules; the order here is the order in docs/checks.md.
-_GROUPS = (front, words, links, mail)
+GROUPS: Final = (front, words, links, mail)
 
 
 def check(letter: Letter) -> tuple[Finding, ...]:

@@ -10,11 +10,15 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from newsletter.check.rule import Fault, Letter, rule
+from newsletter.errors import Place
 from newsletter.render import RenderedLink
 from newsletter.utm import is_malformed, source_of
 
 _SCHEME: Final = re.compile(r"([a-z][a-z0-9+.-]*):", re.IGNORECASE)
-_REFUSED: Final = re.compile(r"\]\(\s*(javascript|vbscript|data):", re.IGNORECASE)
+# What Markdown leaves as text: [x](javascript:..), <javascript:..>, [x]: javascript:..
+_REFUSED: Final = re.compile(
+    r"(?:\](?:\(|:)\s*<?|<)(javascript|vbscript|data|file):", re.IGNORECASE
+)
 _VAGUE: Final = frozenset({"click here", "this link", "read more"})
 _PERSONAL: Final = re.compile(
     r"[?&](mc_eid|_hsenc|_hsmi|vero_id|mkt_tok|ck_subscriber_id)=", re.IGNORECASE
@@ -24,7 +28,7 @@ _PERSONAL: Final = re.compile(
 @rule("link-malformed", "error", "A web link that no browser can open.")
 def _malformed(letter: Letter) -> Iterator[Fault]:
     for link in _links(letter):
-        if is_malformed(link.written):
+        if is_malformed(link.written) and not _is_private(link.written):
             message = f"the link {link.written} leads nowhere: its host is impossible"
             yield letter.at(link.line, link.written), message, "mend the address"
 
@@ -42,18 +46,17 @@ def _relative(letter: Letter) -> Iterator[Fault]:
 @rule("link-local", "error", "A link to the author's own machine or network.")
 def _local(letter: Letter) -> Iterator[Fault]:
     for link in _links(letter):
-        scheme = _SCHEME.match(link.written)
-        if (scheme and scheme[1].lower() == "file") or _is_private(link.written):
+        if _is_private(link.written):
             message = f"the link {link.written} only works on your own machine or network"
             yield letter.at(link.line, link.written), message, "link to its public address"
+    for place, _ in _refused(letter, "file"):
+        yield place, "a file: link only works on your own machine", "link to its public address"
 
 
 @rule("link-script", "error", "A link that would run a script; Markdown leaves it as text.")
 def _script(letter: Letter) -> Iterator[Fault]:
-    for number, line in enumerate(letter.issue.body.split("\n"), letter.issue.body_line):
-        if found := _REFUSED.search(line):
-            message = f"a {found[1].lower()}: link is not made and shows as text"
-            yield letter.at(number, found[0]), message, "link to an https page"
+    for place, scheme in _refused(letter, "javascript", "vbscript", "data"):
+        yield place, f"a {scheme}: link is not made and shows as text", "link to an https page"
 
 
 @rule("link-http", "warning", "A link without encryption.")
@@ -115,6 +118,14 @@ def _personal(letter: Letter) -> Iterator[Fault]:
 def _links(letter: Letter) -> Iterator[RenderedLink]:
     """The letter's own links; the theme's are the theme's business."""
     return (link for link in letter.rendered.links if link.line)
+
+
+def _refused(letter: Letter, *schemes: str) -> Iterator[tuple[Place, str]]:
+    """The links that Markdown did not make because of their scheme."""
+    for text, line in letter.rendered.words:
+        for found in _REFUSED.finditer(text):
+            if found[1].lower() in schemes:
+                yield letter.at(line, found[0]), found[1].lower()
 
 
 def _is_private(url: str) -> bool:

@@ -59,11 +59,15 @@ class Letter:
     ignore: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def at(self, line: int, needle: str = "") -> Place:
-        """A line of the issue's file, with the column of `needle` where it stands there."""
-        lines = self.issue.body.split("\n")
-        index = line - self.issue.body_line
-        found = lines[index].find(needle) if needle and 0 <= index < len(lines) else -1
-        return Place(self.issue.file, line, found + 1)
+        """Where `needle` stands from `line` to the end of its paragraph, else the line alone."""
+        first = self.issue.body_line
+        if needle and line >= first:
+            for number, text in enumerate(self.issue.body.split("\n")[line - first :], line):
+                if needle in text:
+                    return Place(self.issue.file, number, text.find(needle) + 1)
+                if not text.strip():
+                    break
+        return Place(self.issue.file, line)
 
 
 #: One fault a rule found: where, in one sentence, and what to do.

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Iterator
 from typing import Final
+from urllib.parse import unquote
 
 import ftfy
 
@@ -17,10 +17,14 @@ from newsletter.markup.html import forbidden
 _UNDONE: Final = re.compile(r"\b(TK|TODO|FIXME|XXX)\b|\blorem ipsum\b", re.IGNORECASE)
 _CASED: Final = frozenset({"TK", "TODO", "FIXME", "XXX"})
 _STRAY: Final = re.compile(
-    r"(?<![\w*_/\\])[*_]{1,3}(?=\w)|(?<=[\w.,;:!?)\u201d\u2019])[*_]{1,3}(?![\w*_])"
+    r"(?<![\w*_/\\@#?&=])[*_]{1,3}(?=[^\W_])"  # opens
+    r"|(?<=[\w.,;:!?)\u201d\u2019])(?:_|[*_]{2,3})(?![\w*_/\\])|(?<=[,;:])\*(?![\w*_])"  # closes
 )
+#: "price*" is how people mark a footnote; its text may then begin with "*".
+_NOTE: Final = re.compile(r"(?<=[^\W_])[.!?)%\u201d\u2019]?\*(?![\w*_])")
 _FILE_NAME: Final = re.compile(r"[\w-]+\.(png|jpe?g|gif|webp|svg)|IMG_\d+|image\d*", re.IGNORECASE)
 _SHOWN: Final = 60
+_KEYS: Final = ("title", "subject", "preheader")
 
 
 @rule("body-empty", "error", "There is no letter under the front matter.")
@@ -33,7 +37,7 @@ def _empty(letter: Letter) -> Iterator[Fault]:
 @rule("mojibake", "error", "Text that was read in the wrong encoding.")
 def _mojibake(letter: Letter) -> Iterator[Fault]:
     hint = "newsletter check --fix-encoding writes the repair"
-    for key in ("title", "subject", "preheader"):
+    for key in _KEYS:
         raw = letter.issue.raw.get(key)
         if isinstance(raw, str) and ftfy.fix_encoding(raw) != raw:
             yield letter.issue.place(key), f"the {key} was read in the wrong encoding", hint
@@ -52,14 +56,27 @@ def repair(text: str) -> str:
     """Undo a wrong decoding (UTF-8 read as Mac Roman, cp1252 ...), and nothing else.
 
     The text as a whole gives the evidence a short line lacks; where only some lines were damaged
-    each is judged alone. The number of lines never changes.
+    the suspects are judged together, then each line alone. The number of lines never changes.
     """
-    whole = ftfy.fix_encoding(text)
-    if whole != text and whole.count("\n") == text.count("\n"):
-        return whole
-    lines = text.split("\n")
-    fixed = (ftfy.fix_encoding(line) for line in lines)
-    return "\n".join(f if "\n" not in f else o for f, o in zip(fixed, lines, strict=True))
+    lines = _undamaged(text.split("\n"))
+    suspects = [number for number, line in enumerate(lines) if _is_suspect(line)]
+    together = _undamaged([lines[number] for number in suspects])
+    for number, line in zip(suspects, together, strict=True):
+        lines[number] = line
+    return "\n".join(_undamaged([line])[0] for line in lines)
+
+
+def _undamaged(lines: list[str]) -> list[str]:
+    fixed = ftfy.fix_encoding("\n".join(lines)).split("\n")
+    return fixed if len(fixed) == len(lines) else lines
+
+
+def _is_suspect(line: str) -> bool:
+    """Whether a line's bytes in Mac Roman are UTF-8, which does not happen by chance."""
+    try:
+        return line.encode("mac_roman").decode() != line
+    except UnicodeError:
+        return False
 
 
 def _around(line: str, at: int) -> str:
@@ -70,7 +87,8 @@ def _around(line: str, at: int) -> str:
 
 @rule("html-forbidden", "error", "Author HTML that mail programs drop or distrust.")
 def _forbidden(letter: Letter) -> Iterator[Fault]:
-    for raw in letter.rendered.raws:
+    raws = (raw for raw in letter.rendered.raws if not raw.html.startswith("</"))
+    for raw in raws:
         for name in forbidden(raw.html):
             yield (
                 letter.at(raw.line, f"<{name}"),
@@ -82,9 +100,8 @@ def _forbidden(letter: Letter) -> Iterator[Fault]:
 @rule("field-no-fallback", "error", "A merge field without a fallback.")
 def _no_fallback(letter: Letter) -> Iterator[Fault]:
     for name in letter.rendered.fields_without_fallback:
-        line = next((n for n, t in _lines(letter) if re.search(r"\{\{\s*" + name, t)), 1)
         yield (
-            letter.at(line, "{{"),
+            _first_use(letter, name),
             f'the field "{name}" has no fallback for people without one',
             f'write {{{{ {name} | default("there") }}}} or give it one under [fields]',
         )
@@ -93,10 +110,13 @@ def _no_fallback(letter: Letter) -> Iterator[Fault]:
 @rule("field-near-miss", "warning", "Braces that look like a merge field but are not read as one.")
 def _near_miss(letter: Letter) -> Iterator[Fault]:
     fields = Fields(letter.options.fields)
-    for text, line in letter.rendered.words:
+    for text, where in _texts(letter):
         for found in fields.near_misses(text):
+            # Markdown has taken the backslash away, and with it what the author meant.
+            if f"\\{found}" in (text if isinstance(where, str) else letter.issue.body):
+                continue
             yield (
-                letter.at(line, found),
+                _place(letter, where, found),
                 f"{found} is not a merge field and will be read as it stands",
                 'a field is {{ name }} or {{ name | default("x") }}; \\{{ means it literally',
             )
@@ -104,23 +124,39 @@ def _near_miss(letter: Letter) -> Iterator[Fault]:
 
 @rule("undone", "warning", "A reminder or dummy text was left in.")
 def _undone(letter: Letter) -> Iterator[Fault]:
-    for text, line in letter.rendered.words:
+    for text, where in _texts(letter):
         for found in _UNDONE.finditer(text):
             if found[0].upper() in _CASED and not found[0].isupper():
                 continue
-            yield letter.at(line, found[0]), f'"{found[0]}" was left in the text', "finish it"
+            message = f'"{found[0]}" was left in the text'
+            yield _place(letter, where, found[0]), message, "finish it"
 
 
 @rule("stray-marker", "warning", "A literal * or _ that was probably meant as emphasis.")
 def _stray(letter: Letter) -> Iterator[Fault]:
+    notes = any(_NOTE.search(text) for text, _ in letter.rendered.words)
     for text, line in letter.rendered.words:
-        if found := _STRAY.search(text):
-            near = text[max(0, found.start() - 10) : found.end() + 15].strip()
-            yield (
-                letter.at(line, near),
-                f'a literal "{found[0]}" is left in "{near}"',
-                r"close the emphasis, or write \* or \_",
-            )
+        strays = (found for found in _STRAY.finditer(text) if not _is_meant(letter, found))
+        found = next(strays, None)
+        if found is None or (notes and found[0] == "*" and not found.start()):
+            continue
+        near = text[max(0, found.start() - 10) : found.end() + 15].strip()
+        yield (
+            letter.at(line, _around(text, found.start())),
+            f'a literal "{found[0]}" is left in "{near}"',
+            r"close the emphasis, or write \* or \_",
+        )
+
+
+def _is_meant(letter: Letter, found: re.Match[str]) -> bool:
+    """Whether the author wrote the marker with a backslash, or as part of an address."""
+    begin = found.string.rfind(" ", 0, found.start()) + 1
+    word = _around(found.string, found.start())
+    written = "".join(
+        (r"\\" if found.start() <= begin + at < found.end() else r"\\?") + re.escape(character)
+        for at, character in enumerate(word)
+    )
+    return "://" in word or re.search(written, letter.issue.body) is not None
 
 
 @rule("heading-skipped", "warning", "A heading level is skipped.")
@@ -152,12 +188,34 @@ def _local(letter: Letter) -> Iterator[Fault]:
         local = image.src.removeprefix(f"{base}/") if base else image.src
         if re.match(r"[a-z][a-z0-9+.-]*:|//", local, re.IGNORECASE):
             continue
-        place = letter.at(image.line, html.unescape(local))
+        place = letter.at(image.line, unquote(local))
         if not base:
             yield place, "a local image cannot be seen in a mail", "set site.assets_url"
+        elif local.startswith("/"):
+            message = f'the image "{local}" cannot be seen in a mail'
+            yield place, message, "name it without the leading /"
         elif letter.assets is not None and local not in letter.assets:
             yield place, f'the image "{local}" is not there', "put the file beside the issue"
 
 
-def _lines(letter: Letter) -> Iterator[tuple[int, str]]:
-    return enumerate(letter.issue.body.split("\n"), letter.issue.body_line)
+def _texts(letter: Letter) -> Iterator[tuple[str, str | int]]:
+    """What readers see, with the front-matter key or the line it comes from."""
+    for key in _KEYS:
+        if key in letter.issue.raw:
+            yield getattr(letter.issue, key), key
+    yield from letter.rendered.words
+
+
+def _place(letter: Letter, where: str | int, needle: str) -> Place:
+    return letter.issue.place(where) if isinstance(where, str) else letter.at(where, needle)
+
+
+def _first_use(letter: Letter, name: str) -> Place:
+    """Where a merge field without a fallback of its own stands first."""
+    field = re.compile(r"\{\{\s*" + re.escape(name) + r"\s*\}\}")
+    for key in _KEYS:
+        if field.search(getattr(letter.issue, key)):
+            return letter.issue.place(key)
+    found = field.search(letter.issue.body)
+    line = letter.issue.body.count("\n", 0, found.start()) if found else 0
+    return letter.at(letter.issue.body_line + line, found[0] if found else "")

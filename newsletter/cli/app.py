@@ -11,12 +11,15 @@ from typer.core import TyperGroup
 
 from newsletter import __version__
 from newsletter.cli import people, post, run, write
-from newsletter.cli.show import VOICE, Colour, error, say
-from newsletter.errors import NewsletterError
+from newsletter.cli.show import VOICE, Colour, error
+from newsletter.errors import InputError, NewsletterError
 
 WRITE, PEOPLE, SEND, RUN = "Write", "People", "Send", "Run"
 
-_ORDER = ("init", "new", "check", "build", "subscribers", "send", "status", "settings", "db")
+_ORDER = (
+    "init", "new", "check", "preview", "build", "subscribers", "send", "status", "serve",
+    "settings", "db",
+)  # fmt: skip
 
 
 class _InOrder(TyperGroup):
@@ -39,10 +42,12 @@ app = typer.Typer(
 app.command("init", rich_help_panel=WRITE)(write.init)
 app.command("new", rich_help_panel=WRITE)(write.new)
 app.command("check", rich_help_panel=WRITE)(write.check)
+app.command("preview", rich_help_panel=WRITE)(write.preview)
 app.command("build", rich_help_panel=WRITE)(write.build)
 app.add_typer(people.app, name="subscribers", rich_help_panel=PEOPLE)
 app.command("send", rich_help_panel=SEND)(post.send)
 app.command("status", rich_help_panel=SEND)(post.status)
+app.command("serve", rich_help_panel=RUN)(run.serve)
 app.command("settings", rich_help_panel=RUN)(run.settings)
 app.add_typer(run.db, name="db", rich_help_panel=RUN)
 
@@ -56,10 +61,11 @@ def _version(wanted: bool) -> None:  # noqa: FBT001  # Typer's callback signatur
 @app.callback()
 def choose(
     directory: Annotated[
-        Path, typer.Option("--directory", "-C", help="Work as if started in this folder.")
+        Path,
+        typer.Option("--directory", "-C", metavar="DIR", help="Work as if started in this folder."),
     ] = Path(),
     config: Annotated[
-        Path | None, typer.Option("--config", help="Read settings from this file.")
+        Path | None, typer.Option("--config", metavar="FILE", help="Read settings from this file.")
     ] = None,
     verbose: Annotated[int, typer.Option("--verbose", "-v", count=True, help="Say more.")] = 0,
     quiet: Annotated[int, typer.Option("--quiet", "-q", count=True, help="Say less.")] = 0,
@@ -78,32 +84,39 @@ def choose(
     from newsletter.cli.desk import CHOSEN
 
     VOICE.colour, VOICE.verbosity, VOICE.debug = color, verbose - quiet, debug
+    VOICE.json = False
     CHOSEN.directory, CHOSEN.config, CHOSEN.no_input = directory, config, no_input
 
 
 def main() -> int:
     """Run one command and return its exit code; expected faults never show a traceback."""
     try:
-        app(standalone_mode=True)
-    except SystemExit as ended:
-        return ended.code if isinstance(ended.code, int) else 0 if ended.code is None else 1
+        return app(standalone_mode=False) or 0
+    except typer.TyperException as fault:
+        return _usage(fault)
     except NewsletterError as fault:
         if VOICE.debug:
             raise
         error(fault)
         return fault.exit_code
-    except KeyboardInterrupt:
-        return 130
     except Exception as bug:
         if VOICE.debug:
             raise
         return _unexpected(bug)
-    return 0
 
 
 def run_and_exit() -> None:
     """The console script."""
     sys.exit(main())
+
+
+def _usage(fault: typer.TyperException) -> int:
+    """Tell a wrong flag like any other fault; a command alone has shown its help by now."""
+    if words := " ".join(fault.format_message().split()):
+        VOICE.json = "--json" in sys.argv
+        command = getattr(getattr(fault, "ctx", None), "command_path", "newsletter")
+        error(InputError(words.rstrip("."), hint=f"{command} --help"))
+    return InputError.exit_code
 
 
 def _unexpected(bug: Exception) -> int:
@@ -115,6 +128,9 @@ def _unexpected(bug: Exception) -> int:
         "w", prefix="newsletter-", suffix=".log", delete=False, encoding="utf-8"
     ) as log:
         log.write("".join(traceback.format_exception(bug)))
-    say(f"error: something unexpected happened ({type(bug).__name__})", quiet_at=-9)
-    say(f"hint: the details are in {log.name}; --debug shows them here", quiet_at=-9)
-    return 1
+    fault = NewsletterError(
+        f"something unexpected happened ({type(bug).__name__})",
+        hint=f"the details are in {log.name}; --debug shows them here",
+    )
+    error(fault)
+    return fault.exit_code

@@ -32,6 +32,11 @@ class Chosen:
 CHOSEN = Chosen()
 
 
+def given(path: Path) -> Path:
+    """A path of the command line, as if typed in the chosen folder."""
+    return CHOSEN.directory / path
+
+
 @dataclass(frozen=True, slots=True)
 class Desk:
     """An opened newsletter.
@@ -96,7 +101,7 @@ def open_desk(flags: Mapping[str, object] | None = None) -> Desk:
     if not start.is_dir():
         raise InputError("this is not a folder", place=Place(str(start)), hint="see -C")
     root = start.absolute() if CHOSEN.config else files.find_root(start)
-    config = _config(CHOSEN.config) if CHOSEN.config else files.read_config(root)
+    config = _config(given(CHOSEN.config)) if CHOSEN.config else files.read_config(root)
     settings = load(config, environ=os.environ, dotenv=files.read_dotenv(root), flags=flags)
     return Desk(root=root, settings=settings)
 
@@ -108,6 +113,8 @@ def _config(path: Path) -> ConfigText:
         raise InputError(
             "these settings cannot be read", place=Place(str(path)), hint="see --config"
         ) from error
+    if path.name == files.PYPROJECT:
+        return ConfigText(file=str(path), text=text, kind="pyproject")
     return ConfigText(file=str(path), text=text)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import html
 import json
 import re
 import unicodedata
@@ -23,16 +24,19 @@ def start(desk: Desk, title: str) -> tuple[str, str]:
     """The path and the text of the next issue.
 
     Raises:
-        InputError: an empty title, or a file of the same number cannot be read.
+        InputError: a title that is empty or cannot stand in a mail, or an issue that cannot be
+            read.
     """
-    title = " ".join(title.split())
+    # Only these: a no-break space in a title is meant.
+    title = re.sub(r"[ \t\r\n]+", " ", title).strip(" ")
     if not title:
         raise InputError("the title is empty", hint='newsletter new "A title"')
     names = files.issue_files(desk.root)
     number = max((number_of(name) or 0 for name in names), default=0) + 1
     name = f"{files.ISSUES}/{number:03d}{_slug(title)}.md"
-    day = _date(desk, names)
-    return name, _text(title, number, day)
+    text = _text(title, number, _date(desk, names))
+    _expect_readable(text, name)
+    return name, text
 
 
 def _slug(title: str) -> str:
@@ -51,7 +55,21 @@ def _date(desk: Desk, names: tuple[str, ...]) -> dt.date:
     return next_free(schedule.rrule, schedule.anchor, after=after, taken=dates) or today
 
 
+def _expect_readable(text: str, name: str) -> None:
+    try:
+        parse(text.encode(), file=name)
+    except (InputError, UnicodeEncodeError) as error:
+        raise InputError(
+            "this title cannot stand in a mail",
+            cause=error.message if isinstance(error, InputError) else "it is not UTF-8",
+            hint="leave out control characters and pieces like =?...?=",
+        ) from error
+
+
 def _text(title: str, number: int, day: dt.date) -> str:
+    # Titles are read with HTML entities decoded; what looks like one here is meant as it stands.
+    if html.unescape(title) != title:
+        title = title.replace("&", "&amp;")
     # JSON's strings are YAML's double-quoted ones, so any title is safe.
     return (
         "---\n"

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from newsletter.cli.show import VOICE, plural, result, result_json, say
-from newsletter.errors import InputError
+from newsletter.errors import InputError, NewsletterError
 
 if TYPE_CHECKING:
     from newsletter.audience.roster import Added, Reject, Row
+    from newsletter.cli.desk import Desk
+    from newsletter.store.sql import Store
 
 app = typer.Typer(help="The people on the list.", no_args_is_help=True)
 
@@ -29,23 +32,24 @@ def import_(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A CSV file with an email column.")],
     *,
     consent_source: Annotated[
-        str, typer.Option(help="How these people agreed, for the consent log.")
+        str, typer.Option(metavar="TEXT", help="How these people agreed, for the consent log.")
     ],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would happen.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """Add people from a CSV file; nobody who left comes back this way."""
     from newsletter.audience import roster
-    from newsletter.cli.desk import clock, open_desk
+    from newsletter.cli.desk import clock, given, open_desk
     from newsletter.store import files
 
     VOICE.json = as_json
+    file = given(file)
     desk = open_desk()
     if not (source := consent_source.strip()):
         raise InputError("the source of consent is empty", hint='--consent-source "sign-up form"')
     listed = files.look_through(file)
     rejects: list[Reject] = []
-    rows = _sorted_out(roster.read(listed.lines(), file=str(file)), rejects)
+    rows = _begun(_sorted_out(roster.read(listed.lines(), file=str(file)), rejects))
     if dry_run:
         _report(file, None, sum(1 for _ in rows), rejects, as_json=as_json)
         return
@@ -58,8 +62,44 @@ def import_(
             file_hash=listed.sha256,
         )
     if rejects:
-        files.write_rejects(file, ((reject.line, reject.reason) for reject in rejects))
+        _write_rejects(file, rejects)
     _report(file, added, 0, rejects, as_json=as_json)
+
+
+def warn_of_unimported(desk: Desk, store: Store) -> None:
+    """Lists are only ever imported: one that changed since is not what will be mailed."""
+    from newsletter.store import files
+
+    for path in files.list_files(desk.root):
+        name = files.list_name(desk.root, path)
+        imported = store.imported_hash(name)
+        if imported is not None and imported != _hash(path):
+            say(f"warning: {name} changed since it was imported; the records are what counts")
+
+
+def _hash(path: Path) -> str:
+    from newsletter.store import files
+
+    try:
+        return files.look_through(path).sha256
+    except InputError:
+        # It was imported once, so it has changed; nobody reads it now.
+        return ""
+
+
+def _write_rejects(file: Path, rejects: list[Reject]) -> None:
+    from newsletter.store import files
+
+    try:
+        files.write_rejects(file, ((reject.line, reject.reason) for reject in rejects))
+    except NewsletterError as fault:
+        # The good rows are in the records by now, so this is no reason to fail.
+        say(f"warning: the list of rejected rows is missing: {fault}")
+
+
+def _begun(rows: Iterator[Row]) -> Iterator[Row]:
+    """The same rows, the first read already: a wrong header is told before records are made."""
+    return chain(list(islice(rows, 1)), rows)
 
 
 def _sorted_out(read: Iterator[Row | Reject], rejects: list[Reject]) -> Iterator[Row]:

@@ -9,7 +9,9 @@ import typer
 from newsletter.cli.show import VOICE, result, result_json, table
 
 if TYPE_CHECKING:
-    from newsletter.outbox import Counts, Run
+    from collections.abc import Mapping
+
+    from newsletter.outbox import Counts, Run, State
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object.")]
 
@@ -69,7 +71,7 @@ def status(
         runs = [run for run in store.runs() if issue in {None, run.content.issue}]
         rows = [(run, store.counts(run), store.reasons(run)) for run in runs]
     if as_json:
-        result_json({"runs": [_as_dict(run, counts) for run, counts, _ in rows]})
+        result_json({"runs": [_as_dict(*row) for row in rows]})
         return
     if not rows:
         result("nothing was sent yet")
@@ -92,7 +94,9 @@ def _outcomes(counts: Counts) -> str:
     return ", ".join(f"{name} {number:,}" for name, number in sorted(shown)) or "no recipients"
 
 
-def _as_dict(run: Run, counts: Counts) -> dict[str, object]:
+def _as_dict(
+    run: Run, counts: Counts, reasons: Mapping[tuple[State, str], int]
+) -> dict[str, object]:
     return {
         "issue": run.content.issue,
         "title": run.content.title,
@@ -103,4 +107,8 @@ def _as_dict(run: Run, counts: Counts) -> dict[str, object]:
         "finished_at": run.finished_at.isoformat() if run.finished_at else None,
         "recipients": counts.total,
         "by_state": {state.value: number for state, number in sorted(counts.by_state.items())},
+        "reasons": [
+            {"state": state.value, "reason": reason, "deliveries": number}
+            for (state, reason), number in reasons.items()
+        ],
     }

@@ -1,4 +1,4 @@
-"""Commands about the machinery: settings, db."""
+"""Commands about the machinery: serve, settings, db."""
 
 from __future__ import annotations
 
@@ -9,6 +9,27 @@ import typer
 from newsletter.cli.show import VOICE, result, result_json, say, table
 
 db = typer.Typer(help="The records' own database.", no_args_is_help=True)
+
+
+def serve(
+    *,
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="The port to listen on.")] = 8080,
+) -> None:
+    """Answer the links in mails: the page on which a reader leaves."""
+    from newsletter.cli.desk import clock, open_desk
+    from newsletter.web import app, public
+
+    desk = open_desk()
+    with desk.store(create=False) as store:
+        door = app.listen(host, port)
+
+        def ready() -> None:
+            say(f"serving on {app.url_of(door)} (Ctrl-C ends it)")
+            if not desk.settings.site.public_url:
+                say("hint: set site.public_url, or no mail will lead here")
+
+        public.serve(store, desk.settings, clock, door, ready)
 
 
 def settings(
@@ -26,7 +47,8 @@ def settings(
             {"settings": [{"key": r.key, "value": r.value, "origin": r.origin} for r in rows]}
         )
     else:
-        result(table([(row.key, row.value, row.origin) for row in rows]))
+        shown = [(row.key, " / ".join(row.value.splitlines()), row.origin) for row in rows]
+        result(table(shown))
 
 
 @db.command("upgrade")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import signal
 import sys
 from collections.abc import Iterator
@@ -9,11 +10,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from newsletter.audience import Expression, eligible
-from newsletter.audience.segment import parse_segment
-from newsletter.check import errors
+from newsletter.check import RULES, errors
 from newsletter.check.mail import LIMIT
 from newsletter.cli.desk import CHOSEN, Desk, clock
+from newsletter.cli.people import warn_of_unimported
 from newsletter.cli.progress import progress
 from newsletter.cli.show import VOICE, plural, result, result_json, say
 from newsletter.cli.write import line, tally
@@ -30,7 +30,7 @@ from newsletter.message import Envelope, seal
 from newsletter.outbox import Content, Counts, Run, RunState, State, is_finished
 from newsletter.send import Press, Transport, deliver_next
 from newsletter.settings.mail import sender
-from newsletter.store import files, git
+from newsletter.store import git
 from newsletter.workers.local import Drained, drain
 
 if TYPE_CHECKING:
@@ -59,15 +59,16 @@ class Plan:
         recipients: how many mails would go out now.
         left_out: how many people would not get one, by reason.
         run: the run to go on with, None for a new one.
+        doubtful: deliveries of that run whose outcome nobody knows, or will when it goes on.
     """
 
     opened: Opened
     transport: Transport
     content: Content
-    rule: Expression
     recipients: int
     left_out: dict[str, int]
     run: Run | None
+    doubtful: int = 0
 
 
 def send_issue(desk: Desk, wish: Wish) -> int:
@@ -84,6 +85,7 @@ def send_issue(desk: Desk, wish: Wish) -> int:
         raise InputError(
             f"--confirm says {wish.confirm}, --issue says {wish.issue}", hint="make them agree"
         )
+    _expect_checks(wish.skip_checks)
     opened = desk.letter(wish.issue)
     transport = desk.transport()
     with desk.store(create=False, read_only=wish.dry_run) as store:
@@ -93,13 +95,38 @@ def send_issue(desk: Desk, wish: Wish) -> int:
         _gate(opened, wish)
         plan = _plan(desk, wish, store, opened, transport)
         _announce(desk, plan)
-        _warn_of_unimported(desk, store)
+        warn_of_unimported(desk, store)
         if wish.dry_run:
-            say("dry run: nothing was sent and nothing was written")
-            return 0
+            return _foresee(wish, plan)
         _confirm(wish)
         with store.lock():
             return _deliver(desk, wish, store, plan)
+
+
+def _expect_checks(names: tuple[str, ...]) -> None:
+    """Refuse a check nobody knows: with a typing error in it, a flag would do nothing."""
+    for name in names:
+        if name not in RULES:
+            near = difflib.get_close_matches(name, RULES, 1)
+            raise InputError(
+                f'no check is called "{name}"',
+                hint=f'did you mean "{near[0]}"?' if near else "docs/checks.md lists them",
+            )
+
+
+def _foresee(wish: Wish, plan: Plan) -> int:
+    """Say that this was a dry run; the exit code is the one the real run would have."""
+    say("dry run: nothing was sent and nothing was written")
+    if VOICE.json:
+        result_json(
+            {
+                "issue": wish.issue, "rehearsal": plan.transport.rehearsal, "dry_run": True,
+                "recipients": plan.recipients, "left_out": plan.left_out,
+            }
+        )  # fmt: skip
+    if wish.limit is not None and wish.limit < plan.recipients:
+        return PausedError.exit_code
+    return UnknownOutcomesError.exit_code if plan.doubtful else 0
 
 
 def _already(store: Store, run: Run) -> int:
@@ -129,15 +156,17 @@ def _gate(opened: Opened, wish: Wish) -> None:
 def _plan(desk: Desk, wish: Wish, store: Store, opened: Opened, transport: Transport) -> Plan:
     envelope = seal(opened.rendered, sender(desk.settings))
     content = _content(opened, envelope)
-    place = opened.issue.place("segment")
-    rule = eligible(parse_segment(opened.issue.segment, place=place))
-    run = None if wish.again else store.run(wish.issue, rehearsal=transport.rehearsal)
+    anew = wish.again and transport.rehearsal
+    run = None if anew else store.run(wish.issue, rehearsal=transport.rehearsal)
+    doubtful = 0
     if run is None:
-        audience = store.audience(rule)
+        audience = store.audience(opened.audience)
         recipients, left_out = audience.eligible, dict(audience.left_out)
     else:
         _same(run, content)
-        recipients, left_out = store.counts(run).left, {}
+        counts = store.counts(run)
+        recipients, left_out = counts.left, {}
+        doubtful = counts[State.CLAIMED] + counts[State.UNKNOWN]
     if wish.expect not in {None, recipients}:
         raise RefusedError(
             f"--expect says {wish.expect}, but there are {plural(recipients, 'recipient')}",
@@ -149,8 +178,8 @@ def _plan(desk: Desk, wish: Wish, store: Store, opened: Opened, transport: Trans
             hint="import a list: newsletter subscribers import FILE --consent-source TEXT",
         )
     return Plan(
-        opened=opened, transport=transport, content=content, rule=rule,
-        recipients=recipients, left_out=left_out, run=run,
+        opened=opened, transport=transport, content=content,
+        recipients=recipients, left_out=left_out, run=run, doubtful=doubtful,
     )  # fmt: skip
 
 
@@ -201,15 +230,6 @@ def _announce(desk: Desk, plan: Plan) -> None:
         say(f"{name:>10}  {value}")
 
 
-def _warn_of_unimported(desk: Desk, store: Store) -> None:
-    """Lists are only ever imported: one that changed since is not what will be mailed."""
-    for path in files.list_files(desk.root):
-        name = files.list_name(desk.root, path)
-        imported = store.imported_hash(name)
-        if imported is not None and imported != files.look_through(path).sha256:
-            say(f"warning: {name} changed since it was imported; the records are what counts")
-
-
 def _confirm(wish: Wish) -> None:
     if wish.confirm is not None:
         return
@@ -225,6 +245,8 @@ def _confirm(wish: Wish) -> None:
 
 def _deliver(desk: Desk, wish: Wish, store: Store, plan: Plan) -> int:
     run = _begin(wish, store, plan)
+    if run.state is RunState.FINISHED:
+        return _already(store, run)
     press = Press(
         envelope=Envelope.load(run.content.envelope),
         public_url=desk.settings.site.public_url,
@@ -240,6 +262,11 @@ def _deliver(desk: Desk, wish: Wish, store: Store, plan: Plan) -> int:
     counts = store.counts(run)
     state = RunState.FINISHED if is_finished(counts) else RunState.PAUSED
     store.set_run_state(run, state, clock())
+    if drained.ending == "refused" and not counts[State.ACCEPTED]:
+        raise AccountError(
+            f"{plan.transport.describe()}: {drained.reason}",
+            hint=f"then: newsletter send --issue {wish.issue}",
+        )
     _tell(run, counts, accepted=drained.accepted)
     return _code(desk, plan, counts, drained, stopped)
 
@@ -249,6 +276,8 @@ def _begin(wish: Wish, store: Store, plan: Plan) -> Run:
     if wish.again and plan.transport.rehearsal:
         store.clear_rehearsal(wish.issue)
     run = store.run(wish.issue, rehearsal=plan.transport.rehearsal)
+    if run is not None and run.state is RunState.FINISHED:
+        return run
     if run is not None:
         _same(run, plan.content)
         lost = store.recover(run, now=clock())
@@ -261,7 +290,7 @@ def _begin(wish: Wish, store: Store, plan: Plan) -> Run:
         plan.content,
         rehearsal=plan.transport.rehearsal,
         transport=plan.transport.name,
-        eligible=plan.rule,
+        eligible=plan.opened.audience,
         now=clock(),
     )
 
@@ -273,7 +302,7 @@ def _signals() -> Iterator[list[int]]:
 
     def note(number: int, _: object) -> None:
         if seen:
-            raise KeyboardInterrupt
+            raise SystemExit(128 + number)
         seen.append(number)
 
     numbers = (signal.SIGINT, signal.SIGTERM)
@@ -302,10 +331,6 @@ def _tell(run: Run, counts: Counts, *, accepted: int) -> None:
 
 def _code(desk: Desk, plan: Plan, counts: Counts, drained: Drained, stopped: list[int]) -> int:
     command = f"newsletter send --issue {plan.content.issue}"
-    if drained.ending == "refused" and not counts[State.ACCEPTED]:
-        raise AccountError(
-            f"{plan.transport.describe()}: {drained.reason}", hint=f"then: {command}"
-        )
     if not is_finished(counts):
         why = drained.reason or {"limit": "the limit is reached"}.get(drained.ending, "interrupted")
         say(f"paused ({why}); go on with: {command}")

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, TextIO
 
 import typer
 
@@ -56,16 +56,16 @@ def result_json(values: Mapping[str, Any]) -> None:
     result(json.dumps({"schema": 1, **values}, ensure_ascii=False, indent=2, default=str))
 
 
-def paint(text: str, colour: str) -> str:
-    """`text` in a colour, where the reader wants and can see it."""
-    return typer.style(text, fg=colour, bold=True) if _colourful() else text
+def paint(text: str, colour: str, stream: TextIO | None = None) -> str:
+    """`text` in a colour, where the reader of `stream` (stderr) wants and can see it."""
+    return typer.style(text, fg=colour, bold=True) if _colourful(stream or sys.stderr) else text
 
 
-def _colourful() -> bool:
+def _colourful(stream: TextIO) -> bool:
     if VOICE.colour is not Colour.AUTO:
         return VOICE.colour is Colour.ALWAYS
     plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
-    return sys.stderr.isatty() and not plain
+    return stream.isatty() and not plain
 
 
 def error(fault: NewsletterError) -> None:

@@ -1,9 +1,13 @@
-"""Commands for the author at work: init, new, check, build."""
+"""Commands for the author at work: init, new, check, preview, build."""
 
 from __future__ import annotations
 
+import codecs
+import contextlib
+import shlex
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
@@ -26,14 +30,14 @@ def init(
     ] = Path(),
 ) -> None:
     """Make a new newsletter: settings, theme, a first issue; nothing is overwritten."""
-    from newsletter.cli.desk import CHOSEN
+    from newsletter.cli.desk import given
     from newsletter.store import files, scaffold
 
-    root = CHOSEN.directory / directory
-    if (root / files.CONFIG).exists():
+    root = given(directory)
+    if _holds_newsletter(root):
         raise InputError(
             "this folder holds a newsletter already",
-            place=Place(str(root / files.CONFIG)),
+            place=Place(str(root)),
             hint='newsletter new "A title" starts an issue',
         )
     for name, data in scaffold.contents().items():
@@ -41,8 +45,8 @@ def init(
         say(f"{'made' if made else 'kept'} {root / name}")
     say()
     say("next: import a list, then rehearse the first issue")
-    where = "" if root == Path() else f" -C {root}"
-    example = root / "subscribers" / "example.csv"
+    where = "" if root == Path() else f" -C {shlex.quote(str(root))}"
+    example = "subscribers/example.csv"
     say(f'  newsletter{where} subscribers import {example} --consent-source "an invented list"')
     say(f"  newsletter{where} send --issue 1")
     result(str(root / files.CONFIG))
@@ -62,7 +66,9 @@ def new(title: Annotated[str, typer.Argument(help="The title of the issue.")]) -
 
 def check(
     *,
-    issue: Annotated[int | None, typer.Option(help="Only this issue, drafts too.")] = None,
+    issue: Annotated[
+        int | None, typer.Option(metavar="N", help="Only this issue, drafts too.")
+    ] = None,
     fix_encoding: Annotated[
         bool, typer.Option("--fix-encoding", help="Write the repair of a wrong encoding.")
     ] = False,
@@ -75,14 +81,15 @@ def check(
 
     VOICE.json = as_json
     desk = open_desk()
-    names = [files.find_issue(desk.root, issue)] if issue else list(files.issue_files(desk.root))
+    alone = issue is not None
+    names = files.issue_files(desk.root) if issue is None else (files.find_issue(desk.root, issue),)
     if not names:
         raise InputError("there are no issues", hint='newsletter new "A title" starts one')
     if fix_encoding:
         for name in names:
             _repair(desk, name)
     opened = [desk.letter_at(name) for name in names]
-    looked_at = [one for one in opened if issue or one.issue.status != "draft"]
+    looked_at = [one for one in opened if alone or one.issue.status != "draft"]
     findings = [finding for one in looked_at for finding in one.findings]
     if as_json:
         result_json({"issues": len(looked_at), "findings": [as_dict(f) for f in findings]})
@@ -91,8 +98,37 @@ def check(
         drafts = len(opened) - len(looked_at)
         left_out = f"; {plural(drafts, 'draft')} left out (check --issue N)" if drafts else ""
         say(f"{plural(len(looked_at), 'issue')} checked: {tally(findings)}{left_out}")
+    _warn(desk)
     if errors(findings):
         raise typer.Exit(NotFitError.exit_code)
+
+
+def preview(
+    *,
+    issue: Annotated[int | None, typer.Option(help="Show this issue first.")] = None,
+    port: Annotated[
+        int, typer.Option(min=1, max=65535, help="Where; the next free port if it is taken.")
+    ] = 7474,
+    no_open: Annotated[bool, typer.Option("--no-open", help="Open no browser.")] = False,
+) -> None:
+    """Show the issues in the browser as they will arrive; what you save is seen at once."""
+    from newsletter.cli.desk import open_desk
+    from newsletter.store import files
+    from newsletter.web import app, preview
+
+    desk = open_desk()
+    if issue is not None:
+        files.find_issue(desk.root, issue)
+    page = "/" if issue is None else f"/issues/{issue}"
+    door = app.listen(app.LOOPBACK, port, tries=100)
+    url = f"{app.url_of(door)}{page}"
+
+    def ready() -> None:
+        say(f"preview: {url} (Ctrl-C ends it)")
+        if not no_open:
+            app.open_browser(url)
+
+    preview.serve(desk.root, lambda: open_desk().settings, door, ready)
 
 
 def build(
@@ -101,20 +137,21 @@ def build(
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where the files go.")] = Path("build"),
 ) -> None:
     """Write one issue as HTML, text, MJML and .eml, the same bytes every time."""
-    from newsletter.cli.desk import open_desk
-    from newsletter.cli.sample import sample_mail
+    from newsletter.cli.desk import given, open_desk
     from newsletter.store import files
+    from newsletter.store.sample import sample
 
-    desk = open_desk()
-    opened = desk.letter(int(issue)) if issue.isdigit() else desk.letter_at(_given(issue))
-    made = {
-        "html": opened.rendered.html.encode(),
-        "txt": opened.rendered.text.encode(),
-        "mjml": opened.rendered.mjml.encode(),
-        "eml": sample_mail(desk.settings, opened),
+    desk, out = open_desk(), given(out)
+    opened = desk.letter(int(issue)) if issue.isdecimal() else desk.letter_at(_named(desk, issue))
+    made = sample(desk.settings, opened)
+    parts = {
+        "html": made.letter.html.encode(),
+        "txt": made.letter.text.encode(),
+        "mjml": made.letter.mjml.encode(),
+        "eml": made.mail,
     }
     files.make_folder(out)
-    for kind, data in made.items():
+    for kind, data in parts.items():
         path = out / f"{opened.issue.name}.{kind}"
         files.write_atomic(path, data)
         result(str(path))
@@ -129,10 +166,10 @@ def list_aloud(opened: Opened) -> None:
     say(f"{opened.issue.file}: {tally(opened.findings)}")
 
 
-def line(finding: Finding) -> str:
-    """One finding as editors and people read it."""
+def line(finding: Finding, stream: TextIO | None = None) -> str:
+    """One finding as editors and people read it, on stderr where no stream is named."""
     colour = "red" if finding.severity == "error" else "yellow"
-    severity = paint(finding.severity, colour)
+    severity = paint(finding.severity, colour, stream)
     return f"{finding.place}: {severity} {finding.id}: {finding.message} ({finding.hint})"
 
 
@@ -158,11 +195,39 @@ def as_dict(finding: Finding) -> dict[str, object]:
 def _list(findings: Iterable[Finding]) -> None:
     for finding in findings:
         if not finding.ignored:
-            result(line(finding))
+            result(line(finding, sys.stdout))
 
 
-def _given(path: str) -> str:
-    return str(Path(path).absolute()) if not path.startswith("issues/") else path
+def _holds_newsletter(root: Path) -> bool:
+    from newsletter.store import files
+
+    try:
+        return files.find_root(root) == root.absolute()
+    except InputError:
+        return False
+
+
+def _named(desk: Desk, path: str) -> str:
+    """An issue's path as findings name it: relative to the newsletter's folder where inside."""
+    from newsletter.cli.desk import given
+
+    here = given(Path(path))
+    if not here.exists() and path.startswith("issues/"):
+        return path  # typed in a folder further down
+    if not here.is_file():
+        raise InputError("this file is missing", place=Place(str(here)), hint="see its name")
+    whole, top = here.resolve(), desk.root.resolve()
+    return whole.relative_to(top).as_posix() if whole.is_relative_to(top) else str(whole)
+
+
+def _warn(desk: Desk) -> None:
+    from newsletter.cli.people import warn_of_unimported
+
+    with (
+        contextlib.suppress(InputError),  # without records nothing was imported
+        desk.store(create=False, read_only=True) as store,
+    ):
+        warn_of_unimported(desk, store)
 
 
 def _repair(desk: Desk, name: str) -> None:
@@ -170,8 +235,10 @@ def _repair(desk: Desk, name: str) -> None:
     from newsletter.store import files
 
     before = files.read_issue(desk.root, name)
-    text = before.decode("utf-8", errors="surrogateescape")
-    after = repair(text).encode("utf-8", errors="surrogateescape")
+    # The mark at the start was never damaged, and would hide how the rest was.
+    mark = codecs.BOM_UTF8 if before.startswith(codecs.BOM_UTF8) else b""
+    text = before.removeprefix(mark).decode("utf-8", errors="surrogateescape")
+    after = mark + repair(text).encode("utf-8", errors="surrogateescape")
     if after != before:
         files.write_atomic(desk.root / name, after)
         say(f"{name}: repaired")

@@ -115,9 +115,12 @@ class _TextYAML(YAMLHandler):
         try:
             node = yaml.compose(fm, Loader=yaml.BaseLoader)
         except yaml.MarkedYAMLError as error:
+            mark = error.problem_mark
+            if error.context_mark and (mark is None or mark.index >= len(fm)):
+                mark = error.context_mark  # what is never closed, and not the end
             raise self._error(
                 "the front matter is not valid YAML",
-                error.problem_mark or error.context_mark,
+                mark,
                 cause=error.problem,
                 hint="put quotes around values that hold a colon, a # or a quote",
             ) from error

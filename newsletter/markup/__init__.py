@@ -16,7 +16,6 @@ from typing import Final
 from markdown_it import MarkdownIt
 from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
-from mdit_py_plugins.attrs import attrs_plugin
 from mdit_py_plugins.footnote import footnote_plugin
 
 from newsletter.markup.fields import Fields
@@ -24,6 +23,7 @@ from newsletter.markup.fields import Fields
 Tokens = Sequence[Token]
 
 _UNREAD: Final = frozenset({"code_inline", "field"})
+_UTM_OFF: Final = re.compile(r"\{\s*utm\s*=\s*(?:off|\"off\")\s*\}")
 _TASK: Final = re.compile(r"\[([ xX])\] ")
 
 
@@ -97,9 +97,10 @@ def parse(body: str, fields: Fields) -> Document:
         if token.type == "inline":
             token.children = _tidy(list(token.children or ()), fields)
             _mark_task(tokens, index)
-            collected.inline(token, tokens[index - 1])
+            collected.inline(token, tokens[index - 1], fields)
         elif token.type == "html_block":
             collected.raws.append(Raw(html=token.content, line=_line(token)))
+            token.content = _with_lines(fields.in_html(token.content), _line(token))
     _mark_buttons(tokens)
     _join_figures(tokens)
     return Document(
@@ -128,7 +129,6 @@ def plain(children: Tokens) -> str:
 def _reader(fields: Fields) -> MarkdownIt:
     reader = MarkdownIt("commonmark").enable(["table", "strikethrough"])
     reader.use(footnote_plugin)
-    reader.use(attrs_plugin, after=("link_close",), spans=False, allowed=["utm"])
 
     def field_rule(state: StateInline, silent: bool) -> bool:  # noqa: FBT001  # markdown-it's signature
         found = fields.match(state.src, state.pos)
@@ -140,7 +140,19 @@ def _reader(fields: Fields) -> MarkdownIt:
         return True
 
     reader.inline.ruler.before("escape", "field", field_rule)
+    reader.inline.ruler.before("escape", "utm_off", _utm_off_rule)
     return reader
+
+
+def _utm_off_rule(state: StateInline, silent: bool) -> bool:  # noqa: FBT001  # markdown-it's signature
+    """`{utm=off}` right behind a link; any other braces there are the author's text."""
+    found = _UTM_OFF.match(state.src, state.pos)
+    behind = state.tokens and not state.pending and state.tokens[-1].type == "link_close"
+    if found is None or silent or not behind:
+        return False
+    next(t for t in reversed(state.tokens) if t.type == "link_open").attrs["utm"] = "off"
+    state.pos = found.end()
+    return True
 
 
 def _set_lines(tokens: Tokens) -> None:
@@ -154,6 +166,15 @@ def _line(token: Token) -> int:
     return (token.map[0] if token.map else 0) + 1
 
 
+def _with_lines(html: str, line: int) -> str:
+    """Author HTML whose links know the line of the body they stand on, as Markdown's do."""
+
+    def one(found: re.Match[str]) -> str:
+        return f'{found[0]} data-line="{line + html.count(chr(10), 0, found.start())}"'
+
+    return re.sub(r"<a(?=[\s/>])", one, html, flags=re.IGNORECASE)
+
+
 @dataclass(slots=True)
 class _Collected:
     """What one walk over the tokens gathers."""
@@ -165,7 +186,7 @@ class _Collected:
     words: list[tuple[str, int]] = field(default_factory=list)
     headings: list[tuple[int, str, int]] = field(default_factory=list)
 
-    def inline(self, token: Token, opener: Token) -> None:
+    def inline(self, token: Token, opener: Token, fields: Fields) -> None:
         children = token.children or []
         line = _line(token)
         self.words.append((plain([c for c in children if c.type not in _UNREAD]), line))
@@ -177,7 +198,9 @@ class _Collected:
             elif child.type == "image":
                 self._image(child, token)
             elif child.type == "html_inline":
-                self.raws.append(Raw(html=child.content, line=self._find(child.content, token)))
+                first = child.content.split("\n")[0]
+                self.raws.append(Raw(html=child.content, line=self._find(first, token)))
+                child.content = _with_lines(fields.in_html(child.content), self.raws[-1].line)
 
     def _link(self, child: Token, after: Tokens, block: Token) -> None:
         href = str(child.attrs.get("href", ""))
@@ -241,12 +264,15 @@ def _mark_task(tokens: Tokens, index: int) -> None:
     if children[0].type == "text" and (found := _TASK.match(children[0].content)):
         box = "\u2610" if found[1] == " " else "\u2611"
         children[0].content = f"{box} {children[0].content[found.end() :]}"
-        tokens[index - 2].attrSet("class", "task")
+        item = tokens[index - 2]
+        item.attrSet("class", "task")
+        lists = (t for t in reversed(tokens[: index - 2]) if t.level == item.level - 1)
+        next(t for t in lists if t.nesting == 1).attrSet("class", "contains-task-list")
 
 
 def _mark_buttons(tokens: Tokens) -> None:
     for at in _paragraphs(tokens):
-        kinds = [c.type for c in tokens[at + 1].children or () if c.type != "text" or c.content]
+        kinds = [c.type for c in _shown(tokens[at + 1])]
         edges = (kinds[:2], kinds[-2:])
         if edges == (["strong_open", "link_open"], ["link_close", "strong_close"]) and all(
             kinds.count(kind) == 1 for kind in ("strong_open", "link_open")
@@ -269,8 +295,12 @@ def _join_figures(tokens: Tokens) -> None:
                 tokens[at + 3].attrSet("class", "caption")
 
 
+def _shown(inline: Token) -> list[Token]:
+    return [c for c in inline.children or () if c.type != "text" or c.content.strip()]
+
+
 def _only_image(inline: Token) -> Token | None:
-    shown = [c for c in inline.children or () if c.type != "text" or c.content.strip()]
+    shown = _shown(inline)
     return shown[0] if len(shown) == 1 and shown[0].type == "image" else None
 
 

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
+from urllib.parse import unquote
 
 from newsletter.errors import InputError, Place
 
@@ -26,6 +27,8 @@ _FIELD: Final = re.compile(
     r"\{\{\s*([A-Za-z_]\w*)\s*(?:\|\s*default\(\s*(?:\"([^\"{}]*)\"|'([^'{}]*)')\s*\)\s*)?\}\}"
 )
 _BRACES: Final = re.compile(r"\{\{\s*([A-Za-z_]\w*)[^{}]*\}\}")
+_PIECE: Final = re.compile(r"<[^<>]*>|[^<>]+")
+_TARGET: Final = re.compile(r"""\bhref\s*=\s*("[^"]*"|'[^']*'|[^\s"'>]+)""", re.IGNORECASE)
 _LETTERS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
@@ -84,13 +87,22 @@ class Fields:
         )
 
         def one(found: re.Match[str]) -> str:
-            inner = re.sub(r"%([0-7][0-9A-Fa-f])", lambda m: chr(int(m[1], 16)), found[1])
-            field = _FIELD.fullmatch("{{" + inner + "}}")
+            field = _FIELD.fullmatch("{{" + unquote(found[1]) + "}}")
             if field is None or field[1] not in self.declared:
                 return found[0]
             return self._token(field, url=True)
 
         return pattern.sub(one, url)
+
+    def in_html(self, html: str) -> str:
+        """Author HTML with the fields of its texts and link targets as tokens."""
+
+        def one(found: re.Match[str]) -> str:
+            if not found[0].startswith("<"):
+                return self.in_text(found[0])
+            return _TARGET.sub(lambda target: self.in_url(target[0]), found[0])
+
+        return _PIECE.sub(one, html)
 
     def near_misses(self, text: str) -> Iterator[str]:
         """Braces that look like a declared field but are not read as one."""
@@ -113,18 +125,11 @@ class Fields:
         return self._tokens[slot]
 
 
-def refuse_reserved(text: str, file: str, *, first_line: int = 1) -> None:
-    """Stop where an author's own text, beginning on `first_line`, holds one of our tokens.
-
-    Raises:
-        InputError: with the line and column of the first.
-    """
-    at = text.find(RESERVED)
-    if at >= 0:
-        place = Place(file, text.count("\n", 0, at) + first_line, at - text.rfind("\n", 0, at))
-        raise InputError(
-            f'"{RESERVED}" is reserved for this program', place=place, hint="write it differently"
-        )
+def reserved(place: Place) -> InputError:
+    """What is raised where an author's own text holds one of our tokens."""
+    return InputError(
+        f'"{RESERVED}" is reserved for this program', place=place, hint="write it differently"
+    )
 
 
 def _letters(index: int) -> str:

@@ -29,13 +29,17 @@ ALLOWED: Final = frozenset(
 _EVERYWHERE: Final = {"class", "dir", "lang", "title", "align"}
 _ATTRIBUTES: Final = {
     "*": _EVERYWHERE,
-    "a": {"href", "data-l", "data-utm"},
+    "a": {"href", "data-l", "data-line", "data-utm"},
     "img": {"src", "alt", "width", "height", "data-i"},
     "ol": {"start"},
-    "td": {"colspan", "rowspan", "width", "valign"},
-    "th": {"colspan", "rowspan", "width", "valign", "scope"},
+    "td": {"colspan", "rowspan", "width", "valign", "style"},
+    "th": {"colspan", "rowspan", "width", "valign", "scope", "style"},
 }
 _SCHEMES: Final = {"http", "https", "mailto", "tel", "sms", "cid"}
+# No mail program draws deeper, and no parser on the way reads any depth.
+_DEEP: Final = 1000
+_FLAT: Final = frozenset({"a", "br", "img", "p"})
+_VOID: Final = frozenset({"br", "col", "hr", "img", "wbr"})
 _TAG: Final = re.compile(r"<\s*/?\s*([A-Za-z][A-Za-z0-9:-]*)")
 _SCRIPTED: Final = re.compile(r"\son\w+\s*=|javascript:", re.IGNORECASE)
 
@@ -47,15 +51,30 @@ def fragment(document: Document) -> str:
     instead of a target. Merge fields are tokens. Never raises.
     """
     written = _Renderer().render(document.tokens, OptionsDict(_OPTIONS), {})
+    cleaned = _clean(written, ALLOWED)
+    return cleaned if _depth(cleaned) <= _DEEP else _clean(written, _FLAT)
+
+
+def _clean(written: str, tags: frozenset[str]) -> str:
     return nh3.clean(
         written,
-        tags=set(ALLOWED),
+        tags=set(tags),
         attributes={tag: set(names) for tag, names in _ATTRIBUTES.items()},
         url_schemes=_SCHEMES,
         clean_content_tags={"script", "style"},
         link_rel=None,
         strip_comments=True,
+        filter_style_properties={"text-align"},  # the columns of Markdown's tables
     )
+
+
+def _depth(html: str) -> int:
+    """How deep elements are nested, and a little more for those without an end tag."""
+    depth = deepest = 0
+    for tag in _TAG.finditer(html):
+        depth += -1 if "/" in tag[0] else tag[1] not in _VOID
+        deepest = max(deepest, depth)
+    return deepest
 
 
 def forbidden(html: str) -> tuple[str, ...]:

@@ -52,9 +52,10 @@ def wrap(text: str, width: int = WIDTH) -> list[str]:
             if line and used + 1 + size > width:
                 lines.append(line)
                 line, used = word, size
+            elif line:
+                line, used = f"{line} {word}", used + 1 + size
             else:
-                line = f"{line} {word}" if line else word
-                used += size + (1 if used else 0)
+                line, used = word, size
         lines.append(line)
     return lines
 
@@ -98,7 +99,9 @@ class _Writer:
             case "heading":
                 yield from self._heading(node, width)
             case "paragraph":
-                if node.attrs.get("class") != "caption":
+                # The image has said the caption's words, but not where its links lead.
+                said = node.attrs.get("class") == "caption"
+                if not said or any(child.type == "link" for child in node.walk()):
                     yield from wrap(self._inline(node), width)
             case "bullet_list" | "ordered_list":
                 yield from self._list(node, width)
@@ -161,11 +164,13 @@ class _Writer:
             yield self._row(["-" * size for size in sizes], sizes)
             yield from (self._row(row, sizes) for row in rows[1:])
             return
+        if len(rows) == 1:
+            yield from (line for name in rows[0] for line in wrap(name, width))
         for index, row in enumerate(rows[1:]):
             if index:
                 yield ""
             for name, cell in zip(rows[0], row, strict=True):
-                yield from wrap(f"{name}: {cell}", width)
+                yield from wrap(f"{name}: {cell}" if name else cell, width)
 
     @staticmethod
     def _row(cells: Sequence[str], sizes: Sequence[int]) -> str:

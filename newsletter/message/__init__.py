@@ -7,6 +7,7 @@ read again as anything but text.
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import email.utils
 import hashlib
@@ -19,7 +20,7 @@ from typing import Any, Final, Literal
 from urllib.parse import quote
 
 from newsletter.audience import Subscriber, read_address
-from newsletter.markup.fields import TOKEN, Slot
+from newsletter.markup.fields import Slot
 from newsletter.message import headers, quoted
 from newsletter.render import Rendered
 
@@ -138,7 +139,9 @@ def seal(rendered: Rendered, sender: Sender) -> Envelope:
     Raises:
         InputError: subject, a name or an address cannot stand in a header.
     """
-    headers.text("Subject", TOKEN.sub("x", rendered.subject))
+    tokens = _tokens(rendered.slots)
+    headers.text("Subject", tokens.sub("x", rendered.subject))
+    _unsubscribe_headers("", sender.unsubscribe_mailto)
     boundary = "=_" + hashlib.sha256((rendered.text + rendered.html).encode()).hexdigest()[:40]
     mailbox = read_address(sender.address).mailbox
     head = headers.address("From", sender.name, mailbox)
@@ -147,8 +150,8 @@ def seal(rendered: Rendered, sender: Sender) -> Envelope:
     pieces: list[str | Hole] = [
         head, Hole("to"), Hole("subject"), Hole("stamp"), _list_headers(sender),
         Hole("unsubscribe"), _mime_headers(boundary),
-        _part_headers(boundary, "plain"), *_holes("text", rendered.text),
-        f"\r\n{_part_headers(boundary, 'html')}", *_holes("html", rendered.html),
+        _part_headers(boundary, "plain"), *_holes("text", rendered.text, tokens),
+        f"\r\n{_part_headers(boundary, 'html')}", *_holes("html", rendered.html, tokens),
         f"\r\n--{boundary}--\r\n",
     ]  # fmt: skip
     return Envelope(
@@ -178,11 +181,7 @@ def compose(
     Raises:
         InputError: the person's name or address cannot stand in a header.
     """
-    way_out = unsubscribe_url or _mailto(envelope.unsubscribe_mailto)
-    values = {
-        token: _value(slot, subscriber) if slot.name else way_out
-        for token, slot in envelope.slots.items()
-    }
+    values = _values(envelope.slots, subscriber, unsubscribe_url or way_out(envelope))
     whole = "".join(
         piece if isinstance(piece, str) else _fill(piece, envelope, subscriber, values, stamp)
         for piece in _with_way_out(envelope, unsubscribe_url)
@@ -190,11 +189,45 @@ def compose(
     return whole.encode("ascii")
 
 
+def way_out(envelope: Envelope) -> str:
+    """How people leave where there is no public server: a mail to a mailbox, or ""."""
+    return _mailto(envelope.unsubscribe_mailto)
+
+
+def filled(rendered: Rendered, subscriber: Subscriber, leave: str) -> Rendered:
+    """A letter with every token replaced for one person: what they will read.
+
+    Args:
+        rendered: from `render`.
+        subscriber: the recipient.
+        leave: the person's own unsubscribe link.
+    """
+    values = _values(rendered.slots, subscriber, leave)
+    tokens = _tokens(rendered.slots)
+
+    def text(part: str) -> str:
+        return tokens.sub(lambda found: values[found[0]], part)
+
+    def page(part: str) -> str:
+        return tokens.sub(lambda found: html.escape(values[found[0]]), part)
+
+    return dataclasses.replace(
+        rendered,
+        subject=_one_line(text(rendered.subject)),
+        preheader=text(rendered.preheader),
+        html=page(rendered.html),
+        text=text(rendered.text),
+        mjml=page(rendered.mjml),
+    )
+
+
+def _values(slots: Mapping[str, Slot], subscriber: Subscriber, leave: str) -> dict[str, str]:
+    return {t: _value(slot, subscriber) if slot.name else leave for t, slot in slots.items()}
+
+
 def _with_way_out(envelope: Envelope, url: str) -> Sequence[str | Hole]:
-    way_out = _unsubscribe_headers(url, envelope.unsubscribe_mailto)
-    return [
-        way_out if isinstance(p, Hole) and p.kind == "unsubscribe" else p for p in envelope.pieces
-    ]
+    ways = _unsubscribe_headers(url, envelope.unsubscribe_mailto)
+    return [ways if isinstance(p, Hole) and p.kind == "unsubscribe" else p for p in envelope.pieces]
 
 
 def _fill(
@@ -208,9 +241,9 @@ def _fill(
         case "to":
             return headers.address("To", subscriber.name, subscriber.address)
         case "subject":
-            return headers.text(
-                "Subject", _one_line(TOKEN.sub(lambda m: values[m[0]], envelope.subject))
-            )
+            tokens = _tokens(envelope.slots)
+            subject = tokens.sub(lambda found: values[found[0]], envelope.subject)
+            return headers.text("Subject", _one_line(subject))
         case "stamp":
             return _stamp_headers(stamp) if stamp else ""
         case "html":
@@ -228,18 +261,24 @@ def _one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-def _holes(kind: Kind, text: str) -> list[str | Hole]:
+def _tokens(slots: Mapping[str, Slot]) -> re.Pattern[str]:
+    """The tokens of this letter and no others: an author may have written "__NL" before one."""
+    return re.compile("|".join(slots))
+
+
+def _holes(kind: Kind, text: str, tokens: re.Pattern[str]) -> list[str | Hole]:
     pieces: list[str | Hole] = []
     at = 0
-    for token in TOKEN.finditer(text):
+    for token in tokens.finditer(text):
         pieces += [quoted.before_hole(text[at : token.start()]), Hole(kind, token[0])]
         at = token.end()
     return [*pieces, quoted.encode(text[at:])]
 
 
 def _list_headers(sender: Sender) -> str:
-    name = re.sub(r'[^\x20-\x7e]|["\\<>]', "", sender.list_name).strip()
-    shown = f'"{name}" <{sender.list_id}>' if name else f"<{sender.list_id}>"
+    name = re.sub(r'(["\\])', r"\\\1", sender.list_name.strip())
+    # The header stands whole in ASCII; a name with letters left out would be another name.
+    shown = f'"{name}" <{sender.list_id}>' if name and name.isascii() else f"<{sender.list_id}>"
     archive = headers.whole("List-Archive", f"<{sender.archive_url}>") if sender.archive_url else ""
     return headers.whole("List-Id", shown) + archive + "Precedence: bulk\r\n"
 

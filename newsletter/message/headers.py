@@ -19,7 +19,8 @@ _OVERHEAD: Final = len("=?utf-8?b??=")
 #: Some servers cut header lines at 998 (RFC 5322, section 2.1.1); stay well below.
 _WHOLE: Final = 900
 
-_UNSAFE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]|=\?[^?\s]*\?[bBqQ]\?")
+_UNSAFE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]|=\?[^?]*\?[bBqQ]\?")
+_MAILBOX: Final = re.compile(r'[^\s<>,;:()"\\\[\]@]+@[^\s<>,;:()"\\\[\]@]+')
 
 
 def text(name: str, value: str) -> str:
@@ -30,7 +31,7 @@ def text(name: str, value: str) -> str:
             software turns into a header of its own.
     """
     _refuse_unsafe(name, value)
-    folded = _fold_ascii(name, value) if value.isascii() else None
+    folded = _fold_ascii(name, value) if _is_plain(value) else None
     return (folded or f"{name}: " + _encode(value, len(name) + 2)) + "\r\n"
 
 
@@ -39,19 +40,19 @@ def address(name: str, display: str, mailbox: str) -> str:
 
     Args:
         name: the header's name.
-        display: the person's name, may be empty.
+        display: the person's name; one that is empty or blank is left out.
         mailbox: ASCII, the domain as an A-label (SES takes no SMTPUTF8).
 
     Raises:
         InputError: as `text`.
     """
     _refuse_unsafe(name, display)
-    if not mailbox.isascii() or re.search(r"[\s<>,;]", mailbox):
+    if not (mailbox.isascii() and mailbox.isprintable() and _MAILBOX.fullmatch(mailbox)):
         raise InputError(f"the address for {name} cannot stand in a header")
-    if not display:
+    if not display.strip():
         return f"{name}: {mailbox}\r\n"
     quoted = '"' + re.sub(r'(["\\])', r"\\\1", display) + '"'
-    if not display.isascii() or len(name) + 2 + len(quoted) > LINE:
+    if not _is_plain(display) or len(name) + 2 + len(quoted) > LINE:
         quoted = _encode(display, len(name) + 2)
     last = len(quoted.rpartition("\n")[2]) + (0 if "\n" in quoted else len(name) + 2)
     gap = " " if last + len(mailbox) + 3 <= LINE else "\r\n "
@@ -62,10 +63,10 @@ def whole(name: str, value: str) -> str:
     """One List-* header on a single line, ending in CRLF.
 
     Raises:
-        InputError: not printable ASCII, or over 900 characters.
+        InputError: not printable ASCII, over 900 characters, or with an encoded word in it.
     """
     line = f"{name}: {value}"
-    if not (line.isascii() and line.isprintable()) or len(line) > _WHOLE:
+    if not (line.isascii() and line.isprintable()) or len(line) > _WHOLE or _UNSAFE.search(line):
         raise InputError(
             f"{name} does not fit on one line of a mail",
             hint="site.public_url and sender.unsubscribe_mailto must be plain and short",
@@ -81,17 +82,26 @@ def _refuse_unsafe(name: str, value: str) -> None:
         )
 
 
+def _is_plain(value: str) -> bool:
+    """Whether no program could take `value` for something encoded."""
+    return value.isascii() and "=?" not in value
+
+
 def _fold_ascii(name: str, value: str) -> str | None:
-    """`value` folded at its blanks, or None where a word is too long for a line."""
-    lines, line = [], f"{name}:"
-    for word in value.split(" "):
+    """`value` folded at its blanks, or None where a word is too long or two blanks meet."""
+    if not value:
+        return f"{name}: "
+    first, *rest = value.split(" ")
+    lines, line = [], f"{name}: {first}"
+    for word in rest:
         if len(line) + 1 + len(word) > LINE:
             lines.append(line)
             line = ""
         line += f" {word}"
-        if len(line) > LINE or not word:
-            return None
-    return "\r\n".join([*lines, line]) if line.strip() else None
+    lines.append(line)
+    # An empty first line would be legal, but some programs take the header for empty.
+    fits = first and all(rest) and all(len(line) <= LINE for line in lines)
+    return "\r\n".join(lines) if fits else None
 
 
 def _encode(value: str, used: int) -> str:

@@ -15,9 +15,9 @@ _LINE: Final = 76
 
 def encode(text: str) -> str:
     """Encode a whole text; lines end in CRLF and have at most 76 characters."""
-    lines = "\r\n".join(text.split("\n")).encode()
-    encoded = binascii.b2a_qp(lines, istext=True).decode("ascii")
-    return "\r\n".join(encoded.replace("\r\n", "\n").split("\n"))
+    # Line by line, because b2a_qp lets a lone CR through in a text of many.
+    lines = (binascii.b2a_qp(line.encode(), istext=False) for line in text.split("\n"))
+    return "\r\n".join(line.decode("ascii").replace("\n", "\r\n") for line in lines)
 
 
 def before_hole(text: str) -> str:

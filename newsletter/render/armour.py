@@ -10,12 +10,15 @@ from __future__ import annotations
 import re
 from typing import Final
 
-# Styles and comments keep their bytes: references mean nothing there.
+# Styles and comments keep their bytes: references mean nothing there. Titles become attributes.
 _PIECE: Final = re.compile(
-    r"(?P<keep><!--.*?-->|<mj-style\b[^>]*>.*?</mj-style>)|(?P<tag><[^<>]*>)", re.DOTALL
+    r"(?P<keep><!--.*?-->|<(?P<style>(?:mj-)?style)\b[^>]*>.*?</(?P=style)>)"
+    r"|(?<=<mj-title>)(?P<title>[^<]*)|(?P<tag><[^<>]*>)",
+    re.DOTALL,
 )
 _ATTRIBUTE: Final = re.compile(r"(=\s*)(\"[^\"]*\"|'[^']*')")
-_UNSAFE: Final = {"\\": "&#92;", "\t": "&#9;", "\n": "&#10;", "\r": "&#13;", '"': "&#34;"}
+_LINE: Final = "&#010;"  # spelt as no author spells it, so that lines can be counted
+_UNSAFE: Final = {"\\": "&#92;", "\t": "&#9;", "\n": _LINE, "\r": "&#13;", '"': "&#34;"}
 
 
 def armour(mjml: str) -> str:
@@ -25,6 +28,8 @@ def armour(mjml: str) -> str:
         parts.append(_ascii(mjml[at : piece.start()]))
         if piece["keep"] is not None:
             parts.append(piece["keep"])
+        elif piece["title"] is not None:
+            parts.append(_ascii(_safe(" ".join(re.split(r"[ \t\n]+", piece["title"])))))
         else:
             parts.append(_ascii(_ATTRIBUTE.sub(_attribute, piece["tag"])))
         at = piece.end()
@@ -32,9 +37,17 @@ def armour(mjml: str) -> str:
     return "".join(parts)
 
 
+def line_of(armoured: str, index: int) -> int:
+    """The 1-based line, before armouring, of the character at `index`."""
+    return armoured.count("\n", 0, index) + armoured.count(_LINE, 0, index) + 1
+
+
 def _attribute(match: re.Match[str]) -> str:
-    value = match[2][1:-1]
-    return f'{match[1]}"{"".join(_UNSAFE.get(c, c) for c in value)}"'
+    return f'{match[1]}"{_safe(match[2][1:-1])}"'
+
+
+def _safe(value: str) -> str:
+    return "".join(_UNSAFE.get(character, character) for character in value)
 
 
 def _ascii(text: str) -> str:

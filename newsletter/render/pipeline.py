@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
@@ -20,9 +21,9 @@ from mjml import mjml2html
 from newsletter.errors import InputError, Place
 from newsletter.issue import Issue
 from newsletter.markup import Document, Image, parse
-from newsletter.markup.fields import CONTENT, TOKEN, UNSUBSCRIBE, Fields, refuse_reserved
+from newsletter.markup.fields import CONTENT, RESERVED, TOKEN, UNSUBSCRIBE, Fields, reserved
 from newsletter.markup.html import fragment
-from newsletter.markup.text import text_part, wrap
+from newsletter.markup.text import columns, text_part, wrap
 from newsletter.render import Options, Rendered, Theme, armour, shell, tree
 from newsletter.render.words import date, direction, words
 from newsletter.utm import tag
@@ -35,9 +36,7 @@ def render(issue: Issue, theme: Theme, options: Options) -> Rendered:
         InputError: the theme is malformed (its file and line), or the author's text holds a
             reserved token. Whatever Markdown holds renders.
     """
-    for text in (issue.title, issue.subject, issue.preheader):
-        refuse_reserved(text, issue.file)
-    refuse_reserved(issue.body, issue.file, first_line=issue.body_line)
+    _refuse_reserved(issue)
     fields = Fields(options.fields)
     subject = fields.in_text(issue.subject)
     values = _values(issue, options, fields, subject)
@@ -51,8 +50,10 @@ def render(issue: Issue, theme: Theme, options: Options) -> Rendered:
         link = document.links[index]
         return tagged(link.href) if link.utm else link.href
 
-    text = _text(theme, values, text_part(document, final), tagged)
-    page, mjml = _page(theme, values, fragment(document))
+    letter, plain = fragment(document), text_part(document, final)
+    _refuse_forged(issue, document, fields, letter + plain)
+    text = _text(theme, values, plain, tagged)
+    page, mjml = _page(theme, values, letter)
     root = tree.parse(page)
     tree.put_back_targets(root, document, images)
     links = tree.tag_links(root, tagged, body_line=issue.body_line)
@@ -125,45 +126,100 @@ def _with_asset(image: Image, assets_url: str) -> Image:
 
 
 def _text(theme: Theme, values: dict[str, Any], body: str, tagged: tree.Tagger) -> str:
-    given = {**values, "content": body, "wrap": lambda text: "\n".join(wrap(text)), "tag": tagged}
-    lines = shell.fill(theme, "issue.txt", given).text.split("\n")
+    def underline(text: str, mark: str = "=") -> str:
+        return mark * max(columns(line) for line in text.split("\n"))
+
+    given = {"wrap": lambda text: "\n".join(wrap(text)), "underline": underline, "tag": tagged}
+    filled = shell.fill(theme, "issue.txt", {**values, **given, "content": CONTENT})
+    _expect_one_slot(theme, filled, "issue.txt")
+    lines = filled.text.replace(CONTENT, body).split("\n")
     return "\n".join(line.rstrip() for line in lines).strip("\n") + "\n"
 
 
 def _page(theme: Theme, values: dict[str, Any], letter: str) -> tuple[str, str]:
     """The compiled page with the letter in it, and the same before compiling."""
     filled = shell.fill(theme, "issue.mjml", {**values, "content": CONTENT})
-    if (found := filled.text.count(CONTENT)) != 1:
-        raise InputError(
-            f"the theme shows the letter {found} times"
-            if found
-            else "the theme has no place for the letter",
-            place=Place(theme.path("issue.mjml"), 1),
-            hint="put {{ content }} into one mj-text, once",
-        )
+    _expect_one_slot(theme, filled, "issue.mjml")
     shell.lint(theme, filled)
-    try:
-        page = mjml2html(armour.armour(filled.text), fonts={})
-    except Exception as error:  # mrml raises its own, undocumented types
-        raise InputError(
-            "the MJML compiler refuses the theme",
-            place=Place(theme.path("issue.mjml"), 1),
-            cause=str(error).split("\n")[0],
-            hint="take out what changed last; elements must stand where MJML allows them",
-        ) from error
-    if page.count(CONTENT) != 1:
+    page = _compile(theme, filled)
+    # Between two tags and nowhere else: an attribute or a title shows no letter.
+    if page.count(CONTENT) != 1 or not re.search(f">[^<>]*{CONTENT}[^<>]*<", page):
         raise InputError(
             "the letter's place gets lost in the MJML compiler",
-            place=Place(theme.path("issue.mjml"), 1),
+            place=filled.place(theme, filled.text.index(CONTENT)),
             hint="{{ content }} stands alone inside an mj-text",
         )
     return page.replace(CONTENT, letter), filled.text.replace(CONTENT, letter)
 
 
+def _expect_one_slot(theme: Theme, filled: shell.Shell, entry: str) -> None:
+    found = [match.start() for match in re.finditer(CONTENT, filled.text)]
+    if not found:
+        raise InputError(
+            "the theme has no place for the letter",
+            place=Place(theme.path(entry), 1),
+            hint="put {{ content }} where the letter belongs; in issue.mjml into an mj-text",
+        )
+    if len(found) > 1:
+        raise InputError(
+            f"the theme shows the letter {len(found)} times",
+            place=filled.place(theme, found[1]),
+            hint="keep one {{ content }}",
+        )
+
+
+def _compile(theme: Theme, filled: shell.Shell) -> str:
+    armoured = armour.armour(filled.text)
+    try:
+        return str(mjml2html(armoured, fonts={}))
+    except ValueError as error:
+        cause = str(error)
+        found = re.search(r" in root template at position (\d+):(\d+)", cause)
+        if found is None:
+            raise InputError(
+                "the MJML compiler refuses the theme",
+                place=Place(theme.path("issue.mjml"), 1),
+                cause=cause,
+                hint="the outermost element is mjml",
+            ) from error
+        line = armour.line_of(armoured, int(found[1]))
+        refused = armoured[int(found[1]) : int(found[2])].strip()
+        raise InputError(
+            f"the MJML compiler does not take {refused} here"
+            if refused
+            else "the MJML compiler does not take blanks here, only a line break",
+            place=filled.line_place(theme, line),
+            cause=cause[: found.start()],
+            hint="elements and texts must stand where MJML allows them"
+            if refused
+            else "end the line right behind the last element of mj-head and of mj-attributes",
+        ) from error
+
+
+def _refuse_reserved(issue: Issue) -> None:
+    for key in ("title", "subject", "preheader"):
+        if RESERVED in getattr(issue, key):
+            raise reserved(issue.place(key))
+    if (at := issue.body.find(RESERVED)) >= 0:
+        line = issue.body_line + issue.body.count("\n", 0, at)
+        raise reserved(Place(issue.file, line, at - issue.body.rfind("\n", 0, at)))
+
+
+def _refuse_forged(issue: Issue, document: Document, fields: Fields, written: str) -> None:
+    """Stop where entities or comments in the author's text add up to a token never given out."""
+    targets = [*(x.href for x in document.links), *(x.src for x in document.images)]
+    whole = " ".join([written, *targets])
+    for token in TOKEN.findall(whole):
+        if token not in fields.slots:
+            lines = (line for text, line in document.words if token in text)
+            line = issue.body_line + next(lines, 1) - 1
+            raise reserved(Place(issue.file, line))
+
+
 def _expect_tokens(html: str, page: str, document: Document) -> None:
     """Every token that went in came out: a lost unsubscribe link must never leave the house."""
     before = Counter(TOKEN.findall(page))
-    for link in document.links:
-        before.update(TOKEN.findall(link.href))
+    for target in [*(x.href for x in document.links), *(x.src for x in document.images)]:
+        before.update(TOKEN.findall(target))
     if Counter(TOKEN.findall(html)) != before:
         raise AssertionError("a merge field was lost or doubled while rendering")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import functools
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from xml.parsers import expat
@@ -23,8 +23,8 @@ from newsletter.errors import InputError, Place
 from newsletter.render import Theme
 from newsletter.render.mjml_tags import TAGS
 
-# Noncharacters, so no text can hold them: they carry "file name : line" through Jinja.
-_MARK: Final = re.compile("\ufdd1([^\ufdd2]*):(\\d+)\ufdd2")
+# Noncharacters, so no text can hold them: they carry "index of the file : line" through Jinja.
+_MARK: Final = re.compile("\ufdd1(\\d+):(\\d+)\ufdd2")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,15 @@ class Shell:
 
     text: str
     origin: tuple[tuple[str, int], ...]
+
+    def line_place(self, theme: Theme, line: int) -> Place:
+        """Where the 1-based `line` of `text` comes from."""
+        name, number = self.origin[min(line, len(self.origin)) - 1]
+        return Place(theme.path(name), number)
+
+    def place(self, theme: Theme, index: int) -> Place:
+        """Where the character at `index` of `text` comes from."""
+        return self.line_place(theme, self.text.count("\n", 0, index) + 1)
 
 
 def fill(theme: Theme, entry: str, values: Mapping[str, Any]) -> Shell:
@@ -54,11 +63,11 @@ def fill(theme: Theme, entry: str, values: Mapping[str, Any]) -> Shell:
     """
     environment = _environment(theme)
     try:
-        return _take_marks(environment.get_template(entry).render(values), entry)
+        return _take_marks(environment.get_template(entry).render(values), entry, theme)
     except jinja2.TemplateSyntaxError as error:
-        place = Place(theme.path(error.name or entry), error.lineno)
         raise InputError(
-            "the theme's template cannot be read", place=place, cause=error.message,
+            "the theme's template cannot be read",
+            place=_syntax_place(theme, error, entry), cause=error.message,
             hint="look at the braces and the {% ... %} on that line",
         ) from error  # fmt: skip
     except jinja2.TemplateNotFound as error:
@@ -87,19 +96,14 @@ def lint(theme: Theme, shell: Shell) -> None:
         InputError: with the theme's file and line of the first fault.
     """
     parser = expat.ParserCreate(namespace_separator=None)
-
-    def here(line: int) -> Place:
-        name, number = shell.origin[min(line, len(shell.origin)) - 1]
-        return Place(theme.path(name), number)
-
     open_tags: list[tuple[str, int]] = []
 
     def start(tag: str, _: Mapping[str, str]) -> None:
         open_tags.append((tag, parser.CurrentLineNumber))
-        if (tag.startswith("mj") or len(open_tags) == 1) and tag not in TAGS:
+        if (tag.lower().startswith("mj") or len(open_tags) == 1) and tag not in TAGS:
             raise InputError(
                 f"<{tag}> is not an element of MJML",
-                place=here(parser.CurrentLineNumber),
+                place=shell.line_place(theme, parser.CurrentLineNumber),
                 hint=_nearest(tag, TAGS),
             )
 
@@ -113,7 +117,7 @@ def lint(theme: Theme, shell: Shell) -> None:
         unclosed = "mismatched" in expat.ErrorString(error.code) or error.code == 3  # noqa: PLR2004
         raise InputError(
             f"<{tag}> is not closed" if unclosed else "the theme is not well-formed XML",
-            place=here(line if unclosed else error.lineno),
+            place=shell.line_place(theme, line if unclosed else error.lineno),
             cause=None if unclosed else expat.ErrorString(error.code) or str(reason),
             hint=f"close it with </{tag}>" if unclosed
             else "write & as &amp;, a blank that does not break as &#160;, and quote attributes",
@@ -126,30 +130,53 @@ def _nearest(name: str, known: Iterable[str]) -> str:
 
 
 class _Marks(Extension):
-    """Writes "file:line" before every line of literal template text."""
+    """Writes "file:line" before every line of literal template text.
+
+    Not in `{% filter %}` and `{% set %}...{% endset %}`, whose text the theme itself looks at.
+    """
 
     def filter_stream(self, stream: TokenStream) -> Iterator[Token]:
+        names: tuple[str, ...] = self.environment.newsletter_names  # type: ignore[attr-defined]
+        index = names.index(str(stream.name))
+        block: list[Token] = []
+        computed = 0
         for token in stream:
-            if token.type != "data":
-                yield token
+            if token.type == "data" and not computed:
+                yield Token(token.lineno, "data", _marked(token, index))
                 continue
-            lines = token.value.split("\n")
-            marked = "\n".join(
-                f"\ufdd1{stream.name}:{token.lineno + offset}\ufdd2{line}"
-                for offset, line in enumerate(lines)
-            )
-            yield Token(token.lineno, "data", marked)
+            block = [] if token.type == "block_begin" else [*block, token]
+            computed += _opens(block) if token.type == "block_end" else 0
+            yield token
 
 
-def _take_marks(marked: str, entry: str) -> Shell:
+def _marked(token: Token, index: int) -> str:
+    lines = enumerate(token.value.split("\n"), token.lineno)
+    return "\n".join(f"\ufdd1{index}:{number}\ufdd2{line}" for number, line in lines)
+
+
+def _opens(block: Sequence[Token]) -> int:
+    """1 for a tag that begins a computed text, -1 for one that ends it, else 0."""
+    word = block[0].value
+    if word in {"endfilter", "endset"}:
+        return -1
+    is_text = word == "set" and not any(token.type == "assign" for token in block)
+    return int(word == "filter" or is_text)
+
+
+def _take_marks(marked: str, entry: str, theme: Theme) -> Shell:
     lines, origin = [], []
     last = (entry, 1)
     for line in marked.split("\n"):
-        # The first mark is where the line begins; without one it continues the last known place.
-        begins = _MARK.search(line)
-        last = (begins[1], int(begins[2])) if begins else last
-        lines.append(_MARK.sub("", line))
+        # before, index, line, text, index, line, text ...: a line is where its first text is from.
+        pieces = _MARK.split(line)
+        lines.append("".join(pieces[::3]))
+        marks = [*zip(pieces[1::3], pieces[2::3], pieces[3::3], strict=True)]
+        shown = next((mark for mark in marks if mark[2]), marks[-1] if marks else None)
+        if shown and (not pieces[0] or not lines[-1]):
+            last = (theme.files[int(shown[0])][0], int(shown[1]))
         origin.append(last)
+        if marks:
+            last = (theme.files[int(marks[-1][0])][0], int(marks[-1][1]))
     return Shell("\n".join(lines), tuple(origin))
 
 
@@ -169,8 +196,23 @@ def _environment(theme: Theme) -> jinja2.Environment:
         keep_trailing_newline=True,
         extensions=[_Marks],
     )
-    environment.globals = {"range": range, "dict": dict}
+    environment.extend(newsletter_names=tuple(name for name, _ in theme.files))
+    environment.globals = {"range": jinja2.sandbox.safe_range, "dict": dict}
     return environment
+
+
+def _syntax_place(theme: Theme, error: jinja2.TemplateSyntaxError, entry: str) -> Place:
+    name, line = error.name or entry, error.lineno
+    if found := re.search(r"innermost block that needs to be closed is '(\w+)'", str(error)):
+        # Jinja names the end of the file; the way out is where the block begins.
+        text, opened = dict(theme.files)[name], [line]
+        for tag in re.finditer(rf"\{{%[-+]?\s*(end)?{found[1]}\b", text):
+            if tag[1]:
+                opened.pop()
+            else:
+                opened.append(text.count("\n", 0, tag.start()) + 1)
+        line = opened[-1]
+    return Place(theme.path(name), line)
 
 
 def _place(theme: Theme, error: Exception, entry: str) -> Place:

@@ -17,33 +17,35 @@ from newsletter.render import RenderedLink
 
 Tagger = Callable[[str], str]
 
+_NONE: Final = 10**9
 _HREF: Final = re.compile(r"""(\bhref\s*=\s*)("[^"]*"|'[^']*')""", re.IGNORECASE)
 
 
 def parse(page: str) -> etree._Element:
     """Parse a whole HTML page."""
-    return lxml.html.document_fromstring(page)
+    # Without huge_tree what is nested deeper than 256 levels is cut off, and the footer with it.
+    return lxml.html.document_fromstring(page, parser=lxml.html.HTMLParser(huge_tree=True))
 
 
 def put_back_targets(tree: etree._Element, document: Document, images: tuple[Image, ...]) -> None:
     """Give Markdown's links and images the targets that passed the sanitiser as numbers."""
     for element in tree.iter("a"):
         index = str(element.attrib.pop("data-l", ""))
-        if _is_index(index, document.links):
-            link = document.links[int(index)]
+        if (at := _number(index)) < len(document.links):
+            link = document.links[at]
             element.set("href", link.href)
             element.set("data-line", str(link.line))
             if not link.utm:
                 element.set("data-utm", "off")
     for element in tree.iter("img"):
         index = str(element.attrib.pop("data-i", ""))
-        if _is_index(index, images):
-            element.set("src", images[int(index)].src)
+        if (at := _number(index)) < len(images):
+            element.set("src", images[at].src)
 
 
-def _is_index(text: str, sequence: tuple[object, ...]) -> bool:
-    # An author may have written the attribute by hand.
-    return text.isascii() and text.isdigit() and int(text) < len(sequence)
+def _number(text: str) -> int:
+    # An author may have written the attribute by hand; what is no index is larger than any.
+    return int(text) if re.fullmatch(r"[0-9]{1,9}", text) else _NONE
 
 
 def tag_links(tree: etree._Element, tag: Tagger, *, body_line: int) -> tuple[RenderedLink, ...]:
@@ -62,9 +64,10 @@ def tag_links(tree: etree._Element, tag: Tagger, *, body_line: int) -> tuple[Ren
         if written is None:
             continue
         url = written if off else tag(written)
-        element.set("href", url)
+        if url != written:
+            element.set("href", url)
         text = " ".join("".join(map(str, element.itertext())).split())
-        number = body_line + int(line) - 1 if line.isdigit() else 0
+        number = 0 if _number(line) == _NONE else body_line + _number(line) - 1
         links.append(RenderedLink(text=text, written=written, url=url, line=number))
     return tuple(links)
 

@@ -141,7 +141,7 @@ def image_exists(root: Path, name: str) -> bool:
     """Whether `name`, relative to the folder, is a file in it; one outside is none."""
     try:
         return _inside(root, name).is_file()
-    except (InputError, OSError, ValueError):
+    except (InputError, OSError, ValueError, RuntimeError):
         return False
 
 
@@ -388,7 +388,8 @@ def _readable(name: str) -> Iterator[None]:
         raise InputError(
             "this file changed while it was read", place=Place(name), hint="try again"
         ) from error
-    except (OSError, ValueError) as error:
+    # pathlib calls a circle of links a RuntimeError, a NUL in a name a ValueError.
+    except (OSError, ValueError, RuntimeError) as error:
         raise InputError(
             "this cannot be read",
             place=Place(name),

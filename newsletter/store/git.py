@@ -16,7 +16,9 @@ def state(root: Path, name: str) -> str:
         return "no git"
     try:
         done = subprocess.run(  # noqa: S603  # a fixed program; the name is an argument, not a shell word
-            [program, "-C", str(root), "status", "--porcelain=v1", "--ignored", "--", name],
+            # Without the option git would write down in its index what it has looked at.
+            [program, "--no-optional-locks", "-C", str(root), "status", "--porcelain=v1",
+             "--ignored", "--", name],
             capture_output=True, text=True, timeout=_SECONDS, check=False,
         )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired):

@@ -6,6 +6,8 @@ import datetime as dt
 from dataclasses import dataclass
 from pathlib import Path
 
+from newsletter.audience import Expression, eligible
+from newsletter.audience.segment import parse_segment
 from newsletter.check import Finding, Letter, check
 from newsletter.issue import Issue, number_of, parse
 from newsletter.render import Options, Rendered, Theme
@@ -24,12 +26,14 @@ class Opened:
         options: what it was rendered with.
         rendered: the letter.
         findings: what the checks say, ignored ones marked.
+        audience: the rule of who gets it, its segment included.
     """
 
     issue: Issue
     options: Options
     rendered: Rendered
     findings: tuple[Finding, ...]
+    audience: Expression
 
 
 def read_theme(root: Path, settings: Settings) -> Theme:
@@ -53,10 +57,11 @@ def open_letter(root: Path, name: str, settings: Settings, *, today: dt.date) ->
         today: the author's date.
 
     Raises:
-        InputError: the issue or the theme cannot be read.
+        InputError: the issue, its segment or the theme cannot be read.
     """
     path = root / name
     issue = parse(files.read_issue(path.parent, path.name), file=name)
+    audience = eligible(parse_segment(issue.segment, place=issue.place("segment")))
     options = mail_options(settings, issue)
     rendered = render(issue, read_theme(root, settings), options)
     letter = Letter(
@@ -65,10 +70,12 @@ def open_letter(root: Path, name: str, settings: Settings, *, today: dt.date) ->
         options=options,
         today=today,
         assets=_assets(path.parent, rendered, options),
-        twins=tuple(twin for twin in _twins(root, issue.number) if twin != name),
+        twins=_twins(root, name),
         ignore=settings.checks.ignore,
     )
-    return Opened(issue=issue, options=options, rendered=rendered, findings=check(letter))
+    return Opened(
+        issue=issue, options=options, rendered=rendered, findings=check(letter), audience=audience
+    )
 
 
 def _assets(folder: Path, rendered: Rendered, options: Options) -> frozenset[str]:
@@ -78,5 +85,9 @@ def _assets(folder: Path, rendered: Rendered, options: Options) -> frozenset[str
     return frozenset(source for source in sources if files.image_exists(folder, source))
 
 
-def _twins(root: Path, number: int) -> tuple[str, ...]:
-    return tuple(name for name in files.issue_files(root) if number_of(name) == number)
+def _twins(root: Path, name: str) -> tuple[str, ...]:
+    """The newsletter's other issues of the same number; a file from elsewhere has none."""
+    names = files.issue_files(root)
+    if name not in names:
+        return ()
+    return tuple(n for n in names if n != name and number_of(n) == number_of(name))

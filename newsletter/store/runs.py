@@ -107,31 +107,24 @@ def start(
         "started_at": now,
     }
     try:
-        made = connection.execute(sa.insert(runs).values(row)).inserted_primary_key
+        connection.execute(sa.insert(runs).values(row))
     except sa.exc.IntegrityError as error:
         raise RefusedError(
             f"issue {content.issue} has been started already",
             hint="run the same command again; it goes on with what is left",
         ) from error
-    assert made is not None
-    run_id = int(made.id)
-    frozen = connection.execute(_freeze(run_id, content.issue, rehearsal, eligible)).rowcount
-    connection.execute(sa.update(runs).where(runs.c.id == run_id).values(recipients=frozen))
-    return Run(
-        id=run_id,
-        content=content,
-        rehearsal=rehearsal,
-        transport=transport,
-        state=RunState.RUNNING,
-        started_at=now,
-    )
+    run = find(connection, content.issue, rehearsal=rehearsal)
+    assert run is not None
+    frozen = connection.execute(_freeze(run, eligible)).rowcount
+    connection.execute(sa.update(runs).where(runs.c.id == run.id).values(recipients=frozen))
+    return run
 
 
-def _freeze(run_id: int, issue: int, rehearsal: bool, eligible: Expression) -> sa.Insert:  # noqa: FBT001  # a column
+def _freeze(run: Run, eligible: Expression) -> sa.Insert:
     people = sa.select(
-        sa.literal(run_id),
-        sa.literal(issue),
-        sa.literal(rehearsal),
+        sa.literal(run.id),
+        sa.literal(run.content.issue),
+        sa.literal(run.rehearsal),
         subscribers.c.id,
         subscribers.c.address_hash,
         sa.func.row_number().over(order_by=subscribers.c.id),
@@ -167,6 +160,19 @@ def recover(connection: sa.Connection, run: Run, now: dt.datetime) -> int:
         .values(state=State.QUEUED, settled_at=None)
     )
     return lost
+
+
+def requeue(connection: sa.Connection, run: Run, *, tries: int) -> int:
+    """Queue what was put off and was tried less than `tries` times; says how much that was."""
+    return connection.execute(
+        sa.update(deliveries)
+        .where(
+            deliveries.c.run_id == run.id,
+            deliveries.c.state == State.DEFERRED,
+            deliveries.c.attempt < tries,
+        )
+        .values(state=State.QUEUED, settled_at=None)
+    ).rowcount
 
 
 def next_queued(connection: sa.Connection, run: Run) -> sa.Row[Any] | None:

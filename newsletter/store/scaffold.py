@@ -21,7 +21,9 @@ _SHARED: Final = ("templates/email", "subscribers/example.csv")
 def contents() -> dict[str, bytes]:
     """The files of a new newsletter by their path in its folder."""
     own = {place: (_OWN / name).read_bytes() for name, place in _PLACES.items()}
-    return dict(sorted({**own, **dict(_shared())}.items()))
+    # The settings come last: a folder that has them counts as a whole newsletter.
+    whole = {**own, **dict(_shared())}.items()
+    return dict(sorted(whole, key=lambda item: (item[0] == "newsletter.toml", item[0])))
 
 
 def _shared() -> Iterator[tuple[str, bytes]]:

@@ -41,6 +41,8 @@ def open_database(url: str, *, create: bool, read_only: bool) -> Database:
         if create:
             path.parent.mkdir(parents=True, exist_ok=True)
         with _alone_in(path.parent):
+            if create:
+                path.touch(0o600)  # people's addresses; SQLite's other files take its mode over
             return _checked(Database(path, read_only=False, create=create), create=create)
 
 

@@ -206,6 +206,11 @@ class Store:
         with self._database.writing() as connection:
             return runs.recover(connection, run, now)
 
+    def requeue(self, run: Run, *, tries: int) -> int:
+        """Queue again what was deferred and was tried less than `tries` times; how many."""
+        with self._database.writing() as connection:
+            return runs.requeue(connection, run, tries=tries)
+
     def claim(self, run: Run, *, now: dt.datetime) -> Delivery | None:
         """Take the next queued delivery, durably; None when none is left.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from newsletter.errors import NewsletterError, PausedError
+from newsletter.errors import AccountError, NewsletterError, PausedError
 from newsletter.message import Message
 from newsletter.outbox import Outcome, Result
 from newsletter.store.files import write_atomic
@@ -32,10 +32,24 @@ class FolderTransport:
         """Where mail goes."""
         return f"the folder {self.folder.name}/ (a rehearsal: nothing leaves)"
 
+    def rate(self) -> None:
+        """As fast as the disk is."""
+
     def begin(self, issue: int) -> None:
-        """Take away the mails of an earlier rehearsal, so that none of them is taken for new."""
+        """Take away the mails of an earlier rehearsal, so that none of them is taken for new.
+
+        Raises:
+            AccountError: one of them cannot be taken away.
+        """
         for path in (self.folder / f"{issue:03d}").glob("*.eml"):
-            path.unlink(missing_ok=True)
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                raise AccountError(
+                    f"a mail of an earlier rehearsal cannot be taken away: {path.name}",
+                    cause=error.strerror,
+                    hint=f"empty the folder {path.parent.name}/ yourself",
+                ) from error
 
     def deliver(self, message: Message) -> Outcome:
         """Write one mail; a disk that refuses would refuse the next one as well."""

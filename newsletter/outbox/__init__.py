@@ -40,6 +40,18 @@ class Result(StrEnum):
     NOT_SENT = "not_sent"  # proven not accepted, and the next one would fail as well
 
 
+class Effect(StrEnum):
+    """What one answer means for the run; each has the exit code it leads to beside it."""
+
+    GO_ON = "go on"
+    SLOW_DOWN = "slow down"  # too quick for the account
+    BACK_OFF = "back off"  # unreachable for now; 6 after ten minutes
+    PAUSE = "pause"  # an answer that makes no sense; 6
+    STOP = "stop"  # the day's quota; 6
+    ABORT = "abort"  # refused for everybody; 4
+    REJECT = "reject"  # our own request is malformed; 2
+
+
 class RunState(StrEnum):
     """The state of one run: an issue on its way to its recipients."""
 
@@ -96,11 +108,13 @@ class Outcome:
         result: what happened.
         message_id: the transport's name for the mail; accepted implies it.
         reason: a short code for people, without any address.
+        effect: what it means for the run.
     """
 
     result: Result
     message_id: str = ""
     reason: str = ""
+    effect: Effect = Effect.GO_ON
 
     def __post_init__(self) -> None:
         if self.result is Result.ACCEPTED and not self.message_id:

@@ -1,0 +1,64 @@
+"""Pace: how soon the next mail may leave (GCRA), and what a throttle does to it.
+
+One number, the theoretical arrival time of the next mail, is all the state there is. A mail may
+leave when the clock has reached it; leaving pushes it on by 1/rate. There is no burst: SES drops
+what comes too fast, it does not queue.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+#: A server's clock and ours never quite agree; at the full rate one mail in a hundred is refused.
+SHARE: Final = 0.95
+_PUSH: Final = 1.0
+_CUT: Final = 0.5
+_RECOVERY: Final = 0.05 / 60  # of the full rate, each second
+_FLOOR: Final = 0.1
+
+
+class Pace:
+    """The pace of one run; whoever shares it between threads holds a lock, and tells the time.
+
+    Args:
+        rate: mails a second, above 0.
+        now: seconds on a clock that never goes back.
+    """
+
+    def __init__(self, rate: float, *, now: float) -> None:
+        self._full = rate
+        self._rate = rate
+        self._next = now
+        self._since = now
+
+    @property
+    def rate(self) -> float:
+        """Mails a second at the moment."""
+        return self._rate
+
+    def set_full(self, rate: float) -> None:
+        """Take a new limit of the account's; a pace that was cut stays cut in proportion."""
+        self._rate *= rate / self._full
+        self._full = rate
+
+    def reserve(self, *, now: float) -> float:
+        """Take the next place and return how many seconds to wait for it."""
+        self._recover(now)
+        start = max(now, self._next)
+        self._next = start + 1 / self._rate
+        return start - now
+
+    def throttled(self, *, now: float) -> None:
+        """The server refused for speed: half the pace, and nothing for a second."""
+        self._recover(now)
+        self._rate = max(self._full * _FLOOR, self._rate * _CUT)
+        self.hold(_PUSH, now=now)
+
+    def hold(self, seconds: float, *, now: float) -> None:
+        """Let nothing leave for so many seconds."""
+        self._next = max(self._next, now + seconds)
+
+    def _recover(self, now: float) -> None:
+        gained = self._full * _RECOVERY * max(0.0, now - self._since)
+        self._rate = min(self._full, self._rate + gained)
+        self._since = max(self._since, now)

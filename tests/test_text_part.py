@@ -1,0 +1,199 @@
+"""The text part: wrapped as people write mail, every address whole."""
+
+from __future__ import annotations
+
+import itertools
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from wcwidth import wcswidth
+
+from newsletter.issue import parse as parse_issue
+from newsletter.markup import parse
+from newsletter.markup.fields import Fields
+from newsletter.markup.text import columns, text_part, wrap
+from newsletter.render.pipeline import render
+from tests.conftest import (
+    ROOT,
+    corpus_file,
+    corpus_names,
+    example_options,
+    issue_with,
+    own_issues,
+    read_theme,
+)
+
+THEME, OPTIONS = read_theme(), example_options()
+GOLDEN = ROOT / "tests" / "golden" / "074.txt"
+LINKED = re.compile(r"^\[\d+\] |^__NL_UNSUBSCRIBE__$|^https?://\S+$|^ {4}")
+
+
+def plain(body: str) -> str:
+    document = parse(body, Fields({"name": "there"}))
+    return text_part(document, lambda index: document.links[index].href)
+
+
+def test_the_text_of_issue_74_is_the_one_in_the_golden_file(*, update_golden: bool) -> None:
+    name = "issues/074-the-long-minute.md"
+    text = render(parse_issue((ROOT / name).read_bytes(), file=name), THEME, OPTIONS).text
+    if update_golden:
+        GOLDEN.write_text(text, encoding="utf-8")
+    assert text == GOLDEN.read_text(encoding="utf-8")
+
+
+def check_lines(text: str) -> None:
+    assert text.endswith("\n")
+    assert not text.startswith("\n")
+    assert "\n\n\n" not in text
+    for line in text.splitlines():
+        assert line == line.rstrip()
+        assert wcswidth(line) <= 72 or LINKED.match(line) or " " not in line.strip("> "), line
+
+
+@pytest.mark.parametrize("name", own_issues())
+def test_an_example_letter_is_wrapped_at_72_columns(name: str) -> None:
+    check_lines(render(parse_issue((ROOT / name).read_bytes(), file=name), THEME, OPTIONS).text)
+
+
+@pytest.mark.corpus
+@pytest.mark.parametrize("name", corpus_names())
+def test_a_real_letter_is_wrapped_and_its_addresses_are_whole(name: str) -> None:
+    done = render(parse_issue(corpus_file(name), file=name), THEME, OPTIONS)
+    check_lines(done.text)
+    lines = set(done.text.splitlines())
+    for link in done.links:
+        if link.line and link.text:
+            assert any(line.endswith(f"] {link.url}") for line in lines), link.url
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        ("# A\n\nb\n\n## C\n\n### D\n\ne", "A\n=\n\nb\n\nC\n-\n\nD\n.\n\ne"),
+        ("# 海 🗺️ é", "海 🗺️ é\n======="),
+        ("**a** *b* ~~c~~ `d`", "*a* b ~c~ `d`"),
+        ("a  \nb\\\nc\nd", "a\nb\nc d"),
+        ("a<br>b<BR />c<b>d</b>", "a\nb\ncd"),
+        ("- a\n- b", "* a\n* b"),
+        ("- a\n\n- b", "* a\n\n* b"),
+        ("3. a\n4. b", "3. a\n4. b"),
+        ("- a\n  - b\n    1. c\n- d", "* a\n\n  * b\n\n    1. c\n\n* d"),
+        ("-\n- a", "*\n* a"),
+        ("> a\n>\n> > b\n>\n> - c", "> a\n>\n> > b\n>\n> * c"),
+        ("> a\n\n> b", "> a\n\n> b"),
+        ("```\na\n\n  b\n```", "    a\n\n      b"),
+        ("    a\n    b", "    a\n    b"),
+        ("a\n\n---\n\nb", "a\n\n* * *\n\nb"),
+        ("| a | bb |\n|---|---|\n| 海 | *d* |", "a   bb\n--  --\n海  d"),
+        ("![a *b*](c.png)\n\nd", "[a b]\n\nd"),
+        ("![](c.png)\n\nd", "d"),
+        ("a ![b](c.png) d", "a [b] d"),
+        ("<div>\na <b>&lt;c</b>\n\n</div>", "a <c"),
+        ("<!-- a -->\n\nb", "b"),
+        ("<script>\na\n</script>\n\nb", "b"),
+        ("a[^1]\n\n[^1]: b", "a (1)\n\n(1) b"),
+        ("** a", "** a"),
+        ("{{ name }}", "__NL_F_A__"),
+        ("", ""),
+    ],
+)
+def test_each_kind_of_block_has_its_form(body: str, text: str) -> None:
+    assert plain(body) == text
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        ("[a](https://b.example)", "a [1]\n\n[1] https://b.example"),
+        ("[a](/b) [c](/d) [e](/b)", "a [1] c [2] e [1]\n\n[1] /b\n[2] /d"),
+        ("<https://b.example/>", "https://b.example/"),
+        ("[https://b.example/](https://b.example/)", "https://b.example/"),
+        ("<wren@a.example>", "wren@a.example"),
+        ("[wren@a.example](mailto:wren@a.example)", "wren@a.example"),
+        ("[write](mailto:wren@a.example)", "write [1]\n\n[1] mailto:wren@a.example"),
+        ("[![a](b.png)](/c)", "[a] [1]\n\n[1] /c"),
+        ("# A\n\n[b](/c)\n\n# D\n\n[e](/f) [g](/c)", "A\n=\n\nb [1]\n\n[1] /c\n\nD\n=\n\ne [2] g [1]\n\n[2] /f"),
+        ("[a](/b)\n\n### C\n\n[d](/e)", "a [1]\n\nC\n.\n\nd [2]\n\n[1] /b\n[2] /e"),
+        ("> [a](/b)", "> a [1]\n\n[1] /b"),
+        ("# [a](/b)", "a [1]\n=====\n\n[1] /b"),
+        ("| [a](/b) |\n|---|", "a [1]\n-----\n\n[1] /b"),
+    ],
+)  # fmt: skip
+def test_links_are_numbered_and_listed_behind_their_section(body: str, text: str) -> None:
+    assert plain(body) == text
+
+
+def test_a_link_and_its_number_stay_on_one_line() -> None:
+    text = plain("x" * 68 + " [ab](/c)")
+    assert text.split("\n\n")[0].split("\n") == ["x" * 68, "ab [1]"]
+
+
+def test_a_wide_table_becomes_a_list_of_its_rows() -> None:
+    wide = "word " * 15
+    text = plain(f"| a | | b |\n|---|---|---|\n| {wide}| c | d |\n| e | f | g |")
+    first = "a: " + " ".join(["word"] * 14)
+    assert text == f"{first}\nword\nc\nb: d\n\na: e\nf\nb: g"
+
+
+def test_a_table_of_one_wide_row_of_names_still_tells_them() -> None:
+    wide = "word " * 20
+    lines = plain(f"| {wide}| b |\n|---|---|").splitlines()
+    assert lines == [" ".join(["word"] * 14), " ".join(["word"] * 6), "b"]
+
+
+def test_a_long_address_is_never_broken() -> None:
+    url = "https://a.example/" + "b" * 300
+    assert f"[1] {url}" in plain(f"> - [c]({url})").splitlines()
+    assert any(url in line for line in plain(f"> - <{url}>").splitlines())
+
+
+def test_lists_with_long_items_get_air_between_them() -> None:
+    long = "word " * 20
+    assert "\n\n* b" in plain(f"- {long}\n- b\n- c")
+    assert plain(f"- a\n- b\n- {long}").startswith("* a\n* b\n\n* word")
+
+
+def test_a_long_heading_is_underlined_as_wide_as_its_longest_line() -> None:
+    lines = plain("# " + "word " * 20).splitlines()
+    assert lines[-1] == "=" * max(len(line) for line in lines[:-1])
+    assert len(lines) == 3
+
+
+def test_a_long_title_is_wrapped_and_underlined_by_columns() -> None:
+    done = render(issue_with("Hello.", "title: " + "海と山の " * 12), THEME, OPTIONS)
+    check_lines(done.text)
+    lines = done.text.splitlines()
+    underline = next(line for line in lines if set(line) == {"="})
+    assert len(underline) == max(wcswidth(line) for line in lines[2 : lines.index(underline)])
+
+
+# No bare joiner: it swallows the blank behind it, which no terminal agrees on.
+TEXTS = st.text("ab 海🗺️é\u0301\u00a0\t-", max_size=200)
+
+
+@given(TEXTS, st.integers(1, 80))
+def test_wrapping_keeps_every_word_and_fills_no_line_beyond_its_width(
+    text: str, width: int
+) -> None:
+    lines = wrap(text, width)
+    assert " ".join(lines).split(" ") == re.split(r"[ \t]+", text.strip(" \t"))
+    for line in lines:
+        assert columns(line) <= width or " " not in line
+
+
+@given(TEXTS)
+def test_no_line_could_take_the_first_word_of_the_next(text: str) -> None:
+    lines = wrap(text, 20)
+    for line, after in itertools.pairwise(lines):
+        assert columns(f"{line} {after.split(' ')[0]}") > 20
+
+
+def test_what_a_terminal_cannot_measure_counts_by_character() -> None:
+    assert columns("a\x01b") == 3
+    assert columns("海") == 2
+
+
+def test_a_line_feed_always_breaks() -> None:
+    assert wrap("a \n b\n") == ["a", "b", ""]

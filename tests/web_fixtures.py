@@ -1,0 +1,44 @@
+"""Newsletters for the tests of what browsers see, and a browser."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from newsletter.settings import ConfigText, Settings, load
+from tests.conftest import require
+
+ARGUMENTS = """
+    --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking
+    --disable-component-update --disable-sync
+""".split()
+
+
+def settings_of(text: str = "") -> Settings:
+    """The settings of a newsletter.toml, untouched by this machine's environment."""
+    return load(ConfigText(file="newsletter.toml", text=text), environ={}, dotenv="")
+
+
+@contextlib.contextmanager
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium; without one the test is skipped, or fails where CI forbids that."""
+    path = shutil.which("chromium") or shutil.which("chromium-browser")
+    if not path and os.environ.get("NEWSLETTER_REQUIRE") == "browser":
+        pytest.fail("required here: chromium is not installed")
+    require(path, "chromium is not installed")
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        yield opened
+        opened.close()
+
+
+def policy(headers: Mapping[str, Any]) -> dict[str, str]:
+    """A Content-Security-Policy, each directive by its name."""
+    parts = [part.strip() for part in headers["content-security-policy"].split(";")]
+    return {name: value for name, _, value in (part.partition(" ") for part in parts)}
