@@ -20,7 +20,8 @@ import pytest
 
 from newsletter.cli import progress
 from newsletter.cli.desk import Desk, open_desk
-from newsletter.cli.sending import Wish, send_issue
+from newsletter.cli.draining import Wish
+from newsletter.cli.sending import send_issue
 from newsletter.errors import RefusedError
 from newsletter.message import Message
 from newsletter.outbox import Outcome, Result

@@ -78,17 +78,36 @@ class Desk:
         """The configured way out.
 
         Raises:
-            InputError: this version does not know it.
+            AccountError: AWS has no region or no such profile.
+            InputError: the endpoint of SES is no address.
         """
+        group = self.settings.transport
+        if group.kind == "ses":
+            from newsletter.transport.ses import SesTransport
+
+            return SesTransport(
+                region=group.ses.region,
+                profile=group.ses.profile,
+                configuration_set=group.ses.configuration_set,
+                max_rate=group.ses.max_rate,
+                environ=os.environ,
+            )
+        if group.kind == "smtp":
+            from newsletter.transport.smtp import Server, SmtpTransport
+
+            password = group.smtp.password.get_secret_value() if group.smtp.password else ""
+            return SmtpTransport(
+                Server(
+                    host=group.smtp.host,
+                    port=group.smtp.port,
+                    security=group.smtp.security,
+                    username=group.smtp.username,
+                    password=password,
+                )
+            )
         from newsletter.transport.folder import FolderTransport
 
-        kind = self.settings.transport.kind
-        if kind != "folder":
-            raise InputError(
-                f'the transport "{kind}" is not there yet in this version',
-                hint='set transport.kind = "folder"; it writes every mail to disk',
-            )
-        return FolderTransport(self.root / self.settings.transport.folder)
+        return FolderTransport(self.root / group.folder)
 
 
 def open_desk(flags: Mapping[str, object] | None = None) -> Desk:

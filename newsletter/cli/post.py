@@ -41,7 +41,8 @@ def send(
 ) -> None:
     """Send an issue to everybody who should get it, once; run it again to go on."""
     from newsletter.cli.desk import open_desk
-    from newsletter.cli.sending import Wish, send_issue
+    from newsletter.cli.draining import Wish
+    from newsletter.cli.sending import send_issue
 
     VOICE.json = as_json
     wish = Wish(

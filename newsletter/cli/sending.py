@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import difflib
-import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from newsletter.check import RULES, errors
 from newsletter.check.mail import LIMIT
-from newsletter.cli.desk import CHOSEN, Desk, clock
+from newsletter.cli.desk import CHOSEN, Desk
+from newsletter.cli.draining import Plan, Wish, already, deliver, same
 from newsletter.cli.people import warn_of_unimported
-from newsletter.cli.progress import progress
-from newsletter.cli.show import VOICE, plural, result, result_json, say
+from newsletter.cli.show import VOICE, plural, result_json, say
 from newsletter.cli.write import line, tally
 from newsletter.errors import (
-    AccountError,
     CancelledError,
     InputError,
     NotFitError,
@@ -27,48 +22,14 @@ from newsletter.errors import (
     UnknownOutcomesError,
 )
 from newsletter.message import Envelope, seal
-from newsletter.outbox import Content, Counts, Run, RunState, State, is_finished
-from newsletter.send import Press, Transport, deliver_next
+from newsletter.outbox import Content, RunState, State
+from newsletter.send import Transport
 from newsletter.settings.mail import sender
 from newsletter.store import git
-from newsletter.workers.local import Drained, drain
 
 if TYPE_CHECKING:
     from newsletter.store.letters import Opened
     from newsletter.store.sql import Store
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
-    """What the command line asks for."""
-
-    issue: int
-    confirm: int | None = None
-    dry_run: bool = False
-    limit: int | None = None
-    expect: int | None = None
-    skip_checks: tuple[str, ...] = ()
-    again: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """One send, looked at but not begun.
-
-    Attributes:
-        recipients: how many mails would go out now.
-        left_out: how many people would not get one, by reason.
-        run: the run to go on with, None for a new one.
-        doubtful: deliveries of that run whose outcome nobody knows, or will when it goes on.
-    """
-
-    opened: Opened
-    transport: Transport
-    content: Content
-    recipients: int
-    left_out: dict[str, int]
-    run: Run | None
-    doubtful: int = 0
 
 
 def send_issue(desk: Desk, wish: Wish) -> int:
@@ -91,8 +52,8 @@ def send_issue(desk: Desk, wish: Wish) -> int:
     with desk.store(create=False, read_only=wish.dry_run) as store:
         done = store.run(wish.issue, rehearsal=transport.rehearsal)
         if done and done.state is RunState.FINISHED and not (wish.again and transport.rehearsal):
-            return _already(store, done)
-        _gate(opened, wish)
+            return already(store, done)
+        _gate(desk, opened, transport, wish)
         plan = _plan(desk, wish, store, opened, transport)
         _announce(desk, plan)
         warn_of_unimported(desk, store)
@@ -100,7 +61,7 @@ def send_issue(desk: Desk, wish: Wish) -> int:
             return _foresee(wish, plan)
         _confirm(wish)
         with store.lock():
-            return _deliver(desk, wish, store, plan)
+            return deliver(desk, wish, store, plan)
 
 
 def _expect_checks(names: tuple[str, ...]) -> None:
@@ -129,20 +90,8 @@ def _foresee(wish: Wish, plan: Plan) -> int:
     return UnknownOutcomesError.exit_code if plan.doubtful else 0
 
 
-def _already(store: Store, run: Run) -> int:
-    counts = store.counts(run)
-    word = "rehearsed" if run.rehearsal else "sent"
-    when = run.finished_at or run.started_at
-    number = run.content.issue
-    say(f"issue {number} was already {word} on {when:%Y-%m-%d at %H:%M} UTC; nothing was sent")
-    if run.rehearsal:
-        say("hint: send --again repeats a rehearsal")
-    _tell(run, counts, accepted=0)
-    return UnknownOutcomesError.exit_code if counts[State.UNKNOWN] else 0
-
-
-def _gate(opened: Opened, wish: Wish) -> None:
-    """Stop where the letter has errors that nobody answers for."""
+def _gate(desk: Desk, opened: Opened, transport: Transport, wish: Wish) -> None:
+    """Stop where the letter has errors that nobody answers for, or readers no way out."""
     stopping = [f for f in errors(opened.findings) if f.id not in wish.skip_checks]
     for finding in stopping:
         say(line(finding), quiet_at=-9)
@@ -150,6 +99,13 @@ def _gate(opened: Opened, wish: Wish) -> None:
         raise NotFitError(
             f"issue {wish.issue} is not fit to send: {plural(len(stopping), 'error')}",
             hint=f"mend them and look again: newsletter check --issue {wish.issue}",
+        )
+    settings = desk.settings
+    leave = settings.site.public_url.startswith("https://") or settings.sender.unsubscribe_mailto
+    if not transport.rehearsal and not leave:
+        raise NotFitError(
+            "nobody could unsubscribe from this mail",
+            hint="set site.public_url to an https address, or sender.unsubscribe_mailto",
         )
 
 
@@ -163,7 +119,7 @@ def _plan(desk: Desk, wish: Wish, store: Store, opened: Opened, transport: Trans
         audience = store.audience(opened.audience)
         recipients, left_out = audience.eligible, dict(audience.left_out)
     else:
-        _same(run, content)
+        same(run, content)
         counts = store.counts(run)
         recipients, left_out = counts.left, {}
         doubtful = counts[State.CLAIMED] + counts[State.UNKNOWN]
@@ -194,18 +150,6 @@ def _content(opened: Opened, envelope: Envelope) -> Content:
         content_hash=hashlib.sha256(dumped).hexdigest(),
         source_hash=opened.rendered.source_hash,
     )
-
-
-def _same(run: Run, content: Content) -> None:
-    """Refuse to go on with a letter that is not the one that was begun."""
-    if run.content.source_hash != content.source_hash:
-        raise RefusedError(
-            f"issue {content.issue}, its theme or its settings changed since it was begun",
-            hint="send --again begins the rehearsal anew"
-            if run.rehearsal
-            else "put back what was sent first (git log shows it); the rest of the people must "
-            "get the same letter",
-        )
 
 
 def _announce(desk: Desk, plan: Plan) -> None:
@@ -241,104 +185,3 @@ def _confirm(wish: Wish) -> None:
     say(f"Type {wish.issue} to send it, anything else cancels: ", quiet_at=-9)
     if sys.stdin.readline().strip() != str(wish.issue):
         raise CancelledError("cancelled; nothing was sent")
-
-
-def _deliver(desk: Desk, wish: Wish, store: Store, plan: Plan) -> int:
-    run = _begin(wish, store, plan)
-    if run.state is RunState.FINISHED:
-        return _already(store, run)
-    press = Press(
-        envelope=Envelope.load(run.content.envelope),
-        public_url=desk.settings.site.public_url,
-        key=store.link_key(),
-    )
-    with _signals() as stopped, progress(store.counts(run).left) as told:
-        drained = drain(
-            lambda: deliver_next(run, store, plan.transport, press, clock),
-            limit=wish.limit,
-            stopped=lambda: bool(stopped),
-            told=told,
-        )
-    counts = store.counts(run)
-    state = RunState.FINISHED if is_finished(counts) else RunState.PAUSED
-    store.set_run_state(run, state, clock())
-    if drained.ending == "refused" and not counts[State.ACCEPTED]:
-        raise AccountError(
-            f"{plan.transport.describe()}: {drained.reason}",
-            hint=f"then: newsletter send --issue {wish.issue}",
-        )
-    _tell(run, counts, accepted=drained.accepted)
-    return _code(desk, plan, counts, drained, stopped)
-
-
-def _begin(wish: Wish, store: Store, plan: Plan) -> Run:
-    """The run to drain, looked up again under the lock: another sender may have been here."""
-    if wish.again and plan.transport.rehearsal:
-        store.clear_rehearsal(wish.issue)
-    run = store.run(wish.issue, rehearsal=plan.transport.rehearsal)
-    if run is not None and run.state is RunState.FINISHED:
-        return run
-    if run is not None:
-        _same(run, plan.content)
-        lost = store.recover(run, now=clock())
-        if lost:
-            say(f"{plural(lost, 'delivery', 'deliveries')} of an earlier run ended unknown")
-        store.set_run_state(run, RunState.RUNNING, clock())
-        return run
-    plan.transport.begin(wish.issue)
-    return store.start_run(
-        plan.content,
-        rehearsal=plan.transport.rehearsal,
-        transport=plan.transport.name,
-        eligible=plan.opened.audience,
-        now=clock(),
-    )
-
-
-@contextmanager
-def _signals() -> Iterator[list[int]]:
-    """Note the first Ctrl-C or SIGTERM, let what is in flight finish; the second ends at once."""
-    seen: list[int] = []
-
-    def note(number: int, _: object) -> None:
-        if seen:
-            raise SystemExit(128 + number)
-        seen.append(number)
-
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(number, note) for number in numbers]
-    try:
-        yield seen
-    finally:
-        for number, handler in zip(numbers, before, strict=True):
-            signal.signal(number, handler)
-
-
-def _tell(run: Run, counts: Counts, *, accepted: int) -> None:
-    by_state = {state.value: number for state, number in counts.by_state.items() if number}
-    if VOICE.json:
-        result_json(
-            {
-                "issue": run.content.issue, "rehearsal": run.rehearsal, "sent_now": accepted,
-                "recipients": counts.total, "by_state": by_state,
-            }
-        )  # fmt: skip
-        return
-    shown = ", ".join(f"{name} {number:,}" for name, number in sorted(by_state.items()))
-    word = "rehearsed" if run.rehearsal else "sent"
-    result(f"issue {run.content.issue}: {plural(accepted, 'mail')} {word} now; in all {shown}")
-
-
-def _code(desk: Desk, plan: Plan, counts: Counts, drained: Drained, stopped: list[int]) -> int:
-    command = f"newsletter send --issue {plan.content.issue}"
-    if not is_finished(counts):
-        why = drained.reason or {"limit": "the limit is reached"}.get(drained.ending, "interrupted")
-        say(f"paused ({why}); go on with: {command}")
-        return 128 + stopped[0] if stopped else PausedError.exit_code
-    if plan.transport.rehearsal:
-        folder = desk.settings.transport.folder
-        say(f"look: {folder}/{plan.content.issue:03d}/0001.eml opens in any mail program")
-    if counts[State.UNKNOWN]:
-        say(f"{counts[State.UNKNOWN]:,} outcomes are unknown: newsletter status says why")
-        return UnknownOutcomesError.exit_code
-    return 0

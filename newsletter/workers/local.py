@@ -24,7 +24,7 @@ _ENDINGS: Final[dict[Effect, Ending]] = {
 }
 _FIRST_WAIT: Final = 1.0
 #: No pace at all: as fast as the transport answers.
-_UNBOUND: Final = 1e9
+UNBOUND: Final = 1e9
 #: How long a hand looks away while others finish.
 _GLANCE: Final = 0.02
 _LONGEST_WAIT: Final = 60.0
@@ -92,7 +92,7 @@ def drain(
     """
     work = _Drain(
         deliver_next, breaker or Breaker(total=0), limit, stopped, told, requeue,
-        rhythm or Rhythm(pace=Pace(_UNBOUND, now=0.0)),
+        rhythm or Rhythm(pace=Pace(UNBOUND, now=0.0)),
     )  # fmt: skip
     hands = [threading.Thread(target=work.run, daemon=True) for _ in range(work.rhythm.threads - 1)]
     for hand in hands:
