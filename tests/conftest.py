@@ -29,11 +29,11 @@ THEME = "templates/email"
 def require(condition: object, reason: str) -> None:
     """Skip the test where `condition` is false; fail it where CI forbids skips.
 
-    NEWSLETTER_REQUIRE is "all", or "chromium" where there is no corpus beside the project.
+    TESTS_REQUIRE is "all", or "chromium" where there is no corpus beside the project.
     """
     if condition:
         return
-    wanted = os.environ.get("NEWSLETTER_REQUIRE", "")
+    wanted = os.environ.get("TESTS_REQUIRE", "")
     if wanted == "all" or (wanted and wanted in reason):
         pytest.fail(f"required here: {reason}")
     pytest.skip(reason)

@@ -29,7 +29,7 @@ def settings_of(text: str = "") -> Settings:
 def browser() -> Iterator[Browser]:
     """Debian's Chromium; without one the test is skipped, or fails where CI forbids that."""
     path = shutil.which("chromium") or shutil.which("chromium-browser")
-    if not path and os.environ.get("NEWSLETTER_REQUIRE") == "browser":
+    if not path and os.environ.get("TESTS_REQUIRE") == "browser":
         pytest.fail("required here: chromium is not installed")
     require(path, "chromium is not installed")
     with sync_playwright() as playwright:
