@@ -24,6 +24,7 @@ _STRAY: Final = re.compile(
 _NOTE: Final = re.compile(r"(?<=[^\W_])[.!?)%\u201d\u2019]?\*(?![\w*_])")
 _FILE_NAME: Final = re.compile(r"[\w-]+\.(png|jpe?g|gif|webp|svg)|IMG_\d+|image\d*", re.IGNORECASE)
 _SHOWN: Final = 60
+_FIELD_IN_LINK: Final = re.compile(r"\]\([^()\s]*(\{\{(?=[^{}]*\s)\s*(\w+)[^{}]*\}\})[^()]*\)")
 _KEYS: Final = ("title", "subject", "preheader")
 
 
@@ -107,6 +108,21 @@ def _no_fallback(letter: Letter) -> Iterator[Fault]:
         )
 
 
+@rule("field-in-link", "error", "A blank inside a merge field keeps Markdown from seeing the link.")
+def _in_link(letter: Letter) -> Iterator[Fault]:
+    # Only where the text shows what is left of a link; in code it is meant.
+    if not any("](" in text for text, _ in letter.rendered.words):
+        return
+    for number, line in enumerate(letter.issue.body.split("\n"), letter.issue.body_line):
+        for found in _FIELD_IN_LINK.finditer(line):
+            if found[2] in letter.options.fields:
+                yield (
+                    letter.at(number, found[0]),
+                    f"the blanks in {found[1]} keep this from being a link",
+                    f"write {{{{{found[2]}}}}} without blanks inside a link",
+                )
+
+
 @rule("field-near-miss", "warning", "Braces that look like a merge field but are not read as one.")
 def _near_miss(letter: Letter) -> Iterator[Fault]:
     fields = Fields(letter.options.fields)
@@ -188,7 +204,8 @@ def _local(letter: Letter) -> Iterator[Fault]:
         local = image.src.removeprefix(f"{base}/") if base else image.src
         if re.match(r"[a-z][a-z0-9+.-]*:|//", local, re.IGNORECASE):
             continue
-        place = letter.at(image.line, unquote(local))
+        written = local if local in letter.issue.body else unquote(local)
+        place = letter.at(image.line, written)
         if not base:
             yield place, "a local image cannot be seen in a mail", "set site.assets_url"
         elif local.startswith("/"):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from newsletter.cli.show import VOICE, result, result_json, table
+from newsletter.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,7 +19,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="One JSON object.")]
 
 def send(
     *,
-    issue: Annotated[int, typer.Option(metavar="N", help="The number of the issue.")],
+    issue: Annotated[
+        int | None, typer.Option(metavar="N", help="The number of the issue; needed but for --due.")
+    ] = None,
     confirm: Annotated[
         int | None, typer.Option(metavar="N", help="The same number: do not ask.")
     ] = None,
@@ -37,16 +40,20 @@ def send(
     again: Annotated[
         bool, typer.Option("--again", help="Repeat a rehearsal; never a real send.")
     ] = False,
+    due: Annotated[
+        bool, typer.Option("--due", help="Send the approved issue whose date has come, if any.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask; only with --due.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Send an issue to everybody who should get it, once; run it again to go on."""
     from newsletter.cli.desk import open_desk
     from newsletter.cli.draining import Wish
-    from newsletter.cli.sending import send_issue
 
     VOICE.json = as_json
+    _expect_agreement(issue, due=due, yes=yes, by_hand=bool(confirm or skip_check or again))
     wish = Wish(
-        issue=issue,
+        issue=issue or 0,
         confirm=confirm,
         dry_run=dry_run,
         limit=limit,
@@ -54,9 +61,28 @@ def send(
         skip_checks=tuple(skip_check or ()),
         again=again,
     )
-    code = send_issue(open_desk(), wish)
+    if due:
+        from newsletter.cli.due import send_due as send_it
+    else:
+        from newsletter.cli.sending import send_issue as send_it
+    code = send_it(open_desk(), wish)
     if code:
         raise typer.Exit(code)
+
+
+def _expect_agreement(issue: int | None, *, due: bool, yes: bool, by_hand: bool) -> None:
+    """Refuse options that contradict each other: by number or by date, never both."""
+    if not due and issue is None:
+        raise InputError("Missing option '--issue'", hint="newsletter send --help")
+    if not due and yes:
+        raise InputError("--yes goes with --due", hint=f"by hand: --confirm {issue}")
+    if due and (issue is not None or by_hand):
+        raise InputError(
+            "--due finds the issue by its date, and nobody is there to decide",
+            hint="leave out --issue, --confirm, --skip-check and --again",
+        )
+    if due and not yes:
+        raise InputError("--due asks nobody, so it needs --yes", hint="add --yes")
 
 
 def status(
@@ -107,6 +133,7 @@ def _as_dict(
         "started_at": run.started_at.isoformat(),
         "finished_at": run.finished_at.isoformat() if run.finished_at else None,
         "recipients": counts.total,
+        "skipped_checks": run.content.skipped_checks,
         "by_state": {state.value: number for state, number in sorted(counts.by_state.items())},
         "reasons": [
             {"state": state.value, "reason": reason, "deliveries": number}

@@ -91,15 +91,10 @@ def _foresee(wish: Wish, plan: Plan) -> int:
 
 
 def _gate(desk: Desk, opened: Opened, transport: Transport, wish: Wish) -> None:
-    """Stop where the letter has errors that nobody answers for, or readers no way out."""
-    stopping = [f for f in errors(opened.findings) if f.id not in wish.skip_checks]
-    for finding in stopping:
-        say(line(finding), quiet_at=-9)
-    if stopping:
-        raise NotFitError(
-            f"issue {wish.issue} is not fit to send: {plural(len(stopping), 'error')}",
-            hint=f"mend them and look again: newsletter check --issue {wish.issue}",
-        )
+    """Stop at what is not approved, at errors nobody answers for, where readers have no way out."""
+    if wish.due:
+        expect_approved(opened)
+    expect_fit(opened, wish.skip_checks)
     settings = desk.settings
     leave = settings.site.public_url.startswith("https://") or settings.sender.unsubscribe_mailto
     if not transport.rehearsal and not leave:
@@ -109,9 +104,41 @@ def _gate(desk: Desk, opened: Opened, transport: Transport, wish: Wish) -> None:
         )
 
 
+def expect_fit(opened: Opened, skip: tuple[str, ...] = ()) -> None:
+    """Refuse a letter with errors, but for those of the checks in `skip`; each is shown.
+
+    Raises:
+        NotFitError: there are some.
+    """
+    stopping = [f for f in errors(opened.findings) if f.id not in skip]
+    for finding in stopping:
+        say(line(finding), quiet_at=-9)
+    if stopping:
+        number = opened.issue.number
+        raise NotFitError(
+            f"issue {number} is not fit to send: {plural(len(stopping), 'error')}",
+            hint=f"mend them and look again: newsletter check --issue {number}",
+        )
+
+
+def expect_approved(opened: Opened) -> None:
+    """Refuse what is not, to the byte, what a person has approved.
+
+    Raises:
+        RefusedError: something the letter is made from has changed since.
+    """
+    if opened.issue.approved != opened.rendered.source_hash:
+        number = opened.issue.number
+        raise RefusedError(
+            f"issue {number}, its theme or its settings changed since it was approved",
+            place=opened.issue.place("approved"),
+            hint=f"look at it, then: newsletter approve --issue {number}",
+        )
+
+
 def _plan(desk: Desk, wish: Wish, store: Store, opened: Opened, transport: Transport) -> Plan:
     envelope = seal(opened.rendered, sender(desk.settings))
-    content = _content(opened, envelope)
+    content = _content(opened, envelope, wish)
     anew = wish.again and transport.rehearsal
     run = None if anew else store.run(wish.issue, rehearsal=transport.rehearsal)
     doubtful = 0
@@ -139,7 +166,7 @@ def _plan(desk: Desk, wish: Wish, store: Store, opened: Opened, transport: Trans
     )  # fmt: skip
 
 
-def _content(opened: Opened, envelope: Envelope) -> Content:
+def _content(opened: Opened, envelope: Envelope, wish: Wish) -> Content:
     import hashlib
 
     dumped = envelope.dump()
@@ -149,6 +176,7 @@ def _content(opened: Opened, envelope: Envelope) -> Content:
         envelope=dumped,
         content_hash=hashlib.sha256(dumped).hexdigest(),
         source_hash=opened.rendered.source_hash,
+        skipped_checks=wish.skip_checks,
     )
 
 

@@ -70,6 +70,7 @@ class Content:
         envelope: the rendered mail, as `message.Envelope.dump` wrote it.
         content_hash: SHA-256 in hex of `envelope`; the same for all attempts.
         source_hash: SHA-256 in hex of what it was rendered from.
+        skipped_checks: ids of the findings it was sent despite.
     """
 
     issue: int
@@ -77,6 +78,7 @@ class Content:
     envelope: bytes
     content_hash: str
     source_hash: str
+    skipped_checks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -44,7 +44,7 @@ class Look:
     accent: str = "#1f7a8c"
     accent_dark: str = "#6fc3d4"
     font: str = "Georgia, serif"
-    heading_font: str = "Georgia, serif"
+    heading_font: str = "Helvetica, Arial, sans-serif"
     header_image: str = ""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote
 
 from newsletter.audience import Expression, eligible
 from newsletter.audience.segment import parse_segment
@@ -82,7 +83,8 @@ def _assets(folder: Path, rendered: Rendered, options: Options) -> frozenset[str
     """The local images that are there, named as in the Markdown."""
     base = options.assets_url.rstrip("/")
     sources = (image.src.removeprefix(f"{base}/") for image in rendered.images)
-    return frozenset(source for source in sources if files.image_exists(folder, source))
+    # Markdown percent-encodes what a file name may hold.
+    return frozenset(source for source in sources if files.image_exists(folder, unquote(source)))
 
 
 def _twins(root: Path, name: str) -> tuple[str, ...]:

@@ -100,6 +100,7 @@ def _runs() -> None:
         sa.Column("envelope", sa.LargeBinary, nullable=False),
         sa.Column("content_hash", sa.String(64), nullable=False),
         sa.Column("source_hash", sa.String(64), nullable=False),
+        sa.Column("skipped_checks", sa.Text, nullable=False),
         sa.Column("state", sa.String(16), nullable=False),
         sa.Column("recipients", sa.Integer, nullable=False),
         sa.Column("started_at", _MOMENT, nullable=False),
