@@ -179,11 +179,16 @@ def test_an_issue_that_is_not_there_names_the_nearest(ready):
     assert ran.hint == "hint: the nearest: 73, 74, 75"
 
 
-def test_another_transport_is_refused_in_one_sentence(ready):
+def test_ses_without_a_region_is_refused_in_one_sentence(ready, monkeypatch, tmp_path):
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE", "AWS_DEFAULT_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
     ready.edit("newsletter.toml", 'kind = "folder"', 'kind = "ses"')
     ran = ready.send()
-    assert ran.code == 2
-    assert ran.error == 'error: the transport "ses" is not there yet in this version'
+    assert ran.code == 4
+    assert ran.error == "error: no AWS region is named"
+    assert ran.hint == "hint: set transport.ses.region"
+    assert ready.ask("select count(*) from runs") == [(0,)]
 
 
 def test_without_a_sender_nothing_leaves(ready):
@@ -443,11 +448,8 @@ def test_a_folder_that_cannot_be_written_stops_the_first_mail(ready, setting, in
     ran = ready.send()
     assert ran.code == 4
     assert ran.out == ""
-    assert (
-        ran.error
-        == "error: the folder mail/ (a rehearsal: nothing leaves): the folder cannot be written"
-    )
-    assert ran.hint == "hint: then: newsletter send --issue 74"
+    assert ran.error == "error: folder refuses every mail: the folder cannot be written"
+    assert ran.hint == "hint: mend that, then: newsletter send --issue 74"
     assert ready.states() == {"queued": 25}
     if in_the_way:
         (ready.root / in_the_way).unlink()
@@ -572,6 +574,9 @@ class Postbox:
         for number in self.signals.pop(len(self.taken), []):
             signal.raise_signal(number)
         return Outcome(result=Result.ACCEPTED, message_id=f"m{message.position}")
+
+    def close(self) -> None:
+        pass
 
 
 class Counter(Desk):
