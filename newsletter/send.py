@@ -7,18 +7,23 @@ and nobody is ever sent twice to find out.
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
-from newsletter.audience import Subscriber
-from newsletter.errors import InputError
+from newsletter.audience import Subscriber, read_address
+from newsletter.errors import InputError, NotFitError
 from newsletter.links import Key, unsubscribe_url
 from newsletter.message import SAMPLE, Envelope, Message, Stamp, compose
 from newsletter.outbox import Delivery, Outcome, Result, Run
 
 Clock = Callable[[], dt.datetime]
+
+#: No server has this key, and no page takes a token made for tests: the link opens nothing.
+_TRIAL_KEY: Final = Key(255, bytes(32))
+_TRIAL_MARK: Final = "[TEST] "
 
 
 class Records(Protocol):
@@ -65,6 +70,10 @@ class Transport(Protocol):
 
     def deliver(self, message: Message) -> Outcome:
         """Hand over one mail, once; what the world answers is a value, never an exception."""
+        ...
+
+    def close(self) -> None:
+        """Hang up; called once, when nothing is in flight any more."""
         ...
 
 
@@ -141,3 +150,57 @@ def _stamp(run: Run, delivery: Delivery, press: Press, now: dt.datetime) -> Stam
     domain = press.envelope.sender.rpartition("@")[2]
     name = f"{run.content.issue}.{delivery.position}.{delivery.attempt}"
     return Stamp(date=now, message_id=f"{name}.{run.content.content_hash[:16]}@{domain}")
+
+
+def expect_way_out(transport: Transport, *, public_url: str, unsubscribe_mailto: str) -> None:
+    """Refuse to send a mail for real that its readers could not unsubscribe from.
+
+    Raises:
+        NotFitError: neither an https page nor a mailbox takes people off the list.
+    """
+    if transport.rehearsal or public_url.startswith("https://") or unsubscribe_mailto:
+        return
+    raise NotFitError(
+        "nobody could unsubscribe from this mail",
+        hint="set site.public_url to an https address, or sender.unsubscribe_mailto",
+    )
+
+
+def trial(
+    envelope: Envelope,
+    address: str,
+    *,
+    issue: int,
+    public_url: str,
+    number: int = 1,
+    now: dt.datetime | None = None,
+) -> Message:
+    """Compose a test mail: the invented reader's letter at a real address, marked as a test.
+
+    Args:
+        envelope: the sealed issue.
+        address: where it goes, as typed.
+        issue: the number of the issue.
+        public_url: where unsubscribe pages are served, or ""; the link opens nothing there.
+        number: 1 for the first address, and so on; the position is 0, which no delivery has.
+        now: for Date and Message-ID; None where the transport writes them.
+
+    Raises:
+        InputError: this is no mail address.
+    """
+    person = dataclasses.replace(SAMPLE, address=read_address(address).mailbox)
+    marked = dataclasses.replace(envelope, subject=_TRIAL_MARK + envelope.subject)
+    url = unsubscribe_url(public_url, person.handle, _TRIAL_KEY, "test") if public_url else ""
+    domain = envelope.sender.rpartition("@")[2]
+    stamp = None
+    if now is not None:
+        name = f"{issue}.test.{now:%Y%m%d%H%M%S%f}.{number}"
+        stamp = Stamp(date=now, message_id=f"{name}@{domain}")
+    return Message(
+        issue=issue,
+        position=0,
+        attempt=number,
+        sender=envelope.sender,
+        to=person.address,
+        data=compose(marked, person, unsubscribe_url=url, stamp=stamp),
+    )

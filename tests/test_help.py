@@ -38,7 +38,20 @@ ORDER = {
     "Send": ["send", "approve", "cancel", "status", "retry", "stats", "schedule"],
     "Run": ["serve", "archive", "events", "ses", "doctor", "settings", "db"],
 }
-NEEDED = ["init", "new", "check", "build", "subscribers", "send", "status", "settings", "db"]
+NEEDED = [
+    "init",
+    "new",
+    "check",
+    "build",
+    "test",
+    "subscribers",
+    "send",
+    "approve",
+    "status",
+    "schedule",
+    "settings",
+    "db",
+]
 
 
 def loaded(*words: str) -> set[str]:

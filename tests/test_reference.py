@@ -26,7 +26,8 @@ def test_every_command_and_option_is_on_the_page():
     page = pages()["docs/cli.md"]
     found = re.findall(r"^### `newsletter ([a-z ]+)`$", page, re.MULTILINE)
     needed = [
-        "init", "new", "check", "build", "subscribers import", "send", "status", "settings", "db upgrade",
+        "init", "new", "check", "build", "subscribers import", "send", "approve", "status",
+        "schedule", "settings", "db upgrade",
     ]  # fmt: skip
     assert [name for name in found if name in needed] == needed
     assert re.findall(r"^## (.+)$", page, re.MULTILINE) == [
@@ -38,7 +39,8 @@ def test_every_command_and_option_is_on_the_page():
     ]
     send = page.partition("### `newsletter send`")[2].partition("###")[0]
     assert re.findall(r"^\| `(--[a-z-]+)", send, re.MULTILINE) == [
-        "--issue", "--confirm", "--dry-run", "--limit", "--expect", "--skip-check", "--again", "--json",
+        "--issue", "--confirm", "--dry-run", "--limit", "--expect", "--skip-check", "--again",
+        "--due", "--yes", "--json",
     ]  # fmt: skip
     for line in page.splitlines():
         assert not re.search(r"\| *\|$", line), line

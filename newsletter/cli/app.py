@@ -10,15 +10,15 @@ import typer
 from typer.core import TyperGroup
 
 from newsletter import __version__
-from newsletter.cli import people, post, run, write
+from newsletter.cli import ahead, people, post, run, write
 from newsletter.cli.show import VOICE, Colour, error
 from newsletter.errors import InputError, NewsletterError
 
 WRITE, PEOPLE, SEND, RUN = "Write", "People", "Send", "Run"
 
 _ORDER = (
-    "init", "new", "check", "preview", "build", "subscribers", "send", "status", "serve",
-    "settings", "db",
+    "init", "new", "check", "preview", "build", "test", "subscribers", "send",
+    "approve", "status", "schedule", "serve", "settings", "db",
 )  # fmt: skip
 
 
@@ -44,9 +44,12 @@ app.command("new", rich_help_panel=WRITE)(write.new)
 app.command("check", rich_help_panel=WRITE)(write.check)
 app.command("preview", rich_help_panel=WRITE)(write.preview)
 app.command("build", rich_help_panel=WRITE)(write.build)
+app.command("test", rich_help_panel=WRITE)(post.trial)
 app.add_typer(people.app, name="subscribers", rich_help_panel=PEOPLE)
 app.command("send", rich_help_panel=SEND)(post.send)
+app.command("approve", rich_help_panel=SEND)(ahead.approve)
 app.command("status", rich_help_panel=SEND)(post.status)
+app.command("schedule", rich_help_panel=SEND)(ahead.schedule)
 app.command("serve", rich_help_panel=RUN)(run.serve)
 app.command("settings", rich_help_panel=RUN)(run.settings)
 app.add_typer(run.db, name="db", rich_help_panel=RUN)

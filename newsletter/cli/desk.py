@@ -51,7 +51,7 @@ class Desk:
 
     def today(self) -> dt.date:
         """The author's date, in the newsletter's time zone."""
-        return dt.datetime.now(ZoneInfo(self.settings.site.timezone)).date()
+        return clock().astimezone(ZoneInfo(self.settings.site.timezone)).date()
 
     def letter(self, number: int) -> Opened:
         """Read, render and check an issue by its number."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -34,11 +34,15 @@ if TYPE_CHECKING:
 #: How often a delivery that is put off is tried in one run.
 _TRIES: Final = 5
 _MOST_THREADS: Final = 32
+_WHY: Final = {
+    "limit": "the limit is reached",
+    "empty": f"what is left was put off {_TRIES} times",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """What the command line asks for."""
+    """What the command line asks for; `due` where a schedule does, for approved issues only."""
 
     issue: int
     confirm: int | None = None
@@ -47,6 +51,7 @@ class Wish:
     expect: int | None = None
     skip_checks: tuple[str, ...] = ()
     again: bool = False
+    due: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +92,8 @@ def deliver(desk: Desk, wish: Wish, store: Store, plan: Plan) -> int:
         public_url=desk.settings.site.public_url,
         key=store.link_key(),
     )
-    with _signals() as stopped, progress(store.counts(run).left) as told:
+    hung_up = contextlib.closing(plan.transport)
+    with hung_up, _signals() as stopped, progress(store.counts(run).left) as told:
         drained = drain(
             lambda: deliver_next(run, store, plan.transport, press, clock),
             breaker=Breaker(total=store.counts(run).total),
@@ -143,7 +149,7 @@ def _begin(wish: Wish, store: Store, plan: Plan) -> Run:
     )
 
 
-@contextmanager
+@contextlib.contextmanager
 def _signals() -> Iterator[list[int]]:
     """Note the first Ctrl-C or SIGTERM, let what is in flight finish; the second ends at once."""
     seen: list[int] = []
@@ -181,7 +187,7 @@ def tell(run: Run, counts: Counts, *, accepted: int) -> None:
 def _code(desk: Desk, plan: Plan, counts: Counts, drained: Drained, stopped: list[int]) -> int:
     command = f"newsletter send --issue {plan.content.issue}"
     if not is_finished(counts):
-        why = drained.reason or {"limit": "the limit is reached"}.get(drained.ending, "interrupted")
+        why = drained.reason or _WHY.get(drained.ending, "interrupted")
         say(f"paused ({why}); go on with: {command}")
         return 128 + stopped[0] if stopped else PausedError.exit_code
     if plan.transport.rehearsal:

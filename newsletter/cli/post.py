@@ -7,14 +7,105 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from newsletter.cli.show import VOICE, result, result_json, table
-from newsletter.errors import InputError
+from newsletter.errors import AccountError, InputError, PausedError, UnknownOutcomesError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from newsletter.outbox import Counts, Run, State
+    from newsletter.cli.desk import Desk
+    from newsletter.message import Message
+    from newsletter.outbox import Counts, Outcome, Run, State
+    from newsletter.send import Transport
+    from newsletter.store.letters import Opened
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object.")]
+
+
+def trial(
+    *,
+    issue: Annotated[int, typer.Option(metavar="N", help="The number of the issue.")],
+    to: Annotated[
+        list[str], typer.Option("--to", metavar="ADDR", help="Where it goes; may be repeated.")
+    ],
+) -> None:
+    """Send one real mail of an issue to yourself, marked [TEST]; it counts nowhere."""
+    from newsletter.cli.desk import open_desk
+    from newsletter.cli.write import list_aloud
+    from newsletter.send import expect_way_out
+
+    desk = open_desk()
+    opened, transport = desk.letter(issue), desk.transport()
+    expect_way_out(
+        transport,
+        public_url=desk.settings.site.public_url,
+        unsubscribe_mailto=desk.settings.sender.unsubscribe_mailto,
+    )
+    messages = _trials(desk, opened, to, stamps=transport.stamps)
+    list_aloud(opened)
+    try:
+        outcomes = _deliver_trials(desk, transport, messages)
+    finally:
+        transport.close()
+    _expect_accepted(outcomes)
+
+
+def _trials(desk: Desk, opened: Opened, to: list[str], *, stamps: bool) -> list[Message]:
+    """All test mails, before the first one leaves: a typing error stops them all."""
+    from newsletter import send as conductor
+    from newsletter.cli.desk import clock
+    from newsletter.message import seal
+    from newsletter.settings.mail import sender
+
+    envelope, now = seal(opened.rendered, sender(desk.settings)), None if stamps else clock()
+    url, issue = desk.settings.site.public_url, opened.issue.number
+    return [
+        conductor.trial(envelope, address, issue=issue, public_url=url, number=number, now=now)
+        for number, address in enumerate(to, 1)
+    ]
+
+
+def _deliver_trials(desk: Desk, transport: Transport, messages: list[Message]) -> list[Outcome]:
+    from newsletter.audience import mask
+    from newsletter.outbox import Result
+
+    outcomes = []
+    for message in messages:
+        outcomes.append(outcome := transport.deliver(message))
+        told = outcome.reason
+        if transport.rehearsal and outcome.result is Result.ACCEPTED:
+            told = f"{desk.settings.transport.folder}/{outcome.message_id}"
+        what = outcome.result.value.replace("_", " ")
+        result(f"{mask(message.to)} {what}" + (f": {told}" if told else ""))
+        if outcome.result is Result.NOT_SENT:  # and the next one would fail as well
+            break
+    return outcomes
+
+
+def _expect_accepted(outcomes: list[Outcome]) -> None:
+    """Raise what the worst outcome of a test means; nothing is tried again by itself."""
+    from newsletter.outbox import Effect, Result
+
+    for outcome in outcomes:
+        if outcome.result is Result.UNKNOWN:
+            raise UnknownOutcomesError(
+                f"nobody can say whether the test mail arrived: {outcome.reason}",
+                hint="look into the mailbox before testing again",
+            )
+    for outcome in outcomes:
+        if outcome.effect is Effect.REJECT:
+            raise InputError(f"the test mail is malformed: {outcome.reason}")
+        if outcome.effect is not Effect.STOP and outcome.result in {
+            Result.NOT_SENT,
+            Result.REFUSED,
+        }:
+            raise AccountError(
+                f"the test mail was refused: {outcome.reason}", hint="newsletter settings"
+            )
+    for outcome in outcomes:
+        if outcome.result is not Result.ACCEPTED:
+            raise PausedError(
+                f"the test mail was not taken now: {outcome.reason}", hint="try again later"
+            )
 
 
 def send(

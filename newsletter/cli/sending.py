@@ -23,7 +23,7 @@ from newsletter.errors import (
 )
 from newsletter.message import Envelope, seal
 from newsletter.outbox import Content, RunState, State
-from newsletter.send import Transport
+from newsletter.send import Transport, expect_way_out
 from newsletter.settings.mail import sender
 from newsletter.store import git
 
@@ -96,12 +96,11 @@ def _gate(desk: Desk, opened: Opened, transport: Transport, wish: Wish) -> None:
         expect_approved(opened)
     expect_fit(opened, wish.skip_checks)
     settings = desk.settings
-    leave = settings.site.public_url.startswith("https://") or settings.sender.unsubscribe_mailto
-    if not transport.rehearsal and not leave:
-        raise NotFitError(
-            "nobody could unsubscribe from this mail",
-            hint="set site.public_url to an https address, or sender.unsubscribe_mailto",
-        )
+    expect_way_out(
+        transport,
+        public_url=settings.site.public_url,
+        unsubscribe_mailto=settings.sender.unsubscribe_mailto,
+    )
 
 
 def expect_fit(opened: Opened, skip: tuple[str, ...] = ()) -> None:

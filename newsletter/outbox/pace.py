@@ -30,6 +30,7 @@ class Pace:
         self._rate = rate
         self._next = now
         self._since = now
+        self._held = now
 
     @property
     def rate(self) -> float:
@@ -49,14 +50,24 @@ class Pace:
         return start - now
 
     def throttled(self, *, now: float) -> None:
-        """The server refused for speed: half the pace, and nothing for a second."""
+        """The server refused for speed: half the pace, and nothing for a second.
+
+        What is refused while nothing may leave was on its way before: it says nothing new.
+        """
+        if self.held(now=now):
+            return
         self._recover(now)
         self._rate = max(self._full * _FLOOR, self._rate * _CUT)
         self.hold(_PUSH, now=now)
 
     def hold(self, seconds: float, *, now: float) -> None:
-        """Let nothing leave for so many seconds."""
-        self._next = max(self._next, now + seconds)
+        """Let nothing leave for so many seconds; places taken before are void until then."""
+        self._held = max(self._held, now + seconds)
+        self._next = max(self._next, self._held)
+
+    def held(self, *, now: float) -> bool:
+        """Whether nothing may leave at the moment."""
+        return now < self._held
 
     def _recover(self, now: float) -> None:
         gained = self._full * _RECOVERY * max(0.0, now - self._since)

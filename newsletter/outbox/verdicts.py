@@ -5,7 +5,7 @@
     proven not accepted, for everybody    not sent         stop, or abort
     not proven                            unknown          go on, until too many
 
-Try again only what is proven not to have been accepted. What is not listed is unknown.
+Try again only what is proven not to have been accepted: a 4xx is, whatever its name, but 408.
 """
 
 from __future__ import annotations
@@ -31,6 +31,10 @@ _THROTTLES: Final = re.compile(r"TooManyRequests|LimitExceeded|Throttl|RequestLi
 _DAILY: Final = re.compile(r"daily|24.?hour|quota", re.IGNORECASE)
 _UNVERIFIED: Final = re.compile(r"not verified", re.IGNORECASE)
 
+#: What an error's name looks like; whatever else stands there may hold anything.
+_NAME: Final = re.compile(r"[A-Za-z0-9_.]{1,80}")
+
+_BAD_REQUEST: Final = 400
 _TIMEOUT: Final = 408
 _TOO_MANY: Final = 429
 _SERVER: Final = 500
@@ -41,12 +45,14 @@ def api_error(code: str, status: int, text: str) -> Outcome:
     """An error SES answered with.
 
     Args:
-        code: its name, such as "MessageRejected".
+        code: its name, such as "MessageRejected"; kept only where it looks like one.
         status: the HTTP status.
         text: its message; looked at, never kept, for it may hold addresses.
     """
-    if status >= _SERVER or status == _TIMEOUT:
-        return unknown(f"HTTP {status} {code}".strip())
+    code = code if _NAME.fullmatch(code) else ""
+    if not _BAD_REQUEST <= status < _SERVER or status == _TIMEOUT:
+        named = "" if code == str(status) else code
+        return unknown(f"HTTP {status} {named}".strip())
     if _THROTTLES.search(code) or status == _TOO_MANY:
         if _DAILY.search(text):
             return not_sent("the day's quota is used up", Effect.STOP)

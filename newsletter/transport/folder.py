@@ -26,7 +26,10 @@ class FolderTransport:
 
     def path(self, message: Message) -> Path:
         """Where a mail is written."""
-        return self.folder / f"{message.issue:03d}" / f"{message.position:04d}.eml"
+        name = f"{message.position:04d}"
+        if message.position == 0 and message.attempt > 1:  # the second test mail of one command
+            name += f"-{message.attempt}"
+        return self.folder / f"{message.issue:03d}" / f"{name}.eml"
 
     def describe(self) -> str:
         """Where mail goes."""
@@ -62,3 +65,6 @@ class FolderTransport:
         except (NewsletterError, OSError):
             return Outcome(result=Result.NOT_SENT, reason="the folder cannot be written")
         return Outcome(result=Result.ACCEPTED, message_id=f"{message.issue:03d}/{path.name}")
+
+    def close(self) -> None:
+        """Nothing is kept open."""

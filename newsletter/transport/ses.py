@@ -7,6 +7,7 @@ because a server that has closed one makes a mail unknown that never left.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import threading
 import time
@@ -23,7 +24,7 @@ from botocore.utils import get_environ_proxies
 
 from newsletter.errors import AccountError, InputError, NewsletterError
 from newsletter.message import Message
-from newsletter.outbox import Effect, Outcome
+from newsletter.outbox import Effect, Outcome, Result
 from newsletter.outbox.pace import SHARE
 from newsletter.outbox.verdicts import api_error, api_success, lost, not_sent, unreachable
 
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
 
 _CONNECT_SECONDS: Final = 10
 _READ_SECONDS: Final = 60
-# botocore's stubs know one number; the client itself passes a pair.
-_SECONDS: Final[Any] = (_CONNECT_SECONDS, _READ_SECONDS)
 _IDLE: Final = 2.0
 _CONFIG: Final = Config(
     # Only total_max_attempts means what it says; max_attempts=1 still sends twice.
@@ -53,11 +52,12 @@ _UNREACHABLE: Final = (
     failures.ConnectTimeoutError,
     failures.ProxyConnectionError,
 )
-#: The request was on its way, or its answer cannot be read: nothing is proven.
-_LOST: Final = (
-    failures.HTTPClientError,
-    failures.IncompleteReadError,
-    failures.ChecksumError,
+#: What the network does; said of a request that was not sent, it came of looking for credentials.
+_NETWORK: Final = (failures.ConnectionError, failures.HTTPClientError)
+#: What boto3 raises besides; its parser's own error is no BotoCoreError.
+_FAILURES: Final = (
+    failures.BotoCoreError,
+    failures.ClientError,
     botocore.parsers.ResponseParserError,
 )
 
@@ -93,6 +93,8 @@ class SesTransport:
         configuration_set: through which events come back, may be empty.
         max_rate: mails a second at most, None for what the account allows.
         environ: AWS_REGION counts here, though botocore ignores it.
+        read_seconds: how long to wait for an answer.
+        idle_seconds: after how long a connection is not used again.
 
     Raises:
         AccountError: no region, or a profile that does not exist.
@@ -111,6 +113,8 @@ class SesTransport:
         configuration_set: str,
         max_rate: float | None,
         environ: Mapping[str, str],
+        read_seconds: float = _READ_SECONDS,
+        idle_seconds: float = _IDLE,
     ) -> None:
         self._max_rate = max_rate
         self._configuration_set = configuration_set
@@ -126,8 +130,8 @@ class SesTransport:
             raise InputError(
                 "the endpoint of SES is not an address", hint="look at AWS_ENDPOINT_URL_SESV2"
             ) from error
-        wire = _Wire(environ.get("AWS_CA_BUNDLE") or True)
-        self._client.meta.events.register("before-send.sesv2.SendEmail", wire.send)
+        self._wire = _Wire(environ.get("AWS_CA_BUNDLE") or True, read_seconds, idle_seconds)
+        self._client.meta.events.register("before-send.sesv2.SendEmail", self._wire.send)
 
     def describe(self) -> str:
         """Where mail goes: account, region and its origin, rate and what is left of the day."""
@@ -141,6 +145,10 @@ class SesTransport:
 
     def begin(self, issue: int) -> None:
         """Nothing to do before a run; the account was asked for when it was described."""
+
+    def close(self) -> None:
+        """Hang up; call it when nothing is in flight."""
+        self._wire.close()
 
     def rate(self) -> float:
         """Mails a second: a little under the account's, or what the settings allow."""
@@ -170,38 +178,31 @@ class SesTransport:
                     hint="the SES console says why, under Account dashboard",
                 )
             quota = answer["SendQuota"]
+            if quota["MaxSendRate"] <= 0:
+                raise AccountError("this SES account may send no mail (MaxSendRate is 0)")
             return Account(
                 rate=quota["MaxSendRate"],
                 day=quota["Max24HourSend"],
                 sent=quota["SentLast24Hours"],
                 sandbox=not answer.get("ProductionAccessEnabled", True),
             )
-        except (failures.BotoCoreError, failures.ClientError) as error:
+        except _FAILURES as error:
             raise _account_error(error) from error
         except KeyError as error:
             raise AccountError(
                 "SES does not tell this account's limits", hint="see that the region is right"
             ) from error
+        finally:
+            # Asked once; mails leave by wires of their own.
+            self._client.close()
 
     def deliver(self, message: Message) -> Outcome:
-        """Hand over one mail in one request, never more."""
+        """Hand over one mail in one request, never more; whatever is raised is an outcome."""
+        self._wire.forget()
         try:
             answer = self._client.send_email(**self._request(message))
-        except failures.ClientError as error:
-            return _judge(error)
-        except _UNREACHABLE as error:
-            return unreachable(f"SES cannot be reached ({type(error).__name__})")
-        except failures.SSLError as error:
-            reason = f"the encryption failed ({type(error).__name__})"
-            handshake = any(word in str(error).upper() for word in _HANDSHAKE)
-            return unreachable(reason) if handshake else lost(reason)
-        except _LOST as error:
-            return lost(f"no answer that can be read ({type(error).__name__})")
-        except failures.ParamValidationError:
-            return not_sent("the request is malformed (ParamValidationError)", Effect.REJECT)
-        except failures.BotoCoreError as error:
-            # All others happen before the first byte: credentials, endpoint, configuration.
-            return not_sent(f"AWS cannot be used ({type(error).__name__})", Effect.ABORT)
+        except Exception as error:  # noqa: BLE001  # boto3 lets what lies beneath it through
+            return _sent(error) if self._wire.used() else _unsent(error)
         return api_success(answer.get("MessageId"))
 
     def _request(self, message: Message) -> dict[str, Any]:
@@ -220,34 +221,61 @@ class SesTransport:
         """The last four digits of the AWS account, "????" where STS does not tell."""
         try:
             sts = self._session.client("sts", region_name=self.region, config=_CONFIG)
-            return str(sts.get_caller_identity()["Account"])[-4:]
-        except (failures.BotoCoreError, failures.ClientError, KeyError):
+            with contextlib.closing(sts):
+                return str(sts.get_caller_identity()["Account"])[-4:]
+        except (*_FAILURES, KeyError, ValueError):
             return "????"
 
 
 class _Wire:
-    """Sends requests on connections of the thread's own, none idle for long."""
+    """Sends requests on connections of the thread's own, none idle for long.
 
-    def __init__(self, verify: Any) -> None:  # noqa: ANN401  # True, or a bundle's path
+    It knows whether a thread's request came as far as here: before, nothing can have left.
+    """
+
+    def __init__(self, verify: Any, read_seconds: float, idle_seconds: float) -> None:  # noqa: ANN401  # True, or a bundle's path
         self._verify = verify
+        # botocore's stubs know one number; the client itself passes a pair.
+        self._seconds: Any = (_CONNECT_SECONDS, read_seconds)
+        self._idle = idle_seconds
         self._own = threading.local()
+        self._all: list[URLLib3Session] = []
+
+    def forget(self) -> None:
+        """Begin a delivery: this thread has sent nothing yet."""
+        self._own.sent = False
+
+    def used(self) -> bool:
+        """Whether this thread has sent a request, or begun to, since `forget`."""
+        return bool(self._own.sent)
 
     def send(self, request: AWSPreparedRequest, **_: object) -> AWSResponse:
         """Send one request; botocore's `before-send` event takes the answer as its own."""
+        session = self._fresh(request.url)
+        self._own.sent = True
+        try:
+            return session.send(request)
+        finally:
+            self._own.at = time.monotonic()
+
+    def close(self) -> None:
+        """Hang up, for every thread."""
+        for session in self._all:
+            session.close()
+
+    def _fresh(self, url: str) -> URLLib3Session:
         session: URLLib3Session | None = getattr(self._own, "session", None)
         if session is None:
             session = self._own.session = URLLib3Session(
                 verify=self._verify,
-                proxies=get_environ_proxies(request.url),
-                timeout=_SECONDS,
+                proxies=get_environ_proxies(url),
+                timeout=self._seconds,
                 max_pool_connections=1,
             )
-        elif time.monotonic() - self._own.used > _IDLE:
+            self._all.append(session)
+        elif time.monotonic() - self._own.at > self._idle:
             session.close()
-        try:
-            return session.send(request)
-        finally:
-            self._own.used = time.monotonic()
+        return session
 
 
 def _region(chosen: str, environ: Mapping[str, str], session: boto3.Session) -> tuple[str, str]:
@@ -262,6 +290,36 @@ def _region(chosen: str, environ: Mapping[str, str], session: boto3.Session) -> 
         if region:
             return region, origin
     raise AccountError("no AWS region is named", hint="set transport.ses.region")
+
+
+def _sent(error: Exception) -> Outcome:
+    """What an error means when the request was on the wire, or on its way to it."""
+    name = type(error).__name__
+    if isinstance(error, failures.ClientError):
+        return _judge(error)
+    if isinstance(error, _UNREACHABLE):
+        return unreachable(f"SES cannot be reached ({name})")
+    if isinstance(error, failures.SSLError):
+        handshake = any(word in str(error).upper() for word in _HANDSHAKE)
+        reason = f"the encryption failed ({name})"
+        return unreachable(reason) if handshake else lost(reason)
+    return lost(f"no answer that can be read ({name})")
+
+
+def _unsent(error: Exception) -> Outcome:
+    """What an error means when nothing has left: credentials, endpoint, our own request."""
+    name = type(error).__name__
+    if isinstance(error, failures.ParamValidationError):
+        return not_sent(f"the request is malformed ({name})", Effect.REJECT)
+    if isinstance(error, _NETWORK):
+        return unreachable(f"credentials cannot be fetched ({name})")
+    if isinstance(error, failures.ClientError):
+        # Of the service that gives credentials, not of SES.
+        outcome = _judge(error)
+        if outcome.result is Result.DEFERRED or outcome.result is Result.UNKNOWN:
+            return unreachable(f"credentials cannot be fetched ({name})")
+        return not_sent(outcome.reason, Effect.ABORT)
+    return not_sent(f"AWS cannot be used ({name})", Effect.ABORT)
 
 
 def _judge(error: failures.ClientError) -> Outcome:

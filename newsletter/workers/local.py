@@ -23,11 +23,15 @@ _ENDINGS: Final[dict[Effect, Ending]] = {
     Effect.PAUSE: "paused",
 }
 _FIRST_WAIT: Final = 1.0
+_LONGEST_WAIT: Final = 60.0
+#: After so many the longest wait is reached.
+_DOUBLINGS: Final = 6
+#: How long a signal may go unheard.
+_STEP: Final = 0.25
 #: No pace at all: as fast as the transport answers.
 UNBOUND: Final = 1e9
 #: How long a hand looks away while others finish.
 _GLANCE: Final = 0.02
-_LONGEST_WAIT: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +92,7 @@ def drain(
         rhythm: pace, threads and clock.
 
     Raises:
-        Whatever `deliver_next` raised first, when all threads have ended.
+        Whatever `deliver_next` raised first, when all threads have ended; SystemExit at once.
     """
     work = _Drain(
         deliver_next, breaker or Breaker(total=0), limit, stopped, told, requeue,
@@ -98,8 +102,10 @@ def drain(
     for hand in hands:
         hand.start()
     work.run()
-    for hand in hands:
-        hand.join()
+    if work.fault is None or isinstance(work.fault, Exception):
+        # Not after a second Ctrl-C: who asks twice waits for nobody.
+        for hand in hands:
+            hand.join()
     if work.fault is not None:
         raise work.fault
     return Drained(ending=work.ending or "empty", accepted=work.accepted, reason=work.reason)
@@ -107,7 +113,13 @@ def drain(
 
 @dataclass(slots=True)
 class _Drain:
-    """What the hands of one drain share; everything below `lock` is changed under it."""
+    """What the hands of one drain share; everything below `lock` is changed under it.
+
+    Attributes:
+        begun: mails accepted, in flight, or waiting for their place; the limit is about these.
+        flying: mails between claim and answer; while there are any, more may be queued yet.
+        waits: waits since a mail was accepted.
+    """
 
     deliver_next: Callable[[], Outcome | None]
     breaker: Breaker
@@ -122,67 +134,66 @@ class _Drain:
     reason: str = ""
     accepted: int = 0
     begun: int = 0
+    flying: int = 0
     waits: int = 0
     fault: BaseException | None = None
 
     def run(self) -> None:
         """One hand: take a place in the pace, wait for it, deliver, hear the answer."""
         try:
-            while (wait := self._place()) is not None:
-                if not self._waited(wait):
-                    continue
-                outcome = self.deliver_next()
-                with self.lock:
-                    self._hear(outcome)
-                if outcome is None:
+            while self.ending is None:
+                wait = self._place()
+                if wait is None:
                     self.rhythm.sleep(self.over, _GLANCE)
+                elif self._taken(wait):
+                    outcome = self.deliver_next()
+                    with self.lock:
+                        self._hear(outcome)
+                    if outcome is None:
+                        self.rhythm.sleep(self.over, _GLANCE)
         except BaseException as fault:  # noqa: BLE001  # raised again by `drain`, on its own thread
             with self.lock:
                 self.fault = self.fault or fault
                 self._end("paused")
 
     def _place(self) -> float | None:
-        """How long to wait before the next claim, None when there is to be none."""
+        """How long to wait before the next claim, None when there is no place now."""
         with self.lock:
             if self.stopped():
                 self._end("stopped")
-            if self.limit is not None and self.accepted >= self.limit:
+            elif self.limit is not None and self.accepted >= self.limit:
                 self._end("limit")
-            if self.ending is not None:
+            full = self.limit is not None and self.begun >= self.limit
+            if self.ending is not None or full:
                 return None
             self.begun += 1
             return self.rhythm.pace.reserve(now=self.rhythm.clock())
 
-    def _waited(self, seconds: float) -> bool:
-        """Wait for one's place; false when there is nothing to do after all."""
+    def _taken(self, seconds: float) -> bool:
+        """Wait for one's place and take off; false when the place was void."""
         while seconds > 0 and not self.stopped() and not self.over.is_set():
             # In short steps, so that a signal is heard.
-            self.rhythm.sleep(self.over, min(seconds, _FIRST_WAIT / 4))
-            seconds -= _FIRST_WAIT / 4
-        if self.over.is_set() or self.stopped() or self._others_fill_the_limit():
-            with self.lock:
+            self.rhythm.sleep(self.over, min(seconds, _STEP))
+            seconds -= _STEP
+        with self.lock:
+            void = self.over.is_set() or self.rhythm.pace.held(now=self.rhythm.clock())
+            if void or self.stopped():
                 self.begun -= 1
-            return False
-        return True
-
-    def _others_fill_the_limit(self) -> bool:
-        """Whether the mails in flight may use the limit up; one that fails frees a place."""
-        if self.limit is None or self.begun <= self.limit:
-            return False
-        self.rhythm.sleep(self.over, _GLANCE)
-        return True
+                return False
+            self.flying += 1
+            return True
 
     def _hear(self, outcome: Outcome | None) -> None:
-        if outcome is None:
+        self.flying -= 1
+        if outcome is None or outcome.result is not Result.ACCEPTED:
             self.begun -= 1
+        else:
+            self.accepted += 1
+            self.waits = 0
+        if outcome is None:
             self._empty()
             return
         self.told(outcome)
-        if outcome.result is Result.ACCEPTED:
-            self.accepted += 1
-            self.waits = 0
-        else:
-            self.begun -= 1
         now = self.rhythm.clock()
         reason = self.breaker.hear(outcome, now=now)
         if outcome.effect in _ENDINGS:
@@ -194,22 +205,27 @@ class _Drain:
         elif outcome.effect is Effect.SLOW_DOWN:
             self.rhythm.pace.throttled(now=now)
         elif outcome.effect is Effect.BACK_OFF:
-            self.rhythm.pace.hold(self._longer(), now=now)
+            self._back_off(now)
 
     def _empty(self) -> None:
         """Nothing is queued; what was deferred gets another turn, after a while."""
-        if self.begun > self.accepted:
+        if self.flying or self.ending is not None:
             return
         if self.requeue():
-            self.rhythm.pace.hold(self._longer(), now=self.rhythm.clock())
+            self._back_off(self.rhythm.clock())
         else:
             self._end("empty")
 
-    def _longer(self) -> float:
-        """A random wait whose bound doubles from try to try."""
+    def _back_off(self, now: float) -> None:
+        """Wait for a random time whose bound doubles from wait to wait.
+
+        What fails while nothing may leave was on its way before, and makes the wait no longer.
+        """
+        if self.rhythm.pace.held(now=now):
+            return
         self.waits += 1
-        most = min(_LONGEST_WAIT, _FIRST_WAIT * 2**self.waits)
-        return self.rhythm.jitter(_FIRST_WAIT, most)
+        most = min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** min(self.waits, _DOUBLINGS))
+        self.rhythm.pace.hold(self.rhythm.jitter(_FIRST_WAIT, most), now=now)
 
     def _end(self, ending: Ending, reason: str = "") -> None:
         if self.ending is None:

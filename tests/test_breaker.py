@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+import pytest
+
+from newsletter.outbox import Outcome, Result
+from newsletter.outbox.breaker import Breaker
+from newsletter.outbox.verdicts import lost, refused, unreachable
+
+FINE = Outcome(result=Result.ACCEPTED, message_id="m")
+
+
+def first_stop(breaker, outcomes):
+    """1-based number of the answer that stops, and why."""
+    for number, outcome in enumerate(outcomes, 1):
+        if reason := breaker.hear(outcome, now=0.0):
+            return number, reason
+    return 0, ""
+
+
+@pytest.mark.parametrize(
+    ("total", "outcomes", "stop"),
+    [
+        (1000, [refused("x")] * 9, (5, "5 mails in a row were refused")),
+        (100, [refused("x"), FINE] * 9, (5, "3 mails were refused, over 2 %")),
+        (1000, [refused("x"), FINE] * 20, (0, "")),
+        (25, [lost("x")] * 3, (2, "2 outcomes are unknown")),
+        (1000, [lost("x")] * 30, (11, "11 outcomes are unknown")),
+        (10**6, [lost("x")] * 30, (26, "26 outcomes are unknown")),
+    ],
+)
+def test_a_run_stops_at_its_thresholds(total, outcomes, stop):
+    assert first_stop(Breaker(total=total), outcomes) == stop
+
+
+def test_ten_minutes_without_network_stop_a_run_and_one_answer_begins_them_anew():
+    breaker = Breaker(total=10)
+    assert breaker.hear(unreachable("x"), now=0.0) == ""
+    assert breaker.hear(FINE, now=500.0) == ""
+    assert breaker.hear(unreachable("x"), now=600.0) == ""
+    assert breaker.hear(unreachable("x"), now=1199.0) == ""
+    assert "ten minutes" in breaker.hear(unreachable("x"), now=1200.0)

@@ -1,0 +1,560 @@
+"""Mail through a mail server: what arrives, what is asked, and what every answer means."""
+
+from __future__ import annotations
+
+import contextlib
+import email.policy
+import logging
+import os
+import re
+import select
+import shutil
+import ssl
+import subprocess
+import threading
+from collections.abc import Iterator
+from email import message_from_bytes
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiosmtpd.smtp import AuthResult
+
+from newsletter.message import Message
+from newsletter.outbox import Effect, Outcome, Result
+from newsletter.transport.smtp import Security, Server, SmtpTransport
+from tests.cli_fixtures import ADDRESSES, Folder, folder, plain_environment, ready
+from tests.conftest import require
+from tests.smtp_servers import (
+    HANG_UP,
+    SAY_NO_MORE,
+    STALL,
+    Keeper,
+    Scripted,
+    aiosmtpd,
+    scripted,
+)
+
+__all__ = ["folder", "plain_environment", "ready"]
+
+HEAD = b"Date: Sun, 22 Nov 2026 08:00:00 +0000\r\nMessage-ID: <74.1@example.org>\r\n\r\n"
+DATA = HEAD + b"Hello.\r\n"
+#: More than any socket holds: its sender waits until somebody reads.
+HUGE = HEAD + b"All work and no play.\r\n" * 400_000
+PASSWORD = "correct horse"
+LOGINS = "250-here\r\n250 AUTH PLAIN LOGIN"
+
+
+def mail(to: str = "ada@example.com", data: bytes = DATA) -> Message:
+    return Message(issue=74, position=1, attempt=1, sender="wren@example.org", to=to, data=data)
+
+
+@contextlib.contextmanager
+def transport(
+    port: int, security: Security = "none", host: str = "127.0.0.1", **options: Any
+) -> Iterator[SmtpTransport]:
+    login = {name: options.pop(name) for name in ("username", "password") if name in options}
+    server = Server(host=host, port=port, security=security, **login)
+    through = SmtpTransport(server, **{"timeout": 5.0, "patience": 5.0, **options})
+    try:
+        yield through
+    finally:
+        through.close()
+
+
+def handed(server: Scripted, message: Message | None = None, **options: Any) -> Outcome:
+    """What comes of one mail."""
+    with transport(server.port, **options) as through:
+        return through.deliver(message or mail())
+
+
+def meaning(outcome: Outcome) -> tuple[Result, Effect]:
+    return outcome.result, outcome.effect
+
+
+ABORTED = (Result.NOT_SENT, Effect.ABORT)
+DEFERRED = (Result.DEFERRED, Effect.GO_ON)
+BACKED_OFF = (Result.DEFERRED, Effect.BACK_OFF)
+REFUSED = (Result.REFUSED, Effect.GO_ON)
+UNKNOWN = (Result.UNKNOWN, Effect.GO_ON)
+
+
+# --- what arrives ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"Hello.\r\n",
+        b".\r\n",
+        b"..\r\n.two\r\n\r\n.\r\n",
+        b"a\r\n.\r\nMAIL FROM:<x@example.org>\r\n",
+        b"soft=\r\n.com ends a line\r\n",
+        b"\r\n\r\n",
+    ],
+)
+def test_a_mail_arrives_byte_for_byte_whatever_its_dots(body):
+    keeper = Keeper()
+    with aiosmtpd(keeper) as port, transport(port) as through:
+        outcome = through.deliver(mail(data=HEAD + body))
+    assert keeper.mails == [("wren@example.org", ["ada@example.com"], HEAD + body)]
+    assert outcome == Outcome(result=Result.ACCEPTED, message_id="74.1@example.org")
+
+
+def test_a_mail_that_ends_without_a_line_end_gets_one():
+    keeper = Keeper()
+    with aiosmtpd(keeper) as port, transport(port) as through:
+        assert through.deliver(mail(data=HEAD + b"Hello")).result is Result.ACCEPTED
+        assert through.deliver(mail(data=b"\r\nno name\r\n")).message_id == "unnamed"
+    assert keeper.mails[0][2] == HEAD + b"Hello\r\n"
+
+
+def test_a_huge_mail_arrives_whole():
+    with scripted() as server:
+        assert handed(server, mail(data=HUGE)).result is Result.ACCEPTED
+    assert server.mails == [HUGE]
+
+
+def test_one_connection_carries_many_mails_with_rset_between():
+    keeper = Keeper()
+    addresses = [f"reader{n}@example.com" for n in range(50)]
+    with aiosmtpd(keeper) as port, transport(port) as through:
+        results = {through.deliver(mail(to=address)).result for address in addresses}
+    assert results == {Result.ACCEPTED}
+    assert [to for _, [to], _ in keeper.mails] == addresses
+    assert len(set(keeper.connections)) == 1
+    assert keeper.resets == 49
+
+
+def test_each_step_is_asked_in_order_and_the_session_ends_politely():
+    with scripted() as server:
+        with transport(server.port) as through:
+            through.deliver(mail())
+            through.deliver(mail(to="bob@example.com"))
+        one = ["MAIL", "RCPT", "DATA"]
+        assert server.verbs() == ["EHLO", *one, "RSET", *one, "QUIT"]
+        assert server.connections == 1
+
+
+def test_a_transport_that_is_let_go_says_goodbye_by_itself():
+    with scripted() as server:
+        # Nobody calls close(); an open socket left to the collector would be an error here.
+        assert (
+            SmtpTransport(Server(host="127.0.0.1", port=server.port, security="none"))
+            .deliver(mail())
+            .result
+            is Result.ACCEPTED
+        )
+    assert server.verbs()[-1] == "QUIT"
+
+
+def test_threads_share_connections_but_never_at_the_same_time():
+    with scripted() as server:
+        with transport(server.port) as through:
+
+            def work() -> None:
+                results.extend(through.deliver(mail()).result for _ in range(10))
+
+            results: list[Result] = []
+            hands = [threading.Thread(target=work) for _ in range(4)]
+            for hand in hands:
+                hand.start()
+            for hand in hands:
+                hand.join()
+        assert results == [Result.ACCEPTED] * 40
+        assert len(server.mails) == 40
+        assert server.connections <= 4
+        assert server.verbs().count("QUIT") == server.connections
+
+
+# --- used again ------------------------------------------------------------------------------
+
+
+def test_a_connection_idle_for_too_long_is_left_for_a_new_one():
+    with scripted() as server:
+        with transport(server.port, idle=0.0) as through:
+            through.deliver(mail())
+            through.deliver(mail())
+        assert server.connections == 2
+        assert "RSET" not in server.verbs()
+        assert server.verbs().count("QUIT") == 2
+
+
+@pytest.mark.parametrize("answer", [HANG_UP, "421 too long idle", "500 what", "nonsense"])
+def test_a_connection_that_went_while_idle_costs_nothing(answer):
+    with scripted(RSET=answer) as server:
+        with transport(server.port) as through:
+            results = [through.deliver(mail()).result for _ in range(3)]
+        assert results == [Result.ACCEPTED] * 3
+        assert len(server.mails) == server.connections == 3
+
+
+def test_a_server_that_closes_what_is_idle_loses_no_mail():
+    keeper = Keeper()
+    with aiosmtpd(keeper, timeout=0.1) as port, transport(port) as through:
+        for _ in range(3):
+            assert through.deliver(mail()).result is Result.ACCEPTED
+            sock = through._idle[-1].connection.sock
+            assert sock is not None
+            assert select.select([sock], [], [], 10)[0], "the server keeps idle connections"
+    assert len(keeper.mails) == len(set(keeper.connections)) == 3
+
+
+def test_a_refusal_leaves_the_connection_usable():
+    with scripted(RCPT=["550 nobody", "250 ok"], dot=["554 spam", "451 later", "250 ok"]) as server:
+        with transport(server.port) as through:
+            results = [through.deliver(mail()).result for _ in range(4)]
+        assert results == [Result.REFUSED, Result.REFUSED, Result.DEFERRED, Result.ACCEPTED]
+        assert server.connections == 1
+
+
+@pytest.mark.parametrize("verb", ["MAIL", "RCPT", "DATA", "dot"])
+def test_after_421_the_next_mail_goes_over_a_new_connection(verb):
+    with scripted(**{verb: ["421 closing", _GOOD[verb]]}) as server:
+        with transport(server.port) as through:
+            first, second = through.deliver(mail()), through.deliver(mail())
+        assert meaning(first) == DEFERRED
+        assert first.reason == "SMTP 421"
+        assert second.result is Result.ACCEPTED
+        assert server.connections == 2
+
+
+_GOOD = {"MAIL": "250 ok", "RCPT": "250 ok", "DATA": "354 go on", "dot": "250 ok"}
+
+
+# --- what an answer means --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("script", "expected", "reason"),
+    [
+        ({"greeting": "421 busy"}, BACKED_OFF, "the mail server takes no mail now (SMTP 421)"),
+        ({"greeting": "554 no"}, ABORTED, "the mail server takes no mail from here (SMTP 554)"),
+        ({"greeting": "nonsense"}, BACKED_OFF, "the mail server takes no mail now (SMTP -1)"),
+        ({"EHLO": "451 later", "HELO": "451 later"}, BACKED_OFF, "the mail server takes no mail now (SMTP 451)"),
+        ({"EHLO": "550 no", "HELO": "550 no"}, ABORTED, "the mail server takes no mail from here (SMTP 550)"),
+        ({"MAIL": "450 later"}, DEFERRED, "SMTP 450"),
+        ({"RCPT": "450 greylisted"}, DEFERRED, "SMTP 450"),
+        ({"DATA": "451 later"}, DEFERRED, "SMTP 451"),
+        ({"dot": "452 full"}, DEFERRED, "SMTP 452"),
+        ({"MAIL": "550 not you"}, ABORTED, "the sender is refused (SMTP 550)"),
+        ({"RCPT": "550 nobody"}, REFUSED, "SMTP 550"),
+        ({"DATA": "554 no"}, REFUSED, "SMTP 554"),
+        ({"dot": "554 spam"}, REFUSED, "SMTP 554"),
+        ({"MAIL": "354 go on"}, BACKED_OFF, "the mail server's answer makes no sense"),
+        ({"RCPT": "354 go on"}, BACKED_OFF, "the mail server's answer makes no sense"),
+        ({"DATA": "250 ok"}, BACKED_OFF, "the mail server's answer makes no sense"),
+        ({"RCPT": "nonsense"}, BACKED_OFF, "the mail server's answer makes no sense"),
+        ({"dot": "nonsense"}, UNKNOWN, "SMTP -1"),
+        ({"dot": "354 go on"}, UNKNOWN, "SMTP 354"),
+        ({"dot": "2" * 9000}, UNKNOWN, "the mail server hung up after the mail (SMTPResponseException)"),
+    ],
+)  # fmt: skip
+def test_an_answer_means_what_the_table_says(script, expected, reason):
+    with scripted(**script) as server:
+        outcome = handed(server)
+    assert meaning(outcome) == expected
+    assert outcome.reason == reason
+    assert outcome.message_id == ""
+
+
+@pytest.mark.parametrize("code", ["250", "251"])
+def test_a_recipient_that_is_forwarded_is_taken(code):
+    with scripted(RCPT=f"{code} ok") as server:
+        assert handed(server).result is Result.ACCEPTED
+
+
+def test_a_server_without_ehlo_is_spoken_to_as_in_the_old_days():
+    with scripted(EHLO="500 what") as server:
+        assert handed(server).result is Result.ACCEPTED
+    assert server.verbs()[:2] == ["EHLO", "HELO"]
+
+
+# --- lost on the way -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("verb", ["greeting", "EHLO", "MAIL", "RCPT", "DATA"])
+@pytest.mark.parametrize("end", [HANG_UP, STALL])
+def test_lost_before_the_mail_is_deferred(verb, end):
+    with scripted(**{verb: end}) as server:
+        outcome = handed(server, timeout=0.2)
+    assert meaning(outcome) == BACKED_OFF
+    assert "hung up" in outcome.reason
+    assert server.mails == []
+
+
+@pytest.mark.parametrize("end", [HANG_UP, SAY_NO_MORE, STALL])
+def test_lost_in_the_middle_of_the_mail_is_deferred(end):
+    with scripted(in_data=end) as server:
+        # Whoever reads to the end must have the time to.
+        outcome = handed(server, mail(data=HUGE), timeout=0.3 if end == STALL else 20)
+    assert meaning(outcome) == BACKED_OFF
+    assert "hung up" in outcome.reason
+    assert server.mails == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        ("552 too big", REFUSED),
+        ("451 later", DEFERRED),
+        ("250 taken", UNKNOWN),
+        ("nonsense", UNKNOWN),
+    ],
+)
+def test_an_answer_in_the_middle_of_the_mail_ends_it_without_the_dot(answer, expected):
+    with scripted(in_data=answer) as server:
+        outcome = handed(server, mail(data=HUGE), timeout=20)
+    assert meaning(outcome) == expected
+    assert server.mails == []
+
+
+@pytest.mark.parametrize("end", [HANG_UP, STALL])
+def test_lost_after_the_final_dot_is_unknown(end):
+    with scripted(dot=end) as server:
+        outcome = handed(server, patience=0.2)
+    assert meaning(outcome) == UNKNOWN
+    assert outcome.reason == "the mail server hung up after the mail (SMTPServerDisconnected)"
+    assert server.mails == [DATA], "one submission, and no second try"
+
+
+def test_the_answer_to_a_whole_mail_has_more_time_than_the_others():
+    with scripted(dot=["250 ok", STALL], RSET=STALL) as server:
+        with transport(server.port, timeout=0.2, patience=0.5) as through:
+            assert through.deliver(mail()).result is Result.ACCEPTED
+            # RSET gets the short time again, and a new connection is made.
+            sock = through._idle[-1].connection.sock
+            assert sock is not None
+            assert sock.gettimeout() == 0.2
+            assert through.deliver(mail()).result is Result.UNKNOWN
+        assert server.connections == 2
+
+
+def test_nobody_listening_is_deferred():
+    with scripted() as server:
+        port = server.port
+    with transport(port) as through:
+        outcome = through.deliver(mail())
+    assert meaning(outcome) == BACKED_OFF
+    assert outcome.reason == "the mail server cannot be reached (ConnectionRefusedError)"
+
+
+def test_a_host_name_that_is_none_ends_the_run():
+    with transport(25, host="a..example.org") as through:
+        outcome = through.deliver(mail())
+    assert meaning(outcome) == ABORTED
+    assert outcome.reason == "the mail server's name or the log-in is not ASCII"
+
+
+# --- log-in and encryption -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("script", "expected", "reason"),
+    [
+        ({"AUTH": "535 wren is wrong"}, ABORTED, "the log-in is refused (SMTP 535)"),
+        ({"AUTH": "454 later"}, BACKED_OFF, "the mail server takes no mail now (SMTP 454)"),
+        ({"AUTH": HANG_UP}, BACKED_OFF, "the mail server hung up"),
+        ({"EHLO": "250 here"}, ABORTED, "the mail server does not offer a log-in"),
+        (
+            {"EHLO": "250-here\r\n250 AUTH GSSAPI"},
+            ABORTED,
+            "the mail server offers no log-in that is known here",
+        ),
+    ],
+)
+def test_a_log_in_that_fails(script, expected, reason):
+    with scripted(**{"EHLO": LOGINS, **script}) as server:
+        outcome = handed(server, username="wren", password=PASSWORD)
+    assert meaning(outcome) == expected
+    assert outcome.reason == reason
+    assert "MAIL" not in server.verbs()
+
+
+def test_a_password_with_other_letters_ends_the_run():
+    with scripted(EHLO=LOGINS) as server:
+        outcome = handed(server, username="wren", password="Schlüssel")
+    assert meaning(outcome) == ABORTED
+    assert "AUTH" not in server.verbs()
+
+
+def test_neither_name_nor_password_is_ever_shown(caplog):
+    caplog.set_level(logging.DEBUG)
+    login: dict[str, Any] = {"username": "wren-the-user", "password": PASSWORD}
+    server = Server(host="mail.example.org", port=587, security="starttls", **login)
+    through = SmtpTransport(server)
+    with scripted(EHLO=LOGINS, AUTH=f"535 wren-the-user/{PASSWORD} is wrong") as odd:
+        outcome = handed(odd, **login)
+    shown = f"{server!r}{server}{through!r}{through.describe()}{outcome!r}{caplog.text}"
+    assert "mail.example.org:587" in shown
+    assert PASSWORD not in shown
+    assert "wren-the-user" not in shown
+
+
+@pytest.mark.parametrize(
+    ("script", "expected", "reason"),
+    [
+        ({}, ABORTED, "the mail server does not offer STARTTLS"),
+        (
+            {"EHLO": "250-here\r\n250 STARTTLS", "STARTTLS": "454 later"},
+            BACKED_OFF,
+            "the mail server takes no mail now (SMTP 454)",
+        ),
+        (
+            {"EHLO": "250-here\r\n250 STARTTLS", "STARTTLS": "220 go\r\nnot TLS at all"},
+            BACKED_OFF,
+            "the mail server cannot be reached (",
+        ),
+    ],
+)
+def test_without_encryption_nothing_is_said(script, expected, reason):
+    with scripted(**script) as server:
+        outcome = handed(server, security="starttls", username="wren", password=PASSWORD)
+    assert meaning(outcome) == expected
+    assert outcome.reason.startswith(reason)
+    assert not {"AUTH", "MAIL"} & set(server.verbs())
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate for 127.0.0.1 with its key, made for this run, trusted by nobody."""
+    require(shutil.which("openssl"), "openssl is not on this machine")
+    path = tmp_path_factory.mktemp("tls") / "mail.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
+         "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1",
+         "-keyout", path.with_suffix(".key"), "-out", path],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    return path
+
+
+def server_side(certificate: Path) -> ssl.SSLContext:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate, certificate.with_suffix(".key"))
+    return context
+
+
+def knows_wren(server: Any, session: Any, envelope: Any, mechanism: str, login: Any) -> AuthResult:
+    known = (login.login, login.password) == (b"wren", PASSWORD.encode())
+    return AuthResult(success=known, handled=False)
+
+
+@contextlib.contextmanager
+def encrypted(certificate: Path, security: Security, keeper: Keeper) -> Iterator[int]:
+    """aiosmtpd, encrypted this way, for those who log in as wren."""
+    context = server_side(certificate)
+    own: dict[str, Any] = (
+        {"tls": context, "auth_require_tls": False}
+        if security == "tls"
+        else {"tls_context": context, "require_starttls": True}
+    )
+    with aiosmtpd(keeper, authenticator=knows_wren, **own) as port:
+        yield port
+
+
+@pytest.mark.parametrize("security", ["tls", "starttls"])
+def test_an_encrypted_session_with_a_log_in_carries_mail(security, certificate, monkeypatch):
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    keeper, login = Keeper(), {"username": "wren", "password": PASSWORD}
+    with encrypted(certificate, security, keeper) as port:
+        with transport(port, security, **login) as through:
+            assert [through.deliver(mail()).result for _ in range(3)] == [Result.ACCEPTED] * 3
+        with transport(port, security, **{**login, "password": "wrong"}) as through:
+            assert through.deliver(mail()).reason == "the log-in is refused (SMTP 535)"
+    assert [data for _, _, data in keeper.mails] == [DATA] * 3
+    assert len(set(keeper.connections)) == 1
+
+
+@pytest.mark.parametrize("security", ["tls", "starttls"])
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_a_certificate_nobody_vouches_for_stops_before_the_log_in(
+    security, host, certificate, monkeypatch
+):
+    if host == "localhost":  # trusted, but made out to another name
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    keeper = Keeper()
+    with (
+        encrypted(certificate, security, keeper) as port,
+        transport(port, security, host, username="wren", password=PASSWORD) as through,
+    ):
+        outcome = through.deliver(mail())
+    assert meaning(outcome) == BACKED_OFF
+    assert outcome.reason == "the mail server's certificate is not trusted"
+    assert keeper.mails == []
+
+
+# --- from the command line -------------------------------------------------------------------
+
+
+def through_smtp(newsletter: Folder, port: int, **more: str) -> Folder:
+    """The same newsletter, set to send through a mail server of this machine."""
+    settings = {"KIND": "smtp", "SMTP__HOST": "127.0.0.1", "SMTP__PORT": str(port)}
+    for name, value in {**settings, "SMTP__SECURITY": "none", **more}.items():
+        newsletter.patch.setenv(f"NEWSLETTER_TRANSPORT__{name}", value)
+    return newsletter
+
+
+def test_an_issue_goes_out_over_one_connection_each_mail_dated_and_named(ready):
+    keeper = Keeper()
+    with aiosmtpd(keeper) as port:
+        ran = through_smtp(ready, port).send()
+        again = ready.send()
+    assert (ran.code, again.code) == (0, 0)
+    assert f"through  the mail server 127.0.0.1:{port}" in ran.err
+    assert "25 mails sent now" in ran.out
+    assert len(keeper.mails) == len(ADDRESSES) == 25
+    assert len(set(keeper.connections)) == 1
+    assert {to.lower() for _, [to], _ in keeper.mails} == set(ADDRESSES)
+    named = set()
+    for sender, _, data in keeper.mails:
+        letter = message_from_bytes(data, policy=email.policy.default)
+        assert sender == "wren@slackwater.example.org"
+        assert parsedate_to_datetime(letter["Date"]).tzinfo is not None
+        assert re.fullmatch(r"<74\.\d+\.1\.\w+@slackwater\.example\.org>", letter["Message-ID"])
+        named.add(letter["Message-ID"].strip("<>"))
+    assert named == {name for (name,) in ready.ask("select message_id from deliveries")}
+
+
+def test_a_mail_lost_after_its_dot_ends_with_9_and_is_not_sent_again(ready):
+    with scripted(dot=["250 ok", "250 ok", HANG_UP, "250 ok"]) as server:
+        ran = through_smtp(ready, server.port).send()
+        again = ready.send()
+    assert (ran.code, again.code) == (9, 9)
+    assert ready.states() == {"accepted": 24, "unknown": 1}
+    assert len(server.mails) == 25
+
+
+def test_a_mail_put_off_is_tried_again_in_the_same_run(ready):
+    with scripted(RCPT=["250 ok", "450 greylisted", "250 ok"]) as server:
+        ran = through_smtp(ready, server.port).send()
+    assert ran.code == 0
+    assert ready.states() == {"accepted": 25}
+    assert len(server.mails) == 25
+
+
+@pytest.mark.parametrize(
+    ("script", "more"),
+    [
+        ({"MAIL": "550 not you"}, {}),
+        ({}, {"SMTP__SECURITY": "starttls"}),
+        (
+            {"EHLO": LOGINS, "AUTH": "535 no"},
+            {"SMTP__USERNAME": "wren", "SMTP__PASSWORD": PASSWORD},
+        ),
+    ],
+)
+def test_what_would_fail_for_everybody_ends_with_4_and_can_be_mended(ready, script, more):
+    with scripted(**script) as server:
+        ran = through_smtp(ready, server.port, **more).send()
+    assert ran.code == 4
+    assert ran.error.startswith("error: smtp refuses every mail: ")
+    assert PASSWORD not in ran.out + ran.err
+    assert ready.states() == {"queued": 25}
+    assert server.mails == []
+    for name in [name for name in os.environ if name.startswith("NEWSLETTER_")]:
+        ready.patch.delenv(name)
+    with scripted() as server:
+        assert through_smtp(ready, server.port).send().code == 0
+    assert len(server.mails) == 25

@@ -1,0 +1,147 @@
+"""Draining with a clock that moves only when somebody sleeps."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+
+import pytest
+
+from newsletter.outbox import Effect, Outcome, Result
+from newsletter.outbox.breaker import Breaker
+from newsletter.outbox.pace import Pace
+from newsletter.outbox.verdicts import deferred, not_sent, refused, unreachable
+from newsletter.workers.local import Rhythm, drain
+
+FINE = Outcome(result=Result.ACCEPTED, message_id="m")
+
+
+@dataclass
+class World:
+    """A queue, what is put off, and the time."""
+
+    queue: list[Outcome]
+    now: float = 0.0
+    again: list[Outcome] = field(default_factory=list)
+    slept: list[float] = field(default_factory=list)
+    waits: list[float] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def sleep(self, over, seconds):
+        with self.lock:
+            self.now += seconds
+            self.slept.append(seconds)
+
+    def jitter(self, least, most):
+        self.waits.append(most)
+        return most
+
+    def next(self):
+        with self.lock:
+            if not self.queue:
+                return None
+            outcome = self.queue.pop(0)
+            if outcome.result is Result.DEFERRED:
+                self.again.append(outcome)
+            return outcome
+
+    def drain(self, rate=14.0, threads=1, **options):
+        rhythm = Rhythm(
+            pace=Pace(rate, now=0.0), threads=threads, clock=lambda: self.now,
+            sleep=self.sleep, jitter=self.jitter,
+        )  # fmt: skip
+        return drain(options.pop("step", self.next), rhythm=rhythm, **options)
+
+
+@pytest.mark.parametrize("threads", [1, 7, 32])
+def test_several_hands_come_to_an_end_at_any_pace(threads):
+    world = World([FINE] * 100)
+    assert world.drain(threads=threads).accepted == 100
+
+
+@pytest.mark.parametrize("threads", [1, 8])
+@pytest.mark.parametrize("limit", [1, 3])
+def test_the_limit_is_met_exactly_though_some_are_refused(threads, limit):
+    world = World([refused("x"), FINE] * 50)
+    drained = world.drain(threads=threads, limit=limit, breaker=Breaker(total=10**6))
+    assert (drained.ending, drained.accepted) == ("limit", limit)
+    assert sum(o is FINE for o in world.queue) == 50 - limit
+
+
+def test_what_was_put_off_is_queued_again_after_a_wait():
+    world = World([deferred("x", Effect.GO_ON), FINE])
+
+    def requeue():
+        number, world.again = len(world.again), []
+        world.queue += [FINE] * number
+        return number
+
+    drained = world.drain(requeue=requeue)
+    assert (drained.ending, drained.accepted) == ("empty", 2)
+    assert world.waits == [2.0]
+
+
+def test_without_network_waits_double_to_a_minute_and_ten_minutes_end_it():
+    world = World([unreachable("x")] * 1000)
+    drained = world.drain()
+    assert (drained.ending, drained.accepted) == ("paused", 0)
+    assert world.waits[:7] == [2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0]
+    assert 600 <= world.now < 700
+
+
+def test_a_throttle_slows_down_and_goes_on():
+    world = World([deferred("x", Effect.SLOW_DOWN), FINE, FINE])
+    assert world.drain(rate=2.0).accepted == 2
+    assert world.now >= 2.0
+
+
+@pytest.mark.parametrize(
+    ("effect", "ending"),
+    [(Effect.ABORT, "refused"), (Effect.REJECT, "rejected"), (Effect.STOP, "paused"), (Effect.GO_ON, "refused")],
+)  # fmt: skip
+def test_what_would_fail_for_everybody_ends_the_run(effect, ending):
+    assert World([not_sent("why", effect), FINE]).drain().ending == ending
+
+
+def test_a_stop_is_heard_within_one_step_of_a_long_wait():
+    world = World([FINE, unreachable("x"), FINE])
+    drained = world.drain(stopped=lambda: world.now > 1.5)
+    assert (drained.ending, drained.accepted) == ("stopped", 1)
+    assert world.now <= 1.5 + 0.25 + 0.25
+
+
+@pytest.mark.parametrize("fault", [ValueError("a bug"), SystemExit(130)])
+@pytest.mark.parametrize("threads", [1, 4])
+def test_what_a_hand_raises_is_raised(fault, threads):
+    def step():
+        raise fault
+
+    with pytest.raises(type(fault)):
+        World([]).drain(step=step, threads=threads)
+
+
+def test_outcomes_are_never_told_by_two_hands_at_once():
+    inside, most = [0], [0]
+
+    def told(_):
+        inside[0] += 1
+        most[0] = max(most[0], inside[0])
+        threading.Event().wait(0.001)
+        inside[0] -= 1
+
+    World([FINE] * 60).drain(rate=1e6, threads=8, told=told)
+    assert most == [1]
+
+
+def test_what_fails_while_the_run_is_held_makes_no_wait_longer():
+    gate = threading.Barrier(2)
+    world = World([unreachable("x")] * 2 + [FINE])
+
+    def step():
+        outcome = world.next()
+        if outcome is not None and outcome.effect is Effect.BACK_OFF:
+            gate.wait(5)
+        return outcome
+
+    world.drain(rate=1e6, threads=2, step=step)
+    assert world.waits == [2.0]
