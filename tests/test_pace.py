@@ -34,10 +34,3 @@ def test_the_pace_never_falls_below_a_tenth():
     for now in range(0, 40, 2):
         pace.throttled(now=now)
     assert 10.0 <= pace.rate < 11.0
-
-
-def test_a_new_limit_keeps_a_cut_in_proportion():
-    pace = Pace(100.0, now=0.0)
-    pace.throttled(now=0.0)
-    pace.set_full(10.0)
-    assert pace.rate == 5.0

@@ -18,7 +18,7 @@ from newsletter.links import read_token
 from newsletter.markup.fields import UNSUBSCRIBE
 from newsletter.message import Envelope, Message, seal
 from newsletter.outbox import Content, Outcome, Result, Run, RunState, State
-from newsletter.send import Press, Records, Transport, deliver_next
+from newsletter.send import Press, Records, Transport, deliver_next, trial
 from newsletter.store.sql import Store
 from newsletter.transport.folder import FolderTransport
 from newsletter.workers.local import Drained, drain
@@ -457,3 +457,11 @@ def test_a_folder_says_that_it_is_a_rehearsal(tmp_path):
     transport = FolderTransport(tmp_path / "mail")
     assert transport.describe() == "the folder mail/ (a rehearsal: nothing leaves)"
     assert (transport.name, transport.rehearsal, transport.stamps) == ("folder", True, False)
+
+
+def test_a_test_mail_leaves_date_and_message_id_to_a_transport_that_writes_them() -> None:
+    mail = trial(ENVELOPE, "Ada@Example.org", issue=74, public_url=PUBLIC)
+    read = email.message_from_bytes(mail.data, policy=email.policy.default)
+    assert (read["Date"], read["Message-ID"]) == (None, None)
+    assert str(read["Subject"]).startswith("[TEST] ")
+    assert mail.to == "Ada@example.org"

@@ -120,11 +120,11 @@ def test_a_profile_that_asks_for_retries_gets_none(world, tmp_path):
 @pytest.mark.parametrize(("idle", "result"), [(0.1, Result.ACCEPTED), (1e9, Result.UNKNOWN)])
 def test_a_connection_that_was_idle_is_not_used_again(world, idle, result):
     # The reset is what a client meets that writes to a connection the server is closing.
-    with FakeSes(Fault(kind="reset_unread", idle_over=0.15)) as fake:
-        with transport(world(fake), idle_seconds=idle) as ses:
-            assert ses.deliver(message(1)).result is Result.ACCEPTED
-            time.sleep(0.3)
-            assert ses.deliver(message(2)).result is result
+    fault = Fault(kind="reset_unread", idle_over=0.15)
+    with FakeSes(fault) as fake, transport(world(fake), idle_seconds=idle) as ses:
+        assert ses.deliver(message(1)).result is Result.ACCEPTED
+        time.sleep(0.3)
+        assert ses.deliver(message(2)).result is result
 
 
 def test_describe_names_region_origin_account_rate_and_what_is_left(world, monkeypatch):

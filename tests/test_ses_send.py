@@ -8,7 +8,7 @@ from tests.cli_fixtures import folder, plain_environment, ready
 from tests.fake_ses import FakeSes, Fault
 
 __all__ = ["folder", "plain_environment", "ready"]
-FIFTH = {"requests": (5,)}
+FIFTH = (5,)
 
 
 @pytest.fixture
@@ -36,10 +36,10 @@ def ses(ready, monkeypatch, tmp_path):
         (None, {"sending_enabled": False}, 4, {}),
         (None, {"credentials_expired": True}, 4, {}),
         (None, {"production": False}, 4, {"queued": 25}),
-        (Fault(kind="throttle", **FIFTH), {}, 0, {"accepted": 25}),
-        (Fault(kind="error", code="BadRequestException", status=400, **FIFTH), {}, 0, {"accepted": 24, "refused": 1}),
-        (Fault(kind="reset", accept=True, **FIFTH), {}, 9, {"accepted": 24, "unknown": 1}),
-        (Fault(kind="html", status=503, **FIFTH), {}, 9, {"accepted": 24, "unknown": 1}),
+        (Fault(kind="throttle", requests=FIFTH), {}, 0, {"accepted": 25}),
+        (Fault(kind="error", code="BadRequestException", status=400, requests=FIFTH), {}, 0, {"accepted": 24, "refused": 1}),
+        (Fault(kind="reset", accept=True, requests=FIFTH), {}, 9, {"accepted": 24, "unknown": 1}),
+        (Fault(kind="html", status=503, requests=FIFTH), {}, 9, {"accepted": 24, "unknown": 1}),
     ],
 )  # fmt: skip
 def test_a_run_ends_as_the_table_says(ses, fault, settings, code, states):

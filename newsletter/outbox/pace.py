@@ -37,11 +37,6 @@ class Pace:
         """Mails a second at the moment."""
         return self._rate
 
-    def set_full(self, rate: float) -> None:
-        """Take a new limit of the account's; a pace that was cut stays cut in proportion."""
-        self._rate *= rate / self._full
-        self._full = rate
-
     def reserve(self, *, now: float) -> float:
         """Take the next place and return how many seconds to wait for it."""
         self._recover(now)
