@@ -194,7 +194,8 @@ def _code(desk: Desk, plan: Plan, counts: Counts, drained: Drained, stopped: lis
         folder = desk.settings.transport.folder
         say(f"look: {folder}/{plan.content.issue:03d}/0001.eml opens in any mail program")
     if counts[State.UNKNOWN]:
-        say(f"{counts[State.UNKNOWN]:,} outcomes are unknown: newsletter status says why")
+        unknown = plural(counts[State.UNKNOWN], "outcome is", "outcomes are")
+        say(f"{unknown} unknown: newsletter status says why")
         return UnknownOutcomesError.exit_code
     return 0
 
