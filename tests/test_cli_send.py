@@ -247,7 +247,7 @@ def test_a_dry_run_foresees_that_an_outcome_stays_unknown(ready):
     real = ready.send()
     assert real.code == 9
     assert "1 delivery of an earlier run ended unknown" in real.err
-    assert "1 outcomes are unknown: newsletter status says why" in real.err
+    assert "1 outcome is unknown: newsletter status says why" in real.err
     assert ready.states() == {"accepted": 24, "unknown": 1}
     assert ready.send().code == 9
 
