@@ -6,6 +6,9 @@ import socket
 
 import pytest
 
+from newsletter.outbox.pace import Pace
+from newsletter.transport.ses import Account, SesTransport
+from newsletter.workers.local import Rhythm
 from tests.cli_fixtures import folder, plain_environment, ready
 from tests.fake_ses import FakeSes, Fault
 from tests.test_ses_send import ses
@@ -118,3 +121,41 @@ def test_a_rehearsal_then_the_real_thing_then_once_more(ready, monkeypatch):
     assert len(state.accepted) == 25
     assert set(state.accepted.values()) == {1}
     assert "already sent" in second.err
+
+
+def test_a_malformed_request_of_our_own_is_refused_before_it_leaves(ses, monkeypatch):
+    monkeypatch.setattr(SesTransport, "_request", lambda _self, _message: {"Content": 5})
+    with FakeSes() as fake:
+        ran, states = ses(fake)
+        assert fake.quiet().received == {}
+    assert ran.code == 2, ran.err
+    assert states == {"queued": 25}
+
+
+def test_ten_minutes_without_a_connection_pause_the_run(ready, ses, monkeypatch):
+    now = [0.0]
+
+    def leap(_event, seconds):
+        now[0] += seconds
+
+    def rhythm(_transport):
+        return Rhythm(pace=Pace(50.0, now=0.0), clock=lambda: now[0], sleep=leap)
+
+    limits = Account(rate=50.0, day=-1, sent=0, sandbox=False)
+    monkeypatch.setattr(SesTransport, "account", limits)
+    monkeypatch.setenv("NEWSLETTER_TRANSPORT__KIND", "ses")
+    monkeypatch.setattr("newsletter.cli.draining._rhythm", rhythm)
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        with FakeSes() as fake:
+            for name, value in fake.environ.items():
+                monkeypatch.setenv(name, value)
+            monkeypatch.setenv(
+                "AWS_ENDPOINT_URL_SESV2", f"http://127.0.0.1:{closed.getsockname()[1]}"
+            )
+            ran = ready.send()
+    assert ran.code == 6, ran.err
+    assert "nothing could be reached for ten minutes" in ran.err
+    assert now[0] >= 600
+    assert set(ready.states()) <= {"queued", "deferred"}
+    assert sum(ready.states().values()) == 25
