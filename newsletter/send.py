@@ -22,7 +22,7 @@ from newsletter.outbox import Delivery, Outcome, Result, Run
 Clock = Callable[[], dt.datetime]
 
 #: No server has this key, and no page takes a token made for tests: the link opens nothing.
-_TRIAL_KEY: Final = Key(255, bytes(32))
+TRIAL_KEY: Final = Key(255, bytes(32))
 _TRIAL_MARK: Final = "[TEST] "
 
 
@@ -190,7 +190,7 @@ def trial(
     """
     person = dataclasses.replace(SAMPLE, address=read_address(address).mailbox)
     marked = dataclasses.replace(envelope, subject=_TRIAL_MARK + envelope.subject)
-    url = unsubscribe_url(public_url, person.handle, _TRIAL_KEY, "test") if public_url else ""
+    url = unsubscribe_url(public_url, person.handle, TRIAL_KEY, "test") if public_url else ""
     domain = envelope.sender.rpartition("@")[2]
     stamp = None
     if now is not None:

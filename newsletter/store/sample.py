@@ -5,15 +5,13 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 
-from newsletter.links import Key, unsubscribe_url
+from newsletter.links import unsubscribe_url
 from newsletter.message import SAMPLE, Stamp, compose, filled, seal, way_out
 from newsletter.render import Rendered
+from newsletter.send import TRIAL_KEY
 from newsletter.settings import Settings
 from newsletter.settings.mail import sender
 from newsletter.store.letters import Opened
-
-# No server has this key: the link in a sample opens nothing.
-_KEY = Key(255, bytes(32))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +41,7 @@ def sample(settings: Settings, opened: Opened) -> Sample:
         message_id=f"{opened.issue.number}.sample@{domain}",
     )
     base = settings.site.public_url
-    url = unsubscribe_url(base, SAMPLE.handle, _KEY) if base else ""
+    url = unsubscribe_url(base, SAMPLE.handle, TRIAL_KEY) if base else ""
     return Sample(
         letter=filled(opened.rendered, SAMPLE, url or way_out(envelope)),
         mail=compose(envelope, SAMPLE, unsubscribe_url=url, stamp=stamp),
