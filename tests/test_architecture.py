@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import tomllib
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -83,3 +84,18 @@ def test_no_machine_and_no_registry_is_named_in_the_project():
     assert "--hash=sha256:" in lock
     assert "://" not in lock
     assert not (ROOT / "uv.lock").exists()
+
+
+@pytest.mark.parametrize("name", ["requirements.lock", "tests/requirements.lock"])
+def test_a_lock_pins_every_extra_that_one_of_its_packages_asks_for(name):
+    # Without the extra in the lock, pip looks for the newest version and then refuses its own find.
+    pinned = dict(re.findall(r"(?m)^([\w.-]+)(\[\w,.-]+)?==", (ROOT / name).read_text("utf-8")))
+    for package in pinned:
+        try:
+            wanted = metadata.requires(package) or []
+        except metadata.PackageNotFoundError:
+            continue  # for another platform
+        for line in wanted:
+            found = re.match(r"([\w.-]+)\[(\w+)\][^;]*$", line)
+            if found and found[1] in pinned:
+                assert found[2] in pinned[found[1]], f"{package} wants {line}"
