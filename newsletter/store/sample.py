@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 
+from newsletter.audience import Subscriber
 from newsletter.links import unsubscribe_url
 from newsletter.message import SAMPLE, Stamp, compose, filled, seal, way_out
 from newsletter.render import Rendered
@@ -27,8 +28,8 @@ class Sample:
     mail: bytes
 
 
-def sample(settings: Settings, opened: Opened) -> Sample:
-    """Compose an issue for the invented reader.
+def sample(settings: Settings, opened: Opened, person: Subscriber = SAMPLE) -> Sample:
+    """Compose an issue for the invented reader, or for another person who does not exist.
 
     Raises:
         InputError: there is no sender, or a name cannot stand in a header.
@@ -41,8 +42,8 @@ def sample(settings: Settings, opened: Opened) -> Sample:
         message_id=f"{opened.issue.number}.sample@{domain}",
     )
     base = settings.site.public_url
-    url = unsubscribe_url(base, SAMPLE.handle, TRIAL_KEY) if base else ""
+    url = unsubscribe_url(base, person.handle, TRIAL_KEY) if base else ""
     return Sample(
-        letter=filled(opened.rendered, SAMPLE, url or way_out(envelope)),
-        mail=compose(envelope, SAMPLE, unsubscribe_url=url, stamp=stamp),
+        letter=filled(opened.rendered, person, url or way_out(envelope)),
+        mail=compose(envelope, person, unsubscribe_url=url, stamp=stamp),
     )
