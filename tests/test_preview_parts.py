@@ -6,6 +6,8 @@ import datetime as dt
 from email import message_from_bytes, policy
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from newsletter.markup import Image
 from newsletter.render import RenderedLink
@@ -15,8 +17,10 @@ from newsletter.web import parts
 from newsletter.web.frame import framed
 from newsletter.web.inbox import first_words, inbox
 from newsletter.web.look import Look
+from newsletter.web.proofs import Proofs
 from newsletter.web.readers import READERS, reader
-from tests.cli_fixtures import ISSUE, ROOT
+from newsletter.web.views import Views
+from tests.cli_fixtures import ISSUE, ROOT, copy_theme
 from tests.preview_fixtures import PAGE
 from tests.web_fixtures import settings_of
 
@@ -120,9 +124,9 @@ def test_pictures_are_found_beside_the_issue_or_said_to_be_elsewhere():
 
 @pytest.mark.parametrize("one", READERS, ids=lambda one: one.key)
 def test_headers_and_text_are_the_mail_s_own_for_every_reader(one):
-    settings = settings_of((ROOT / "newsletter.toml").read_text("utf-8"))
-    opened = open_letter(ROOT, ISSUE, settings, today=dt.date(2026, 11, 22))
-    made = sample(settings, opened, one.person(settings.fields))
+    chosen = settings_of((ROOT / "newsletter.toml").read_text("utf-8"))
+    opened = open_letter(ROOT, ISSUE, chosen, today=dt.date(2026, 11, 22))
+    made = sample(chosen, opened, one.person(chosen.fields))
     found = parts.headers(made.mail)
     head = "\n".join(f"{header.name}: {header.raw}" for header in found)
     assert head == made.mail.partition(b"\r\n\r\n")[0].decode().replace("\r\n", "\n")
@@ -185,3 +189,34 @@ def test_the_usual_reader_stands_in_for_one_nobody_knows():
     assert reader("nobody") is READERS[0]
     assert reader("markup").person(["name", "town"]).value("town").startswith("<b>")
     assert reader("nameless").person(["town"]).value("town") == ""
+
+
+# --- lines -------------------------------------------------------------------------------------
+
+#: What the letter below is told, whatever stands above it.
+KEPT = {"undone", "link-http"}
+SENDER = '[sender]\nfrom_address = "wren@example.org"\n'
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip
+@given(lines=st.lists(st.sampled_from(["", "Words.", "* an item", "> a quote", "## A heading"]), max_size=12))  # fmt: skip
+def test_lines_put_in_above_move_every_finding_by_as_many(tmp_path_factory, lines):
+    root = tmp_path_factory.mktemp("lines")
+    (root / "issues").mkdir()
+    copy_theme(root)
+    front, body = "---\ntitle: A title\n---\n", "Words.\n\nTODO [x](http://example.org/) here.\n\nlorem ipsum dolor\n"  # fmt: skip
+    proofs = Proofs(root, lambda: settings_of(SENDER))
+    views = Views(proofs.proof, root / "issues", "run")
+
+    def found(text: str) -> set[tuple[str, int]]:
+        (root / "issues/007.md").write_text(text, "utf-8")
+        view = views.view(7, READERS[0])
+        assert view is not None
+        assert view.fault is None
+        return {(f.id, f.place.line) for f in view.findings if f.id in KEPT}
+
+    before = found(front + body)
+    assert {name for name, _ in before} == KEPT
+    above = [*lines, ""]
+    after = found(front + "".join(f"{line}\n" for line in above) + body)
+    assert after == {(name, line + len(above)) for name, line in before}

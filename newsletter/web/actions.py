@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hmac
 import json
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -45,15 +44,15 @@ class Actions:
         self._root = root
         self._token = token
         self._editor = editor
-        self._opened: list[subprocess.Popen[bytes]] = []
 
     async def open_editor(self, request: Request) -> Response:
         """Open a file this issue's page names, at a line: {"file": "...", "line": 12}."""
         wanted = await self._pressed(request)
         view = await run_in_threadpool(self._views.view, request.path_params["number"])
-        if view is None or wanted.get("file") not in view.places:
+        file = str(wanted.get("file"))
+        if view is None or file not in view.places:
             raise HTTPException(404)
-        place = Place(wanted["file"], _number(wanted, "line"), _number(wanted, "column"))
+        place = Place(file, _number(wanted, "line"), _number(wanted, "column"))
         return await run_in_threadpool(self._open, place)
 
     def _open(self, place: Place) -> Response:
@@ -64,8 +63,7 @@ class Actions:
                 return problem(_NO_EDITOR)
             if not path.is_file():
                 raise HTTPException(404)
-            self._opened = [process for process in self._opened if process.poll() is None]
-            self._opened.append(open_in_editor(command, path, place.line, place.column))
+            open_in_editor(command, path, place.line, place.column)
         except InputError as error:
             return problem(told(error))
         return JSONResponse({"said": f"opened {place}"})

@@ -8,6 +8,7 @@ from __future__ import annotations
 import shlex
 import shutil
 import subprocess
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path, PurePath
 from typing import Final
@@ -72,9 +73,7 @@ def editor_command(
     return _filled_out([program]) if program else None
 
 
-def open_in_editor(
-    command: tuple[str, ...], path: Path, line: int, column: int
-) -> subprocess.Popen[bytes]:
+def open_in_editor(command: tuple[str, ...], path: Path, line: int, column: int) -> None:
     """Start an editor; it outlives the preview, and nothing it says reaches this terminal.
 
     Raises:
@@ -84,7 +83,7 @@ def open_in_editor(
     words = [_fill(word, values) for word in command]
     nowhere = subprocess.DEVNULL
     try:
-        return subprocess.Popen(  # noqa: S603  # the author's own editor, and no shell
+        process = subprocess.Popen(  # noqa: S603  # the author's own editor, and no shell
             words, stdin=nowhere, stdout=nowhere, stderr=nowhere, start_new_session=True
         )
     except OSError as error:
@@ -93,6 +92,8 @@ def open_in_editor(
             cause=error.strerror,
             hint='newsletter preview --editor "PROGRAM {file}:{line}"',
         ) from error
+    # Somebody has to wait for it, or it stays in the table of processes when it ends.
+    threading.Thread(target=process.wait, daemon=True).start()
 
 
 def _filled_out(words: list[str]) -> tuple[str, ...] | None:

@@ -7,7 +7,12 @@ export function startChoices() {
     const link = event.target.closest("a[data-choose]");
     if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
     event.preventDefault();
-    go(link.search);
+    // Told at once: the next press may come before the answer.
+    for (const other of document.querySelectorAll(`a[data-choose="${link.dataset.choose}"]`)) {
+      other.removeAttribute("aria-current");
+    }
+    document.getElementById(link.id).setAttribute("aria-current", "true");
+    choose(link.dataset.choose, new URLSearchParams(link.search).get(link.dataset.choose));
   });
   document.addEventListener("change", (event) => {
     if (event.target.id === "reader") choose("reader", event.target.value);
@@ -15,13 +20,11 @@ export function startChoices() {
   addEventListener("popstate", refresh);
 }
 
-export function go(query) {
-  history.replaceState(null, "", query || location.pathname);
-  return refresh();
-}
-
+// Choose one thing and keep the others; null is the usual, which needs no mention.
 export function choose(name, value) {
   const query = new URLSearchParams(location.search);
-  query.set(name, value);
-  return go(`?${query}`);
+  if (value === null) query.delete(name);
+  else query.set(name, value);
+  history.replaceState(null, "", `${location.pathname}${query.size ? "?" : ""}${query}`);
+  return refresh();
 }

@@ -44,6 +44,6 @@ function next(group) {
 
 function nextReader() {
   const select = document.getElementById("reader");
-  const { value } = select.options[(select.selectedIndex + 1) % select.options.length];
-  choose("reader", value);
+  select.selectedIndex = (select.selectedIndex + 1) % select.options.length;
+  choose("reader", select.value);
 }
