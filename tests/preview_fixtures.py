@@ -13,6 +13,7 @@ from newsletter.web.preview import application
 from newsletter.web.proofs import Proof
 from newsletter.web.readers import Reader
 from newsletter.web.reload import Changes
+from newsletter.web.sending import Ready, Trial
 from newsletter.web.shelf import Entry
 from tests.pages import parse_page
 
@@ -45,6 +46,8 @@ class Desk:
     changes: Changes = field(default_factory=Changes)
     editor: tuple[str, ...] | None = None
     readers: list[str] = field(default_factory=list)
+    ready: Ready = field(default_factory=Ready)
+    trials: list[tuple[int, str]] = field(default_factory=list)
 
     def build(self, number: int, reader: Reader) -> Proof | None:
         self.readers.append(reader.key)
@@ -53,10 +56,17 @@ class Desk:
             raise made
         return made
 
+    def trial(self, number: int, address: str) -> Trial | None:
+        if number not in self.made:
+            return None
+        self.trials.append((number, address))
+        return Trial(accepted=address.startswith("a"), said=f"mail {len(self.trials)}")
+
     def application(self, **more: Any) -> Any:
         return application(
             builder=self.build, shelf=lambda: self.shelf, folder=self.folder,
-            changes=self.changes, token=TOKEN, editor=lambda: self.editor, **more,
+            changes=self.changes, token=TOKEN, editor=lambda: self.editor,
+            ready=lambda _: self.ready, trial=self.trial, **more,
         )  # fmt: skip
 
     def client(self, host: str = "127.0.0.1:7474") -> TestClient:

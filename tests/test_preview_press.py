@@ -142,33 +142,62 @@ def test_a_whole_file_opens_at_its_first_line(tmp_path):
     assert asked(note) == [f"{tmp_path}/x.md:1:1"]
 
 
+# --- a test mail -------------------------------------------------------------------------------
+
+
+def test_a_press_sends_one_mail_and_says_what_became_of_it(desk):
+    client = desk.client()
+
+    def test(to: str, name: str) -> tuple[int, str]:
+        body = json.dumps({"to": to, "press": name}).encode()
+        answer = client.post("/issues/74/test", content=body, headers={"X-Preview-Token": TOKEN})
+        [said] = answer.json().values()
+        return answer.status_code, said
+
+    assert test("ada@example.org", "1") == (200, "mail 1")
+    assert test("ada@example.org", "1") == (409, "this press has been answered already")
+    assert test("ada@example.org", "2") == (200, "mail 2")
+    assert test("bob@example.org", "3") == (409, "mail 3")
+    assert desk.trials == [(74, "ada@example.org")] * 2 + [(74, "bob@example.org")]
+
+
+@pytest.mark.parametrize("body", [{}, {"to": "ada@example.org"}, {"to": ["a@example.org", "b@example.org"], "press": "1"}, {"to": "ada@example.org", "press": ""}, {"to": "ada@example.org", "press": 1}])  # fmt: skip
+def test_a_press_names_one_address_and_itself(desk, body):
+    assert press(desk, "test", body).status_code == 400
+    assert desk.trials == []
+
+
 # --- who may press -----------------------------------------------------------------------------
 
-PRESSES = ["editor"]
+PRESSES = ["editor", "test"]
+BOTH = {"file": NAME, "to": "ada@example.org", "press": "1"}
 
 
 @pytest.mark.parametrize("name", PRESSES)
 @pytest.mark.parametrize("token", ["", "wrong", TOKEN[:-1], TOKEN + "x", TOKEN.upper()])
 def test_a_wrong_token_is_403_and_nothing_happens(desk, tmp_path, name, token):
     desk.editor, note = an_editor(tmp_path, "{file}")
-    answer = press(desk, name, {"file": NAME}, **{"X-Preview-Token": token})
+    answer = press(desk, name, BOTH, **{"X-Preview-Token": token})
     assert answer.status_code == 403
     assert not note.exists()
+    assert desk.trials == []
 
 
 @pytest.mark.parametrize("name", PRESSES)
 @pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://127.0.0.1:1", "http://localhost:7474"])  # fmt: skip
 def test_a_foreign_origin_is_403_even_with_the_token(desk, tmp_path, name, origin):
     desk.editor, note = an_editor(tmp_path, "{file}")
-    assert press(desk, name, {"file": NAME}, Origin=origin).status_code == 403
+    assert press(desk, name, BOTH, Origin=origin).status_code == 403
     assert not note.exists()
+    assert desk.trials == []
 
 
 @pytest.mark.parametrize("name", PRESSES)
 def test_a_foreign_host_is_400_even_with_the_token(desk, tmp_path, name):
     desk.editor, note = an_editor(tmp_path, "{file}")
-    assert press(desk, name, {"file": NAME}, Host="evil.example").status_code == 400
+    assert press(desk, name, BOTH, Host="evil.example").status_code == 400
     assert not note.exists()
+    assert desk.trials == []
 
 
 @pytest.mark.parametrize("name", PRESSES)
@@ -179,7 +208,7 @@ def test_a_look_is_no_press(desk, name):
 @pytest.mark.parametrize("name", PRESSES)
 def test_an_issue_that_is_not_there_cannot_be_pressed(desk, name):
     answer = desk.client().post(
-        f"/issues/99/{name}", content=b"{}", headers={"X-Preview-Token": TOKEN}
+        f"/issues/99/{name}", content=json.dumps(BOTH).encode(), headers={"X-Preview-Token": TOKEN}
     )
     assert answer.status_code == 404
 

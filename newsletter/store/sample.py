@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from newsletter.audience import Subscriber
 from newsletter.links import unsubscribe_url
-from newsletter.message import SAMPLE, Stamp, compose, filled, seal, way_out
+from newsletter.message import SAMPLE, Message, Stamp, compose, filled, seal, way_out
 from newsletter.render import Rendered
-from newsletter.send import TRIAL_KEY
+from newsletter.send import TRIAL_KEY, trial
 from newsletter.settings import Settings
 from newsletter.settings.mail import sender
 from newsletter.store.letters import Opened
@@ -47,3 +48,25 @@ def sample(settings: Settings, opened: Opened, person: Subscriber = SAMPLE) -> S
         letter=filled(opened.rendered, person, url or way_out(envelope)),
         mail=compose(envelope, person, unsubscribe_url=url, stamp=stamp),
     )
+
+
+def trial_mails(
+    settings: Settings, opened: Opened, addresses: Sequence[str], *, now: dt.datetime | None
+) -> list[Message]:
+    """Compose test mails, all of them before the first one leaves.
+
+    Args:
+        settings: the newsletter's.
+        opened: the issue.
+        addresses: where they go, as typed.
+        now: for Date and Message-ID; None where the transport writes them.
+
+    Raises:
+        InputError: there is no sender, or one of them is no mail address.
+    """
+    envelope = seal(opened.rendered, sender(settings))
+    url, issue = settings.site.public_url, opened.issue.number
+    return [
+        trial(envelope, address, issue=issue, public_url=url, number=number, now=now)
+        for number, address in enumerate(addresses, 1)
+    ]

@@ -15,12 +15,15 @@ from starlette.responses import JSONResponse, Response
 
 from newsletter.errors import InputError, NewsletterError, Place
 from newsletter.web.editor import open_in_editor
+from newsletter.web.sending import Trial
 from newsletter.web.views import Views
 
 #: The header that carries the token; a page from elsewhere can set none without being asked.
 TOKEN: Final = "X-Preview-Token"  # noqa: S105  # its name, not its value
 #: The words of an editor's command, None where none is known; asked at every press.
 Editor = Callable[[], tuple[str, ...] | None]
+#: Sends one test mail of an issue to an address.
+SendTrial = Callable[[int, str], Trial | None]
 
 _LARGEST: Final = 10_000  # bytes of a press
 _NO_EDITOR: Final = (
@@ -37,13 +40,18 @@ class Actions:
         root: the newsletter's folder.
         token: made for this run.
         editor: finds the author's editor.
+        trial: sends one test mail of an issue.
     """
 
-    def __init__(self, views: Views, root: Path, token: str, editor: Editor) -> None:
+    def __init__(
+        self, views: Views, root: Path, token: str, editor: Editor, trial: SendTrial
+    ) -> None:
         self._views = views
         self._root = root
         self._token = token
         self._editor = editor
+        self._trial = trial
+        self._answered: set[str] = set()
 
     async def open_editor(self, request: Request) -> Response:
         """Open a file this issue's page names, at a line: {"file": "...", "line": 12}."""
@@ -54,6 +62,27 @@ class Actions:
             raise HTTPException(404)
         place = Place(file, _number(wanted, "line"), _number(wanted, "column"))
         return await run_in_threadpool(self._open, place)
+
+    async def send_trial(self, request: Request) -> Response:
+        """Send one test mail: {"to": "...", "press": "a name of its own"}.
+
+        A press that comes twice, whatever sent it again, is answered with a refusal: each sends
+        one mail at most.
+        """
+        wanted = await self._pressed(request)
+        address, press = wanted.get("to"), wanted.get("press")
+        if not (isinstance(address, str) and isinstance(press, str) and press):
+            raise HTTPException(400)
+        if press in self._answered:
+            return problem("this press has been answered already")
+        self._answered.add(press)
+        try:
+            done = await run_in_threadpool(self._trial, request.path_params["number"], address)
+        except NewsletterError as error:
+            return problem(told(error))
+        if done is None:
+            raise HTTPException(404)
+        return JSONResponse({"said": done.said}) if done.accepted else problem(done.said)
 
     def _open(self, place: Place) -> Response:
         path = self._root / place.file

@@ -20,6 +20,7 @@ from newsletter.web.look import Look
 from newsletter.web.pages import page
 from newsletter.web.readers import READERS, reader
 from newsletter.web.reload import Changes, events
+from newsletter.web.sending import Ready
 from newsletter.web.shelf import Entry
 from newsletter.web.views import View, Views
 
@@ -43,6 +44,7 @@ class Endpoints:
         folder: where they lie.
         changes: rings when something changed.
         token: of this run, for the page's presses.
+        ready: looks up what a send of an issue would do; asked only where that is shown.
     """
 
     def __init__(
@@ -51,13 +53,16 @@ class Endpoints:
         shelf: Callable[[], Sequence[Entry]],
         folder: Path,
         changes: Changes,
+        *,
         token: str,
+        ready: Callable[[int], Ready],
     ) -> None:
         self._views = views
         self._shelf = shelf
         self._folder = folder
         self._changes = changes
         self._token = token
+        self._ready = ready
 
     async def index(self, _: Request) -> Response:
         """The list of issues."""
@@ -141,6 +146,7 @@ class Endpoints:
             choices=choices,
             readers=READERS,
             token=self._token,
+            ready=self._ready(view.number) if look.tab == "send" and view.proof else None,
         )
 
 

@@ -7,6 +7,7 @@
     /issues/74/assets/images/x.png a picture that lies beside the issue
     /issues/74/events, /events     told when the page is out of date
     /issues/74/editor              POST: open a line in the author's editor
+    /issues/74/test                POST: send one test mail
 
 Issues are found by number, never by a path. What is chosen (see `look`) stands in the query.
 Whatever is not a plain look is a POST with the token of this run.
@@ -34,7 +35,7 @@ from starlette.staticfiles import StaticFiles
 
 from newsletter.settings import Settings
 from newsletter.store import files
-from newsletter.web.actions import Actions, Editor
+from newsletter.web.actions import Actions, Editor, SendTrial
 from newsletter.web.app import WithHeaders, run
 from newsletter.web.editor import editor_command
 from newsletter.web.endpoints import Endpoints
@@ -42,6 +43,7 @@ from newsletter.web.guard import LoopbackOnly
 from newsletter.web.pages import STATIC, page
 from newsletter.web.proofs import Proofs
 from newsletter.web.reload import Changes, watch
+from newsletter.web.sending import Ready, Sending
 from newsletter.web.shelf import Entry, Shelf
 from newsletter.web.views import Builder, Views
 
@@ -64,6 +66,8 @@ def application(
     changes: Changes,
     token: str,
     editor: Editor,
+    ready: Callable[[int], Ready],
+    trial: SendTrial,
     watching: Callable[[], Awaitable[None]] | None = None,
 ) -> Starlette:
     """The preview as a Starlette application.
@@ -77,11 +81,13 @@ def application(
         changes: rings when something changed.
         token: of this run, hard to guess; every press has to carry it.
         editor: finds the author's editor.
+        ready: looks up what a send of an issue would do.
+        trial: sends one test mail of an issue.
         watching: runs as long as the application, to ring that bell.
     """
     views = Views(builder, folder, hashlib.sha256(token.encode()).hexdigest())
-    endpoints = Endpoints(views, shelf, folder, changes, token)
-    actions = Actions(views, folder.parent, token, editor)
+    endpoints = Endpoints(views, shelf, folder, changes, token=token, ready=ready)
+    actions = Actions(views, folder.parent, token, editor, trial)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -102,6 +108,7 @@ def application(
             Route(f"{issue}/files/{{kind}}", endpoints.file),
             Route(f"{issue}/assets/{{name:path}}", endpoints.picture),
             Route(f"{issue}/editor", actions.open_editor, methods=["POST"]),
+            Route(f"{issue}/test", actions.send_trial, methods=["POST"]),
             Mount("/static", StaticFiles(directory=STATIC)),
         ],
         middleware=[Middleware(WithHeaders, headers=_HEADERS), Middleware(LoopbackOnly)],
@@ -136,6 +143,7 @@ def serve(
     """
     editor_command(editor, {})
     proofs, changes = Proofs(root, settings), Changes()
+    sending = Sending(root, proofs.opened, os.environ, clock)
     app = application(
         builder=proofs.proof,
         shelf=Shelf(root, settings, clock).entries,
@@ -143,6 +151,8 @@ def serve(
         changes=changes,
         token=secrets.token_urlsafe(24),
         editor=lambda: editor_command(editor, os.environ),
+        ready=sending.ready,
+        trial=sending.trial,
         watching=lambda: watch(proofs.folders, changes),
     )
     # Nothing may appear in the terminal but the address; faults are shown on the page.

@@ -116,7 +116,7 @@ class Shelf:
             when = run.finished_at
             if run.state is RunState.FINISHED:
                 return "sent", f"on {when:%Y-%m-%d}" if when else ""
-            return "sending", run.state.value
+            return "sending", run.reason or run.state.value
         if issue.status == "draft":
             return "draft", ""
         if not issue.approved or settings is None or theme is None:

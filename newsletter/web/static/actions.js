@@ -8,20 +8,25 @@ export function startActions() {
     if (button?.dataset.copy) copy(button.dataset.copy);
     if (button?.dataset.open) open(button.dataset);
   });
+  document.addEventListener("submit", (event) => {
+    if (event.target.id !== "trial") return;
+    event.preventDefault();
+    sendTrial(event.target);
+  });
   document.addEventListener("renewed", measure);
   measure();
 }
 
 // Tell the author something, for a while.
-export function say(text) {
+function say(text) {
   const place = document.getElementById("said");
   place.textContent = text;
   clearTimeout(silence);
   silence = setTimeout(() => (place.textContent = ""), 6000);
 }
 
-// Ask the server to do something; resolves to its answer, or to null after saying why not.
-export async function press(name, wanted) {
+// Ask the server to do something; resolves to { said } or to { problem }.
+async function press(name, wanted) {
   const token = document.querySelector("meta[name=token]").content;
   try {
     const answer = await fetch(`/issues/${document.body.dataset.number}/${name}`, {
@@ -29,12 +34,11 @@ export async function press(name, wanted) {
       headers: { "Content-Type": "application/json", "X-Preview-Token": token },
       body: JSON.stringify(wanted),
     });
-    if (answer.ok) return await answer.json();
-    say(answer.status === 409 ? (await answer.json()).problem : "That did not work; reload the page.");
+    if (answer.ok || answer.status === 409) return await answer.json();
+    return { problem: "That did not work; reload the page." };
   } catch {
-    say("The preview has stopped.");
+    return { problem: "The preview has stopped." };
   }
-  return null;
 }
 
 export function openIssue() {
@@ -44,7 +48,21 @@ export function openIssue() {
 
 async function open({ open: file, line, column }) {
   const done = await press("editor", { file, line: Number(line), column: Number(column) });
-  if (done) say(done.said);
+  say(done.said ?? done.problem);
+}
+
+// One press, one mail: the button waits for the answer, and the server knows the press.
+async function sendTrial(form) {
+  const button = form.querySelector("button");
+  const told = document.getElementById("trial-said");
+  if (button.disabled) return;
+  button.disabled = true;
+  told.textContent = "";
+  const done = await press("test", { to: form.elements.to.value, press: crypto.randomUUID() });
+  told.textContent = done.said ?? done.problem;
+  told.toggleAttribute("data-failed", !done.said);
+  // A double click is one press.
+  setTimeout(() => (button.disabled = false), 1000);
 }
 
 async function copy(address) {

@@ -23,6 +23,13 @@ export function listen() {
   addEventListener("pagehide", () => source.close());
   addEventListener("pageshow", (event) => event.persisted && open());
   open();
+  showTab();
+}
+
+// On a narrow window the parts need more room than there is.
+function showTab() {
+  const current = document.querySelector("#tabs [aria-current]");
+  current?.scrollIntoView({ block: "nearest", inline: "nearest" });
 }
 
 // Fetch the page of this address anew; resolves when it stands.
@@ -64,7 +71,7 @@ async function renew() {
   if (token) document.querySelector("meta[name=token]").content = token.content;
   document.title = fresh.title;
   document.body.dataset.version = fresh.body.dataset.version;
-  document.querySelector("#tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  showTab();
   document.dispatchEvent(new Event("renewed"));
 }
 
@@ -79,7 +86,12 @@ function replacePanel(fresh) {
     old.setAttribute("aria-label", now.getAttribute("aria-label"));
     old.scrollTop = places.get(now.dataset.tab) ?? 0;
   }
-  document.getElementById("stage").dataset.tab = fresh.getElementById("stage").dataset.tab;
+  const stage = document.getElementById("stage");
+  stage.dataset.tab = fresh.getElementById("stage").dataset.tab;
+  // Whoever typed into the mail would type into nothing once it is hidden.
+  if (document.activeElement?.id === "mail" && now.dataset.tab !== "mail") {
+    old.focus({ preventScroll: true });
+  }
 }
 
 // Whoever is at a link with the keyboard stays there.
