@@ -102,16 +102,12 @@ def main() -> None:
                     kept.append(one)
     base, html, shown, rest = (statistics.median(side) for side in (alone, first, page, every))
     print(f"{source.name}: {len(text.encode()):,} bytes, {rounds} edits, medians")
-    print(f"rendered and checked, nothing else  {base:6.0f} ms")
-    print(
-        f"the HTML panel                      {html:6.0f} ms   {html / base:5.2f}   (goal: 60 ms)"
-    )
-    whole = html + shown
-    print(
-        f"with the page around it             {whole:6.0f} ms   {whole / base:5.2f}   (goal: 150 ms)"
-    )
-    whole += rest
-    print(f"with every other part as well       {whole:6.0f} ms   {whole / base:5.2f}")
+    row = "{:34}  {:6.0f} ms   {:5.2f}   {}".format
+    print(row("rendered and checked, nothing else", base, 1, ""))
+    print(row("the HTML panel", html, html / base, "(goal: 60 ms)"))
+    print(row("and the page around it", html + shown, (html + shown) / base, "(goal: 150 ms)"))
+    whole = html + shown + rest
+    print(row("and every other part", whole, whole / base, ""))
 
 
 if __name__ == "__main__":
