@@ -10,6 +10,7 @@ import pytest
 from newsletter.check import Finding
 from newsletter.errors import InputError, Place
 from newsletter.web import pages
+from newsletter.web.look import TABS
 from newsletter.web.shelf import Entry
 from tests.pages import parse_page, text_of, with_class
 from tests.preview_fixtures import PAGE, a_proof, by_id, desk, words_of
@@ -253,6 +254,25 @@ def test_a_fault_lies_over_the_last_good_version_and_goes_when_mended(desk):
     assert "<p>Hello</p>" in client.get("/issues/74/mail").text
     desk.made[74] = good
     assert with_class(parse_page(client.get("/issues/74").text), "fault") == []
+
+
+@pytest.mark.parametrize("tab", dict(TABS))
+def test_no_part_breaks_on_a_fault(desk, tab):
+    client = desk.client()
+    assert client.get(f"/issues/74?tab={tab}").status_code == 200
+    desk.made[74] = KeyError("missing")
+    answer = client.get(f"/issues/74?tab={tab}")
+    assert answer.status_code == 200
+    assert "something unexpected happened" in answer.text
+    assert desk.client().get(f"/issues/74?tab={tab}").status_code == 200
+
+
+def test_a_fault_stops_a_send(desk):
+    client = desk.client()
+    assert "Nothing stops it." in client.get("/issues/74?tab=send").text
+    desk.made[74] = InputError("this is no YAML", hint="mend it")
+    page = client.get("/issues/74?tab=send").text
+    assert words_of(by_id(page, "summary")).startswith("Not yet. this is no YAML – mend it")
 
 
 def test_a_fault_from_the_start_is_shown_without_a_mail(desk):

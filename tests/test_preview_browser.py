@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import re
 import socket
 
@@ -188,3 +189,29 @@ def test_it_fits_a_phone_and_a_desk_by_day_and_night(root, chromium):
                     page.goto(running.url + path)
                     assert page.evaluate("document.documentElement.scrollWidth") <= width
                 context.close()
+
+
+def test_the_running_server_knows_no_other_host_and_no_other_path(root):
+    def status(path: str, method: str = "GET", **headers: str) -> int:
+        connection = http.client.HTTPConnection("127.0.0.1", running.port, timeout=20)
+        connection.putrequest(method, path, skip_host=True)
+        for name, value in ({"Host": f"127.0.0.1:{running.port}"} | headers).items():
+            connection.putheader(name, value)
+        connection.endheaders()
+        found = connection.getresponse().status
+        connection.close()
+        return found
+
+    (root / "secret.png").write_bytes(b"x")
+    with preview(root, "--issue", "74", "--port", "7860") as running:
+        assert status("/issues/74") == 200
+        assert status("/issues/74", Host="evil.example") == 400
+        assert status("/issues/74/test", "POST", Origin="https://evil.example") == 403
+        assert status("/issues/74/test", "POST") == 403
+        for path in (
+            "/issues/74/assets/../../secret.png", "/issues/74/assets/%2e%2e/secret.png",
+            "/issues/74/assets//etc/hostname", "/issues/../newsletter.toml", "/static/../app.py",
+            "/static/..%2fapp.py", "/issues/74/files/../../newsletter.toml", "//issues/74",
+            "/issues/74/assets/images/harbour.png/..%2f..%2f..%2fsecret.png",
+        ):  # fmt: skip
+            assert status(path) == 404, path

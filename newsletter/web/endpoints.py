@@ -146,8 +146,14 @@ class Endpoints:
             choices=choices,
             readers=READERS,
             token=self._token,
-            ready=self._ready(view.number) if look.tab == "send" and view.proof else None,
+            ready=self._told_ready(view) if look.tab == "send" else None,
         )
+
+    def _told_ready(self, view: View) -> Ready:
+        """What a send would do; while something is wrong, that and nothing else."""
+        if view.fault:
+            return Ready(stops=((str(view.fault), view.fault.hint or ""),))
+        return self._ready(view.number)
 
 
 def _files_of(view: View) -> dict[str, bytes]:
