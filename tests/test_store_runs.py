@@ -211,32 +211,6 @@ def test_who_left_after_the_freeze_is_skipped_with_the_reason(tmp_path):
         ]
 
 
-def test_claiming_uses_the_index_at_twenty_thousand_rows(tmp_path):
-    with store_with(tmp_path, people(20_000)) as store:
-        run = start(store)
-        asked: list[tuple[str, Any]] = []
-        sa.event.listen(
-            store._database._engine,
-            "before_cursor_execute",
-            lambda _c, _cur, statement, values, _x, _m: asked.append((statement, values)),
-        )
-        delivery = claimed(store, run, now=NOW)
-        store.settle(run, delivery, ACCEPTED, now=NOW)
-        plans = []
-        for statement, values in asked[:]:
-            if not statement.startswith("BEGIN"):
-                with store._database.reading() as connection:
-                    rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
-                    plans.append([row.detail for row in rows])
-    assert len(plans) == 3  # the next row, the claim, the outcome
-    steps = [step for plan in plans for step in plan]
-    assert not [step for step in steps if step.startswith("SCAN") or "TEMP B-TREE" in step], steps
-    assert (
-        "SEARCH deliveries USING INDEX ix_deliveries_run_id_state_position (run_id=? AND state=?)"
-        in plans[0]
-    )
-
-
 # --- outcomes --------------------------------------------------------------------------------
 
 

@@ -126,7 +126,7 @@ class Store:
             file_name: the imported file, noted with its hash when it is not "".
             file_hash: SHA-256 in hex of that file.
         """
-        with self._database.writing() as connection:
+        with self._database.writing(large=True) as connection:
             key = people.keys(connection, "addresses").popitem()[1]
             added = people.add(connection, rows, key=key, source=source, now=now)
             if file_name:
@@ -197,7 +197,7 @@ class Store:
         Raises:
             RefusedError: the issue has a run in this namespace already.
         """
-        with self._database.writing() as connection:
+        with self._database.writing(large=True) as connection:
             return runs.start(
                 connection,
                 content,
