@@ -2,21 +2,17 @@
 """Make the README's pictures anew from the example newsletter.
 
 Run it by hand after a change to the theme or to issue 74: `python docs/pictures.py`. It builds
-the issue, opens it in Debian's chromium without a network, and writes docs/images/*.png. Then it
-starts the preview of a copy and takes pictures of its page. With a folder as argument it puts one
-picture of every part of the preview there, light and dark, wide and narrow, to be looked at.
+the issue, opens it in Debian's chromium without a network, and writes docs/images/*.png.
 A machine without Georgia shows Noto Serif in its place, so pictures differ a little elsewhere.
 """
 
 from __future__ import annotations
 
 import io
-import re
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
@@ -27,7 +23,6 @@ from playwright.sync_api import Browser, Route, sync_playwright
 ROOT: Final = Path(__file__).parent.parent
 IMAGES: Final = ROOT / "docs" / "images"
 ISSUE: Final = 74
-SCHEMES: Final[tuple[Literal["light", "dark"], ...]] = ("light", "dark")
 ASSETS: Final = "https://assets.slackwater.example.org/"
 
 #: Without it a machine that lacks Georgia falls back to a narrower face than readers will see.
@@ -73,103 +68,20 @@ VIEWS: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Screen:
-    """One picture of the preview.
-
-    Attributes:
-        name: of the file, without its ending.
-        address: what is opened, behind the preview's own address.
-        width: of the window, in CSS pixels.
-        scheme: what the author's machine prefers.
-    """
-
-    name: str
-    address: str
-    width: int = 1280
-    scheme: Literal["light", "dark"] = "light"
-
-
-SCREENS: Final = (
-    Screen(name="preview-light", address=f"issues/{ISSUE}"),
-    Screen(name="preview-dark", address=f"issues/{ISSUE}?colours=dark&width=375", scheme="dark"),
-)
-PARTS: Final = "mail overview text headers html mjml links images checks send".split()
-
-
 def main() -> None:
     """Write every picture and say how large it is."""
+    page = build()
     IMAGES.mkdir(exist_ok=True)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=shutil.which("chromium") or shutil.which("chromium-browser"),
             args=["--no-sandbox", "--disable-gpu", "--hide-scrollbars"],
         )
-        if len(sys.argv) > 1:
-            keep(Path(sys.argv[1]), preview_shots(browser, every_part()))
-        else:
-            page = build()
-            keep(IMAGES, ((view.name, shoot(browser, page, view)) for view in VIEWS))
-            keep(IMAGES, preview_shots(browser, SCREENS))
+        for view in VIEWS:
+            file = IMAGES / f"{view.name}.png"
+            file.write_bytes(small(shoot(browser, page, view)))
+            sys.stdout.write(f"{file.relative_to(ROOT)}  {file.stat().st_size / 1000:.0f} kB\n")
         browser.close()
-
-
-def keep(folder: Path, shots: Iterable[tuple[str, bytes]]) -> None:
-    """Write pictures into a folder."""
-    for name, shot in shots:
-        file = folder / f"{name}.png"
-        file.write_bytes(small(shot))
-        sys.stdout.write(f"{file}  {file.stat().st_size / 1000:.0f} kB\n")
-
-
-def every_part() -> Iterator[Screen]:
-    """Every part of the preview, light and dark, wide and narrow."""
-    for width in (1280, 390):
-        for scheme in SCHEMES:
-            for part in PARTS:
-                address = f"issues/{ISSUE}?tab={part}"
-                name = f"{part}-{width}-{scheme}"
-                yield Screen(name=name, address=address, width=width, scheme=scheme)
-            yield Screen(name=f"list-{width}-{scheme}", address="", width=width, scheme=scheme)
-
-
-def preview_shots(browser: Browser, screens: Iterable[Screen]) -> Iterator[tuple[str, bytes]]:
-    """Pictures of the preview of a copy whose list is imported, by name."""
-    with tempfile.TemporaryDirectory() as folder:
-        root = Path(folder) / "slack-water"
-        for name in ("issues", "templates", "subscribers"):
-            shutil.copytree(ROOT / name, root / name)
-        shutil.copy2(ROOT / "newsletter.toml", root)
-        program = Path(sys.executable).parent / "newsletter"
-        people = [
-            "subscribers",
-            "import",
-            "subscribers/example.csv",
-            "--consent-source",
-            "invented",
-        ]
-        subprocess.run([program, *people], cwd=root, check=True, capture_output=True)  # noqa: S603  # as above
-        with subprocess.Popen(  # noqa: S603  # as above
-            [program, "preview", "--no-open"], cwd=root, stderr=subprocess.PIPE, text=True
-        ) as running:
-            assert running.stderr
-            found = re.search(r"http://\S+", running.stderr.readline())
-            assert found
-            for screen in screens:
-                yield screen.name, shoot_screen(browser, found[0], screen)
-            running.terminate()
-
-
-def shoot_screen(browser: Browser, url: str, screen: Screen) -> bytes:
-    """A screenshot of one page of the preview, as PNG."""
-    context = browser.new_context(
-        viewport={"width": screen.width, "height": 800}, color_scheme=screen.scheme
-    )
-    tab = context.new_page()
-    tab.goto(url + screen.address)
-    shot = tab.screenshot()
-    context.close()
-    return shot
 
 
 def build() -> str:
