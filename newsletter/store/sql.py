@@ -191,11 +191,13 @@ class Store:
         transport: str,
         eligible: Expression,
         now: dt.datetime,
+        expect: int | None = None,
     ) -> Run:
         """Freeze content and recipients together, all of them queued.
 
         Raises:
-            RefusedError: the issue has a run in this namespace already.
+            RefusedError: the issue has a run in this namespace already, or there are not `expect`
+                recipients; nothing is frozen then.
         """
         with self._database.writing(large=True) as connection:
             return runs.start(
@@ -205,6 +207,7 @@ class Store:
                 transport=transport,
                 eligible=eligible,
                 now=now,
+                expect=expect,
             )
 
     def clear_rehearsal(self, issue: int) -> int:
