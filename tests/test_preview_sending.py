@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import socket
 from email import message_from_bytes, policy
 from typing import Any
 
@@ -216,3 +217,25 @@ def test_a_refused_press_says_why(folder, tab):
         expect(tab.locator("#trial-said[data-failed]")).to_contain_text(
             "a***@e***.org deferred: the mail server cannot be reached"
         )
+
+
+@pytest.mark.browser
+def test_ctrl_c_does_not_wait_for_a_mail_server_that_does_not_answer(folder, tab):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        folder.edit("newsletter.toml", 'kind = "folder"', 'kind = "smtp"')
+        with (folder.root / "newsletter.toml").open("a") as stream:
+            stream.write(
+                f'\n[transport.smtp]\nhost = "127.0.0.1"\nport = {port}\nsecurity = "none"\n'
+            )
+        with preview(folder.root, "--issue", "74", "--port", "7870") as running:
+            look(tab, running.url, "?tab=send")
+            tab.get_by_label("Where it goes").fill("ada@example.org")
+            tab.get_by_role("button", name="Send one").click()
+            silent.settimeout(20)
+            connection, _ = silent.accept()
+            with connection:
+                code, seconds, more = running.interrupt()
+    assert code in {0, 130}
+    assert seconds < 2
+    assert more == ""

@@ -14,6 +14,8 @@ views      a proof, or the last good one under what is wrong now
 frame      the mail inside the page: local pictures, one colour scheme
 inbox      its row in an inbox
 parts      its links, pictures, headers and text
+sending    what a send would do, and one test mail
+threads    slow work that does not keep the program from ending
 reload     from a change on disk to the open page
 public     the page on which a reader leaves
 words      what that page says, by language

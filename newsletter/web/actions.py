@@ -16,6 +16,7 @@ from starlette.responses import JSONResponse, Response
 from newsletter.errors import InputError, NewsletterError, Place
 from newsletter.web.editor import open_in_editor
 from newsletter.web.sending import Trial
+from newsletter.web.threads import apart
 from newsletter.web.views import Views
 
 #: The header that carries the token; a page from elsewhere can set none without being asked.
@@ -77,7 +78,8 @@ class Actions:
             return problem("this press has been answered already")
         self._answered.add(press)
         try:
-            done = await run_in_threadpool(self._trial, request.path_params["number"], address)
+            number = request.path_params["number"]
+            done = await apart(lambda: self._trial(number, address))
         except NewsletterError as error:
             return problem(told(error))
         if done is None:

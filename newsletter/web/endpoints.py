@@ -22,6 +22,7 @@ from newsletter.web.readers import READERS, reader
 from newsletter.web.reload import Changes, events
 from newsletter.web.sending import Ready
 from newsletter.web.shelf import Entry
+from newsletter.web.threads import apart
 from newsletter.web.views import View, Views
 
 # The page's script may look into the mail, to keep its place; the mail itself may do nothing.
@@ -73,7 +74,7 @@ class Endpoints:
         """The page of one issue, with the part the address names."""
         look = Look.read(request.query_params)
         view = await self._view(request, look)
-        return HTMLResponse(await run_in_threadpool(self._filled, view, look))
+        return HTMLResponse(await apart(lambda: self._filled(view, look)))
 
     async def mail(self, request: Request) -> Response:
         """The mail alone, as the frame shows it."""
