@@ -18,6 +18,7 @@ import sqlalchemy as sa
 
 from newsletter.errors import InputError, NewsletterError, Place
 from newsletter.store.database import Database, file_of
+from newsletter.store.disk import unwritten
 from newsletter.store.tables import signing_keys
 
 #: The revision this program reads and writes: the newest file in migrations/versions.
@@ -162,12 +163,9 @@ def _reachable(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise InputError(
-            "the store's folder cannot be used",
-            place=Place(str(path.parent)),
-            cause=error.strerror,
-            hint="make it a folder that this user can write, or change store.url",
-        ) from error
+        hint = "make it a folder that this user can write, or change store.url"
+        message = "the store's folder cannot be used"
+        raise unwritten(path.parent, error, message, hint=hint) from error
 
 
 def _missing(path: Path) -> InputError:
