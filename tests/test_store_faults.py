@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
 import re
 import socket
 import sqlite3
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from newsletter.errors import InputError, LockedError, PausedError
+from newsletter.store import lock
+from newsletter.store.database import _fault
+from newsletter.store.disk import unwritten
+from newsletter.store.runlog import RunLog
 from tests.campaign import checks, disk
 from tests.campaign.disk import Disk
 from tests.campaign.letters import FIRST, Letters, letters
@@ -17,6 +26,7 @@ from tests.campaign.servers import Server, serving
 from tests.cli_fixtures import Ran
 from tests.conftest import require
 from tests.fake_ses import Fault
+from tests.store_samples import NOW, people, store_with
 
 SILENT = Fault(kind="stall", accept=True)
 
@@ -110,6 +120,61 @@ def test_a_disk_that_is_full_before_anything_is_written_is_told_alike(tmp_path, 
     assert len(server.ledger.mails) == 2
 
 
+def test_a_lock_that_cannot_be_signed_for_a_full_disk_pauses(tmp_path, monkeypatch):
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("newsletter.store.lock.os.pwrite", full)
+    with pytest.raises(PausedError, match="the disk is full"), lock.locked(tmp_path / "a.lock"):
+        pass
+    monkeypatch.undo()
+    with lock.locked(tmp_path / "a.lock"):
+        assert f"pid {os.getpid()} on " in (tmp_path / "a.lock").read_text("utf-8")
+
+
+def test_a_log_that_finds_no_room_does_not_end_the_run(tmp_path):
+    log = RunLog(tmp_path, "74-ses", lambda: NOW)
+    log.path.unlink()
+    log.path.symlink_to("/dev/full")
+    with RunLog(tmp_path, "74-ses", lambda: NOW) as full:
+        full.note("began")
+        full.note("ended")
+    with log:
+        log.note("began")
+
+
+@pytest.mark.parametrize(
+    ("number", "kind", "words"),
+    [
+        (errno.ENOSPC, PausedError, "the disk is full"),
+        (errno.EDQUOT, PausedError, "the disk is full"),
+        (errno.EACCES, InputError, "it cannot be written"),
+    ],
+)
+def test_a_file_that_cannot_be_written_is_bad_input_unless_the_disk_is_full(number, kind, words):
+    error = OSError(number, os.strerror(number))
+    fault = unwritten(Path("a"), error, "it cannot be written", hint="mend it")
+    assert type(fault) is kind
+    assert str(fault) == f"a: {words}"
+
+
+@pytest.mark.parametrize(
+    ("code", "opening", "kind"),
+    [
+        (sqlite3.SQLITE_FULL, True, PausedError),
+        (sqlite3.SQLITE_IOERR_SHMSIZE, True, PausedError),
+        (sqlite3.SQLITE_IOERR, False, PausedError),
+        (sqlite3.SQLITE_BUSY, False, PausedError),
+        (sqlite3.SQLITE_BUSY, True, InputError),
+        (sqlite3.SQLITE_NOTADB, True, InputError),
+    ],
+)
+def test_what_the_database_says_has_a_kind(code, opening, kind):
+    error = sqlite3.OperationalError("words")
+    error.sqlite_errorcode = code
+    assert type(_fault(error, Path("a"), opening=opening)) is kind
+
+
 # --- the records are locked ------------------------------------------------------------------
 
 
@@ -149,6 +214,20 @@ def test_records_locked_in_the_middle_of_a_run_pause_it(tmp_path):
         now = expect_kept(made, server, made.send())
         assert checks.growth(before, now, issue=FIRST) == []
         assert now.states() == {"accepted": 3, "unknown": 1}
+
+
+# --- many at once in one process -------------------------------------------------------------
+
+
+def test_stores_made_by_several_threads_at_once_are_all_whole(tmp_path):
+    def make(number: int) -> int:
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        with store_with(folder, people(number)) as store:
+            return store.subscriber_count()
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(make, range(1, 9))) == list(range(1, 9))
 
 
 # --- the clock jumps -------------------------------------------------------------------------
@@ -206,6 +285,20 @@ def test_of_two_senders_one_sends_and_the_other_names_it(tmp_path):
     assert checks.duplicates(ledger) == []
     assert checks.unrecorded(ledger, now) == []
     assert len(ledger.mails) == 8 * trials
+
+
+def test_who_is_turned_away_hears_of_the_living_holder_and_of_no_dead_one(tmp_path):
+    path = tmp_path / "a.lock"
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    with lock.locked(path):
+        mine = path.read_text("utf-8")
+        path.write_text(f"pid {dead.pid} on {socket.gethostname()}\n", "utf-8")
+        with pytest.raises(LockedError, match="it has just started"), lock.locked(path):
+            pass
+        path.write_text(mine, "utf-8")
+        with pytest.raises(LockedError, match=f"pid {os.getpid()} on "), lock.locked(path):
+            pass
 
 
 def ended(one, two):

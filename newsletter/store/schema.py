@@ -9,6 +9,7 @@ import datetime as dt
 import fcntl
 import os
 import secrets
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +24,9 @@ from newsletter.store.tables import signing_keys
 
 #: The revision this program reads and writes: the newest file in migrations/versions.
 HEAD: Final = "0002"
+
+#: Alembic keeps what it works on in a global: two threads would write to each other's database.
+_ONE_MIGRATION: Final = threading.Lock()
 
 _REVISIONS: Final = sa.table("alembic_version", sa.column("version_num", sa.String))
 
@@ -127,7 +131,8 @@ def _migrate(connection: sa.Connection) -> None:
     folder = Path(__file__).with_name("migrations")
     config.set_main_option("script_location", str(folder).replace("%", "%%"))
     try:
-        command.upgrade(config, "head")
+        with _ONE_MIGRATION:
+            command.upgrade(config, "head")
     except CommandError as error:
         raise NewsletterError(
             "the store cannot be brought to the tables of this version",
