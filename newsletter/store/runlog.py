@@ -64,8 +64,11 @@ class RunLog:
         if error is not None:
             # Its words may come from anywhere, so only its kind is kept.
             self.note("failed", error=type(error).__name__)
-        with contextlib.suppress(OSError):  # what a full disk has not taken is tried once more
+        # A full disk has its say where the records are written, and the log none.
+        with contextlib.suppress(OSError):
             self._stream.close()
+            if not self.path.stat().st_size:
+                self.path.unlink()
 
     def note(self, event: str, **facts: object) -> None:
         """Write one line: the time, the event and its facts, which never hold an address."""
