@@ -6,6 +6,8 @@ import pytest
 
 from tests.campaign.kills import campaign, table, variants
 
+pytestmark = pytest.mark.slow
+
 KILLS = 300
 
 

@@ -20,6 +20,8 @@ from tests.campaign.servers import Server, serving
 from tests.fake_ses import Fault
 from tests.store_samples import NOW
 
+pytestmark = pytest.mark.slow
+
 #: The server takes the mail, and its answer is lost.
 LOST = Fault(kind="reset", accept=True, requests=(2,))
 

@@ -13,6 +13,8 @@ from tests.campaign.letters import letters
 from tests.campaign.servers import Kind, serving
 from tests.conftest import require
 
+pytestmark = pytest.mark.slow
+
 PEOPLE = 400
 CUTS = 5
 
