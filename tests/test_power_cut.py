@@ -8,21 +8,16 @@ from pathlib import Path
 import pytest
 
 from tests.campaign import checks, disk
-from tests.campaign.disk import Disk
+from tests.campaign.disk import Disk, library
 from tests.campaign.letters import letters
 from tests.campaign.servers import Kind, serving
-from tests.conftest import require
+
+__all__ = ["library"]
 
 pytestmark = pytest.mark.slow
 
 PEOPLE = 400
 CUTS = 5
-
-
-@pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    require(disk.COMPILER, "no C compiler (cc)")
-    return disk.compiled(tmp_path_factory.mktemp("disk"))
 
 
 def outages(

@@ -20,13 +20,14 @@ from newsletter.store.database import _fault
 from newsletter.store.disk import unwritten
 from newsletter.store.runlog import RunLog
 from tests.campaign import checks, disk
-from tests.campaign.disk import Disk
+from tests.campaign.disk import Disk, library
 from tests.campaign.letters import FIRST, Letters, letters
 from tests.campaign.servers import Server, serving
 from tests.cli_fixtures import Ran
-from tests.conftest import require
 from tests.fake_ses import Fault
 from tests.store_samples import NOW, people, store_with
+
+__all__ = ["library"]
 
 SILENT = Fault(kind="stall", accept=True)
 
@@ -53,12 +54,6 @@ def expect_kept(made: Letters, server: Server, ran: Ran) -> checks.Snapshot:
 
 
 # --- the disk is full ------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    require(disk.COMPILER, "no C compiler (cc)")
-    return disk.compiled(tmp_path_factory.mktemp("disk"))
 
 
 def moment(now: checks.Snapshot) -> str:

@@ -15,22 +15,27 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
+
 from tests.campaign.checks import DATABASE
 from tests.campaign.letters import Letters
+from tests.conftest import require
 
 SOURCE = Path(__file__).with_name("disk.c")
-COMPILER = shutil.which("cc")
+_COMPILER = shutil.which("cc")
 _HEAD = struct.Struct("@4Q")
 _SECTOR = 512
 
 
-def compiled(folder: Path) -> Path:
-    """The library to preload."""
-    library = folder / "disk.so"
+@pytest.fixture(scope="session")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What is preloaded, compiled."""
+    require(_COMPILER, "no C compiler (cc)")
+    assert _COMPILER is not None
+    made = tmp_path_factory.mktemp("disk") / "disk.so"
     words = ["-std=c11", "-O2", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC"]
-    assert COMPILER is not None
-    subprocess.run([COMPILER, *words, "-o", library, SOURCE, "-ldl"], check=True)
-    return library
+    subprocess.run([_COMPILER, *words, "-o", made, SOURCE, "-ldl"], check=True)
+    return made
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +110,7 @@ class Disk:
 
     Attributes:
         letters: the newsletter; its environment is changed.
-        library: from `compiled`.
+        library: what is preloaded.
         full_from: the number of the first write that finds no room, 0 for none.
     """
 
