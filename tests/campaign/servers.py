@@ -22,7 +22,7 @@ from tests.smtp_servers import Keeper, aiosmtpd
 
 Kind = Literal["ses", "smtp"]
 
-_PATIENCE = 30.0
+_PATIENCE = 60.0
 
 
 class Postman(Keeper):
