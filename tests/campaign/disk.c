@@ -2,8 +2,9 @@
  *
  * Preloaded (LD_PRELOAD) into the real command. DISK_FILES is the path that the database's files
  * begin with; DISK_JOURNAL is a file to which every write, truncation, flush, rename and removal is
- * appended, in order, as soon as it has happened. A crash of the program loses none of it, so the
- * tests can tell what a power cut at that moment would have left: disk.py does.
+ * appended, in order, as soon as it has happened; what is about to change is told before. A crash of
+ * the program loses none of it, so the tests can tell what a power cut at that moment would have left:
+ * disk.py does.
  * DISK_FULL_FROM, when set, is the number of the first write to the database (from 1) that finds the
  * disk full, 0 for none, -1 for a disk that is full already. It stays full, and so is everything
  * below DISK_FOLDER.
@@ -84,6 +85,13 @@ static void note(char kind, const char *path, uint64_t offset, const void *data,
     if (writev(journal, parts, data ? 3 : 2) < 0) abort();
 }
 
+/* Tells what is about to change, up to the end of the file when `length` is REST: whoever is killed
+ * before the record that follows may have done all of it, a part, or nothing. */
+static const uint64_t REST = UINT64_MAX;
+static void intend(const char *path, uint64_t offset, uint64_t length) {
+    note('b', path, offset, &length, sizeof length);
+}
+
 /* Whether this write finds no room; called under the lock. */
 static int no_room(const char *path) {
     if (!full_from) return 0;
@@ -103,6 +111,7 @@ static ssize_t put(int fd, const void *data, size_t size, off_t offset, int plac
         errno = ENOSPC;
     } else {
         if (!placed) offset = lseek(fd, 0, SEEK_CUR);
+        if (watched(path)) intend(path, (uint64_t)offset, size);
         done = placed ? real_pwrite(fd, data, size, offset) : real_write(fd, data, size);
         if (done > 0 && watched(path)) note('w', path, (uint64_t)offset, data, (uint64_t)done);
     }
@@ -112,12 +121,12 @@ static ssize_t put(int fd, const void *data, size_t size, off_t offset, int plac
     return done;
 }
 
-static int after(int fd, int result, char kind, off_t size) {
+static int flushed(int fd, int result) {
     char path[4096];
     int kept = errno;
-    if (result == 0 && files && path_of(fd, path, sizeof path) && (watched(path) || kind == 's')) {
+    if (result == 0 && files && path_of(fd, path, sizeof path)) {
         pthread_mutex_lock(&lock);
-        note(kind, path, (uint64_t)size, NULL, 0);
+        note('s', path, 0, NULL, 0);
         pthread_mutex_unlock(&lock);
     }
     errno = kept;
@@ -129,29 +138,37 @@ ssize_t pwrite(int fd, const void *data, size_t size, off_t at) { return put(fd,
 ssize_t pwrite64(int fd, const void *data, size_t size, off_t at) { return put(fd, data, size, at, 1); }
 
 int ftruncate64(int fd, off_t size) {
+    char path[4096];
     if (!real_ftruncate) start();
-    return after(fd, real_ftruncate(fd, size), 't', size);
+    if (!files || !path_of(fd, path, sizeof path) || !watched(path)) return real_ftruncate(fd, size);
+    pthread_mutex_lock(&lock);
+    intend(path, (uint64_t)size, REST);
+    int result = real_ftruncate(fd, size), kept = errno;
+    if (result == 0) note('t', path, (uint64_t)size, NULL, 0);
+    pthread_mutex_unlock(&lock);
+    errno = kept;
+    return result;
 }
 int ftruncate(int fd, off_t size) { return ftruncate64(fd, size); }
 
 int fsync(int fd) {
     if (!real_fsync) start();
-    return after(fd, real_fsync(fd), 's', 0);
+    return flushed(fd, real_fsync(fd));
 }
 
 int fdatasync(int fd) {
     if (!real_fdatasync) start();
-    return after(fd, real_fdatasync(fd), 's', 0);
+    return flushed(fd, real_fdatasync(fd));
 }
 
 int unlink(const char *path) {
     if (!real_unlink) start();
+    if (!files || !watched(path)) return real_unlink(path);
+    pthread_mutex_lock(&lock);
+    intend(path, 0, REST);
     int result = real_unlink(path), kept = errno;
-    if (result == 0 && files && watched(path)) {
-        pthread_mutex_lock(&lock);
-        note('u', path, 0, NULL, 0);
-        pthread_mutex_unlock(&lock);
-    }
+    if (result == 0) note('u', path, 0, NULL, 0);
+    pthread_mutex_unlock(&lock);
     errno = kept;
     return result;
 }
