@@ -31,7 +31,7 @@ from tests.smtp_servers import HANG_UP, SAY_NO_MORE, STALL, scripted
 __all__ = ["imported", "plain_environment", "world"]
 
 GARBAGE = "what is this?"
-LOGINS = "250-here\r\n250 AUTH PLAIN LOGIN"
+LOGINS = "250-here\r\n250 AUTH PLAIN"
 LOG_IN = {"SMTP__USERNAME": "wren", "SMTP__PASSWORD": "correct horse"}
 FIRST = {"greeting": "220 ready", "EHLO": "250 here", "AUTH": "235 welcome", "DATA": "354 go on"}
 
@@ -127,11 +127,11 @@ ALL = {
     "mail-garbage": ({"MAIL": GARBAGE}, unreachable("the mail server's answer makes no sense")),
     "mail-550": ({"MAIL": "550 not you"}, refused_by_all("error: smtp refuses every mail: the sender is refused (SMTP 550)")),
     "rcpt-450": ({"RCPT": "450 later"}, paused("put off", "what is left was put off 5 times", attempts=125, deferred=25)),
-    "rcpt-550": ({"RCPT": "550 unknown"}, paused("breaker", "5 mails in a row were refused", refused=5, queued=20)),
-    "dot-554": ({"dot": "554 spam"}, paused("breaker", "5 mails in a row were refused", refused=5, queued=20)),
+    "rcpt-550": ({"RCPT": "550 unknown"}, paused("breaker", "3 mails were refused, over 2 %", refused=3, queued=22)),
+    "dot-554": ({"dot": "554 spam"}, paused("breaker", "3 mails were refused, over 2 %", refused=3, queued=22)),
     "dot-hang-up": ({"dot": HANG_UP}, paused("breaker", "2 outcomes are unknown", unknown=2, queued=23)),
     "dot-garbage": ({"dot": GARBAGE}, paused("breaker", "2 outcomes are unknown", unknown=2, queued=23)),
-    "early-552": ({"in data": "552 too much"}, paused("breaker", "5 mails in a row were refused", refused=5, queued=20)),
+    "early-552": ({"in data": "552 too much"}, paused("breaker", "3 mails were refused, over 2 %", refused=3, queued=22)),
     "early-451": ({"in data": "451 not now"}, paused("put off", "what is left was put off 5 times", attempts=125, deferred=25)),
     "early-250": ({"in data": "250 taken"}, paused("breaker", "2 outcomes are unknown", unknown=2, queued=23)),
 }  # fmt: skip
@@ -175,9 +175,12 @@ def go_on(world, cell):
         expect_once(world, well)
 
 
-@pytest.mark.parametrize("name", [*ONE, *ALL])
-def test_a_fault_at_a_step_of_the_talk(world, name):
-    script, cell = (ONE | ALL)[name]
+@pytest.mark.parametrize(
+    ("script", "cell"),
+    [*ONE.values(), *ALL.values()],
+    ids=[*ONE, *(f"all-{name}" for name in ALL)],
+)
+def test_a_fault_at_a_step_of_the_talk(world, script, cell):
     with scripted(**script) as server:
         run(world, cell, server, SMTP__SECURITY="none")
     go_on(world, cell)
@@ -251,7 +254,8 @@ def shaking_hands(certificate):
 
     def speak(connection, heard):
         with context.wrap_socket(connection, server_side=True) as inside:
-            heard.append(inside.recv(10))
+            # A client that hangs up after the handshake has said nothing.
+            heard.extend(filter(None, [inside.recv(10)]))
 
     return speak
 

@@ -299,6 +299,8 @@ def test_an_account_that_cannot_be_asked_now_is_not_blamed(code, status, message
         ("[SSL: CERTIFICATE_VERIFY_FAILED] unable to get local issuer", Seen.UNREACHABLE),
         ("[SSL: WRONG_VERSION_NUMBER] wrong version number", Seen.UNREACHABLE),
         ("[SSL: SSLV3_ALERT_HANDSHAKE_FAILURE]", Seen.UNREACHABLE),
+        ("hostname 'localhost' doesn't match '127.0.0.1'", Seen.UNREACHABLE),
+        ("no appropriate subjectAltName fields were found", Seen.UNREACHABLE),
         ("EOF occurred in violation of protocol", Seen.UNPROVEN),
         ("[SSL: DECRYPTION_FAILED_OR_BAD_RECORD_MAC]", Seen.UNPROVEN),
     ],

@@ -71,7 +71,7 @@ def test_what_was_refused_is_queued_again_and_the_next_send_sends_it(world, sent
         ((*ASSUME[3:], "--confirm", "25"), 2, "--confirm says 25, but it is about 1 delivery", "newsletter status"),
     ],
 )  # fmt: skip
-def test_nothing_changes_without_a_persons_clear_word(world, sent, words, code, says, hint):
+def test_nothing_changes_without_a_persons_clear_word(world, sent, words, code, says, hint):  # noqa: PLR0917
     sent(LOST)
     ran = world.newsletter.run("retry", "--issue", "74", *words)
     assert ran.code == code
@@ -131,7 +131,7 @@ def test_the_decision_is_kept_in_a_log(world, sent, words, event):
     ],
 )
 @pytest.mark.parametrize(("typed", "code"), [("1\n", 0), ("2\n", 3), ("\n", 3), ("\x04", 3)])
-def test_at_a_terminal_the_number_is_typed(world, sent, words, question, typed, code):
+def test_at_a_terminal_the_number_is_typed(world, sent, words, question, typed, code):  # noqa: PLR0917
     sent(LOST)
     session = Session(world.newsletter.root, *words)
     session.until(question)

@@ -14,10 +14,10 @@ from newsletter.errors import AccountError, NewsletterError
 from newsletter.outbox import Outcome, Result
 from newsletter.outbox.verdicts import Seen, api_error, judged
 
-#: What OpenSSL says while shaking hands, before a request is on the wire.
+#: What OpenSSL and urllib3 say while shaking hands, before a request is on the wire.
 _HANDSHAKE: Final = (
     "CERTIFICATE_VERIFY_FAILED", "HANDSHAKE", "WRONG_VERSION_NUMBER", "UNSUPPORTED_PROTOCOL",
-    "UNKNOWN_PROTOCOL", "TLSV1_ALERT", "NO_PROTOCOLS",
+    "UNKNOWN_PROTOCOL", "TLSV1_ALERT", "NO_PROTOCOLS", "DOESN'T MATCH", "SUBJECTALTNAME",
 )  # fmt: skip
 #: No connection was made, so nothing was accepted.
 _UNREACHABLE: Final = (
