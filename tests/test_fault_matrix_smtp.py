@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import socket
 import ssl
-import subprocess
 import threading
 
 import pytest
 
 from newsletter.transport.ses import Account, SesTransport
 from tests.cli_fixtures import plain_environment
-from tests.conftest import require
 from tests.fake_ses import FakeSes
 from tests.faults import (
     DONE,
@@ -26,9 +23,9 @@ from tests.faults import (
     refused_by_all,
     world,
 )
-from tests.smtp_servers import HANG_UP, SAY_NO_MORE, STALL, scripted
+from tests.smtp_servers import HANG_UP, SAY_NO_MORE, STALL, certificate, scripted
 
-__all__ = ["imported", "plain_environment", "world"]
+__all__ = ["certificate", "imported", "plain_environment", "world"]
 
 GARBAGE = "what is this?"
 LOGINS = "250-here\r\n250 AUTH PLAIN"
@@ -133,7 +130,6 @@ ALL = {
     "dot-garbage": ({"dot": GARBAGE}, paused("breaker", "2 outcomes are unknown", unknown=2, queued=23)),
     "early-552": ({"in data": "552 too much"}, paused("breaker", "3 mails were refused, over 2 %", refused=3, queued=22)),
     "early-451": ({"in data": "451 not now"}, paused("put off", "what is left was put off 5 times", attempts=125, deferred=25)),
-    "early-250": ({"in data": "250 taken"}, paused("breaker", "2 outcomes are unknown", unknown=2, queued=23)),
 }  # fmt: skip
 
 LOGGING_IN = {
@@ -204,20 +200,6 @@ def test_encryption_that_is_taken_away_stops_before_the_log_in(world):
 
 
 # --- the way to a server ---------------------------------------------------------------------
-
-
-@pytest.fixture(scope="session")
-def certificate(tmp_path_factory):
-    """A certificate for 127.0.0.1 with its key, made for this run, trusted by nobody."""
-    require(shutil.which("openssl"), "openssl is not on this machine")
-    path = tmp_path_factory.mktemp("tls") / "server.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
-         "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1",
-         "-keyout", path.with_suffix(".key"), "-out", path],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    return path
 
 
 @contextlib.contextmanager
