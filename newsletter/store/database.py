@@ -19,6 +19,7 @@ import sqlalchemy as sa
 from sqlalchemy import event, exc
 
 from newsletter.errors import InputError, NewsletterError, PausedError, Place
+from newsletter.store.disk import FREE_SOME, FULL
 
 _BUSY_SECONDS: Final = 30
 _SYNCHRONOUS_FULL: Final = 2
@@ -28,14 +29,14 @@ _CACHE: Final = 8192
 _LARGE_CACHE: Final = 49152
 _SQLITE: Final = "sqlite:///"
 _OPTIONS: Final = re.compile(r"\?\w+=")
+#: What an extended result code of SQLite begins with.
+_PRIMARY: Final = 0xFF
 
-# Primary result codes of SQLite -> (kind, sentence, hint). "opening" is always an InputError.
+# Result codes of SQLite -> (kind, sentence, hint): an extended one, or else its primary one.
 _FAULTS: Final[dict[int, tuple[type[NewsletterError], str, str]]] = {
-    sqlite3.SQLITE_FULL: (
-        PausedError,
-        "the disk is full",
-        "free some space, then run the same command again",
-    ),
+    sqlite3.SQLITE_FULL: (PausedError, FULL, FREE_SOME),
+    # No room for the index beside the write-ahead log.
+    sqlite3.SQLITE_IOERR_SHMSIZE: (PausedError, FULL, FREE_SOME),
     sqlite3.SQLITE_IOERR: (
         PausedError,
         "the disk under the store failed",
@@ -218,12 +219,15 @@ def _make_durable(connection: sqlite3.Connection) -> None:
 def _fault(error: BaseException | None, path: Path, *, opening: bool) -> NewsletterError:
     code = getattr(error, "sqlite_errorcode", None)
     place = Place(str(path))
-    if code is None or (code & 0xFF) not in _FAULTS:
+    if code is None or not (fault := _FAULTS.get(code) or _FAULTS.get(code & _PRIMARY)):
         return NewsletterError(
             "the store refused a statement",
             place=place,
             cause=f"{type(error).__name__}: {error}",
             hint="this is a bug; please report it",
         )
-    kind, message, hint = _FAULTS[code & 0xFF]
-    return (InputError if opening else kind)(message, place=place, cause=str(error), hint=hint)
+    kind, message, hint = fault
+    # Who cannot even open it for another program has sent nothing that could be paused.
+    if opening and code & _PRIMARY == sqlite3.SQLITE_BUSY:
+        kind = InputError
+    return kind(message, place=place, cause=str(error), hint=hint)
