@@ -15,8 +15,9 @@ from newsletter.errors import InputError, NotFitError
 from newsletter.web.proofs import Proofs
 from newsletter.web.sending import Sending
 from newsletter.web.shelf import Entry, Shelf
-from tests.cli_fixtures import ISSUE, Folder, folder, plain_environment, ready
+from tests.cli_fixtures import ADDRESSES, ISSUE, Folder, folder, plain_environment, ready
 from tests.preview_browser import chromium, look, preview, tab
+from tests.smtp_servers import scripted
 from tests.web_fixtures import settings_of
 
 __all__ = ["chromium", "folder", "plain_environment", "ready", "tab"]
@@ -165,6 +166,25 @@ def test_what_was_rehearsed_and_sent_is_counted(ready):
     entry = shelf(ready)[74]
     assert (entry.state, dict(entry.counts)) == ("ready", {})
     assert entry.rehearsed == len(ready.mails())
+
+
+def test_what_was_sent_for_real_is_counted_by_state_and_dated(ready):
+    with scripted(RCPT=["250 ok", "550 no such box", "250 ok"]) as server:
+        for name, value in {"KIND": "smtp", "SMTP__HOST": "127.0.0.1", "SMTP__PORT": server.port,
+                            "SMTP__SECURITY": "none"}.items():  # fmt: skip
+            ready.patch.setenv(f"NEWSLETTER_TRANSPORT__{name}", str(value))
+        assert ready.send("--limit", "10").code == 6
+        entry = shelf(ready)[74]
+        assert (entry.state, dict(entry.counts)) == (
+            "sending", {"accepted": 10, "queued": len(ADDRESSES) - 11, "refused": 1}
+        )  # fmt: skip
+        assert ready.send().code == 0
+    entry = shelf(ready)[74]
+    assert (entry.state, dict(entry.counts)) == (
+        "sent", {"accepted": len(ADDRESSES) - 1, "refused": 1}
+    )  # fmt: skip
+    assert entry.note.startswith("on 20")
+    assert entry.rehearsed == 0
 
 
 def test_settings_that_cannot_be_read_leave_the_list_standing(folder):
