@@ -52,6 +52,13 @@ def test_styles_are_written_into_the_tags() -> None:
     assert "margin" in paragraph.attrib["style"]
 
 
+def test_colours_keep_their_six_digits_all_the_way() -> None:
+    body = "# A\n\n`b`\n\n> c\n\n| d |\n|---|\n| e |\n\n**[f](/g)**\n\n```\nh\n```\n"
+    html = rendered(body).html
+    assert "color: #ffffff" in html.replace("color:#", "color: #")
+    assert re.findall(r":[^;\"{}]*(#[0-9a-fA-F]{3,5})(?![0-9a-fA-F])[^;\"{}]*[;\"}]", html) == []
+
+
 def test_outlooks_conditional_comments_survive() -> None:
     comments = re.findall(r"<!--\[if (.*?)\]>(.*?)<!\[endif\]-->", PLAIN.html, re.DOTALL)
     assert len(comments) >= 4

@@ -10,11 +10,12 @@ an author writes can break a page. Tokens are counted at every step: exactly as 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import re
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from mjml import mjml2html
 
@@ -25,8 +26,11 @@ from newsletter.markup.fields import CONTENT, RESERVED, TOKEN, UNSUBSCRIBE, Fiel
 from newsletter.markup.html import fragment
 from newsletter.markup.text import columns, text_part, wrap
 from newsletter.render import Options, Rendered, Theme, armour, shell, tree
+from newsletter.render.lint import lint
 from newsletter.render.words import date, direction, words
 from newsletter.utm import tag
+
+_OFFSET: Final = re.compile(r"(?: in root template)?(?: at)? position \d+(?::\d+)?")
 
 
 def render(issue: Issue, theme: Theme, options: Options) -> Rendered:
@@ -43,6 +47,7 @@ def render(issue: Issue, theme: Theme, options: Options) -> Rendered:
     document = parse(issue.body, fields)
     images = tuple(_with_asset(image, options.assets_url) for image in document.images)
 
+    @functools.cache  # both parts and every repeated link ask for the same few hundred
     def tagged(url: str) -> str:
         return tag(url, options.tags) if options.tags else url
 
@@ -140,7 +145,7 @@ def _page(theme: Theme, values: dict[str, Any], letter: str) -> tuple[str, str]:
     """The compiled page with the letter in it, and the same before compiling."""
     filled = shell.fill(theme, "issue.mjml", {**values, "content": CONTENT})
     _expect_one_slot(theme, filled, "issue.mjml")
-    shell.lint(theme, filled)
+    lint(theme, filled)
     page = _compile(theme, filled)
     # Between two tags and nowhere else: an attribute or a title shows no letter.
     if page.count(CONTENT) != 1 or not re.search(f">[^<>]*{CONTENT}[^<>]*<", page):
@@ -174,12 +179,13 @@ def _compile(theme: Theme, filled: shell.Shell) -> str:
         return str(mjml2html(armoured, fonts={}))
     except ValueError as error:
         cause = str(error)
+        told = _OFFSET.sub("", cause)  # an offset into a page that nobody has seen
         found = re.search(r" in root template at position (\d+):(\d+)", cause)
         if found is None:
             raise InputError(
                 "the MJML compiler refuses the theme",
                 place=Place(theme.path("issue.mjml"), 1),
-                cause=cause,
+                cause=told,
                 hint="the outermost element is mjml",
             ) from error
         line = armour.line_of(armoured, int(found[1]))
@@ -189,7 +195,7 @@ def _compile(theme: Theme, filled: shell.Shell) -> str:
             if refused
             else "the MJML compiler does not take blanks here, only a line break",
             place=filled.line_place(theme, line),
-            cause=cause[: found.start()],
+            cause=told,
             hint="elements and texts must stand where MJML allows them"
             if refused
             else "end the line right behind the last element of mj-head and of mj-attributes",

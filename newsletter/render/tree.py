@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import html
 import logging
 import re
 from collections.abc import Callable
-from typing import Final, cast
+from typing import Any, Final, cast
 
+import cssutils
 import lxml.html
 from lxml import etree
 from premailer import Premailer
@@ -16,6 +18,11 @@ from newsletter.markup import Document, Image
 from newsletter.render import RenderedLink
 
 Tagger = Callable[[str], str]
+#: Premailer's own form: (specificity, selector, declarations) of what is copied, and the rest.
+_Rules = tuple[list[tuple[tuple[int, ...], str, str]], list[object]]
+
+# It would write #ffffff as #fff, which Outlook and Lotus Notes read as another colour.
+cssutils.ser.prefs.minimizeColorHash = False
 
 _NONE: Final = 10**9
 _HREF: Final = re.compile(r"""(\bhref\s*=\s*)("[^"]*"|'[^']*')""", re.IGNORECASE)
@@ -77,13 +84,38 @@ def _tag_attribute(match: re.Match[str], tag: Tagger) -> str:
     return f'{match[1]}"{html.escape(tag(url))}"'
 
 
+class _Inliner(Premailer):  # type: ignore[misc]  # premailer has no types
+    """Premailer that reads a style sheet once, and no other than the one it is given.
+
+    Its own cache keeps the parsed sheet, but writes every rule of it out anew for every letter,
+    which was half the time of a whole render; and its parser fetches what an @import names, from
+    the network and from the disk, whatever `allow_network` says.
+    """
+
+    def _parse_css_string(self, css_body: str, validate: bool = False) -> Any:  # noqa: ANN401, FBT001, FBT002  # premailer's signature
+        parser = cssutils.CSSParser(
+            loglevel=logging.CRITICAL, validate=validate, fetcher=lambda _: None
+        )
+        return parser.parseString(css_body)
+
+    def _parse_style_rules(self, css_body: str, ruleset_index: int) -> _Rules:
+        return _rules(css_body, ruleset_index)
+
+
+@functools.lru_cache(maxsize=64)
+def _rules(css: str, index: int) -> _Rules:
+    reader = _Inliner("", strip_important=False, disable_validation=True)
+    return cast(_Rules, Premailer._parse_style_rules(reader, css, index))  # noqa: SLF001  # what is cached
+
+
 def inline_styles(tree: etree._Element) -> etree._Element:
     """Copy the rules of `<style>` onto the elements they match, for clients that drop styles.
 
     The settings each mend a default that breaks mail: a lost doctype, dark mode stripped of its
-    `!important`, style sheets fetched over the network, image widths overwritten for Outlook.
+    `!important`, style sheets fetched over the network, image widths overwritten for Outlook,
+    every picture's style parsed anew to look for a float.
     """
-    premailer = Premailer(
+    inliner = _Inliner(
         tree,
         keep_style_tags=True,
         strip_important=False,
@@ -92,9 +124,10 @@ def inline_styles(tree: etree._Element) -> etree._Element:
         allow_network=False,
         disable_validation=True,
         disable_basic_attributes=["width", "height", "align", "valign", "bgcolor"],
+        align_floating_images=False,
         cssutils_logging_level=logging.CRITICAL,
     )
-    return cast(etree._Element, premailer.transform())  # noqa: SLF001  # as above
+    return cast(etree._Element, inliner.transform())  # noqa: SLF001  # as above
 
 
 def write(tree: etree._Element) -> str:
