@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import os
 import re
 import subprocess
@@ -14,7 +15,7 @@ from newsletter.issue import parse
 from newsletter.markup.fields import UNSUBSCRIBE
 from newsletter.render import Look, Options, Rendered, Theme
 from newsletter.render.pipeline import source_hash
-from newsletter.render.words import date, direction, words
+from newsletter.render.words import callouts, date, direction, words
 from tests.conftest import ROOT, corpus_file, corpus_names, example_options, issue_with, own_issues
 from tests.pages import letter_of, parse_page, text_of, with_class
 from tests.rendering import OPTIONS, PLAIN, THEME, preheader_of, quiet_render, rendered
@@ -272,15 +273,28 @@ def check_whole(done: Rendered) -> None:
 
 @pytest.mark.parametrize(
     ("language", "why", "side"),
-    [("en", "Why you get this", "ltr"), ("nl-BE", "Waarom je dit krijgt", "ltr"), ("NL", "Waarom je dit krijgt", "ltr"), ("he", "Why you get this", "rtl"), ("", "Why you get this", "ltr")],
+    [("en", "Why you get this", "ltr"), ("nl-BE", "Waarom je dit krijgt", "ltr"), ("NL", "Waarom je dit krijgt", "ltr"), ("he", "למה קיבלת את זה", "rtl"), ("ar-EG", "لماذا تصلك هذه الرسالة", "rtl"), ("fa", "Why you get this", "rtl"), ("", "Why you get this", "ltr")],
 )  # fmt: skip
 def test_the_fixed_words_follow_the_language(language: str, why: str, side: str) -> None:
     assert (words(language)["why"], direction(language)) == (why, side)
+
+
+@pytest.mark.parametrize("language", ["en", "ar", "de", "es", "fr", "he", "it", "nl", "pt"])
+def test_every_language_has_all_its_words(language: str) -> None:
+    assert list(words(language)) == ["issue", "why", "reason", "unsubscribe", "view_online"]
+    assert "{name}" in words(language)["reason"]
+    assert len(set(callouts(language).values())) == 5
+    dates = [date(dt.date(2026, month, 2), language) for month in range(1, 13)]
+    assert len(set(dates)) == 12
+    assert all("2" in one and "2026" in one for one in dates)
 
 
 def test_dates_are_written_as_people_do() -> None:
     day = issue_with(front="title: x\ndate: 2026-03-01").date
     assert date(day, "en-GB") == "1 March 2026"
     assert date(day, "nl") == "1 maart 2026"
-    assert date(day, "fr") == "2026-03-01"
+    assert date(day, "de") == "1. März 2026"
+    assert date(day, "pt-BR") == "1 de março de 2026"
+    assert date(day, "he") == "1 במרץ 2026"
+    assert date(day, "fi") == "2026-03-01"
     assert date(None, "en") == ""

@@ -3,13 +3,13 @@
 CommonMark exactly, plus tables, strikethrough, footnotes, task lists and `{utm=off}` after a
 link. Tidied on the way, without changing a visible word: blanks at the edge of a link move out of
 it, an image with an italic caption of the same words becomes one figure, a paragraph that is only
-a bold link becomes a button.
+a bold link becomes a button, a quote that begins with `[!NOTE]` becomes a callout.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -18,6 +18,7 @@ from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 from mdit_py_plugins.footnote import footnote_plugin
 
+from newsletter.markup import callouts
 from newsletter.markup.fields import Fields
 
 Tokens = Sequence[Token]
@@ -83,15 +84,17 @@ class Document:
     headings: tuple[tuple[int, str, int], ...]
 
 
-def parse(body: str, fields: Fields) -> Document:
+def parse(body: str, fields: Fields, titles: Mapping[str, str] = callouts.TITLES) -> Document:
     """Read Markdown; never raises on any text.
 
     Args:
         body: Markdown with LF line ends.
         fields: the declared merge fields; the tokens of those used are noted in it.
+        titles: what stands above a callout that has no title of its own, by its kind.
     """
     tokens = _reader(fields).parse(body)
     _set_lines(tokens)
+    callouts.mark(tokens, titles)
     collected = _Collected(body.split("\n"))
     for index, token in enumerate(tokens):
         if token.type == "inline":

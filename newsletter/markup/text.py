@@ -91,13 +91,15 @@ class _Writer:
         fresh = [(n, url) for url, n in self.numbers.items() if n > self.listed]
         if fresh:
             yield ""
-            yield from (f"[{n}] {url}" for n, url in fresh)
+            yield from (f"[{n}] {_address(url)}" for n, url in fresh)
             self.listed = len(self.numbers)
 
     def block(self, node: SyntaxTreeNode, width: int) -> Iterator[str]:
         match node.type:
             case "heading":
                 yield from self._heading(node, width)
+            case "paragraph" if node.attrs.get("class") == "button":
+                yield from self._button(node, width)
             case "paragraph":
                 # The image has said the caption's words, but not where its links lead.
                 said = node.attrs.get("class") == "caption"
@@ -106,8 +108,9 @@ class _Writer:
             case "bullet_list" | "ordered_list":
                 yield from self._list(node, width)
             case "blockquote":
+                mark = "|" if "class" in node.attrs else ">"  # a callout quotes nobody
                 for line in self.blocks(node.children, width - 2):
-                    yield f"> {line}".rstrip()
+                    yield f"{mark} {line}".rstrip()
             case "fence" | "code_block":
                 yield from (f"    {line}" for line in node.content.rstrip("\n").split("\n"))
             case "table":
@@ -122,6 +125,15 @@ class _Writer:
                     yield from self._item(note, f"({number}) ", width)
             case _:
                 yield from self.blocks(node.children, width)
+
+    def _button(self, node: SyntaxTreeNode, width: int) -> Iterator[str]:
+        """What to do, and right below it where: nobody should have to look for the number."""
+        link = next(child for child in node.walk() if child.type == "link")
+        words = "".join(self._word(child) for child in link.children).strip()
+        target = self.link(link.meta["l"])
+        if words and words != target:
+            yield from wrap(words if words.endswith((":", ".", "!", "?")) else f"{words}:", width)
+        yield target
 
     def _heading(self, node: SyntaxTreeNode, width: int) -> Iterator[str]:
         lines = wrap(self._inline(node), width)
@@ -160,9 +172,11 @@ class _Writer:
         ]
         sizes = [max(columns(row[i]) for row in rows) for i in range(len(rows[0]))]
         if sum(sizes) + 2 * (len(sizes) - 1) <= width:
-            yield self._row(rows[0], sizes)
-            yield self._row(["-" * size for size in sizes], sizes)
-            yield from (self._row(row, sizes) for row in rows[1:])
+            sides = [
+                str(cell.attrs.get("style", "")) for cell in node.children[0].children[0].children
+            ]
+            rows.insert(1, ["-" * size for size in sizes])
+            yield from (self._row(row, sizes, sides) for row in rows)
             return
         if len(rows) == 1:
             yield from (line for name in rows[0] for line in wrap(name, width))
@@ -173,9 +187,10 @@ class _Writer:
                 yield from wrap(f"{name}: {cell}" if name else cell, width)
 
     @staticmethod
-    def _row(cells: Sequence[str], sizes: Sequence[int]) -> str:
+    def _row(cells: Sequence[str], sizes: Sequence[int], sides: Sequence[str]) -> str:
         padded = (
-            cell + " " * (size - columns(cell)) for cell, size in zip(cells, sizes, strict=True)
+            _padded(cell, size - columns(cell), side)
+            for cell, size, side in zip(cells, sizes, sides, strict=True)
         )
         return "  ".join(padded).rstrip()
 
@@ -216,6 +231,17 @@ class _Writer:
             return bare
         number = self.numbers.setdefault(target, len(self.numbers) + 1)
         return f"{inner}{_GLUE}[{number}]"
+
+
+def _padded(cell: str, room: int, side: str) -> str:
+    """A cell with its blanks where the table's author put them; numbers stand under numbers."""
+    before = room if side.endswith("right") else room // 2 if side.endswith("center") else 0
+    return " " * before + cell + " " * (room - before)
+
+
+def _address(url: str) -> str:
+    """A link as people write it down: an address without its scheme."""
+    return url if "?" in url else url.removeprefix("mailto:").removeprefix("tel:")
 
 
 def _text_of(html: str) -> str:

@@ -27,7 +27,7 @@ from newsletter.markup.html import fragment
 from newsletter.markup.text import columns, text_part, wrap
 from newsletter.render import Options, Rendered, Theme, armour, shell, tree
 from newsletter.render.lint import lint
-from newsletter.render.words import date, direction, words
+from newsletter.render.words import callouts, date, direction, words
 from newsletter.utm import tag
 
 _OFFSET: Final = re.compile(r"(?: in root template)?(?: at)? position \d+(?::\d+)?")
@@ -44,7 +44,7 @@ def render(issue: Issue, theme: Theme, options: Options) -> Rendered:
     fields = Fields(options.fields)
     subject = fields.in_text(issue.subject)
     values = _values(issue, options, fields, subject)
-    document = parse(issue.body, fields)
+    document = parse(issue.body, fields, callouts(options.language))
     images = tuple(_with_asset(image, options.assets_url) for image in document.images)
 
     @functools.cache  # both parts and every repeated link ask for the same few hundred
@@ -61,10 +61,10 @@ def render(issue: Issue, theme: Theme, options: Options) -> Rendered:
     page, mjml = _page(theme, values, letter)
     root = tree.parse(page)
     tree.put_back_targets(root, document, images)
+    tree.harden(root)
     links = tree.tag_links(root, tagged, body_line=issue.body_line)
     html = tree.write(tree.inline_styles(root))
     _expect_tokens(html, page, document)
-    offset = issue.body_line - 1
     return Rendered(
         subject=subject,
         preheader=str(values["preheader"]),
@@ -73,13 +73,20 @@ def render(issue: Issue, theme: Theme, options: Options) -> Rendered:
         mjml=mjml,
         slots=fields.slots,
         links=links,
-        images=tuple(dataclasses.replace(i, line=i.line + offset) for i in images),
-        raws=tuple(dataclasses.replace(r, line=r.line + offset) for r in document.raws),
-        words=tuple((text, line + offset) for text, line in document.words),
-        headings=tuple((level, text, line + offset) for level, text, line in document.headings),
         fields_without_fallback=tuple(sorted(fields.without_fallback)),
         source_hash=source_hash(issue, theme, options),
+        **_parts(document, images, issue.body_line - 1),
     )
+
+
+def _parts(document: Document, images: tuple[Image, ...], above: int) -> dict[str, Any]:
+    """What checks want to know of a letter with `above` lines over it, in lines of the file."""
+    return {
+        "images": tuple(dataclasses.replace(i, line=i.line + above) for i in images),
+        "raws": tuple(dataclasses.replace(r, line=r.line + above) for r in document.raws),
+        "words": tuple((text, line + above) for text, line in document.words),
+        "headings": tuple((level, text, line + above) for level, text, line in document.headings),
+    }
 
 
 def source_hash(issue: Issue, theme: Theme, options: Options) -> str:

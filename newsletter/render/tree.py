@@ -50,6 +50,39 @@ def put_back_targets(tree: etree._Element, document: Document, images: tuple[Ima
             element.set("src", images[at].src)
 
 
+def harden(tree: etree._Element) -> None:
+    """Give the letter what mail programs need and Markdown does not say.
+
+    A table gets a box it can scroll in, so that it keeps both its words whole and its meaning (a
+    table with `display: block` is none to a screen reader). A button gets Outlook's own kind of
+    padding: it keeps none on a link.
+    """
+    for table in [one for one in tree.iter("table") if _is_the_letters(one)]:
+        box = etree.Element("div", {"class": "scroll", "tabindex": "0"})
+        table.addprevious(box)
+        box.tail, table.tail = table.tail, None
+        box.append(table)
+    for paragraph in tree.iter("p"):
+        link = paragraph.find("strong/a") if paragraph.get("class") == "button" else None
+        if link is not None:
+            words = etree.Element("span", {"style": "mso-text-raise: 13px"})
+            words.text, link.text = link.text, None
+            words.extend(list(link))
+            link.extend([_mso_gap(""), words, _mso_gap("&#8203;")])
+
+
+def _is_the_letters(table: etree._Element) -> bool:
+    """Whether a table is the author's, and in no other: the theme's have a role."""
+    around = table.iterancestors("table")
+    return table.get("role") is None and all(one.get("role") is not None for one in around)
+
+
+def _mso_gap(end: str) -> etree._Comment:
+    """A stretched blank, which Outlook draws in the button's colour and others never see."""
+    style = "mso-font-width: 150%; mso-text-raise: 26px"
+    return etree.Comment(f'[if mso]><i style="{style}" hidden>&#8195;{end}</i><![endif]')
+
+
 def _number(text: str) -> int:
     # An author may have written the attribute by hand; what is no index is larger than any.
     return int(text) if re.fullmatch(r"[0-9]{1,9}", text) else _NONE
@@ -73,7 +106,7 @@ def tag_links(tree: etree._Element, tag: Tagger, *, body_line: int) -> tuple[Ren
         url = written if off else tag(written)
         if url != written:
             element.set("href", url)
-        text = " ".join("".join(map(str, element.itertext())).split())
+        text = " ".join(str(element.xpath("string()")).split())  # comments left out
         number = 0 if _number(line) == _NONE else body_line + _number(line) - 1
         links.append(RenderedLink(text=text, written=written, url=url, line=number))
     return tuple(links)
