@@ -423,7 +423,7 @@ def test_adjacent_quotes_stay_apart() -> None:
         ("<mj-section><mj-text>a</mj-text></mj-section>", "<p>a</p>"),
         ("<td style='text-align:right;color:red'>a</td>", "a"),
         ("<table><tr><td style='text-align:right;color:red'>a</td></tr></table>", '<table><tbody><tr><td style="text-align:right">a</td></tr></tbody></table>'),
-        ("<img src=a.png alt=b onerror=c>", '<img src="a.png" alt="b">'),
+        ("<img src=a.png alt=b onerror=c>", '<img data-line="1" src="a.png" alt="b">'),
         ("<svg><a href='/x'>a</a></svg>", "<p></p>"),
         ("<a href='https://b.example' target=_blank>a</a>", '<p><a data-line="1" href="https://b.example">a</a></p>'),
         ("<wbr>a<br>b", "<p><wbr>a<br>b</p>"),

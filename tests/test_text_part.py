@@ -98,6 +98,17 @@ def test_a_real_letter_is_wrapped_and_its_addresses_are_whole(name: str) -> None
         ("a ![b](c.png) d", "a [b] d"),
         ("<div>\na <b>&lt;c</b>\n\n</div>", "a <c"),
         ("<!-- a -->\n\nb", "b"),
+        ("a <a href='/b'>c</a> d", "a c [1] d\n\n[1] /b"),
+        ("a <a href='/b'>**c**\nd</a><img src=x alt=e> f", "a *c* d [1][e] f\n\n[1] /b"),
+        ("<a href='javascript:x'>a</a> b</a> c", "a b c"),
+        ("<p>a\n <a href='/b'>c</a>.</p><p>d<br>e</p>\n", "a c [1].\n\nd\ne\n\n[1] /b"),
+        ("<ul><li>a<li>b</ul>\n", "* a\n* b"),
+        (
+            "<table><tr><th>a</th><th>b</th></tr><tr><td>c</td><td><img src=x alt='d e'></td></tr></table>\n",
+            "a b\nc [d e]",
+        ),
+        ("<div>\n\n*a* <a href='/b'>c</a>\n\n</div>\n\n[d](/b)", "a c [1]\n\nd [1]\n\n[1] /b"),
+        ("<div><a href='/b'>never closed</div>\n\nx</a>", "never closed [1]\n\nx\n\n[1] /b"),
         ("<script>\na\n</script>\n\nb", "b"),
         ("a[^1]\n\n[^1]: b", "a (1)\n\n(1) b"),
         ("** a", "** a"),
@@ -135,6 +146,16 @@ def test_each_kind_of_block_has_its_form(body: str, text: str) -> None:
 )  # fmt: skip
 def test_links_are_numbered_and_listed_behind_their_section(body: str, text: str) -> None:
     assert plain(body) == text
+
+
+def test_links_of_author_html_are_tagged_as_those_of_markdown() -> None:
+    body = "<a href='https://a.example/'>b</a> <a data-utm=off href='https://c.example/'>d</a>\n\n<p><a href='https://e.example/{{name}}'>f</a></p>"
+    done = render(issue_with(body), THEME, OPTIONS)
+    listed = re.findall(r"(?m)^\[\d\] (.+)$", done.text)
+    assert listed == [link.url for link in done.links if link.line]
+    assert listed[0].startswith("https://a.example/?utm_source=")
+    assert listed[1] == "https://c.example/"
+    assert listed[2].startswith("https://e.example/__NL_U_A__?utm_source=")
 
 
 def test_a_link_and_its_number_stay_on_one_line() -> None:

@@ -170,12 +170,12 @@ def _line(token: Token) -> int:
 
 
 def _with_lines(html: str, line: int) -> str:
-    """Author HTML whose links know the line of the body they stand on, as Markdown's do."""
+    """Author HTML whose links and images know the line they stand on, as Markdown's do."""
 
     def one(found: re.Match[str]) -> str:
         return f'{found[0]} data-line="{line + html.count(chr(10), 0, found.start())}"'
 
-    return re.sub(r"<a(?=[\s/>])", one, html, flags=re.IGNORECASE)
+    return re.sub(r"<(?:a|img)(?=[\s/>])", one, html, flags=re.IGNORECASE)
 
 
 @dataclass(slots=True)
@@ -188,6 +188,8 @@ class _Collected:
     raws: list[Raw] = field(default_factory=list)
     words: list[tuple[str, int]] = field(default_factory=list)
     headings: list[tuple[int, str, int]] = field(default_factory=list)
+    #: Line and column (both from 0) behind what was found last: links may repeat each other.
+    found: tuple[int, int] = (-1, 0)
 
     def inline(self, token: Token, opener: Token, fields: Fields) -> None:
         children = token.children or []
@@ -221,11 +223,15 @@ class _Collected:
         self.images.append(Image(src=src, alt=alt, line=self._find(src, block)))
 
     def _find(self, needle: str, block: Token) -> int:
-        """The line of a block on which `needle` stands, or the block's first line."""
+        """The line of a block on which the next `needle` stands, or the block's first line."""
         first, last = block.map or (0, 1)
-        for index in range(first, min(last, len(self.lines))):
-            if needle and needle in self.lines[index]:
-                return index + 1
+        begin = self.found if first <= self.found[0] < last else (first, 0)
+        for line, column in (begin, (first, 0)):
+            for index in range(line, min(last, len(self.lines))):
+                at = self.lines[index].find(needle, column if index == line else 0)
+                if needle and at >= 0:
+                    self.found = (index, at + len(needle))
+                    return index + 1
         return first + 1
 
 

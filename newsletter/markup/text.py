@@ -11,12 +11,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-import lxml.html
-import nh3
 from markdown_it.tree import SyntaxTreeNode
 from wcwidth import wcswidth
 
 from newsletter.markup import Document
+from newsletter.markup.author_html import Words
 
 WIDTH: Final = 72
 _UNDERLINES: Final = {"h1": "=", "h2": "-"}
@@ -24,18 +23,21 @@ _BREAK: Final = "\n"
 _GLUE: Final = "\ufdd0"  # a noncharacter: a blank at which no line may break
 
 
-def text_part(document: Document, link: Callable[[int], str]) -> str:
+def text_part(
+    document: Document, link: Callable[[int], str], tag: Callable[[str], str] = str
+) -> str:
     """Write the letter as plain text.
 
     Args:
         document: the letter.
         link: the final address of a link by its index, the same one as in the HTML.
+        tag: what becomes of a link in author HTML.
 
     Returns:
         Lines of at most 72 columns, but for words that cannot be broken; LF line ends, no blank
         line at either end, none doubled.
     """
-    writer = _Writer(link, [item.href for item in document.links])
+    writer = _Writer(link, tag, [item.href for item in document.links])
     root = SyntaxTreeNode(document.tokens)
     lines = [*writer.blocks(root.children, WIDTH, sections=True), "", *writer.sources()]
     text = "\n".join(line.rstrip() for line in lines)
@@ -71,9 +73,14 @@ class _Writer:
     """Numbers the links while it writes blocks."""
 
     link: Callable[[int], str]
+    tag: Callable[[str], str]
     hrefs: Sequence[str]
     numbers: dict[str, int] = field(default_factory=dict)
     listed: int = 0
+    author: Words = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.author = Words(self._author_link, _BREAK)
 
     def blocks(
         self, nodes: Sequence[SyntaxTreeNode], width: int, *, sections: bool = False
@@ -118,7 +125,7 @@ class _Writer:
             case "hr":
                 yield "* * *"
             case "html_block":
-                if text := _text_of(node.content):
+                if text := self.author.block(node.content):
                     yield from wrap(text, width)
             case "footnote_block":
                 for number, note in enumerate(node.children, 1):
@@ -217,7 +224,7 @@ class _Writer:
             case "footnote_ref":
                 return f" ({node.meta['id'] + 1})"
             case "html_inline":
-                return _BREAK if re.fullmatch(r"<br\s*/?>", node.content, re.IGNORECASE) else ""
+                return self.author.inline(node.content)
             case "link":
                 return self._link(node, inner)
             case _:
@@ -229,8 +236,14 @@ class _Writer:
         bare = target.removeprefix("mailto:")
         if inner.strip() in {self.hrefs[index], bare, self.hrefs[index].removeprefix("mailto:")}:
             return bare
-        number = self.numbers.setdefault(target, len(self.numbers) + 1)
-        return f"{inner}{_GLUE}[{number}]"
+        return inner + self._mark(target)
+
+    def _author_link(self, href: str, tagged: bool) -> str:  # noqa: FBT001  # Words calls it so
+        return self._mark(self.tag(href) if tagged else href)
+
+    def _mark(self, target: str) -> str:
+        """The number behind a link's words, on the same line as the last of them."""
+        return f"{_GLUE}[{self.numbers.setdefault(target, len(self.numbers) + 1)}]"
 
 
 def _padded(cell: str, room: int, side: str) -> str:
@@ -242,9 +255,3 @@ def _padded(cell: str, room: int, side: str) -> str:
 def _address(url: str) -> str:
     """A link as people write it down: an address without its scheme."""
     return url if "?" in url else url.removeprefix("mailto:").removeprefix("tel:")
-
-
-def _text_of(html: str) -> str:
-    """The words of author HTML."""
-    clean = nh3.clean(html, tags={"p"}, clean_content_tags={"script", "style"}).strip()
-    return " ".join(str(lxml.html.fromstring(clean).xpath("string()")).split()) if clean else ""

@@ -211,6 +211,10 @@ def filled(rendered: Rendered, subscriber: Subscriber, leave: str) -> Rendered:
     def page(part: str) -> str:
         return tokens.sub(lambda found: html.escape(values[found[0]]), part)
 
+    links = (
+        dataclasses.replace(k, text=text(k.text), written=text(k.written), url=text(k.url))
+        for k in rendered.links
+    )
     return dataclasses.replace(
         rendered,
         subject=_one_line(text(rendered.subject)),
@@ -218,6 +222,7 @@ def filled(rendered: Rendered, subscriber: Subscriber, leave: str) -> Rendered:
         html=page(rendered.html),
         text=text(rendered.text),
         mjml=page(rendered.mjml),
+        links=tuple(links),
     )
 
 

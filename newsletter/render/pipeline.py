@@ -45,7 +45,6 @@ def render(issue: Issue, theme: Theme, options: Options) -> Rendered:
     subject = fields.in_text(issue.subject)
     values = _values(issue, options, fields, subject)
     document = parse(issue.body, fields, callouts(options.language))
-    images = tuple(_with_asset(image, options.assets_url) for image in document.images)
 
     @functools.cache  # both parts and every repeated link ask for the same few hundred
     def tagged(url: str) -> str:
@@ -55,15 +54,18 @@ def render(issue: Issue, theme: Theme, options: Options) -> Rendered:
         link = document.links[index]
         return tagged(link.href) if link.utm else link.href
 
-    letter, plain = fragment(document), text_part(document, final)
+    letter, plain = fragment(document), text_part(document, final, tagged)
     _refuse_forged(issue, document, fields, letter + plain)
     text = _text(theme, values, plain, tagged)
     page, mjml = _page(theme, values, letter)
     root = tree.parse(page)
-    tree.put_back_targets(root, document, images)
+    shown = functools.partial(_asset, base=options.assets_url)
+    images = tree.put_back_targets(root, document, shown)
     tree.harden(root)
     links = tree.tag_links(root, tagged, body_line=issue.body_line)
-    html = tree.write(tree.inline_styles(root))
+    root = tree.inline_styles(root)
+    tree.set_widths(root)
+    html = tree.write(root)
     _expect_tokens(html, page, document)
     return Rendered(
         subject=subject,
@@ -128,13 +130,11 @@ def _values(issue: Issue, options: Options, fields: Fields, subject: str) -> dic
     }
 
 
-def _with_asset(image: Image, assets_url: str) -> Image:
+def _asset(src: str, base: str) -> str:
     """A local image as the mail shows it; without `site.assets_url` it stays, with a finding."""
-    if not assets_url or "://" in image.src or image.src.startswith(("/", "#", "data:", "cid:")):
-        return image
-    return dataclasses.replace(
-        image, src=f"{assets_url.rstrip('/')}/{image.src.removeprefix('./')}"
-    )
+    if not base or "://" in src or src.startswith(("/", "#", "data:", "cid:")):
+        return src
+    return f"{base.rstrip('/')}/{src.removeprefix('./')}"
 
 
 def _text(theme: Theme, values: dict[str, Any], body: str, tagged: tree.Tagger) -> str:

@@ -17,6 +17,7 @@ _TOKEN: Final = re.compile(
     re.DOTALL | re.IGNORECASE,
 )
 _COMMENT: Final = re.compile(r"/\*.*?(?:\*/|\Z)", re.DOTALL)
+_BLANK: Final = re.compile(r"\s+|/\*.*?\*/", re.DOTALL)
 _IMPORTANT: Final = re.compile(r"!\s*important\s*\Z", re.IGNORECASE)
 
 
@@ -69,7 +70,7 @@ def _plain(text: str) -> str:
 
 
 def _declared(css: str, start: int, end: int, blocks: list[str]) -> Iterator[Declaration]:
-    while blank := re.compile(r"\s+|/\*.*?\*/", re.DOTALL).match(css, start, end):
+    while blank := _BLANK.match(css, start, end):
         start = blank.end()
     text = _plain(css[start:end])
     if not text:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import html
 import logging
@@ -16,6 +17,7 @@ from premailer import Premailer
 
 from newsletter.markup import Document, Image
 from newsletter.render import RenderedLink
+from newsletter.utm import legal
 
 Tagger = Callable[[str], str]
 #: Premailer's own form: (specificity, selector, declarations) of what is copied, and the rest.
@@ -25,6 +27,7 @@ _Rules = tuple[list[tuple[tuple[int, ...], str, str]], list[object]]
 cssutils.ser.prefs.minimizeColorHash = False
 
 _NONE: Final = 10**9
+_MAX_WIDTH: Final = re.compile(r"\bmax-width:\s*(\d+)px")
 _HREF: Final = re.compile(r"""(\bhref\s*=\s*)("[^"]*"|'[^']*')""", re.IGNORECASE)
 
 
@@ -34,8 +37,19 @@ def parse(page: str) -> etree._Element:
     return lxml.html.document_fromstring(page, parser=lxml.html.HTMLParser(huge_tree=True))
 
 
-def put_back_targets(tree: etree._Element, document: Document, images: tuple[Image, ...]) -> None:
-    """Give Markdown's links and images the targets that passed the sanitiser as numbers."""
+def put_back_targets(
+    tree: etree._Element, document: Document, shown: Callable[[str], str]
+) -> tuple[Image, ...]:
+    """Give links and images the targets that passed the sanitiser as numbers.
+
+    Args:
+        tree: the page.
+        document: the letter.
+        shown: where a mail finds the picture that the author calls by this name.
+
+    Returns:
+        The letter's images in document order, those of author HTML among them.
+    """
     for element in tree.iter("a"):
         index = str(element.attrib.pop("data-l", ""))
         if (at := _number(index)) < len(document.links):
@@ -44,10 +58,18 @@ def put_back_targets(tree: etree._Element, document: Document, images: tuple[Ima
             element.set("data-line", str(link.line))
             if not link.utm:
                 element.set("data-utm", "off")
+    images = []
     for element in tree.iter("img"):
-        index = str(element.attrib.pop("data-i", ""))
-        if (at := _number(index)) < len(images):
-            element.set("src", images[at].src)
+        index, line = (str(element.attrib.pop(name, "")) for name in ("data-i", "data-line"))
+        if (at := _number(index)) < len(document.images):
+            image = document.images[at]
+        elif (at := _number(line)) != _NONE:
+            image = Image(src=element.get("src", ""), alt=element.get("alt", ""), line=at)
+        else:
+            continue  # the theme's
+        images.append(dataclasses.replace(image, src=legal(shown(image.src))))
+        element.set("src", images[-1].src)
+    return tuple(images)
 
 
 def harden(tree: etree._Element) -> None:
@@ -103,7 +125,7 @@ def tag_links(tree: etree._Element, tag: Tagger, *, body_line: int) -> tuple[Ren
         off = element.attrib.pop("data-utm", "") == "off"
         if written is None:
             continue
-        url = written if off else tag(written)
+        url = legal(written if off else tag(written))
         if url != written:
             element.set("href", url)
         text = " ".join(str(element.xpath("string()")).split())  # comments left out
@@ -161,6 +183,14 @@ def inline_styles(tree: etree._Element) -> etree._Element:
         cssutils_logging_level=logging.CRITICAL,
     )
     return cast(etree._Element, inliner.transform())  # noqa: SLF001  # as above
+
+
+def set_widths(tree: etree._Element) -> None:
+    """Tell Outlook how wide a picture is; it knows no `max-width` and would show all of it."""
+    for image in tree.iter("img"):
+        found = _MAX_WIDTH.search(image.get("style", ""))
+        if found and "width" not in image.attrib:
+            image.set("width", found[1])
 
 
 def write(tree: etree._Element) -> str:
