@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, Route, sync_playwright
 
 from newsletter.issue import Issue, parse
@@ -318,6 +319,32 @@ def test_a_screen_reader_hears_pictures_links_and_data_but_no_layout(tab, name):
     assert tab.locator(".letter table:not(:has(th))").count() == 0
     ids = tab.locator("[id]").evaluate_all("all => all.map(e => e.id)")
     assert len(ids) == len(set(ids))
+
+
+# Mail programs put a letter inside a page of their own, which has the landmarks.
+NO_MAIL_RULES = {"region", "landmark-one-main"}
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("width", [375, 600])
+@pytest.mark.parametrize("language", ["en", "ar"])
+def test_axe_finds_nothing_in_a_letter(tab, scheme, width, language):
+    html = written(ARABIC, language="ar") if language == "ar" else written(EVERYTHING)
+    tab.emulate_media(color_scheme=scheme)
+    show(tab, html, width=width)
+    found = Axe().run(tab).response["violations"]
+    assert [
+        f"{v['id']}: {[n['html'][:120] for n in v['nodes']]}"
+        for v in found
+        if v["id"] not in NO_MAIL_RULES
+    ] == []
+
+
+@pytest.mark.parametrize("name", ISSUES)
+def test_axe_finds_nothing_in_a_real_letter(tab, name):
+    show(tab, letter_of(name))
+    found = {v["id"] for v in Axe().run(tab).response["violations"]}
+    assert found <= NO_MAIL_RULES | ({"heading-order"} if name == "042.md" else set())
 
 
 def test_the_mail_on_disk_shows_what_the_built_page_shows(tab, tmp_path):

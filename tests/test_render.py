@@ -13,7 +13,7 @@ import pytest
 
 from newsletter.issue import parse
 from newsletter.markup.fields import UNSUBSCRIBE
-from newsletter.render import Look, Options, Rendered, Theme
+from newsletter.render import Divider, Look, Options, Rendered, Theme
 from newsletter.render.pipeline import source_hash
 from newsletter.render.words import callouts, date, direction, words
 from tests.conftest import ROOT, corpus_file, corpus_names, example_options, issue_with, own_issues
@@ -126,6 +126,38 @@ def test_colours_fonts_and_header_image_come_from_the_look() -> None:
     assert "#abcdef" in html
     assert "Verdana, 'Open Sans', sans-serif" in html.replace("&quot;", "'")
     assert [i.get("src") for i in parse_page(html).iter("img")] == ["https://a.example/h.png"]
+
+
+@pytest.mark.parametrize(
+    ("divider", "line"),
+    [("bar", "48px/4px solid #e4572e"), ("line", "100%/1px solid #ddd3bf"), ("dots", "52px/4px dotted #e4572e"), ("space", "48px/0")],
+)  # fmt: skip
+def test_dividers_take_the_form_the_settings_say(divider: Divider, line: str) -> None:
+    [rule] = letter_of(rendered("a\n\n---\n\nb", look=Look(divider=divider)).html).iter("hr")
+    styles = dict(part.strip().split(":", 1) for part in rule.attrib["style"].split(";"))
+    assert f"{styles['width']}/{styles['border-top']}" == line
+
+
+def test_pictures_tell_outlook_how_wide_they_are_and_small_ones_keep_their_own_width() -> None:
+    done = rendered('![a](b.png) <img src="c.png" alt="d" width="40"> <img src="e.png" alt="f">')
+    images = [(i.get("src"), i.get("width")) for i in letter_of(done.html).iter("img")]
+    assets = "https://assets.slackwater.example.org/"
+    assert images == [(f"{assets}b.png", "552"), (f"{assets}c.png", "40"), (f"{assets}e.png", None)]
+    assert [(i.src, i.alt, i.line) for i in done.images] == [
+        (f"{assets}b.png", "a", 5), (f"{assets}c.png", "d", 5), (f"{assets}e.png", "f", 5),
+    ]  # fmt: skip
+
+
+def test_hosts_of_author_html_are_written_as_mail_programs_look_them_up() -> None:
+    done = rendered(
+        '<a href="https://häfen.example/é" data-utm="off">x</a> <img src="https://häfen.example/é.png" alt="y">'
+    )
+    assert [k.url for k in done.links if k.line] == ["https://xn--hfen-loa.example/%C3%A9"]
+    for target in (
+        "https://xn--hfen-loa.example/%C3%A9",
+        "https://xn--hfen-loa.example/%C3%A9.png",
+    ):
+        assert f'"{target}"' in done.html
 
 
 def test_theme_links_are_tagged_and_the_way_out_never() -> None:
