@@ -74,6 +74,14 @@ a_very_wide_line = {"key": "value", "another": "value", "a_third": ["one", "two"
 
 ---
 
+> [!NOTE]
+> The ferry is late, says [the harbour](https://example.org/harbour).
+>
+> * And so is the tide, with `code`.
+
+> [!WARNING] Mind the gap
+> A callout with a title of its own.
+
 ![Quillhaven](images/harbour.png)
 
 _Quillhaven_
@@ -94,6 +102,11 @@ ARABIC = """
 | اليوم | الارتفاع |
 | -- | -- |
 | الأحد | 4.1 |
+
+> [!NOTE]
+> العبارة متأخرة.
+
+---
 
 ![ميناء عند سكون الماء](images/harbour.png)
 

@@ -101,6 +101,8 @@ OTHERS = [
     "{{{ raw }}}", "{{#each names}}", "{{/each}}", "{{^none}}", "{{> part}}", "{{! note }}", "{{&x}}", "{{=[[ ]]=}}",
     "{% if name %}", "{%- endif -%}", "{# name #}", "${name}", "#{name}", "%{name}", "{name}", "{0:>8}", "%recipient.name%",
     "%%name%%", "[[name]]", "@@name@@", "$name$", "((name))", "<%= name %>", "<# name #>", "{utm=off}", "{.button}", "{#id}",
+    "{{amazonSESUnsubscribeUrl}}", "{{ .Title }}", "{{- range .Pages -}}", "{{ $t('greeting') }}", "{{ 'now' | date: '%Y' }}", "{{#if a}}b{{else}}c{{/if}}",
+    "{{ cookiecutter.name }}", "{{{{raw}}}}", "{%- for a in b -%}", "{{ _('x') }}", "{{~ name ~}}", "{{ name }}}".replace("name", "nam"),
     "{x=y}", ":name:", "~name~ name", "\\x7b\\x7b", "{%comment%}",
 ]  # fmt: skip
 
