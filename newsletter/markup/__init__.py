@@ -18,7 +18,7 @@ from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 from mdit_py_plugins.footnote import footnote_plugin
 
-from newsletter.markup import callouts
+from newsletter.markup import callouts, quick_links
 from newsletter.markup.fields import Fields
 
 Tokens = Sequence[Token]
@@ -132,6 +132,7 @@ def plain(children: Tokens) -> str:
 def _reader(fields: Fields) -> MarkdownIt:
     reader = MarkdownIt("commonmark").enable(["table", "strikethrough"])
     reader.use(footnote_plugin)
+    quick_links.install(reader)
 
     def field_rule(state: StateInline, silent: bool) -> bool:  # noqa: FBT001  # markdown-it's signature
         found = fields.match(state.src, state.pos)

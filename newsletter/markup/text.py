@@ -49,8 +49,9 @@ def wrap(text: str, width: int = WIDTH) -> list[str]:
     lines = []
     for part in text.split(_BREAK):
         line, used = "", 0
+        narrow = part.isascii() and part.isprintable()
         for word in re.split(r"[ \t]+", part.strip(" \t")):
-            size = columns(word)
+            size = len(word) if narrow else columns(word)
             if line and used + 1 + size > width:
                 lines.append(line)
                 line, used = word, size
@@ -64,6 +65,8 @@ def wrap(text: str, width: int = WIDTH) -> list[str]:
 
 def columns(text: str) -> int:
     """How many columns a terminal gives to `text`."""
+    if text.isascii() and text.isprintable():
+        return len(text)
     wide = int(wcswidth(text))
     return wide if wide >= 0 else len(text)
 

@@ -6,6 +6,7 @@ business.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -47,8 +48,29 @@ class Declaration:
         return any(rule.lower().startswith("@media") for rule in self.around)
 
 
-def declarations(css: str) -> Iterator[Declaration]:
+def everywhere(css: str) -> str:
+    """The rules that hold in every window: the text without its @rules."""
+    kept, depth, start, at = [], 0, 0, None
+    for token in _TOKEN.finditer(css):
+        sign = token[0]
+        if sign not in {"{", "}", ";"}:
+            continue
+        if depth == 0 and at is None and _plain(css[start : token.start()]).startswith("@"):
+            at = start
+        depth = max(0, depth + {"{": 1, "}": -1, ";": 0}[sign])
+        if depth == 0 and sign != "{":
+            kept.append("" if at is not None else css[start : token.end()])
+            start, at = token.end(), None
+    return "".join([*kept, css[start:]])
+
+
+@functools.lru_cache(maxsize=512)
+def declarations(css: str) -> tuple[Declaration, ...]:
     """Every declaration in the order of the text; never raises."""
+    return tuple(_declarations(css))
+
+
+def _declarations(css: str) -> Iterator[Declaration]:
     blocks: list[str] = []
     start = 0
     for token in _TOKEN.finditer(css):

@@ -17,6 +17,7 @@ from premailer import Premailer
 
 from newsletter.markup import Document, Image
 from newsletter.render import RenderedLink
+from newsletter.render.stylesheet import everywhere
 from newsletter.utm import legal
 
 Tagger = Callable[[str], str]
@@ -25,8 +26,12 @@ _Rules = tuple[list[tuple[tuple[int, ...], str, str]], list[object]]
 
 # It would write #ffffff as #fff, which Outlook and Lotus Notes read as another colour.
 cssutils.ser.prefs.minimizeColorHash = False
+# premailer asks for no validation everywhere but in `style` attributes; the profiles are a fifth
+# of a second of patterns to compile, and all they could do is log.
+cssutils.profile.removeProfile(all=True)
 
 _NONE: Final = 10**9
+_NAME: Final = re.compile(r"[.#]?[A-Za-z_][\w-]*")
 _MAX_WIDTH: Final = re.compile(r"\bmax-width:\s*(\d+)px")
 _HREF: Final = re.compile(r"""(\bhref\s*=\s*)("[^"]*"|'[^']*')""", re.IGNORECASE)
 
@@ -154,13 +159,36 @@ class _Inliner(Premailer):  # type: ignore[misc]  # premailer has no types
         return parser.parseString(css_body)
 
     def _parse_style_rules(self, css_body: str, ruleset_index: int) -> _Rules:
-        return _rules(css_body, ruleset_index)
+        rules, rest = _rules(css_body, ruleset_index)
+        there = self._names()
+        # Looking for what is not there takes as long as looking for what is.
+        return [rule for rule in rules if _asked(rule[1]) <= there], rest
+
+    def _names(self) -> frozenset[str]:
+        """The elements and classes of the page, such as `p` and `.button`."""
+        if not self._there:
+            tags = {str(element.tag) for element in self.html.iter(etree.Element)}
+            classes = " ".join(map(str, self.html.xpath("//@class"))).split()
+            ids = (f"#{name}" for name in self.html.xpath("//@id"))
+            self._there = frozenset(tags).union((f".{name}" for name in classes), ids)
+        return self._there
+
+    _there: frozenset[str] = frozenset()
 
 
 @functools.lru_cache(maxsize=64)
 def _rules(css: str, index: int) -> _Rules:
     reader = _Inliner("", strip_important=False, disable_validation=True)
-    return cast(_Rules, Premailer._parse_style_rules(reader, css, index))  # noqa: SLF001  # what is cached
+    # What holds in some windows only is never copied, so it need not be parsed.
+    return cast(_Rules, Premailer._parse_style_rules(reader, everywhere(css), index))  # noqa: SLF001  # what is cached
+
+
+@functools.lru_cache(maxsize=512)
+def _asked(selector: str) -> frozenset[str]:
+    """The elements and classes that a selector needs; () of one too hard to tell."""
+    plain = re.sub(r":[\w-]+", "", selector)
+    names = _NAME.findall(plain) if re.fullmatch(r"[\w\s.#>+~,-]+", plain) else []
+    return frozenset(name if name[0] in ".#" else name.lower() for name in names)
 
 
 def inline_styles(tree: etree._Element) -> etree._Element:
