@@ -41,87 +41,10 @@ ISSUES = [
 SCHEMES: list[Literal["light", "dark"]] = ["light", "dark"]
 PICTURES = [pytest.param(True, id="pictures"), pytest.param(False, id="blocked")]
 
-EVERYTHING = """
-# A heading of the first rank
-Some `code`, **bold**, ~~struck~~, a note[^1], and an address as text:
-https://example.org/a/very/long/path/that/never/ends/0123456789012345678901234567890123456789/and/then/some
-or <https://example.org/a/very/long/path/that/never/ends/0123456789012345678901234567890123456789/linked>.
-
-## A heading of the second rank
-### A heading of the third rank
-#### A heading of the fourth rank
-
-* One
-  * Two
-    * Three, with enough words to wrap where the window is narrow
-      1. Four
-         > A quote in a list in a list in a list in a list
-* Five
-
-  A second paragraph in the same item.
-
-- [ ] To do
-- [x] Done
-
-| Country | Capital | Inhabitants | Area | Currency | Language | Internet | Telephone |
-| :-- | :-: | --: | --: | -- | -- | -- | --: |
-| Liechtenstein | Vaduz | 39,327 | 160 | Franc | German | `.li` | +423 |
-| Netherlands | Amsterdam | 17,821,419 | 41,850 | Euro | Dutch | [a link](https://example.org/nl) | +31 |
-
-```
-a_very_wide_line = {"key": "value", "another": "value", "a_third": ["one", "two", "three"], "and": "so on"}
-```
-
----
-
-> [!NOTE]
-> The ferry is late, says [the harbour](https://example.org/harbour).
->
-> * And so is the tide, with `code`.
-
-> [!WARNING] Mind the gap
-> A callout with a title of its own.
-
-![Quillhaven](images/harbour.png)
-
-_Quillhaven_
-
-**[A button with rather a lot of words on it, more than fit](https://example.org/button)**
-
-[^1]: With `code` and [a link](https://example.org/note).
-"""
-ARABIC = """
-مرحبا {{ name }}، أهلا بكم في العدد الرابع والسبعين من هذه الرسالة الطويلة التي لا تستعجل أحدا.
-
-## الموانئ
-* بند أول مع [رابط](https://example.org/)
-* بند ثان
-
-> اقتباس قصير من رسالة طويلة
-
-| اليوم | الارتفاع |
-| -- | -- |
-| الأحد | 4.1 |
-
-> [!NOTE]
-> العبارة متأخرة.
-
----
-
-![ميناء عند سكون الماء](images/harbour.png)
-
-_ميناء عند سكون الماء_
-
-**[زر](https://example.org/)**
-
-```
-left_to_right = 1
-```
-
-نص.[^1]
-
-[^1]: حاشية.
-"""
+EVERYTHING, ARABIC, HTML = (
+    (ROOT / "tests" / "golden" / f"{name}.md").read_text("utf-8")
+    for name in ("everything", "arabic", "html")
+)
 # Whether the lines of an element begin and end at the right edge of the letter, to the pixel.
 RIGHT_EDGES = """elements => elements.map(element => {
     const range = document.createRange();
@@ -224,8 +147,12 @@ def test_a_letter_is_readable(tab, name, pictures):
     assert faults(tab) == []
 
 
-def test_everything_markdown_can_write_is_readable(tab):
-    show(tab, written(EVERYTHING))
+@pytest.mark.parametrize("pictures", PICTURES)
+@pytest.mark.parametrize("body", [EVERYTHING, HTML], ids=["markdown", "html"])
+def test_everything_an_author_can_write_is_readable(tab, body, pictures):
+    if not pictures:
+        block_pictures(tab)
+    show(tab, written(body))
     assert faults(tab) == []
 
 
@@ -253,8 +180,9 @@ def test_a_wide_table_keeps_its_words_whole_and_scrolls_by_itself(tab, width):
     assert tab.evaluate("scrollX") == 0
 
 
-def test_a_letter_from_right_to_left_is_readable(tab):
-    show(tab, written(ARABIC, language="ar"))
+@pytest.mark.parametrize("language", ["ar", "he"])
+def test_a_letter_from_right_to_left_is_readable(tab, language):
+    show(tab, written(ARABIC, language=language))
     assert tab.evaluate("getComputedStyle(document.documentElement).direction") == "rtl"
     assert tab.locator("pre").evaluate("e => getComputedStyle(e).direction") == "ltr"
     assert faults(tab) == []

@@ -232,6 +232,17 @@ def test_only_the_exact_words_turn_tagging_off(utm: str) -> None:
     assert utm in text_of(letter_of(done.html))
 
 
+@pytest.mark.parametrize(
+    "text", ["remove.bg", "www.a.example", "https://a.example/", "a@b.example"]
+)
+def test_what_only_looks_like_a_link_is_left_to_the_author(text: str) -> None:
+    assert list(letter(f"see {text} there").iter("a")) == []
+
+
+def test_one_sentence_per_line_stays_one_paragraph() -> None:
+    assert list(letter("One.\nTwo.\nThree.").iter("br")) == []
+
+
 def test_blanks_at_the_edge_of_a_link_move_out_of_it() -> None:
     assert inner("_a:_[ _b_](/c) d[  e ](/f)g") == (
         '<p><em>a:</em> <a data-l="0"><em>b</em></a> d  <a data-l="1">e</a> g</p>\n'

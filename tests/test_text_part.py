@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import re
 
@@ -14,6 +15,7 @@ from newsletter.issue import parse as parse_issue
 from newsletter.markup import parse
 from newsletter.markup.fields import Fields
 from newsletter.markup.text import columns, text_part, wrap
+from newsletter.render import Rendered
 from newsletter.render.pipeline import render
 from tests.conftest import (
     ROOT,
@@ -26,7 +28,7 @@ from tests.conftest import (
 )
 
 THEME, OPTIONS = read_theme(), example_options()
-GOLDEN = ROOT / "tests" / "golden" / "074.txt"
+GOLDEN = ROOT / "tests" / "golden"
 LINKED = re.compile(r"^\[\d+\] |^__NL_UNSUBSCRIBE__$|^https?://\S+$|^ {4}")
 
 
@@ -35,12 +37,27 @@ def plain(body: str) -> str:
     return text_part(document, lambda index: document.links[index].href)
 
 
-def test_the_text_of_issue_74_is_the_one_in_the_golden_file(*, update_golden: bool) -> None:
-    name = "issues/074-the-long-minute.md"
-    text = render(parse_issue((ROOT / name).read_bytes(), file=name), THEME, OPTIONS).text
+def golden_letter(name: str) -> Rendered:
+    """A letter of tests/golden, or issue 74."""
+    if name == "074":
+        path = ROOT / "issues/074-the-long-minute.md"
+        return render(parse_issue(path.read_bytes(), file=path.name), THEME, OPTIONS)
+    options = dataclasses.replace(OPTIONS, language="ar" if name == "arabic" else "en")
+    return render(issue_with((GOLDEN / f"{name}.md").read_text("utf-8")), THEME, options)
+
+
+@pytest.mark.parametrize("kind", ["txt", "html"])
+@pytest.mark.parametrize("name", ["074", "everything", "arabic", "html"])
+def test_a_letter_is_the_one_in_the_golden_file(
+    name: str, kind: str, *, update_golden: bool
+) -> None:
+    done = golden_letter(name)
+    # A line of its own for each block, so that a change can be read in the diff.
+    made = done.text if kind == "txt" else re.sub(r"(?<=[^\n])(?=<(?:p|t[dr]|div|h\d|li|[uo]l|a)\b)", "\n", done.html)  # fmt: skip
+    file = GOLDEN / f"{name}.{kind}"
     if update_golden:
-        GOLDEN.write_text(text, encoding="utf-8")
-    assert text == GOLDEN.read_text(encoding="utf-8")
+        file.write_text(made, encoding="utf-8")
+    assert made == file.read_text(encoding="utf-8")
 
 
 def check_lines(text: str) -> None:

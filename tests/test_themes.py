@@ -127,6 +127,8 @@ BROKEN: dict[str, tuple[dict[str, str], str, str]] = {
     "attribute of another element": ({"issue_mjml": PAGE.replace("<mj-column>", '<mj-column href="x">')}, "issue.mjml:5", '<mj-column> has no attribute "href"'),
     "attribute of an element without any": ({"head_mjml": HEAD.replace("<mj-title>", '<mj-title lang="en">')}, "head.mjml:2", '<mj-title> has no attribute "lang"'),
     "an inline style sheet": ({"head_mjml": HEAD.replace("<mj-style>", '<mj-style inline="inline">')}, "head.mjml:3", '<mj-style> has no attribute "inline"'),
+    "attributes for HTML": ({"head_mjml": HEAD.replace("<mj-style>", "<mj-html-attributes></mj-html-attributes>\n<mj-style>")}, "head.mjml:3", "<mj-html-attributes> is not an element"),
+    "a hero of fluid height": ({"issue_mjml": PAGE.replace("<mj-section>", '<mj-hero mode="fluid-height"></mj-hero>\n<mj-section>')}, "issue.mjml:4", '<mj-hero> has no mode "fluid-height"'),
     "a default for no element": ({"head_mjml": HEAD.replace("<mj-style>", '<mj-attributes>\n<mj-txt color="#111111" />\n</mj-attributes>\n<mj-style>')}, "head.mjml:4", "<mj-txt> is not an element"),
     "an unknown default": ({"head_mjml": HEAD.replace("<mj-style>", '<mj-attributes>\n<mj-all clor="#111111" />\n</mj-attributes>\n<mj-style>')}, "head.mjml:4", '<mj-all> has no attribute "clor"'),
     "an element inside a class": ({"head_mjml": HEAD.replace("<mj-style>", '<mj-attributes>\n<mj-class name="a">\n<mj-text color="#111111" />\n</mj-class>\n</mj-attributes>\n<mj-style>')}, "head.mjml:5", "ignores elements inside mj-class"),

@@ -12,10 +12,12 @@ import nh3
 
 #: Begins and ends a paragraph.
 _APART: Final = frozenset(
-    "p div section center blockquote pre table ul ol dl h1 h2 h3 h4 h5 h6 figure details hr".split()
+    """
+    p div section center blockquote pre table ul ol dl h1 h2 h3 h4 h5 h6 figure details summary hr
+    """.split()
 )
 #: Begins a line.
-_LINES: Final = frozenset("li tr dt dd br caption figcaption summary".split())
+_LINES: Final = frozenset("li tr dt dd br caption figcaption".split())
 _CELLS: Final = frozenset({"td", "th"})
 _KEPT: Final = {*_APART, *_LINES, *_CELLS, "a", "img"}
 _ATTRIBUTES: Final = {"a": {"href", "data-utm"}, "img": {"alt"}}

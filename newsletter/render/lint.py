@@ -98,6 +98,10 @@ class _Reader:
             if name not in known:
                 hint = nearest(name, known, f"<{tag}> takes {', '.join(sorted(known)) or 'none'}")
                 raise self._fault(f'<{tag}> has no attribute "{name}"', line, hint)
+        if tag == "mj-hero" and attributes.get("mode", "fixed-height") != "fixed-height":
+            mode = attributes["mode"]
+            hint = "the MJML compiler draws fixed-height only; give it a height"
+            raise self._fault(f'<mj-hero> has no mode "{mode}"', line, hint)
 
     # --- styles --------------------------------------------------------------------------
 
