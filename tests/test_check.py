@@ -187,8 +187,10 @@ CASES = [
          [':5:5|2 links carry somebody\'s personal id ("MC_EID")|take that part out', ':5:43|1 link carries somebody\'s personal id ("_hsenc")|take that part out']),
     Case("link-braces", "warning", "x\n\n[a](https://x.example/{{nick}}) [b](<https://x.example/?{% if x %}>) [c]({{amazonSESUnsubscribeUrl}})\n",
          "[a](https://x.example/{{name}}) [b](https://x.example/?a={%20x%20}) `[c](https://x.example/{{nick}})`\n",
-         [f":7:{column}|nobody fills in the {braces} of this link|a merge field in a link is {{{{name}}}}, and declared under [fields]"
+         [f":7:{column}|nobody fills in the {braces} of this link|a merge field in an address is {{{{name}}}}, and declared under [fields]"
           for column, braces in ((23, "{{nick}}"), (57, "{% if x %}"), (74, "{{amazonSESUnsubscribeUrl}}"))]),
+    Case("link-braces", "warning", "![a](https://x.example/{{nick}}.png)\n", "![a](https://x.example/{{name}}.png) <img src='https://x.example/{{ name }}.png' alt='b'>\n",
+         [":5:24|nobody fills in the {{nick}} of this picture|a merge field in an address is {{name}}, and declared under [fields]"]),
     # colours
     Case("contrast", "warning", {"body": "See [the tides](https://x.example/) now\n", "options": {"look": Look(accent="#ffcc00")}}, {"options": {"look": Look(accent="#0b5563")}},
          [':5:6|"the tides" is hard to read in light mode: #ffcc00 on #ffffff has a contrast of 1.5, not 4.5|choose another theme.accent']),

@@ -120,13 +120,15 @@ def _personal(letter: Letter) -> Iterator[Fault]:
         yield letter.at(first.line, first.written), message, "take that part out"
 
 
-@rule("link-braces", "warning", "A link with template braces in it that nobody will fill in.")
+@rule("link-braces", "warning", "An address with template braces in it that nobody will fill in.")
 def _braces(letter: Letter) -> Iterator[Fault]:
-    for link in own_links(letter):
-        if found := _BRACES.search(unquote(link.written)):
-            message = f"nobody fills in the {found[0]} of this link"
-            hint = "a merge field in a link is {{name}}, and declared under [fields]"
-            yield letter.at(link.line, found[0]), message, hint
+    links = ((link.written, link.line, "link") for link in own_links(letter))
+    images = ((image.src, image.line, "picture") for image in letter.rendered.images)
+    for target, line, kind in (*links, *images):
+        if found := _BRACES.search(unquote(target)):
+            message = f"nobody fills in the {found[0]} of this {kind}"
+            hint = "a merge field in an address is {{name}}, and declared under [fields]"
+            yield letter.at(line, found[0]), message, hint
 
 
 def own_links(letter: Letter) -> Iterator[RenderedLink]:
