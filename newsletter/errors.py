@@ -16,8 +16,6 @@ refusal of one address) is a value and is never raised. Only `cli/app.py` prints
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -43,12 +41,6 @@ class Place:
             if self.column:
                 parts.append(str(self.column))
         return ":".join(parts)
-
-
-def nearest(name: str, known: Iterable[str], otherwise: str = "look for a typing error") -> str:
-    """The hint for a name nobody knows: what was probably meant, else `otherwise`."""
-    close = difflib.get_close_matches(name, list(known), 1)
-    return f'did you mean "{close[0]}"?' if close else otherwise
 
 
 class NewsletterError(Exception):

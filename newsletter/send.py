@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 from newsletter.audience import Subscriber, read_address
+from newsletter.check import Finding, tally
+from newsletter.check.mail import LIMIT
 from newsletter.errors import InputError, NotFitError
 from newsletter.links import Key, unsubscribe_url
-from newsletter.message import SAMPLE, Envelope, Message, Stamp, compose
-from newsletter.outbox import Delivery, Outcome, Result, Run
+from newsletter.message import SAMPLE, Envelope, Message, Sender, Stamp, compose
+from newsletter.outbox import Allowance, Attempt, Delivery, Outcome, Result, Run
+from newsletter.wording import duration, plural
 
 Clock = Callable[[], dt.datetime]
 
@@ -60,8 +63,12 @@ class Transport(Protocol):
         """Where mail goes, for the author's eye before a send."""
         ...
 
-    def rate(self) -> float | None:
-        """Mails a second it takes, None for as many as it answers."""
+    def allowance(self) -> Allowance:
+        """Ask what it takes now; called at the start and every minute of a run.
+
+        Raises:
+            AccountError: the account cannot be asked, or takes nothing.
+        """
         ...
 
     def begin(self, issue: int) -> None:
@@ -120,12 +127,26 @@ class Press:
 
 
 def deliver_next(
-    run: Run, records: Records, transport: Transport, press: Press, clock: Clock
-) -> Outcome | None:
+    run: Run,
+    records: Records,
+    transport: Transport,
+    press: Press,
+    clock: Clock,
+    *,
+    depart: Callable[[], None] = lambda: None,
+) -> Attempt | None:
     """Take one delivery through all its steps.
 
+    Args:
+        run: the run it belongs to.
+        records: where it is claimed and settled.
+        transport: the way out.
+        press: makes the mail.
+        clock: tells the time, in UTC.
+        depart: called when the mail is ready to be handed over; returns when it may leave.
+
     Returns:
-        What the transport said, or None when nothing is queued any more.
+        The attempt with what the transport said, or None when nothing is queued any more.
 
     Raises:
         NewsletterError: the records could not be written; the delivery then stays claimed and
@@ -141,15 +162,78 @@ def deliver_next(
         # One odd name must not keep everybody else waiting; nothing has left for this one.
         outcome = Outcome(result=Result.REFUSED, reason=error.message)
     else:
+        depart()
         outcome = transport.deliver(message)
     records.settle(run, delivery, outcome, now=clock())
-    return outcome
+    return Attempt(position=delivery.position, number=delivery.attempt, outcome=outcome)
 
 
 def _stamp(run: Run, delivery: Delivery, press: Press, now: dt.datetime) -> Stamp:
     domain = press.envelope.sender.rpartition("@")[2]
     name = f"{run.content.issue}.{delivery.position}.{delivery.attempt}"
     return Stamp(date=now, message_id=f"{name}.{run.content.content_hash[:16]}@{domain}")
+
+
+def summary(
+    *,
+    issue: str,
+    file: str,
+    sender: Sender,
+    recipients: int,
+    left_out: Mapping[str, int],
+    begun: bool,
+    through: str,
+    allowance: Allowance,
+    size: int,
+    links: int,
+    findings: Iterable[Finding],
+) -> tuple[tuple[str, str], ...]:
+    """Everything worth a look before anything leaves, as names and values.
+
+    Args:
+        issue: number and title.
+        file: where it is written, and what git says of it.
+        sender: who the mail is from.
+        recipients: how many mails would go out now.
+        left_out: how many people would not get one, by reason.
+        begun: whether they are the rest of a run begun earlier.
+        through: the transport, in its own words.
+        allowance: what the transport takes now.
+        size: bytes of the HTML part.
+        links: how many there are.
+        findings: what the checks say.
+    """
+    nobody = ", ".join(f"{number:,} {why}" for why, number in left_out.items() if number)
+    rows = [
+        ("issue", issue),
+        ("file", file),
+        ("from", f"{sender.name} <{sender.address}>"),
+        ("replies to", sender.reply_to or sender.address),
+        ("recipients", f"{recipients:,}" + (" left of a run begun earlier" if begun else "")),
+        ("left out", nobody or "nobody"),
+        ("through", through),
+        ("pace", _pace(recipients, allowance)),
+        ("quota", _quota(recipients, allowance)),
+        ("size", f"{size:,} of {LIMIT:,} bytes, {plural(links, 'link')}"),
+        ("findings", tally(findings)),
+    ]
+    return tuple((name, value) for name, value in rows if value)
+
+
+def _pace(recipients: int, allowance: Allowance) -> str:
+    if allowance.rate is None:
+        return ""
+    seconds = recipients / allowance.rate
+    return f"{allowance.rate:.4g} mails/s, about {duration(seconds)} for {recipients:,}"
+
+
+def _quota(recipients: int, allowance: Allowance) -> str:
+    if allowance.left is None:
+        return ""
+    left = f"{plural(allowance.left, 'mail')} left today"
+    if allowance.left >= recipients:
+        return left
+    return f"{left}: it pauses after them, and goes on when the same command is run tomorrow"
 
 
 def expect_way_out(transport: Transport, *, public_url: str, unsubscribe_mailto: str) -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from newsletter.outbox import Outcome, Result
+from newsletter.outbox import Outcome, Pause, Result, Stop
 from newsletter.outbox.breaker import Breaker
 from newsletter.outbox.verdicts import lost, refused, unreachable
 
@@ -12,8 +12,9 @@ FINE = Outcome(result=Result.ACCEPTED, message_id="m")
 def first_stop(breaker, outcomes):
     """1-based number of the answer that stops, and why."""
     for number, outcome in enumerate(outcomes, 1):
-        if reason := breaker.hear(outcome, now=0.0):
-            return number, reason
+        if stop := breaker.hear(outcome, now=0.0):
+            assert stop.pause is Pause.BREAKER
+            return number, stop.reason
     return 0, ""
 
 
@@ -34,8 +35,9 @@ def test_a_run_stops_at_its_thresholds(total, outcomes, stop):
 
 def test_ten_minutes_without_network_stop_a_run_and_one_answer_begins_them_anew():
     breaker = Breaker(total=10)
-    assert breaker.hear(unreachable("x"), now=0.0) == ""
-    assert breaker.hear(FINE, now=500.0) == ""
-    assert breaker.hear(unreachable("x"), now=600.0) == ""
-    assert breaker.hear(unreachable("x"), now=1199.0) == ""
-    assert "ten minutes" in breaker.hear(unreachable("x"), now=1200.0)
+    assert breaker.hear(unreachable("x"), now=0.0) is None
+    assert breaker.hear(FINE, now=500.0) is None
+    assert breaker.hear(unreachable("x"), now=600.0) is None
+    assert breaker.hear(unreachable("x"), now=1199.0) is None
+    stop = breaker.hear(unreachable("x"), now=1200.0)
+    assert stop == Stop(Pause.NETWORK, "nothing could be reached for ten minutes")

@@ -24,7 +24,7 @@ from newsletter.cli.draining import Wish
 from newsletter.cli.sending import send_issue
 from newsletter.errors import RefusedError
 from newsletter.message import Message
-from newsletter.outbox import Outcome, Result
+from newsletter.outbox import Allowance, Outcome, Result
 from newsletter.store.sql import Store
 from tests.cli_fixtures import (
     ISSUE,
@@ -247,7 +247,10 @@ def test_a_dry_run_foresees_that_an_outcome_stays_unknown(ready):
     real = ready.send()
     assert real.code == 9
     assert "1 delivery of an earlier run ended unknown" in real.err
-    assert "1 outcome is unknown: newsletter status says why" in real.err
+    assert (
+        "1 outcome is unknown and not sent again by itself: newsletter status --issue 74"
+        in real.err
+    )
     assert ready.states() == {"accepted": 24, "unknown": 1}
     assert ready.send().code == 9
 
@@ -342,7 +345,7 @@ def test_a_limit_pauses_and_the_same_command_goes_on(ready):
     assert first.code == 6
     assert first.out == "issue 74: 10 mails rehearsed now; in all accepted 10, queued 15\n"
     assert first.err.endswith(
-        "paused (the limit is reached); go on with: newsletter send --issue 74\n"
+        "paused: the limit is reached\nnext: newsletter send --issue 74 goes on with 15\n"
     )
     old = snapshot(ready.root / "mail")
     second = ready.send("--limit", "15")
@@ -464,7 +467,7 @@ def test_a_folder_that_fails_on_the_way_pauses_the_run(ready):
     ran = ready.send()
     assert ran.code == 6
     assert ran.err.endswith(
-        "paused (the folder cannot be written); go on with: newsletter send --issue 74\n"
+        "paused: the folder cannot be written\nnext: newsletter send --issue 74 goes on with 20\n"
     )
     assert ready.states() == {"accepted": 5, "queued": 20}
     (ready.root / "mail").unlink()
@@ -510,9 +513,12 @@ def test_json_is_one_object_and_nothing_else(ready):
         "schema": 1, "issue": 74, "rehearsal": True, "dry_run": True, "recipients": 25,
         "left_out": {"outside the segment": 0, "pending": 0, "suppressed": 0, "unsubscribed": 0},
     }  # fmt: skip
-    assert only_json(ready.send("--json", "--limit", "3")) == {
+    ended = only_json(ready.send("--json", "--limit", "3"))
+    assert Path(ended.pop("log")).is_file()
+    assert ended == {
         "schema": 1, "issue": 74, "rehearsal": True, "sent_now": 3, "recipients": 25,
-        "by_state": {"accepted": 3, "queued": 22},
+        "by_state": {"accepted": 3, "queued": 22}, "state": "paused", "pause": "limit",
+        "reason": "the limit is reached",
     }  # fmt: skip
     assert only_json(ready.send("--json"))["sent_now"] == 22
     assert only_json(ready.send("--json"))["sent_now"] == 0
@@ -563,8 +569,8 @@ class Postbox:
     def describe(self) -> str:
         return "a postbox"
 
-    def rate(self) -> None:
-        pass
+    def allowance(self) -> Allowance:
+        return Allowance()
 
     def begin(self, issue: int) -> None:
         pass
@@ -612,7 +618,7 @@ def test_one_signal_lets_the_mail_in_flight_finish(counter, ready, capsys, numbe
     counter.box.signals = {5: [number]}
     assert send_issue(counter, Wish(issue=74, confirm=74)) == 128 + number
     assert capsys.readouterr().err.endswith(
-        "paused (interrupted); go on with: newsletter send --issue 74\n"
+        "paused: interrupted\nnext: newsletter send --issue 74 goes on with 20\n"
     )
     assert ready.states() == {"accepted": 5, "queued": 20}
     assert send_issue(counter, Wish(issue=74, confirm=74)) == 0

@@ -99,8 +99,10 @@ def test_a_signal_lets_the_mail_in_flight_finish_and_the_run_goes_on_later(large
         process.send_signal(number)
         ran = ended(process)
     assert ran.code == code
-    assert ran.err.endswith("paused (interrupted); go on with: newsletter send --issue 74\n")
     states = large.states()
+    assert ran.err.endswith(
+        f"paused: interrupted\nnext: newsletter send --issue 74 goes on with {states['queued']}\n"
+    )
     assert set(states) == {"accepted", "queued"}
     assert sum(states.values()) == PEOPLE
     assert len(large.mails()) == states["accepted"]

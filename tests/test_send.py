@@ -17,7 +17,17 @@ from newsletter.errors import AccountError, InputError, NewsletterError
 from newsletter.links import read_token
 from newsletter.markup.fields import UNSUBSCRIBE
 from newsletter.message import Envelope, Message, seal
-from newsletter.outbox import Content, Outcome, Result, Run, RunState, State
+from newsletter.outbox import (
+    Attempt,
+    Content,
+    Outcome,
+    Pause,
+    Result,
+    Run,
+    RunState,
+    State,
+    Stop,
+)
 from newsletter.send import Press, Records, Transport, deliver_next, trial
 from newsletter.store.sql import Store
 from newsletter.transport.folder import FolderTransport
@@ -28,6 +38,8 @@ from tests.store_samples import LATER, NOW, a_row, look, people, store_with
 PUBLIC = "https://letters.example.org"
 ENVELOPE = seal(a_letter(f"Hello __NL_F_A__, leave: {UNSUBSCRIBE}\n"), SENDER)
 ODD = "=?utf-8?q?x?="
+LIMIT = Stop(Pause.LIMIT, "the limit is reached")
+STOPPED = Stop(Pause.INTERRUPTED, "interrupted")
 
 
 @dataclass
@@ -47,15 +59,16 @@ class Desk:
         records: Records | None = None,
         limit: int | None = None,
         stopped: Callable[[], bool] = lambda: False,
-        told: Callable[[Outcome], None] = lambda _: None,
+        told: Callable[[Attempt], None] = lambda _: None,
     ) -> Drained:
         return drain(
-            lambda: deliver_next(
+            lambda depart: deliver_next(
                 self.run,
                 records or self.store,
                 transport or self.transport,
                 self.press,
                 lambda: LATER,
+                depart=depart,
             ),
             limit=limit,
             stopped=stopped,
@@ -153,7 +166,7 @@ def accepted(name="1"):
 
 def test_everybody_gets_one_mail_of_their_own(desk):
     here = desk(3)
-    assert here.drain() == Drained(ending="empty", accepted=3)
+    assert here.drain() == Drained(accepted=3)
     assert here.states() == {"accepted": 3}
     assert list(here.mails()) == ["074/0001.eml", "074/0002.eml", "074/0003.eml"]
     for number, data in enumerate(here.mails().values(), 1):
@@ -161,7 +174,7 @@ def test_everybody_gets_one_mail_of_their_own(desk):
         assert str(message["to"]) == f"Reader {number} <reader{number}@example.org>"
         assert f"Hello Reader {number}," in text_of(data)
     here.store.set_run_state(here.run, RunState.FINISHED, LATER)
-    assert here.drain() == Drained(ending="empty", accepted=0)
+    assert here.drain() == Drained(accepted=0)
 
 
 def test_each_mail_carries_its_own_way_out_that_the_records_know(desk):
@@ -223,13 +236,18 @@ def test_who_leaves_after_the_start_gets_nothing(desk):
 
 def test_a_name_that_cannot_stand_in_a_header_is_refused_and_the_rest_go_on(desk):
     here = desk(names=["Ada", ODD, "two\nlines", "Bo"])
-    heard: list[Outcome] = []
-    assert here.drain(told=heard.append) == Drained(ending="empty", accepted=2)
+    heard: list[Attempt] = []
+    assert here.drain(told=heard.append) == Drained(accepted=2)
     assert here.states() == {"accepted": 2, "refused": 2}
     assert list(here.mails()) == ["074/0001.eml", "074/0004.eml"]
     reason = "To holds a control character or a piece that mail programs would decode"
     assert here.store.reasons(here.run) == {(State.REFUSED, reason): 2}
-    assert [outcome.result for outcome in heard] == ["accepted", "refused", "refused", "accepted"]
+    assert [attempt.outcome.result for attempt in heard] == [
+        "accepted",
+        "refused",
+        "refused",
+        "accepted",
+    ]
 
 
 def test_whatever_happens_to_one_mail_the_next_is_tried(desk):
@@ -238,15 +256,18 @@ def test_whatever_happens_to_one_mail_the_next_is_tried(desk):
         Outcome(result=r, reason="so") for r in (Result.REFUSED, Result.DEFERRED, Result.UNKNOWN)
     ]
     transport = Scripted([*answers, accepted()])
-    heard: list[Outcome] = []
-    assert here.drain(transport, told=heard.append) == Drained(ending="empty", accepted=1)
+    heard: list[Attempt] = []
+    assert here.drain(transport, told=heard.append) == Drained(accepted=1)
     assert here.rows() == [
         (1, "refused", 1),
         (2, "deferred", 1),
         (3, "unknown", 1),
         (4, "accepted", 1),
     ]
-    assert heard == [*answers, accepted()]
+    assert [attempt.outcome for attempt in heard] == [*answers, accepted()]
+    assert [(attempt.position, attempt.number) for attempt in heard] == [
+        (n, 1) for n in range(1, 5)
+    ]
 
 
 # --- everybody's trouble ---------------------------------------------------------------------
@@ -256,11 +277,11 @@ def test_a_folder_that_cannot_be_made_stops_the_run_with_nobody_lost(desk):
     here = desk(3)
     (here.folder / "mail").write_text("a file where the folder should be")
     assert here.drain() == Drained(
-        ending="refused", accepted=0, reason="the folder cannot be written"
+        accepted=0, stop=Stop(Pause.ACCOUNT, "the folder cannot be written")
     )
     assert here.rows() == [(1, "queued", 1), (2, "queued", 0), (3, "queued", 0)]
     (here.folder / "mail").unlink()
-    assert here.drain() == Drained(ending="empty", accepted=3)
+    assert here.drain() == Drained(accepted=3)
     assert here.rows() == [(1, "accepted", 2), (2, "accepted", 1), (3, "accepted", 1)]
 
 
@@ -274,7 +295,7 @@ def test_a_full_disk_stops_the_run_and_leaves_no_half_mail(desk, monkeypatch):
 
     with monkeypatch.context() as fault:
         fault.setattr(os, "fsync", full)
-        assert here.drain() == Drained(ending="refused", accepted=0, reason="the disk is full")
+        assert here.drain() == Drained(accepted=0, stop=Stop(Pause.ACCOUNT, "the disk is full"))
     assert here.mails() == before
     assert here.states() == {"accepted": 1, "queued": 2}
     assert here.drain().accepted == 2
@@ -284,7 +305,7 @@ def test_a_mail_that_could_not_be_put_in_its_place_stops_the_run(desk):
     here = desk(1)
     (here.folder / "mail" / "074" / "0001.eml").mkdir(parents=True)
     assert here.drain() == Drained(
-        ending="refused", accepted=0, reason="the folder cannot be written"
+        accepted=0, stop=Stop(Pause.ACCOUNT, "the folder cannot be written")
     )
     assert here.mails() == {}
 
@@ -308,31 +329,31 @@ def test_a_page_nobody_could_leave_by_is_told_before_anybody_is_claimed(desk, pu
 
 @pytest.mark.parametrize(
     ("limit", "expected"),
-    [(0, ("limit", 0)), (2, ("limit", 2)), (3, ("limit", 3)), (4, ("empty", 3)), (None, ("empty", 3))],
+    [(0, (LIMIT, 0)), (2, (LIMIT, 2)), (3, (LIMIT, 3)), (4, (None, 3)), (None, (None, 3))],
 )  # fmt: skip
 def test_a_limit_counts_mails_handed_over(desk, limit, expected):
     here = desk(3)
     drained = here.drain(limit=limit)
-    assert (drained.ending, drained.accepted) == expected
+    assert (drained.stop, drained.accepted) == expected
     assert len(here.mails()) == expected[1]
     assert here.states().get("claimed") is None
 
 
 def test_a_refused_mail_does_not_count_towards_a_limit(desk):
     here = desk(names=[ODD, "Ada", "Bo"])
-    assert here.drain(limit=1) == Drained(ending="limit", accepted=1)
+    assert here.drain(limit=1) == Drained(accepted=1, stop=LIMIT)
     assert here.states() == {"refused": 1, "accepted": 1, "queued": 1}
 
 
 def test_when_told_to_stop_it_finishes_what_is_in_flight_and_claims_no_more(desk):
     here = desk(3)
-    heard: list[Outcome] = []
+    heard: list[Attempt] = []
     assert here.drain(told=heard.append, stopped=lambda: len(heard) == 1) == Drained(
-        ending="stopped", accepted=1
+        accepted=1, stop=STOPPED
     )
     assert here.states() == {"accepted": 1, "queued": 2}
-    assert here.drain(stopped=lambda: True) == Drained(ending="stopped", accepted=0)
-    assert here.drain() == Drained(ending="empty", accepted=2)
+    assert here.drain(stopped=lambda: True) == Drained(accepted=0, stop=STOPPED)
+    assert here.drain() == Drained(accepted=2)
     assert len(here.mails()) == 3
 
 
@@ -361,7 +382,7 @@ def test_a_crash_while_a_mail_is_on_its_way_leaves_it_claimed_and_never_sends_it
         here.drain(transport)
     assert here.rows() == [(1, "accepted", 1), (2, "claimed", 1), (3, "queued", 0)]
     assert here.store.recover(here.run, now=LATER) == 1
-    assert here.drain() == Drained(ending="empty", accepted=1)
+    assert here.drain() == Drained(accepted=1)
     assert here.rows() == [(1, "accepted", 1), (2, "unknown", 1), (3, "accepted", 1)]
     assert list(here.mails()) == ["074/0003.eml"]
 

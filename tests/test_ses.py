@@ -11,7 +11,8 @@ import pytest
 
 from newsletter.errors import AccountError, InputError
 from newsletter.message import Message
-from newsletter.outbox import Effect, Result
+from newsletter.outbox import Allowance, Effect, Result
+from newsletter.outbox.pace import SHARE
 from newsletter.transport.ses import SesTransport
 from tests.fake_ses import FakeSes, Fault
 
@@ -127,17 +128,19 @@ def test_a_connection_that_was_idle_is_not_used_again(world, idle, result):
         assert ses.deliver(message(2)).result is result
 
 
-def test_describe_names_region_origin_account_rate_and_what_is_left(world, monkeypatch):
+def test_describe_names_region_origin_and_account_and_what_it_takes_is_asked_for(
+    world, monkeypatch
+):
     with FakeSes(rate=14, daily=200, sent_before=50, production=False) as fake:
         environ = world(fake)
         monkeypatch.delenv("AWS_DEFAULT_REGION")
         environ.pop("AWS_DEFAULT_REGION")
         with transport(environ) as ses:
             assert ses.describe() == (
-                "Amazon SES, account ...9012, eu-west-1 (from AWS_REGION), 14 mails/s, "
-                "150 mails left today, sandbox: verified addresses only"
+                "Amazon SES, account ...9012, eu-west-1 (from AWS_REGION), "
+                "sandbox: verified addresses only"
             )
-            assert ses.rate() == pytest.approx(13.3)
+            assert ses.allowance() == Allowance(rate=14 * SHARE, left=150)
             assert ses.deliver(message(to="success@simulator.amazonses.com")).message_id
 
 

@@ -60,7 +60,7 @@ def test_when_too_much_goes_wrong_the_run_pauses_by_itself(ses, fault, state):
         ran, states = ses(fake)
         seen = fake.quiet()
     assert ran.code == 6, ran.err
-    assert "paused (" in ran.err
+    assert "paused: " in ran.err
     assert states["queued"] > 0
     assert states[state] > 0
     assert states[state] + states["queued"] == 25
@@ -124,7 +124,7 @@ def test_a_rehearsal_then_the_real_thing_then_once_more(ready, monkeypatch):
 
 
 def test_a_malformed_request_of_our_own_is_refused_before_it_leaves(ses, monkeypatch):
-    monkeypatch.setattr(SesTransport, "_request", lambda _self, _message: {"Content": 5})
+    monkeypatch.setattr(SesTransport, "_request", lambda _self, _message: {"Destination": 5})
     with FakeSes() as fake:
         ran, states = ses(fake)
         assert fake.quiet().received == {}
@@ -138,11 +138,11 @@ def test_ten_minutes_without_a_connection_pause_the_run(ready, ses, monkeypatch)
     def leap(_event, seconds):
         now[0] += seconds
 
-    def rhythm(_transport):
+    def rhythm(_transport, _allowance, _wanted):
         return Rhythm(pace=Pace(50.0, now=0.0), clock=lambda: now[0], sleep=leap)
 
     limits = Account(rate=50.0, day=-1, sent=0, sandbox=False)
-    monkeypatch.setattr(SesTransport, "account", limits)
+    monkeypatch.setattr(SesTransport, "read_account", lambda _self: limits)
     monkeypatch.setenv("NEWSLETTER_TRANSPORT__KIND", "ses")
     monkeypatch.setattr("newsletter.cli.draining._rhythm", rhythm)
     with socket.socket() as closed:

@@ -7,13 +7,22 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from newsletter.outbox import Effect, Outcome, Result
+from newsletter.errors import AccountError
+from newsletter.outbox import Allowance, Attempt, Effect, Outcome, Pause, Result
 from newsletter.outbox.breaker import Breaker
-from newsletter.outbox.pace import Pace
+from newsletter.outbox.pace import SHARE, Pace
 from newsletter.outbox.verdicts import deferred, not_sent, refused, unreachable
 from newsletter.workers.local import Rhythm, drain
 
 FINE = Outcome(result=Result.ACCEPTED, message_id="m")
+
+
+def tried(outcome):
+    return Attempt(position=1, number=1, outcome=outcome)
+
+
+def why(drained):
+    return drained.stop.pause if drained.stop else None
 
 
 @dataclass
@@ -25,25 +34,31 @@ class World:
     again: list[Outcome] = field(default_factory=list)
     slept: list[float] = field(default_factory=list)
     waits: list[float] = field(default_factory=list)
+    left: list[float] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def sleep(self, over, seconds):
+        # Those who sleep at the same time wake at the same time: nobody adds up.
+        until = self.now + seconds
+        threading.Event().wait(0.0002)
         with self.lock:
-            self.now += seconds
+            self.now = max(self.now, until)
             self.slept.append(seconds)
 
     def jitter(self, least, most):
         self.waits.append(most)
         return most
 
-    def next(self):
+    def next(self, depart):
         with self.lock:
             if not self.queue:
                 return None
             outcome = self.queue.pop(0)
             if outcome.result is Result.DEFERRED:
                 self.again.append(outcome)
-            return outcome
+        depart()
+        self.left.append(self.now)
+        return tried(outcome)
 
     def drain(self, rate=14.0, threads=1, **options):
         rhythm = Rhythm(
@@ -64,7 +79,7 @@ def test_several_hands_come_to_an_end_at_any_pace(threads):
 def test_the_limit_is_met_exactly_though_some_are_refused(threads, limit):
     world = World([refused("x"), FINE] * 50)
     drained = world.drain(threads=threads, limit=limit, breaker=Breaker(total=10**6))
-    assert (drained.ending, drained.accepted) == ("limit", limit)
+    assert (why(drained), drained.accepted) == (Pause.LIMIT, limit)
     assert sum(o is FINE for o in world.queue) == 50 - limit
 
 
@@ -77,14 +92,14 @@ def test_what_was_put_off_is_queued_again_after_a_wait():
         return number
 
     drained = world.drain(requeue=requeue)
-    assert (drained.ending, drained.accepted) == ("empty", 2)
+    assert (why(drained), drained.accepted) == (None, 2)
     assert world.waits == [2.0]
 
 
 def test_without_network_waits_double_to_a_minute_and_ten_minutes_end_it():
     world = World([unreachable("x")] * 1000)
     drained = world.drain()
-    assert (drained.ending, drained.accepted) == ("paused", 0)
+    assert (why(drained), drained.accepted) == (Pause.NETWORK, 0)
     assert world.waits[:7] == [2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0]
     assert 600 <= world.now < 700
 
@@ -96,24 +111,26 @@ def test_a_throttle_slows_down_and_goes_on():
 
 
 @pytest.mark.parametrize(
-    ("effect", "ending"),
-    [(Effect.ABORT, "refused"), (Effect.REJECT, "rejected"), (Effect.STOP, "paused"), (Effect.GO_ON, "refused")],
+    ("effect", "pause"),
+    [(Effect.ABORT, Pause.ACCOUNT), (Effect.REJECT, Pause.MALFORMED), (Effect.STOP, Pause.QUOTA), (Effect.GO_ON, Pause.ACCOUNT)],
 )  # fmt: skip
-def test_what_would_fail_for_everybody_ends_the_run(effect, ending):
-    assert World([not_sent("why", effect), FINE]).drain().ending == ending
+def test_what_would_fail_for_everybody_ends_the_run(effect, pause):
+    drained = World([not_sent("why", effect), FINE]).drain()
+    assert drained.stop is not None
+    assert (drained.stop.pause, drained.stop.reason) == (pause, "why")
 
 
 def test_a_stop_is_heard_within_one_step_of_a_long_wait():
     world = World([FINE, unreachable("x"), FINE])
     drained = world.drain(stopped=lambda: world.now > 1.5)
-    assert (drained.ending, drained.accepted) == ("stopped", 1)
+    assert (why(drained), drained.accepted) == (Pause.INTERRUPTED, 1)
     assert world.now <= 1.5 + 0.25 + 0.25
 
 
 @pytest.mark.parametrize("fault", [ValueError("a bug"), SystemExit(130)])
 @pytest.mark.parametrize("threads", [1, 4])
 def test_what_a_hand_raises_is_raised(fault, threads):
-    def step():
+    def step(depart):
         raise fault
 
     with pytest.raises(type(fault)):
@@ -136,10 +153,70 @@ def test_outcomes_are_never_told_by_two_hands_at_once():
 def test_what_fails_while_the_run_is_held_makes_no_wait_longer():
     world, pace = World([unreachable("x"), FINE]), Pace(14.0, now=0.0)
 
-    def step():
+    def step(depart):
         pace.hold(5.0, now=world.now)  # another hand's failure was heard first
-        return world.next()
+        return world.next(depart)
 
     rhythm = Rhythm(pace=pace, clock=lambda: world.now, sleep=world.sleep, jitter=world.jitter)
     drain(step, rhythm=rhythm)
     assert world.waits == []
+
+
+@pytest.mark.parametrize("stall", [0.2, 3.0])
+def test_a_mail_that_missed_its_place_takes_a_later_one_and_crowds_no_second(stall):
+    world = World([FINE] * 60)
+    stalls = iter([0.0] * 20 + [stall] + [0.0] * 39)
+
+    def step(depart):
+        world.now += next(stalls, 0.0)  # the disk took its time over the claim
+        return world.next(depart)
+
+    assert world.drain(rate=14.0 * SHARE, step=step).accepted == 60
+    assert all(sum(at <= other < at + 1 for other in world.left) <= 14 for at in world.left)
+
+
+def test_a_mail_leaves_at_its_place_and_not_when_it_was_claimed():
+    world, claimed = World([FINE] * 20), []
+
+    def step(depart):
+        claimed.append(world.now)
+        return world.next(depart)
+
+    world.drain(rate=10.0, step=step)
+    assert world.left == pytest.approx([n / 10 for n in range(20)])
+    waited = [left - took for took, left in zip(claimed[:20], world.left, strict=True)]
+    assert max(waited) == pytest.approx(0.02)
+
+
+def test_the_account_is_asked_every_minute_and_its_rate_is_followed():
+    world, asked, more = World([FINE] * 100), [], threading.Event()
+
+    def allowance():
+        asked.append(world.now)
+        if len(asked) == 1:
+            raise AccountError("not now")
+        more.set()
+        return Allowance(rate=50.0)
+
+    class Watch(World):
+        def sleep(self, over, seconds):
+            if seconds == 60.0:  # the one who asks waits for the others' minute
+                while not over.is_set() and world.now < 60.0 * (len(asked) + 1):
+                    over.wait(0.001)
+            else:
+                World.sleep(world, over, seconds)
+
+    rhythm = Rhythm(
+        pace=(pace := Pace(0.5, now=0.0)), allowance=allowance, clock=lambda: world.now,
+        sleep=Watch([]).sleep, jitter=world.jitter,
+    )  # fmt: skip
+
+    def step(depart):
+        if world.now >= 120.0:
+            assert more.wait(10)
+        return world.next(depart)
+
+    assert drain(step, rhythm=rhythm).accepted == 100
+    assert len(asked) == 2
+    assert pace.rate == 50.0
+    assert world.now < 130.0

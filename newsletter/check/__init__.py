@@ -11,9 +11,11 @@ from typing import Final
 
 from newsletter.check import contrast, front, links, mail, online, words
 from newsletter.check.rule import RULES, Answer, Finding, Letter, Rule, Severity
+from newsletter.wording import plural
 
 __all__ = [
     "GROUPS", "RULES", "Answer", "Finding", "Letter", "Rule", "Severity", "check", "errors",
+    "tally",
 ]  # fmt: skip
 
 # Importing them registers their rules; the order here is the order in docs/checks.md.
@@ -37,3 +39,12 @@ def check(letter: Letter) -> tuple[Finding, ...]:
 def errors(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """The findings that stop a send: errors nobody answered for."""
     return tuple(f for f in findings if f.severity == "error" and not f.ignored)
+
+
+def tally(findings: Iterable[Finding]) -> str:
+    """How many there are: "2 errors, 1 warning, 1 ignored"."""
+    counted = list(findings)
+    warnings = sum(f.severity == "warning" and not f.ignored for f in counted)
+    ignored = sum(bool(f.ignored) for f in counted)
+    parts = [plural(len(errors(counted)), "error"), plural(warnings, "warning")]
+    return ", ".join([*parts, f"{ignored} ignored"] if ignored else parts)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from newsletter.cli.show import VOICE, plural, result, result_json, say, table
+from newsletter.cli.show import VOICE, result, result_json, say, table
+from newsletter.wording import plural
 
 if TYPE_CHECKING:
     import datetime as dt

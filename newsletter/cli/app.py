@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from newsletter import __version__
-from newsletter.cli import ahead, people, post, run, write
+from newsletter.cli import ahead, people, post, records, run, write
 from newsletter.cli.show import VOICE, Colour, error
 from newsletter.errors import InputError, NewsletterError
 
@@ -18,7 +18,7 @@ WRITE, PEOPLE, SEND, RUN = "Write", "People", "Send", "Run"
 
 _ORDER = (
     "init", "new", "check", "preview", "build", "test", "subscribers", "send",
-    "approve", "status", "schedule", "serve", "settings", "db",
+    "approve", "status", "retry", "schedule", "serve", "settings", "db",
 )  # fmt: skip
 
 
@@ -48,7 +48,8 @@ app.command("test", rich_help_panel=WRITE)(post.trial)
 app.add_typer(people.app, name="subscribers", rich_help_panel=PEOPLE)
 app.command("send", rich_help_panel=SEND)(post.send)
 app.command("approve", rich_help_panel=SEND)(ahead.approve)
-app.command("status", rich_help_panel=SEND)(post.status)
+app.command("status", rich_help_panel=SEND)(records.status)
+app.command("retry", rich_help_panel=SEND)(records.retry)
 app.command("schedule", rich_help_panel=SEND)(ahead.schedule)
 app.command("serve", rich_help_panel=RUN)(run.serve)
 app.command("settings", rich_help_panel=RUN)(run.settings)

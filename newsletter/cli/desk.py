@@ -81,33 +81,9 @@ class Desk:
             AccountError: AWS has no region or no such profile.
             InputError: the endpoint of SES is no address.
         """
-        group = self.settings.transport
-        if group.kind == "ses":
-            from newsletter.transport.ses import SesTransport
+        from newsletter.transport import open_transport
 
-            return SesTransport(
-                region=group.ses.region,
-                profile=group.ses.profile,
-                configuration_set=group.ses.configuration_set,
-                max_rate=group.ses.max_rate,
-                environ=os.environ,
-            )
-        if group.kind == "smtp":
-            from newsletter.transport.smtp import Server, SmtpTransport
-
-            password = group.smtp.password.get_secret_value() if group.smtp.password else ""
-            return SmtpTransport(
-                Server(
-                    host=group.smtp.host,
-                    port=group.smtp.port,
-                    security=group.smtp.security,
-                    username=group.smtp.username,
-                    password=password,
-                )
-            )
-        from newsletter.transport.folder import FolderTransport
-
-        return FolderTransport(self.root / group.folder)
+        return open_transport(self.settings, self.root, os.environ)
 
 
 def open_desk(flags: Mapping[str, object] | None = None) -> Desk:

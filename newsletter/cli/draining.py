@@ -1,43 +1,40 @@
-"""The second half of `newsletter send`: freeze or go on, drain, say what came of it."""
+"""The second half of `newsletter send`: freeze or go on, drain, record how it ended."""
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import math
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from newsletter.cli.desk import Desk, clock
+from newsletter.cli.ending import Ended, already, conclude
 from newsletter.cli.progress import progress
-from newsletter.cli.show import VOICE, plural, result, result_json, say
-from newsletter.errors import (
-    AccountError,
-    InputError,
-    PausedError,
-    RefusedError,
-    UnknownOutcomesError,
-)
+from newsletter.cli.show import say
 from newsletter.message import Envelope
-from newsletter.outbox import Content, Counts, Run, RunState, State, is_finished
+from newsletter.outbox import Allowance, Attempt, Counts, Pause, Run, RunState, Stop, is_finished
 from newsletter.outbox.breaker import Breaker
 from newsletter.outbox.pace import Pace
 from newsletter.send import Press, Transport, deliver_next
+from newsletter.store.plan import same
+from newsletter.store.runlog import RunLog
+from newsletter.wording import plural
 from newsletter.workers.local import UNBOUND, Drained, Rhythm, drain
 
 if TYPE_CHECKING:
-    from newsletter.store.letters import Opened
+    from newsletter.store.plan import Plan
     from newsletter.store.sql import Store
 
 #: How often a delivery that is put off is tried in one run.
 _TRIES: Final = 5
+#: Each waits for one answer at a time; more only fight over the processor.
 _MOST_THREADS: Final = 32
-_WHY: Final = {
-    "limit": "the limit is reached",
-    "empty": f"what is left was put off {_TRIES} times",
-}
+#: An answer may take as long as this before the pace suffers.
+_ANSWER_SECONDS: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,26 +51,6 @@ class Wish:
     due: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """One send, looked at but not begun.
-
-    Attributes:
-        recipients: how many mails would go out now.
-        left_out: how many people would not get one, by reason.
-        run: the run to go on with, None for a new one.
-        doubtful: deliveries of that run whose outcome nobody knows, or will when it goes on.
-    """
-
-    opened: Opened
-    transport: Transport
-    content: Content
-    recipients: int
-    left_out: dict[str, int]
-    run: Run | None
-    doubtful: int = 0
-
-
 def deliver(desk: Desk, wish: Wish, store: Store, plan: Plan) -> int:
     """Freeze or go on, drain, record how it ended, and say so.
 
@@ -87,42 +64,77 @@ def deliver(desk: Desk, wish: Wish, store: Store, plan: Plan) -> int:
     run = _begin(wish, store, plan)
     if run.state is RunState.FINISHED:
         return already(store, run)
+    hung_up = contextlib.closing(plan.transport)
+    with hung_up, _signals() as stopped, _log(store, run) as log:
+        drained = _drain(desk, wish, store, plan, run, stopped=stopped, log=log)
+        counts = store.counts(run)
+        stop = _how(counts, drained)
+        state = RunState.PAUSED if stop else RunState.FINISHED
+        reason = stop.reason if stop else ""
+        store.set_run_state(run, state, clock(), pause=stop.pause if stop else None, reason=reason)
+        log.note("ended", state=state, pause=stop.pause if stop else None, reason=reason,
+                 by_state=counts.by_state)  # fmt: skip
+    ended = Ended(
+        run=run, counts=counts, accepted=drained.accepted, stop=stop, log=log.path,
+        signal=stopped[0] if stopped else 0,
+    )  # fmt: skip
+    return conclude(desk, store, ended)
+
+
+def _drain(
+    desk: Desk,
+    wish: Wish,
+    store: Store,
+    plan: Plan,
+    run: Run,
+    *,
+    stopped: list[int],
+    log: RunLog,
+) -> Drained:
     press = Press(
         envelope=Envelope.load(run.content.envelope),
         public_url=desk.settings.site.public_url,
         key=store.link_key(),
     )
-    hung_up = contextlib.closing(plan.transport)
-    with hung_up, _signals() as stopped, progress(store.counts(run).left) as told:
-        drained = drain(
-            lambda: deliver_next(run, store, plan.transport, press, clock),
-            breaker=Breaker(total=store.counts(run).total),
+    counts = store.counts(run)
+    rhythm = _rhythm(plan.transport, plan.allowance, desk.settings.transport.concurrency)
+    log.note(
+        "began", issue=run.content.issue, transport=plan.transport.name,
+        content_hash=run.content.content_hash, by_state=counts.by_state,
+        mails_per_second=plan.allowance.rate, left_today=plan.allowance.left,
+        concurrency=rhythm.threads,
+    )  # fmt: skip
+    with progress(counts.left) as shown:
+
+        def told(attempt: Attempt) -> None:
+            log.told(attempt)
+            shown(attempt.outcome)
+
+        return drain(
+            functools.partial(_step, run, store, plan.transport, press),
+            breaker=Breaker(total=counts.total),
             limit=wish.limit,
             stopped=lambda: bool(stopped),
             told=told,
             requeue=lambda: store.requeue(run, tries=_TRIES),
-            rhythm=_rhythm(plan.transport),
+            rhythm=rhythm,
         )
-    counts = store.counts(run)
-    state = RunState.FINISHED if is_finished(counts) else RunState.PAUSED
-    store.set_run_state(run, state, clock())
-    if drained.ending in {"refused", "rejected"} and not counts[State.ACCEPTED]:
-        kind = AccountError if drained.ending == "refused" else InputError
-        raise kind(
-            f"{plan.transport.name} refuses every mail: {drained.reason}",
-            hint=f"mend that, then: newsletter send --issue {wish.issue}",
-        )
-    tell(run, counts, accepted=drained.accepted)
-    return _code(desk, plan, counts, drained, stopped)
 
 
-def _rhythm(transport: Transport) -> Rhythm:
-    """As many hands as the pace needs while each waits for its answer."""
-    rate = transport.rate()
+def _step(
+    run: Run, store: Store, transport: Transport, press: Press, depart: Callable[[], None]
+) -> Attempt | None:
+    return deliver_next(run, store, transport, press, clock, depart=depart)
+
+
+def _rhythm(transport: Transport, allowance: Allowance, wanted: int | None) -> Rhythm:
+    """As many hands as the settings say, or as the pace needs while each waits for its answer."""
     now = time.monotonic()
-    if rate is None:
-        return Rhythm(pace=Pace(UNBOUND, now=now))
-    return Rhythm(pace=Pace(rate, now=now), threads=min(_MOST_THREADS, math.ceil(rate / 2)))
+    if allowance.rate is None:
+        return Rhythm(pace=Pace(UNBOUND, now=now), threads=wanted or 1)
+    needed = min(_MOST_THREADS, math.ceil(allowance.rate * _ANSWER_SECONDS))
+    pace = Pace(allowance.rate, now=now)
+    return Rhythm(pace=pace, threads=wanted or needed, allowance=transport.allowance)
 
 
 def _begin(wish: Wish, store: Store, plan: Plan) -> Run:
@@ -149,6 +161,19 @@ def _begin(wish: Wish, store: Store, plan: Plan) -> Run:
     )
 
 
+def _log(store: Store, run: Run) -> RunLog:
+    kind = "rehearsal" if run.rehearsal else run.transport
+    return RunLog(store.folder, f"{run.content.issue}-{kind}", clock)
+
+
+def _how(counts: Counts, drained: Drained) -> Stop | None:
+    """Why the run stands still, None when it is finished."""
+    if is_finished(counts):
+        return None
+    put_off = Stop(Pause.PUT_OFF, f"what is left was put off {_TRIES} times")
+    return drained.stop or put_off
+
+
 @contextlib.contextmanager
 def _signals() -> Iterator[list[int]]:
     """Note the first Ctrl-C or SIGTERM, let what is in flight finish; the second ends at once."""
@@ -166,60 +191,3 @@ def _signals() -> Iterator[list[int]]:
     finally:
         for number, handler in zip(numbers, before, strict=True):
             signal.signal(number, handler)
-
-
-def tell(run: Run, counts: Counts, *, accepted: int) -> None:
-    """The result of a run, in a sentence or as JSON."""
-    by_state = {state.value: number for state, number in counts.by_state.items() if number}
-    if VOICE.json:
-        result_json(
-            {
-                "issue": run.content.issue, "rehearsal": run.rehearsal, "sent_now": accepted,
-                "recipients": counts.total, "by_state": by_state,
-            }
-        )  # fmt: skip
-        return
-    shown = ", ".join(f"{name} {number:,}" for name, number in sorted(by_state.items()))
-    word = "rehearsed" if run.rehearsal else "sent"
-    result(f"issue {run.content.issue}: {plural(accepted, 'mail')} {word} now; in all {shown}")
-
-
-def _code(desk: Desk, plan: Plan, counts: Counts, drained: Drained, stopped: list[int]) -> int:
-    command = f"newsletter send --issue {plan.content.issue}"
-    if not is_finished(counts):
-        why = drained.reason or _WHY.get(drained.ending, "interrupted")
-        say(f"paused ({why}); go on with: {command}")
-        return 128 + stopped[0] if stopped else PausedError.exit_code
-    if plan.transport.rehearsal:
-        folder = desk.settings.transport.folder
-        say(f"look: {folder}/{plan.content.issue:03d}/0001.eml opens in any mail program")
-    if counts[State.UNKNOWN]:
-        unknown = plural(counts[State.UNKNOWN], "outcome is", "outcomes are")
-        say(f"{unknown} unknown: newsletter status says why")
-        return UnknownOutcomesError.exit_code
-    return 0
-
-
-def already(store: Store, run: Run) -> int:
-    """Say that there is nothing to do; 9 while outcomes are unknown."""
-    counts = store.counts(run)
-    word = "rehearsed" if run.rehearsal else "sent"
-    when = run.finished_at or run.started_at
-    number = run.content.issue
-    say(f"issue {number} was already {word} on {when:%Y-%m-%d at %H:%M} UTC; nothing was sent")
-    if run.rehearsal:
-        say("hint: send --again repeats a rehearsal")
-    tell(run, counts, accepted=0)
-    return UnknownOutcomesError.exit_code if counts[State.UNKNOWN] else 0
-
-
-def same(run: Run, content: Content) -> None:
-    """Refuse to go on with a letter that is not the one that was begun."""
-    if run.content.source_hash != content.source_hash:
-        raise RefusedError(
-            f"issue {content.issue}, its theme or its settings changed since it was begun",
-            hint="send --again begins the rehearsal anew"
-            if run.rehearsal
-            else "put back what was sent first (git log shows it); the rest of the people must "
-            "get the same letter",
-        )

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from newsletter.cli import desk as front
-from newsletter.cli.draining import Wish, already
+from newsletter.cli.draining import Wish
+from newsletter.cli.ending import already
 from newsletter.cli.sending import send_issue
 from newsletter.cli.show import VOICE, result_json, say
 from newsletter.errors import InputError, LockedError, Place, RefusedError

@@ -7,9 +7,10 @@ from typing import Final
 
 from newsletter.check import Answer
 from newsletter.check.online import addresses, does_something
-from newsletter.cli.show import plural, say
+from newsletter.cli.show import say
 from newsletter.fetch import Fetcher, Reply, is_public
 from newsletter.store.letters import Opened, answered
+from newsletter.wording import plural
 
 #: How much of a picture is read whose server does not say how large it is.
 _PICTURE: Final = 4_000_000

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from newsletter.cli.show import VOICE, plural, result, result_json, say
+from newsletter.cli.show import VOICE, result, result_json, say
 from newsletter.errors import InputError, NewsletterError
+from newsletter.wording import plural
 
 if TYPE_CHECKING:
     from newsletter.audience.roster import Added, Reject, Row

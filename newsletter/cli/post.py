@@ -1,4 +1,4 @@
-"""Commands that send, and the one that tells what was sent."""
+"""Commands that send: one test mail, or an issue to everybody."""
 
 from __future__ import annotations
 
@@ -6,15 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from newsletter.cli.show import VOICE, result, result_json, table
+from newsletter.cli.show import VOICE, result
 from newsletter.errors import AccountError, InputError, PausedError, UnknownOutcomesError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from newsletter.cli.desk import Desk
     from newsletter.message import Message
-    from newsletter.outbox import Counts, Outcome, Run, State
+    from newsletter.outbox import Outcome
     from newsletter.send import Transport
     from newsletter.store.letters import Opened
 
@@ -174,60 +172,3 @@ def _expect_agreement(issue: int | None, *, due: bool, yes: bool, by_hand: bool)
         )
     if due and not yes:
         raise InputError("--due asks nobody, so it needs --yes", hint="add --yes")
-
-
-def status(
-    *,
-    issue: Annotated[int | None, typer.Option(metavar="N", help="Only this issue.")] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Say what happened to every recipient, issue by issue; rehearsals on lines of their own."""
-    from newsletter.cli.desk import open_desk
-
-    VOICE.json = as_json
-    with open_desk().store(create=False) as store:
-        runs = [run for run in store.runs() if issue in {None, run.content.issue}]
-        rows = [(run, store.counts(run), store.reasons(run)) for run in runs]
-    if as_json:
-        result_json({"runs": [_as_dict(*row) for row in rows]})
-        return
-    if not rows:
-        result("nothing was sent yet")
-        return
-    header = ("issue", "run", "state", "recipients", "outcomes")
-    result(table([header, *(_row(run, counts) for run, counts, _ in rows)]))
-    for run, _, reasons in rows:
-        for (state, reason), number in reasons.items():
-            result(f"  {run.content.issue}: {state.value} {number:,}: {reason}")
-
-
-def _row(run: Run, counts: Counts) -> tuple[str, ...]:
-    kind = "rehearsal" if run.rehearsal else run.transport
-    number = str(run.content.issue)
-    return number, kind, run.state.value, f"{counts.total:,}", _outcomes(counts)
-
-
-def _outcomes(counts: Counts) -> str:
-    shown = ((state.value, number) for state, number in counts.by_state.items() if number)
-    return ", ".join(f"{name} {number:,}" for name, number in sorted(shown)) or "no recipients"
-
-
-def _as_dict(
-    run: Run, counts: Counts, reasons: Mapping[tuple[State, str], int]
-) -> dict[str, object]:
-    return {
-        "issue": run.content.issue,
-        "title": run.content.title,
-        "rehearsal": run.rehearsal,
-        "transport": run.transport,
-        "state": run.state.value,
-        "started_at": run.started_at.isoformat(),
-        "finished_at": run.finished_at.isoformat() if run.finished_at else None,
-        "recipients": counts.total,
-        "skipped_checks": run.content.skipped_checks,
-        "by_state": {state.value: number for state, number in sorted(counts.by_state.items())},
-        "reasons": [
-            {"state": state.value, "reason": reason, "deliveries": number}
-            for (state, reason), number in reasons.items()
-        ],
-    }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -59,3 +60,17 @@ def upgrade() -> None:
 
     before, after = migrate(open_desk().store_url)
     say("the records are up to date" if before == after else f"the records are now at {after}")
+
+
+@db.command("backup")
+def backup(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The new file.")],
+) -> None:
+    """Copy the records into a new file, also while a send is running."""
+    from newsletter.cli.desk import given, open_desk
+
+    target = given(file)
+    with open_desk().store(create=False) as store:
+        size = store.backup(target)
+    say(f"{size:,} bytes: people, deliveries and the signing keys; keep it as you keep a password")
+    result(str(target))

@@ -6,12 +6,12 @@ import sys
 from typing import TYPE_CHECKING
 
 from newsletter.check import RULES, errors
-from newsletter.check.mail import LIMIT
 from newsletter.cli.desk import CHOSEN, Desk
-from newsletter.cli.draining import Plan, Wish, already, deliver, same
+from newsletter.cli.draining import Wish, deliver
+from newsletter.cli.ending import already
 from newsletter.cli.people import warn_of_unimported
-from newsletter.cli.show import VOICE, plural, result_json, say
-from newsletter.cli.write import line, tally
+from newsletter.cli.show import VOICE, result_json, say
+from newsletter.cli.write import line
 from newsletter.errors import (
     CancelledError,
     InputError,
@@ -19,13 +19,12 @@ from newsletter.errors import (
     PausedError,
     RefusedError,
     UnknownOutcomesError,
-    nearest,
 )
-from newsletter.message import Envelope, seal
-from newsletter.outbox import Content, RunState, State
+from newsletter.outbox import RunState
 from newsletter.send import Transport, expect_way_out
 from newsletter.settings.mail import sender
-from newsletter.store import git
+from newsletter.store.plan import Plan, look, rows
+from newsletter.wording import nearest, plural
 
 if TYPE_CHECKING:
     from newsletter.store.letters import Opened
@@ -55,7 +54,8 @@ def send_issue(desk: Desk, wish: Wish) -> int:
             return already(store, done)
         _gate(desk, opened, transport, wish)
         plan = _plan(desk, wish, store, opened, transport)
-        _announce(desk, plan)
+        for name, value in rows(plan, desk.root):
+            say(f"{name:>10}  {value}")
         warn_of_unimported(desk, store)
         if wish.dry_run:
             return _foresee(wish, plan)
@@ -81,10 +81,10 @@ def _foresee(wish: Wish, plan: Plan) -> int:
         result_json(
             {
                 "issue": wish.issue, "rehearsal": plan.transport.rehearsal, "dry_run": True,
-                "recipients": plan.recipients, "left_out": plan.left_out,
+                "recipients": plan.recipients, "left_out": dict(plan.left_out),
             }
         )  # fmt: skip
-    if wish.limit is not None and wish.limit < plan.recipients:
+    if plan.short or (wish.limit is not None and wish.limit < plan.recipients):
         return PausedError.exit_code
     return UnknownOutcomesError.exit_code if plan.doubtful else 0
 
@@ -135,69 +135,19 @@ def expect_approved(opened: Opened) -> None:
 
 
 def _plan(desk: Desk, wish: Wish, store: Store, opened: Opened, transport: Transport) -> Plan:
-    envelope = seal(opened.rendered, sender(desk.settings))
-    content = _content(opened, envelope, wish)
-    anew = wish.again and transport.rehearsal
-    run = None if anew else store.run(wish.issue, rehearsal=transport.rehearsal)
-    doubtful = 0
-    if run is None:
-        audience = store.audience(opened.audience)
-        recipients, left_out = audience.eligible, dict(audience.left_out)
-    else:
-        same(run, content)
-        counts = store.counts(run)
-        recipients, left_out = counts.left, {}
-        doubtful = counts[State.CLAIMED] + counts[State.UNKNOWN]
-    if wish.expect not in {None, recipients}:
+    who = sender(desk.settings)
+    plan = look(store, opened, transport, who, skipped=wish.skip_checks, anew=wish.again)
+    if wish.expect not in {None, plan.recipients}:
         raise RefusedError(
-            f"--expect says {wish.expect}, but there are {plural(recipients, 'recipient')}",
+            f"--expect says {wish.expect}, but there are {plural(plan.recipients, 'recipient')}",
             hint="find out why before sending",
         )
-    if not recipients and run is None:
+    if not plan.recipients and plan.run is None:
         raise NotFitError(
             "nobody would get this issue",
             hint="import a list: newsletter subscribers import FILE --consent-source TEXT",
         )
-    return Plan(
-        opened=opened, transport=transport, content=content,
-        recipients=recipients, left_out=left_out, run=run, doubtful=doubtful,
-    )  # fmt: skip
-
-
-def _content(opened: Opened, envelope: Envelope, wish: Wish) -> Content:
-    import hashlib
-
-    dumped = envelope.dump()
-    return Content(
-        issue=opened.issue.number,
-        title=opened.issue.title,
-        envelope=dumped,
-        content_hash=hashlib.sha256(dumped).hexdigest(),
-        source_hash=opened.rendered.source_hash,
-        skipped_checks=wish.skip_checks,
-    )
-
-
-def _announce(desk: Desk, plan: Plan) -> None:
-    """Everything worth a look before anything leaves."""
-    issue, rendered = plan.opened.issue, plan.opened.rendered
-    group = desk.settings.sender
-    size = len(rendered.html.encode())
-    left_out = ", ".join(f"{n:,} {why}" for why, n in plan.left_out.items() if n) or "nobody"
-    recipients = f"{plan.recipients:,}" + (" left of a run begun earlier" if plan.run else "")
-    rows = [
-        ("issue", f"{issue.number}: {issue.title}"),
-        ("file", f"{issue.file} ({git.state(desk.root, issue.file)})"),
-        ("from", f"{group.from_name} <{group.from_address}>"),
-        ("replies to", group.reply_to or group.from_address),
-        ("recipients", recipients),
-        ("left out", left_out),
-        ("through", plan.transport.describe()),
-        ("size", f"{size:,} of {LIMIT:,} bytes, {plural(len(rendered.links), 'link')}"),
-        ("findings", tally(plan.opened.findings)),
-    ]
-    for name, value in rows:
-        say(f"{name:>10}  {value}")
+    return plan
 
 
 def _confirm(wish: Wish) -> None:

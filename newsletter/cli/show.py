@@ -91,8 +91,3 @@ def table(rows: Sequence[Sequence[str]], *, right: frozenset[int] = frozenset())
         for row in rows
     )
     return "\n".join(line.rstrip() for line in lines)
-
-
-def plural(number: int, one: str, many: str = "") -> str:
-    """A number with its noun: "1 mail", "25 mails", "1,000 mails"."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"

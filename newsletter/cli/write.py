@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
-from newsletter.cli.show import VOICE, paint, plural, result, result_json, say
+from newsletter.cli.show import VOICE, paint, result, result_json, say
 from newsletter.errors import InputError, NotFitError, Place
+from newsletter.wording import plural
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -78,7 +79,7 @@ def check(
     as_json: AsJson = False,
 ) -> None:
     """Say what is wrong with the issues, each finding with file, line and a hint."""
-    from newsletter.check import errors
+    from newsletter.check import errors, tally
     from newsletter.cli.desk import open_desk
     from newsletter.store import files
 
@@ -169,6 +170,8 @@ def build(
 
 def list_aloud(opened: Opened) -> None:
     """The findings of one issue on stderr, for commands whose result is something else."""
+    from newsletter.check import tally
+
     for finding in opened.findings:
         if not finding.ignored:
             say(line(finding))
@@ -180,16 +183,6 @@ def line(finding: Finding, stream: TextIO | None = None) -> str:
     colour = "red" if finding.severity == "error" else "yellow"
     severity = paint(finding.severity, colour, stream)
     return f"{finding.place}: {severity} {finding.id}: {finding.message} ({finding.hint})"
-
-
-def tally(findings: Iterable[Finding]) -> str:
-    """How many there are: "2 errors, 1 warning, 1 ignored"."""
-    counted = list(findings)
-    errors = sum(f.severity == "error" and not f.ignored for f in counted)
-    warnings = sum(f.severity == "warning" and not f.ignored for f in counted)
-    ignored = sum(bool(f.ignored) for f in counted)
-    parts = [plural(errors, "error"), plural(warnings, "warning")]
-    return ", ".join([*parts, f"{ignored} ignored"] if ignored else parts)
 
 
 def as_dict(finding: Finding) -> dict[str, object]:

@@ -1,10 +1,15 @@
 """The outbox: what a delivery is, which states it has, and where an outcome leads.
 
-    queued -> claimed -> accepted | refused | unknown | deferred -> queued
-       `-> skipped (left, or was suppressed, before the claim)
+    queued -> claimed -> accepted
+       |         |-----> deferred -> queued       proven not accepted, for now
+       |         |-----> queued                   proven not accepted, the run ends
+       |         |-----> refused  => queued       proven not accepted, for this recipient
+       |         `-----> unknown  => queued, once, or => assumed
+       `-> skipped       left, or was suppressed, before the claim
 
-Decisions only; the store makes them durable. The rule behind the table: try again only what is
-proven not to have been accepted; what is not proven is unknown, and said aloud.
+A double arrow is a person's decision (`newsletter retry`), never the program's. Decisions only; the
+store makes them durable and its tables refuse every other arrow. The rule behind it: try again only
+what is proven not to have been accepted; what is not proven is unknown, and said aloud.
 """
 
 from __future__ import annotations
@@ -27,7 +32,26 @@ class State(StrEnum):
     DEFERRED = "deferred"  # proven not accepted; will be tried again
     REFUSED = "refused"  # refused for this recipient alone
     UNKNOWN = "unknown"  # nobody can say; never sent again by itself
+    ASSUMED = "assumed"  # was unknown; a person decided to take it as sent
     SKIPPED = "skipped"  # left or was suppressed after the recipients were frozen
+
+
+#: Every way a delivery's state may change.
+ARROWS: Final = frozenset(
+    {
+        (State.QUEUED, State.CLAIMED),
+        (State.QUEUED, State.SKIPPED),
+        (State.CLAIMED, State.ACCEPTED),
+        (State.CLAIMED, State.DEFERRED),
+        (State.CLAIMED, State.QUEUED),
+        (State.CLAIMED, State.REFUSED),
+        (State.CLAIMED, State.UNKNOWN),
+        (State.DEFERRED, State.QUEUED),
+        (State.REFUSED, State.QUEUED),
+        (State.UNKNOWN, State.QUEUED),
+        (State.UNKNOWN, State.ASSUMED),
+    }
+)
 
 
 class Result(StrEnum):
@@ -55,9 +79,50 @@ class Effect(StrEnum):
 class RunState(StrEnum):
     """The state of one run: an issue on its way to its recipients."""
 
-    RUNNING = "running"
+    RUNNING = "running"  # or its process died, when nobody holds the store's lock
     PAUSED = "paused"
     FINISHED = "finished"
+
+
+class Pause(StrEnum):
+    """Why a run stands still; what another try would mend by itself comes first."""
+
+    INTERRUPTED = "interrupted"  # a signal
+    QUOTA = "quota"  # the day's quota is used up
+    NETWORK = "network"  # nothing could be reached for ten minutes
+    LIMIT = "limit"  # so many were asked for
+    RETRY = "retry"  # a person had some queued again
+    PUT_OFF = "put off"  # what is left was tried several times
+    BREAKER = "breaker"  # too much went wrong
+    ACCOUNT = "account"  # refused for everybody
+    MALFORMED = "malformed"  # our own request
+    FAULT = "fault"  # the records could not be written
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Why a run stops before nothing is left.
+
+    Attributes:
+        pause: the kind.
+        reason: in words, without any address.
+    """
+
+    pause: Pause
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allowance:
+    """What a transport takes at the moment.
+
+    Attributes:
+        rate: mails a second at most, None for as many as it answers.
+        left: mails of the day's quota, None for no limit.
+    """
+
+    rate: float | None = None
+    left: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +154,8 @@ class Run:
         id: the store's row.
         rehearsal: whether it goes to a folder; rehearsals never stand in the way of a real run.
         transport: the transport's name at the start.
+        pause: why it stands still, None unless it is paused.
+        reason: the same in words, without any address; "" unless it is paused.
         started_at: UTC.
         finished_at: UTC, None until nothing is left.
     """
@@ -98,6 +165,8 @@ class Run:
     rehearsal: bool
     transport: str
     state: RunState
+    pause: Pause | None = None
+    reason: str = ""
     started_at: dt.datetime
     finished_at: dt.datetime | None = None
 
@@ -138,6 +207,21 @@ class Delivery:
     position: int
     attempt: int
     subscriber: Subscriber
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One try at one delivery, settled.
+
+    Attributes:
+        position: as in Delivery.
+        number: 1 for the first try.
+        outcome: what came of it.
+    """
+
+    position: int
+    number: int
+    outcome: Outcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,16 +1,23 @@
-"""When a run must stop by itself, though every single answer was allowed to go on."""
+"""When a run must stop by itself: for one answer that everybody would get, or for too many."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Final
 
-from newsletter.outbox import Effect, Outcome, Result
+from newsletter.outbox import Effect, Outcome, Pause, Result, Stop
 
 _IN_A_ROW: Final = 5
 _REFUSED_SHARE: Final = 0.02
 _UNKNOWN_SHARE: Final = 0.01
 _UNKNOWN_MOST: Final = 25
+#: How an answer stops a run at once; the others let it go on.
+_STOPS: Final = {
+    Effect.ABORT: Pause.ACCOUNT,
+    Effect.REJECT: Pause.MALFORMED,
+    Effect.STOP: Pause.QUOTA,
+    Effect.PAUSE: Pause.BREAKER,
+}
 #: Shares say nothing about a handful of mails.
 _ENOUGH: Final = 100
 _UNREACHABLE_SECONDS: Final = 600.0
@@ -30,8 +37,8 @@ class Breaker:
     unknown: int = 0
     unreachable_since: float | None = None
 
-    def hear(self, outcome: Outcome, *, now: float) -> str:
-        """Count one answer; why the run must stop, or "" to go on.
+    def hear(self, outcome: Outcome, *, now: float) -> Stop | None:
+        """Count one answer; why the run must stop, or None to go on.
 
         Args:
             outcome: the answer.
@@ -45,17 +52,21 @@ class Breaker:
             self.unreachable_since = None
         elif self.unreachable_since is None:
             self.unreachable_since = now
-        return self._reason(now)
+        if outcome.effect in _STOPS:
+            return Stop(_STOPS[outcome.effect], outcome.reason)
+        if outcome.result is Result.NOT_SENT:
+            return Stop(Pause.ACCOUNT, outcome.reason)
+        return self._too_much(now)
 
-    def _reason(self, now: float) -> str:
+    def _too_much(self, now: float) -> Stop | None:
         most = max(self.total, _ENOUGH)
         if self.in_a_row >= _IN_A_ROW:
-            return f"{self.in_a_row} mails in a row were refused"
+            return Stop(Pause.BREAKER, f"{self.in_a_row} mails in a row were refused")
         if self.refused > most * _REFUSED_SHARE:
-            return f"{self.refused} mails were refused, over 2 %"
+            return Stop(Pause.BREAKER, f"{self.refused} mails were refused, over 2 %")
         if self.unknown > min(_UNKNOWN_MOST, most * _UNKNOWN_SHARE):
-            return f"{self.unknown} outcomes are unknown"
+            return Stop(Pause.BREAKER, f"{self.unknown} outcomes are unknown")
         since = self.unreachable_since
         if since is not None and now - since >= _UNREACHABLE_SECONDS:
-            return "nothing could be reached for ten minutes"
-        return ""
+            return Stop(Pause.NETWORK, "nothing could be reached for ten minutes")
+        return None

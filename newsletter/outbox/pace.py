@@ -1,8 +1,8 @@
 """Pace: how soon the next mail may leave (GCRA), and what a throttle does to it.
 
 One number, the theoretical arrival time of the next mail, is all the state there is. A mail may
-leave when the clock has reached it; leaving pushes it on by 1/rate. There is no burst: SES drops
-what comes too fast, it does not queue.
+leave when the clock has reached it; leaving pushes it on by 1/rate. There is no burst and no
+catching up: a place that was missed is lost. SES drops what comes too fast, it does not queue.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from typing import Final
 
 #: A server's clock and ours never quite agree; at the full rate one mail in a hundred is refused.
 SHARE: Final = 0.95
+#: Seconds a place may be missed by; as many of them as fit into SHARE never crowd a second.
+LATE: Final = 0.03
 _PUSH: Final = 1.0
 _CUT: Final = 0.5
 _RECOVERY: Final = 0.05 / 60  # of the full rate, each second
@@ -38,11 +40,18 @@ class Pace:
         return self._rate
 
     def reserve(self, *, now: float) -> float:
-        """Take the next place and return how many seconds to wait for it."""
+        """Take the next place and return when it is, by the same clock as `now`."""
         self._recover(now)
         start = max(now, self._next)
         self._next = start + 1 / self._rate
-        return start - now
+        return start
+
+    def change(self, rate: float, *, now: float) -> None:
+        """The account's rate is another one; what a throttle has cut stays cut."""
+        self._recover(now)
+        cut = self._rate < self._full
+        self._full = rate
+        self._rate = min(self._rate, rate) if cut else rate
 
     def throttled(self, *, now: float) -> None:
         """The server refused for speed: half the pace, and nothing for a second.

@@ -55,7 +55,7 @@ def api_error(code: str, status: int, text: str) -> Outcome:
         return unknown(f"HTTP {status} {named}".strip())
     if _THROTTLES.search(code) or status == _TOO_MANY:
         if _DAILY.search(text):
-            return not_sent("the day's quota is used up; it frees up within 24 hours", Effect.STOP)
+            return not_sent("the day's quota is used up", Effect.STOP)
         return deferred(code or "throttled", Effect.SLOW_DOWN)
     if code in _FOR_EVERYBODY or status in _FORBIDDEN:
         return not_sent(code or f"HTTP {status}", Effect.ABORT)

@@ -17,8 +17,9 @@ import jinja2.sandbox
 from jinja2.ext import Extension
 from jinja2.lexer import Token, TokenStream
 
-from newsletter.errors import InputError, Place, nearest
+from newsletter.errors import InputError, Place
 from newsletter.render import Theme
+from newsletter.wording import nearest
 
 # Noncharacters, so no text can hold them: they carry "index of the file : line" through Jinja.
 _MARK: Final = re.compile("\ufdd1(\\d+):(\\d+)\ufdd2")

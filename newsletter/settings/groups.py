@@ -237,6 +237,12 @@ class Transport(_Group):
         default="mail",
         description="The folder that `folder` writes to, one `.eml` file for each mail.",
     )
+    concurrency: Annotated[int, Field(ge=1, le=64)] | None = Field(
+        default=None,
+        examples=[8],
+        description="Mails in flight at the same time; without it as many as the account's pace "
+        "needs through `ses`, and one otherwise.",
+    )
     ses: Ses = Field(default_factory=Ses)
     smtp: Smtp = Field(default_factory=Smtp)
 

@@ -19,8 +19,8 @@ from email_validator import EmailNotValidError, validate_email
 from pydantic import SecretStr
 from pydantic_core import PydanticCustomError
 
-from newsletter.errors import nearest
 from newsletter.utm import is_malformed
+from newsletter.wording import nearest
 
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _ENCODED_WORD: Final = re.compile(r"=\?[^?\s]+\?[bBqQ]\?")

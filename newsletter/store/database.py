@@ -184,6 +184,7 @@ def _read_only_options(path: Path) -> dict[str, str]:
 
 def _make_durable(connection: sqlite3.Connection) -> None:
     """A commit must be on the disk when it returns, or a power cut sends a mail twice."""
+    connection.execute("PRAGMA cache_size = -16384")
     connection.execute("PRAGMA foreign_keys = 1")
     journal = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
     connection.execute("PRAGMA synchronous = FULL")

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from newsletter.errors import InputError, LockedError, Place
+
+_HOLDER: Final = re.compile(r"pid (\d+) on (.+)")
 
 
 @contextmanager
@@ -30,8 +34,34 @@ def locked(path: Path) -> Iterator[None]:
         os.ftruncate(handle, 0)
         os.pwrite(handle, f"pid {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
         yield
+        os.ftruncate(handle, 0)
     finally:
         os.close(handle)
+
+
+def holder(path: Path) -> str:
+    """Who holds the lock at `path`: "pid 7 on host", or "" when it is free, as far as can be told.
+
+    Looking takes no lock, so that nobody who looks keeps a sender out.
+    """
+    try:
+        named = path.read_text("utf-8").strip()
+    except OSError:
+        return ""
+    found = _HOLDER.fullmatch(named)
+    if found and found[2] == socket.gethostname() and not _lives(int(found[1])):
+        return ""
+    return named
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _take(handle: int, path: Path) -> None:

@@ -1,73 +1,31 @@
-"""Runs and deliveries, statement by statement; `sql.Store` says where transactions begin and end.
+"""Runs, statement by statement: begun, counted, paused, finished.
 
-A delivery's row changes only here, and only along the arrows drawn in `newsletter.outbox`.
+`sql.Store` says where transactions begin and end; single deliveries are in `deliveries.py`.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import json
 from typing import Any, Final
 
 import sqlalchemy as sa
 
-from newsletter.audience import MAILABLE, Expression, Status, Subscriber, Suppressed
+from newsletter.audience import Expression
 from newsletter.errors import NewsletterError, RefusedError
 from newsletter.outbox import (
     Content,
     Counts,
-    Delivery,
-    Outcome,
+    Pause,
     Run,
     RunState,
     State,
     is_finished,
-    next_state,
 )
 from newsletter.store.eligibility import clause
-from newsletter.store.tables import deliveries, runs, subscribers, tags
+from newsletter.store.tables import deliveries, runs, subscribers
 
-#: Why a row that was claimed when its process died is unknown.
-ENDED: Final = "the process ended during the attempt"
-
-# The statements every single delivery goes through, built once: building costs more than running.
-_NEXT: Final = (
-    sa.select(
-        deliveries.c.id.label("delivery_id"),
-        deliveries.c.position,
-        deliveries.c.attempt,
-        subscribers,
-        # NULL (the person was erased) is neither.
-        sa.case((clause(MAILABLE), 1), else_=0).label("mailable"),
-        sa.case((clause(Suppressed()), 1), else_=0).label("suppressed"),
-    )
-    .select_from(deliveries.outerjoin(subscribers, subscribers.c.id == deliveries.c.subscriber_id))
-    .where(deliveries.c.run_id == sa.bindparam("run"), deliveries.c.state == State.QUEUED)
-    .order_by(deliveries.c.position)
-    .limit(1)
-)
-_THIS: Final = sa.update(deliveries).where(deliveries.c.id == sa.bindparam("this"))
-_SKIP: Final = _THIS.values(
-    state=State.SKIPPED, reason=sa.bindparam("why"), settled_at=sa.bindparam("now")
-)
-_CLAIM: Final = _THIS.values(
-    state=State.CLAIMED,
-    attempt=sa.bindparam("try"),
-    reason="",
-    claimed_at=sa.bindparam("now"),
-    settled_at=None,
-)
-_TAGS: Final = sa.select(tags.c.tag).where(tags.c.subscriber_id == sa.bindparam("person"))
-_SETTLE: Final = _THIS.where(
-    deliveries.c.run_id == sa.bindparam("run"),
-    deliveries.c.state == State.CLAIMED,
-    deliveries.c.attempt == sa.bindparam("try"),
-).values(
-    state=sa.bindparam("to"),
-    message_id=sa.bindparam("message"),
-    reason=sa.bindparam("why"),
-    settled_at=sa.bindparam("now"),
-)
+#: What a rate is told from.
+_LAST: Final = 200
 
 
 def find(connection: sa.Connection, issue: int, *, rehearsal: bool) -> Run | None:
@@ -148,86 +106,6 @@ def clear_rehearsal(connection: sa.Connection, issue: int) -> int:
     return gone
 
 
-def recover(connection: sa.Connection, run: Run, now: dt.datetime) -> int:
-    """Settle what a dead process left claimed, queue what was put off; counts the former."""
-    lost = connection.execute(
-        sa.update(deliveries)
-        .where(deliveries.c.run_id == run.id, deliveries.c.state == State.CLAIMED)
-        .values(state=State.UNKNOWN, reason=ENDED, settled_at=now)
-    ).rowcount
-    connection.execute(
-        sa.update(deliveries)
-        .where(deliveries.c.run_id == run.id, deliveries.c.state == State.DEFERRED)
-        .values(state=State.QUEUED, settled_at=None)
-    )
-    return lost
-
-
-def requeue(connection: sa.Connection, run: Run, *, tries: int) -> int:
-    """Queue what was put off and was tried less than `tries` times; says how much that was."""
-    return connection.execute(
-        sa.update(deliveries)
-        .where(
-            deliveries.c.run_id == run.id,
-            deliveries.c.state == State.DEFERRED,
-            deliveries.c.attempt < tries,
-        )
-        .values(state=State.QUEUED, settled_at=None)
-    ).rowcount
-
-
-def next_queued(connection: sa.Connection, run: Run) -> sa.Row[Any] | None:
-    """The first queued delivery with its person as they are now, and whether to mail them."""
-    return connection.execute(_NEXT, {"run": run.id}).one_or_none()
-
-
-def take(connection: sa.Connection, row: sa.Row[Any], now: dt.datetime) -> Delivery | None:
-    """Claim the row `next_queued` found, or skip it when the person may not be mailed (None)."""
-    if not row.mailable:
-        connection.execute(_SKIP, {"this": row.delivery_id, "why": _why_not(row), "now": now})
-        return None
-    attempt = row.attempt + 1
-    connection.execute(_CLAIM, {"this": row.delivery_id, "try": attempt, "now": now})
-    person = Subscriber(
-        id=row.id,
-        handle=row.handle,
-        address=row.email,
-        name=row.name,
-        status=Status(row.status),
-        fields=json.loads(row.fields),
-        tags=frozenset(connection.execute(_TAGS, {"person": row.id}).scalars()),
-    )
-    return Delivery(id=row.delivery_id, position=row.position, attempt=attempt, subscriber=person)
-
-
-def settle(
-    connection: sa.Connection, run: Run, delivery: Delivery, outcome: Outcome, now: dt.datetime
-) -> None:
-    """Record what became of a claimed delivery.
-
-    Raises:
-        NewsletterError: the row is not claimed with this attempt: a bug, and nothing changed.
-    """
-    state = next_state(outcome)
-    changed = connection.execute(
-        _SETTLE,
-        {
-            "this": delivery.id,
-            "run": run.id,
-            "try": delivery.attempt,
-            "to": state.value,
-            "message": outcome.message_id,
-            "why": outcome.reason,
-            "now": None if state is State.QUEUED else now,
-        },
-    ).rowcount
-    if changed != 1:
-        raise NewsletterError(
-            f"delivery {delivery.id}, attempt {delivery.attempt}, is not claimed",
-            hint="this is a bug; please report it",
-        )
-
-
 def counts(connection: sa.Connection, run: Run) -> Counts:
     """Deliveries by state.
 
@@ -250,6 +128,29 @@ def counts(connection: sa.Connection, run: Run) -> Counts:
     return found
 
 
+def first_accepted(connection: sa.Connection, since: dt.datetime) -> dt.datetime | None:
+    """When the first mail was accepted for real since a moment."""
+    query = sa.select(sa.func.min(deliveries.c.settled_at)).where(
+        deliveries.c.state == State.ACCEPTED,
+        deliveries.c.rehearsal.is_(False),
+        deliveries.c.settled_at >= since,
+    )
+    return connection.execute(query).scalar()
+
+
+def rate(connection: sa.Connection, run: Run) -> float | None:
+    """Mails accepted a second over the last of them, None when they are too few to tell."""
+    last = (
+        sa.select(deliveries.c.settled_at)
+        .where(deliveries.c.run_id == run.id, deliveries.c.state == State.ACCEPTED)
+        .order_by(deliveries.c.position.desc())
+        .limit(_LAST)
+    )
+    moments = sorted(connection.execute(last).scalars())
+    seconds = (moments[-1] - moments[0]).total_seconds() if moments else 0.0
+    return (len(moments) - 1) / seconds if seconds else None
+
+
 def reasons(connection: sa.Connection, run: Run) -> dict[tuple[State, str], int]:
     """How many deliveries there are of each state and reason, where a reason was given."""
     rows = connection.execute(
@@ -261,7 +162,15 @@ def reasons(connection: sa.Connection, run: Run) -> dict[tuple[State, str], int]
     return {(State(state), reason): number for state, reason, number in rows}
 
 
-def set_state(connection: sa.Connection, run: Run, state: RunState, now: dt.datetime) -> None:
+def set_state(
+    connection: sa.Connection,
+    run: Run,
+    state: RunState,
+    now: dt.datetime,
+    *,
+    pause: Pause | None,
+    reason: str,
+) -> None:
     """Note how a run stands.
 
     Raises:
@@ -276,14 +185,10 @@ def set_state(connection: sa.Connection, run: Run, state: RunState, now: dt.date
     connection.execute(
         sa.update(runs)
         .where(runs.c.id == run.id)
-        .values(state=state, finished_at=now if finished else None)
+        .values(
+            state=state, finished_at=now if finished else None, pause=pause or "", reason=reason
+        )
     )
-
-
-def _why_not(row: sa.Row[Any]) -> str:
-    if row.id is None:
-        return "erased"
-    return "suppressed" if row.suppressed else str(row.status)
 
 
 def _run(row: sa.Row[Any], envelope: bytes) -> Run:
@@ -300,6 +205,8 @@ def _run(row: sa.Row[Any], envelope: bytes) -> Run:
         rehearsal=row.rehearsal,
         transport=row.transport,
         state=RunState(row.state),
+        pause=Pause(row.pause) if row.pause else None,
+        reason=row.reason,
         started_at=row.started_at,
         finished_at=row.finished_at,
     )

@@ -5,17 +5,23 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
+from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+import sqlalchemy as sa
 
 from newsletter.audience import AudienceCounts, Expression, Status
 from newsletter.audience.roster import Added, Row
 from newsletter.errors import NewsletterError
 from newsletter.links import Key
-from newsletter.outbox import Content, Counts, Delivery, Outcome, Run, RunState, State
-from newsletter.store import people, runs
+from newsletter.outbox import Content, Counts, Delivery, Outcome, Pause, Run, RunState, State
+from newsletter.store import deliveries, people, runs
+from newsletter.store.backup import backup
 from newsletter.store.database import Database
-from newsletter.store.lock import locked
+from newsletter.store.deliveries import Doubt, Settled
+from newsletter.store.group import Writer
+from newsletter.store.lock import holder, locked
 from newsletter.store.schema import open_database
 
 
@@ -28,6 +34,7 @@ class Store:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._writer = Writer(database)
 
     @classmethod
     def open(cls, url: str, *, create: bool = True, read_only: bool = False) -> Store:
@@ -60,6 +67,11 @@ class Store:
         """Give the file back. Closing twice does no harm."""
         self._database.close()
 
+    @property
+    def folder(self) -> Path:
+        """The folder the database is in."""
+        return self._database.path.parent
+
     def lock(self, name: str = "sending") -> AbstractContextManager[None]:
         """Hold a lock of the whole store, across processes, for the length of a `with`.
 
@@ -73,6 +85,11 @@ class Store:
             raise NewsletterError("the store was opened for reading only")
         path = self._database.path
         return locked(path.with_name(f"{path.name}.{name}.lock"))
+
+    def sender(self) -> str:
+        """Who holds the lock for sending, "" when nobody does."""
+        path = self._database.path
+        return holder(path.with_name(f"{path.name}.sending.lock"))
 
     # --- keys --------------------------------------------------------------------------------
 
@@ -204,26 +221,76 @@ class Store:
             how many became unknown.
         """
         with self._database.writing() as connection:
-            return runs.recover(connection, run, now)
+            return deliveries.recover(connection, run, now)
 
     def requeue(self, run: Run, *, tries: int) -> int:
         """Queue again what was deferred and was tried less than `tries` times; how many."""
         with self._database.writing() as connection:
-            return runs.requeue(connection, run, tries=tries)
+            return deliveries.requeue(connection, run, tries=tries)
+
+    def retry(self, run: Run, *, now: dt.datetime) -> int:
+        """Queue again what was refused or deferred; how many. The run is paused until it is sent.
+
+        These are proven not accepted, so nobody gets the issue twice.
+        """
+        with self._database.writing() as connection:
+            number = deliveries.retry(connection, run)
+            self._reopen(connection, run, number, now)
+        return number
+
+    def risk(self, run: Run, *, now: dt.datetime) -> int:
+        """Queue again what is unknown, each once at most; how many. A person answers for it."""
+        with self._database.writing() as connection:
+            number = deliveries.risk(connection, run)
+            self._reopen(connection, run, number, now)
+        return number
+
+    def assume(self, run: Run, *, now: dt.datetime) -> int:
+        """Take what is unknown as sent, finally; how many. A person answers for it."""
+        with self._database.writing() as connection:
+            return deliveries.assume(connection, run, now)
+
+    @staticmethod
+    def _reopen(connection: sa.Connection, run: Run, number: int, now: dt.datetime) -> None:
+        if number:
+            reason = "some were queued again"
+            runs.set_state(connection, run, RunState.PAUSED, now, pause=Pause.RETRY, reason=reason)
+
+    def doubtful(self, run: Run, *, most: int) -> tuple[Doubt, ...]:
+        """Deliveries that are unknown, in the order of the recipients, at most so many."""
+        with self._database.reading() as connection:
+            return deliveries.doubtful(connection, run, most)
+
+    def riskable(self, run: Run) -> int:
+        """How many unknown deliveries were not queued again before."""
+        with self._database.reading() as connection:
+            return deliveries.riskable(connection, run)
+
+    def rate(self, run: Run) -> float | None:
+        """Mails accepted a second, over the last two hundred; None when there are too few."""
+        with self._database.reading() as connection:
+            return runs.rate(connection, run)
+
+    def backup(self, target: Path) -> int:
+        """Copy the records as they are now into a new file; senders and readers go on meanwhile.
+
+        Returns:
+            its size in bytes.
+
+        Raises:
+            InputError: the file exists, or its folder cannot be written.
+            PausedError: the disk is full; nothing is left behind.
+        """
+        return backup(self._database.path, target)
 
     def claim(self, run: Run, *, now: dt.datetime) -> Delivery | None:
         """Take the next queued delivery, durably; None when none is left.
 
-        Whoever may no longer be mailed is skipped here, each in a transaction of their own.
+        Whoever may no longer be mailed is skipped here. Threads that ask at the same time share a
+        commit.
         """
-        while True:
-            with self._database.writing() as connection:
-                row = runs.next_queued(connection, run)
-                if row is None:
-                    return None
-                taken = runs.take(connection, row, now)
-            if taken is not None:
-                return taken
+        taken = self._writer.claim(run.id, 1, now=now)
+        return taken[0] if taken else None
 
     def settle(self, run: Run, delivery: Delivery, outcome: Outcome, *, now: dt.datetime) -> None:
         """Record what became of a claimed delivery, durably.
@@ -231,8 +298,7 @@ class Store:
         Raises:
             NewsletterError: it is not claimed with this attempt (a bug); nothing was changed.
         """
-        with self._database.writing() as connection:
-            runs.settle(connection, run, delivery, outcome, now)
+        self._writer.settle(Settled(run=run.id, delivery=delivery, outcome=outcome, now=now))
 
     def counts(self, run: Run) -> Counts:
         """Deliveries by state.
@@ -243,16 +309,29 @@ class Store:
         with self._database.reading() as connection:
             return runs.counts(connection, run)
 
+    def first_accepted(self, *, since: dt.datetime) -> dt.datetime | None:
+        """When the first mail was accepted for real, of any issue, since a moment."""
+        with self._database.reading() as connection:
+            return runs.first_accepted(connection, since)
+
     def reasons(self, run: Run) -> dict[tuple[State, str], int]:
         """How many deliveries there are of each state and reason, where a reason was given."""
         with self._database.reading() as connection:
             return runs.reasons(connection, run)
 
-    def set_run_state(self, run: Run, state: RunState, now: dt.datetime) -> None:
-        """Note how a run stands.
+    def set_run_state(
+        self,
+        run: Run,
+        state: RunState,
+        now: dt.datetime,
+        *,
+        pause: Pause | None = None,
+        reason: str = "",
+    ) -> None:
+        """Note how a run stands, and when it is paused, why.
 
         Raises:
             NewsletterError: it would be called finished with deliveries left (a bug).
         """
         with self._database.writing() as connection:
-            runs.set_state(connection, run, state, now)
+            runs.set_state(connection, run, state, now, pause=pause, reason=reason)

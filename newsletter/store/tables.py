@@ -1,4 +1,8 @@
-"""The tables, once. Migrations build the same ones step by step; a test holds the two together."""
+"""The tables, once. Migrations build the same ones step by step; a test holds the two together.
+
+What a constraint cannot say (which state may follow which, what never changes, what is never
+deleted) migration 0002 says in triggers.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from newsletter.audience import Status
-from newsletter.outbox import RunState, State
+from newsletter.outbox import Pause, RunState, State
 
 _NAMES: Final = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -140,7 +144,10 @@ runs: Final = sa.Table(
     sa.Column("recipients", sa.Integer, nullable=False),
     sa.Column("started_at", Moment, nullable=False),
     sa.Column("finished_at", Moment),
+    sa.Column("pause", sa.String(16), nullable=False, server_default=""),
+    sa.Column("reason", sa.Text, nullable=False, server_default=""),
     _one_of("state", RunState),
+    _one_of("pause", ("", *Pause)),
     sa.UniqueConstraint("issue", "rehearsal"),
     # What deliveries point at, so that none can claim another issue or the other namespace.
     sa.UniqueConstraint("id", "issue", "rehearsal"),
@@ -164,8 +171,15 @@ deliveries: Final = sa.Table(
     sa.Column("message_id", sa.Text, nullable=False, server_default=""),
     sa.Column("claimed_at", Moment),
     sa.Column("settled_at", Moment),
+    # How often a person had it sent again though it was unknown: once at most.
+    sa.Column("risked", sa.Integer, nullable=False, server_default="0"),
     _one_of("state", State),
     sa.CheckConstraint("state <> 'accepted' or message_id <> ''", name="accepted_has_message_id"),
+    sa.CheckConstraint(
+        "state <> 'claimed' or (attempt > 0 and claimed_at is not null)",
+        name="claimed_is_an_attempt",
+    ),
+    sa.CheckConstraint("risked in (0, 1)", name="risked_once"),
     sa.ForeignKeyConstraint(
         ["run_id", "issue", "rehearsal"], ["runs.id", "runs.issue", "runs.rehearsal"]
     ),
@@ -174,5 +188,13 @@ deliveries: Final = sa.Table(
     sa.UniqueConstraint("issue", "address_hash", "rehearsal"),
     sa.UniqueConstraint("run_id", "position"),
     sa.Index(None, "run_id", "state", "position"),  # the claim
+    sa.Index(
+        "ix_deliveries_reasons",
+        "run_id",
+        "state",
+        "reason",
+        sqlite_where=sa.text("reason <> ''"),
+        postgresql_where=sa.text("reason <> ''"),
+    ),
     sqlite_autoincrement=True,
 )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from newsletter.errors import AccountError, NewsletterError, PausedError
 from newsletter.message import Message
-from newsletter.outbox import Outcome, Result
+from newsletter.outbox import Allowance, Outcome, Result
 from newsletter.store.files import write_atomic
 
 
@@ -35,8 +35,9 @@ class FolderTransport:
         """Where mail goes."""
         return f"the folder {self.folder.name}/ (a rehearsal: nothing leaves)"
 
-    def rate(self) -> None:
+    def allowance(self) -> Allowance:
         """As fast as the disk is."""
+        return Allowance()
 
     def begin(self, issue: int) -> None:
         """Take away the mails of an earlier rehearsal, so that none of them is taken for new.

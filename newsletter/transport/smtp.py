@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from newsletter.message import Message
-from newsletter.outbox import Effect, Outcome
+from newsletter.outbox import Allowance, Effect, Outcome
 from newsletter.outbox.verdicts import deferred, lost, not_sent, smtp_reply, unreachable
 
 Security = Literal["starttls", "tls", "none"]
@@ -94,8 +94,9 @@ class SmtpTransport:
         """Where mail goes."""
         return f"the mail server {self.server.host}:{self.server.port}"
 
-    def rate(self) -> None:
+    def allowance(self) -> Allowance:
         """As fast as the server answers."""
+        return Allowance()
 
     def begin(self, issue: int) -> None:
         """Nothing to do before a run."""

@@ -1,0 +1,237 @@
+"""Commands that look at what was sent, and put right what did not arrive."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from newsletter.cli.show import VOICE, result, result_json, say, table
+from newsletter.errors import CancelledError, InputError, RefusedError
+from newsletter.wording import plural
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from newsletter.outbox import Counts, Run, State
+    from newsletter.store.deliveries import Doubt
+    from newsletter.store.sql import Store
+
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object.")]
+
+#: Unknown deliveries shown one by one.
+_SHOWN = 20
+
+
+def status(
+    *,
+    issue: Annotated[int | None, typer.Option(metavar="N", help="Only this issue.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what happened to every recipient, issue by issue; rehearsals on lines of their own."""
+    from newsletter.cli.desk import open_desk
+
+    VOICE.json = as_json
+    with open_desk().store(create=False, read_only=True) as store:
+        runs = [run for run in store.runs() if issue in {None, run.content.issue}]
+        sender = store.sender()
+        if as_json:
+            found = [_as_dict(store, run, sender) for run in runs]
+            result_json({"sending": sender or None, "runs": found})
+        elif runs:
+            _show(store, runs, sender, whole=issue is not None)
+        else:
+            result("nothing was sent yet" if issue is None else f"issue {issue} was not sent yet")
+
+
+def retry(
+    *,
+    issue: Annotated[int, typer.Option(metavar="N", help="The number of the issue.")],
+    unknown: Annotated[
+        bool, typer.Option("--unknown", help="What is unknown, instead of what was refused.")
+    ] = False,
+    accept_duplicates: Annotated[
+        bool,
+        typer.Option("--accept-duplicates", help="Queue it again, though it may have arrived."),
+    ] = False,
+    assume_accepted: Annotated[
+        bool, typer.Option("--assume-accepted", help="Take it as sent, and never send it again.")
+    ] = False,
+    confirm: Annotated[
+        int | None, typer.Option(metavar="K", help="How many these are: do not ask.")
+    ] = None,
+) -> None:
+    """Queue deliveries again that were refused or put off; `newsletter send` then sends them."""
+    from newsletter.cli.desk import clock, open_desk
+
+    _expect_agreement(unknown=unknown, risk=accept_duplicates, assume=assume_accepted)
+    desk = open_desk()
+    with desk.store(create=False) as store, store.lock():
+        run = store.run(issue, rehearsal=desk.settings.transport.kind == "folder")
+        if run is None:
+            raise InputError(
+                f"issue {issue} was not sent yet", hint=f"newsletter send --issue {issue}"
+            )
+        if unknown:
+            _settle_doubts(store, run, confirm=confirm, assume=assume_accepted)
+            return
+        number = store.retry(run, now=clock())
+        _tell(issue, number, "none was refused or put off")
+
+
+def _expect_agreement(*, unknown: bool, risk: bool, assume: bool) -> None:
+    if risk and assume:
+        raise InputError(
+            "--accept-duplicates and --assume-accepted contradict each other", hint="choose one"
+        )
+    if (risk or assume) and not unknown:
+        raise InputError("this is about what is unknown", hint="add --unknown")
+    if unknown and not (risk or assume):
+        raise RefusedError(
+            "nothing here tells whether what is unknown has arrived",
+            hint="--accept-duplicates queues it again, and some may get it twice; "
+            "--assume-accepted takes it as sent",
+        )
+
+
+def _settle_doubts(store: Store, run: Run, *, confirm: int | None, assume: bool) -> None:
+    """Have a person decide about what nobody knows; the decision is kept in the run's log."""
+    from newsletter.cli.desk import clock
+    from newsletter.outbox import State
+    from newsletter.store.runlog import RunLog
+
+    issue, doubtful = run.content.issue, store.counts(run)[State.UNKNOWN]
+    number = doubtful if assume else store.riskable(run)
+    if doubtful > number:
+        again = plural(doubtful - number, "delivery was", "deliveries were")
+        say(f"{again} queued like this before and stay unknown: once each is the most")
+    if not number:
+        _tell(issue, 0, "none is unknown" if not doubtful else "none may be queued once more")
+        return
+    for (state, reason), found in store.reasons(run).items():
+        if state is State.UNKNOWN:
+            say(f"  unknown {found:,}: {reason}")
+    _agree(number, confirm, assume=assume)
+    done = store.assume(run, now=clock()) if assume else store.risk(run, now=clock())
+    with RunLog(store.folder, f"{issue}-retry", clock) as log:
+        log.note("assumed" if assume else "risked", issue=issue, deliveries=done)
+    if assume:
+        taken = plural(done, "delivery is", "deliveries are")
+        result(f"issue {issue}: {taken} taken as sent; nothing was sent")
+    else:
+        _tell(issue, done, "")
+
+
+def _agree(number: int, confirm: int | None, *, assume: bool) -> None:
+    """Have the number of deliveries typed: whoever types it has read it."""
+    from newsletter.cli.desk import CHOSEN
+
+    people = plural(number, "person", "people")
+    what = f"take {people} as served" if assume else f"risk that {people} get it twice"
+    if confirm is None:
+        if CHOSEN.no_input or not sys.stdin.isatty():
+            raise InputError(
+                f"to {what} needs a confirmation, and nobody is there to ask",
+                hint=f"add --confirm {number}",
+            )
+        say(f"Type {number} to {what}, anything else cancels: ", quiet_at=-9)
+        if sys.stdin.readline().strip() != str(number):
+            raise CancelledError("cancelled; nothing was changed")
+    elif confirm != number:
+        raise InputError(
+            f"--confirm says {confirm}, but it is about {plural(number, 'delivery', 'deliveries')}",
+            hint="look again: newsletter status",
+        )
+
+
+def _tell(issue: int, number: int, nothing: str) -> None:
+    if number:
+        queued = plural(number, "delivery is", "deliveries are")
+        result(f"issue {issue}: {queued} queued again; nothing was sent yet")
+        say(f"next: newsletter send --issue {issue}")
+    else:
+        result(f"issue {issue}: nothing to retry, {nothing}")
+
+
+def _show(store: Store, runs: list[Run], sender: str, *, whole: bool) -> None:
+    counted = [(run, store.counts(run)) for run in runs]
+    header = ("issue", "run", "state", "recipients", "outcomes")
+    result(table([header, *(_row(run, counts, sender) for run, counts in counted)]))
+    for run, counts in counted:
+        for line in _details(store, run, counts, sender, whole=whole):
+            result(f"  {run.content.issue}: {line}")
+
+
+def _row(run: Run, counts: Counts, sender: str) -> tuple[str, ...]:
+    kind = "rehearsal" if run.rehearsal else run.transport
+    state = _stands(run, sender)
+    return str(run.content.issue), kind, state, f"{counts.total:,}", _outcomes(counts)
+
+
+def _stands(run: Run, sender: str) -> str:
+    """The state of a run; one whose process died still says that it is running."""
+    from newsletter.outbox import RunState
+
+    return "interrupted" if run.state is RunState.RUNNING and not sender else run.state.value
+
+
+def _details(store: Store, run: Run, counts: Counts, sender: str, *, whole: bool) -> list[str]:
+    from newsletter.outbox import State
+
+    lines = [f"paused: {run.reason}"] if run.reason else []
+    if counts[State.CLAIMED] and not sender:
+        gone = plural(counts[State.CLAIMED], "delivery was", "deliveries were")
+        lines.append(f"{gone} in flight when the process ended, and will be unknown")
+    reasons = store.reasons(run).items()
+    lines += [f"{state.value} {number:,}: {reason}" for (state, reason), number in reasons]
+    if whole:
+        rate = store.rate(run)
+        lines += [f"{rate:.3g} mails/s of late"] if rate else []
+        lines += [_doubt(doubt) for doubt in store.doubtful(run, most=_SHOWN)]
+    return lines
+
+
+def _doubt(doubt: Doubt) -> str:
+    from newsletter.audience import mask
+
+    who = mask(doubt.address) if doubt.address else "an erased person"
+    when = f"{doubt.claimed_at:%Y-%m-%d %H:%M:%S} UTC"
+    return f"unknown since {when}: recipient {doubt.position:,}, {who}, attempt {doubt.attempt}"
+
+
+def _outcomes(counts: Counts) -> str:
+    shown = ((state.value, number) for state, number in counts.by_state.items() if number)
+    return ", ".join(f"{name} {number:,}" for name, number in sorted(shown)) or "no recipients"
+
+
+def _as_dict(store: Store, run: Run, sender: str) -> dict[str, object]:
+    counts, rate = store.counts(run), store.rate(run)
+    reasons: Mapping[tuple[State, str], int] = store.reasons(run)
+    return {
+        "issue": run.content.issue,
+        "title": run.content.title,
+        "rehearsal": run.rehearsal,
+        "transport": run.transport,
+        "state": _stands(run, sender),
+        "pause": run.pause.value if run.pause else None,
+        "reason": run.reason,
+        "started_at": run.started_at.isoformat(),
+        "finished_at": run.finished_at.isoformat() if run.finished_at else None,
+        "recipients": counts.total,
+        "mails_per_second": round(rate, 3) if rate else None,
+        "content_hash": run.content.content_hash,
+        "skipped_checks": run.content.skipped_checks,
+        "by_state": {state.value: number for state, number in sorted(counts.by_state.items())},
+        "reasons": [
+            {"state": state.value, "reason": reason, "deliveries": number}
+            for (state, reason), number in reasons.items()
+        ],
+        "unknown": [
+            {
+                "position": doubt.position, "attempt": doubt.attempt, "reason": doubt.reason,
+                "claimed_at": doubt.claimed_at.isoformat(), "risked": bool(doubt.risked),
+            }
+            for doubt in store.doubtful(run, most=1000)
+        ],
+    }  # fmt: skip

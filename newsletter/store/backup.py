@@ -1,0 +1,96 @@
+"""A copy of the records while they are in use: whole or not at all, checked before it counts."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import tempfile
+from pathlib import Path
+from typing import Final
+
+from newsletter.errors import InputError, NewsletterError, PausedError, Place
+
+#: The disk had no room, or gave out (SQLite result codes).
+_FULL: Final = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR})
+
+
+def backup(source: Path, target: Path) -> int:
+    """Copy the database at `source` into a new file, as it is at one moment.
+
+    SQLite's own backup copies what is committed, its write-ahead log included; copying the file
+    by hand would miss that, or catch a page half written.
+
+    Returns:
+        the size of the copy in bytes.
+
+    Raises:
+        InputError: `target` exists, or its folder cannot be written.
+        PausedError: the disk is full; nothing is left behind.
+    """
+    if target.exists():
+        raise InputError(
+            "this file exists, and a backup never overwrites one",
+            place=Place(str(target)),
+            hint="name a new file",
+        )
+    draft = ""
+    try:
+        handle, draft = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+        os.close(handle)
+        _copy(source, Path(draft))
+        _flush(Path(draft))
+        Path(draft).replace(target)
+        _flush(target.parent)
+    except OSError as error:
+        raise InputError(
+            "the backup cannot be written",
+            place=Place(str(target)),
+            cause=error.strerror,
+            hint="name a file in a folder that this user can write",
+        ) from error
+    except sqlite3.Error as error:
+        raise _fault(error, target) from error
+    finally:
+        for name in (draft, f"{draft}-journal", f"{draft}-wal", f"{draft}-shm"):
+            if draft:
+                Path(name).unlink(missing_ok=True)
+    return target.stat().st_size
+
+
+def _copy(source: Path, target: Path) -> None:
+    """All pages in one step: in several, every claim of a sender would begin it anew."""
+    with (
+        contextlib.closing(sqlite3.connect(source)) as original,
+        contextlib.closing(sqlite3.connect(target)) as copy,
+    ):
+        original.backup(copy)
+        # One file, without a log beside it.
+        copy.execute("PRAGMA journal_mode = DELETE")
+        found = copy.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if found != "ok":
+        raise InputError(
+            "the records are damaged, so no backup was made",
+            place=Place(str(source)),
+            cause=str(found),
+            hint="keep this file, and restore an earlier backup",
+        )
+
+
+def _flush(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _fault(error: sqlite3.Error, target: Path) -> NewsletterError:
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    kind = PausedError if code in _FULL else InputError
+    return kind(
+        "the disk is full" if code in _FULL else "the records cannot be copied",
+        place=Place(str(target)),
+        cause=str(error),
+        hint="free some space, or name a file on another disk",
+    )

@@ -1,0 +1,126 @@
+"""Group commit: what arrives while one transaction is being written goes into the next, together.
+
+A commit costs a flush of the disk whatever it holds. Each caller still returns only when its own
+part is on the disk; with one caller this is one transaction each, as if it were not here.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from newsletter.errors import NewsletterError, PausedError
+from newsletter.outbox import Delivery
+from newsletter.store import deliveries
+from newsletter.store.database import Database
+from newsletter.store.deliveries import Settled
+
+
+@dataclass(slots=True)
+class _Job:
+    """What one caller waits for: deliveries to settle, and how many to claim.
+
+    Attributes:
+        called: set when it is done, or when it is this caller's turn to write.
+        taken: the claimed deliveries, once it is done.
+        error: why it failed.
+    """
+
+    run: int
+    now: dt.datetime
+    settled: tuple[Settled, ...] = ()
+    wanted: int = 0
+    called: threading.Event = field(default_factory=threading.Event)
+    done: bool = False
+    taken: tuple[Delivery, ...] = ()
+    error: NewsletterError | None = None
+
+
+class Writer:
+    """Claims and settles for many threads; safe to share between them."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._lock = threading.Lock()
+        self._waiting: list[_Job] = []
+        self._writing = False
+
+    def claim(self, run: int, most: int, *, now: dt.datetime) -> tuple[Delivery, ...]:
+        """Take the next queued deliveries of a run, durably; fewer when no more are queued."""
+        return self._commit(_Job(run, now, wanted=most))
+
+    def settle(self, *settled: Settled) -> None:
+        """Record outcomes, durably.
+
+        Raises:
+            NewsletterError: one is not claimed with this attempt; none of `settled` is recorded.
+        """
+        self._commit(_Job(settled[0].run, settled[0].now, settled=settled))
+
+    def _commit(self, job: _Job) -> tuple[Delivery, ...]:
+        with self._lock:
+            self._waiting.append(job)
+            mine, self._writing = not self._writing, True
+        if not mine:
+            job.called.wait()
+        if not job.done:
+            self._take_turn()
+        if job.error is not None:
+            raise job.error
+        return job.taken
+
+    def _take_turn(self) -> None:
+        """Write everything that waits, the caller's own job too, and call the next writer."""
+        with self._lock:
+            jobs, self._waiting = self._waiting, []
+        try:
+            self._write(jobs)
+        finally:
+            with self._lock:
+                following = self._waiting[:1]
+                self._writing = bool(following)
+            for job in (*jobs, *following):
+                job.called.set()
+
+    def _write(self, jobs: Sequence[_Job]) -> None:
+        try:
+            self._transact(jobs)
+        except PausedError as error:  # the disk, or a lock: trying each alone would wait for each
+            _fail(jobs, error)
+        except NewsletterError as error:
+            if len(jobs) == 1:
+                _fail(jobs, error)
+                return
+            for job in jobs:
+                self._write([job])
+        except BaseException as error:
+            _fail(jobs, NewsletterError(f"the records were not written ({type(error).__name__})"))
+            raise
+
+    def _transact(self, jobs: Sequence[_Job]) -> None:
+        with self._database.writing() as connection:
+            deliveries.settle(connection, [one for job in jobs for one in job.settled])
+            taken = {
+                run: list(
+                    deliveries.claim(
+                        connection,
+                        run,
+                        sum(job.wanted for job in jobs if job.run == run),
+                        max(job.now for job in jobs),
+                    )
+                )
+                for run in {job.run for job in jobs if job.wanted}
+            }
+        for job in jobs:
+            if job.wanted:
+                mine = taken[job.run]
+                job.taken = tuple(mine[: job.wanted])
+                del mine[: job.wanted]
+            job.done = True
+
+
+def _fail(jobs: Sequence[_Job], error: NewsletterError) -> None:
+    for job in jobs:
+        job.error, job.done = error, True

@@ -1,0 +1,257 @@
+"""Amazon SES, one mail per request (SESv2 SendEmail with raw MIME).
+
+boto3 sends again by itself what it cannot explain, and so sends twice; here every retry is off,
+and what is not proven is said to be unknown. Connections idle for two seconds are not used again,
+because a server that has closed one makes a mail unknown that never left.
+
+The request's body is written here and put in just before botocore signs it: its own checks and
+JSON writer cost more than a third of all the time a mail takes. Credentials, endpoint and signature
+stay botocore's.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import boto3
+import botocore.exceptions as failures
+from botocore.config import Config
+from botocore.validate import ParamValidator
+
+from newsletter import __version__
+from newsletter.errors import AccountError, InputError
+from newsletter.message import Message
+from newsletter.outbox import Allowance, Effect, Outcome
+from newsletter.outbox.pace import SHARE
+from newsletter.outbox.verdicts import api_success, not_sent
+from newsletter.transport.ses.answers import FAILURES, account_error, sent, unsent
+from newsletter.transport.ses.wire import CONNECT_SECONDS, Wire
+
+_READ_SECONDS: Final = 60
+_IDLE: Final = 2.0
+_CONFIG: Final = Config(
+    # Only total_max_attempts means what it says; max_attempts=1 still sends twice.
+    retries={"total_max_attempts": 1, "mode": "standard"},
+    connect_timeout=CONNECT_SECONDS,
+    read_timeout=_READ_SECONDS,
+    # What botocore would look at is empty; the first real request is looked at below.
+    parameter_validation=False,
+    # Composing its own takes botocore longer than signing.
+    user_agent=f"newsletter/{__version__}",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """What SES says of the account (GetAccount); its quotas count recipients.
+
+    Attributes:
+        rate: mails a second.
+        day: mails in 24 hours, -1 for no limit.
+        sent: mails of the last 24 hours.
+        sandbox: whether only verified addresses may be mailed.
+    """
+
+    rate: float
+    day: float
+    sent: float
+    sandbox: bool
+
+    @property
+    def left(self) -> int | None:
+        """Mails left today, None where there is no limit."""
+        return None if self.day < 0 else max(0, int(self.day - self.sent))
+
+
+class SesTransport:
+    """Hands each mail to SES; safe to share between threads.
+
+    Args:
+        region: from the settings, "" to look it up.
+        profile: of AWS's own configuration, "" for the usual one.
+        configuration_set: through which events come back, may be empty.
+        max_rate: mails a second at most, None for what the account allows.
+        environ: AWS_REGION counts here, though botocore ignores it.
+        read_seconds: how long to wait for an answer.
+        idle_seconds: after how long a connection is not used again.
+
+    Raises:
+        AccountError: no region, or a profile that does not exist.
+        InputError: an endpoint that is no address.
+    """
+
+    name = "ses"
+    rehearsal = False
+    stamps = True
+
+    def __init__(
+        self,
+        *,
+        region: str,
+        profile: str,
+        configuration_set: str,
+        max_rate: float | None,
+        environ: Mapping[str, str],
+        read_seconds: float = _READ_SECONDS,
+        idle_seconds: float = _IDLE,
+    ) -> None:
+        self._max_rate = max_rate
+        self._configuration_set = configuration_set
+        try:
+            self._session = boto3.Session(profile_name=profile or None)
+            self.region, self.region_from = _region(region, environ, self._session)
+            self._client: Any = self._session.client(
+                "sesv2", region_name=self.region, config=_CONFIG
+            )
+        except failures.BotoCoreError as error:
+            raise account_error(error) from error
+        except ValueError as error:
+            raise InputError(
+                "the endpoint of SES is not an address", hint="look at AWS_ENDPOINT_URL_SESV2"
+            ) from error
+        self._wire = Wire(environ.get("AWS_CA_BUNDLE") or True, read_seconds, idle_seconds)
+        self._bodies = threading.local()
+        self._account: Account | None = None
+        self._validated = False
+        events = self._client.meta.events
+        events.register("before-call.sesv2.SendEmail", self._put_body)
+        events.register("before-send.sesv2.SendEmail", self._wire.send)
+
+    def describe(self) -> str:
+        """Where mail goes: account, region and its origin, and whether it is a sandbox."""
+        sandbox = ", sandbox: verified addresses only" if self.account.sandbox else ""
+        return (
+            f"Amazon SES, account ...{self._number()}, {self.region} (from {self.region_from})"
+            f"{sandbox}"
+        )
+
+    def begin(self, issue: int) -> None:
+        """Nothing to do before a run; the account was asked for when it was described."""
+
+    def close(self) -> None:
+        """Hang up; call it when nothing is in flight."""
+        self._wire.close()
+
+    def allowance(self) -> Allowance:
+        """Ask SES; a little under the account's rate, or what the settings allow.
+
+        Raises:
+            AccountError: see `read_account`.
+        """
+        account = self._account = self.read_account()
+        allowed = account.rate * SHARE
+        return Allowance(rate=min(allowed, self._max_rate or allowed), left=account.left)
+
+    @property
+    def account(self) -> Account:
+        """The account as it was when last asked for.
+
+        Raises:
+            AccountError: see `read_account`.
+        """
+        if self._account is None:
+            self._account = self.read_account()
+        return self._account
+
+    def read_account(self) -> Account:
+        """Ask SES for the account's limits.
+
+        Raises:
+            AccountError: credentials, network, or sending is switched off for the account.
+        """
+        try:
+            answer = self._client.get_account()
+            if not answer.get("SendingEnabled", True):
+                raise AccountError(
+                    "sending is switched off for this SES account",
+                    hint="the SES console says why, under Account dashboard",
+                )
+            quota = answer["SendQuota"]
+            if quota["MaxSendRate"] <= 0:
+                raise AccountError("this SES account may send no mail (MaxSendRate is 0)")
+            return Account(
+                rate=quota["MaxSendRate"],
+                day=quota["Max24HourSend"],
+                sent=quota["SentLast24Hours"],
+                sandbox=not answer.get("ProductionAccessEnabled", True),
+            )
+        except FAILURES as error:
+            raise account_error(error) from error
+        except KeyError as error:
+            raise AccountError(
+                "SES does not tell this account's limits", hint="see that the region is right"
+            ) from error
+        finally:
+            # Asked once; mails leave by wires of their own.
+            self._client.close()
+
+    def deliver(self, message: Message) -> Outcome:
+        """Hand over one mail in one request, never more; whatever is raised is an outcome."""
+        self._wire.forget()
+        request = self._request(message)
+        if fault := self._fault(request):
+            return fault
+        # base64 needs no escaping, and it is nearly all of the request.
+        content = (b',"Content":{"Raw":{"Data":"', base64.b64encode(message.data), b'"}}}')
+        self._bodies.own = b"".join((json.dumps(request).encode()[:-1], *content))
+        try:
+            answer = self._client.send_email(Content={})
+        except Exception as error:  # noqa: BLE001  # boto3 lets what lies beneath it through
+            return sent(error) if self._wire.used() else unsent(error)
+        return api_success(answer.get("MessageId"))
+
+    def _request(self, message: Message) -> dict[str, Any]:
+        """The parameters of SendEmail (SESv2 API reference) but for the content."""
+        tags = {"delivery": f"{message.issue}-{message.position}", "attempt": str(message.attempt)}
+        request: dict[str, Any] = {
+            "FromEmailAddress": message.sender,
+            "Destination": {"ToAddresses": [message.to]},
+            "EmailTags": [{"Name": name, "Value": value} for name, value in tags.items()],
+        }
+        if self._configuration_set:
+            request["ConfigurationSetName"] = self._configuration_set
+        return request
+
+    def _fault(self, request: dict[str, Any]) -> Outcome | None:
+        """What botocore's model says against the first request; all others have its shape."""
+        if self._validated:
+            return None
+        shape = self._client.meta.service_model.operation_model("SendEmail").input_shape
+        report = ParamValidator().validate(request | {"Content": {"Raw": {"Data": b""}}}, shape)
+        if report.has_errors():
+            return not_sent("the request is malformed (ParamValidationError)", Effect.REJECT)
+        self._validated = True
+        return None
+
+    def _put_body(self, params: dict[str, Any], **_: object) -> None:
+        """On botocore's `before-call`: the thread's own request instead of the empty one."""
+        params["body"] = self._bodies.own
+
+    def _number(self) -> str:
+        """The last four digits of the AWS account, "????" where STS does not tell."""
+        try:
+            sts = self._session.client("sts", region_name=self.region, config=_CONFIG)
+            with contextlib.closing(sts):
+                return str(sts.get_caller_identity()["Account"])[-4:]
+        except (*FAILURES, KeyError, ValueError):
+            return "????"
+
+
+def _region(chosen: str, environ: Mapping[str, str], session: boto3.Session) -> tuple[str, str]:
+    """The region and where it came from."""
+    candidates = (
+        (chosen, "the settings"),
+        (environ.get("AWS_REGION", ""), "AWS_REGION"),
+        (environ.get("AWS_DEFAULT_REGION", ""), "AWS_DEFAULT_REGION"),
+        (session.region_name or "", "the profile"),
+    )
+    for region, origin in candidates:
+        if region:
+            return region, origin
+    raise AccountError("no AWS region is named", hint="set transport.ses.region")
