@@ -10,6 +10,7 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -403,6 +404,17 @@ def test_check_never_asks_this_machine(folder):
     assert told.asked == []
     assert "error link-dead:" in ran.out
     assert "its server stands in a private network" in ran.out
+
+
+def test_a_machine_without_a_network_blames_no_link(folder, monkeypatch):
+    def fail(*_, **__):
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", fail)
+    ran = folder.run("check", "--issue", "74", "--online")
+    assert "no address answered at all; is this machine connected?" in ran.err
+    assert "error link-dead" not in ran.out
+    assert "warning link-unsure: the link https://ferrin.example.com/visit could not" in ran.out
 
 
 def test_without_the_flag_nothing_is_asked(folder):

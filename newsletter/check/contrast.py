@@ -123,7 +123,7 @@ def _texts(
 
 
 def _look(element: lxml.html.HtmlElement, style: Mapping[str, str], around: _Look) -> _Look:
-    ground = style.get("background-color") or style.get("background") or element.get("bgcolor")
+    ground = style.get("background-color") or element.get("bgcolor")
     weight = style.get("font-weight", "")
     return _Look(
         colour=_colour(style["color"], around.colour) if "color" in style else around.colour,
@@ -161,7 +161,12 @@ def _size(value: str, around: float) -> float:
 
 @functools.lru_cache(maxsize=512)
 def _declared(style: str) -> Mapping[str, str]:
-    return {one.name: one.value for one in declarations(style)}
+    return {_long(one.name): one.value for one in declarations(style)}
+
+
+def _long(name: str) -> str:
+    """The colour's own property: a later `background` overrides an earlier `background-color`."""
+    return "background-color" if name == "background" else name
 
 
 def _night(page: lxml.html.HtmlElement) -> Night:
@@ -185,7 +190,7 @@ def _night_rules(css: str) -> list[tuple[tuple[int, int, int], CSSSelector, dict
         for part in one.selector.split(","):
             try:
                 weight = parse(part)[0].specificity()
-                rules.append((weight, CSSSelector(part), {one.name: one.value}))
+                rules.append((weight, CSSSelector(part), {_long(one.name): one.value}))
             except SelectorError:
                 continue  # a pseudo-class such as :hover, which no still picture has
     return sorted(rules, key=lambda found: found[0])

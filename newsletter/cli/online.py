@@ -33,11 +33,14 @@ def asked(letters: Sequence[Opened]) -> list[Opened]:
 
     replies = Fetcher(allowed=is_public, refused=refused).ask_all(pages)
     replies |= Fetcher(allowed=is_public, refused=refused, read=_PICTURE).ask_all(pictures)
-    answers = {url: _answer(reply) for url, reply in replies.items()}
+    connected = any(reply.status for reply in replies.values())
+    if replies and not connected:
+        say("no address answered at all; is this machine connected?")
+    answers = {url: _answer(reply, connected=connected) for url, reply in replies.items()}
     return [answered(one, answers) for one in letters]
 
 
-def _answer(reply: Reply) -> Answer:
-    return Answer(
-        status=reply.status, problem=reply.problem, certain=reply.certain, size=reply.size
-    )
+def _answer(reply: Reply, *, connected: bool) -> Answer:
+    # Without a network no name is known, which says nothing about the link.
+    certain = reply.certain and (connected or not reply.unnamed)
+    return Answer(status=reply.status, problem=reply.problem, certain=certain, size=reply.size)

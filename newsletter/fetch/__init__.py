@@ -39,6 +39,7 @@ class Reply:
         status: its HTTP status, 0 when there was no answer.
         problem: why there was none, in a few words; "" when there was one.
         certain: whether asking again would hardly help: no such host, or one we refuse.
+        unnamed: whether the host has no address, or none that this machine hears of.
         size: bytes of the body, as told or as read; None when neither.
     """
 
@@ -46,6 +47,7 @@ class Reply:
     status: int = 0
     problem: str = ""
     certain: bool = False
+    unnamed: bool = False
     size: int | None = None
 
 
@@ -135,9 +137,9 @@ class Fetcher:
             return Reply(url=url, problem=str(refusal), certain=True), ""
         except (OSError, http.client.HTTPException, ValueError) as error:
             late = time.monotonic() >= until
-            return Reply(
-                url=url, problem=_said(error, late=late), certain=_is_no_host(error) and not late
-            ), ""
+            unnamed = _is_no_host(error) and not late
+            problem = _said(error, late=late)
+            return Reply(url=url, problem=problem, certain=unnamed, unnamed=unnamed), ""
 
     def _size(self, answer: http.client.HTTPResponse) -> int | None:
         if answer.length is not None:
