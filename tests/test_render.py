@@ -283,6 +283,32 @@ def test_the_own_process_seed_changes_nothing_in_any_letter() -> None:
     assert len(results.pop().splitlines()) == len(own_issues()) + len([*CORPUS.glob("[0-9]*.md")])
 
 
+FIRST = """
+from tests.conftest import ROOT, example_options, issue_with, quietly, read_theme
+from newsletter.check import Letter, check
+from newsletter.render.pipeline import render
+theme, options = read_theme(), example_options()
+body = (ROOT / "tests/golden/everything.md").read_text("utf-8")
+issue = issue_with(body + '\\n<a href="https://h\\xe4fen.example/">\\u6d77</a>\\n')
+with quietly():
+    check(Letter(issue=issue, rendered=render(issue, theme, options), options=options))
+print("quiet")
+"""
+
+
+def test_not_even_the_first_letter_of_a_process_touches_the_disk_or_the_network() -> None:
+    environment = {**os.environ, "PYTHONPATH": "."}
+    ran = subprocess.run(
+        [sys.executable, "-c", FIRST],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ran.stdout, ran.returncode) == ("quiet\n", 0), ran.stderr
+
+
 # Whole letters
 
 

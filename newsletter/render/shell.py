@@ -6,6 +6,7 @@ with an offset into something they have not seen.
 
 from __future__ import annotations
 
+import codecs
 import functools
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,6 +21,9 @@ from jinja2.lexer import Token, TokenStream
 from newsletter.errors import InputError, Place
 from newsletter.render import Theme
 from newsletter.wording import nearest
+
+# Jinja's lexer would load it with the first template, in the middle of a render.
+codecs.lookup("unicode_escape")
 
 # Noncharacters, so no text can hold them: they carry "index of the file : line" through Jinja.
 _MARK: Final = re.compile("\ufdd1(\\d+):(\\d+)\ufdd2")
