@@ -371,6 +371,9 @@ def test_a_table_stands_in_a_box_it_can_scroll_in_and_stays_a_table() -> None:
     assert all(box.attrib["tabindex"] == "0" for box in boxes)
     assert "display" not in "".join(e.attrib.get("style", "") for e in page.iter("table"))
     assert " ".join(text_of(page).split()) == "a 1 between b after"
+    loose = letter("<table><tr><td>a</td></tr></table> loose words")
+    assert [text_of(box).strip() for box in with_class(loose, "scroll")] == ["a"]
+    assert "loose words" in text_of(loose)
 
 
 def test_a_button_has_outlooks_own_padding_around_its_words() -> None:

@@ -34,8 +34,8 @@ def mark(tokens: list[Token], titles: Mapping[str, str]) -> None:
         if inside == ["blockquote_open", "paragraph_open", "inline"]:
             # The source, not the text: there a backslash can still be told.
             found = _MARKER.match(tokens[at + 2].content)
-            first = (tokens[at + 2].children or [Token("", "", 0)])[0]
-            if found and first.type == "text" and first.content.startswith(found[0].rstrip()):
+            # A reference of that name makes a link of it.
+            if found and (tokens[at + 2].children or [])[0].type == "text":
                 _turn(tokens, at, found[1].lower(), titles)
 
 
