@@ -127,6 +127,7 @@ ADDRESSES = st.text("abcXYZ09-._~!$&'()*+,;=:@/?#%[]|^`{}\\\"<> \n\té\x00", max
 
 @given(st.sampled_from(["", "http://", "https://", "HTTPS://", "https://a.example/", "https://A.example"]), ADDRESSES)  # fmt: skip
 @example("https://", "a.example/%7e%C3%A9?b=c&d#e")
+@example("https://", "a.example/?b&amp;c&#35;&copy&x;y&nothing;")
 def test_a_plain_address_is_read_as_the_library_reads_it(start: str, rest: str) -> None:
     plain, quick = MarkdownIt("commonmark"), MarkdownIt("commonmark")
     quick_links.install(quick)

@@ -135,7 +135,8 @@ def _reader(fields: Fields) -> MarkdownIt:
     quick_links.install(reader)
 
     def field_rule(state: StateInline, silent: bool) -> bool:  # noqa: FBT001  # markdown-it's signature
-        found = fields.match(state.src, state.pos)
+        # Asked at every sign that could begin something.
+        found = fields.match(state.src, state.pos) if state.src[state.pos] == "{" else None
         if found is None:
             return False
         if not silent:
@@ -150,6 +151,8 @@ def _reader(fields: Fields) -> MarkdownIt:
 
 def _utm_off_rule(state: StateInline, silent: bool) -> bool:  # noqa: FBT001  # markdown-it's signature
     """`{utm=off}` right behind a link; any other braces there are the author's text."""
+    if state.src[state.pos] != "{":
+        return False
     found = _UTM_OFF.match(state.src, state.pos)
     behind = state.tokens and not state.pending and state.tokens[-1].type == "link_close"
     if found is None or silent or not behind:

@@ -14,7 +14,9 @@ from markdown_it.helpers import parseLinkDestination, parseLinkLabel, parseLinkT
 from markdown_it.helpers.parse_link_destination import _Result
 
 # No brackets, entities or escapes, and what ends it is inside the text.
-_TARGET: Final = re.compile(r"[^\s\\()<>&\x00-\x1f\x7f]+(?=[) \n])", re.ASCII)
+_TARGET: Final = re.compile(
+    r"(?:[^\s\\()<>&\x00-\x1f\x7f]|&(?![#A-Za-z0-9]+;))+(?=[) \n])", re.ASCII
+)
 # Nothing in it that the library would encode, decode or put in lower case.
 _NORMAL: Final = re.compile(
     r"https?://[a-z0-9][a-z0-9.-]*(?:/(?:[A-Za-z0-9/._~!$'()*+,;=:@?&#-]|%[0-9A-F]{2})*)?"
