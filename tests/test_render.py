@@ -25,7 +25,7 @@ from tests.conftest import (
     issue_with,
     own_issues,
 )
-from tests.pages import letter_of, parse_page, text_of, with_class
+from tests.pages import elements, letter_of, parse_page, text_of, with_class
 from tests.rendering import OPTIONS, PLAIN, THEME, preheader_of, quiet_render, rendered
 
 TAG = "utm_source=slack-water&utm_medium=email&utm_campaign=issue-74"
@@ -39,6 +39,14 @@ def test_the_page_carries_language_direction_and_title() -> None:
     assert PLAIN.html.startswith("<!DOCTYPE html>\n<html")
     arabic = parse_page(rendered(language="ar").html)
     assert (arabic.attrib["lang"], arabic.attrib["dir"]) == ("ar", "rtl")
+
+
+def test_what_is_not_of_the_letters_language_keeps_its_own_direction() -> None:
+    # An address that begins with a number would otherwise end with it.
+    page = parse_page(rendered(front="title: A title!", language="he").html)
+    shown = {text_of(e).strip(): e.get("dir") for e in elements(page) if e.tag in {"h1", "p", "td"}}
+    for text in ("A title!", "Slack Water", "Slack Water, 4 Ferry Stairs, Port Example"):
+        assert shown[text] == "auto", text
 
 
 def test_nothing_is_fetched_but_the_letters_images() -> None:
