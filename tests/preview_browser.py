@@ -96,5 +96,5 @@ def letter(tab: Page) -> FrameLocator:
 
 def look(tab: Page, url: str, query: str = "") -> None:
     """Open an issue's page and wait for its mail."""
-    tab.goto(url + query)
+    tab.goto(url + query)  # to its end: modules run, the frame is heard
     expect(letter(tab).get_by_text("welcome to Slack Water")).to_have_count(1)
