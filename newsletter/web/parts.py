@@ -27,7 +27,6 @@ class Link:
     Attributes:
         text: what the reader sees; a picture's description in brackets.
         url: where it leads, as it stands in the mail.
-        plain: `url` without its tags.
         tags: the (name, value) pairs of the query that begin with "utm_".
         line: of the issue's file, 0 for a link of the theme.
         tagged: whether the tags are the newsletter's own.
@@ -35,7 +34,6 @@ class Link:
 
     text: str
     url: str
-    plain: str
     tags: tuple[tuple[str, str], ...]
     line: int
     tagged: bool
@@ -143,15 +141,11 @@ def text_part(mail: bytes) -> str:
 
 def _link(element: lxml.html.HtmlElement, origin: RenderedLink | None) -> Link:
     url = str(element.get("href"))
-    before, mark, fragment = url.partition("#")
-    head, _, query = before.partition("?")
-    pairs = query.split("&") if query else []
-    tags = [pair for pair in pairs if pair.lower().startswith("utm_")]
-    rest = "&".join(pair for pair in pairs if pair not in tags)
+    _, _, query = url.partition("#")[0].partition("?")
+    tags = [pair for pair in query.split("&") if pair.lower().startswith("utm_")]
     return Link(
         text=_words(element),
         url=url,
-        plain=f"{head}{'?' if rest else ''}{rest}{mark}{fragment}",
         tags=tuple(_pair(tag) for tag in tags),
         line=origin.line if origin else 0,
         tagged=origin is not None and origin.url != origin.written,
