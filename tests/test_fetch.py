@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from newsletter.fetch import Address, Fetcher, Reply, is_public
-from tests.test_smtp import certificate, server_side
+from tests.certificates import certificate, server_side
 from tests.web_servers import Told, dripping, silent, torn, web_server
 
 __all__ = ["certificate"]
