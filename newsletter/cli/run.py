@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -16,9 +17,13 @@ def serve(
     *,
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="The port to listen on.")] = 8080,
+    with_events: Annotated[
+        bool, typer.Option("--with-events", help="Fetch what Amazon SES reports, too.")
+    ] = False,
 ) -> None:
     """Answer the links in mails: the page on which a reader leaves."""
     from newsletter.cli.desk import clock, open_desk
+    from newsletter.cli.feedback import beside
     from newsletter.web import app, public
 
     desk = open_desk()
@@ -30,7 +35,8 @@ def serve(
             if not desk.settings.site.public_url:
                 say("hint: set site.public_url, or no mail will lead here")
 
-        public.serve(store, desk.settings, clock, door, ready)
+        with beside(desk, store) if with_events else nullcontext():
+            public.serve(store, desk.settings, clock, door, ready)
 
 
 def settings(

@@ -9,12 +9,12 @@ import datetime as dt
 import hashlib
 import hmac
 import json
-import secrets
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import insert
 
 from newsletter.audience import AudienceCounts, Expression, HasStatus, Status, Suppressed
 from newsletter.audience.roster import Added, Row
@@ -23,6 +23,7 @@ from newsletter.store.eligibility import clause
 from newsletter.store.tables import (
     consents,
     imports,
+    left_handles,
     signing_keys,
     subscribers,
     suppressions,
@@ -30,6 +31,23 @@ from newsletter.store.tables import (
 )
 
 _BATCH: Final = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """How somebody agreed or left, for the consent log.
+
+    Attributes:
+        source: the form, the import, the command.
+        wording: the words they saw, "" where there were none.
+        ip: their network address, only where the settings keep it.
+        agent: their browser's name, as above.
+    """
+
+    source: str
+    wording: str = ""
+    ip: str = ""
+    agent: str = ""
 
 
 def keys(connection: sa.Connection, purpose: str) -> dict[int, Key]:
@@ -74,14 +92,23 @@ def audience(connection: sa.Connection, eligible: Expression) -> AudienceCounts:
     return AudienceCounts(eligible=found.pop("eligible"), left_out=found)
 
 
-def unsubscribe(connection: sa.Connection, handle: str, *, source: str, now: dt.datetime) -> bool:
-    """Note that a person leaves; false when nobody has this handle. Idempotent."""
+def unsubscribe(
+    connection: sa.Connection, handle: str, evidence: Evidence, *, now: dt.datetime
+) -> bool:
+    """Note that a person leaves; idempotent.
+
+    Returns:
+        Whether these records know the handle; one they do not know is kept, and whoever turns out
+        to have it later stays out.
+    """
     row = connection.execute(
         sa.select(subscribers.c.address_hash, subscribers.c.status).where(
             subscribers.c.handle == handle
         )
     ).one_or_none()
     if row is None:
+        values = {"handle": handle, "created_at": now}
+        connection.execute(insert(left_handles).values(values).on_conflict_do_nothing())
         return False
     if row.status != Status.UNSUBSCRIBED:
         connection.execute(
@@ -89,8 +116,17 @@ def unsubscribe(connection: sa.Connection, handle: str, *, source: str, now: dt.
             .where(subscribers.c.handle == handle)
             .values(status=Status.UNSUBSCRIBED, updated_at=now)
         )
-        _log(connection, [row.address_hash], "unsubscribed", source, now)
+        log_consent(connection, [row.address_hash], "unsubscribed", evidence, now)
     return True
+
+
+def handle_of(canonical: str, key: Key) -> str:
+    """The handle of an address: as unguessable as the key, and the same whenever it is added.
+
+    So a link in an old mail still takes somebody off the list who was forgotten by a restored
+    backup, erased, or imported anew.
+    """
+    return hmac.digest(key.secret, b"handle\0" + canonical.encode(), hashlib.sha256)[:12].hex()
 
 
 def suppress(connection: sa.Connection, hashed: str, *, reason: str, now: dt.datetime) -> bool:
@@ -137,7 +173,7 @@ def add(
     """Add or update people, a thousand at a time; see `Store.add`."""
     total = Added()
     for batch in _batches(rows, key):
-        total = total + _Batch(connection, batch, source, now).write()
+        total = total + _Batch(connection, batch, key, Evidence(source=source), now).write()
     return total
 
 
@@ -160,7 +196,8 @@ class _Batch:
 
     connection: sa.Connection
     rows: dict[str, Row]
-    source: str
+    key: Key
+    evidence: Evidence
     now: dt.datetime
 
     def write(self) -> Added:
@@ -186,6 +223,11 @@ class _Batch:
         )
 
     def _held(self) -> set[str]:
+        """Suppressed addresses, and those whose link was used when nobody knew them."""
+        handles = {handle_of(row.canonical, self.key): h for h, row in self.rows.items()}
+        left = sa.select(left_handles.c.handle).where(left_handles.c.handle.in_(handles))
+        for handle in self.connection.execute(left).scalars().all():
+            suppress(self.connection, handles[handle], reason="unsubscribed", now=self.now)
         column = suppressions.c.address_hash
         return set(
             self.connection.execute(sa.select(column).where(column.in_(self.rows))).scalars()
@@ -214,7 +256,7 @@ class _Batch:
                 _columns(row)
                 | {
                     "address_hash": h,
-                    "handle": secrets.token_hex(12),
+                    "handle": handle_of(row.canonical, self.key),
                     "status": row.status,
                     "created_at": self.now,
                     "updated_at": self.now,
@@ -226,7 +268,7 @@ class _Batch:
         self._tag({ids[h]: row.tags for h, row in rows.items()})
         for status, event in _EVENTS.items():
             hashes = [h for h, row in rows.items() if row.status is status]
-            _log(self.connection, hashes, event, self.source, self.now)
+            log_consent(self.connection, hashes, event, self.evidence, self.now)
 
     def _update(self, rows: dict[str, Row], known: dict[str, sa.Row[Any]]) -> int:
         carried = self._tags_of([known[h].id for h in rows])
@@ -245,7 +287,9 @@ class _Batch:
             )
             self._tag({old.id: fresh})
             if values["status"] != old.status:
-                _log(self.connection, [h], _EVENTS[values["status"]], self.source, self.now)
+                log_consent(
+                    self.connection, [h], _EVENTS[values["status"]], self.evidence, self.now
+                )
         return changed
 
     def _tags_of(self, ids: list[int]) -> dict[int, frozenset[str]]:
@@ -271,14 +315,22 @@ _EVENTS: Final = {
 }
 
 
-def _log(
-    connection: sa.Connection, hashes: list[str], event: str, source: str, now: dt.datetime
+def log_consent(
+    connection: sa.Connection, hashes: list[str], event: str, evidence: Evidence, now: dt.datetime
 ) -> None:
+    """Add to the consent log what some people agreed to, or that they left."""
+    words = evidence.wording
+    row = {
+        "event": event,
+        "source": evidence.source,
+        "at": now,
+        "wording": words,
+        "wording_hash": hashlib.sha256(words.encode()).hexdigest() if words else "",
+        "ip": evidence.ip,
+        "agent": evidence.agent,
+    }
     if hashes:
-        connection.execute(
-            sa.insert(consents),
-            [{"address_hash": h, "event": event, "source": source, "at": now} for h in hashes],
-        )
+        connection.execute(sa.insert(consents), [row | {"address_hash": h} for h in hashes])
 
 
 def _columns(row: Row) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from newsletter.store.database import Database, file_of
 from newsletter.store.tables import signing_keys
 
 #: The revision this program reads and writes: the newest file in migrations/versions.
-HEAD: Final = "0002"
+HEAD: Final = "0003"
 
 _REVISIONS: Final = sa.table("alembic_version", sa.column("version_num", sa.String))
 
