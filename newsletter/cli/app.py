@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from newsletter import __version__
-from newsletter.cli import ahead, feedback, people, post, records, run, write
+from newsletter.cli import ahead, feedback, members, people, post, records, run, stats, write
 from newsletter.cli.show import VOICE, Colour, error
 from newsletter.errors import InputError, NewsletterError
 
@@ -39,6 +39,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+members.register(people.app)
 app.command("init", rich_help_panel=WRITE)(write.init)
 app.command("new", rich_help_panel=WRITE)(write.new)
 app.command("check", rich_help_panel=WRITE)(write.check)
@@ -50,6 +51,7 @@ app.command("send", rich_help_panel=SEND)(post.send)
 app.command("approve", rich_help_panel=SEND)(ahead.approve)
 app.command("status", rich_help_panel=SEND)(records.status)
 app.command("retry", rich_help_panel=SEND)(records.retry)
+app.command("stats", rich_help_panel=SEND)(stats.stats)
 app.command("schedule", rich_help_panel=SEND)(ahead.schedule)
 app.command("serve", rich_help_panel=RUN)(run.serve)
 app.add_typer(feedback.app, name="events", rich_help_panel=RUN)

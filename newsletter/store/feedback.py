@@ -10,9 +10,10 @@ import sqlalchemy as sa
 
 from newsletter.feedback import SHOWN, Event, Kind
 from newsletter.outbox import Run, State
-from newsletter.store import events, people
+from newsletter.store import events, people, stats
 from newsletter.store.database import Database
 from newsletter.store.events import Recorded
+from newsletter.store.stats import Stats
 from newsletter.store.tables import deliveries
 from newsletter.store.tables import events as reported
 
@@ -93,6 +94,10 @@ class Feedback:
                     sa.select(sa.func.max(deliveries.c.claimed_at)).where(*unknown)
                 ).scalar(),
             )  # fmt: skip
+
+    def stats(self, run: Run) -> Stats:
+        """What became of one run's mails."""
+        return stats.of_run(self._database, run)
 
     def setbacks(self, run: Run, *, since: dt.datetime) -> tuple[int, int]:
         """How many mails of a run, accepted since then, bounced for good; and complaints."""

@@ -86,6 +86,12 @@ class Members:
         with self._database.reading() as connection:
             yield from _members(connection, *chosen)
 
+    def field_names(self) -> list[str]:
+        """The names of all fields anybody has, in their order."""
+        name = sa.func.json_each(subscribers.c.fields).table_valued("key").c.key
+        with self._database.reading() as connection:
+            return sorted(connection.execute(sa.select(name).distinct()).scalars())
+
     def strays(self) -> int:
         """How many suppressed addresses belong to nobody on record."""
         known = sa.exists().where(subscribers.c.address_hash == suppressions.c.address_hash)
