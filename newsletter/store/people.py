@@ -9,6 +9,7 @@ import datetime as dt
 import hashlib
 import hmac
 import json
+import secrets
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -18,7 +19,9 @@ from sqlalchemy.dialects.sqlite import insert
 
 from newsletter.audience import AudienceCounts, Expression, HasStatus, Status, Suppressed
 from newsletter.audience.roster import Added, Row
+from newsletter.errors import RefusedError
 from newsletter.links import Key
+from newsletter.send import TRIAL_KEY
 from newsletter.store.eligibility import clause
 from newsletter.store.tables import (
     consents,
@@ -58,6 +61,21 @@ def keys(connection: sa.Connection, purpose: str) -> dict[int, Key]:
         .order_by(signing_keys.c.created_at, signing_keys.c.id)
     )
     return {row.id: Key(row.id, row.secret) for row in rows}
+
+
+def make_link_key(connection: sa.Connection, now: dt.datetime) -> int:
+    """Add a key that signs links from now on; its id.
+
+    Raises:
+        RefusedError: an id is a byte in every link, and all are taken.
+    """
+    # The highest stays free: it marks links of test mails, which open nothing.
+    last = connection.execute(sa.select(sa.func.max(signing_keys.c.id))).scalar_one()
+    if last + 1 == TRIAL_KEY.id:
+        raise RefusedError("this store has had all the keys it can have", hint="start a new store")
+    row = {"id": last + 1, "secret": secrets.token_bytes(32), "purpose": "links"}
+    connection.execute(sa.insert(signing_keys).values(**row, created_at=now))
+    return int(last) + 1
 
 
 def address_hash(canonical: str, key: Key) -> str:

@@ -109,6 +109,18 @@ class Store:
         with self._database.reading() as connection:
             return people.keys(connection, "links")
 
+    def rotate_link_key(self, *, now: dt.datetime) -> int:
+        """Sign new links with a new key; the old ones still open what they signed.
+
+        Returns:
+            its id.
+
+        Raises:
+            RefusedError: there have been 256 keys.
+        """
+        with self._database.writing() as connection:
+            return people.make_link_key(connection, now)
+
     # --- people ------------------------------------------------------------------------------
 
     def add(
