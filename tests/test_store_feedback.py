@@ -6,6 +6,7 @@ import datetime as dt
 import itertools
 import os
 import sqlite3
+from random import Random
 
 import pytest
 import sqlalchemy as sa
@@ -329,8 +330,9 @@ def test_every_order_with_duplicates_in_any_batches_ends_the_same(busy):
         database=None,
         suppress_health_check=list(HealthCheck),
     )
-    @given(st.randoms(use_true_random=False), st.integers(1, 6))
-    def orders(random, size):
+    @given(st.integers(0, 2**64), st.integers(1, 6))
+    def orders(seed, size):
+        random = Random(seed)
         mixed = [*REPORTS, *random.choices(REPORTS, k=12)]
         random.shuffle(mixed)
         tried.add(tuple(one.key for one in mixed))
@@ -338,7 +340,7 @@ def test_every_order_with_duplicates_in_any_batches_ends_the_same(busy):
         assert final(busy, batches) == expected
 
     orders()
-    assert len(tried) > ORDERS * 0.99
+    assert len(tried) > ORDERS * 0.95
 
 
 def test_the_database_refuses_a_second_row_for_one_report(tmp_path, store):

@@ -211,13 +211,13 @@ def _take_in(
     """Record, then delete: a crash between the two only makes events come again."""
     work = _sorted_out(letters)
     recorded = records.record(work.found, now=now)
-    queue.delete(work.done)
-    buried = queue.bury(work.poison) if work.poison else 0
     sums.received += len(letters)
     sums.new += recorded.new
     sums.known += recorded.known
     sums.settled += recorded.settled
     sums.suppressed += recorded.suppressed
+    queue.delete(work.done)
+    buried = queue.bury(work.poison) if work.poison else 0
     sums.buried += buried
     sums.unread += len(work.poison) - buried
 
