@@ -82,11 +82,11 @@ def post_office() -> Iterator[str]:
 @contextlib.contextmanager
 def mailroom(url: str, *, dead_letters: bool = True) -> Iterator[Mailroom]:
     """A topic and queues of their own on a server."""
-    keys = {"aws_access_key_id": "AKIDFAKE", "aws_secret_access_key": "x", "region_name": REGION}
+    session = boto3.Session("AKIDFAKE", "fake/secret+key", region_name=REGION)
     name = f"newsletter-{next(_NUMBERS)}"
     with (
-        contextlib.closing(boto3.client("sqs", endpoint_url=url, **keys)) as sqs,
-        contextlib.closing(boto3.client("sns", endpoint_url=url, **keys)) as sns,
+        contextlib.closing(session.client("sqs", endpoint_url=url)) as sqs,
+        contextlib.closing(session.client("sns", endpoint_url=url)) as sns,
     ):
         grave = sqs.create_queue(QueueName=f"{name}-dead")["QueueUrl"]
         attributes = {"VisibilityTimeout": "30", "MessageRetentionPeriod": "1209600"}

@@ -492,7 +492,8 @@ def test_elsewhere_than_on_a_terminal_progress_is_plain_lines(ready, monkeypatch
     assert " of 25, " not in ready.send("--limit", "1").err  # ten seconds have not passed
     monkeypatch.setattr(progress, "_SECONDS", 0.0)
     ran = ready.send("--limit", "20")
-    lines = re.findall(r"^\d+ of 24, \d+/s, accepted \d+$", ran.err, re.MULTILINE)
+    form = r"^\d+ of 24, [\d.,]+/s, about \d+ seconds? left, accepted \d+$"
+    lines = re.findall(form, ran.err, re.MULTILINE)
     assert len(lines) == 20
     assert lines[-1].startswith("20 of 24, ")
     assert not set(ran.err) & set("\x1b\r")

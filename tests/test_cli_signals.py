@@ -6,8 +6,6 @@ Nothing here waits for a time: it waits for the first mail, or for words on a te
 from __future__ import annotations
 
 import contextlib
-import os
-import pty
 import re
 import shutil
 import signal
@@ -20,7 +18,6 @@ import pytest
 
 from newsletter.store.sql import Store
 from tests.cli_fixtures import (
-    SCRIPT,
     Folder,
     Ran,
     copy_example,
@@ -32,6 +29,7 @@ from tests.cli_fixtures import (
     snapshot,
     started,
 )
+from tests.terminal import Session
 
 __all__ = ["folder", "plain_environment", "ready"]
 
@@ -162,43 +160,6 @@ def test_a_lock_that_is_held_turns_every_sender_away(ready):
 
 
 # --- a real terminal -------------------------------------------------------------------------
-
-
-class Session:
-    """A command on a terminal of its own."""
-
-    def __init__(self, root: Path, *words: str) -> None:
-        self._mine, theirs = pty.openpty()
-        self.said = ""
-        self.process = subprocess.Popen(
-            [SCRIPT, *words], cwd=root, text=True, start_new_session=True,
-            stdin=theirs, stdout=subprocess.PIPE, stderr=theirs,
-        )  # fmt: skip
-        os.close(theirs)
-
-    def until(self, words: str) -> None:
-        """Read until the terminal shows these words."""
-        while words not in self.said:
-            try:
-                self.said += os.read(self._mine, 4096).decode()
-            except OSError as closed:
-                raise AssertionError(f"{words!r} never came: {self.said}") from closed
-
-    def type(self, words: str) -> None:
-        os.write(self._mine, words.encode())
-
-    def end(self) -> Ran:
-        """Read to the end; a terminal whose program has ended gives an error."""
-        try:
-            while more := os.read(self._mine, 4096):
-                self.said += more.decode(errors="replace")
-        except OSError:
-            pass
-        out = self.process.communicate(timeout=60)[0] or ""
-        os.close(self._mine)
-        ran = Ran(self.process.returncode, out, self.said)
-        expect_no_address(ran)
-        return ran
 
 
 @pytest.mark.parametrize(

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import json
+import os
 import re
 import select
+import shutil
 import signal
+import time
 import urllib.request
 
 import pytest
 
-from newsletter.aws import events
 from newsletter.aws.events import Queue
 from newsletter.errors import PausedError
 from newsletter.store.feedback import Feedback
-from tests.cli_fixtures import folder, plain_environment, ready, script, started
+from tests.cli_fixtures import copy_example, folder, plain_environment, ready, script, started
 from tests.fake_ses import FakeSes, Fault
 from tests.mailroom import mailroom, post_office, send_event_of
 from tests.ses_events import Sent, bounce, event, everything, in_envelope
@@ -55,23 +58,44 @@ def recipient(newsletter, position):
     return newsletter.ask(question, position)[0][0]
 
 
-@pytest.fixture
-def doubtful(letters, monkeypatch):
+@pytest.fixture(scope="module")
+def sent_in_doubt(tmp_path_factory):
     """Issue 74 sent for real, with two mails that SES took and never answered for, one it did not."""
-    monkeypatch.setenv("NEWSLETTER_TRANSPORT__KIND", "ses")
-    log = letters.root.parent / "accepted.jsonl"
+    root = tmp_path_factory.mktemp("doubt")
+    copy_example(root / "letters")
     faults = (
         Fault(kind="reset", accept=True, requests=(5, 9)),
         Fault(kind="reset", accept=False, requests=(13,)),
     )
+    log = root / "accepted.jsonl"
     with FakeSes(*faults, log=log, rate=200) as fake:
-        for name, value in fake.environ.items():
-            monkeypatch.setenv(name, value)
-        monkeypatch.setenv("NEWSLETTER_TRANSPORT__CONCURRENCY", "1")
+        settled = {"NEWSLETTER_TRANSPORT__KIND": "ses", "NEWSLETTER_TRANSPORT__CONCURRENCY": "1"}
+        environ = {name: value for name, value in os.environ.items() if name != "CI"}
+        environ |= fake.environ | settled
         send = ("send", "--issue", "74", "--confirm", "74")
-        assert script(letters.root, *send).returncode == 6  # too many are unknown
-        assert script(letters.root, *send).returncode == 9
-        yield letters, log.read_text().splitlines()
+        source = ("subscribers/example.csv", "--consent-source", "an invented list")
+        for code, words in ((0, ("subscribers", "import", *source)), (6, send), (9, send)):
+            ran = script(root / "letters", *words, env=environ)
+            assert ran.returncode == code, ran.stderr
+        yield root / "letters", fake.environ | settled, log.read_text().splitlines()
+
+
+@pytest.fixture
+def doubtful(sent_in_doubt, queue, folder, monkeypatch, tmp_path):
+    """A copy of it with a queue, and the log of what SES accepted."""
+    root, environ, accepted = sent_in_doubt
+    shutil.rmtree(folder.root)
+    shutil.copytree(root, folder.root)
+    point_to(monkeypatch, tmp_path, queue.environ | environ)
+    return folder, accepted
+
+
+def wait_for_an_event(newsletter, process):
+    end = time.monotonic() + 60
+    while not newsletter.ask("select 1 from events"):
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < end
+        time.sleep(0.05)
 
 
 def test_events_come_through_topic_and_queue_into_the_records(letters, queue):
@@ -161,13 +185,12 @@ def test_a_queue_that_is_not_there_is_told(letters, queue, monkeypatch):
 def test_it_follows_until_it_is_told_to_stop(letters, queue):
     with started(letters.root, "events", "pull", "--follow") as process:
         assert process.stderr
-        assert select.select([process.stderr], [], [], 30)[0]
+        assert select.select([process.stderr], [], [], 60)[0]
         assert "waiting for events" in process.stderr.readline()
         queue.publish(event("Send"))
-        while not letters.ask("select 1 from events"):
-            assert process.poll() is None
+        wait_for_an_event(letters, process)
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=60)
         assert (process.returncode, err) == (0, "")
         assert out == "1 new event\n"
 
@@ -176,15 +199,14 @@ def test_events_are_fetched_beside_the_pages(letters, queue):
     queue.publish(event("Send"))
     with started(letters.root, "serve", "--with-events", "--port", "18417") as process:
         assert process.stderr
-        assert select.select([process.stderr], [], [], 30)[0]
+        assert select.select([process.stderr], [], [], 60)[0]
         url = re.search(r"http://127\.0\.0\.1:\d+", process.stderr.readline())
         assert url
-        while not letters.ask("select 1 from events"):
-            assert process.poll() is None
-        with urllib.request.urlopen(f"{url[0]}/healthz", timeout=20) as answer:
+        wait_for_an_event(letters, process)
+        with urllib.request.urlopen(f"{url[0]}/healthz", timeout=60) as answer:
             assert answer.status == 200
         process.send_signal(signal.SIGTERM)
-        assert process.communicate(timeout=20) == ("", "")
+        assert process.communicate(timeout=60) == ("", "")
         assert process.returncode == 0
 
 
@@ -227,7 +249,12 @@ def test_retry_tells_coverage_and_the_expected_duplicates_before_it_asks(
     assert early.code == 8
     assert "too early" in early.error
     assert newsletter.states() == {"accepted": 22, "unknown": 3}
-    monkeypatch.setattr("newsletter.cli.reconcile._PATIENCE", events.dt.timedelta())
+    monkeypatch.setattr("newsletter.cli.reconcile._PATIENCE", dt.timedelta())
+    queue.put(event("Delivery"))
+    with monkeypatch.context() as patch:
+        patch.setattr(Queue, "receive", lambda *_, **__: ())  # somebody else has it in hand
+        held = newsletter.run(*retry, "--confirm", "3")
+    assert (held.code, "still holds 1 message" in held.error) == (8, True)
     asked = newsletter.run(*retry)
     assert asked.code == 2
     assert "add --confirm 3" in asked.hint

@@ -1,14 +1,16 @@
-"""Whole runs through a fake SES: exit codes, states, and never two submissions."""
+"""Whole runs through a fake SES: how they begin, and how they follow upon one another."""
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 
+from newsletter.transport.ses import SesTransport
 from tests.cli_fixtures import folder, plain_environment, ready
-from tests.fake_ses import FakeSes, Fault
+from tests.fake_ses import FakeSes
 
 __all__ = ["folder", "plain_environment", "ready"]
-FIFTH = (5,)
 
 
 @pytest.fixture
@@ -28,33 +30,62 @@ def ses(ready, monkeypatch, tmp_path):
     return send
 
 
-@pytest.mark.parametrize(
-    ("fault", "settings", "code", "states"),
-    [
-        (None, {}, 0, {"accepted": 25}),
-        (Fault(kind="error", code="ExpiredTokenException", status=403), {}, 4, {"queued": 25}),
-        (None, {"sending_enabled": False}, 4, {}),
-        (None, {"credentials_expired": True}, 4, {}),
-        (None, {"production": False}, 4, {"queued": 25}),
-        (Fault(kind="throttle", requests=FIFTH), {}, 0, {"accepted": 25}),
-        (Fault(kind="error", code="BadRequestException", status=400, requests=FIFTH), {}, 0, {"accepted": 24, "refused": 1}),
-        (Fault(kind="reset", accept=True, requests=FIFTH), {}, 9, {"accepted": 24, "unknown": 1}),
-        (Fault(kind="html", status=503, requests=FIFTH), {}, 9, {"accepted": 24, "unknown": 1}),
-    ],
-)  # fmt: skip
-def test_a_run_ends_as_the_table_says(ses, fault, settings, code, states):
-    with FakeSes(*([fault] if fault else []), **settings) as fake:
-        ran, found = ses(fake)
-        state = fake.quiet()
-    assert ran.code == code, ran.err
-    assert found == states
-    assert set(state.received_tags.values()) <= {1}
-    assert state.duplicates == {}
-
-
 def test_the_days_quota_pauses_the_run(ses):
     with FakeSes(daily=10) as fake:
         ran, found = ses(fake)
         assert fake.quiet().duplicates == {}
     assert ran.code == 6
     assert found == {"accepted": 10, "queued": 15}
+
+
+def test_without_credentials_nothing_begins(ready, ses, monkeypatch):
+    with FakeSes() as fake:
+        environ = {k: v for k, v in fake.environ.items() if "KEY" not in k}
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+            monkeypatch.delenv(name, raising=False)
+        for name, value in environ.items():
+            monkeypatch.setenv(name, value)
+        ran = ready.send()
+        assert fake.quiet().accepted == {}
+    assert ran.code == 4
+    assert ran.error == "error: AWS cannot be used from here"
+    assert ready.ask("select count(*) from runs") == [(0,)]
+
+
+@pytest.mark.parametrize(("endpoint", "code"), [("http://127.0.0.1:{}", 4), ("not an address", 2)])
+def test_an_endpoint_that_is_not_there_stops_before_the_first_claim(
+    ready, ses, monkeypatch, endpoint, code
+):
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]
+        with FakeSes() as fake:
+            for name, value in fake.environ.items():
+                monkeypatch.setenv(name, value)
+        monkeypatch.setenv("AWS_ENDPOINT_URL_SESV2", endpoint.format(port))
+        ran = ready.send()
+    assert ran.code == code, ran.err
+    assert ready.ask("select count(*) from runs") == [(0,)]
+
+
+def test_a_rehearsal_then_the_real_thing_then_once_more(ready, monkeypatch):
+    assert ready.send().code == 0
+    with FakeSes() as fake:
+        for name, value in fake.environ.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("NEWSLETTER_TRANSPORT__KIND", "ses")
+        first, second = ready.send(), ready.send()
+        state = fake.quiet()
+    assert (first.code, second.code) == (0, 0)
+    assert len(state.accepted) == 25
+    assert set(state.accepted.values()) == {1}
+    assert "already sent" in second.err
+
+
+def test_a_malformed_request_of_our_own_is_refused_before_it_leaves(ses, monkeypatch):
+    monkeypatch.setattr(SesTransport, "_request", lambda _self, _message: {"Destination": 5})
+    with FakeSes() as fake:
+        ran, states = ses(fake)
+        assert fake.quiet().received == {}
+    assert ran.code == 2, ran.err
+    assert states == {"queued": 25}

@@ -3,29 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import email.policy
-import logging
-import os
-import re
 import select
-import shutil
-import ssl
-import subprocess
 import threading
 from collections.abc import Iterator
-from email import message_from_bytes
-from email.utils import parsedate_to_datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
-from aiosmtpd.smtp import AuthResult
 
 from newsletter.message import Message
 from newsletter.outbox import Effect, Outcome, Result
 from newsletter.transport.smtp import Security, Server, SmtpTransport
-from tests.cli_fixtures import ADDRESSES, Folder, folder, plain_environment, ready
-from tests.conftest import require
 from tests.smtp_servers import (
     HANG_UP,
     SAY_NO_MORE,
@@ -35,8 +22,6 @@ from tests.smtp_servers import (
     aiosmtpd,
     scripted,
 )
-
-__all__ = ["folder", "plain_environment", "ready"]
 
 HEAD = b"Date: Sun, 22 Nov 2026 08:00:00 +0000\r\nMessage-ID: <74.1@example.org>\r\n\r\n"
 DATA = HEAD + b"Hello.\r\n"
@@ -345,216 +330,3 @@ def test_a_host_name_that_is_none_ends_the_run():
         outcome = through.deliver(mail())
     assert meaning(outcome) == ABORTED
     assert outcome.reason == "the mail server's name or the log-in is not ASCII"
-
-
-# --- log-in and encryption -------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("script", "expected", "reason"),
-    [
-        ({"AUTH": "535 wren is wrong"}, ABORTED, "the log-in is refused (SMTP 535)"),
-        ({"AUTH": "454 later"}, BACKED_OFF, "the mail server takes no mail now (SMTP 454)"),
-        ({"AUTH": HANG_UP}, BACKED_OFF, "the mail server hung up"),
-        ({"EHLO": "250 here"}, ABORTED, "the mail server does not offer a log-in"),
-        (
-            {"EHLO": "250-here\r\n250 AUTH GSSAPI"},
-            ABORTED,
-            "the mail server offers no log-in that is known here",
-        ),
-    ],
-)
-def test_a_log_in_that_fails(script, expected, reason):
-    with scripted(**{"EHLO": LOGINS, **script}) as server:
-        outcome = handed(server, username="wren", password=PASSWORD)
-    assert meaning(outcome) == expected
-    assert outcome.reason == reason
-    assert "MAIL" not in server.verbs()
-
-
-def test_a_password_with_other_letters_ends_the_run():
-    with scripted(EHLO=LOGINS) as server:
-        outcome = handed(server, username="wren", password="Schlüssel")
-    assert meaning(outcome) == ABORTED
-    assert "AUTH" not in server.verbs()
-
-
-def test_neither_name_nor_password_is_ever_shown(caplog):
-    caplog.set_level(logging.DEBUG)
-    login: dict[str, Any] = {"username": "wren-the-user", "password": PASSWORD}
-    server = Server(host="mail.example.org", port=587, security="starttls", **login)
-    through = SmtpTransport(server)
-    with scripted(EHLO=LOGINS, AUTH=f"535 wren-the-user/{PASSWORD} is wrong") as odd:
-        outcome = handed(odd, **login)
-    shown = f"{server!r}{server}{through!r}{through.describe()}{outcome!r}{caplog.text}"
-    assert "mail.example.org:587" in shown
-    assert PASSWORD not in shown
-    assert "wren-the-user" not in shown
-
-
-@pytest.mark.parametrize(
-    ("script", "expected", "reason"),
-    [
-        ({}, ABORTED, "the mail server does not offer STARTTLS"),
-        (
-            {"EHLO": "250-here\r\n250 STARTTLS", "STARTTLS": "454 later"},
-            BACKED_OFF,
-            "the mail server takes no mail now (SMTP 454)",
-        ),
-        (
-            {"EHLO": "250-here\r\n250 STARTTLS", "STARTTLS": "220 go\r\nnot TLS at all"},
-            BACKED_OFF,
-            "the mail server cannot be reached (",
-        ),
-    ],
-)
-def test_without_encryption_nothing_is_said(script, expected, reason):
-    with scripted(**script) as server:
-        outcome = handed(server, security="starttls", username="wren", password=PASSWORD)
-    assert meaning(outcome) == expected
-    assert outcome.reason.startswith(reason)
-    assert not {"AUTH", "MAIL"} & set(server.verbs())
-
-
-@pytest.fixture(scope="session")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate for 127.0.0.1 with its key, made for this run, trusted by nobody."""
-    require(shutil.which("openssl"), "openssl is not on this machine")
-    path = tmp_path_factory.mktemp("tls") / "mail.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
-         "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1",
-         "-keyout", path.with_suffix(".key"), "-out", path],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    return path
-
-
-def server_side(certificate: Path) -> ssl.SSLContext:
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(certificate, certificate.with_suffix(".key"))
-    return context
-
-
-def knows_wren(server: Any, session: Any, envelope: Any, mechanism: str, login: Any) -> AuthResult:
-    known = (login.login, login.password) == (b"wren", PASSWORD.encode())
-    return AuthResult(success=known, handled=False)
-
-
-@contextlib.contextmanager
-def encrypted(certificate: Path, security: Security, keeper: Keeper) -> Iterator[int]:
-    """aiosmtpd, encrypted this way, for those who log in as wren."""
-    context = server_side(certificate)
-    own: dict[str, Any] = (
-        {"tls": context, "auth_require_tls": False}
-        if security == "tls"
-        else {"tls_context": context, "require_starttls": True}
-    )
-    with aiosmtpd(keeper, authenticator=knows_wren, **own) as port:
-        yield port
-
-
-@pytest.mark.parametrize("security", ["tls", "starttls"])
-def test_an_encrypted_session_with_a_log_in_carries_mail(security, certificate, monkeypatch):
-    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-    keeper, login = Keeper(), {"username": "wren", "password": PASSWORD}
-    with encrypted(certificate, security, keeper) as port:
-        with transport(port, security, **login) as through:
-            assert [through.deliver(mail()).result for _ in range(3)] == [Result.ACCEPTED] * 3
-        with transport(port, security, **{**login, "password": "wrong"}) as through:
-            assert through.deliver(mail()).reason == "the log-in is refused (SMTP 535)"
-    assert [data for _, _, data in keeper.mails] == [DATA] * 3
-    assert len(set(keeper.connections)) == 1
-
-
-@pytest.mark.parametrize("security", ["tls", "starttls"])
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
-def test_a_certificate_nobody_vouches_for_stops_before_the_log_in(
-    security, host, certificate, monkeypatch
-):
-    if host == "localhost":  # trusted, but made out to another name
-        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-    keeper = Keeper()
-    with (
-        encrypted(certificate, security, keeper) as port,
-        transport(port, security, host, username="wren", password=PASSWORD) as through,
-    ):
-        outcome = through.deliver(mail())
-    assert meaning(outcome) == BACKED_OFF
-    assert outcome.reason == "the mail server's certificate is not trusted"
-    assert keeper.mails == []
-
-
-# --- from the command line -------------------------------------------------------------------
-
-
-def through_smtp(newsletter: Folder, port: int, **more: str) -> Folder:
-    """The same newsletter, set to send through a mail server of this machine."""
-    settings = {"KIND": "smtp", "SMTP__HOST": "127.0.0.1", "SMTP__PORT": str(port)}
-    for name, value in {**settings, "SMTP__SECURITY": "none", **more}.items():
-        newsletter.patch.setenv(f"NEWSLETTER_TRANSPORT__{name}", value)
-    return newsletter
-
-
-def test_an_issue_goes_out_over_one_connection_each_mail_dated_and_named(ready):
-    keeper = Keeper()
-    with aiosmtpd(keeper) as port:
-        ran = through_smtp(ready, port).send()
-        again = ready.send()
-    assert (ran.code, again.code) == (0, 0)
-    assert f"through  the mail server 127.0.0.1:{port}" in ran.err
-    assert "25 mails sent now" in ran.out
-    assert len(keeper.mails) == len(ADDRESSES) == 25
-    assert len(set(keeper.connections)) == 1
-    assert {to.lower() for _, [to], _ in keeper.mails} == set(ADDRESSES)
-    named = set()
-    for sender, _, data in keeper.mails:
-        letter = message_from_bytes(data, policy=email.policy.default)
-        assert sender == "wren@slackwater.example.org"
-        assert parsedate_to_datetime(letter["Date"]).tzinfo is not None
-        assert re.fullmatch(r"<74\.\d+\.1\.\w+@slackwater\.example\.org>", letter["Message-ID"])
-        named.add(letter["Message-ID"].strip("<>"))
-    assert named == {name for (name,) in ready.ask("select message_id from deliveries")}
-
-
-def test_a_mail_lost_after_its_dot_ends_with_9_and_is_not_sent_again(ready):
-    with scripted(dot=["250 ok", "250 ok", HANG_UP, "250 ok"]) as server:
-        ran = through_smtp(ready, server.port).send()
-        again = ready.send()
-    assert (ran.code, again.code) == (9, 9)
-    assert ready.states() == {"accepted": 24, "unknown": 1}
-    assert len(server.mails) == 25
-
-
-def test_a_mail_put_off_is_tried_again_in_the_same_run(ready):
-    with scripted(RCPT=["250 ok", "450 greylisted", "250 ok"]) as server:
-        ran = through_smtp(ready, server.port).send()
-    assert ran.code == 0
-    assert ready.states() == {"accepted": 25}
-    assert len(server.mails) == 25
-
-
-@pytest.mark.parametrize(
-    ("script", "more"),
-    [
-        ({"MAIL": "550 not you"}, {}),
-        ({}, {"SMTP__SECURITY": "starttls"}),
-        (
-            {"EHLO": LOGINS, "AUTH": "535 no"},
-            {"SMTP__USERNAME": "wren", "SMTP__PASSWORD": PASSWORD},
-        ),
-    ],
-)
-def test_what_would_fail_for_everybody_ends_with_4_and_can_be_mended(ready, script, more):
-    with scripted(**script) as server:
-        ran = through_smtp(ready, server.port, **more).send()
-    assert ran.code == 4
-    assert ran.error.startswith("error: smtp refuses every mail: ")
-    assert PASSWORD not in ran.out + ran.err
-    assert ready.states() == {"queued": 25}
-    assert server.mails == []
-    for name in [name for name in os.environ if name.startswith("NEWSLETTER_")]:
-        ready.patch.delenv(name)
-    with scripted() as server:
-        assert through_smtp(ready, server.port).send().code == 0
-    assert len(server.mails) == 25

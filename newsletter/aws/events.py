@@ -28,8 +28,11 @@ from newsletter.transport.ses.answers import FAILURES, account_error
 #: The most SQS hands out at once, and the longest it waits for something to come (its API).
 _MOST: Final = 10
 LONGEST_WAIT: Final = 20
-#: A queue's copies do not all know of a message at once; so many empty answers are believed.
-_EMPTY: Final = 3
+#: Seconds to wait for what may be there. A wait of 0 asks a part of SQS's servers only and may find
+#: nothing in a full queue (SQS developer guide, "Short and long polling").
+_LOOK: Final = 1
+#: So many messages that cannot be read and cannot be moved end a pull: the same ones come again.
+_UNREAD: Final = 30
 _CONFIG: Final = Config(
     retries={"total_max_attempts": 3, "mode": "standard"},
     connect_timeout=10,
@@ -58,7 +61,7 @@ class Pulled:
         suppressed: addresses newly kept out.
         buried: messages moved to the dead-letter queue.
         unread: messages that cannot be read and have nowhere to go; they stay in the queue.
-        drained: whether the queue was empty in the end.
+        drained: whether the queue had nothing more to give in the end.
     """
 
     received: int = 0
@@ -152,6 +155,17 @@ class Queue:
         self.delete(letters)
         return len(letters)
 
+    def left(self) -> int:
+        """About how many messages there are, those in another reader's hands included.
+
+        Raises:
+            AccountError: the queue cannot be asked.
+        """
+        names = [f"ApproximateNumberOfMessages{which}" for which in ("", "NotVisible", "Delayed")]
+        with _translated():
+            found = self._client.get_queue_attributes(QueueUrl=self._url, AttributeNames=names)
+        return sum(int(number) for number in found.get("Attributes", {}).values())
+
     def _dead_letters(self) -> str:
         answer = self._client.get_queue_attributes(
             QueueUrl=self._url, AttributeNames=["RedrivePolicy"]
@@ -188,19 +202,14 @@ def pull(
         AccountError: the queue cannot be used.
         NewsletterError: the records cannot be written; the batch stays in the queue.
     """
-    sums, empty = sums or Pulled(), 0
-    while not stopped():
-        letters = queue.receive(seconds=LONGEST_WAIT if follow else int(bool(empty)))
-        if not letters:
-            empty += 1
-            if empty >= _EMPTY and not follow:
-                sums.drained = True
-                break
-            continue
-        empty = 0
-        _take_in(queue, records, letters, sums, clock())
-        if sums.unread >= _MOST * _EMPTY:
-            break  # the same ones come again and again
+    sums = sums or Pulled()
+    while not stopped() and sums.unread < _UNREAD:
+        letters = queue.receive(seconds=LONGEST_WAIT if follow else _LOOK)
+        if letters:
+            _take_in(queue, records, letters, sums, clock())
+        elif not follow:
+            sums.drained = True
+            break
     sums.settled += records.reconcile()
     return sums
 

@@ -222,17 +222,17 @@ def _keep_on(queue: Queue, store: Store, over: threading.Event) -> None:
 def _until_told() -> Iterator[None]:
     """End quietly on Ctrl-C or SIGTERM, wherever that comes: what is half done is undone."""
 
-    class _EndedError(Exception):
+    class _Ended(BaseException):  # an Exception botocore would catch, and ask again
         pass
 
     def end(_: int, __: object) -> None:
-        raise _EndedError
+        raise _Ended
 
     numbers = (signal.SIGINT, signal.SIGTERM)
     before = [signal.signal(number, end) for number in numbers]
     try:
         yield
-    except _EndedError:
+    except _Ended:
         return
     finally:
         for number, handler in zip(numbers, before, strict=True):

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final, Protocol
+from dataclasses import dataclass, field
+from typing import Final, Protocol
 
 from newsletter.cli.show import VOICE, Colour, say
-
-if TYPE_CHECKING:
-    from newsletter.outbox import Outcome
+from newsletter.outbox import Outcome, Result
+from newsletter.wording import duration
 
 _SECONDS: Final = 10.0
+#: From here on no decimals are shown.
+_WHOLE: Final = 10
+#: What is not over with these is tried again, so it brings nobody closer to the end.
+_AGAIN: Final = frozenset({Result.DEFERRED, Result.NOT_SENT})
 
 
 class Told(Protocol):
@@ -30,31 +35,57 @@ def progress(total: int) -> Iterator[Told]:
     """Show how `total` deliveries come along, for the length of a `with`."""
     if VOICE.verbosity < 0:
         yield lambda _: None
-    elif sys.stderr.isatty():
+    elif sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
         with _bar(total) as told:
             yield told
     else:
         yield _lines(total)
 
 
-def summary(seen: Counter[str]) -> str:
-    """The outcomes so far: "accepted 20, refused 1"."""
-    return ", ".join(f"{name} {number:,}" for name, number in sorted(seen.items()))
+@dataclass(slots=True)
+class _Tally:
+    """The outcomes so far, and how quick they came."""
+
+    total: int
+    began: float = field(default_factory=time.monotonic)
+    done: int = 0
+    seen: Counter[str] = field(default_factory=Counter)
+
+    def count(self, outcome: Outcome) -> None:
+        self.seen[outcome.result.value.replace("_", " ")] += 1
+        self.done += outcome.result not in _AGAIN
+
+    def rate(self) -> float:
+        """Mails a second that are over with, since the beginning."""
+        return self.done / max(time.monotonic() - self.began, 1e-6)
+
+    def speed(self) -> str:
+        """The rate as it is shown: "14/s", "0.95/s"."""
+        rate = self.rate()
+        return f"{rate:,.0f}/s" if rate >= _WHOLE else f"{rate:.2g}/s"
+
+    def outcomes(self) -> str:
+        """Such as "accepted 20, refused 1"."""
+        return ", ".join(f"{name} {number:,}" for name, number in sorted(self.seen.items()))
+
+    def left(self) -> str:
+        """How long the rest takes, "" when nothing tells."""
+        rest = self.total - self.done
+        return f"about {duration(rest / self.rate())} left" if rest and self.done else ""
 
 
 def _lines(total: int) -> Told:
-    seen: Counter[str] = Counter()
-    began = last = time.monotonic()
+    tally = _Tally(total)
+    last = tally.began
 
     def told(outcome: Outcome) -> None:
         nonlocal last
-        seen[outcome.result.value] += 1
+        tally.count(outcome)
         now = time.monotonic()
         if now - last >= _SECONDS:
             last = now
-            done = seen.total()
-            rate = done / (now - began)
-            say(f"{done:,} of {total:,}, {rate:.0f}/s, {summary(seen)}")
+            parts = (tally.speed(), tally.left(), tally.outcomes())
+            say(f"{tally.done:,} of {total:,}, {', '.join(part for part in parts if part)}")
 
     return told
 
@@ -62,27 +93,23 @@ def _lines(total: int) -> Told:
 @contextmanager
 def _bar(total: int) -> Iterator[Told]:
     from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-    console = Console(stderr=True, no_color=VOICE.colour is Colour.NEVER or None)
+    plain = VOICE.colour is Colour.NEVER or bool(os.environ.get("NO_COLOR"))
+    console = Console(stderr=True, no_color=plain, highlight=False)
     columns = (
-        BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}/s"),
-        TimeRemainingColumn(), TextColumn("{task.fields[seen]}"),
+        BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"),
+        TextColumn("{task.fields[left]}"), TextColumn("{task.fields[seen]}"),
     )  # fmt: skip
-    seen: Counter[str] = Counter()
-    began = time.monotonic()
+    tally = _Tally(total)
     with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("", total=total, rate="0", seen="")
+        task = bar.add_task("", total=total, rate="", left="", seen="")
 
         def told(outcome: Outcome) -> None:
-            seen[outcome.result.value] += 1
-            rate = f"{seen.total() / max(time.monotonic() - began, 1e-6):.0f}"
-            bar.update(task, advance=1, rate=rate, seen=summary(seen))
+            tally.count(outcome)
+            bar.update(
+                task, completed=tally.done, rate=tally.speed(), left=tally.left(),
+                seen=tally.outcomes(),
+            )  # fmt: skip
 
         yield told

@@ -44,11 +44,12 @@ def reconcile(desk: Desk, store: Store, run: Run, *, patient: bool) -> dict[str,
         return {}
     with contextlib.closing(queue):
         sums = events.pull(queue, store.feedback, clock)
+        left = queue.left() if sums.drained else sums.unread
     found = store.feedback.coverage(run)
     if sums.settled:
         say(f"{plural(sums.settled, 'delivery', 'deliveries')} settled by events")
     if patient and found.unknown:
-        _expect_settled_dust(run, found, drained=sums.drained and not sums.unread)
+        _expect_settled_dust(run, found, left)
     if found.unknown:
         _tell(found)
     return {
@@ -62,7 +63,7 @@ def has_source(desk: Desk) -> bool:
     return bool(desk.settings.transport.ses.events_queue)
 
 
-def _expect_settled_dust(run: Run, found: Coverage, *, drained: bool) -> None:
+def _expect_settled_dust(run: Run, found: Coverage, left: int) -> None:
     number = run.content.issue
     ready = (found.last_claim or clock()) + _PATIENCE
     if clock() < ready:
@@ -71,10 +72,10 @@ def _expect_settled_dust(run: Run, found: Coverage, *, drained: bool) -> None:
             " to tell: events may still be on their way",
             hint=f"from {ready:%H:%M} UTC on: newsletter retry --issue {number} --unknown",
         )
-    if not drained:
+    if left:
         raise RefusedError(
-            "the queue of events is not empty, so it cannot be told yet",
-            hint="newsletter events pull, until nothing is left in it",
+            f"the queue of events still holds {plural(left, 'message')}, so it cannot be told yet",
+            hint="newsletter events pull, until it is empty; another reader may hold some",
         )
 
 

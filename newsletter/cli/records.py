@@ -112,7 +112,7 @@ def _settle_doubts(
     number = doubtful if assume else store.riskable(run)
     if doubtful > number:
         again = plural(doubtful - number, "delivery was", "deliveries were")
-        say(f"{again} queued like this before and stay unknown: once each is the most")
+        say(f"{again} queued like this before; once each is the most, so unknown is the end of it")
     if not number:
         _tell(issue, 0, "none is unknown" if not doubtful else "none may be queued once more")
         return
@@ -135,7 +135,8 @@ def _agree(number: int, confirm: int | None, *, assume: bool) -> None:
     from newsletter.cli.desk import CHOSEN
 
     people = plural(number, "person", "people")
-    what = f"take {people} as served" if assume else f"risk that {people} get it twice"
+    get = "gets" if number == 1 else "get"
+    what = f"take {people} as served" if assume else f"risk that {people} {get} it twice"
     if confirm is None:
         if CHOSEN.no_input or not sys.stdin.isatty():
             raise InputError(

@@ -59,9 +59,9 @@ class Breaker:
             return Stop(_STOPS[outcome.effect], outcome.reason)
         if outcome.result is Result.NOT_SENT:
             return Stop(Pause.ACCOUNT, outcome.reason)
-        return self._too_much(now) or self.guard()
+        return self._too_much(outcome, now) or self.guard()
 
-    def _too_much(self, now: float) -> Stop | None:
+    def _too_much(self, outcome: Outcome, now: float) -> Stop | None:
         most = max(self.total, _ENOUGH)
         if self.in_a_row >= _IN_A_ROW:
             return Stop(Pause.BREAKER, f"{self.in_a_row} mails in a row were refused")
@@ -71,5 +71,6 @@ class Breaker:
             return Stop(Pause.BREAKER, f"{self.unknown} outcomes are unknown")
         since = self.unreachable_since
         if since is not None and now - since >= _UNREACHABLE_SECONDS:
-            return Stop(Pause.NETWORK, "nothing could be reached for ten minutes")
+            reason = f"nothing could be reached for ten minutes: {outcome.reason}"
+            return Stop(Pause.NETWORK, reason)
         return None

@@ -1,30 +1,80 @@
 """The outcome table: what the world may answer, and what follows for delivery and run.
 
-    proven not accepted, only this one    refused          go on
-    proven not accepted, for now          deferred         back off, or slow down
-    proven not accepted, for everybody    not sent         stop, or abort
-    not proven                            unknown          go on, until too many
-
-Try again only what is proven not to have been accepted: a 4xx is, whatever its name, but 408.
+Try again only what is proven not to have been accepted; what is not proven is unknown; end the run
+for what would fail for everybody. Transports say which row they have seen, never what follows.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from enum import StrEnum
+from types import MappingProxyType
 from typing import Final
 
 from newsletter.outbox import Effect, Outcome, Result
 
+
+class Seen(StrEnum):
+    """What was seen of one mail: the rows of the table."""
+
+    TAKEN = "taken"  # accepted, with a name for it
+    MALFORMED = "malformed"  # our own request, before it left
+    UNREACHABLE = "unreachable"  # DNS, refused, timeout, TLS, proxy: no connection
+    EVERYBODY = "everybody"  # credentials, identity, sandbox, the account's or server's state
+    TOO_FAST = "too fast"  # a rate throttle
+    QUOTA = "quota"  # the day's
+    REFUSED = "refused"  # for this recipient
+    PUT_OFF = "put off"  # for this recipient, for now (SMTP 4xx)
+    UNPROVEN = "unproven"  # lost after the request or the final dot, any 5xx, 408
+    UNNAMED = "unnamed"  # a success that does not name the mail
+
+
+#: What follows for the delivery, and for the run.
+TABLE: Final[Mapping[Seen, tuple[Result, Effect]]] = MappingProxyType(
+    {
+        Seen.TAKEN: (Result.ACCEPTED, Effect.GO_ON),
+        Seen.MALFORMED: (Result.NOT_SENT, Effect.REJECT),
+        Seen.UNREACHABLE: (Result.DEFERRED, Effect.BACK_OFF),
+        Seen.EVERYBODY: (Result.NOT_SENT, Effect.ABORT),
+        Seen.TOO_FAST: (Result.DEFERRED, Effect.SLOW_DOWN),
+        Seen.QUOTA: (Result.NOT_SENT, Effect.STOP),
+        Seen.REFUSED: (Result.REFUSED, Effect.GO_ON),
+        Seen.PUT_OFF: (Result.DEFERRED, Effect.GO_ON),
+        Seen.UNPROVEN: (Result.UNKNOWN, Effect.GO_ON),
+        Seen.UNNAMED: (Result.UNKNOWN, Effect.PAUSE),
+    }
+)
+
 #: Errors of SES's API (SESv2 reference, "SendEmail" and "Common errors") that every further mail
-#: would meet as well: credentials, identity, the account's or configuration set's state.
-_FOR_EVERYBODY: Final = frozenset(
+#: would meet as well: credentials, identity, the account's or configuration set's state, or a
+#: request no mail could make right.
+_FOR_EVERYBODY: Final = {
+    code: words
+    for words, codes in {
+        "the credentials have expired": "ExpiredToken ExpiredTokenException",
+        "this machine's clock is wrong": "RequestExpired RequestTimeTooSkewed",
+        "the credentials are not accepted": """
+            IncompleteSignature IncompleteSignatureException InvalidAccessKeyId
+            InvalidClientTokenId InvalidSignatureException
+            MissingAuthenticationToken MissingAuthenticationTokenException SignatureDoesNotMatch
+            UnrecognizedClientException""",
+        "the credentials may not send": """
+            AccessDenied AccessDeniedException NotAuthorized OptInRequired UnauthorizedOperation""",
+        "SES has suspended the account": "AccountSuspendedException",
+        "sending is paused for the account": "SendingPausedException",
+        "the sender's domain is not verified": "MailFromDomainNotVerifiedException",
+        "the configuration set does not exist": "NotFoundException",
+        "the endpoint does not know the request": """
+            InvalidAction MalformedHttpRequestException MissingAction UnknownOperationException""",
+    }.items()
+    for code in codes.split()
+}
+#: Said when the service gave up on a request, whatever the status: how far it came is not told.
+_GIVEN_UP: Final = frozenset(
     """
-    AccessDenied AccessDeniedException AccountSuspendedException ExpiredToken
-    ExpiredTokenException IncompleteSignature InvalidAccessKeyId InvalidClientTokenId
-    InvalidSignatureException MailFromDomainNotVerifiedException MissingAuthenticationToken
-    MissingAuthenticationTokenException NotAuthorized NotFoundException OptInRequired
-    RequestExpired RequestTimeTooSkewed SendingPausedException SignatureDoesNotMatch
-    UnauthorizedOperation UnrecognizedClientException
+    InternalFailure InternalServiceErrorException RequestAbortedException RequestTimeout
+    RequestTimeoutException ServiceUnavailable
     """.split()
 )
 _THROTTLES: Final = re.compile(r"TooManyRequests|LimitExceeded|Throttl|RequestLimit|SlowDown")
@@ -35,80 +85,70 @@ _UNVERIFIED: Final = re.compile(r"not verified", re.IGNORECASE)
 _NAME: Final = re.compile(r"[A-Za-z0-9_.]{1,80}")
 
 _BAD_REQUEST: Final = 400
+_PROXY_LOG_IN: Final = 407
 _TIMEOUT: Final = 408
 _TOO_MANY: Final = 429
 _SERVER: Final = 500
-_FORBIDDEN: Final = frozenset({401, 403})
+
+
+def judged(seen: Seen, reason: str) -> Outcome:
+    """The outcome of one mail.
+
+    Args:
+        seen: the row of the table.
+        reason: what a person reads in `newsletter status`, without any address.
+    """
+    result, effect = TABLE[seen]
+    return Outcome(result=result, reason=reason, effect=effect)
+
+
+def taken(message_id: str) -> Outcome:
+    """Accepted, under this name."""
+    result, effect = TABLE[Seen.TAKEN]
+    return Outcome(result=result, message_id=message_id, effect=effect)
 
 
 def api_error(code: str, status: int, text: str) -> Outcome:
-    """An error SES answered with.
+    """An error SES answered with; only a 4xx proves that nothing was accepted, and 408 does not.
 
     Args:
         code: its name, such as "MessageRejected"; kept only where it looks like one.
         status: the HTTP status.
         text: its message; looked at, never kept, for it may hold addresses.
     """
-    code = code if _NAME.fullmatch(code) else ""
-    if not _BAD_REQUEST <= status < _SERVER or status == _TIMEOUT:
-        named = "" if code == str(status) else code
-        return unknown(f"HTTP {status} {named}".strip())
+    code = code if _NAME.fullmatch(code) and code != str(status) else ""
+    named = code or f"HTTP {status}"
+    if not _BAD_REQUEST <= status < _SERVER or status == _TIMEOUT or code in _GIVEN_UP:
+        return judged(Seen.UNPROVEN, f"HTTP {status} {code}".rstrip())
     if _THROTTLES.search(code) or status == _TOO_MANY:
         if _DAILY.search(text):
-            return not_sent("the day's quota is used up", Effect.STOP)
-        return deferred(code or "throttled", Effect.SLOW_DOWN)
-    if code in _FOR_EVERYBODY or status in _FORBIDDEN:
-        return not_sent(code or f"HTTP {status}", Effect.ABORT)
+            return judged(Seen.QUOTA, "the day's quota is used up")
+        return judged(Seen.TOO_FAST, code or "throttled")
+    if status == _PROXY_LOG_IN:
+        return judged(Seen.UNREACHABLE, "the proxy wants a log-in (HTTP 407)")
+    if words := _FOR_EVERYBODY.get(code):
+        return judged(Seen.EVERYBODY, f"{words} ({code})")
     if _UNVERIFIED.search(text):
-        return not_sent("an address is not verified (sandbox)", Effect.ABORT)
-    return refused(code or f"HTTP {status}")
+        return judged(Seen.EVERYBODY, f"an address is not verified, as in the sandbox ({named})")
+    # What SES has against one mail is always a 400; another status comes of where it was sent.
+    return judged(Seen.REFUSED if status == _BAD_REQUEST else Seen.EVERYBODY, named)
 
 
 def api_success(message_id: str | None) -> Outcome:
     """SES said 200; without a message id nobody can say what it did."""
     if message_id:
-        return Outcome(result=Result.ACCEPTED, message_id=message_id)
-    return unknown("an answer without a message id", Effect.PAUSE)
+        return taken(message_id)
+    return judged(Seen.UNNAMED, "an answer without a message id")
 
 
 def smtp_reply(code: int, message_id: str) -> Outcome:
     """A mail server's answer about one recipient, before or after DATA (RFC 5321, 4.2.1)."""
     match code // 100:
         case 2:
-            return Outcome(result=Result.ACCEPTED, message_id=message_id)
+            return taken(message_id)
         case 4:
-            return deferred(f"SMTP {code}", Effect.GO_ON)
+            return judged(Seen.PUT_OFF, f"SMTP {code}")
         case 5:
-            return refused(f"SMTP {code}")
+            return judged(Seen.REFUSED, f"SMTP {code}")
         case _:
-            return unknown(f"SMTP {code}")
-
-
-def unreachable(reason: str) -> Outcome:
-    """No connection was made, so nothing was accepted: DNS, refused, timeout, TLS, proxy."""
-    return deferred(reason, Effect.BACK_OFF)
-
-
-def lost(reason: str) -> Outcome:
-    """The connection broke when the mail may have been taken already (RFC 1047)."""
-    return unknown(reason)
-
-
-def refused(reason: str) -> Outcome:
-    """For this recipient only."""
-    return Outcome(result=Result.REFUSED, reason=reason)
-
-
-def deferred(reason: str, effect: Effect) -> Outcome:
-    """Not now."""
-    return Outcome(result=Result.DEFERRED, reason=reason, effect=effect)
-
-
-def not_sent(reason: str, effect: Effect) -> Outcome:
-    """Not this one, and not the next."""
-    return Outcome(result=Result.NOT_SENT, reason=reason, effect=effect)
-
-
-def unknown(reason: str, effect: Effect | None = None) -> Outcome:
-    """Nobody can say."""
-    return Outcome(result=Result.UNKNOWN, reason=reason, effect=effect or Effect.GO_ON)
+            return judged(Seen.UNPROVEN, f"SMTP {code}")

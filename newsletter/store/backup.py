@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from newsletter.errors import InputError, NewsletterError, PausedError, Place
+from newsletter.store.disk import FULL, unwritten
 
 #: The disk had no room, or gave out (SQLite result codes).
 _FULL: Final = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR})
@@ -43,12 +44,8 @@ def backup(source: Path, target: Path) -> int:
         Path(draft).replace(target)
         _flush(target.parent)
     except OSError as error:
-        raise InputError(
-            "the backup cannot be written",
-            place=Place(str(target)),
-            cause=error.strerror,
-            hint="name a file in a folder that this user can write",
-        ) from error
+        hint = "name a file in a folder that this user can write"
+        raise unwritten(target, error, "the backup cannot be written", hint=hint) from error
     except sqlite3.Error as error:
         raise _fault(error, target) from error
     finally:
@@ -89,7 +86,7 @@ def _fault(error: sqlite3.Error, target: Path) -> NewsletterError:
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     kind = PausedError if code in _FULL else InputError
     return kind(
-        "the disk is full" if code in _FULL else "the records cannot be copied",
+        FULL if code in _FULL else "the records cannot be copied",
         place=Place(str(target)),
         cause=str(error),
         hint="free some space, or name a file on another disk",

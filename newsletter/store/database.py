@@ -19,19 +19,24 @@ import sqlalchemy as sa
 from sqlalchemy import event, exc
 
 from newsletter.errors import InputError, NewsletterError, PausedError, Place
+from newsletter.store.disk import FREE_SOME, FULL
 
 _BUSY_SECONDS: Final = 30
 _SYNCHRONOUS_FULL: Final = 2
+#: Kibibytes of pages kept by a connection; and while an index of a million addresses is built,
+#: which with less is written to the disk several times over.
+_CACHE: Final = 8192
+_LARGE_CACHE: Final = 49152
 _SQLITE: Final = "sqlite:///"
 _OPTIONS: Final = re.compile(r"\?\w+=")
+#: What an extended result code of SQLite begins with.
+_PRIMARY: Final = 0xFF
 
-# Primary result codes of SQLite -> (kind, sentence, hint). "opening" is always an InputError.
+# Result codes of SQLite -> (kind, sentence, hint): an extended one, or else its primary one.
 _FAULTS: Final[dict[int, tuple[type[NewsletterError], str, str]]] = {
-    sqlite3.SQLITE_FULL: (
-        PausedError,
-        "the disk is full",
-        "free some space, then run the same command again",
-    ),
+    sqlite3.SQLITE_FULL: (PausedError, FULL, FREE_SOME),
+    # No room for the index beside the write-ahead log.
+    sqlite3.SQLITE_IOERR_SHMSIZE: (PausedError, FULL, FREE_SOME),
     sqlite3.SQLITE_IOERR: (
         PausedError,
         "the disk under the store failed",
@@ -92,8 +97,12 @@ class Database:
             yield connection
 
     @contextmanager
-    def writing(self, *, opening: bool = False) -> Iterator[sa.Connection]:
+    def writing(self, *, opening: bool = False, large: bool = False) -> Iterator[sa.Connection]:
         """One write transaction, durable when the block has ended, undone when it raised.
+
+        Args:
+            opening: whether the file is just being opened, for the words of an error.
+            large: whether it may touch every person, and so deserves more memory.
 
         Raises:
             NewsletterError: whatever the database complains about, translated.
@@ -103,7 +112,13 @@ class Database:
         with self._writer, self._translated(opening=opening), self._engine.connect() as plain:
             connection = plain.execution_options(writes=True)
             with connection.begin():
-                yield connection
+                if large:
+                    connection.exec_driver_sql(f"PRAGMA cache_size = -{_LARGE_CACHE}")
+                try:
+                    yield connection
+                finally:
+                    if large:
+                        connection.exec_driver_sql(f"PRAGMA cache_size = -{_CACHE}")
 
     def scrub(self) -> bool:
         """Write the file anew without what was deleted, and empty its write-ahead log.
@@ -208,7 +223,7 @@ def _read_only_options(path: Path) -> dict[str, str]:
 
 def _make_durable(connection: sqlite3.Connection) -> None:
     """A commit must be on the disk when it returns, or a power cut sends a mail twice."""
-    connection.execute("PRAGMA cache_size = -16384")
+    connection.execute(f"PRAGMA cache_size = -{_CACHE}")
     connection.execute("PRAGMA foreign_keys = 1")
     journal = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
     connection.execute("PRAGMA synchronous = FULL")
@@ -228,12 +243,15 @@ def _make_durable(connection: sqlite3.Connection) -> None:
 def _fault(error: BaseException | None, path: Path, *, opening: bool) -> NewsletterError:
     code = getattr(error, "sqlite_errorcode", None)
     place = Place(str(path))
-    if code is None or (code & 0xFF) not in _FAULTS:
+    if code is None or not (fault := _FAULTS.get(code) or _FAULTS.get(code & _PRIMARY)):
         return NewsletterError(
             "the store refused a statement",
             place=place,
             cause=f"{type(error).__name__}: {error}",
             hint="this is a bug; please report it",
         )
-    kind, message, hint = _FAULTS[code & 0xFF]
-    return (InputError if opening else kind)(message, place=place, cause=str(error), hint=hint)
+    kind, message, hint = fault
+    # Who cannot even open it for another program has sent nothing that could be paused.
+    if opening and code & _PRIMARY == sqlite3.SQLITE_BUSY:
+        kind = InputError
+    return kind(message, place=place, cause=str(error), hint=hint)

@@ -5,7 +5,6 @@ Nothing outside the folder is read through it: a name or a symbolic link that le
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 import re
@@ -20,6 +19,7 @@ from newsletter.audience.roster import sniff
 from newsletter.errors import InputError, PausedError, Place
 from newsletter.issue import number_of
 from newsletter.settings import ConfigText, choose
+from newsletter.store.disk import unwritten
 
 CONFIG: Final = "newsletter.toml"
 PYPROJECT: Final = "pyproject.toml"
@@ -320,13 +320,8 @@ def _flush_folder(folder: Path) -> None:
 
 
 def _not_written(path: Path, error: OSError) -> InputError | PausedError:
-    kind = PausedError if error.errno in {errno.ENOSPC, errno.EDQUOT} else InputError
-    return kind(
-        "this file cannot be written",
-        place=Place(str(path)),
-        cause=error.strerror,
-        hint="see that its folder exists, is writable and has space left",
-    )
+    hint = "see that its folder exists and is writable"
+    return unwritten(path, error, "this file cannot be written", hint=hint)
 
 
 # --- reading ---------------------------------------------------------------------------------

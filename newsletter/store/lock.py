@@ -6,14 +6,19 @@ import fcntl
 import os
 import re
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from newsletter.errors import InputError, LockedError, Place
+from newsletter.errors import InputError, LockedError, PausedError, Place
+from newsletter.store.disk import unwritten
 
 _HOLDER: Final = re.compile(r"pid (\d+) on (.+)")
+#: A holder signs right after taking the lock; a loaded machine may come between.
+_LOOKS: Final = 20
+_BETWEEN: Final = 0.01
 
 
 @contextmanager
@@ -22,6 +27,7 @@ def locked(path: Path) -> Iterator[None]:
 
     Raises:
         LockedError: somebody else holds it; the message names their process and machine.
+        PausedError: the disk is full.
         InputError: the file cannot be made, or its disk knows no locks.
     """
     try:
@@ -31,8 +37,7 @@ def locked(path: Path) -> Iterator[None]:
     try:
         _take(handle, path)
         # Removing the file later would let a third process lock a new one of the same name.
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, f"pid {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
+        _sign(handle, path)
         yield
         os.ftruncate(handle, 0)
     finally:
@@ -68,9 +73,8 @@ def _take(handle: int, path: Path) -> None:
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
-        holder = os.pread(handle, 200, 0).decode(errors="replace").strip()
         raise LockedError(
-            f"another run is sending from this store ({holder or 'it has just started'})",
+            f"another run is sending from this store ({_signature(handle)})",
             place=Place(str(path)),
             hint="wait until it has ended; nothing needs to be removed",
         ) from error
@@ -78,10 +82,26 @@ def _take(handle: int, path: Path) -> None:
         raise _unusable(path, error) from error
 
 
-def _unusable(path: Path, error: OSError) -> InputError:
-    return InputError(
-        "the lock beside the store cannot be taken",
-        place=Place(str(path)),
-        cause=error.strerror,
-        hint="keep the store in a folder on a local disk that this user can write",
-    )
+def _sign(handle: int, path: Path) -> None:
+    """Name the holder in the file, in place of the last one."""
+    try:
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, f"pid {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
+    except OSError as error:
+        raise _unusable(path, error) from error
+
+
+def _signature(handle: int) -> str:
+    """Who holds the lock, once they have signed: who died holding it still stands there before."""
+    for _ in range(_LOOKS):
+        named = os.pread(handle, 200, 0).decode(errors="replace").strip()
+        found = _HOLDER.fullmatch(named)
+        if found and (found[2] != socket.gethostname() or _lives(int(found[1]))):
+            return named
+        time.sleep(_BETWEEN)
+    return "it has just started"
+
+
+def _unusable(path: Path, error: OSError) -> InputError | PausedError:
+    hint = "keep the store in a folder on a local disk that this user can write"
+    return unwritten(path, error, "the lock beside the store cannot be taken", hint=hint)

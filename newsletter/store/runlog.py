@@ -6,6 +6,7 @@ position. The records are the truth; the log tells how it came about, and in whi
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import json
 import os
@@ -16,8 +17,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from newsletter.errors import InputError, Place
 from newsletter.outbox import Attempt, Result
+from newsletter.store.disk import unwritten
 
 FOLDER: Final = "runs"
 #: How often the counts so far are noted.
@@ -34,6 +35,7 @@ class RunLog:
 
     Raises:
         InputError: the folder cannot be written.
+        PausedError: the disk is full.
     """
 
     def __init__(self, folder: Path, name: str, clock: Callable[[], dt.datetime]) -> None:
@@ -46,12 +48,9 @@ class RunLog:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._stream = self.path.open("a", encoding="utf-8", buffering=1)
         except OSError as error:
-            raise InputError(
-                "the log of this run cannot be written",
-                place=Place(str(self.path)),
-                cause=error.strerror,
-                hint="make the folder writable for this user",
-            ) from error
+            hint = "make the folder writable for this user"
+            message = "the log of this run cannot be written"
+            raise unwritten(self.path, error, message, hint=hint) from error
 
     def __enter__(self) -> Self:
         return self
@@ -65,7 +64,11 @@ class RunLog:
         if error is not None:
             # Its words may come from anywhere, so only its kind is kept.
             self.note("failed", error=type(error).__name__)
-        self._stream.close()
+        # A full disk has its say where the records are written, and the log none.
+        with contextlib.suppress(OSError):
+            self._stream.close()
+            if not self.path.stat().st_size:
+                self.path.unlink()
 
     def note(self, event: str, **facts: object) -> None:
         """Write one line: the time, the event and its facts, which never hold an address."""

@@ -50,8 +50,13 @@ def start(
     transport: str,
     eligible: Expression,
     now: dt.datetime,
+    expect: int | None = None,
 ) -> Run:
-    """Freeze content and recipients: the run's row and one queued row per person."""
+    """Freeze content and recipients: the run's row and one queued row per person.
+
+    Raises:
+        RefusedError: the issue has a run already, or there are not `expect` recipients.
+    """
     row = {
         "issue": content.issue,
         "rehearsal": rehearsal,
@@ -75,6 +80,11 @@ def start(
     run = find(connection, content.issue, rehearsal=rehearsal)
     assert run is not None
     frozen = connection.execute(_freeze(run, eligible)).rowcount
+    if expect not in {None, frozen}:
+        raise RefusedError(
+            f"there are {frozen:,} recipients by now, not {expect:,}",
+            hint="find out why before sending",
+        )
     connection.execute(sa.update(runs).where(runs.c.id == run.id).values(recipients=frozen))
     return run
 

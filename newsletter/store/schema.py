@@ -9,6 +9,7 @@ import datetime as dt
 import fcntl
 import os
 import secrets
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,10 +19,14 @@ import sqlalchemy as sa
 
 from newsletter.errors import InputError, NewsletterError, Place
 from newsletter.store.database import Database, file_of
+from newsletter.store.disk import unwritten
 from newsletter.store.tables import signing_keys
 
 #: The revision this program reads and writes: the newest file in migrations/versions.
 HEAD: Final = "0003"
+
+#: Alembic keeps what it works on in a global: two threads would write to each other's database.
+_ONE_MIGRATION: Final = threading.Lock()
 
 _REVISIONS: Final = sa.table("alembic_version", sa.column("version_num", sa.String))
 
@@ -126,7 +131,8 @@ def _migrate(connection: sa.Connection) -> None:
     folder = Path(__file__).with_name("migrations")
     config.set_main_option("script_location", str(folder).replace("%", "%%"))
     try:
-        command.upgrade(config, "head")
+        with _ONE_MIGRATION:
+            command.upgrade(config, "head")
     except CommandError as error:
         raise NewsletterError(
             "the store cannot be brought to the tables of this version",
@@ -162,12 +168,9 @@ def _reachable(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise InputError(
-            "the store's folder cannot be used",
-            place=Place(str(path.parent)),
-            cause=error.strerror,
-            hint="make it a folder that this user can write, or change store.url",
-        ) from error
+        hint = "make it a folder that this user can write, or change store.url"
+        message = "the store's folder cannot be used"
+        raise unwritten(path.parent, error, message, hint=hint) from error
 
 
 def _missing(path: Path) -> InputError:

@@ -145,7 +145,7 @@ class Store:
             file_name: the imported file, noted with its hash when it is not "".
             file_hash: SHA-256 in hex of that file.
         """
-        with self._database.writing() as connection:
+        with self._database.writing(large=True) as connection:
             key = people.keys(connection, "addresses").popitem()[1]
             added = people.add(connection, rows, key=key, source=source, now=now)
             if file_name:
@@ -216,13 +216,15 @@ class Store:
         transport: str,
         eligible: Expression,
         now: dt.datetime,
+        expect: int | None = None,
     ) -> Run:
         """Freeze content and recipients together, all of them queued.
 
         Raises:
-            RefusedError: the issue has a run in this namespace already.
+            RefusedError: the issue has a run in this namespace already, or there are not `expect`
+                recipients; nothing is frozen then.
         """
-        with self._database.writing() as connection:
+        with self._database.writing(large=True) as connection:
             return runs.start(
                 connection,
                 content,
@@ -230,6 +232,7 @@ class Store:
                 transport=transport,
                 eligible=eligible,
                 now=now,
+                expect=expect,
             )
 
     def clear_rehearsal(self, issue: int) -> int:

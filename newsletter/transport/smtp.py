@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from newsletter.message import Message
-from newsletter.outbox import Allowance, Effect, Outcome
-from newsletter.outbox.verdicts import deferred, lost, not_sent, smtp_reply, unreachable
+from newsletter.outbox import Allowance, Outcome
+from newsletter.outbox.verdicts import Seen, judged, smtp_reply
 
 Security = Literal["starttls", "tls", "none"]
 
@@ -171,24 +171,26 @@ def _no_session(error: OSError | ValueError) -> Outcome:
     """
     match error:
         case smtplib.SMTPAuthenticationError(smtp_code=code) if code // 100 == _NEVER:
-            return not_sent(f"the log-in is refused (SMTP {code})", Effect.ABORT)
+            return judged(Seen.EVERYBODY, f"the log-in is refused (SMTP {code})")
         case smtplib.SMTPNotSupportedError():
-            return not_sent(f"the mail server does not offer {error}", Effect.ABORT)
+            return judged(Seen.EVERYBODY, f"the mail server does not offer {error}")
         case smtplib.SMTPResponseException(smtp_code=code) if code // 100 == _NEVER:
-            return not_sent(f"the mail server takes no mail from here (SMTP {code})", Effect.ABORT)
+            return judged(Seen.EVERYBODY, f"the mail server takes no mail from here (SMTP {code})")
         case smtplib.SMTPResponseException(smtp_code=code):
-            return unreachable(f"the mail server takes no mail now (SMTP {code})")
+            return judged(Seen.UNREACHABLE, f"the mail server takes no mail now (SMTP {code})")
         case smtplib.SMTPServerDisconnected():
-            return unreachable("the mail server hung up")
+            return judged(Seen.UNREACHABLE, "the mail server hung up")
         case smtplib.SMTPException():
-            return not_sent("the mail server offers no log-in that is known here", Effect.ABORT)
+            return judged(Seen.EVERYBODY, "the mail server offers no log-in that is known here")
         case ssl.SSLCertVerificationError():
-            return unreachable("the mail server's certificate is not trusted")
+            return judged(Seen.UNREACHABLE, "the mail server's certificate is not trusted")
         case ValueError():
             # Raised for the letters of a host name, a user name or a password.
-            return not_sent("the mail server's name or the log-in is not ASCII", Effect.ABORT)
+            return judged(Seen.EVERYBODY, "the mail server's name or the log-in is not ASCII")
         case _:
-            return unreachable(f"the mail server cannot be reached ({type(error).__name__})")
+            return judged(
+                Seen.UNREACHABLE, f"the mail server cannot be reached ({type(error).__name__})"
+            )
 
 
 def _answers(connection: smtplib.SMTP) -> bool:
@@ -211,11 +213,13 @@ def _hand_over(connection: smtplib.SMTP, message: Message, patience: float) -> t
         # When this fails, the three bytes have not all left, and without them there is no mail.
         connection.send(b".\r\n")
     except OSError as error:
-        return unreachable(f"the mail server hung up ({type(error).__name__})"), False
+        return judged(Seen.UNREACHABLE, f"the mail server hung up ({type(error).__name__})"), False
     try:
         code, _ = connection.getreply()
     except OSError as error:
-        return lost(f"the mail server hung up after the mail ({type(error).__name__})"), False
+        return judged(
+            Seen.UNPROVEN, f"the mail server hung up after the mail ({type(error).__name__})"
+        ), False
     return smtp_reply(code, _message_id(message.data)), _is_usable(code)
 
 
@@ -223,7 +227,7 @@ def _prepare(connection: smtplib.SMTP, message: Message) -> tuple[Outcome, bool]
     """MAIL, RCPT, DATA; None when the server waits for the mail."""
     code, _ = connection.mail(message.sender)
     if code // 100 == _NEVER:  # whoever it is for
-        return not_sent(f"the sender is refused (SMTP {code})", Effect.ABORT), _is_usable(code)
+        return judged(Seen.EVERYBODY, f"the sender is refused (SMTP {code})"), _is_usable(code)
     if code // 100 == _TAKEN:
         code, _ = connection.rcpt(message.to)
         if code // 100 == _TAKEN:
@@ -232,7 +236,7 @@ def _prepare(connection: smtplib.SMTP, message: Message) -> tuple[Outcome, bool]
                 return None
     if code // 100 in {_LATER, _NEVER}:
         return smtp_reply(code, ""), _is_usable(code)
-    return deferred("the mail server's answer makes no sense", Effect.BACK_OFF), False
+    return judged(Seen.UNREACHABLE, "the mail server's answer makes no sense"), False
 
 
 def _is_usable(code: int) -> bool:
@@ -250,7 +254,7 @@ def _early(code: int) -> Outcome:
     """An answer before the dot, which then is not sent; only a "no" is believed."""
     if code // 100 in {_LATER, _NEVER}:
         return smtp_reply(code, "")
-    return lost("the mail server answered before the end of the mail")
+    return judged(Seen.UNPROVEN, "the mail server answered before the end of the mail")
 
 
 def _dotted(data: bytes) -> bytes:

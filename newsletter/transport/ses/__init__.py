@@ -27,9 +27,9 @@ from botocore.validate import ParamValidator
 from newsletter import __version__
 from newsletter.errors import AccountError, InputError
 from newsletter.message import Message
-from newsletter.outbox import Allowance, Effect, Outcome
+from newsletter.outbox import Allowance, Outcome
 from newsletter.outbox.pace import SHARE
-from newsletter.outbox.verdicts import api_success, not_sent
+from newsletter.outbox.verdicts import Seen, api_success, judged
 from newsletter.transport.ses.answers import FAILURES, account_error, sent, unsent
 from newsletter.transport.ses.wire import CONNECT_SECONDS, Wire
 
@@ -225,7 +225,7 @@ class SesTransport:
         shape = self._client.meta.service_model.operation_model("SendEmail").input_shape
         report = ParamValidator().validate(request | {"Content": {"Raw": {"Data": b""}}}, shape)
         if report.has_errors():
-            return not_sent("the request is malformed (ParamValidationError)", Effect.REJECT)
+            return judged(Seen.MALFORMED, "the request is malformed (ParamValidationError)")
         self._validated = True
         return None
 

@@ -1,0 +1,30 @@
+"""The campaign by hand: `python -m tests.campaign --kills 1000`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from tests.campaign.kills import campaign, table
+
+
+def main() -> int:
+    """Kill, print the table, and say what was violated."""
+    parser = argparse.ArgumentParser(prog="python -m tests.campaign", description=__doc__)
+    parser.add_argument("--kills", type=int, default=300)
+    parser.add_argument("--seed", type=int, default=0, help="another one, other moments")
+    options = parser.parse_args()
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        tallies = campaign(Path(folder), kills=options.kills, seed=options.seed)
+    sys.stdout.write(f"{table(tallies)}\n{time.monotonic() - began:.0f} s\n")
+    violations = [words for tally in tallies for words in tally.violations]
+    sys.stdout.write("".join(f"violated: {words}\n" for words in violations))
+    return 1 if violations else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

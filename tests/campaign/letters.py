@@ -1,0 +1,101 @@
+"""A newsletter with a long list and several short issues, and the command run in it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.campaign.checks import Snapshot, look
+from tests.cli_fixtures import ROOT, SCRIPT, Ran, copy_example
+from tests.store_samples import people as readers
+from tests.store_samples import store_with
+
+#: The first issue's number.
+FIRST = 101
+_SECONDS = 120
+
+
+@dataclass(slots=True)
+class Letters:
+    """A newsletter's folder, ready to be sent.
+
+    Attributes:
+        environ: the whole environment of the command.
+        bugs: planted in the command, see `planted`; the installed command is run when empty.
+    """
+
+    root: Path
+    environ: dict[str, str]
+    bugs: tuple[str, ...] = field(default=())
+
+    @property
+    def store(self) -> Path:
+        """The folder of the records."""
+        return self.root / ".newsletter"
+
+    def look(self) -> Snapshot:
+        """The records as they are on the disk."""
+        return look(self.store)
+
+    def words(self, issue: int = FIRST, *more: str) -> list[str]:
+        """The command line that sends an issue; the same at every start."""
+        words = ["send", "--issue", str(issue), "--confirm", str(issue), *more]
+        if not self.bugs:
+            return [str(SCRIPT), *words]
+        return [sys.executable, "-m", "tests.campaign.planted", ",".join(self.bugs), *words]
+
+    @contextlib.contextmanager
+    def sending(self, issue: int = FIRST, *more: str) -> Iterator[subprocess.Popen[str]]:
+        """Start the command; it is killed with the block, unless it has ended."""
+        with subprocess.Popen(
+            self.words(issue, *more), cwd=self.root, env=self.environ, text=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        ) as process:  # fmt: skip
+            try:
+                yield process
+            finally:
+                process.kill()
+                process.wait()
+
+    def send(self, issue: int = FIRST, *more: str) -> Ran:
+        """Run the command to its end."""
+        with self.sending(issue, *more) as process:
+            out, err = process.communicate(timeout=_SECONDS)
+        return Ran(process.returncode, out, err)
+
+
+def letters(
+    root: Path, environ: Mapping[str, str], *, people: int, issues: int = 1, concurrency: int = 1
+) -> Letters:
+    """Make a newsletter with so many subscribers, and so many issues."""
+    copy_example(root)
+    (root / "subscribers/example.csv").unlink()
+    for number in range(FIRST, FIRST + issues):
+        text = f"---\ntitle: The {number}th\n---\nHello {{{{ name }}}}, this is number {number}.\n"
+        (root / f"issues/{number}-a-letter.md").write_text(text, "utf-8")
+    made = Letters(root, _environment(root, environ, concurrency))
+    made.store.mkdir()
+    store_with(made.store, readers(people)).close()
+    return made
+
+
+def _environment(root: Path, more: Mapping[str, str], concurrency: int) -> dict[str, str]:
+    """Nothing of this machine's settings or AWS account reaches the command."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("NEWSLETTER_", "AWS_", "COV")) and name != "CI"
+    }
+    return kept | {
+        "AWS_CONFIG_FILE": str(root / "none"),
+        "AWS_SHARED_CREDENTIALS_FILE": str(root / "none"),
+        "NEWSLETTER_TRANSPORT__CONCURRENCY": str(concurrency),
+        "PYTHONPATH": str(ROOT),
+        "TERM": "dumb",
+        **more,
+    }

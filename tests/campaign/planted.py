@@ -1,0 +1,220 @@
+"""The real command with a bug planted: `python -m tests.campaign.planted BUG,BUG send ...`.
+
+Each bug is what a plausible program would do; the tests show that the checks find it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import itertools
+import os
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import sqlalchemy as sa
+from botocore.config import Config
+
+import newsletter.cli.desk
+import newsletter.cli.draining
+import newsletter.cli.ending
+import newsletter.outbox
+import newsletter.transport.ses
+from newsletter import __version__
+from newsletter.cli.app import run_and_exit
+from newsletter.errors import UnknownOutcomesError
+from newsletter.outbox import Attempt, Delivery, Result, State
+from newsletter.store import database, deliveries, runs, tables
+from newsletter.store.group import Writer
+from newsletter.store.sql import Store
+from newsletter.transport.ses.wire import Wire
+
+Bug = Callable[[], None]
+
+
+def record_before_claim() -> None:
+    """Send first, then claim and record."""
+
+    def deliver_next(
+        run: Any, records: Any, transport: Any, press: Any, clock: Any, **_: Any
+    ) -> Attempt | None:
+        with records._database.reading() as connection:
+            row = connection.execute(deliveries._NEXT, {"run": run.id, "most": 1}).first()
+        if row is None:
+            return None
+        outcome = transport.deliver(press.print(run, deliveries._delivery(row), stamp=None))
+        claimed = records.claim(run, now=clock())
+        records.settle(run, claimed, outcome, now=clock())
+        return Attempt(position=claimed.position, number=claimed.attempt, outcome=outcome)
+
+    newsletter.cli.draining.deliver_next = deliver_next  # type: ignore[attr-defined]
+
+
+class _UndoneError(Exception):
+    """Carries what was claimed out of a transaction that is undone."""
+
+    taken: tuple[Delivery, ...] = ()
+
+
+def claim_without_commit() -> None:
+    """The claim is undone, and made good together with the outcome."""
+    settle = Writer.settle
+
+    def claim(self: Writer, run: int, most: int, *, now: dt.datetime) -> tuple[Delivery, ...]:
+        undone = _UndoneError()
+        try:
+            with self._database.writing() as connection:
+                undone.taken = deliveries.claim(connection, run, most, now)
+                raise undone
+        except _UndoneError:
+            return undone.taken
+
+    def claim_and_settle(self: Writer, *settled: deliveries.Settled) -> None:
+        for one in settled:
+            with self._database.writing() as connection:
+                deliveries.claim(connection, one.run, 1, one.now)
+            settle(self, one)
+
+    Writer.claim, Writer.settle = claim, claim_and_settle  # type: ignore[method-assign]
+
+
+def default_retries() -> None:
+    """boto3 as it comes out of the box."""
+    newsletter.transport.ses._CONFIG = Config(  # type: ignore[misc]
+        parameter_validation=False, user_agent=f"newsletter/{__version__}"
+    )
+
+
+def retry_on_timeout() -> None:
+    """What is not proven is tried again, like what is proven not to have been accepted."""
+    newsletter.outbox._NEXT[Result.UNKNOWN] = State.DEFERRED
+
+
+def recipients_twice() -> None:
+    """A join that finds everybody twice, at the freezing."""
+    freeze = runs._freeze
+
+    def twice(*arguments: Any) -> sa.Insert:
+        once: Any = freeze(*arguments)
+        return sa.insert(tables.deliveries).from_select(
+            once._select_names, sa.union_all(once.select, once.select)
+        )
+
+    runs._freeze = twice  # type: ignore[assignment]
+
+
+def resume_from_a_cursor() -> None:
+    """Go on after as many places as there are accepted mails, whatever the states say."""
+    cursor: list[Iterator[int]] = []
+    here = sa.text(
+        "SELECT d.id delivery_id, d.position, d.attempt, s.id, s.handle, s.email, s.name, "
+        "s.status, s.fields FROM deliveries d JOIN subscribers s ON s.id = d.subscriber_id "
+        "WHERE d.run_id = :run AND d.position = :place"
+    )
+    count = sa.text("SELECT count(*) FROM deliveries WHERE run_id = :run AND state = 'accepted'")
+
+    def claim(connection: Any, run: int, most: int, now: dt.datetime) -> tuple[Delivery, ...]:
+        if not cursor:
+            done = connection.execute(count, {"run": run}).scalar_one()
+            cursor.append(itertools.count(done + 1))
+        taken = []
+        for place in itertools.islice(cursor[0], most):
+            row = connection.execute(here, {"run": run, "place": place}).first()
+            if row is None:
+                break
+            taken.append(deliveries._delivery(row))
+            told = {"this": row.delivery_id, "try": row.attempt + 1, "now": now}
+            connection.execute(deliveries._CLAIM, told)
+        return tuple(taken)
+
+    deliveries.claim = claim
+
+
+def finish_with_unknown() -> None:
+    """Nobody is told that outcomes are unknown."""
+    UnknownOutcomesError.exit_code = 0
+
+
+def lock_off() -> None:
+    """Everybody may send at once."""
+    Store.lock = lambda *_: contextlib.nullcontext()  # type: ignore[method-assign]
+
+
+def no_second_look() -> None:
+    """Who unsubscribed since the freezing is claimed like everybody else."""
+    kept = [
+        c for c in deliveries._NEXT.selected_columns if c.name not in {"mailable", "suppressed"}
+    ]
+    blind = deliveries._NEXT.with_only_columns(
+        *kept, sa.literal(1).label("mailable"), sa.literal(0).label("suppressed")
+    )
+    deliveries._NEXT = blind  # type: ignore[misc]
+
+
+def idle_connections() -> None:
+    """A connection is used again, however long it has rested."""
+    make = Wire.__init__
+
+    def patient(self: Wire, verify: Any, read_seconds: float, _: float) -> None:
+        make(self, verify, read_seconds, 1e9)
+
+    Wire.__init__ = patient  # type: ignore[method-assign, assignment]
+
+
+def normal_synchronous() -> None:
+    """A commit returns before it is on the disk."""
+    prepare = database._make_durable
+
+    def hasty(connection: Any) -> None:
+        prepare(connection)
+        connection.execute("PRAGMA synchronous = NORMAL")
+
+    database._make_durable = hasty
+
+
+#: The ten that break a promise; the last one needs a power cut to show.
+BUGS: dict[str, Bug] = {
+    bug.__name__: bug
+    for bug in (
+        record_before_claim, claim_without_commit, default_retries, retry_on_timeout,
+        recipients_twice, resume_from_a_cursor, finish_with_unknown, lock_off, no_second_look,
+        idle_connections, normal_synchronous,
+    )
+}  # fmt: skip
+
+
+# --- no bugs: a world in which waiting is short and clocks jump -------------------------------
+
+
+def impatient() -> None:
+    """Wait for a locked store for a moment only."""
+    database._BUSY_SECONDS = 0  # type: ignore[misc]
+
+
+def jumping_clock() -> None:
+    """The clock stands a day off, back or ahead by turns, from the third look on."""
+    tell = newsletter.cli.desk.clock
+    looks = itertools.count(int(os.environ.get("CLOCK_BEGINS", "0")))
+
+    def clock() -> dt.datetime:
+        turn = next(looks) // 5 % 3
+        return tell() + dt.timedelta(days=(0, -1, 1)[turn])
+
+    for module in (newsletter.cli.desk, newsletter.cli.draining, newsletter.cli.ending):
+        module.clock = clock  # type: ignore[attr-defined]
+
+
+WORLDS: dict[str, Bug] = {"impatient": impatient, "jumping_clock": jumping_clock}
+
+
+def main() -> None:
+    """Plant, then run the command with what is left of the command line."""
+    names = sys.argv.pop(1)
+    for name in names.split(","):
+        (BUGS | WORLDS)[name]()
+    run_and_exit()
+
+
+if __name__ == "__main__":
+    main()

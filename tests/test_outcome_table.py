@@ -1,0 +1,327 @@
+"""The outcome table, row by row, and that nothing SES or boto3 may say is left out of it.
+
+What a later botocore or SES adds fails here until somebody has decided what it proves.
+"""
+
+from __future__ import annotations
+
+import inspect
+
+import botocore.exceptions
+import botocore.session
+import pytest
+
+from newsletter.errors import AccountError
+from newsletter.outbox import Effect, Pause, Result, State, next_state
+from newsletter.outbox.breaker import Breaker
+from newsletter.outbox.verdicts import Seen, api_error, api_success, judged, smtp_reply, taken
+from newsletter.transport.ses.answers import account_error, sent, unsent
+
+# --- the rows --------------------------------------------------------------------------------
+
+#: What is seen, where the delivery goes, what the run does, and how it stands then.
+ROWS = {
+    Seen.TAKEN: (State.ACCEPTED, Effect.GO_ON, None),
+    Seen.MALFORMED: (State.QUEUED, Effect.REJECT, Pause.MALFORMED),
+    Seen.UNREACHABLE: (State.DEFERRED, Effect.BACK_OFF, None),
+    Seen.EVERYBODY: (State.QUEUED, Effect.ABORT, Pause.ACCOUNT),
+    Seen.TOO_FAST: (State.DEFERRED, Effect.SLOW_DOWN, None),
+    Seen.QUOTA: (State.QUEUED, Effect.STOP, Pause.QUOTA),
+    Seen.REFUSED: (State.REFUSED, Effect.GO_ON, None),
+    Seen.PUT_OFF: (State.DEFERRED, Effect.GO_ON, None),
+    Seen.UNPROVEN: (State.UNKNOWN, Effect.GO_ON, None),
+    Seen.UNNAMED: (State.UNKNOWN, Effect.PAUSE, Pause.BREAKER),
+}
+
+
+@pytest.mark.parametrize("seen", Seen)
+def test_a_row_says_where_the_delivery_goes_and_how_the_run_stands(seen):
+    state, effect, pause = ROWS[seen]
+    outcome = taken("m") if seen is Seen.TAKEN else judged(seen, "why")
+    assert (next_state(outcome), outcome.effect) == (state, effect)
+    stop = Breaker(total=1000).hear(outcome, now=0.0)
+    assert (stop.pause if stop else None) is pause
+
+
+@pytest.mark.parametrize("seen", Seen)
+def test_only_what_is_proven_not_accepted_may_be_sent_again(seen):
+    proven = seen not in {Seen.TAKEN, Seen.UNPROVEN, Seen.UNNAMED}
+    assert (ROWS[seen][0] in {State.QUEUED, State.DEFERRED, State.REFUSED}) is proven
+
+
+def expect(outcome, seen):
+    """The outcome is the one of this row, and its reason is fit to be kept."""
+    result, effect = (outcome.result, outcome.effect)
+    assert (next_state(outcome), effect) == ROWS[seen][:2], outcome
+    assert "@" not in outcome.reason
+    assert bool(outcome.reason) is (result is not Result.ACCEPTED)
+
+
+# --- what SES answers ------------------------------------------------------------------------
+
+#: Every error of SESv2's own model, and AWS's common errors, each with its status and its row.
+ERRORS = {
+    # SendEmail and GetAccount.
+    "AccountSuspendedException": (400, Seen.EVERYBODY),
+    "BadRequestException": (400, Seen.REFUSED),
+    "LimitExceededException": (400, Seen.TOO_FAST),
+    "MailFromDomainNotVerifiedException": (400, Seen.EVERYBODY),
+    "MessageRejected": (400, Seen.REFUSED),
+    "NotFoundException": (404, Seen.EVERYBODY),
+    "SendingPausedException": (400, Seen.EVERYBODY),
+    "TooManyRequestsException": (429, Seen.TOO_FAST),
+    # Of SESv2's other operations; should a send ever meet one, this is what it proves.
+    "AlreadyExistsException": (400, Seen.REFUSED),
+    "ConcurrentModificationException": (500, Seen.UNPROVEN),
+    "ConflictException": (409, Seen.EVERYBODY),
+    "InternalServiceErrorException": (500, Seen.UNPROVEN),
+    "InvalidNextTokenException": (400, Seen.REFUSED),
+}
+COMMON = {
+    "AccessDenied": (403, Seen.EVERYBODY),
+    "AccessDeniedException": (403, Seen.EVERYBODY),
+    "ExpiredToken": (403, Seen.EVERYBODY),
+    "ExpiredTokenException": (403, Seen.EVERYBODY),
+    "IncompleteSignature": (400, Seen.EVERYBODY),
+    "IncompleteSignatureException": (403, Seen.EVERYBODY),
+    "InternalFailure": (500, Seen.UNPROVEN),
+    "InvalidAccessKeyId": (403, Seen.EVERYBODY),
+    "InvalidAction": (400, Seen.EVERYBODY),
+    "InvalidClientTokenId": (403, Seen.EVERYBODY),
+    "InvalidParameterCombination": (400, Seen.REFUSED),
+    "InvalidParameterValue": (400, Seen.REFUSED),
+    "InvalidSignatureException": (403, Seen.EVERYBODY),
+    "MalformedHttpRequestException": (400, Seen.EVERYBODY),
+    "MalformedQueryString": (404, Seen.EVERYBODY),
+    "MissingAction": (400, Seen.EVERYBODY),
+    "MissingAuthenticationToken": (403, Seen.EVERYBODY),
+    "MissingAuthenticationTokenException": (403, Seen.EVERYBODY),
+    "MissingParameter": (400, Seen.REFUSED),
+    "NotAuthorized": (401, Seen.EVERYBODY),
+    "OptInRequired": (403, Seen.EVERYBODY),
+    "RequestAbortedException": (400, Seen.UNPROVEN),
+    "RequestEntityTooLargeException": (413, Seen.EVERYBODY),
+    "RequestExpired": (400, Seen.EVERYBODY),
+    "RequestTimeTooSkewed": (403, Seen.EVERYBODY),
+    "RequestTimeout": (400, Seen.UNPROVEN),
+    "RequestTimeoutException": (408, Seen.UNPROVEN),
+    "ServiceUnavailable": (503, Seen.UNPROVEN),
+    "SignatureDoesNotMatch": (403, Seen.EVERYBODY),
+    "SlowDown": (429, Seen.TOO_FAST),
+    "Throttling": (400, Seen.TOO_FAST),
+    "ThrottlingException": (400, Seen.TOO_FAST),
+    "UnauthorizedOperation": (403, Seen.EVERYBODY),
+    "UnknownOperationException": (404, Seen.EVERYBODY),
+    "UnrecognizedClientException": (403, Seen.EVERYBODY),
+    "ValidationError": (400, Seen.REFUSED),
+    "ValidationException": (400, Seen.REFUSED),
+}
+
+
+def test_every_error_in_botocores_model_of_ses_is_decided():
+    model = botocore.session.get_session().get_service_model("sesv2")
+    named = {shape.name: shape.metadata["error"]["httpStatusCode"] for shape in model.error_shapes}
+    assert {name: status for name, (status, _) in ERRORS.items()} == named
+    for operation in ("SendEmail", "GetAccount"):
+        assert {s.name for s in model.operation_model(operation).error_shapes} <= ERRORS.keys()
+
+
+@pytest.mark.parametrize("code", [*ERRORS, *COMMON])
+def test_an_error_of_ses_is_in_its_row(code):
+    status, seen = (ERRORS | COMMON)[code]
+    expect(api_error(code, status, "No, mara@example.org."), seen)
+
+
+@pytest.mark.parametrize("code", [*ERRORS, *COMMON])
+def test_an_error_with_a_5xx_proves_nothing_whatever_its_name(code):
+    expect(api_error(code, 500, ""), Seen.UNPROVEN)
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "text", "seen"),
+    [
+        ("TooManyRequestsException", 429, "Daily message quota exceeded.", Seen.QUOTA),
+        ("LimitExceededException", 400, "Daily message quota exceeded.", Seen.QUOTA),
+        ("ThrottlingException", 400, "Maximum sending rate exceeded.", Seen.TOO_FAST),
+        ("Throttling", 400, "Daily message quota exceeded.", Seen.QUOTA),
+        ("MessageRejected", 400, "Email address is not verified. a@b.org", Seen.EVERYBODY),
+        ("MessageRejected", 400, "Not that.", Seen.REFUSED),
+        ("", 400, "", Seen.REFUSED),
+        *(("", status, "", Seen.EVERYBODY) for status in (401, 402, 403, 404, 405, 410, 413, 421)),
+        ("", 407, "", Seen.UNREACHABLE),
+        ("", 429, "", Seen.TOO_FAST),
+        *(("", status, "", Seen.UNPROVEN) for status in (0, 200, 204, 301, 307, 408, 500, 502, 503, 504, 599)),
+    ],
+)  # fmt: skip
+def test_an_answer_of_ses_is_in_its_row(code, status, text, seen):
+    expect(api_error(code, status, text), seen)
+
+
+@pytest.mark.parametrize("code", ["", "a@b.org", "<html>", "x" * 81, "400"])
+def test_a_code_that_is_no_name_is_not_kept(code):
+    assert api_error(code, 400, "").reason == "HTTP 400"
+    assert api_error("500", 500, "").reason == "HTTP 500"
+    assert api_error("ServiceUnavailable", 503, "").reason == "HTTP 503 ServiceUnavailable"
+
+
+def test_a_refusal_of_everything_says_in_words_what_to_mend():
+    reason = api_error("ExpiredTokenException", 403, "").reason
+    assert reason == "the credentials have expired (ExpiredTokenException)"
+
+
+@pytest.mark.parametrize(
+    ("name", "seen"), [("m", Seen.TAKEN), ("", Seen.UNNAMED), (None, Seen.UNNAMED)]
+)
+def test_a_success_needs_a_message_id(name, seen):
+    expect(api_success(name), seen)
+
+
+@pytest.mark.parametrize(
+    ("code", "seen"),
+    [
+        (250, Seen.TAKEN), (251, Seen.TAKEN), (421, Seen.PUT_OFF), (451, Seen.PUT_OFF),
+        (550, Seen.REFUSED), (554, Seen.REFUSED), (354, Seen.UNPROVEN), (-1, Seen.UNPROVEN),
+        (100, Seen.UNPROVEN),
+    ],
+)  # fmt: skip
+def test_a_mail_server_says_it_by_its_first_digit(code, seen):
+    expect(smtp_reply(code, "m"), seen)
+
+
+# --- what boto3 raises -----------------------------------------------------------------------
+
+#: A connection was being made: nothing was accepted, whenever it is raised.
+CONNECTING = "ConnectTimeoutError EndpointConnectionError ProxyConnectionError".split()
+#: Of the network: before the request left, of looking for credentials.
+NETWORK = """
+    ConnectionClosedError ConnectionError HTTPClientError
+    ReadTimeoutError ResponseStreamingError SSLError
+""".split()
+#: Of our own request, before it left.
+MALFORMED = """
+    AliasConflictParameterError InvalidRegionError MissingParametersError ParamValidationError RangeError
+    UnknownKeyError UnknownParameterError ValidationError
+""".split()
+#: Of configuration, credentials, or parts of botocore no send uses: nothing would help the next.
+SETTING = """
+    ApiVersionNotFoundError AwsChunkedWrapperError BaseEndpointResolverError BotoCoreError
+    CapacityNotAvailableError ChecksumError ConfigNotFound ConfigParseError CredentialRetrievalError DataNotFoundError
+    EndpointProviderError EndpointResolutionError EndpointVariantError
+    FlexibleChecksumError IncompleteReadError InfiniteLoopConfigError
+    InvalidChecksumConfigError InvalidConfigError InvalidDNSNameError InvalidDefaultsMode
+    InvalidEndpointConfigurationError InvalidEndpointDiscoveryConfigurationError
+    InvalidExpressionError InvalidHostLabelError InvalidIMDSEndpointError
+    InvalidIMDSEndpointModeError InvalidMaxRetryAttemptsError InvalidProxiesConfigError
+    InvalidRetryConfigurationError InvalidRetryModeError
+    InvalidS3AddressingStyleError InvalidS3UsEast1RegionalEndpointConfigError
+    InvalidSTSRegionalEndpointsConfigError LoginAuthorizationCodeError LoginError
+    LoginInsufficientPermissions LoginRefreshRequired LoginTokenLoadError MD5UnavailableError
+    MetadataRetrievalError MissingDependencyException MissingServiceIdError NoAuthTokenError
+    NoCredentialsError NoRegionError OperationNotPageableError PaginationError
+    PartialCredentialsError ProfileNotFound RefreshWithMFAUnsupportedError SSOError
+    SSOTokenLoadError ServiceNotInRegionError StubAssertionError StubResponseError
+    TokenRetrievalError UnStubbedResponseError UnauthorizedSSOTokenError
+    UndefinedModelAttributeError UnknownClientMethodError UnknownCredentialError UnknownEndpointError
+    UnknownEndpointResolutionBuiltInName UnknownFIPSEndpointError UnknownRegionError
+    UnknownServiceError UnknownServiceStyle UnknownSignatureVersionError
+    UnknownTokenProviderError UnseekableStreamError UnsupportedOutpostResourceError
+    UnsupportedS3AccesspointConfigurationError UnsupportedS3ArnError
+    UnsupportedS3ConfigurationError UnsupportedS3ControlArnError
+    UnsupportedS3ControlConfigurationError UnsupportedServiceProtocolsError
+    UnsupportedSignatureVersionError WaiterConfigError WaiterError
+""".split()
+#: Before the request left, and after.
+RAISED = {
+    **dict.fromkeys(CONNECTING, (Seen.UNREACHABLE, Seen.UNREACHABLE)),
+    **dict.fromkeys(NETWORK, (Seen.UNREACHABLE, Seen.UNPROVEN)),
+    **dict.fromkeys(MALFORMED, (Seen.MALFORMED, Seen.UNPROVEN)),
+    **dict.fromkeys(SETTING, (Seen.EVERYBODY, Seen.UNPROVEN)),
+    # Judged by what was answered: here a 500.
+    "ClientError": (Seen.UNREACHABLE, Seen.UNPROVEN),
+    "EventStreamError": (Seen.UNREACHABLE, Seen.UNPROVEN),
+}
+KINDS = {
+    name: kind
+    for name, kind in inspect.getmembers(botocore.exceptions, inspect.isclass)
+    if issubclass(kind, Exception) and not issubclass(kind, Warning)
+}
+
+
+def built(kind, text="something", code="InternalFailure", status=500):
+    """An exception of this kind, whatever its constructor wants."""
+    if issubclass(kind, botocore.exceptions.ClientError):
+        answer = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
+        return kind(answer, "SendEmail")
+    fault = kind.__new__(kind)
+    Exception.__init__(fault, text)
+    return fault
+
+
+def test_every_exception_of_botocore_is_decided():
+    assert set(KINDS) == set(RAISED)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_an_exception_means_what_it_proves_before_and_after_the_request_left(name):
+    before, after = RAISED[name]
+    expect(unsent(built(KINDS[name])), before)
+    expect(sent(built(KINDS[name])), after)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_whatever_asking_for_the_account_raises_is_one_sentence(name):
+    fault = account_error(built(KINDS[name], "the key AKIDFAKE of mara@example.org"))
+    assert isinstance(fault, AccountError)
+    assert fault.hint
+    assert "AKIDFAKE" not in f"{fault} {fault.cause}"
+    reachable = name not in {*CONNECTING, *NETWORK}
+    assert (fault.message == "SES cannot be reached") is not reachable
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "message"),
+    [
+        ("ExpiredTokenException", 403, "AWS refuses these credentials or this account"),
+        ("TooManyRequestsException", 429, "SES does not tell this account's limits now"),
+        ("ServiceUnavailable", 503, "SES does not tell this account's limits now"),
+        ("BadRequestException", 400, "AWS refuses these credentials or this account"),
+    ],
+)
+def test_an_account_that_cannot_be_asked_now_is_not_blamed(code, status, message):
+    fault = account_error(built(botocore.exceptions.ClientError, code=code, status=status))
+    assert fault.message == message
+    assert code in str(fault.cause)
+
+
+@pytest.mark.parametrize(
+    ("text", "seen"),
+    [
+        ("[SSL: CERTIFICATE_VERIFY_FAILED] unable to get local issuer", Seen.UNREACHABLE),
+        ("[SSL: WRONG_VERSION_NUMBER] wrong version number", Seen.UNREACHABLE),
+        ("[SSL: SSLV3_ALERT_HANDSHAKE_FAILURE]", Seen.UNREACHABLE),
+        ("hostname 'localhost' doesn't match '127.0.0.1'", Seen.UNREACHABLE),
+        ("no appropriate subjectAltName fields were found", Seen.UNREACHABLE),
+        ("EOF occurred in violation of protocol", Seen.UNPROVEN),
+        ("[SSL: DECRYPTION_FAILED_OR_BAD_RECORD_MAC]", Seen.UNPROVEN),
+    ],
+)
+def test_encryption_that_fails_proves_something_only_while_shaking_hands(text, seen):
+    expect(sent(built(botocore.exceptions.SSLError, text)), seen)
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "seen"),
+    [
+        ("InvalidClientTokenId", 403, Seen.EVERYBODY),
+        ("ValidationError", 400, Seen.EVERYBODY),
+        ("Throttling", 400, Seen.UNREACHABLE),
+        ("ServiceUnavailable", 503, Seen.UNREACHABLE),
+    ],
+)
+def test_the_service_that_gives_credentials_never_refuses_a_recipient(code, status, seen):
+    expect(unsent(built(botocore.exceptions.ClientError, code=code, status=status)), seen)
+
+
+def test_what_is_no_exception_of_botocore_proves_nothing_once_the_request_has_left():
+    expect(sent(ValueError("x")), Seen.UNPROVEN)
+    expect(unsent(ValueError("x")), Seen.EVERYBODY)
