@@ -141,6 +141,11 @@ def copy_example(root: Path) -> None:
             shutil.copy2(source, target)
 
 
+def copy_theme(root: Path) -> None:
+    """Copy the example's theme and nothing else."""
+    shutil.copytree(ROOT / "templates", root / "templates")
+
+
 @pytest.fixture
 def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No setting, colour or width of this machine reaches a test."""

@@ -129,7 +129,6 @@ ALL = {
     "dot-hang-up": ({"dot": HANG_UP}, paused("breaker", "2 outcomes are unknown", unknown=2, queued=23)),
     "dot-garbage": ({"dot": GARBAGE}, paused("breaker", "2 outcomes are unknown", unknown=2, queued=23)),
     "early-552": ({"in data": "552 too much"}, paused("breaker", "3 mails were refused, over 2 %", refused=3, queued=22)),
-    "early-451": ({"in data": "451 not now"}, paused("put off", "what is left was put off 5 times", attempts=125, deferred=25)),
 }  # fmt: skip
 
 LOGGING_IN = {

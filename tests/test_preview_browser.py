@@ -2,94 +2,22 @@
 
 from __future__ import annotations
 
+import http.client
 import re
-import select
-import signal
 import socket
-import subprocess
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import expect
 
-from tests.cli_fixtures import ISSUE, copy_example, plain_environment, started
-from tests.web_fixtures import browser
+from newsletter.web.look import OVERVIEW, TABS
+from tests.cli_fixtures import ISSUE, plain_environment
+from tests.preview_browser import WORDS, chromium, edit, letter, preview, root, scroll, tab
 
-__all__ = ["plain_environment"]
+__all__ = ["chromium", "plain_environment", "root", "tab"]
 
 pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("plain_environment")]
 
-WORDS = "Put the kettle on"
 FAR_DOWN = 900
-
-
-@dataclass
-class Preview:
-    """The running command, and the URL it said."""
-
-    process: subprocess.Popen[str]
-    url: str
-    said: str
-
-    @property
-    def port(self) -> int:
-        return int(self.url.split(":")[2].partition("/")[0])
-
-    def interrupt(self) -> tuple[int, float, str]:
-        """Press Ctrl-C: exit code, seconds, and whatever else was said."""
-        began = time.monotonic()
-        self.process.send_signal(signal.SIGINT)
-        out, err = self.process.communicate(timeout=20)
-        return self.process.returncode, time.monotonic() - began, out + err
-
-
-@contextmanager
-def preview(root: Path, *words: str) -> Iterator[Preview]:
-    with started(root, "preview", "--no-open", *words) as process:
-        assert process.stderr
-        ready, _, _ = select.select([process.stderr], [], [], 30)
-        assert ready, "nothing was said"
-        said = process.stderr.readline()
-        found = re.search(r"http://127\.0\.0\.1:\d+/\S*", said)
-        assert found, said
-        yield Preview(process, found[0], said)
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with browser() as opened:
-        yield opened
-
-
-@pytest.fixture
-def tab(chromium: Browser) -> Iterator[Page]:
-    context = chromium.new_context(viewport={"width": 1280, "height": 800})
-    yield context.new_page()
-    context.close()
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    copy_example(tmp_path / "letters")
-    return tmp_path / "letters"
-
-
-def edit(root: Path, old: str, new: str, name: str = ISSUE) -> None:
-    """Save a file as careful editors do: a new one in place of the old."""
-    path = root / name
-    text = path.read_text("utf-8")
-    assert text.count(old) == 1
-    draft = path.with_name(f".{path.name}.new")
-    draft.write_text(text.replace(old, new), "utf-8")
-    draft.replace(path)
-
-
-def scroll(tab: Page) -> int:
-    return int(tab.evaluate("document.getElementById('mail').contentWindow.scrollY"))
 
 
 def test_the_list_leads_to_an_issue_and_back(root, tab):
@@ -97,8 +25,8 @@ def test_the_list_leads_to_an_issue_and_back(root, tab):
         tab.goto(running.url)
         tab.get_by_role("link", name="long minute").click()
         expect(tab).to_have_title(re.compile('74 · Slack water\'s "long minute"'))
-        expect(tab.frame_locator("#mail").get_by_text(WORDS)).to_be_visible()
-        tab.get_by_role("link", name="Issues").click()
+        expect(letter(tab).get_by_text(WORDS)).to_be_visible()
+        tab.locator("#back").click()
         expect(tab.get_by_role("heading", name="Issues")).to_be_visible()
 
 
@@ -106,18 +34,17 @@ def test_an_edit_shows_without_a_reload_and_keeps_scroll_tab_and_width(root, tab
     with preview(root, "--issue", "74", "--port", "7610") as running:
         assert running.url.endswith("/issues/74")
         tab.goto(running.url)
-        letter = tab.frame_locator("#mail")
-        expect(letter.get_by_text(WORDS)).to_be_visible()
-        tab.get_by_role("link", name="600").click()
+        expect(letter(tab).get_by_text(WORDS)).to_be_visible()
+        tab.locator("#width-600").click()
         tab.evaluate("window.neverReloaded = true")
         tab.evaluate(f"document.getElementById('mail').contentWindow.scrollTo(0, {FAR_DOWN})")
         edit(root, WORDS, "Put the lamp out")
-        expect(letter.get_by_text("Put the lamp out")).to_have_count(1)
+        expect(letter(tab).get_by_text("Put the lamp out")).to_have_count(1)
         assert scroll(tab) == FAR_DOWN
         assert tab.evaluate("window.neverReloaded") is True
-        assert tab.url.endswith("?tab=mail&width=600")
+        assert tab.url.endswith("?width=600")
         assert tab.locator("#mail").bounding_box()["width"] == 600
-        tab.get_by_role("link", name="Text").click()
+        tab.locator("#tab-text").click()
         edit(root, "Put the lamp out", "Put the cat out")
         expect(tab.locator("#text")).to_contain_text("Put the cat out")
         expect(tab.locator("#text")).to_be_visible()
@@ -125,7 +52,7 @@ def test_an_edit_shows_without_a_reload_and_keeps_scroll_tab_and_width(root, tab
         tab.reload()
         expect(tab.locator("#text")).to_be_visible()
         assert tab.evaluate("window.neverReloaded") is None
-        tab.get_by_role("link", name="Mail").click()
+        tab.locator("#tab-mail").click()
         assert tab.locator("#mail").bounding_box()["width"] == 600
 
 
@@ -135,19 +62,19 @@ def test_title_state_checks_theme_and_settings_are_live_too(root, tab):
         edit(root, "status: ready", "status: draft")
         expect(tab.locator("#head .state")).to_have_text("draft")
         edit(root, WORDS, "TODO")
-        tab.get_by_role("link", name="Checks").click()
+        tab.locator("#tab-checks").click()
         expect(tab.locator("#checks")).to_contain_text("TODO")
-        tab.get_by_role("link", name="Mail").click()
+        tab.locator("#tab-mail").click()
         edit(root, ".bar { width: 48px;", ".bar { width: 31px;", "templates/email/style.css")
-        expect(tab.frame_locator("#mail").locator(".bar").first).to_have_css("width", "31px")
+        expect(letter(tab).locator(".bar").first).to_have_css("width", "31px")
         edit(root, 'name = "Slack Water"', 'name = "High Water"', "newsletter.toml")
-        expect(tab.frame_locator("#mail").locator("body")).to_contain_text("High Water")
+        expect(letter(tab).locator("body")).to_contain_text("High Water")
 
 
 def test_pictures_beside_the_issue_are_shown_and_anew_when_they_change(root, tab):
     with preview(root, "--issue", "74", "--port", "7630") as running:
         tab.goto(running.url)
-        picture = tab.frame_locator("#mail").locator("img[src*='harbour.png']").first
+        picture = letter(tab).locator("img[src*='harbour.png']").first
         picture.scroll_into_view_if_needed()
         expect(picture).to_have_js_property("complete", value=True)
         before = picture.get_attribute("src")
@@ -156,18 +83,17 @@ def test_pictures_beside_the_issue_are_shown_and_anew_when_they_change(root, tab
         (root / "issues/images/harbour.png").write_bytes(
             (root / "issues/images/rule-of-twelfths.png").read_bytes()
         )
-        expect(tab.frame_locator("#mail").locator(f"img[src='{before}']")).to_have_count(0)
+        expect(letter(tab).locator(f"img[src='{before}']")).to_have_count(0)
 
 
 def test_a_fault_covers_the_last_good_version_until_it_is_mended(root, tab):
     with preview(root, "--issue", "74", "--port", "7640") as running:
         tab.goto(running.url)
-        letter = tab.frame_locator("#mail")
-        expect(letter.get_by_text(WORDS)).to_be_visible()
+        expect(letter(tab).get_by_text(WORDS)).to_be_visible()
         edit(root, "status: ready", "status: [ready")
         fault = tab.locator(".fault")
         expect(fault).to_contain_text(re.compile(rf"{re.escape(ISSUE)}:\d+:\d+"))
-        expect(letter.get_by_text(WORDS)).to_be_visible()
+        expect(letter(tab).get_by_text(WORDS)).to_be_visible()
         edit(root, "status: [ready", "status: ready")
         expect(fault).to_have_count(0)
         edit(root, "<mj-body", "<mj-bod", "templates/email/issue.mjml")
@@ -180,7 +106,7 @@ def test_a_fault_from_the_start_gives_way_to_the_mail(root, tab):
         tab.goto(running.url)
         expect(tab.locator(".fault")).to_be_visible()
         edit(root, "status: [ready", "status: ready")
-        expect(tab.frame_locator("#mail").get_by_text(WORDS)).to_be_visible()
+        expect(letter(tab).get_by_text(WORDS)).to_be_visible()
 
 
 def test_scripts_in_a_letter_never_run_and_its_links_open_elsewhere(root, tab):
@@ -196,13 +122,12 @@ def test_scripts_in_a_letter_never_run_and_its_links_open_elsewhere(root, tab):
     tab.context.route("https://example.org/**", lambda route: route.fulfill(body="elsewhere"))
     with preview(root, "--issue", "74", "--port", "7660") as running:
         tab.goto(running.url)
-        letter = tab.frame_locator("#mail")
         with tab.context.expect_page() as opened:
-            letter.get_by_role("link", name="a link", exact=True).click()
+            letter(tab).get_by_role("link", name="a link", exact=True).click()
         expect(opened.value.locator("body")).to_have_text("elsewhere")
-        expect(letter.locator("img[onerror]")).to_have_count(1)
+        expect(letter(tab).locator("img[onerror]")).to_have_count(1)
         assert tab.evaluate("window.ran") is None
-        expect(letter.get_by_text(WORDS)).to_have_count(1)
+        expect(letter(tab).get_by_text(WORDS)).to_have_count(1)
         tab.goto(f"{running.url}/mail")
         assert tab.title() != "1"
 
@@ -221,14 +146,14 @@ def test_ctrl_c_with_a_page_open_ends_at_once_and_in_silence(root, tab):
 def test_a_page_left_open_finds_the_preview_again(root, tab):
     with preview(root, "--issue", "74", "--port", "7680") as running:
         tab.goto(running.url)
-        expect(tab.frame_locator("#mail").get_by_text(WORDS)).to_be_visible()
+        expect(letter(tab).get_by_text(WORDS)).to_be_visible()
         running.interrupt()
         expect(tab.get_by_text("The preview has stopped")).to_be_visible()
         edit(root, WORDS, "Put the lamp out")
     with preview(root, "--port", str(running.port)) as again:
         assert again.port == running.port
         expect(tab.get_by_text("The preview has stopped")).to_be_hidden()
-        expect(tab.frame_locator("#mail").get_by_text("Put the lamp out")).to_have_count(1)
+        expect(letter(tab).get_by_text("Put the lamp out")).to_have_count(1)
 
 
 def test_ctrl_c_before_any_page_is_silent_too(root):
@@ -256,7 +181,37 @@ def test_it_fits_a_phone_and_a_desk_by_day_and_night(root, chromium):
                     viewport={"width": width, "height": 800}, color_scheme=scheme
                 )
                 page = context.new_page()
-                for path in ("", "issues/74", "issues/74?tab=text", "issues/74?tab=checks"):
+                for path in (
+                    "",
+                    "issues/74",
+                    *(f"issues/74?tab={tab}" for tab in [OVERVIEW, *dict(TABS)]),
+                ):
                     page.goto(running.url + path)
                     assert page.evaluate("document.documentElement.scrollWidth") <= width
                 context.close()
+
+
+def test_the_running_server_knows_no_other_host_and_no_other_path(root):
+    def status(path: str, method: str = "GET", **headers: str) -> int:
+        connection = http.client.HTTPConnection("127.0.0.1", running.port, timeout=20)
+        connection.putrequest(method, path, skip_host=True)
+        for name, value in ({"Host": f"127.0.0.1:{running.port}"} | headers).items():
+            connection.putheader(name, value)
+        connection.endheaders()
+        found = connection.getresponse().status
+        connection.close()
+        return found
+
+    (root / "secret.png").write_bytes(b"x")
+    with preview(root, "--issue", "74", "--port", "7860") as running:
+        assert status("/issues/74") == 200
+        assert status("/issues/74", Host="evil.example") == 400
+        assert status("/issues/74/test", "POST", Origin="https://evil.example") == 403
+        assert status("/issues/74/test", "POST") == 403
+        for path in (
+            "/issues/74/assets/../../secret.png", "/issues/74/assets/%2e%2e/secret.png",
+            "/issues/74/assets//etc/hostname", "/issues/../newsletter.toml", "/static/../app.py",
+            "/static/..%2fapp.py", "/issues/74/files/../../newsletter.toml", "//issues/74",
+            "/issues/74/assets/images/harbour.png/..%2f..%2f..%2fsecret.png",
+        ):  # fmt: skip
+            assert status(path) == 404, path

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from newsletter.message import Message
     from newsletter.outbox import Outcome
     from newsletter.send import Transport
-    from newsletter.store.letters import Opened
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object.")]
 
@@ -27,9 +26,10 @@ def trial(
     ],
 ) -> None:
     """Send one real mail of an issue to yourself, marked [TEST]; it counts nowhere."""
-    from newsletter.cli.desk import open_desk
+    from newsletter.cli.desk import clock, open_desk
     from newsletter.cli.write import list_aloud
     from newsletter.send import expect_way_out
+    from newsletter.store.sample import trial_mails
 
     desk = open_desk()
     opened, transport = desk.letter(issue), desk.transport()
@@ -38,28 +38,15 @@ def trial(
         public_url=desk.settings.site.public_url,
         unsubscribe_mailto=desk.settings.sender.unsubscribe_mailto,
     )
-    messages = _trials(desk, opened, to, stamps=transport.stamps)
+    # A typing error stops them all.
+    now = None if transport.stamps else clock()
+    messages = trial_mails(desk.settings, opened, to, now=now)
     list_aloud(opened)
     try:
         outcomes = _deliver_trials(desk, transport, messages)
     finally:
         transport.close()
     _expect_accepted(outcomes)
-
-
-def _trials(desk: Desk, opened: Opened, to: list[str], *, stamps: bool) -> list[Message]:
-    """All test mails, before the first one leaves: a typing error stops them all."""
-    from newsletter import send as conductor
-    from newsletter.cli.desk import clock
-    from newsletter.message import seal
-    from newsletter.settings.mail import sender
-
-    envelope, now = seal(opened.rendered, sender(desk.settings)), None if stamps else clock()
-    url, issue = desk.settings.site.public_url, opened.issue.number
-    return [
-        conductor.trial(envelope, address, issue=issue, public_url=url, number=number, now=now)
-        for number, address in enumerate(to, 1)
-    ]
 
 
 def _deliver_trials(desk: Desk, transport: Transport, messages: list[Message]) -> list[Outcome]:

@@ -111,9 +111,17 @@ def preview(
         int, typer.Option(min=1, max=65535, help="Where; the next free port if it is taken.")
     ] = 7474,
     no_open: Annotated[bool, typer.Option("--no-open", help="Open no browser.")] = False,
+    editor: Annotated[
+        str,
+        typer.Option(
+            metavar="COMMAND",
+            help='Opens lines, such as "code --goto {file}:{line}"; else $VISUAL, $EDITOR, or the '
+            "first editor found.",
+        ),
+    ] = "",
 ) -> None:
     """Show the issues in the browser as they will arrive; what you save is seen at once."""
-    from newsletter.cli.desk import open_desk
+    from newsletter.cli.desk import clock, open_desk
     from newsletter.store import files
     from newsletter.web import app, preview
 
@@ -129,7 +137,7 @@ def preview(
         if not no_open:
             app.open_browser(url)
 
-    preview.serve(desk.root, lambda: open_desk().settings, door, ready)
+    preview.serve(desk.root, lambda: open_desk().settings, door, ready, clock=clock, editor=editor)
 
 
 def build(

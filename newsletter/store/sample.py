@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from newsletter.audience import Subscriber
 from newsletter.links import unsubscribe_url
-from newsletter.message import SAMPLE, Stamp, compose, filled, seal, way_out
+from newsletter.message import SAMPLE, Message, Stamp, compose, filled, seal, way_out
 from newsletter.render import Rendered
-from newsletter.send import TRIAL_KEY
+from newsletter.send import TRIAL_KEY, trial
 from newsletter.settings import Settings
 from newsletter.settings.mail import sender
 from newsletter.store.letters import Opened
@@ -27,8 +29,8 @@ class Sample:
     mail: bytes
 
 
-def sample(settings: Settings, opened: Opened) -> Sample:
-    """Compose an issue for the invented reader.
+def sample(settings: Settings, opened: Opened, person: Subscriber = SAMPLE) -> Sample:
+    """Compose an issue for the invented reader, or for another person who does not exist.
 
     Raises:
         InputError: there is no sender, or a name cannot stand in a header.
@@ -41,8 +43,30 @@ def sample(settings: Settings, opened: Opened) -> Sample:
         message_id=f"{opened.issue.number}.sample@{domain}",
     )
     base = settings.site.public_url
-    url = unsubscribe_url(base, SAMPLE.handle, TRIAL_KEY) if base else ""
+    url = unsubscribe_url(base, person.handle, TRIAL_KEY) if base else ""
     return Sample(
-        letter=filled(opened.rendered, SAMPLE, url or way_out(envelope)),
-        mail=compose(envelope, SAMPLE, unsubscribe_url=url, stamp=stamp),
+        letter=filled(opened.rendered, person, url or way_out(envelope)),
+        mail=compose(envelope, person, unsubscribe_url=url, stamp=stamp),
     )
+
+
+def trial_mails(
+    settings: Settings, opened: Opened, addresses: Sequence[str], *, now: dt.datetime | None
+) -> list[Message]:
+    """Compose test mails, all of them before the first one leaves.
+
+    Args:
+        settings: the newsletter's.
+        opened: the issue.
+        addresses: where they go, as typed.
+        now: for Date and Message-ID; None where the transport writes them.
+
+    Raises:
+        InputError: there is no sender, or one of them is no mail address.
+    """
+    envelope = seal(opened.rendered, sender(settings))
+    url, issue = settings.site.public_url, opened.issue.number
+    return [
+        trial(envelope, address, issue=issue, public_url=url, number=number, now=now)
+        for number, address in enumerate(addresses, 1)
+    ]

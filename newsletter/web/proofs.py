@@ -4,64 +4,73 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import hashlib
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from newsletter.check import Finding
-from newsletter.errors import InputError
-from newsletter.issue import Status, number_of, parse
+from newsletter.issue import Status, number_of
+from newsletter.markup import Image
+from newsletter.render import RenderedLink
 from newsletter.settings import Settings
 from newsletter.store import files
-from newsletter.store.letters import open_letter, read_theme
+from newsletter.store.letters import Opened, open_letter, read_theme
 from newsletter.store.sample import sample
+from newsletter.web.readers import Reader
 
 _DEFAULT_THEME: Final = "templates/email"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """One line of the list of issues.
-
-    Attributes:
-        number: of the issue.
-        title: one line, "" where the file cannot be read.
-        date: as written, or None.
-        status: draft or ready.
-        fault: what keeps the file from being read, and where; else "".
-    """
-
-    number: int
-    title: str = ""
-    date: dt.date | None = None
-    status: Status = "ready"
-    fault: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Proof:
-    """One issue as the invented reader gets it.
+    """One issue as an invented reader gets it.
 
     Attributes:
         number: of the issue.
+        file: its path relative to the newsletter's folder.
         title: one line, merge fields as written.
         status: draft or ready.
+        sender: the name readers see, or the address where there is none.
+        subject: one line.
+        preheader: one line, may be empty.
         html: the HTML part.
-        text: the text part.
+        mjml: the theme's page before it was compiled.
+        mail: the bytes of the .eml.
+        links: the links of the HTML part as they were rendered, for their lines.
+        images: the letter's images as they were rendered, for their lines.
         findings: what the checks say, ignored ones marked.
         assets_url: where the mail says its local images are, "" where they stand as written.
+        source: names everything it was made from, whoever the reader.
     """
 
     number: int
+    file: str
     title: str
     status: Status
+    sender: str
+    subject: str
+    preheader: str
     html: str
-    text: str
+    mjml: str
+    mail: bytes
+    links: tuple[RenderedLink, ...] = ()
+    images: tuple[Image, ...] = ()
     findings: tuple[Finding, ...] = ()
     assets_url: str = ""
+    source: str = ""
+
+
+@dataclass(slots=True)
+class _Made:
+    """What is remembered of an issue: valid as long as its sources are the same."""
+
+    sources: object
+    opened: Opened
+    proofs: dict[str, Proof] = field(default_factory=dict)
 
 
 class Proofs:
@@ -76,32 +85,35 @@ class Proofs:
         self._root = root
         self._settings = settings
         self._theme = _DEFAULT_THEME
-        self._made: dict[int, tuple[object, Proof]] = {}
+        self._made: dict[int, _Made] = {}
         self._one_at_a_time = threading.Lock()
 
-    def shelf(self) -> tuple[Entry, ...]:
-        """All issues, the newest first; one that cannot be read says why."""
-        return tuple(self._entry(name) for name in reversed(files.issue_files(self._root)))
-
-    def proof(self, number: int) -> Proof | None:
-        """One issue, None when there is none of this number.
+    def proof(self, number: int, reader: Reader) -> Proof | None:
+        """One issue for one reader, None when there is none of this number.
 
         Raises:
             InputError: settings, theme or issue cannot be read.
         """
         with self._one_at_a_time:
             settings = self._settings()
-            self._theme = settings.theme.folder
-            if number not in map(number_of, files.issue_files(self._root)):
+            made = self._open(number, settings)
+            if made is None:
                 return None
-            name = files.find_issue(self._root, number)
-            today = dt.datetime.now(ZoneInfo(settings.site.timezone)).date()
-            sources = self._sources(name, settings, today)
-            known = self._made.get(number)
-            if known is None or known[0] != sources:
-                known = sources, self._print(name, settings, today)
-                self._made[number] = known
-            return known[1]
+            known = made.proofs.get(reader.key)
+            if known is None:
+                known = made.proofs[reader.key] = _print(made, settings, reader)
+            return known
+
+    def opened(self, number: int) -> tuple[Settings, Opened] | None:
+        """One issue, rendered and checked, with the settings of now; None as for `proof`.
+
+        Raises:
+            InputError: as `proof`.
+        """
+        with self._one_at_a_time:
+            settings = self._settings()
+            made = self._open(number, settings)
+            return (settings, made.opened) if made else None
 
     def folders(self) -> tuple[Path, ...]:
         """Every folder in which a change may change a proof."""
@@ -110,12 +122,18 @@ class Proofs:
         trees = (*_with_subfolders(theme), *_with_subfolders(self._root / files.ISSUES))
         return (self._root, *above, *trees)
 
-    def _entry(self, name: str) -> Entry:
-        try:
-            issue = parse(files.read_issue(self._root, name), file=name)
-        except InputError as fault:
-            return Entry(number=number_of(name) or 0, fault=str(fault))
-        return Entry(number=issue.number, title=issue.title, date=issue.date, status=issue.status)
+    def _open(self, number: int, settings: Settings) -> _Made | None:
+        self._theme = settings.theme.folder
+        if number not in map(number_of, files.issue_files(self._root)):
+            return None
+        name = files.find_issue(self._root, number)
+        today = dt.datetime.now(ZoneInfo(settings.site.timezone)).date()
+        sources = self._sources(name, settings, today)
+        made = self._made.get(number)
+        if made is None or made.sources != sources:
+            opened = open_letter(self._root, name, settings, today=today)
+            made = self._made[number] = _Made(sources, opened)
+        return made
 
     def _sources(self, name: str, settings: Settings, today: dt.date) -> object:
         """Everything a proof is made from: equal sources, equal proof."""
@@ -124,18 +142,28 @@ class Proofs:
         names = files.issue_files(self._root)
         return files.read_issue(self._root, name), theme, settings, today, names, pictures
 
-    def _print(self, name: str, settings: Settings, today: dt.date) -> Proof:
-        opened = open_letter(self._root, name, settings, today=today)
-        letter = sample(settings, opened).letter
-        return Proof(
-            number=opened.issue.number,
-            title=opened.issue.title,
-            status=opened.issue.status,
-            html=letter.html,
-            text=letter.text,
-            findings=opened.findings,
-            assets_url=settings.site.assets_url,
-        )
+
+def _print(made: _Made, settings: Settings, reader: Reader) -> Proof:
+    opened = made.opened
+    printed = sample(settings, opened, reader.person(settings.fields))
+    letter = printed.letter
+    return Proof(
+        number=opened.issue.number,
+        file=opened.issue.file,
+        title=opened.issue.title,
+        status=opened.issue.status,
+        sender=settings.sender.from_name or settings.sender.from_address,
+        subject=letter.subject,
+        preheader=letter.preheader,
+        html=letter.html,
+        mjml=letter.mjml,
+        mail=printed.mail,
+        links=letter.links,
+        images=letter.images,
+        findings=opened.findings,
+        assets_url=settings.site.assets_url,
+        source=hashlib.sha256(repr(made.sources).encode()).hexdigest()[:16],
+    )
 
 
 def _pictures(folder: Path) -> Iterator[tuple[str, int, int]]:
