@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
-Purpose = Literal["unsubscribe", "confirm", "test"]
+Purpose = Literal["unsubscribe", "preferences", "confirm", "test"]
 
 _VERSION: Final = 1
 _HANDLE_BYTES: Final = 12  # 96 bits

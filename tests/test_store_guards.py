@@ -58,16 +58,74 @@ def move(database, state, *, this=1):
     )
 
 
+def report(database, kind, *, this=1, key="k"):
+    """Put an event about a delivery on record."""
+    database.execute(
+        "INSERT INTO events (key, kind, detail, at, sent_at, received_at, message_id, delivery_id) "
+        "VALUES (?, ?, '', 'now', 'now', 'now', 'm', ?)",
+        (key, kind, this),
+    )
+
+
+#: Arrows that only an event opens.
+SHOWN = {
+    (before, after)
+    for before, after in ARROWS
+    if after in {State.ACCEPTED, State.REFUSED} and before is not State.CLAIMED
+}
+
+
 @pytest.mark.parametrize("before", STATES)
 @pytest.mark.parametrize("after", STATES)
 def test_a_state_follows_another_only_along_an_arrow(database, before, after):
     for state in WAYS[before]:
         move(database, state)
+    if after in {State.ACCEPTED, State.REFUSED}:
+        report(database, "bounce" if after is State.ACCEPTED else "reject")
     if (before, after) in ARROWS:
         move(database, after.value)
     else:
         with pytest.raises(sqlite3.IntegrityError, match=r"no such way|an attempt is counted"):
             move(database, after.value)
+
+
+@pytest.mark.parametrize(("before", "after"), sorted(SHOWN))
+@pytest.mark.parametrize("about", ["nothing", "another", "the contrary"])
+def test_only_an_event_about_this_delivery_opens_its_arrows(database, before, after, about):
+    for state in WAYS[before]:
+        move(database, state)
+    if about == "another":
+        report(database, "send", this=2)
+        report(database, "reject", this=2, key="other")
+    elif about == "the contrary":
+        report(database, "reject" if after is State.ACCEPTED else "send")
+    with pytest.raises(sqlite3.IntegrityError, match="no event shows"):
+        move(database, after.value)
+
+
+LOGS = {
+    "UPDATE events SET kind = 'send'": "what was reported stays",
+    "UPDATE events SET delivery_id = 2": "belongs to one delivery",
+    "UPDATE events SET received_at = 'x'": "what was reported stays",
+    "DELETE FROM events": "stays on record",
+    "UPDATE consents SET event = 'x'": "only added to",
+    "UPDATE consents SET at = 'x'": "only added to",
+    "UPDATE consents SET wording = 'x'": "only added to",
+    "UPDATE consents SET ip = '192.0.2.1'": "only ever forgotten",
+    "UPDATE consents SET agent = 'x'": "only ever forgotten",
+    "DELETE FROM consents": "only added to",
+}
+
+
+@pytest.mark.parametrize("statement", LOGS)
+def test_events_and_consents_are_only_added_to(database, statement):
+    report(database, "bounce")
+    with pytest.raises(sqlite3.IntegrityError, match=LOGS[statement]):
+        database.execute(statement)
+
+
+def test_a_visitor_may_be_forgotten(database):
+    database.execute("UPDATE consents SET ip = '', agent = ''")
 
 
 FORBIDDEN = {

@@ -222,11 +222,11 @@ class Columns:
     def _name(self, cells: Sequence[str]) -> str:
         for roles in ((_Role.NAME,), (_Role.FIRST,), (_Role.LAST,)):
             for _, cell in self._cells(cells, *roles):
-                _line(cell, "the name")
-        whole = next((_line(cell, "") for _, cell in self._cells(cells, _Role.NAME)), "")
+                one_line(cell, "the name")
+        whole = next((one_line(cell, "") for _, cell in self._cells(cells, _Role.NAME)), "")
         first = next((cell for _, cell in self._cells(cells, _Role.FIRST)), "")
         last = next((cell for _, cell in self._cells(cells, _Role.LAST)), "")
-        return whole or _line(f"{first} {last}", "the name")
+        return whole or one_line(f"{first} {last}", "the name")
 
     def _tags(self, cells: Sequence[str]) -> Iterator[str]:
         for _, cell in self._cells(cells, _Role.TAGS):
@@ -238,7 +238,7 @@ class Columns:
         for _, cell in self._cells(cells, _Role.TABLE):
             yield from _table(cell)
         for name, cell in self._cells(cells, _Role.FIELD, _Role.FIRST, _Role.LAST):
-            if line := _line(cell, f'the column "{name}"'):
+            if line := one_line(cell, f'the column "{name}"'):
                 yield name, line
 
     def _standing(self, cells: Sequence[str]) -> tuple[Status, str]:
@@ -326,14 +326,17 @@ def _table(cell: str) -> Iterator[tuple[str, str]]:
         name = _plain(key)
         if _FIELD_NAME.fullmatch(name) and isinstance(value, str | int | float):
             text = value if isinstance(value, str) else json.dumps(value)
-            if line := _line(text, "an attribute"):
+            if line := one_line(text, "an attribute"):
                 yield name, line
 
 
-def _line(text: str, what: str) -> str:
+def one_line(text: str, what: str) -> str:
     """One line fit for a mail header: white space folded, nothing a mail program would decode.
 
     Joiners stay, for emoji and several scripts need them.
+
+    Raises:
+        RejectedError: `text`, called `what`, cannot be made one.
     """
     for pattern, found in _UNFIT:
         if pattern.search(text):

@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from newsletter import __version__
-from newsletter.cli import ahead, people, post, records, run, write
+from newsletter.cli import ahead, feedback, members, people, post, records, run, stats, write
 from newsletter.cli.show import VOICE, Colour, error
 from newsletter.errors import InputError, NewsletterError
 
@@ -18,7 +18,7 @@ WRITE, PEOPLE, SEND, RUN = "Write", "People", "Send", "Run"
 
 _ORDER = (
     "init", "new", "check", "preview", "build", "test", "subscribers", "send",
-    "approve", "status", "retry", "schedule", "serve", "settings", "db",
+    "approve", "status", "retry", "stats", "schedule", "serve", "events", "settings", "db",
 )  # fmt: skip
 
 
@@ -39,6 +39,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+members.register(people.app)
 app.command("init", rich_help_panel=WRITE)(write.init)
 app.command("new", rich_help_panel=WRITE)(write.new)
 app.command("check", rich_help_panel=WRITE)(write.check)
@@ -50,8 +51,10 @@ app.command("send", rich_help_panel=SEND)(post.send)
 app.command("approve", rich_help_panel=SEND)(ahead.approve)
 app.command("status", rich_help_panel=SEND)(records.status)
 app.command("retry", rich_help_panel=SEND)(records.retry)
+app.command("stats", rich_help_panel=SEND)(stats.stats)
 app.command("schedule", rich_help_panel=SEND)(ahead.schedule)
 app.command("serve", rich_help_panel=RUN)(run.serve)
+app.add_typer(feedback.app, name="events", rich_help_panel=RUN)
 app.command("settings", rich_help_panel=RUN)(run.settings)
 app.add_typer(run.db, name="db", rich_help_panel=RUN)
 

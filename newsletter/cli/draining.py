@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from newsletter.cli.desk import Desk, clock
 from newsletter.cli.ending import Ended, already, conclude
+from newsletter.cli.feedback import Watch
 from newsletter.cli.progress import progress
 from newsletter.cli.show import say
 from newsletter.message import Envelope
@@ -104,15 +105,17 @@ def _drain(
         mails_per_second=plan.allowance.rate, left_today=plan.allowance.left,
         concurrency=rhythm.threads,
     )  # fmt: skip
-    with progress(counts.left) as shown:
+    watch = Watch(desk, store, run)
+    with watch.going(), progress(counts.left) as shown:
 
         def told(attempt: Attempt) -> None:
             log.told(attempt)
+            watch.told(attempt)
             shown(attempt.outcome)
 
         return drain(
             functools.partial(_step, run, store, plan.transport, press),
-            breaker=Breaker(total=counts.total),
+            breaker=Breaker(total=counts.total, guard=watch.stop),
             limit=wish.limit,
             stopped=lambda: bool(stopped),
             told=told,

@@ -64,9 +64,12 @@ def retry(
 ) -> None:
     """Queue deliveries again that were refused or put off; `newsletter send` then sends them."""
     from newsletter.cli.desk import clock, open_desk
+    from newsletter.cli.reconcile import has_source, reconcile
 
-    _expect_agreement(unknown=unknown, risk=accept_duplicates, assume=assume_accepted)
     desk = open_desk()
+    _expect_agreement(
+        unknown=unknown, risk=accept_duplicates, assume=assume_accepted, source=has_source(desk)
+    )
     with desk.store(create=False) as store, store.lock():
         run = store.run(issue, rehearsal=desk.settings.transport.kind == "folder")
         if run is None:
@@ -74,28 +77,32 @@ def retry(
                 f"issue {issue} was not sent yet", hint=f"newsletter send --issue {issue}"
             )
         if unknown:
-            _settle_doubts(store, run, confirm=confirm, assume=assume_accepted)
+            patient = not (accept_duplicates or assume_accepted)
+            facts = reconcile(desk, store, run, patient=patient)
+            _settle_doubts(store, run, facts, confirm=confirm, assume=assume_accepted)
             return
         number = store.retry(run, now=clock())
         _tell(issue, number, "none was refused or put off")
 
 
-def _expect_agreement(*, unknown: bool, risk: bool, assume: bool) -> None:
+def _expect_agreement(*, unknown: bool, risk: bool, assume: bool, source: bool) -> None:
     if risk and assume:
         raise InputError(
             "--accept-duplicates and --assume-accepted contradict each other", hint="choose one"
         )
     if (risk or assume) and not unknown:
         raise InputError("this is about what is unknown", hint="add --unknown")
-    if unknown and not (risk or assume):
+    if unknown and not (risk or assume or source):
         raise RefusedError(
             "nothing here tells whether what is unknown has arrived",
             hint="--accept-duplicates queues it again, and some may get it twice; "
-            "--assume-accepted takes it as sent",
+            "--assume-accepted takes it as sent; transport.ses.events_queue would tell",
         )
 
 
-def _settle_doubts(store: Store, run: Run, *, confirm: int | None, assume: bool) -> None:
+def _settle_doubts(
+    store: Store, run: Run, facts: Mapping[str, object], *, confirm: int | None, assume: bool
+) -> None:
     """Have a person decide about what nobody knows; the decision is kept in the run's log."""
     from newsletter.cli.desk import clock
     from newsletter.outbox import State
@@ -115,7 +122,7 @@ def _settle_doubts(store: Store, run: Run, *, confirm: int | None, assume: bool)
     _agree(number, confirm, assume=assume)
     done = store.assume(run, now=clock()) if assume else store.risk(run, now=clock())
     with RunLog(store.folder, f"{issue}-retry", clock) as log:
-        log.note("assumed" if assume else "risked", issue=issue, deliveries=done)
+        log.note("assumed" if assume else "risked", issue=issue, deliveries=done, **facts)
     if assume:
         taken = plural(done, "delivery is", "deliveries are")
         result(f"issue {issue}: {taken} taken as sent; nothing was sent")

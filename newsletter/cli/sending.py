@@ -9,6 +9,7 @@ from newsletter.check import RULES, errors
 from newsletter.cli.desk import CHOSEN, Desk
 from newsletter.cli.draining import Wish, deliver
 from newsletter.cli.ending import already
+from newsletter.cli.feedback import listen_first, warn_of_growth
 from newsletter.cli.people import warn_of_unimported
 from newsletter.cli.show import VOICE, result_json, say
 from newsletter.cli.write import line
@@ -49,6 +50,8 @@ def send_issue(desk: Desk, wish: Wish) -> int:
     opened = desk.letter(wish.issue)
     transport = desk.transport()
     with desk.store(create=False, read_only=wish.dry_run) as store:
+        if not wish.dry_run:
+            listen_first(desk, store)
         done = store.run(wish.issue, rehearsal=transport.rehearsal)
         if done and done.state is RunState.FINISHED and not (wish.again and transport.rehearsal):
             return already(store, done)
@@ -57,6 +60,7 @@ def send_issue(desk: Desk, wish: Wish) -> int:
         for name, value in rows(plan, desk.root):
             say(f"{name:>10}  {value}")
         warn_of_unimported(desk, store)
+        warn_of_growth(store, plan)
         if wish.dry_run:
             return _foresee(wish, plan)
         _confirm(wish)

@@ -7,9 +7,11 @@
        |         `-----> unknown  => queued, once, or => assumed
        `-> skipped       left, or was suppressed, before the claim
 
-A double arrow is a person's decision (`newsletter retry`), never the program's. Decisions only; the
-store makes them durable and its tables refuse every other arrow. The rule behind it: try again only
-what is proven not to have been accepted; what is not proven is unknown, and said aloud.
+A double arrow is a person's decision (`newsletter retry`), never the program's. Whatever is not on
+the wire becomes accepted, or refused, when an event of the provider's shows that it was taken, or
+dropped (`newsletter.feedback`). Decisions only; the store makes them durable and its tables refuse
+every other arrow. The rule behind it: try again only what is proven not to have been accepted; what
+is not proven is unknown, and said aloud.
 """
 
 from __future__ import annotations
@@ -50,6 +52,15 @@ ARROWS: Final = frozenset(
         (State.REFUSED, State.QUEUED),
         (State.UNKNOWN, State.QUEUED),
         (State.UNKNOWN, State.ASSUMED),
+        # By an event of the provider's that carries our tag, and by nothing else.
+        (State.QUEUED, State.ACCEPTED),
+        (State.DEFERRED, State.ACCEPTED),
+        (State.REFUSED, State.ACCEPTED),
+        (State.UNKNOWN, State.ACCEPTED),
+        (State.ASSUMED, State.ACCEPTED),
+        (State.ACCEPTED, State.REFUSED),
+        (State.UNKNOWN, State.REFUSED),
+        (State.ASSUMED, State.REFUSED),
     }
 )
 

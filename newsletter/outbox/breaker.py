@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -29,9 +30,11 @@ class Breaker:
 
     Attributes:
         total: recipients of the run, for the shares.
+        guard: says why the run must stop for what came back about mails accepted before.
     """
 
     total: int
+    guard: Callable[[], Stop | None] = lambda: None
     refused: int = 0
     in_a_row: int = 0
     unknown: int = 0
@@ -56,7 +59,7 @@ class Breaker:
             return Stop(_STOPS[outcome.effect], outcome.reason)
         if outcome.result is Result.NOT_SENT:
             return Stop(Pause.ACCOUNT, outcome.reason)
-        return self._too_much(outcome, now)
+        return self._too_much(outcome, now) or self.guard()
 
     def _too_much(self, outcome: Outcome, now: float) -> Stop | None:
         most = max(self.total, _ENOUGH)

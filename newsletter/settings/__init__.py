@@ -17,6 +17,7 @@ from newsletter.settings.groups import (
     Theme,
     Transport,
     Utm,
+    Web,
 )
 from newsletter.settings.listing import Setting, effective, reference
 from newsletter.settings.loading import Settings, choose, load
@@ -36,6 +37,7 @@ __all__ = [
     "Theme",
     "Transport",
     "Utm",
+    "Web",
     "choose",
     "effective",
     "load",

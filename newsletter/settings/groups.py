@@ -1,8 +1,8 @@
 """Every knob, typed and documented in place.
 
 The description of a field is what `newsletter settings` and docs/settings.md say about it; its
-example is what an error shows. Two groups are open: `fields` and `checks.ignore` take names of
-the author's own.
+example is what an error shows. Three groups are open: `fields`, `checks.ignore` and `web.topics`
+take names of the author's own.
 """
 
 from __future__ import annotations
@@ -34,6 +34,9 @@ Fallback = Annotated[str, AfterValidator(values.fallback)]
 Reason = Annotated[str, AfterValidator(values.reason)]
 SigningKey = Annotated[SecretStr, AfterValidator(values.signing_key)]
 Fields = Annotated[Mapping[FieldName, Fallback], AfterValidator(values.frozen)]
+Topics = Annotated[
+    Mapping[Annotated[str, AfterValidator(values.tag)], Required], AfterValidator(values.frozen)
+]
 Ignored = Annotated[Mapping[Required, Reason], AfterValidator(values.frozen)]
 
 
@@ -196,6 +199,12 @@ class Ses(_Group):
         examples=["newsletter"],
         description="The SES configuration set, through which bounces and complaints are reported.",
     )
+    events_queue: Annotated[str, AfterValidator(values.queue_url)] = Field(
+        default="",
+        examples=["https://sqs.eu-west-1.amazonaws.com/123456789012/newsletter-events"],
+        description="The SQS queue to which SES reports deliveries, bounces and complaints; "
+        "`newsletter events pull` empties it.",
+    )
     mode: Literal["single", "bulk"] = Field(
         default="single", description="One request for each mail, or one for up to fifty."
     )
@@ -313,6 +322,28 @@ class Schedule(_Group):
         return self
 
 
+class Web(_Group):
+    """The public pages."""
+
+    topics: Topics = Field(
+        default_factory=_nothing,
+        examples=[{"essays": "The long essays"}],
+        description="Tags that readers may choose themselves on their preference page, and what "
+        "it calls them.",
+    )
+    record_visitors: bool = Field(
+        default=False,
+        description="Whether the consent log keeps the network address and the browser of readers "
+        "who change something on a page.",
+    )
+    keep_visitors: int = Field(
+        default=365,
+        ge=1,
+        le=3650,
+        description="Days after which `newsletter serve` forgets those addresses and browsers.",
+    )
+
+
 class Checks(_Group):
     """What `newsletter check` leaves unsaid."""
 
@@ -343,4 +374,5 @@ class Groups(_Group):
     store: Store = Field(default_factory=Store)
     transport: Transport = Field(default_factory=Transport)
     schedule: Schedule = Field(default_factory=Schedule)
+    web: Web = Field(default_factory=Web)
     checks: Checks = Field(default_factory=Checks)

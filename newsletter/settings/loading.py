@@ -22,6 +22,7 @@ from newsletter.settings.groups import (
     Theme,
     Transport,
     Utm,
+    Web,
 )
 from newsletter.settings.knobs import KNOBS, Path
 from newsletter.settings.sources import (
@@ -38,7 +39,7 @@ class Settings:
     """Every setting, validated.
 
     Attributes:
-        site, sender, theme, utm, store, transport, schedule, checks: the groups.
+        site, sender, theme, utm, store, transport, schedule, web, checks: the groups.
         fields: merge fields and their fallbacks; "" where there is none.
         signing_key: the key that overrides the store's, or None.
         origins: who set what is not a default, by dotted name.
@@ -52,6 +53,7 @@ class Settings:
     store: Store
     transport: Transport
     schedule: Schedule
+    web: Web
     checks: Checks
     signing_key: SecretStr | None
     origins: Mapping[str, str] = field(repr=False)

@@ -187,6 +187,24 @@ def configuration_set(value: str) -> str:
     return value.strip()
 
 
+def queue_url(value: str) -> str:
+    """The address of an SQS queue, or "" for none; http only on this machine, for tests."""
+    url = one_line(value)
+    if not url or re.fullmatch(r"(https://|http://(localhost|127\.0\.0\.1):)\S+/\S+", url):
+        return url
+    raise wrong(
+        "is not the address of an SQS queue",
+        "write https://sqs.REGION.amazonaws.com/ACCOUNT/NAME, as the SQS console shows it",
+    )
+
+
+def tag(value: str) -> str:
+    """A tag as segments name it: lower-case letters, digits and any of `._+-`."""
+    if not re.fullmatch(r"[\w.+-]+", value) or value != value.lower():
+        raise wrong("has a name that no tag can have", "write it as segments do: essays")
+    return value
+
+
 def store_url(value: str) -> str:
     """The address of a SQLite file or a PostgreSQL database, or "" for the default file."""
     url = one_line(value)

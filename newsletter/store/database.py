@@ -120,6 +120,30 @@ class Database:
                     if large:
                         connection.exec_driver_sql(f"PRAGMA cache_size = -{_CACHE}")
 
+    def scrub(self) -> bool:
+        """Write the file anew without what was deleted, and empty its write-ahead log.
+
+        Deleted rows otherwise stay readable in pages that wait to be used again.
+
+        Returns:
+            false when another program was reading, so that old pages may remain.
+
+        Raises:
+            NewsletterError: whatever the database complains about, translated.
+        """
+        with self._writer, self._translated(opening=False):
+            plain = self._engine.raw_connection()
+            try:
+                cursor = plain.cursor()
+                cursor.execute("VACUUM")
+                busy, *_ = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+                cursor.close()
+            except sqlite3.Error as error:
+                raise _fault(error, self.path, opening=False) from error
+            finally:
+                plain.close()
+        return not busy
+
     def close(self) -> None:
         """Give the file back; SQLite then folds its write-ahead log into it."""
         self._engine.dispose()

@@ -15,14 +15,18 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import insert
 
 from newsletter.audience import AudienceCounts, Expression, HasStatus, Status, Suppressed
 from newsletter.audience.roster import Added, Row
+from newsletter.errors import RefusedError
 from newsletter.links import Key
+from newsletter.send import TRIAL_KEY
 from newsletter.store.eligibility import clause
 from newsletter.store.tables import (
     consents,
     imports,
+    left_handles,
     signing_keys,
     subscribers,
     suppressions,
@@ -30,6 +34,23 @@ from newsletter.store.tables import (
 )
 
 _BATCH: Final = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """How somebody agreed or left, for the consent log.
+
+    Attributes:
+        source: the form, the import, the command.
+        wording: the words they saw, "" where there were none.
+        ip: their network address, only where the settings keep it.
+        agent: their browser's name, as above.
+    """
+
+    source: str
+    wording: str = ""
+    ip: str = ""
+    agent: str = ""
 
 
 def keys(connection: sa.Connection, purpose: str) -> dict[int, Key]:
@@ -40,6 +61,21 @@ def keys(connection: sa.Connection, purpose: str) -> dict[int, Key]:
         .order_by(signing_keys.c.created_at, signing_keys.c.id)
     )
     return {row.id: Key(row.id, row.secret) for row in rows}
+
+
+def make_link_key(connection: sa.Connection, now: dt.datetime) -> int:
+    """Add a key that signs links from now on; its id.
+
+    Raises:
+        RefusedError: an id is a byte in every link, and all are taken.
+    """
+    # The highest stays free: it marks links of test mails, which open nothing.
+    last = connection.execute(sa.select(sa.func.max(signing_keys.c.id))).scalar_one()
+    if last + 1 == TRIAL_KEY.id:
+        raise RefusedError("this store has had all the keys it can have", hint="start a new store")
+    row = {"id": last + 1, "secret": secrets.token_bytes(32), "purpose": "links"}
+    connection.execute(sa.insert(signing_keys).values(**row, created_at=now))
+    return int(last) + 1
 
 
 def address_hash(canonical: str, key: Key) -> str:
@@ -74,14 +110,23 @@ def audience(connection: sa.Connection, eligible: Expression) -> AudienceCounts:
     return AudienceCounts(eligible=found.pop("eligible"), left_out=found)
 
 
-def unsubscribe(connection: sa.Connection, handle: str, *, source: str, now: dt.datetime) -> bool:
-    """Note that a person leaves; false when nobody has this handle. Idempotent."""
+def unsubscribe(
+    connection: sa.Connection, handle: str, evidence: Evidence, *, now: dt.datetime
+) -> bool:
+    """Note that a person leaves; idempotent.
+
+    Returns:
+        Whether these records know the handle; one they do not know is kept, and whoever turns out
+        to have it later stays out.
+    """
     row = connection.execute(
         sa.select(subscribers.c.address_hash, subscribers.c.status).where(
             subscribers.c.handle == handle
         )
     ).one_or_none()
     if row is None:
+        values = {"handle": handle, "created_at": now}
+        connection.execute(insert(left_handles).values(values).on_conflict_do_nothing())
         return False
     if row.status != Status.UNSUBSCRIBED:
         connection.execute(
@@ -89,8 +134,17 @@ def unsubscribe(connection: sa.Connection, handle: str, *, source: str, now: dt.
             .where(subscribers.c.handle == handle)
             .values(status=Status.UNSUBSCRIBED, updated_at=now)
         )
-        _log(connection, [row.address_hash], "unsubscribed", source, now)
+        log_consent(connection, [row.address_hash], "unsubscribed", evidence, now)
     return True
+
+
+def handle_of(canonical: str, key: Key) -> str:
+    """The handle of an address: as unguessable as the key, and the same whenever it is added.
+
+    So a link in an old mail still takes somebody off the list who was forgotten by a restored
+    backup, erased, or imported anew.
+    """
+    return hmac.digest(key.secret, b"handle\0" + canonical.encode(), hashlib.sha256)[:12].hex()
 
 
 def suppress(connection: sa.Connection, hashed: str, *, reason: str, now: dt.datetime) -> bool:
@@ -137,7 +191,7 @@ def add(
     """Add or update people, a thousand at a time; see `Store.add`."""
     total = Added()
     for batch in _batches(rows, key):
-        total = total + _Batch(connection, batch, source, now).write()
+        total = total + _Batch(connection, batch, key, Evidence(source=source), now).write()
     return total
 
 
@@ -160,7 +214,8 @@ class _Batch:
 
     connection: sa.Connection
     rows: dict[str, Row]
-    source: str
+    key: Key
+    evidence: Evidence
     now: dt.datetime
 
     def write(self) -> Added:
@@ -186,6 +241,11 @@ class _Batch:
         )
 
     def _held(self) -> set[str]:
+        """Suppressed addresses, and those whose link was used when nobody knew them."""
+        handles = {handle_of(row.canonical, self.key): h for h, row in self.rows.items()}
+        left = sa.select(left_handles.c.handle).where(left_handles.c.handle.in_(handles))
+        for handle in self.connection.execute(left).scalars().all():
+            suppress(self.connection, handles[handle], reason="unsubscribed", now=self.now)
         column = suppressions.c.address_hash
         return set(
             self.connection.execute(sa.select(column).where(column.in_(self.rows))).scalars()
@@ -214,7 +274,7 @@ class _Batch:
                 _columns(row)
                 | {
                     "address_hash": h,
-                    "handle": secrets.token_hex(12),
+                    "handle": handle_of(row.canonical, self.key),
                     "status": row.status,
                     "created_at": self.now,
                     "updated_at": self.now,
@@ -226,7 +286,7 @@ class _Batch:
         self._tag({ids[h]: row.tags for h, row in rows.items()})
         for status, event in _EVENTS.items():
             hashes = [h for h, row in rows.items() if row.status is status]
-            _log(self.connection, hashes, event, self.source, self.now)
+            log_consent(self.connection, hashes, event, self.evidence, self.now)
 
     def _update(self, rows: dict[str, Row], known: dict[str, sa.Row[Any]]) -> int:
         carried = self._tags_of([known[h].id for h in rows])
@@ -245,7 +305,9 @@ class _Batch:
             )
             self._tag({old.id: fresh})
             if values["status"] != old.status:
-                _log(self.connection, [h], _EVENTS[values["status"]], self.source, self.now)
+                log_consent(
+                    self.connection, [h], _EVENTS[values["status"]], self.evidence, self.now
+                )
         return changed
 
     def _tags_of(self, ids: list[int]) -> dict[int, frozenset[str]]:
@@ -271,14 +333,22 @@ _EVENTS: Final = {
 }
 
 
-def _log(
-    connection: sa.Connection, hashes: list[str], event: str, source: str, now: dt.datetime
+def log_consent(
+    connection: sa.Connection, hashes: list[str], event: str, evidence: Evidence, now: dt.datetime
 ) -> None:
+    """Add to the consent log what some people agreed to, or that they left."""
+    words = evidence.wording
+    row = {
+        "event": event,
+        "source": evidence.source,
+        "at": now,
+        "wording": words,
+        "wording_hash": hashlib.sha256(words.encode()).hexdigest() if words else "",
+        "ip": evidence.ip,
+        "agent": evidence.agent,
+    }
     if hashes:
-        connection.execute(
-            sa.insert(consents),
-            [{"address_hash": h, "event": event, "source": source, "at": now} for h in hashes],
-        )
+        connection.execute(sa.insert(consents), [row | {"address_hash": h} for h in hashes])
 
 
 def _columns(row: Row) -> dict[str, Any]:

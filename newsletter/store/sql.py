@@ -16,17 +16,22 @@ from newsletter.audience.roster import Added, Row
 from newsletter.errors import NewsletterError
 from newsletter.links import Key
 from newsletter.outbox import Content, Counts, Delivery, Outcome, Pause, Run, RunState, State
-from newsletter.store import deliveries, people, runs
+from newsletter.store import deliveries, events, people, runs
 from newsletter.store.backup import backup
 from newsletter.store.database import Database
 from newsletter.store.deliveries import Doubt, Settled
+from newsletter.store.feedback import Feedback
 from newsletter.store.group import Writer
 from newsletter.store.lock import holder, locked
+from newsletter.store.members import Members
+from newsletter.store.people import Evidence
 from newsletter.store.schema import open_database
 
 
 class Store:
     """The records of one newsletter; safe to share between threads.
+
+    What came back from the provider is in `feedback`, single people are in `members`.
 
     Every method raises what the database's faults mean: PausedError for a full disk or a lock
     held too long, InputError for a file that cannot be used.
@@ -35,6 +40,8 @@ class Store:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._writer = Writer(database)
+        self.feedback = Feedback(database)
+        self.members = Members(database)
 
     @classmethod
     def open(cls, url: str, *, create: bool = True, read_only: bool = False) -> Store:
@@ -102,6 +109,18 @@ class Store:
         with self._database.reading() as connection:
             return people.keys(connection, "links")
 
+    def rotate_link_key(self, *, now: dt.datetime) -> int:
+        """Sign new links with a new key; the old ones still open what they signed.
+
+        Returns:
+            its id.
+
+        Raises:
+            RefusedError: there have been 256 keys.
+        """
+        with self._database.writing() as connection:
+            return people.make_link_key(connection, now)
+
     # --- people ------------------------------------------------------------------------------
 
     def add(
@@ -145,10 +164,16 @@ class Store:
         with self._database.reading() as connection:
             return people.imported_hash(connection, file_name)
 
-    def unsubscribe(self, handle: str, *, source: str, now: dt.datetime) -> bool:
-        """Note that the person with this handle leaves; false when there is nobody."""
+    def unsubscribe(
+        self, handle: str, *, source: str, now: dt.datetime, evidence: Evidence | None = None
+    ) -> bool:
+        """Note that the person with this handle leaves; false when nobody is known to have it.
+
+        A handle that nobody has is kept: whoever turns out to have it stays out.
+        """
+        evidence = evidence or Evidence(source=source)
         with self._database.writing() as connection:
-            return people.unsubscribe(connection, handle, source=source, now=now)
+            return people.unsubscribe(connection, handle, evidence, now=now)
 
     def suppress(self, canonical: str, *, reason: str, now: dt.datetime) -> bool:
         """Never mail this canonical address again; false when that was so already."""
@@ -218,13 +243,15 @@ class Store:
     def recover(self, run: Run, *, now: dt.datetime) -> int:
         """Call this under the lock, before draining: nothing can be in flight then.
 
-        What is still claimed becomes unknown; what was deferred is queued again.
+        What is still claimed becomes unknown, unless an event shows that it was accepted; what was
+        deferred is queued again.
 
         Returns:
             how many became unknown.
         """
         with self._database.writing() as connection:
-            return deliveries.recover(connection, run, now)
+            lost = deliveries.recover(connection, run, now)
+            return lost - min(lost, events.settle_proven(connection))
 
     def requeue(self, run: Run, *, tries: int) -> int:
         """Queue again what was deferred and was tried less than `tries` times; how many."""

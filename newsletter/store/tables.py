@@ -1,7 +1,7 @@
 """The tables, once. Migrations build the same ones step by step; a test holds the two together.
 
 What a constraint cannot say (which state may follow which, what never changes, what is never
-deleted) migration 0002 says in triggers.
+deleted) migrations 0002 and 0003 say in triggers.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from newsletter.audience import Status
+from newsletter.feedback import Kind
 from newsletter.outbox import Pause, RunState, State
 
 _NAMES: Final = {
@@ -115,6 +116,20 @@ consents: Final = sa.Table(
     sa.Column("event", sa.String(16), nullable=False),
     sa.Column("source", sa.Text, nullable=False),
     sa.Column("at", Moment, nullable=False),
+    # What the page said, and its SHA-256: which words somebody agreed to.
+    sa.Column("wording", sa.Text, nullable=False, server_default=""),
+    sa.Column("wording_hash", sa.String(64), nullable=False, server_default=""),
+    # Kept only where `web.record_visitors` says so.
+    sa.Column("ip", sa.Text, nullable=False, server_default=""),
+    sa.Column("agent", sa.Text, nullable=False, server_default=""),
+)
+
+#: Handles of people who left by a link these records know nobody for, such as an older backup's.
+left_handles: Final = sa.Table(
+    "left_handles",
+    metadata,
+    sa.Column("handle", sa.String(24), primary_key=True),
+    sa.Column("created_at", Moment, nullable=False),
 )
 
 imports: Final = sa.Table(
@@ -189,6 +204,12 @@ deliveries: Final = sa.Table(
     sa.UniqueConstraint("run_id", "position"),
     sa.Index(None, "run_id", "state", "position"),  # the claim
     sa.Index(
+        "ix_deliveries_message_id",
+        "message_id",
+        sqlite_where=sa.text("message_id <> ''"),
+        postgresql_where=sa.text("message_id <> ''"),
+    ),
+    sa.Index(
         "ix_deliveries_reasons",
         "run_id",
         "state",
@@ -197,4 +218,31 @@ deliveries: Final = sa.Table(
         postgresql_where=sa.text("reason <> ''"),
     ),
     sqlite_autoincrement=True,
+)
+
+#: What the provider reported; each report once, and never an address.
+events: Final = sa.Table(
+    "events",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("key", sa.String(64), nullable=False, unique=True),
+    sa.Column("kind", sa.String(20), nullable=False),
+    sa.Column("detail", sa.Text, nullable=False),
+    sa.Column("at", Moment, nullable=False),
+    sa.Column("sent_at", Moment, nullable=False),
+    sa.Column("received_at", Moment, nullable=False),
+    sa.Column("message_id", sa.Text, nullable=False),
+    # NULL while no delivery is known for it; a rehearsal's never stands here.
+    sa.Column("delivery_id", sa.Integer, index=True),
+    # As our tag says; NULL where a message id alone names the delivery.
+    sa.Column("attempt", sa.Integer),
+    sa.Column("address_hash", _HASH, index=True),
+    _one_of("kind", Kind),
+    sa.Index(None, "kind", "received_at"),  # what came back lately
+    sa.Index(
+        "ix_events_stray",
+        "message_id",
+        sqlite_where=sa.text("delivery_id is null"),
+        postgresql_where=sa.text("delivery_id is null"),
+    ),
 )

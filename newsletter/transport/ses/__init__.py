@@ -105,7 +105,7 @@ class SesTransport:
         self._configuration_set = configuration_set
         try:
             self._session = boto3.Session(profile_name=profile or None)
-            self.region, self.region_from = _region(region, environ, self._session)
+            self.region, self.region_from = find_region(region, environ, self._session)
             self._client: Any = self._session.client(
                 "sesv2", region_name=self.region, config=_CONFIG
             )
@@ -243,8 +243,12 @@ class SesTransport:
             return "????"
 
 
-def _region(chosen: str, environ: Mapping[str, str], session: boto3.Session) -> tuple[str, str]:
-    """The region and where it came from."""
+def find_region(chosen: str, environ: Mapping[str, str], session: boto3.Session) -> tuple[str, str]:
+    """The region and where it came from; botocore ignores AWS_REGION, and here it counts.
+
+    Raises:
+        AccountError: none is named anywhere.
+    """
     candidates = (
         (chosen, "the settings"),
         (environ.get("AWS_REGION", ""), "AWS_REGION"),

@@ -1,0 +1,88 @@
+"""`newsletter stats`: what happened after acceptance."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from newsletter.cli.show import VOICE, result, result_json, say, table
+from newsletter.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from newsletter.outbox import Run
+    from newsletter.store.stats import Stats
+
+#: Domains and hours shown; --json has them all.
+_SHOWN = 12
+
+
+def stats(
+    *,
+    issue: Annotated[int, typer.Option(metavar="N", help="The number of the issue.")],
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Say what happened to an issue after it was accepted: delivered, bounced, complained, left."""
+    from newsletter.cli.desk import open_desk
+
+    VOICE.json = as_json
+    desk = open_desk()
+    with desk.store(create=False, read_only=True) as store:
+        run = store.run(issue, rehearsal=False)
+        if run is None:
+            raise InputError(
+                f"issue {issue} was not sent yet, and a rehearsal brings nothing back",
+                hint=f"newsletter send --issue {issue}",
+            )
+        found = store.feedback.stats(run)
+    if as_json:
+        result_json(_as_dict(run, found))
+    else:
+        _show(found)
+        if not desk.settings.transport.ses.events_queue:
+            say("hint: without transport.ses.events_queue nothing is known but who left")
+
+
+def _show(found: Stats) -> None:
+    accepted = found.totals["accepted"]
+    rows = [
+        (name, f"{number:,}", _share(number, accepted)) for name, number in found.totals.items()
+    ]
+    result(table(rows, right=frozenset({1, 2})))
+    for title, kinds in (("bounced", found.bounces), ("complained", found.complaints)):
+        for kind, number in kinds.items():
+            result(f"  {title} {number:,}: {kind or 'no kind told'}")
+    if found.delayed:
+        result(f"  delayed for a while: {found.delayed:,}")
+    _columns("domain", found.domains)
+    _columns("hour (UTC)", {f"{hour:%Y-%m-%d %H:00}": row for hour, row in found.hours.items()})
+
+
+def _columns(title: str, rows: Mapping[str, Mapping[str, int]]) -> None:
+    if not rows:
+        return
+    names = list(next(iter(rows.values())))
+    shown = [(key, *(f"{row[name]:,}" for name in names)) for key, row in rows.items()]
+    result("")
+    result(table([(title, *names), *shown[:_SHOWN]], right=frozenset(range(1, len(names) + 1))))
+    if len(shown) > _SHOWN:
+        result(f"... and {len(shown) - _SHOWN:,} more: --json has them all")
+
+
+def _share(number: int, accepted: int) -> str:
+    return f"{number / accepted * 100:.1f} %" if accepted else ""
+
+
+def _as_dict(run: Run, found: Stats) -> dict[str, object]:
+    return {
+        "issue": run.content.issue,
+        "started_at": run.started_at.isoformat(),
+        **found.totals,
+        "delayed": found.delayed,
+        "bounces": found.bounces,
+        "complaints": found.complaints,
+        "by_domain": [{"domain": name, **row} for name, row in found.domains.items()],
+        "by_hour": [{"hour": hour.isoformat(), **row} for hour, row in found.hours.items()],
+    }

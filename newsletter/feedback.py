@@ -1,0 +1,344 @@
+"""What a provider reports after it has taken a mail, and what follows from it.
+
+    provider event -> Event -> outcome:      what it proves about the delivery
+                            -> suppression:  why its address is never mailed again, or nothing
+
+Amazon SES writes an event in two shapes: `eventType` where a configuration set publishes it (with
+our tags), `notificationType` where an identity does (SES developer guide, "Contents of event data"
+and "Notification contents"). Both say the same here, and one that comes twice has the same key.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from email.utils import parseaddr
+from enum import StrEnum
+from typing import Any, Final
+
+from newsletter.audience import read_address
+from newsletter.errors import InputError
+from newsletter.outbox import Outcome, Result, State
+
+
+class Kind(StrEnum):
+    """What an event is about; each with what it means."""
+
+    SEND = "send"  # the provider took it
+    DELIVERY = "delivery"  # the reader's mail server took it
+    BOUNCE = "bounce"
+    COMPLAINT = "complaint"
+    REJECT = "reject"  # taken, then found to hold a virus and dropped
+    RENDERING = "rendering failure"  # taken as a template, then not composed
+    DELAY = "delay"  # not yet; it is tried again
+    SUBSCRIPTION = "subscription"  # preferences on the provider's own page
+    OPEN = "open"
+    CLICK = "click"
+
+
+class Suppression(StrEnum):
+    """Why an event keeps an address out, the weaker reason first."""
+
+    SOFT = "soft bounces"  # in several issues in a row
+    BOUNCED = "bounced"
+    COMPLAINED = "complained"
+
+
+#: The reason of a delivery whose acceptance only an event shows.
+SHOWN: Final = "an event shows it"
+_DROPPED: Final = "Amazon SES took it, then dropped it"
+#: SES took these and then dropped them: nobody got such a mail.
+DROPPED: Final = frozenset({Kind.REJECT, Kind.RENDERING})
+#: After so many issues in a row with nothing but passing bounces an address is given up.
+SOFT_ISSUES: Final = 3
+
+_KINDS: Final = {
+    "send": Kind.SEND,
+    "delivery": Kind.DELIVERY,
+    "bounce": Kind.BOUNCE,
+    "complaint": Kind.COMPLAINT,
+    "reject": Kind.REJECT,
+    "rendering failure": Kind.RENDERING,
+    "deliverydelay": Kind.DELAY,
+    "subscription": Kind.SUBSCRIPTION,
+    "open": Kind.OPEN,
+    "click": Kind.CLICK,
+}
+#: What an event says of itself stands under this name.
+_BODIES: Final = {
+    Kind.RENDERING: "failure",
+    Kind.DELAY: "deliveryDelay",
+}
+#: Where each kind lists whom it concerns; the others concern everybody the mail went to.
+_CONCERNED: Final = {
+    Kind.BOUNCE: "bouncedRecipients",
+    Kind.COMPLAINT: "complainedRecipients",
+    Kind.DELAY: "delayedRecipients",
+    Kind.DELIVERY: "recipients",
+}
+#: Kinds of which one mail may have several; their time tells them apart.
+_REPEATED: Final = frozenset({Kind.DELAY, Kind.SUBSCRIPTION, Kind.OPEN, Kind.CLICK})
+#: Feedback that is no complaint: a reader's "this is not spam", a report about signatures.
+_NO_COMPLAINT: Final = frozenset({"not-spam", "auth-failure"})
+_ACCOUNT_LIST: Final = "onaccountsuppressionlist"
+_TAG: Final = re.compile(r"([0-9]{1,9})-([0-9]{1,9})", re.ASCII)
+_ATTEMPT: Final = re.compile(r"[0-9]{1,9}", re.ASCII)
+
+
+class PoisonError(Exception):
+    """What came is no event that this program can read; the reason holds none of its text."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tag:
+    """What our message tags say about a mail; position 0 is a test mail, which counts nowhere."""
+
+    issue: int
+    position: int
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One report about one mail.
+
+    Attributes:
+        key: the same for the same report, however often and in whichever shape it comes; SHA-256
+            in hex of things that name no person.
+        detail: the kind's own kinds, such as "permanent/general"; "" where there are none.
+        at: when it happened.
+        sent_at: when the provider took the mail.
+        message_id: the provider's name for the mail, never empty.
+        addresses: canonical; whom it concerns, as far as they can be read.
+        tag: our own, None where the event carries none.
+    """
+
+    key: str
+    kind: Kind
+    detail: str
+    at: dt.datetime
+    sent_at: dt.datetime
+    message_id: str
+    addresses: tuple[str, ...]
+    tag: Tag | None
+
+
+def read(text: str) -> Event | None:
+    """Read one message of the queue: an event, bare or in an SNS envelope.
+
+    Returns:
+        The event, or None for what a topic says of itself: a greeting, a subscription.
+
+    Raises:
+        PoisonError: it is neither.
+    """
+    found = _object(text)
+    if found is not None and found.get("Type") in {"Notification", "SubscriptionConfirmation",
+                                                   "UnsubscribeConfirmation"}:  # fmt: skip
+        if found["Type"] != "Notification":
+            return None
+        text = _text(found, "Message")
+        found = _object(text)
+    if found is None:
+        if text.startswith("Successfully validated SNS topic") or "notifications from" in text:
+            return None
+        raise PoisonError("it is not a JSON object")
+    if found.get("notificationType") == "AmazonSnsSubscriptionSucceeded":
+        return None
+    return _event(found)
+
+
+def outcome(kind: Kind, message_id: str) -> Outcome:
+    """What an event proves about the attempt it is about.
+
+    Any event proves that the provider took the mail, even a bounce; two kinds say that it was
+    dropped then, so that nobody got it.
+    """
+    if kind in DROPPED:
+        return Outcome(result=Result.REFUSED, message_id=message_id, reason=_DROPPED)
+    return Outcome(result=Result.ACCEPTED, message_id=message_id, reason=SHOWN)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """What one event shows about one attempt; the attempt is None where no tag names it."""
+
+    attempt: int | None
+    outcome: Outcome
+    sent_at: dt.datetime
+
+
+def proven(state: State, attempt: int, proofs: Iterable[Proof]) -> Proof | None:
+    """What the events of one delivery change about it, in whichever order they came; or nothing.
+
+    Args:
+        state: where it stands; nothing is decided about one that is on the wire.
+        attempt: its newest.
+        proofs: all there are about it.
+    """
+    taken: dict[int, Proof] = {}
+    dropped_ones: dict[int, Proof] = {}
+    for proof in sorted(proofs, key=lambda one: (one.sent_at, one.outcome.message_id)):
+        is_dropped = proof.outcome.result is Result.REFUSED
+        number = attempt if proof.attempt is None else proof.attempt
+        (dropped_ones if is_dropped else taken).setdefault(number, proof)
+    reached = {number: one for number, one in taken.items() if number not in dropped_ones}
+    if reached:
+        return reached.get(attempt, reached[min(reached)]) if state in _OPEN else None
+    return dropped_ones.get(attempt) if state in _REFUTABLE else None
+
+
+#: States that an event turns into accepted, and into refused.
+_OPEN: Final = frozenset(
+    {State.QUEUED, State.DEFERRED, State.REFUSED, State.UNKNOWN, State.ASSUMED}
+)
+_REFUTABLE: Final = frozenset({State.ACCEPTED, State.UNKNOWN, State.ASSUMED})
+
+
+def suppression(event: Event) -> Suppression | None:
+    """Why the event's addresses are never mailed again, or None.
+
+    What SES did not even try, because its own list for the account holds the address, is noted
+    only: the reason was reported when the address came onto that list, or somebody put it there.
+    A passing bounce counts by issues, which one event cannot know.
+    """
+    if event.tag is not None and not event.tag.position:
+        return None
+    type_, _, subtype = event.detail.partition("/")
+    if subtype == _ACCOUNT_LIST:
+        return None
+    if event.kind is Kind.BOUNCE and type_ == "permanent":
+        return Suppression.BOUNCED
+    if event.kind is Kind.COMPLAINT and type_ not in _NO_COMPLAINT:
+        return Suppression.COMPLAINED
+    return None
+
+
+def leaves(event: Event) -> bool:
+    """Whether somebody left everything on the provider's own page."""
+    return event.kind is Kind.SUBSCRIPTION and event.detail == "left"
+
+
+def is_passing(event: Event) -> bool:
+    """Whether it is a bounce that may mend by itself."""
+    return event.kind is Kind.BOUNCE and event.detail.startswith("transient")
+
+
+def _event(found: Mapping[str, Any]) -> Event:
+    name = found.get("eventType", found.get("notificationType"))
+    kind = _KINDS.get(name.casefold()) if isinstance(name, str) else None
+    if kind is None:
+        raise PoisonError("it is no kind of event that is known")
+    mail = _inner(found, "mail")
+    body = _inner(found, _BODIES.get(kind, kind.value), missing_is_empty=kind is Kind.SEND)
+    message_id = _text(mail, "messageId")
+    if not re.fullmatch(r"[\w.@:+=-]{1,200}", message_id, re.ASCII):
+        raise PoisonError("its message id is none")
+    sent_at = _moment(mail)
+    at = _moment(body) if "timestamp" in body else sent_at
+    detail = _detail(kind, body)
+    parts = [kind.value, message_id, detail]
+    if kind in _REPEATED:
+        parts += [at.isoformat(), str(body.get("link", ""))]
+    return Event(
+        key=hashlib.sha256("\n".join(parts).encode("utf-8", "surrogatepass")).hexdigest(),
+        kind=kind,
+        detail=detail,
+        at=at,
+        sent_at=sent_at,
+        message_id=message_id,
+        addresses=_addresses(kind, mail, body),
+        tag=_tag(mail),
+    )
+
+
+def _detail(kind: Kind, body: Mapping[str, Any]) -> str:
+    if kind is Kind.BOUNCE:
+        return f"{_word(body, 'bounceType')}/{_word(body, 'bounceSubType')}"
+    if kind is Kind.COMPLAINT:
+        why, subtype = _word(body, "complaintFeedbackType"), _word(body, "complaintSubType")
+        return f"{why}/{subtype}" if subtype else why
+    if kind is Kind.DELAY:
+        return _word(body, "delayType")
+    if kind is Kind.SUBSCRIPTION:
+        chosen = body.get("newTopicPreferences")
+        return "left" if isinstance(chosen, dict) and chosen.get("unsubscribeAll") is True else ""
+    return ""
+
+
+def _addresses(kind: Kind, mail: Mapping[str, Any], body: Mapping[str, Any]) -> tuple[str, ...]:
+    listed = body.get(_CONCERNED[kind]) if kind in _CONCERNED else None
+    if not isinstance(listed, list) or not listed:
+        listed = mail.get("destination")
+    found = []
+    for item in listed if isinstance(listed, list) else ():
+        address = item.get("emailAddress") if isinstance(item, dict) else item
+        if isinstance(address, str):
+            try:
+                found.append(read_address(parseaddr(address)[1]).canonical)
+            except InputError:
+                continue  # nobody here has such an address
+    return tuple(dict.fromkeys(found))
+
+
+def _tag(mail: Mapping[str, Any]) -> Tag | None:
+    tags = mail.get("tags")
+    if not isinstance(tags, dict):
+        return None
+    delivery = _TAG.fullmatch(_only(tags.get("delivery")))
+    attempt = _ATTEMPT.fullmatch(_only(tags.get("attempt")))
+    if not delivery or not attempt:
+        return None
+    return Tag(issue=int(delivery[1]), position=int(delivery[2]), attempt=int(attempt[0]))
+
+
+def _only(values: object) -> str:
+    """The one value of a tag; SES lists them."""
+    if isinstance(values, list) and len(values) == 1 and isinstance(values[0], str):
+        return values[0]
+    return ""
+
+
+def _object(text: str) -> dict[str, Any] | None:
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _inner(
+    found: Mapping[str, Any], name: str, *, missing_is_empty: bool = False
+) -> Mapping[str, Any]:
+    inner = found.get(name, {} if missing_is_empty else None)
+    if not isinstance(inner, dict):
+        raise PoisonError(f'it has no "{name}"')
+    return inner
+
+
+def _text(found: Mapping[str, Any], name: str) -> str:
+    text = found.get(name)
+    if not isinstance(text, str):
+        raise PoisonError(f'it has no "{name}"')
+    return text
+
+
+def _word(body: Mapping[str, Any], name: str) -> str:
+    """A word of SES's own, in lower case; whatever else stands there may hold anything."""
+    word = body.get(name)
+    fits = isinstance(word, str) and re.fullmatch(r"[A-Za-z-]{1,40}", word)
+    return word.lower() if fits and isinstance(word, str) else ""
+
+
+def _moment(found: Mapping[str, Any]) -> dt.datetime:
+    """A time as SES writes it, with or without a zone (then it is UTC)."""
+    try:
+        moment = dt.datetime.fromisoformat(_text(found, "timestamp").replace(" +", "+"))
+        zone = moment.tzinfo or dt.UTC
+        return moment.replace(tzinfo=zone).astimezone(dt.UTC)
+    except (ValueError, OverflowError) as error:
+        raise PoisonError("its time cannot be read") from error

@@ -1,0 +1,335 @@
+"""Events, statement by statement: each recorded once, with all that follows from it.
+
+Whatever order they come in, and however often, the records end the same: what follows is worked
+out from all events that are on record. `feedback.Feedback` says where transactions end.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from newsletter.feedback import (
+    SOFT_ISSUES,
+    Event,
+    Kind,
+    Proof,
+    Suppression,
+    leaves,
+    outcome,
+    proven,
+    suppression,
+)
+from newsletter.outbox import State, next_state
+from newsletter.store import people
+from newsletter.store.tables import (
+    consents,
+    deliveries,
+    events,
+    subscribers,
+    suppressions,
+)
+
+#: Turns a canonical address into its name in the records.
+Hash = Callable[[str], str]
+
+_EVIDENCE: Final = people.Evidence(source="a page of Amazon SES")
+_STRENGTH: Final = {reason.value: rank for rank, reason in enumerate(Suppression)}
+
+
+# Built once: building a statement costs more than running it.
+_KNOWN: Final = sa.select(events.c.key).where(
+    events.c.key.in_(sa.bindparam("keys", expanding=True))
+)
+_SUPPRESSED: Final = sa.select(sa.func.count()).select_from(suppressions)
+_THIS: Final = suppressions.c.address_hash == sa.bindparam("hashed")
+_SAID: Final[dict[str, Any]] = {"reason": sa.bindparam("why"), "created_at": sa.bindparam("when")}
+_HELD: Final = sa.select(suppressions.c.reason, suppressions.c.created_at).where(_THIS)
+_HOLD: Final = sa.insert(suppressions).values(address_hash=sa.bindparam("hashed"), **_SAID)
+_HOLD_FOR: Final = sa.update(suppressions).where(_THIS).values(**_SAID)
+_LET_GO: Final = sa.delete(suppressions).where(_THIS, suppressions.c.reason == Suppression.SOFT)
+_BY_ADDRESS: Final = sa.select(
+    deliveries.c.id, deliveries.c.issue, deliveries.c.position, deliveries.c.address_hash
+).where(
+    deliveries.c.address_hash.in_(sa.bindparam("hashes", expanding=True)),
+    deliveries.c.rehearsal.is_(False),
+)
+_BY_NAME: Final = sa.select(deliveries.c.id, deliveries.c.message_id).where(
+    deliveries.c.message_id.in_(sa.bindparam("names", expanding=True)),
+    deliveries.c.message_id != "",
+    deliveries.c.rehearsal.is_(False),
+)
+_PROOFS: Final = (
+    sa.select(
+        deliveries.c.id, deliveries.c.state, deliveries.c.attempt.label("newest"),
+        events.c.kind, events.c.attempt, events.c.message_id, events.c.sent_at,
+    )
+    .join(events, events.c.delivery_id == deliveries.c.id)
+    .where(deliveries.c.rehearsal.is_(False))
+)  # fmt: skip
+_OF_THESE: Final = _PROOFS.where(deliveries.c.id.in_(sa.bindparam("these", expanding=True)))
+_OF_DOUBTFUL: Final = _PROOFS.where(
+    deliveries.c.state.in_((State.UNKNOWN, State.ASSUMED, State.QUEUED, State.DEFERRED))
+)
+_SETTLE: Final = (
+    sa.update(deliveries)
+    .where(deliveries.c.id == sa.bindparam("this"))
+    .values(
+        state=sa.bindparam("to"),
+        message_id=sa.bindparam("message"),
+        reason=sa.bindparam("why"),
+        settled_at=sa.bindparam("when"),
+    )
+)
+_OWNER: Final = (
+    sa.select(deliveries.c.id)
+    .where(
+        deliveries.c.message_id == events.c.message_id,
+        deliveries.c.message_id != "",
+        deliveries.c.rehearsal.is_(False),
+    )
+    .limit(1)
+    .scalar_subquery()
+)
+_ADOPT: Final = (
+    sa.update(events)
+    .where(events.c.delivery_id.is_(None), _OWNER.is_not(None))
+    .values(delivery_id=_OWNER)
+    .returning(events.c.delivery_id, events.c.address_hash)
+)
+_PASSING: Final = (
+    sa.select(events.c.address_hash)
+    .where(
+        events.c.address_hash.in_(sa.bindparam("hashes", expanding=True)),
+        events.c.kind == Kind.BOUNCE,
+        events.c.detail.startswith("transient"),
+    )
+    .group_by(events.c.address_hash)
+    .having(sa.func.count() >= SOFT_ISSUES)
+)
+
+
+def _last_issues() -> sa.Select[Any]:
+    """The last deliveries to an address: when each bounced in passing, and whether it arrived.
+
+    What was known when a person last let the address in again counts no more.
+    """
+    mine = events.c.delivery_id == deliveries.c.id
+    allowed = sa.select(sa.func.max(consents.c.at)).where(
+        consents.c.address_hash == sa.bindparam("hashed"),
+        consents.c.event.in_(("allowed", "came back")),
+    )
+    since = sa.func.coalesce(allowed.scalar_subquery(), sa.literal("", sa.String))
+    bounced = sa.select(sa.func.max(events.c.at)).where(
+        mine, events.c.kind == Kind.BOUNCE, events.c.detail.startswith("transient"),
+        events.c.received_at > since,
+    )  # fmt: skip
+    arrived = sa.exists().where(mine, events.c.kind == Kind.DELIVERY)
+    return (
+        sa.select(
+            sa.type_coerce(bounced.scalar_subquery(), events.c.at.type).label("bounced"),
+            arrived.label("arrived"),
+        )
+        .where(
+            deliveries.c.address_hash == sa.bindparam("hashed"),
+            deliveries.c.rehearsal.is_(False),
+            deliveries.c.state == State.ACCEPTED,
+        )
+        .order_by(deliveries.c.id.desc())
+        .limit(SOFT_ISSUES)
+    )
+
+
+_LAST_ISSUES: Final = _last_issues()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """What became of some events.
+
+    Attributes:
+        new: recorded now.
+        known: recorded before.
+        settled: deliveries that they proved accepted, or dropped.
+        suppressed: addresses newly kept out.
+    """
+
+    new: int = 0
+    known: int = 0
+    settled: int = 0
+    suppressed: int = 0
+
+    def __add__(self, other: Recorded) -> Recorded:
+        return Recorded(
+            new=self.new + other.new,
+            known=self.known + other.known,
+            settled=self.settled + other.settled,
+            suppressed=self.suppressed + other.suppressed,
+        )
+
+
+def record(
+    connection: sa.Connection, found: Iterable[Event], hashed: Hash, now: dt.datetime
+) -> Recorded:
+    """Record events and all that follows; those that are known already change nothing."""
+    given = list(found)
+    keys = {event.key for event in given}
+    known = set(connection.execute(_KNOWN, {"keys": sorted(keys)}).scalars())
+    new = {event.key: event for event in given if event.key not in known}
+    if not new:
+        return Recorded(known=len(given))
+    before = connection.execute(_SUPPRESSED).scalar_one()
+    hashes = {a: hashed(a) for event in new.values() for a in event.addresses}
+    owners = _owners(connection, list(new.values()), hashes)
+    rows = [_row(event, owners.get(event.key), hashes, now) for event in new.values()]
+    connection.execute(sa.insert(events), rows)
+    for event in new.values():
+        _act(connection, event, [hashes[address] for address in event.addresses], now)
+    settled = settle_proven(connection, owners.values())
+    settled += adopt(connection) if settled else 0
+    _weigh(connection, hashes.values())
+    return Recorded(
+        new=len(new),
+        known=len(given) - len(new),
+        settled=settled,
+        suppressed=max(0, connection.execute(_SUPPRESSED).scalar_one() - before),
+    )
+
+
+def adopt(connection: sa.Connection) -> int:
+    """Give stray events to deliveries whose message id is known by now; how many that settles."""
+    rows = connection.execute(_ADOPT).all()
+    if not rows:
+        return 0
+    settled = settle_proven(connection, {row.delivery_id for row in rows})
+    _weigh(connection, {row.address_hash for row in rows if row.address_hash})
+    return settled
+
+
+def settle_proven(connection: sa.Connection, ids: Iterable[int] | None = None) -> int:
+    """Settle deliveries by the events on record; says how many.
+
+    Args:
+        connection: in a write transaction.
+        ids: which; None for all whose outcome is unknown, or which are queued again.
+    """
+    by_delivery: dict[int, list[Any]] = {}
+    rows = (
+        connection.execute(_OF_DOUBTFUL)
+        if ids is None
+        else connection.execute(_OF_THESE, {"these": sorted(set(ids))})
+    )
+    for row in rows:
+        by_delivery.setdefault(row.id, []).append(row)
+    return sum(_settle(connection, this, rows) for this, rows in by_delivery.items())
+
+
+def _settle(connection: sa.Connection, this: int, rows: Sequence[Any]) -> bool:
+    proofs = [
+        Proof(
+            attempt=row.attempt,
+            outcome=outcome(Kind(row.kind), row.message_id),
+            sent_at=row.sent_at,
+        )
+        for row in rows
+    ]
+    found = proven(State(rows[0].state), rows[0].newest, proofs)
+    if found is None:
+        return False
+    row = {
+        "this": this,
+        "to": next_state(found.outcome),
+        "message": found.outcome.message_id,
+        "why": found.outcome.reason,
+        "when": found.sent_at,
+    }
+    connection.execute(_SETTLE, row)
+    return True
+
+
+def _owners(
+    connection: sa.Connection, new: Sequence[Event], hashes: Mapping[str, str]
+) -> dict[str, int]:
+    """The delivery each event is about, by the event's key.
+
+    By our tag, and only where the address agrees: another newsletter of the same account may use
+    the same tags. Without a tag by the message id.
+    """
+    people_of = connection.execute(_BY_ADDRESS, {"hashes": sorted(set(hashes.values()))})
+    by_tag = {(row.issue, row.position, row.address_hash): row.id for row in people_of}
+    names = sorted({event.message_id for event in new if event.tag is None})
+    by_name = {row.message_id: row.id for row in connection.execute(_BY_NAME, {"names": names})}
+    owners: dict[str, int | None] = {}
+    for event in new:
+        if event.tag is None:
+            owners[event.key] = by_name.get(event.message_id)
+            continue
+        place = event.tag.issue, event.tag.position
+        mine = (by_tag.get((*place, hashes[address])) for address in event.addresses)
+        owners[event.key] = next((this for this in mine if this is not None), None)
+    return {key: this for key, this in owners.items() if this is not None}
+
+
+def _row(
+    event: Event, this: int | None, hashes: Mapping[str, str], now: dt.datetime
+) -> dict[str, Any]:
+    return {
+        "key": event.key,
+        "kind": event.kind,
+        "detail": event.detail,
+        "at": event.at,
+        "sent_at": event.sent_at,
+        "received_at": now,
+        "message_id": event.message_id,
+        "delivery_id": this,
+        "attempt": event.tag.attempt if event.tag else None,
+        "address_hash": hashes[event.addresses[0]] if event.addresses else None,
+    }
+
+
+def _act(connection: sa.Connection, event: Event, hashes: Sequence[str], now: dt.datetime) -> None:
+    reason = suppression(event)
+    for hashed in hashes:
+        if reason is not None:
+            _suppress(connection, hashed, reason, event.at)
+        elif leaves(event):
+            handle = sa.select(subscribers.c.handle).where(subscribers.c.address_hash == hashed)
+            if found := connection.execute(handle).scalar():
+                people.unsubscribe(connection, found, _EVIDENCE, now=now)
+
+
+def _suppress(connection: sa.Connection, hashed: str, reason: Suppression, at: dt.datetime) -> None:
+    """Keep an address out; of several reasons the strongest stands, of several times the first."""
+    old = connection.execute(_HELD, {"hashed": hashed}).one_or_none()
+    row = {"hashed": hashed, "why": reason, "when": at}
+    if old is None:
+        connection.execute(_HOLD, row)
+        return
+    # Whatever no event said (blocked, erased) stands.
+    rank, new = _STRENGTH.get(old.reason, len(_STRENGTH)), _STRENGTH[reason]
+    if new > rank or (new == rank and at < old.created_at):
+        connection.execute(_HOLD_FOR, row)
+
+
+def _weigh(connection: sa.Connection, hashes: Iterable[str]) -> None:
+    """Give up addresses with passing bounces in the last issues in a row, and only those."""
+    for hashed in connection.execute(_PASSING, {"hashes": sorted(set(hashes))}).scalars().all():
+        assert hashed is not None
+        since = _given_up_since(connection, hashed)
+        connection.execute(_LET_GO, {"hashed": hashed})
+        if since is not None:
+            _suppress(connection, hashed, Suppression.SOFT, since)
+
+
+def _given_up_since(connection: sa.Connection, hashed: str) -> dt.datetime | None:
+    """When the last of enough issues bounced in passing, None when they are too few.
+
+    A mail that was delivered and bounces in passing is an answering machine.
+    """
+    rows = connection.execute(_LAST_ISSUES, {"hashed": hashed}).all()
+    moments = [row.bounced for row in rows if row.bounced is not None and not row.arrived]
+    return max(moments) if len(moments) == SOFT_ISSUES else None

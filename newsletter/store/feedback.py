@@ -1,0 +1,146 @@
+"""What came back from the provider, as the program asks for it; each method is one transaction."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from newsletter.feedback import SHOWN, Event, Kind
+from newsletter.outbox import Run, State
+from newsletter.store import events, people, stats
+from newsletter.store.database import Database
+from newsletter.store.events import Recorded
+from newsletter.store.stats import Stats
+from newsletter.store.tables import deliveries
+from newsletter.store.tables import events as reported
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Coverage:
+    """How much the events of a run can be relied on.
+
+    Attributes:
+        accepted: deliveries that the provider said it accepted.
+        seen: those of them with an event.
+        shown: deliveries that only an event showed to be accepted.
+        unknown: deliveries nobody can say anything about.
+        last_claim: when the last unknown one was handed over.
+    """
+
+    accepted: int
+    seen: int
+    shown: int
+    unknown: int
+    last_claim: dt.datetime | None
+
+    @property
+    def share(self) -> float:
+        """The part of what was accepted that events speak of, 0 when nothing was."""
+        return self.seen / self.accepted if self.accepted else 0.0
+
+    @property
+    def duplicates(self) -> int:
+        """How many of the unknown would be expected to arrive twice if they were sent again.
+
+        Of the mails in doubt, events show those taken with the probability `share`; so for each
+        one shown, (1 - share) / share were taken without being shown.
+        """
+        if not self.share:
+            return self.unknown
+        return min(self.unknown, round(self.shown * (1 - self.share) / self.share))
+
+
+class Feedback:
+    """Events on record."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def record(self, found: Iterable[Event], *, now: dt.datetime) -> Recorded:
+        """Record events, durably, with all that follows; known ones change nothing."""
+        with self._database.writing() as connection:
+            key = people.keys(connection, "addresses").popitem()[1]
+            return events.record(
+                connection, found, lambda canonical: people.address_hash(canonical, key), now
+            )
+
+    def reconcile(self) -> int:
+        """Settle whatever the events on record prove by now; says how many deliveries that were."""
+        with self._database.writing() as connection:
+            return events.adopt(connection) + events.settle_proven(connection)
+
+    def coverage(self, run: Run) -> Coverage:
+        """How much the events of a run can be relied on."""
+        mine = deliveries.c.run_id == run.id
+        seen = sa.exists().where(reported.c.delivery_id == deliveries.c.id)
+        answered = mine, deliveries.c.state == State.ACCEPTED, deliveries.c.reason != SHOWN
+        unknown = mine, deliveries.c.state == State.UNKNOWN
+        count = sa.select(sa.func.count()).select_from(deliveries)
+        with self._database.reading() as connection:
+
+            def number(*conditions: sa.ColumnElement[bool]) -> int:
+                return connection.execute(count.where(*conditions)).scalar_one()
+
+            return Coverage(
+                accepted=number(*answered),
+                seen=number(*answered, seen),
+                shown=number(mine, deliveries.c.state == State.ACCEPTED,
+                             deliveries.c.reason == SHOWN),
+                unknown=number(*unknown),
+                last_claim=connection.execute(
+                    sa.select(sa.func.max(deliveries.c.claimed_at)).where(*unknown)
+                ).scalar(),
+            )  # fmt: skip
+
+    def stats(self, run: Run) -> Stats:
+        """What became of one run's mails."""
+        return stats.of_run(self._database, run)
+
+    def setbacks(self, run: Run, *, since: dt.datetime) -> tuple[int, int]:
+        """How many mails of a run, accepted since then, bounced for good; and complaints."""
+        back = (
+            sa.select(sa.func.count(reported.c.delivery_id.distinct()))
+            .join(deliveries, deliveries.c.id == reported.c.delivery_id)
+            .where(
+                reported.c.received_at >= since,
+                deliveries.c.run_id == run.id,
+                deliveries.c.settled_at >= since,
+            )
+        )
+        bounced = reported.c.kind == Kind.BOUNCE, *_counts_as("permanent%")
+        complained = reported.c.kind == Kind.COMPLAINT, *_counts_as("%")
+        with self._database.reading() as connection:
+            return (
+                connection.execute(back.where(*bounced)).scalar_one(),
+                connection.execute(back.where(*complained)).scalar_one(),
+            )
+
+    def busiest_day(self, *, since: dt.datetime) -> int:
+        """The most mails accepted for real on one day (UTC) since a moment."""
+        day = sa.func.substr(deliveries.c.settled_at, 1, 10)
+        counted = (
+            sa.select(sa.func.count().label("number"))
+            .where(
+                deliveries.c.state == State.ACCEPTED,
+                deliveries.c.rehearsal.is_(False),
+                deliveries.c.settled_at >= since,
+            )
+            .group_by(day)
+            .subquery()
+        )
+        with self._database.reading() as connection:
+            return connection.execute(sa.select(sa.func.max(counted.c.number))).scalar() or 0
+
+
+def _counts_as(pattern: str) -> tuple[sa.ColumnElement[bool], ...]:
+    """Details that weigh on a sender's reputation: not what SES itself held back."""
+    detail = reported.c.detail
+    return (
+        detail.like(pattern),
+        detail.not_like("%onaccountsuppressionlist"),
+        detail.not_like("not-spam%"),
+        detail.not_like("auth-failure%"),
+    )
