@@ -17,8 +17,18 @@ PACKAGE = ROOT / "newsletter"
 FILES = sorted(PACKAGE.rglob("*.py"))
 CONFIG = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 
-PURE_FOLDERS = {"audience", "check", "issue", "markup", "message", "outbox", "render", "settings"}
-DOORS = {"cli", "store", "transport", "web", "workers"}
+PURE_FOLDERS = {
+    "audience",
+    "check",
+    "issue",
+    "markup",
+    "message",
+    "outbox",
+    "render",
+    "schedule",
+    "settings",
+}
+DOORS = {"cli", "fetch", "store", "transport", "web", "workers"}
 #: Not code: what `init` copies.
 DATA = {"scaffold"}
 

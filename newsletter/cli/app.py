@@ -18,7 +18,7 @@ WRITE, PEOPLE, SEND, RUN = "Write", "People", "Send", "Run"
 
 _ORDER = (
     "init", "new", "check", "preview", "build", "test", "subscribers", "send",
-    "approve", "status", "retry", "schedule", "serve", "settings", "db",
+    "approve", "cancel", "status", "retry", "schedule", "serve", "settings", "db",
 )  # fmt: skip
 
 
@@ -48,6 +48,7 @@ app.command("test", rich_help_panel=WRITE)(post.trial)
 app.add_typer(people.app, name="subscribers", rich_help_panel=PEOPLE)
 app.command("send", rich_help_panel=SEND)(post.send)
 app.command("approve", rich_help_panel=SEND)(ahead.approve)
+app.command("cancel", rich_help_panel=SEND)(ahead.cancel)
 app.command("status", rich_help_panel=SEND)(records.status)
 app.command("retry", rich_help_panel=SEND)(records.retry)
 app.command("schedule", rich_help_panel=SEND)(ahead.schedule)

@@ -21,7 +21,7 @@ from newsletter.store.database import Database, file_of
 from newsletter.store.tables import signing_keys
 
 #: The revision this program reads and writes: the newest file in migrations/versions.
-HEAD: Final = "0002"
+HEAD: Final = "0004"
 
 _REVISIONS: Final = sa.table("alembic_version", sa.column("version_num", sa.String))
 
@@ -61,7 +61,7 @@ def upgrade(url: str) -> tuple[str, str]:
             raise _missing(path)
     database = Database(path, read_only=False, create=False)
     try:
-        with database.writing(opening=True) as connection:
+        with database.rebuilding() as connection:
             before = _revision(connection, path)
             if before is None:
                 raise _not_ours(path)

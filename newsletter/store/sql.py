@@ -16,8 +16,10 @@ from newsletter.audience.roster import Added, Row
 from newsletter.errors import NewsletterError
 from newsletter.links import Key
 from newsletter.outbox import Content, Counts, Delivery, Outcome, Pause, Run, RunState, State
+from newsletter.schedule import Occurrence
 from newsletter.store import deliveries, people, runs
 from newsletter.store.backup import backup
+from newsletter.store.calendar import Calendar
 from newsletter.store.database import Database
 from newsletter.store.deliveries import Doubt, Settled
 from newsletter.store.group import Writer
@@ -90,6 +92,10 @@ class Store:
         """Who holds the lock for sending, "" when nobody does."""
         path = self._database.path
         return holder(path.with_name(f"{path.name}.sending.lock"))
+
+    def calendar(self, *, rehearsal: bool) -> Calendar:
+        """The schedule's records, of real runs or of rehearsals."""
+        return Calendar(self._database, rehearsal=rehearsal)
 
     # --- keys --------------------------------------------------------------------------------
 
@@ -191,11 +197,21 @@ class Store:
         transport: str,
         eligible: Expression,
         now: dt.datetime,
+        occurrence: Occurrence | None = None,
     ) -> Run:
         """Freeze content and recipients together, all of them queued.
 
+        Args:
+            content: what is sent.
+            rehearsal: the namespace.
+            transport: its name.
+            eligible: who gets it.
+            now: with a time zone.
+            occurrence: the date a schedule begins it for, used up in the same transaction.
+
         Raises:
-            RefusedError: the issue has a run in this namespace already.
+            RefusedError: the issue was begun in this namespace already; or a schedule asks, and
+                the issue is cancelled or its date used up.
         """
         with self._database.writing() as connection:
             return runs.start(
@@ -205,7 +221,17 @@ class Store:
                 transport=transport,
                 eligible=eligible,
                 now=now,
+                occurrence=occurrence,
             )
+
+    def resume(self, run: Run, *, by_hand: bool) -> None:
+        """Let a begun run go on.
+
+        Raises:
+            RefusedError: a person has cancelled it, and it is not a person who asks.
+        """
+        with self._database.writing() as connection:
+            runs.resume(connection, run, by_hand=by_hand)
 
     def clear_rehearsal(self, issue: int) -> int:
         """Forget the rehearsal of an issue, never a real run; says how many deliveries that was."""
@@ -314,6 +340,11 @@ class Store:
         with self._database.reading() as connection:
             return runs.first_accepted(connection, since)
 
+    def attempts(self, run: Run) -> int:
+        """How many claims there were in all; the number never falls."""
+        with self._database.reading() as connection:
+            return runs.attempts(connection, run)
+
     def reasons(self, run: Run) -> dict[tuple[State, str], int]:
         """How many deliveries there are of each state and reason, where a reason was given."""
         with self._database.reading() as connection:
@@ -328,7 +359,7 @@ class Store:
         pause: Pause | None = None,
         reason: str = "",
     ) -> None:
-        """Note how a run stands, and when it is paused, why.
+        """Note how a run stands, and when it is paused, why; what is cancelled stays so then.
 
         Raises:
             NewsletterError: it would be called finished with deliveries left (a bug).

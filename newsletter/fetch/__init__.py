@@ -1,0 +1,1 @@
+"""The one way out over HTTP that is not a transport."""
