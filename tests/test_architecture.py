@@ -91,12 +91,15 @@ def test_nothing_is_promised_for_later(path):
 def test_no_machine_and_no_registry_is_named_in_the_project():
     lock = (ROOT / "requirements.lock").read_text("utf-8")
     lock += (ROOT / "tests/requirements.lock").read_text("utf-8")
+    lock += (ROOT / "benchmarks/requirements.lock").read_text("utf-8")
     assert "--hash=sha256:" in lock
     assert "://" not in lock
     assert not (ROOT / "uv.lock").exists()
 
 
-@pytest.mark.parametrize("name", ["requirements.lock", "tests/requirements.lock"])
+@pytest.mark.parametrize(
+    "name", ["requirements.lock", "tests/requirements.lock", "benchmarks/requirements.lock"]
+)
 def test_a_lock_pins_every_extra_that_one_of_its_packages_asks_for(name):
     # Without the extra in the lock, pip looks for the newest version and then refuses its own find.
     pinned = dict(re.findall(r"(?m)^([\w.-]+)(\[\w,.-]+)?==", (ROOT / name).read_text("utf-8")))

@@ -1,10 +1,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
 
 import pytest
-import sqlalchemy as sa
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -31,10 +29,11 @@ DEFERRED = Outcome(result=Result.DEFERRED, reason="throttled")
 NOT_SENT = Outcome(result=Result.NOT_SENT, reason="AccessDenied")
 
 
-def start(store, issue=74, *, rehearsal=False, rule=None):
+def start(store, issue=74, *, rehearsal=False, rule=None, expect=None):
     return store.start_run(
-        a_content(issue), rehearsal=rehearsal, transport="ses", eligible=rule or eligible(), now=NOW
-    )
+        a_content(issue), rehearsal=rehearsal, transport="ses", eligible=rule or eligible(),
+        now=NOW, expect=expect,
+    )  # fmt: skip
 
 
 def claimed(store, run, *, now):
@@ -109,6 +108,14 @@ def test_an_issue_is_started_once(tmp_path):
         assert "run the same command again" in str(caught.value.hint)
         assert len(store.runs()) == 1
     assert states(tmp_path) == ["queued"] * 3
+
+
+def test_a_number_that_is_expected_is_checked_in_the_freeze_itself(tmp_path):
+    with store_with(tmp_path, people(3)) as store:
+        with pytest.raises(RefusedError, match="there are 3 recipients by now, not 2"):
+            start(store, expect=2)
+        assert store.runs() == ()
+        assert store.counts(start(store, expect=3)).total == 3
 
 
 def test_a_segment_is_part_of_what_is_frozen(tmp_path):
@@ -209,32 +216,6 @@ def test_who_left_after_the_freeze_is_skipped_with_the_reason(tmp_path):
             0,
             1,
         ]
-
-
-def test_claiming_uses_the_index_at_twenty_thousand_rows(tmp_path):
-    with store_with(tmp_path, people(20_000)) as store:
-        run = start(store)
-        asked: list[tuple[str, Any]] = []
-        sa.event.listen(
-            store._database._engine,
-            "before_cursor_execute",
-            lambda _c, _cur, statement, values, _x, _m: asked.append((statement, values)),
-        )
-        delivery = claimed(store, run, now=NOW)
-        store.settle(run, delivery, ACCEPTED, now=NOW)
-        plans = []
-        for statement, values in asked[:]:
-            if not statement.startswith("BEGIN"):
-                with store._database.reading() as connection:
-                    rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
-                    plans.append([row.detail for row in rows])
-    assert len(plans) == 3  # the next row, the claim, the outcome
-    steps = [step for plan in plans for step in plan]
-    assert not [step for step in steps if step.startswith("SCAN") or "TEMP B-TREE" in step], steps
-    assert (
-        "SEARCH deliveries USING INDEX ix_deliveries_run_id_state_position (run_id=? AND state=?)"
-        in plans[0]
-    )
 
 
 # --- outcomes --------------------------------------------------------------------------------

@@ -72,11 +72,11 @@ def deliver(desk: Desk, wish: Wish, store: Store, plan: Plan) -> int:
         AccountError: everything was refused, nothing accepted.
         InputError: our own request is malformed.
     """
-    run = _begin(desk, wish, store, plan)
-    if run.state is RunState.FINISHED:
-        return already(store, run)
-    hung_up = contextlib.closing(plan.transport)
-    with hung_up, _signals() as stopped, _log(store, run) as log:
+    # Before the freeze: a run that cannot be logged is not begun.
+    with contextlib.closing(plan.transport), _signals() as stopped, _log(store, plan) as log:
+        run = _begin(desk, wish, store, plan)
+        if run.state is RunState.FINISHED:
+            return already(store, run)
         drained = _drain(desk, wish, store, plan, run, stopped=stopped, log=log)
         counts = store.counts(run)
         stop = _how(counts, drained)
@@ -203,6 +203,7 @@ def _begin(desk: Desk, wish: Wish, store: Store, plan: Plan) -> Run:
             rehearsal=plan.transport.rehearsal,
             transport=plan.transport.name,
             eligible=plan.opened.audience,
+            expect=wish.expect,
             now=clock(),
             occurrence=wish.occurrence,
         )
@@ -210,9 +211,9 @@ def _begin(desk: Desk, wish: Wish, store: Store, plan: Plan) -> Run:
     return run
 
 
-def _log(store: Store, run: Run) -> RunLog:
-    kind = "rehearsal" if run.rehearsal else run.transport
-    return RunLog(store.folder, f"{run.content.issue}-{kind}", clock)
+def _log(store: Store, plan: Plan) -> RunLog:
+    kind = "rehearsal" if plan.transport.rehearsal else plan.transport.name
+    return RunLog(store.folder, f"{plan.content.issue}-{kind}", clock)
 
 
 def _how(counts: Counts, drained: Drained) -> Stop | None:

@@ -66,6 +66,8 @@ class RunLog:
             # Its words may come from anywhere, so only its kind is kept.
             self.note("failed", error=type(error).__name__)
         self._stream.close()
+        if not self.path.stat().st_size:
+            self.path.unlink()
 
     def note(self, event: str, **facts: object) -> None:
         """Write one line: the time, the event and its facts, which never hold an address."""

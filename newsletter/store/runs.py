@@ -52,6 +52,7 @@ def start(
     transport: str,
     eligible: Expression,
     now: dt.datetime,
+    expect: int | None = None,
     occurrence: Occurrence | None = None,
 ) -> Run:
     """Freeze content and recipients: the run's row and one queued row per person.
@@ -59,8 +60,8 @@ def start(
     A run that was announced, or cancelled before it began, begins with what is given here.
 
     Raises:
-        RefusedError: the issue was begun already; or a schedule asks, and a person has cancelled
-            it, or the date is used up.
+        RefusedError: the issue was begun already, or there are not `expect` recipients; or a
+            schedule asks, and a person has cancelled it, or the date is used up.
     """
     row = {
         "issue": content.issue,
@@ -94,6 +95,11 @@ def start(
     run = find(connection, content.issue, rehearsal=rehearsal)
     assert run is not None
     frozen = connection.execute(_freeze(run, eligible)).rowcount
+    if expect not in {None, frozen}:
+        raise RefusedError(
+            f"there are {frozen:,} recipients by now, not {expect:,}",
+            hint="find out why before sending",
+        )
     connection.execute(sa.update(runs).where(runs.c.id == run.id).values(recipients=frozen))
     return run
 

@@ -132,7 +132,7 @@ class Store:
             file_name: the imported file, noted with its hash when it is not "".
             file_hash: SHA-256 in hex of that file.
         """
-        with self._database.writing() as connection:
+        with self._database.writing(large=True) as connection:
             key = people.keys(connection, "addresses").popitem()[1]
             added = people.add(connection, rows, key=key, source=source, now=now)
             if file_name:
@@ -197,6 +197,7 @@ class Store:
         transport: str,
         eligible: Expression,
         now: dt.datetime,
+        expect: int | None = None,
         occurrence: Occurrence | None = None,
     ) -> Run:
         """Freeze content and recipients together, all of them queued.
@@ -207,13 +208,15 @@ class Store:
             transport: its name.
             eligible: who gets it.
             now: with a time zone.
+            expect: how many recipients there must be, None for any number.
             occurrence: the date a schedule begins it for, used up in the same transaction.
 
         Raises:
-            RefusedError: the issue was begun in this namespace already; or a schedule asks, and
-                the issue is cancelled or its date used up.
+            RefusedError: the issue was begun in this namespace already, or there are not `expect`
+                recipients; or a schedule asks, and the issue is cancelled or its date used up.
+                Nothing is frozen then.
         """
-        with self._database.writing() as connection:
+        with self._database.writing(large=True) as connection:
             return runs.start(
                 connection,
                 content,
@@ -221,6 +224,7 @@ class Store:
                 transport=transport,
                 eligible=eligible,
                 now=now,
+                expect=expect,
                 occurrence=occurrence,
             )
 

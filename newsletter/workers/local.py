@@ -99,11 +99,12 @@ def drain(
         rhythm or Rhythm(pace=Pace(UNBOUND, now=0.0)),
     )  # fmt: skip
     hands = [threading.Thread(target=work.run, daemon=True) for _ in range(work.rhythm.threads - 1)]
-    if work.rhythm.allowance:
-        ask = functools.partial(work.keep_asking, work.rhythm.allowance)
-        hands.append(threading.Thread(target=ask, daemon=True))
     for hand in hands:
         hand.start()
+    if work.rhythm.allowance:
+        # Not waited for in the end: its question may hang, and nothing depends on the answer.
+        ask = functools.partial(work.keep_asking, work.rhythm.allowance)
+        threading.Thread(target=ask, daemon=True).start()
     work.run()
     if work.fault is None or isinstance(work.fault, Exception):
         # Not after a second Ctrl-C: who asks twice waits for nobody.

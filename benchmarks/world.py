@@ -1,0 +1,81 @@
+"""What the benchmarks share: the example newsletter with readers in it, and a fake SES."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final, Self
+
+ROOT: Final = Path(__file__).parent.parent
+COMMAND: Final = str(Path(sys.executable).parent / "newsletter")
+
+
+def copy_example(folder: Path) -> None:
+    """The example newsletter in a folder of its own, nothing imported, nothing sent."""
+    for part in ("issues", "templates"):
+        shutil.copytree(ROOT / part, folder / part)
+    shutil.copy2(ROOT / "newsletter.toml", folder)
+
+
+def add_readers(folder: Path, number: int) -> None:
+    """Import so many invented readers."""
+    people = "".join(f"reader{n}@example.org,Reader {n}\n" for n in range(number))
+    (folder / "list.csv").write_text(f"email,name\n{people}", "utf-8")
+    run(folder, "subscribers", "import", "list.csv", "--consent-source", "invented")
+    # A list that is not there need not be compared with its import.
+    (folder / "list.csv").unlink()
+
+
+def run(folder: Path, *words: str, environ: dict[str, str] | None = None) -> str:
+    """Run one command to its end; what it said on stdout."""
+    done = subprocess.run(
+        [COMMAND, *words], cwd=folder, env=environ, capture_output=True, text=True, check=False,
+        stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    if done.returncode:
+        sys.exit(f"newsletter {' '.join(words)} ended with {done.returncode}:\n{done.stderr}")
+    return done.stdout
+
+
+class FakeSes:
+    """A fake SES in a process of its own, so that its work is not taken for ours.
+
+    Attributes:
+        environ: the environment of a program that is to reach it.
+    """
+
+    def __init__(self, *options: str) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.fake_ses", *options],
+            cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+        )  # fmt: skip
+        kind = {"NEWSLETTER_TRANSPORT__KIND": "ses", "PYTHONPATH": str(ROOT)}
+        self.environ = dict(os.environ) | dict(self._exports()) | kind
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.terminate()
+        self._process.wait()
+
+    def state(self) -> dict[str, Any]:
+        """All its counts."""
+        url = f"{self.environ['AWS_ENDPOINT_URL_SESV2']}/__control__/state"
+        with urllib.request.urlopen(url) as answer:
+            found: dict[str, Any] = json.load(answer)
+        return found
+
+    def _exports(self) -> Iterator[tuple[str, str]]:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            name, _, value = line.strip().removeprefix("export ").partition("=")
+            yield name, value
+            if name == "AWS_EC2_METADATA_DISABLED":
+                return
