@@ -258,6 +258,7 @@ def trial(
     public_url: str,
     number: int = 1,
     now: dt.datetime | None = None,
+    mark: str = _TRIAL_MARK,
 ) -> Message:
     """Compose a test mail: the invented reader's letter at a real address, marked as a test.
 
@@ -268,12 +269,13 @@ def trial(
         public_url: where unsubscribe pages are served, or ""; the link opens nothing there.
         number: 1 for the first address, and so on; the position is 0, which no delivery has.
         now: for Date and Message-ID; None where the transport writes them.
+        mark: what the subject begins with.
 
     Raises:
         InputError: this is no mail address.
     """
     person = dataclasses.replace(SAMPLE, address=read_address(address).mailbox)
-    marked = dataclasses.replace(envelope, subject=_TRIAL_MARK + envelope.subject)
+    marked = dataclasses.replace(envelope, subject=mark + envelope.subject)
     url = unsubscribe_url(public_url, person.handle, TRIAL_KEY, "test") if public_url else ""
     domain = envelope.sender.rpartition("@")[2]
     stamp = None

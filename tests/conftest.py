@@ -93,6 +93,7 @@ def options() -> Options:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="write tests/golden/ anew")
+    parser.addoption("--long", action="store_true", help="long trials at their full length")
 
 
 @pytest.fixture

@@ -17,7 +17,17 @@ PACKAGE = ROOT / "newsletter"
 FILES = sorted(PACKAGE.rglob("*.py"))
 CONFIG = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 
-PURE_FOLDERS = {"audience", "check", "issue", "markup", "message", "outbox", "render", "settings"}
+PURE_FOLDERS = {
+    "audience",
+    "check",
+    "issue",
+    "markup",
+    "message",
+    "outbox",
+    "render",
+    "schedule",
+    "settings",
+}
 DOORS = {"aws", "cli", "fetch", "store", "transport", "web", "workers"}
 #: Not code: what `init` copies.
 DATA = {"scaffold"}

@@ -9,6 +9,7 @@ import re
 import pytest
 
 from newsletter.cli import desk, draining
+from newsletter.outbox import Pause, RunState
 from newsletter.store.sql import Store
 from tests.cli_fixtures import ISSUE, Folder, folder, plain_environment, ready
 
@@ -39,6 +40,14 @@ def approved(ready, at):
 
 def store_of(newsletter: Folder) -> Store:
     return Store.open(f"sqlite:///{newsletter.root}/.newsletter/newsletter.db", create=False)
+
+
+def stopped_by(newsletter: Folder, pause: Pause) -> None:
+    """Have the run stand still for this reason."""
+    with store_of(newsletter) as store:
+        run = store.run(74, rehearsal=True)
+        assert run is not None
+        store.set_run_state(run, RunState.PAUSED, desk.clock(), pause=pause, reason="so it is")
 
 
 # --- approve ---------------------------------------------------------------------------------
@@ -170,11 +179,16 @@ def test_two_issues_of_one_date_are_refused(approved):
 
 
 def test_what_is_too_late_does_not_go_by_itself(approved, at):
+    at("2026-11-22 07:00")
+    assert approved.run(*DUE).code == 0
     at("2026-11-22 14:00:01")
     ran = approved.run(*DUE, "--json")
     assert ran.code == 0
-    assert "more than 6 hours ago" in ran.err
+    assert "2026-11-22 was missed: nothing called in time" in ran.err
     assert json.loads(ran.out)["sent_now"] == 0
+    assert approved.ask("select day, state, issue from occurrences") == [
+        ("2026-11-22", "missed", 74)
+    ]
     # What a person begins too late, a person finishes.
     assert approved.send("--limit", "10").code == 6
     assert approved.run(*DUE).code == 0
@@ -183,6 +197,7 @@ def test_what_is_too_late_does_not_go_by_itself(approved, at):
 
 def test_what_was_interrupted_goes_on_also_late(approved, at):
     assert approved.run(*DUE, "--limit", "10").code == 6
+    stopped_by(approved, Pause.INTERRUPTED)
     at("2026-11-23 20:00")
     assert approved.run(*DUE).code == 0
     assert len(approved.mails()) == 25
@@ -227,6 +242,7 @@ def test_unknown_outcomes_are_told_once(approved):
     with store_of(approved) as store:
         run = store.run(74, rehearsal=True)
         assert run is not None
+        store.resume(run, by_hand=True)  # as a process that died leaves it
         assert store.claim(run, now=desk.clock()) is not None
     assert approved.run(*DUE).code == 9
     again = approved.run(*DUE)

@@ -12,15 +12,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from newsletter.schedule import (
+    Occurrence,
     Timetable,
     ahead,
     dates,
-    due,
+    decision,
     first_day,
     instant,
     is_in_time,
     latest,
 )
+from newsletter.schedule.decision import Due, Ledger
 
 RULE = "FREQ=WEEKLY;INTERVAL=2;BYDAY=SU;WKST=MO"
 ANCHOR = dt.date(2020, 1, 5)
@@ -54,6 +56,16 @@ def utc(text: str) -> dt.datetime:
 def local(moment: dt.datetime, zone: ZoneInfo) -> dt.datetime:
     """What clocks on the wall show."""
     return moment.astimezone(zone).replace(tzinfo=None)
+
+
+def decide(plan: Timetable, now: dt.datetime, **known) -> Due:
+    """What a trigger does; by default the first one ever, nothing announced, six hours to catch up."""
+    options = {"catch_up": known.pop("catch_up", 6), "window": known.pop("window", 0)}
+    return decision.due(now, plan, Ledger(**known), **options)
+
+
+def due(plan: Timetable, now: dt.datetime, *, catch_up: float) -> Occurrence | None:
+    return decide(plan, now, catch_up=catch_up).send
 
 
 # --- dates -----------------------------------------------------------------------------------

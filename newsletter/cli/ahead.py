@@ -1,23 +1,21 @@
-"""Commands for what is still ahead: approve an issue, list the dates of the schedule."""
+"""Commands for what is still ahead: approve or cancel an issue, list the dates of the schedule."""
 
 from __future__ import annotations
 
-import itertools
 import shlex
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from newsletter.cli.show import VOICE, result, result_json, say, table
+from newsletter.schedule.units import Kind
 from newsletter.wording import plural
 
 if TYPE_CHECKING:
-    import datetime as dt
-    from collections.abc import Iterable
-
     from newsletter.cli.desk import Desk
     from newsletter.issue import Issue
-    from newsletter.schedule import Occurrence, Timetable
+    from newsletter.schedule.outlook import Prospect
     from newsletter.store.letters import Opened
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object.")]
@@ -51,32 +49,125 @@ def approve(
     _warn_of_date(desk, opened.issue)
 
 
+def cancel(
+    *,
+    issue: Annotated[int, typer.Option(metavar="N", help="The number of the issue.")],
+) -> None:
+    """Stop an issue: nothing of it goes by itself any more, and a run at work ends at once."""
+    from newsletter.cli.desk import clock, open_desk
+    from newsletter.errors import RefusedError
+    from newsletter.outbox import RunState, State
+    from newsletter.store import files
+
+    desk = open_desk()
+    with desk.store(create=False) as store:
+        calendar = store.calendar(rehearsal=desk.rehearses)
+        if store.run(issue, rehearsal=desk.rehearses) is None:
+            files.find_issue(desk.root, issue)  # a typing error cancels nothing
+        before = calendar.cancel(issue, now=clock())
+        if before and before.state is RunState.FINISHED:
+            raise RefusedError(
+                f"issue {issue} has gone already; no mail can be called back",
+                hint=f"newsletter status --issue {issue}",
+            )
+        run = store.run(issue, rehearsal=desk.rehearses)
+        assert run is not None
+        counts = store.counts(run)
+    gone = counts[State.ACCEPTED]
+    what = (
+        f"{plural(gone, 'mail')} had gone, {counts.left:,} stay" if run.begun else "none had gone"
+    )
+    result(f"issue {issue} is cancelled; {what}")
+    say(f"only by hand does it go on: newsletter send --issue {issue}")
+
+
 def schedule(
     *,
     number: Annotated[
         int, typer.Option("--next", metavar="K", min=1, max=1000, help="How many dates.")
     ] = 5,
+    printed: Annotated[
+        Kind | None,
+        typer.Option("--print", help="Print what calls `send --due` here, ready to install."),
+    ] = None,
+    trust_clock: Annotated[
+        bool,
+        typer.Option("--trust-clock", help="Take this machine's clock as right, put back or not."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """List the next dates, local and UTC, and which issue is there for each."""
     from newsletter.cli.desk import clock, open_desk
-    from newsletter.cli.due import issues_of, timetable
-    from newsletter.schedule import ahead
+    from newsletter.cli.due import issues_of
+    from newsletter.schedule.outlook import moved, outlook
+    from newsletter.settings.dates import timetable
 
     VOICE.json = as_json
     desk = open_desk()
-    plan = timetable(desk.settings)
+    if printed:
+        result(_units(desk, printed))
+        return
+    if trust_clock:
+        _trust(desk)
+        return
     issues = issues_of(desk)
-    dates = list(itertools.islice(ahead(plan, clock()), number))
-    rows = [(date, *_there(desk, issues, date.day)) for date in dates]
+    plan = timetable(desk.settings, moved=moved(issues, desk.zone))
+    found = outlook(plan, issues, clock(), is_same=_sameness(desk), most=number)
     if as_json:
-        shown = [_as_dict(plan, date, found, state) for date, found, state in rows]
-        result_json({"timezone": plan.zone.key, "dates": shown})
-    elif rows:
-        lines = [_row(plan, date, found, state) for date, found, state in rows]
-        result(table([(f"local ({plan.zone.key})", "UTC", "issue", "state"), *lines]))
+        result_json({"timezone": plan.zone.key, "dates": [_as_dict(one) for one in found]})
+    elif found:
+        rows = [_row(one) for one in found]
+        result(table([(f"local ({plan.zone.key})", "UTC", "issue", "state"), *rows]))
     else:
         result("the schedule has no date any more")
+
+
+def coming(desk: Desk, most: int) -> tuple[Prospect, ...]:
+    """The next dates with their issues; none where there is no schedule, or it is not in order."""
+    from newsletter.cli.desk import clock
+    from newsletter.cli.due import issues_of
+    from newsletter.errors import InputError
+    from newsletter.schedule.outlook import moved, outlook
+    from newsletter.settings.dates import timetable
+
+    if not desk.settings.schedule.rrule:
+        return ()
+    try:
+        issues = issues_of(desk)
+        plan = timetable(desk.settings, moved=moved(issues, desk.zone))
+        return outlook(plan, issues, clock(), is_same=_sameness(desk), most=most)
+    except InputError:
+        return ()
+
+
+def _sameness(desk: Desk) -> Callable[[Issue], bool]:
+    return lambda issue: desk.letter_at(issue.file).rendered.source_hash == issue.approved
+
+
+def _units(desk: Desk, kind: Kind) -> str:
+    """What makes this machine call `send --due` in this folder, with this very program."""
+    import shutil
+    import sys
+    from pathlib import Path
+
+    from newsletter.schedule.units import Place, units
+
+    beside = Path(sys.executable).with_name("newsletter")
+    program = str(beside if beside.exists() else shutil.which("newsletter") or "newsletter")
+    place = Place(folder=str(desk.root), program=program, git=shutil.which("git") or "")
+    return units(kind, place).rstrip("\n")
+
+
+def _trust(desk: Desk) -> None:
+    """Believe the clock from now on."""
+    from newsletter.cli.desk import clock
+
+    now = clock()
+    with desk.store(create=False) as store:
+        opened = store.calendar(rehearsal=desk.rehearses).trust(now)
+    result(f"the clock is taken as right: {now:%Y-%m-%d %H:%M:%S} UTC")
+    if opened:
+        say(f"{plural(opened, 'date')} still ahead had been noted as missed and may be used again")
 
 
 def _write_approval(desk: Desk, opened: Opened) -> None:
@@ -102,52 +193,34 @@ def _write_approval(desk: Desk, opened: Opened) -> None:
 
 
 def _warn_of_date(desk: Desk, issue: Issue) -> None:
-    """Say that no schedule would take this issue, where that is so."""
-    import datetime as dt
+    """Say when it would go, or that no schedule would take it."""
+    from newsletter.schedule.outlook import appointment, day_of, moved
+    from newsletter.settings.dates import timetable
 
-    from newsletter.schedule import dates
-
-    group = desk.settings.schedule
-    if not group.rrule or group.anchor is None:
+    if not desk.settings.schedule.rrule:
         return
-    if issue.date:
-        days = dates(group.rrule, group.anchor, after=issue.date - dt.timedelta(days=1))
-        if next(days, None) == issue.date:
-            return
-    say(f"its date, {issue.date or 'none'}, is not in the schedule: only by hand would it go")
+    plan = timetable(desk.settings, moved=moved([issue], desk.zone))
+    found = appointment(plan, issue)
+    if found is None:
+        day = day_of(issue, plan.zone) or "none"
+        say(f"its date, {day}, is not in the schedule: only by hand would it go")
+    else:
+        local = f"{found.at.astimezone(plan.zone):%a %Y-%m-%d %H:%M}"
+        say(f"it is due on {local} ({plan.zone.key}), {found.at:%Y-%m-%d %H:%M} UTC")
 
 
-def _there(desk: Desk, issues: Iterable[Issue], day: dt.date) -> tuple[Issue | None, str]:
-    """The issue of a day and how far it is: drafts count only where nothing else is there."""
-    found = [issue for issue in issues if issue.date == day]
-    ready = [issue for issue in found if issue.status == "ready"]
-    if not found:
-        return None, "none"
-    if len(ready) > 1:
-        return ready[0], f"one of {plural(len(ready), 'issue')} of this date"
-    if not ready:
-        return found[0], "draft"
-    (issue,) = ready
-    if not issue.approved:
-        return issue, "not approved"
-    same = desk.letter_at(issue.file).rendered.source_hash == issue.approved
-    return issue, "approved" if same else "changed since approval"
+def _row(one: Prospect) -> tuple[str, ...]:
+    number = str(one.issue.number) if one.issue else "-"
+    return one.when, f"{one.occurrence.at:%Y-%m-%d %H:%M}", number, one.standing.value
 
 
-def _row(plan: Timetable, date: Occurrence, issue: Issue | None, state: str) -> tuple[str, ...]:
-    local = f"{date.at.astimezone(plan.zone):%a %Y-%m-%d %H:%M}"
-    return local, f"{date.at:%Y-%m-%d %H:%M}", str(issue.number) if issue else "-", state
-
-
-def _as_dict(
-    plan: Timetable, date: Occurrence, issue: Issue | None, state: str
-) -> dict[str, object]:
+def _as_dict(one: Prospect) -> dict[str, object]:
     return {
-        "date": date.day.isoformat(),
-        "local": date.at.astimezone(plan.zone).isoformat(),
-        "utc": date.at.isoformat(),
-        "issue": issue.number if issue else None,
-        "file": issue.file if issue else None,
-        "state": state,
-        "approved": state == "approved",
+        "date": one.occurrence.day.isoformat(),
+        "local": one.occurrence.at.astimezone(one.zone).isoformat(),
+        "utc": one.occurrence.at.isoformat(),
+        "issue": one.issue.number if one.issue else None,
+        "file": one.issue.file if one.issue else None,
+        "state": one.standing.value,
+        "approved": one.standing.value == "approved",
     }

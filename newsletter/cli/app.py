@@ -18,7 +18,8 @@ WRITE, PEOPLE, SEND, RUN = "Write", "People", "Send", "Run"
 
 _ORDER = (
     "init", "new", "check", "preview", "build", "test", "subscribers", "send",
-    "approve", "status", "retry", "stats", "schedule", "serve", "events", "settings", "db",
+    "approve", "cancel", "status", "retry", "stats", "schedule", "serve", "events", "settings",
+    "db",
 )  # fmt: skip
 
 
@@ -49,6 +50,7 @@ app.command("test", rich_help_panel=WRITE)(post.trial)
 app.add_typer(people.app, name="subscribers", rich_help_panel=PEOPLE)
 app.command("send", rich_help_panel=SEND)(post.send)
 app.command("approve", rich_help_panel=SEND)(ahead.approve)
+app.command("cancel", rich_help_panel=SEND)(ahead.cancel)
 app.command("status", rich_help_panel=SEND)(records.status)
 app.command("retry", rich_help_panel=SEND)(records.retry)
 app.command("stats", rich_help_panel=SEND)(stats.stats)

@@ -49,9 +49,19 @@ class Desk:
     root: Path
     settings: Settings
 
+    @property
+    def zone(self) -> ZoneInfo:
+        """The newsletter's time zone."""
+        return ZoneInfo(self.settings.site.timezone)
+
+    @property
+    def rehearses(self) -> bool:
+        """Whether the configured transport is the one of rehearsals, without opening it."""
+        return self.settings.transport.kind == "folder"
+
     def today(self) -> dt.date:
         """The author's date, in the newsletter's time zone."""
-        return clock().astimezone(ZoneInfo(self.settings.site.timezone)).date()
+        return clock().astimezone(self.zone).date()
 
     def letter(self, number: int) -> Opened:
         """Read, render and check an issue by its number."""

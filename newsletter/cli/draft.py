@@ -9,9 +9,12 @@ import re
 import unicodedata
 from typing import TYPE_CHECKING
 
+from newsletter.cli.desk import clock
 from newsletter.errors import InputError
 from newsletter.issue import number_of, parse
 from newsletter.schedule import next_free
+from newsletter.schedule.outlook import day_of
+from newsletter.settings.dates import timetable
 from newsletter.store import files
 
 if TYPE_CHECKING:
@@ -46,13 +49,14 @@ def _slug(title: str) -> str:
 
 
 def _date(desk: Desk, names: tuple[str, ...]) -> dt.date:
+    """The next date of the schedule that no issue has, or today without a schedule."""
     schedule, today = desk.settings.schedule, desk.today()
     if not schedule.rrule or schedule.anchor is None:
         return today
-    taken = (parse(files.read_issue(desk.root, name), file=name).date for name in names)
-    dates = frozenset(day for day in taken if day)
-    after = max(today - dt.timedelta(days=1), *dates) if dates else today - dt.timedelta(days=1)
-    return next_free(schedule.rrule, schedule.anchor, after=after, taken=dates) or today
+    table = timetable(desk.settings)
+    issues = (parse(files.read_issue(desk.root, name), file=name) for name in names)
+    taken = frozenset(day for issue in issues if (day := day_of(issue, table.zone)))
+    return next_free(table, clock(), taken=taken) or today
 
 
 def _expect_readable(text: str, name: str) -> None:

@@ -11,11 +11,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from newsletter.cli import ledgers
 from newsletter.cli.desk import Desk, clock
 from newsletter.cli.ending import Ended, already, conclude
 from newsletter.cli.feedback import Watch
 from newsletter.cli.progress import progress
 from newsletter.cli.show import say
+from newsletter.errors import NewsletterError
 from newsletter.message import Envelope
 from newsletter.outbox import Allowance, Attempt, Counts, Pause, Run, RunState, Stop, is_finished
 from newsletter.outbox.breaker import Breaker
@@ -27,6 +29,7 @@ from newsletter.wording import plural
 from newsletter.workers.local import UNBOUND, Drained, Rhythm, drain
 
 if TYPE_CHECKING:
+    from newsletter.schedule import Occurrence
     from newsletter.store.plan import Plan
     from newsletter.store.sql import Store
 
@@ -34,13 +37,20 @@ if TYPE_CHECKING:
 _TRIES: Final = 5
 #: Each waits for one answer at a time; more only fight over the processor.
 _MOST_THREADS: Final = 32
+#: How often a run looks whether a person has cancelled it.
+_ASKED_EVERY: Final = 0.25
 #: An answer may take as long as this before the pace suffers.
 _ANSWER_SECONDS: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """What the command line asks for; `due` where a schedule does, for approved issues only."""
+    """What the command line asks for.
+
+    Attributes:
+        due: whether a schedule asks, for approved issues only.
+        occurrence: the date it begins an issue for, None where it goes on with one.
+    """
 
     issue: int
     confirm: int | None = None
@@ -50,6 +60,7 @@ class Wish:
     skip_checks: tuple[str, ...] = ()
     again: bool = False
     due: bool = False
+    occurrence: Occurrence | None = None
 
 
 def deliver(desk: Desk, wish: Wish, store: Store, plan: Plan) -> int:
@@ -64,22 +75,32 @@ def deliver(desk: Desk, wish: Wish, store: Store, plan: Plan) -> int:
     """
     # Before the freeze: a run that cannot be logged is not begun.
     with contextlib.closing(plan.transport), _signals() as stopped, _log(store, plan) as log:
-        run = _begin(wish, store, plan)
+        run = _begin(desk, wish, store, plan)
         if run.state is RunState.FINISHED:
             return already(store, run)
         drained = _drain(desk, wish, store, plan, run, stopped=stopped, log=log)
         counts = store.counts(run)
         stop = _how(counts, drained)
-        state = RunState.PAUSED if stop else RunState.FINISHED
-        reason = stop.reason if stop else ""
-        store.set_run_state(run, state, clock(), pause=stop.pause if stop else None, reason=reason)
-        log.note("ended", state=state, pause=stop.pause if stop else None, reason=reason,
-                 by_state=counts.by_state)  # fmt: skip
+        state = _settle(store, run, stop)
+        log.note("ended", state=state, pause=stop.pause if stop else None,
+                 reason=stop.reason if stop else "", by_state=counts.by_state)  # fmt: skip
+        ledgers.write(desk, store, run)
     ended = Ended(
-        run=run, counts=counts, accepted=drained.accepted, stop=stop, log=log.path,
+        run=run, counts=counts, accepted=drained.accepted, stop=stop, state=state, log=log.path,
         signal=stopped[0] if stopped else 0,
     )  # fmt: skip
-    return conclude(desk, store, ended)
+    code = conclude(desk, store, ended)
+    ledgers.keep(desk, run)
+    return code
+
+
+def _settle(store: Store, run: Run, stop: Stop | None) -> RunState:
+    """Record how a run stands; what a person has cancelled meanwhile stays so."""
+    state = RunState.PAUSED if stop else RunState.FINISHED
+    reason, pause = (stop.reason, stop.pause) if stop else ("", None)
+    store.set_run_state(run, state, clock(), pause=pause, reason=reason)
+    found = store.run(run.content.issue, rehearsal=run.rehearsal)
+    return found.state if found else state
 
 
 def _drain(
@@ -105,7 +126,7 @@ def _drain(
         mails_per_second=plan.allowance.rate, left_today=plan.allowance.left,
         concurrency=rhythm.threads,
     )  # fmt: skip
-    watch = Watch(desk, store, run)
+    watch, cancelled = Watch(desk, store, run), _cancelled(store, run)
     with watch.going(), progress(counts.left) as shown:
 
         def told(attempt: Attempt) -> None:
@@ -117,11 +138,32 @@ def _drain(
             functools.partial(_step, run, store, plan.transport, press),
             breaker=Breaker(total=counts.total, guard=watch.stop),
             limit=wish.limit,
-            stopped=lambda: bool(stopped),
+            stopped=lambda: bool(stopped) or cancelled(),
             told=told,
-            requeue=lambda: store.requeue(run, tries=_TRIES),
+            requeue=lambda: 0 if cancelled() else store.requeue(run, tries=_TRIES),
             rhythm=rhythm,
         )
+
+
+def _cancelled(store: Store, run: Run) -> Callable[[], bool]:
+    """Asks whether a person has cancelled the run, a few times a second however often it is called.
+
+    The records themselves refuse a claim from that moment; this only ends the waiting.
+    """
+    calendar = store.calendar(rehearsal=run.rehearsal)
+    answer, asked = False, -math.inf
+
+    def ask() -> bool:
+        nonlocal answer, asked
+        now = time.monotonic()
+        if not answer and now - asked >= _ASKED_EVERY:
+            asked = now
+            # What is wrong with the records, the next claim tells.
+            with contextlib.suppress(NewsletterError):
+                answer = calendar.is_cancelled(run.content.issue)
+        return answer
+
+    return ask
 
 
 def _step(
@@ -140,29 +182,35 @@ def _rhythm(transport: Transport, allowance: Allowance, wanted: int | None) -> R
     return Rhythm(pace=pace, threads=wanted or needed, allowance=transport.allowance)
 
 
-def _begin(wish: Wish, store: Store, plan: Plan) -> Run:
-    """The run to drain, looked up again under the lock: another sender may have been here."""
+def _begin(desk: Desk, wish: Wish, store: Store, plan: Plan) -> Run:
+    """The run to drain, looked up again under the lock: another sender may have been here.
+
+    Its file in the second ledger is on the disk when this returns, before anything is claimed.
+    """
     if wish.again and plan.transport.rehearsal:
         store.clear_rehearsal(wish.issue)
     run = store.run(wish.issue, rehearsal=plan.transport.rehearsal)
     if run is not None and run.state is RunState.FINISHED:
         return run
-    if run is not None:
+    if run is not None and run.begun:
         same(run, plan.content)
+        store.resume(run, by_hand=not wish.due)
         lost = store.recover(run, now=clock())
         if lost:
             say(f"{plural(lost, 'delivery', 'deliveries')} of an earlier run ended unknown")
-        store.set_run_state(run, RunState.RUNNING, clock())
-        return run
-    plan.transport.begin(wish.issue)
-    return store.start_run(
-        plan.content,
-        rehearsal=plan.transport.rehearsal,
-        transport=plan.transport.name,
-        eligible=plan.opened.audience,
-        expect=wish.expect,
-        now=clock(),
-    )
+    else:
+        plan.transport.begin(wish.issue)
+        run = store.start_run(
+            plan.content,
+            rehearsal=plan.transport.rehearsal,
+            transport=plan.transport.name,
+            eligible=plan.opened.audience,
+            expect=wish.expect,
+            now=clock(),
+            occurrence=wish.occurrence,
+        )
+    ledgers.write(desk, store, run)
+    return run
 
 
 def _log(store: Store, plan: Plan) -> RunLog:

@@ -1,32 +1,61 @@
-"""`newsletter send --due`: which issue a schedule asks for now, and whether it may go."""
+"""`newsletter send --due`: what a trigger does, whenever it comes and however often."""
 
 from __future__ import annotations
 
-import itertools
-from dataclasses import replace
+import datetime as dt
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 from newsletter.cli import desk as front
+from newsletter.cli import ledgers
 from newsletter.cli.draining import Wish
 from newsletter.cli.ending import already
-from newsletter.cli.sending import send_issue
+from newsletter.cli.owner import Owner
+from newsletter.cli.sending import expect_approved, expect_fit, send_issue
 from newsletter.cli.show import VOICE, result_json, say
-from newsletter.errors import InputError, LockedError, Place, RefusedError
+from newsletter.errors import LockedError, NewsletterError, RefusedError
 from newsletter.issue import Issue, parse
-from newsletter.outbox import Run, RunState
-from newsletter.schedule import Occurrence, Timetable, ahead, first_day, is_in_time, latest
+from newsletter.outbox import OccurrenceState, Run, RunState, goes_on_by_itself
+from newsletter.schedule import Occurrence, Timetable, latest
+from newsletter.schedule.decision import Due, Ledger, due, reminder
+from newsletter.schedule.outlook import Standing, day_of, moved, there
+from newsletter.settings.dates import timetable
 from newsletter.store import files
+from newsletter.store.calendar import Calendar, Used
+from newsletter.wording import duration
 
 if TYPE_CHECKING:
-    import datetime as dt
-
     from newsletter.cli.desk import Desk
-    from newsletter.settings import Settings
+    from newsletter.store.sql import Store
+
+#: What is said of a date that was missed, by what was there for it.
+_WHY = {
+    Standing.NONE: "no issue had this date",
+    Standing.DRAFT: "its issue was a draft",
+    Standing.NOT_APPROVED: "its issue was not approved",
+    Standing.TWICE: "two issues had this date",
+    Standing.APPROVED: "nothing called in time, or what called could not send",
+    Standing.CHANGED: "nothing called in time, or what called could not send",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Trigger:
+    """One call, and what it looks at."""
+
+    desk: Desk
+    wish: Wish
+    store: Store
+    calendar: Calendar
+    owner: Owner
+    now: dt.datetime
+    issues: tuple[Issue, ...]
+    table: Timetable
+    rehearsal: bool
 
 
 def send_due(desk: Desk, wish: Wish) -> int:
-    """Send the approved issue whose date has come, or say why there is nothing to do.
+    """Do what is due: send, announce, remind, note what was missed; or say that nothing is.
 
     Args:
         desk: the newsletter.
@@ -37,52 +66,27 @@ def send_due(desk: Desk, wish: Wish) -> int:
         at it.
 
     Raises:
-        NewsletterError: there is no schedule, it is not clear what to send, or it may not go.
+        NewsletterError: there is no schedule, it is not clear what to send, or it may not go. The
+            owner is told.
     """
-    table = timetable(desk.settings)
-    now = front.clock()
-    last = latest(table, now)
-    issue = _approved(desk, last.day) if last else None
-    if last is None or issue is None:
-        return _nothing(f"nothing due{_next(table, now)}")
-    run = _run_of(desk, issue)
-    if run and run.state is RunState.FINISHED:
-        return _done(desk, run)
-    if not _may_go(desk, last, run, now):
-        return _nothing(
-            f"issue {issue.number} was due on {last.at:%Y-%m-%d at %H:%M} UTC, more than "
-            f"{desk.settings.schedule.catch_up:g} hours ago: too late to go by itself; "
-            f"by hand: newsletter send --issue {issue.number}"
-        )
-    try:
-        number = issue.number
-        return send_issue(desk, replace(wish, issue=number, confirm=number, due=True))
-    except LockedError as error:
-        return _nothing(str(error))
-
-
-def timetable(settings: Settings) -> Timetable:
-    """The schedule of the settings.
-
-    Raises:
-        InputError: there is none, or its anchor is not one of its days.
-    """
-    rule, anchor = settings.schedule.rrule, settings.schedule.anchor
-    if not rule or anchor is None:
-        raise InputError(
-            "there is no schedule",
-            hint='set schedule.rrule, such as "FREQ=WEEKLY;INTERVAL=2;BYDAY=SU;WKST=MO", and '
-            "schedule.anchor, the date of one issue",
-        )
-    first = first_day(rule, anchor)
-    if first != anchor:
-        raise InputError(
-            f'"schedule.anchor" is {anchor}, a {anchor:%A}, which is no day of "schedule.rrule"',
-            place=_place(settings, "schedule.anchor"),
-            hint=f"write {first}, or the date of another issue" if first else "mend the rule",
-        )
-    zone = ZoneInfo(settings.site.timezone)
-    return Timetable(rule=rule, anchor=anchor, time=settings.schedule.time, zone=zone)
+    now, rehearsal = front.clock(), desk.rehearses
+    with desk.store(create=False, read_only=wish.dry_run) as store:
+        calendar = store.calendar(rehearsal=rehearsal)
+        owner = Owner(desk, calendar, now)
+        try:
+            issues = issues_of(desk)
+            table = timetable(desk.settings, moved=moved(issues, desk.zone))
+            trigger = _Trigger(desk, wish, store, calendar, owner, now, issues, table, rehearsal)
+            return _dry(trigger) if wish.dry_run else _act(trigger)
+        except LockedError as error:
+            return _nothing(str(error))
+        except NewsletterError as fault:
+            if not wish.dry_run:
+                owner.fault(fault)
+            raise
+        finally:
+            if not wish.dry_run:
+                owner.heartbeat()
 
 
 def issues_of(desk: Desk) -> tuple[Issue, ...]:
@@ -95,15 +99,206 @@ def issues_of(desk: Desk) -> tuple[Issue, ...]:
     return tuple(parse(files.read_issue(desk.root, name), file=name) for name in names)
 
 
-def _place(settings: Settings, key: str) -> Place:
-    """Where a setting was made: a line of a file, or the name of its variable."""
-    file, colon, line = settings.origin(key).rpartition(":")
-    return Place(file, int(line)) if colon and line.isdecimal() else Place(settings.origin(key))
+def _dry(trigger: _Trigger) -> int:
+    """Look what a trigger would send now; nothing is written and nobody is told."""
+    _expect_ledgers(trigger)
+    found = _decide(trigger, window=0)
+    issue = _approved(trigger, found.send.day) if found.send else None
+    return _send(trigger, issue, found.send) if issue else _nothing(_next(found))
 
 
-def _approved(desk: Desk, day: dt.date) -> Issue | None:
+def _act(trigger: _Trigger) -> int:
+    _expect_ledgers(trigger)
+    group = trigger.desk.settings.schedule
+    found = _decide(trigger, window=group.cancel_window if trigger.owner.has_mail else 0)
+    trigger.calendar.saw(trigger.now)
+    _note_missed(trigger, found)
+    if code := _go_on(trigger):
+        return code
+    _remind(trigger, found)
+    if found.announce:
+        _announce(trigger, found.announce)
+    if found.send and (issue := _approved(trigger, found.send.day)):
+        return _send(trigger, issue, found.send)
+    return 0 if _was_done(trigger) else _nothing(_next(found))
+
+
+def _expect_ledgers(trigger: _Trigger) -> None:
+    if not trigger.rehearsal:
+        ledgers.expect_agreement(trigger.desk, trigger.store)
+
+
+def _decide(trigger: _Trigger, *, window: int) -> Due:
+    catch_up = trigger.desk.settings.schedule.catch_up
+    found = due(trigger.now, trigger.table, _ledger(trigger), catch_up=catch_up, window=window)
+    if found.went_back:
+        far = duration(found.went_back.total_seconds())
+        raise RefusedError(
+            f"the clock of this machine was put back by {far}",
+            hint="set it right; where it is right now, and was wrong before: "
+            "newsletter schedule --trust-clock",
+        )
+    return found
+
+
+def _ledger(trigger: _Trigger) -> Ledger:
+    """The records, with when each issue was announced as it is approved now."""
+    runs = {run.content.issue: run for run in trigger.store.runs() if _is_announced(trigger, run)}
+    announced = {
+        day: runs[issue.number].started_at
+        for issue in trigger.issues
+        if issue.number in runs and runs[issue.number].content.source_hash == issue.approved
+        for day in [day_of(issue, trigger.table.zone)]
+        if day
+    }
+    return replace(trigger.calendar.ledger(), announced=announced)
+
+
+def _is_announced(trigger: _Trigger, run: Run) -> bool:
+    return run.rehearsal == trigger.rehearsal and run.state is RunState.ANNOUNCED
+
+
+def _note_missed(trigger: _Trigger, found: Due) -> None:
+    """Note the dates that were missed, and tell of each once."""
+    for one in trigger.calendar.note(
+        [_missed(trigger, date) for date in found.missed], now=trigger.now
+    ):
+        if one.state is OccurrenceState.TAKEN:
+            continue
+        day = one.occurrence.day
+        say(f"{day} was missed: {one.reason}; it does not go by itself any more")
+        if one.reason == _CANCELLED:
+            continue
+        hint = f"By hand: newsletter send --issue {one.issue}" if one.issue else ""
+        trigger.owner.alert(
+            f"missed {day}", f"Nothing was sent for {day}", f"{day}: {one.reason}.\n{hint}".strip()
+        )
+
+
+_CANCELLED = "a person has cancelled it"
+
+
+def _missed(trigger: _Trigger, date: Occurrence) -> Used:
+    issue, standing = there(trigger.issues, date.day, trigger.table.zone, lambda _: True)
+    run = _run(trigger, issue) if issue else None
+    if run and run.begun:  # by hand, whenever that was
+        state, reason = OccurrenceState.TAKEN, ""
+    else:
+        state = OccurrenceState.MISSED
+        cancelled = run is not None and run.state is RunState.CANCELLED
+        reason = _CANCELLED if cancelled else _WHY[standing]
+    number = issue.number if issue else None
+    return Used(occurrence=date, state=state, issue=number, reason=reason)
+
+
+def _go_on(trigger: _Trigger) -> int:
+    """Go on with what a schedule has begun and a signal, the quota or the network has stopped."""
+    for used in trigger.calendar.used():
+        if used.state is not OccurrenceState.TAKEN or used.issue is None:
+            continue
+        run = trigger.store.run(used.issue, rehearsal=trigger.rehearsal)
+        if run is None or not run.begun or run.state is RunState.FINISHED:
+            continue
+        if goes_on_by_itself(run):
+            if code := _send_number(trigger, used.issue, None):
+                return code
+        else:
+            say(
+                f"issue {used.issue} is {run.state.value}"
+                + (f" ({run.reason})" if run.reason else "")
+                + f" and waits for a person: newsletter send --issue {used.issue}"
+            )
+    return 0
+
+
+def _remind(trigger: _Trigger, found: Due) -> None:
+    """Remind the owner of a date to which no issue is ready."""
+    date = found.coming
+    hours = reminder(date, trigger.now) if date else None
+    if date is None or hours is None or date.day in trigger.calendar.ledger().used:
+        return
+    topic = f"reminder {date.day} {hours} h"
+    if trigger.calendar.is_told(topic):
+        return
+    zone = trigger.table.zone
+    issue, standing = there(trigger.issues, date.day, zone, lambda i: _is_same(trigger, i))
+    if standing is Standing.APPROVED:
+        return
+    when = f"{date.at.astimezone(zone):%A, %d %B at %H:%M} ({zone.key})"
+    what = f"issue {issue.number} is there, but: {standing.value}" if issue else "no issue is there"
+    trigger.owner.remind(
+        topic, f"Nothing is ready for {date.day}", f"{when} is the next date, and {what}."
+    )
+
+
+def _is_same(trigger: _Trigger, issue: Issue) -> bool:
+    return trigger.desk.letter_at(issue.file).rendered.source_hash == issue.approved
+
+
+def _announce(trigger: _Trigger, date: Occurrence) -> None:
+    """Tell the owner what is about to go, once for each version of it."""
+    issue = _approved(trigger, date.day)
+    if issue is None:
+        return
+    run = _run(trigger, issue)
+    if run and (run.begun or run.state is RunState.CANCELLED):
+        return
+    opened = trigger.desk.letter(issue.number)
+    expect_approved(opened)
+    expect_fit(opened)
+    announced = trigger.calendar.announce(
+        issue.number, title=issue.title, source_hash=opened.rendered.source_hash, now=trigger.now
+    )
+    if announced is None:
+        return
+    window = trigger.desk.settings.schedule.cancel_window
+    late = trigger.now >= date.at
+    goes_at = trigger.now + dt.timedelta(minutes=window) if late else date.at
+    left = round((goes_at - trigger.now).total_seconds() / 60)
+    recipients = trigger.store.audience(opened.audience).eligible
+    trigger.owner.announce(opened, recipients=recipients, goes_at=goes_at, window=left)
+
+
+def _send(trigger: _Trigger, issue: Issue, date: Occurrence | None) -> int:
+    """Begin the issue of a date."""
+    number, run = issue.number, _run(trigger, issue)
+    if run and run.state is RunState.CANCELLED:
+        return _nothing(f"issue {number} is cancelled; a person sends it: "
+                        f"newsletter send --issue {number}")  # fmt: skip
+    if run and run.begun:
+        if not trigger.wish.dry_run and date:
+            used = Used(occurrence=date, state=OccurrenceState.TAKEN, issue=number, reason="")
+            trigger.calendar.note([used], now=trigger.now)
+        if run.state is RunState.FINISHED:
+            already(trigger.store, run)
+            return 0
+        return _nothing(f"issue {number} was begun by hand, and goes on by hand")
+    return _send_number(trigger, number, date)
+
+
+def _send_number(trigger: _Trigger, number: int, date: Occurrence | None) -> int:
+    """Send or go on; tell the owner when it does not end well."""
+    wish = replace(trigger.wish, issue=number, confirm=number, due=True, occurrence=date)
+    if date and trigger.now > date.at:
+        say(f"issue {number} is {duration((trigger.now - date.at).total_seconds())} late")
+    code = send_issue(trigger.desk, wish)
+    run = trigger.store.run(number, rehearsal=trigger.rehearsal)
+    if code and run and not trigger.wish.dry_run:
+        why = run.reason or "some outcomes are unknown"
+        topic = f"ended {number} {run.state.value} {run.pause or ''} {trigger.now:%Y-%m-%d}"
+        by_itself = "It goes on by itself." if goes_on_by_itself(run) else "It waits for a person."
+        if run.state is RunState.FINISHED:
+            by_itself = f"See: newsletter status --issue {number}"
+        trigger.owner.alert(
+            topic, f"Issue {number} is {run.state.value}: {why}", f"{why}.\n{by_itself}"
+        )
+    return code
+
+
+def _approved(trigger: _Trigger, day: dt.date) -> Issue | None:
     """The issue of a day that is ready and approved, None when there is none."""
-    found = [i for i in issues_of(desk) if i.date == day and i.status == "ready"]
+    zone = trigger.table.zone
+    found = [i for i in trigger.issues if day_of(i, zone) == day and i.status == "ready"]
     if len(found) > 1:
         raise RefusedError(
             f"two issues have the date {day}: {found[0].file} and {found[1].file}",
@@ -113,32 +308,26 @@ def _approved(desk: Desk, day: dt.date) -> Issue | None:
     return next((issue for issue in found if issue.approved), None)
 
 
-def _rehearses(desk: Desk) -> bool:
-    """Whether the configured transport is the one of rehearsals, without opening it."""
-    return desk.settings.transport.kind == "folder"
+def _run(trigger: _Trigger, issue: Issue) -> Run | None:
+    return trigger.store.run(issue.number, rehearsal=trigger.rehearsal)
 
 
-def _run_of(desk: Desk, issue: Issue) -> Run | None:
-    with desk.store(create=False, read_only=True) as store:
-        return store.run(issue.number, rehearsal=_rehearses(desk))
+def _was_done(trigger: _Trigger) -> bool:
+    """Say so when the last date was done; of unknown outcomes people were told by then."""
+    last = latest(trigger.table, trigger.now)
+    used = {one.occurrence.day: one for one in trigger.calendar.used()}
+    one = used.get(last.day) if last else None
+    run = trigger.store.run(one.issue, rehearsal=trigger.rehearsal) if one and one.issue else None
+    if run is None or run.state is not RunState.FINISHED:
+        return False
+    already(trigger.store, run)
+    return True
 
 
-def _may_go(desk: Desk, due: Occurrence, run: Run | None, now: dt.datetime) -> bool:
-    """Lateness is judged at the first claim: what was begun in time may end late."""
-    begun = run.started_at if run else now
-    return is_in_time(due, begun, catch_up=desk.settings.schedule.catch_up)
-
-
-def _done(desk: Desk, run: Run) -> int:
-    """Say that it was sent; whoever sent it has been told of unknown outcomes by then."""
-    with desk.store(create=False, read_only=True) as store:
-        already(store, run)
-    return 0
-
-
-def _next(table: Timetable, now: dt.datetime) -> str:
-    coming = next(itertools.islice(ahead(table, now), 1), None)
-    return f"; the next date is {coming.day} ({coming.at:%Y-%m-%d %H:%M} UTC)" if coming else ""
+def _next(found: Due) -> str:
+    coming = found.coming
+    more = f"; the next date is {coming.day} ({coming.at:%Y-%m-%d %H:%M} UTC)" if coming else ""
+    return f"nothing due{more}"
 
 
 def _nothing(why: str) -> int:

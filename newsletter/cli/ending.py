@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from newsletter.cli.desk import Desk, clock
 from newsletter.cli.show import VOICE, result, result_json, say
 from newsletter.errors import AccountError, InputError, PausedError, UnknownOutcomesError
-from newsletter.outbox import Counts, Pause, Run, State, Stop
+from newsletter.outbox import Counts, Pause, Run, RunState, State, Stop
 from newsletter.wording import plural
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ class Ended:
         counts: deliveries by state, now.
         accepted: mails handed over by this send.
         stop: why it stands still, None when it is finished.
+        state: as it is on record now; a person may have cancelled it meanwhile.
         log: the run's log.
         signal: the number of the signal that ended it, 0 for none.
     """
@@ -38,6 +39,7 @@ class Ended:
     counts: Counts
     accepted: int
     stop: Stop | None
+    state: RunState
     log: Path
     signal: int = 0
 
@@ -65,7 +67,10 @@ def conclude(desk: Desk, store: Store, ended: Ended) -> int:
                 say(f"  {state.value} {found:,}: {reason}")
         say(f"  the order of things: {_shown(ended.log, desk.root)}")
     if stop:
-        say(f"paused: {stop.reason}{_when(store, stop)}")
+        if ended.state is RunState.CANCELLED:
+            say("cancelled by a person")
+        else:
+            say(f"paused: {stop.reason}{_when(store, stop)}")
         say(f"next: newsletter send --issue {number} goes on with {ended.counts.left:,}")
         return 128 + ended.signal if ended.signal else PausedError.exit_code
     return _finished(desk, ended)
@@ -104,7 +109,7 @@ def _tell(ended: Ended) -> None:
     stop = ended.stop
     tell(
         ended.run, ended.counts, accepted=ended.accepted,
-        state="paused" if stop else "finished", pause=stop.pause.value if stop else None,
+        state=ended.state.value, pause=stop.pause.value if stop else None,
         reason=stop.reason if stop else "", log=str(ended.log),
     )  # fmt: skip
 

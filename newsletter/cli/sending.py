@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from newsletter.check import RULES, errors
+from newsletter.cli import ledgers
 from newsletter.cli.desk import CHOSEN, Desk
 from newsletter.cli.draining import Wish, deliver
 from newsletter.cli.ending import already
@@ -52,8 +53,12 @@ def send_issue(desk: Desk, wish: Wish) -> int:
     with desk.store(create=False, read_only=wish.dry_run) as store:
         if not wish.dry_run:
             listen_first(desk, store)
+        if not transport.rehearsal:
+            ledgers.expect_agreement(desk, store, wish.issue)
         done = store.run(wish.issue, rehearsal=transport.rehearsal)
         if done and done.state is RunState.FINISHED and not (wish.again and transport.rehearsal):
+            if not wish.dry_run:
+                ledgers.write_again(desk, store, done)
             return already(store, done)
         _gate(desk, opened, transport, wish)
         plan = _plan(desk, wish, store, opened, transport)
@@ -65,6 +70,8 @@ def send_issue(desk: Desk, wish: Wish) -> int:
             return _foresee(wish, plan)
         _confirm(wish)
         with store.lock():
+            if done:
+                ledgers.write_again(desk, store, done)
             return deliver(desk, wish, store, plan)
 
 

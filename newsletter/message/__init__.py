@@ -252,7 +252,7 @@ def _fill(
             subject = tokens.sub(lambda found: values[found[0]], envelope.subject)
             return headers.text("Subject", _folded(subject))
         case "stamp":
-            return _stamp_headers(stamp) if stamp else ""
+            return stamp_headers(stamp) if stamp else ""
         case "html":
             return quoted.in_hole(html.escape(values[hole.token]))
         case _:
@@ -310,7 +310,8 @@ def _mailto(address: str) -> str:
     return f"mailto:{quote(address, safe='@+')}?subject=unsubscribe" if address else ""
 
 
-def _stamp_headers(stamp: Stamp) -> str:
+def stamp_headers(stamp: Stamp) -> str:
+    """Date and Message-ID, each ending in CRLF."""
     return (
         f"Date: {email.utils.format_datetime(stamp.date)}\r\nMessage-ID: <{stamp.message_id}>\r\n"
     )

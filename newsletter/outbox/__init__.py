@@ -90,9 +90,18 @@ class Effect(StrEnum):
 class RunState(StrEnum):
     """The state of one run: an issue on its way to its recipients."""
 
+    ANNOUNCED = "announced"  # the owner was told; nothing is frozen yet
     RUNNING = "running"  # or its process died, when nobody holds the store's lock
     PAUSED = "paused"
+    CANCELLED = "cancelled"  # by a person; only a person lets it go on
     FINISHED = "finished"
+
+
+class OccurrenceState(StrEnum):
+    """How one date of the schedule was used up."""
+
+    TAKEN = "taken"  # an issue was begun
+    MISSED = "missed"  # nothing was begun in time; never sent by itself any more
 
 
 class Pause(StrEnum):
@@ -108,6 +117,10 @@ class Pause(StrEnum):
     ACCOUNT = "account"  # refused for everybody
     MALFORMED = "malformed"  # our own request
     FAULT = "fault"  # the records could not be written
+
+
+#: What a trigger goes on with by itself; the rest waits for a person.
+RESUMED: Final = frozenset({Pause.INTERRUPTED, Pause.QUOTA, Pause.NETWORK})
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,8 +180,9 @@ class Run:
         transport: the transport's name at the start.
         pause: why it stands still, None unless it is paused.
         reason: the same in words, without any address; "" unless it is paused.
-        started_at: UTC.
+        started_at: UTC; of a run that is not begun, when it was announced or cancelled.
         finished_at: UTC, None until nothing is left.
+        begun: whether content and recipients are frozen.
     """
 
     id: int
@@ -180,6 +194,7 @@ class Run:
     reason: str = ""
     started_at: dt.datetime
     finished_at: dt.datetime | None = None
+    begun: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -272,3 +287,8 @@ def next_state(outcome: Outcome) -> State:
 def is_finished(counts: Counts) -> bool:
     """Whether nothing is left to send or in flight; unknowns are told apart (exit code 9)."""
     return not counts.left and not counts[State.CLAIMED]
+
+
+def goes_on_by_itself(run: Run) -> bool:
+    """Whether a trigger may go on with a run that is begun; one whose process died is running."""
+    return run.state is RunState.RUNNING or (run.state is RunState.PAUSED and run.pause in RESUMED)

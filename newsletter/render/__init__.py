@@ -64,6 +64,8 @@ class Options:
         postal_address: one or more lines, required by law in many places.
         language: a BCP 47 tag such as "en" or "ar".
         from_name: the sender's name.
+        from_address: the sender's address; no theme shows it, but a change of it changes the mail.
+        reply_to: where answers go, likewise.
         unsubscribe_mailto: where people write who leave by mail, may be empty.
         fields: declared merge fields with their fallbacks.
         tags: how links are tagged; None leaves them alone.
@@ -77,6 +79,8 @@ class Options:
     postal_address: str = ""
     language: str = "en"
     from_name: str = ""
+    from_address: str = ""
+    reply_to: str = ""
     unsubscribe_mailto: str = ""
     fields: Mapping[str, str] = field(default_factory=dict)
     tags: Tags | None = None

@@ -302,13 +302,17 @@ class Schedule(_Group):
     webhook: Https = Field(
         default="",
         examples=["https://hooks.example.org/newsletter"],
-        description="An https address that is told of alerts, too.",
+        description="An https address that is told of alerts, too, as JSON by POST.",
     )
     heartbeat_url: Https = Field(
         default="",
         examples=["https://heartbeat.example.org/newsletter"],
-        description="An https address called after every run, so that a monitor outside notices "
-        "when the runs stop.",
+        description="An https address called by POST after every `send --due`, so that a monitor "
+        "outside notices when the calls stop.",
+    )
+    commit_ledger: bool = Field(
+        default=False,
+        description="Whether a real run commits its file in `issues/.ledger/` to git by itself.",
     )
 
     @check_together(mode="after")

@@ -21,6 +21,8 @@ def options(settings: Settings, issue: Issue) -> Options:
         postal_address=site.postal_address,
         language=site.language,
         from_name=settings.sender.from_name,
+        from_address=settings.sender.from_address,
+        reply_to=settings.sender.reply_to,
         unsubscribe_mailto=settings.sender.unsubscribe_mailto,
         fields=settings.fields,
         tags=_tags(settings, issue),

@@ -14,23 +14,17 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from dateutil.rrule import rrulestr
 from email_validator import EmailNotValidError, validate_email
 from pydantic import SecretStr
 from pydantic_core import PydanticCustomError
 
+from newsletter.schedule import rule as rules
 from newsletter.utm import is_malformed
 from newsletter.wording import nearest
 
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _ENCODED_WORD: Final = re.compile(r"=\?[^?\s]+\?[bBqQ]\?")
 _PASSWORD: Final = re.compile(r"(://[^/?#@:]*:).+(?=@)|([?&](?:ssl)?password=)[^&]+", re.IGNORECASE)
-_RRULE: Final = re.compile(
-    r"(FREQ|WKST|BYDAY|BYMONTH|BYMONTHDAY|BYYEARDAY|BYWEEKNO|BYSETPOS)=[A-Z0-9,+-]+"
-    r"|UNTIL=\d{8}(T\d{6})?"
-    # An interval of nought would recur for ever on one day.
-    r"|(INTERVAL|COUNT)=[1-9]\d*"
-)
 _MIN_KEY: Final = 16
 
 
@@ -227,14 +221,10 @@ def without_password(url: str) -> str:
 
 
 def rrule(value: str) -> str:
-    """A recurrence rule of RFC 5545 in days or more, or "" for none."""
+    """A recurrence rule of RFC 5545, of the parts in `newsletter.schedule.rule`, or "" for none."""
     rule = one_line(value).upper().removeprefix("RRULE:")
-    if not rule:
-        return ""
-    if not _is_rrule(rule):
-        raise wrong("is not a recurrence rule (RFC 5545)")
-    if re.search(r"FREQ=(?:HOUR|MINUTE|SECOND)LY", rule):
-        raise wrong("recurs more often than daily", "an issue has a date: use FREQ=WEEKLY or so")
+    if rule and (found := rules.fault(rule)):
+        raise wrong(*found)
     return rule
 
 
@@ -302,18 +292,6 @@ def masked_path(url: str) -> str:
 def frozen(value: Mapping[str, str]) -> Mapping[str, str]:
     """A read-only view, because frozen models freeze their fields but not what those hold."""
     return MappingProxyType(dict(value))
-
-
-def _is_rrule(rule: str) -> bool:
-    parts = rule.split(";")
-    names = {part.partition("=")[0] for part in parts}
-    if len(names) < len(parts) or names >= {"COUNT", "UNTIL"}:
-        return False
-    try:
-        rrulestr(rule, dtstart=dt.datetime(2026, 1, 4))  # noqa: DTZ001  # a wall-clock rule
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return False
-    return all(_RRULE.fullmatch(part) for part in parts)
 
 
 def _printable(value: str) -> str:

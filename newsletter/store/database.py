@@ -144,6 +144,28 @@ class Database:
                 plain.close()
         return not busy
 
+    @contextmanager
+    def rebuilding(self) -> Iterator[sa.Connection]:
+        """As `writing`, for tables that others point at: foreign keys are checked at the end.
+
+        SQLite copies a table to change it, and cannot switch the keys off inside a transaction
+        (sqlite.org/lang_altertable.html, section 7).
+
+        Raises:
+            NewsletterError: a row would point at nothing; nothing was changed.
+        """
+        with self._writer, self._translated(opening=True), self._engine.connect() as plain:
+            driver = plain.connection.driver_connection
+            assert driver is not None
+            driver.execute("PRAGMA foreign_keys = 0")
+            connection = plain.execution_options(writes=True)
+            try:
+                with connection.begin():
+                    yield connection
+                    _demand_keys(connection, self.path)
+            finally:
+                driver.execute("PRAGMA foreign_keys = 1")
+
     def close(self) -> None:
         """Give the file back; SQLite then folds its write-ahead log into it."""
         self._engine.dispose()
@@ -237,6 +259,15 @@ def _make_durable(connection: sqlite3.Connection) -> None:
             "the records would not be safe in this place",
             cause=f"journal_mode is {journal}, synchronous is {synchronous}",
             hint="keep the store on a local disk, not on a network folder",
+        )
+
+
+def _demand_keys(connection: sa.Connection, path: Path) -> None:
+    if connection.exec_driver_sql("PRAGMA foreign_key_check").first() is not None:
+        raise NewsletterError(
+            "the upgrade would leave records that point at nothing",
+            place=Place(str(path)),
+            hint="nothing was changed; restore a backup, or report this",
         )
 
 

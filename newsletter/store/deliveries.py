@@ -17,9 +17,9 @@ import sqlalchemy as sa
 
 from newsletter.audience import MAILABLE, Status, Subscriber, Suppressed
 from newsletter.errors import NewsletterError
-from newsletter.outbox import Delivery, Outcome, Run, State, next_state
+from newsletter.outbox import Delivery, Outcome, Run, RunState, State, next_state
 from newsletter.store.eligibility import clause
-from newsletter.store.tables import deliveries, subscribers
+from newsletter.store.tables import deliveries, runs, subscribers
 
 #: Why a row that was claimed when its process died is unknown.
 ENDED: Final = "the process ended during the attempt"
@@ -41,7 +41,13 @@ _NEXT: Final = (
         sa.case((clause(Suppressed()), 1), else_=0).label("suppressed"),
     )
     .select_from(deliveries.outerjoin(subscribers, subscribers.c.id == deliveries.c.subscriber_id))
-    .where(deliveries.c.run_id == sa.bindparam("run"), deliveries.c.state == State.QUEUED)
+    .where(
+        deliveries.c.run_id == sa.bindparam("run"),
+        deliveries.c.state == State.QUEUED,
+        # Asked once per statement: nothing is claimed from the moment a person cancels.
+        sa.select(runs.c.state).where(runs.c.id == sa.bindparam("run")).scalar_subquery()
+        != RunState.CANCELLED,
+    )
     .order_by(deliveries.c.position)
     .limit(sa.bindparam("most"))
 )

@@ -28,3 +28,21 @@ def state(root: Path, name: str) -> str:
     if not done.stdout.strip():
         return "committed"
     return "not in git" if done.stdout[:2] in {"??", "!!"} else "changed"
+
+
+def commit(root: Path, name: str, message: str) -> bool:
+    """Commit one file and nothing else; false where git cannot, for whatever reason."""
+    program = shutil.which("git")
+    if program is None:
+        return False
+    try:
+        for words in (("add", "--", name), ("commit", "--quiet", "-m", message, "--", name)):
+            done = subprocess.run(  # noqa: S603  # as above
+                [program, "-C", str(root), *words],
+                capture_output=True, text=True, timeout=_SECONDS, check=False,
+            )  # fmt: skip
+            if done.returncode:
+                return False
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return True

@@ -78,6 +78,8 @@ def look(
     content = _content(opened, sender, skipped)
     again = anew and transport.rehearsal
     run = None if again else store.run(opened.issue.number, rehearsal=transport.rehearsal)
+    if run is not None and not run.begun:  # announced, or cancelled before anything was frozen
+        run = None
     left_out: Mapping[str, int] = {}
     doubtful = 0
     if run is None:

@@ -15,14 +15,16 @@ from newsletter.errors import NewsletterError, RefusedError
 from newsletter.outbox import (
     Content,
     Counts,
+    OccurrenceState,
     Pause,
     Run,
     RunState,
     State,
     is_finished,
 )
+from newsletter.schedule import Occurrence
 from newsletter.store.eligibility import clause
-from newsletter.store.tables import deliveries, runs, subscribers
+from newsletter.store.tables import deliveries, occurrences, runs, subscribers
 
 #: What a rate is told from.
 _LAST: Final = 200
@@ -51,15 +53,18 @@ def start(
     eligible: Expression,
     now: dt.datetime,
     expect: int | None = None,
+    occurrence: Occurrence | None = None,
 ) -> Run:
     """Freeze content and recipients: the run's row and one queued row per person.
 
+    A run that was announced, or cancelled before it began, begins with what is given here.
+
     Raises:
-        RefusedError: the issue has a run already, or there are not `expect` recipients.
+        RefusedError: the issue was begun already, or there are not `expect` recipients; or a
+            schedule asks, and a person has cancelled it, or the date is used up.
     """
+    name = {"issue": content.issue, "rehearsal": rehearsal}
     row = {
-        "issue": content.issue,
-        "rehearsal": rehearsal,
         "transport": transport,
         "title": content.title,
         "envelope": content.envelope,
@@ -69,14 +74,23 @@ def start(
         "state": RunState.RUNNING,
         "recipients": 0,
         "started_at": now,
+        "pause": "",
+        "reason": "",
     }
-    try:
-        connection.execute(sa.insert(runs).values(row))
-    except sa.exc.IntegrityError as error:
+    waiting = find(connection, content.issue, rehearsal=rehearsal)
+    if waiting is None:
+        connection.execute(sa.insert(runs).values(name | row))
+    elif waiting.begun:
         raise RefusedError(
             f"issue {content.issue} has been started already",
             hint="run the same command again; it goes on with what is left",
-        ) from error
+        )
+    else:
+        if occurrence is not None:
+            _expect_not_cancelled(waiting)
+        connection.execute(sa.update(runs).where(runs.c.id == waiting.id).values(row))
+    if occurrence is not None:
+        _take(connection, occurrence, content.issue, rehearsal=rehearsal, now=now)
     run = find(connection, content.issue, rehearsal=rehearsal)
     assert run is not None
     frozen = connection.execute(_freeze(run, eligible)).rowcount
@@ -87,6 +101,62 @@ def start(
         )
     connection.execute(sa.update(runs).where(runs.c.id == run.id).values(recipients=frozen))
     return run
+
+
+def _expect_not_cancelled(run: Run) -> None:
+    if run.state is RunState.CANCELLED:
+        number = run.content.issue
+        raise RefusedError(
+            f"issue {number} was cancelled by a person",
+            hint=f"a person lets it go on: newsletter send --issue {number}",
+        )
+
+
+def _take(
+    connection: sa.Connection,
+    occurrence: Occurrence,
+    issue: int,
+    *,
+    rehearsal: bool,
+    now: dt.datetime,
+) -> None:
+    """Use up a date, in the transaction that begins its run."""
+    row = {
+        "day": occurrence.day.isoformat(), "rehearsal": rehearsal, "at": occurrence.at,
+        "state": OccurrenceState.TAKEN, "issue": issue, "reason": "", "noted_at": now,
+    }  # fmt: skip
+    try:
+        connection.execute(sa.insert(occurrences).values(row))
+    except sa.exc.IntegrityError as error:
+        raise RefusedError(
+            f"the date {occurrence.day} is used up already", hint="newsletter schedule shows it"
+        ) from error
+
+
+def insert_empty(
+    connection: sa.Connection, issue: int, *, rehearsal: bool, state: RunState, now: dt.datetime
+) -> None:
+    """A run that is not begun: announced or cancelled, nothing frozen."""
+    row = {
+        "issue": issue, "rehearsal": rehearsal, "transport": "", "title": "", "envelope": b"",
+        "content_hash": "", "source_hash": "", "skipped_checks": "", "state": state,
+        "recipients": 0, "started_at": now,
+    }  # fmt: skip
+    connection.execute(sa.insert(runs).values(row))
+
+
+def resume(connection: sa.Connection, run: Run, *, by_hand: bool) -> None:
+    """Let a begun run go on.
+
+    Raises:
+        RefusedError: a person has cancelled it, and it is not a person who asks.
+    """
+    now = find(connection, run.content.issue, rehearsal=run.rehearsal)
+    assert now is not None
+    if not by_hand:
+        _expect_not_cancelled(now)
+    values = {"state": RunState.RUNNING, "pause": "", "reason": ""}
+    connection.execute(sa.update(runs).where(runs.c.id == run.id).values(values))
 
 
 def _freeze(run: Run, eligible: Expression) -> sa.Insert:
@@ -161,6 +231,14 @@ def rate(connection: sa.Connection, run: Run) -> float | None:
     return (len(moments) - 1) / seconds if seconds else None
 
 
+def attempts(connection: sa.Connection, run: Run) -> int:
+    """How many claims there were in all."""
+    query = sa.select(sa.func.coalesce(sa.func.sum(deliveries.c.attempt), 0)).where(
+        deliveries.c.run_id == run.id
+    )
+    return int(connection.execute(query).scalar_one())
+
+
 def reasons(connection: sa.Connection, run: Run) -> dict[tuple[State, str], int]:
     """How many deliveries there are of each state and reason, where a reason was given."""
     rows = connection.execute(
@@ -181,7 +259,7 @@ def set_state(
     pause: Pause | None,
     reason: str,
 ) -> None:
-    """Note how a run stands.
+    """Note how a run stands; what a person has cancelled does not become paused.
 
     Raises:
         NewsletterError: it would be called finished with deliveries left: a bug.
@@ -192,9 +270,12 @@ def set_state(
             f"issue {run.content.issue} still has deliveries to send",
             hint="this is a bug; please report it",
         )
+    this = runs.c.id == run.id
+    if state is RunState.PAUSED:
+        this = sa.and_(this, runs.c.state != RunState.CANCELLED)
     connection.execute(
         sa.update(runs)
-        .where(runs.c.id == run.id)
+        .where(this)
         .values(
             state=state, finished_at=now if finished else None, pause=pause or "", reason=reason
         )
@@ -219,4 +300,5 @@ def _run(row: sa.Row[Any], envelope: bytes) -> Run:
         reason=row.reason,
         started_at=row.started_at,
         finished_at=row.finished_at,
+        begun=row.recipients > 0 or row.state not in {RunState.ANNOUNCED, RunState.CANCELLED},
     )

@@ -23,7 +23,7 @@ from newsletter.store.disk import unwritten
 from newsletter.store.tables import signing_keys
 
 #: The revision this program reads and writes: the newest file in migrations/versions.
-HEAD: Final = "0003"
+HEAD: Final = "0004"
 
 #: Alembic keeps what it works on in a global: two threads would write to each other's database.
 _ONE_MIGRATION: Final = threading.Lock()
@@ -66,7 +66,7 @@ def upgrade(url: str) -> tuple[str, str]:
             raise _missing(path)
     database = Database(path, read_only=False, create=False)
     try:
-        with database.writing(opening=True) as connection:
+        with database.rebuilding() as connection:
             before = _revision(connection, path)
             if before is None:
                 raise _not_ours(path)

@@ -16,8 +16,10 @@ from newsletter.audience.roster import Added, Row
 from newsletter.errors import NewsletterError
 from newsletter.links import Key
 from newsletter.outbox import Content, Counts, Delivery, Outcome, Pause, Run, RunState, State
+from newsletter.schedule import Occurrence
 from newsletter.store import deliveries, events, people, runs
 from newsletter.store.backup import backup
+from newsletter.store.calendar import Calendar
 from newsletter.store.database import Database
 from newsletter.store.deliveries import Doubt, Settled
 from newsletter.store.feedback import Feedback
@@ -97,6 +99,10 @@ class Store:
         """Who holds the lock for sending, "" when nobody does."""
         path = self._database.path
         return holder(path.with_name(f"{path.name}.sending.lock"))
+
+    def calendar(self, *, rehearsal: bool) -> Calendar:
+        """The schedule's records, of real runs or of rehearsals."""
+        return Calendar(self._database, rehearsal=rehearsal)
 
     # --- keys --------------------------------------------------------------------------------
 
@@ -217,12 +223,23 @@ class Store:
         eligible: Expression,
         now: dt.datetime,
         expect: int | None = None,
+        occurrence: Occurrence | None = None,
     ) -> Run:
         """Freeze content and recipients together, all of them queued.
 
+        Args:
+            content: what is sent.
+            rehearsal: the namespace.
+            transport: its name.
+            eligible: who gets it.
+            now: with a time zone.
+            expect: how many recipients there must be, None for any number.
+            occurrence: the date a schedule begins it for, used up in the same transaction.
+
         Raises:
-            RefusedError: the issue has a run in this namespace already, or there are not `expect`
-                recipients; nothing is frozen then.
+            RefusedError: the issue was begun in this namespace already, or there are not `expect`
+                recipients; or a schedule asks, and the issue is cancelled or its date used up.
+                Nothing is frozen then.
         """
         with self._database.writing(large=True) as connection:
             return runs.start(
@@ -233,7 +250,17 @@ class Store:
                 eligible=eligible,
                 now=now,
                 expect=expect,
+                occurrence=occurrence,
             )
+
+    def resume(self, run: Run, *, by_hand: bool) -> None:
+        """Let a begun run go on.
+
+        Raises:
+            RefusedError: a person has cancelled it, and it is not a person who asks.
+        """
+        with self._database.writing() as connection:
+            runs.resume(connection, run, by_hand=by_hand)
 
     def clear_rehearsal(self, issue: int) -> int:
         """Forget the rehearsal of an issue, never a real run; says how many deliveries that was."""
@@ -344,6 +371,11 @@ class Store:
         with self._database.reading() as connection:
             return runs.first_accepted(connection, since)
 
+    def attempts(self, run: Run) -> int:
+        """How many claims there were in all; the number never falls."""
+        with self._database.reading() as connection:
+            return runs.attempts(connection, run)
+
     def reasons(self, run: Run) -> dict[tuple[State, str], int]:
         """How many deliveries there are of each state and reason, where a reason was given."""
         with self._database.reading() as connection:
@@ -358,7 +390,7 @@ class Store:
         pause: Pause | None = None,
         reason: str = "",
     ) -> None:
-        """Note how a run stands, and when it is paused, why.
+        """Note how a run stands, and when it is paused, why; what is cancelled stays so then.
 
         Raises:
             NewsletterError: it would be called finished with deliveries left (a bug).

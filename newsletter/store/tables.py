@@ -1,7 +1,7 @@
 """The tables, once. Migrations build the same ones step by step; a test holds the two together.
 
 What a constraint cannot say (which state may follow which, what never changes, what is never
-deleted) migrations 0002 and 0003 say in triggers.
+deleted) migrations 0002, 0003 and 0004 say in triggers.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from newsletter.audience import Status
 from newsletter.feedback import Kind
-from newsletter.outbox import Pause, RunState, State
+from newsletter.outbox import OccurrenceState, Pause, RunState, State
 
 _NAMES: Final = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -245,4 +245,38 @@ events: Final = sa.Table(
         sqlite_where=sa.text("delivery_id is null"),
         postgresql_where=sa.text("delivery_id is null"),
     ),
+)
+
+#: Dates of the schedule that are used up; a date is local, as in an issue's front matter.
+occurrences: Final = sa.Table(
+    "occurrences",
+    metadata,
+    sa.Column("day", sa.String(10), primary_key=True),
+    sa.Column("rehearsal", sa.Boolean, primary_key=True),
+    sa.Column("at", Moment, nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("issue", sa.Integer),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("noted_at", Moment, nullable=False),
+    _one_of("state", OccurrenceState),
+    sa.CheckConstraint("state <> 'taken' or issue is not null", name="taken_by_an_issue"),
+)
+
+#: What the owner was told, or was tried to be told; a topic holds no address.
+notices: Final = sa.Table(
+    "notices",
+    metadata,
+    sa.Column("topic", sa.Text, primary_key=True),
+    sa.Column("tries", sa.Integer, nullable=False),
+    sa.Column("told", sa.Boolean, nullable=False),
+    sa.Column("at", Moment, nullable=False),
+)
+
+#: The first trigger, and the latest moment at which one came.
+clock: Final = sa.Table(
+    "clock",
+    metadata,
+    sa.Column("rehearsal", sa.Boolean, primary_key=True),
+    sa.Column("since", Moment, nullable=False),
+    sa.Column("seen", Moment, nullable=False),
 )

@@ -1,16 +1,23 @@
-"""The dates of a schedule: a recurrence rule counted from an anchor, in local days."""
+"""The dates of a schedule: a recurrence rule counted from an anchor, in local days.
+
+rule        which recurrence rules there are
+decision    what a trigger should do now: send, announce, remind, note what was missed
+outlook     which issue is there for each date, for people
+units       what makes a machine call `send --due` again and again
+"""
 
 from __future__ import annotations
 
 import bisect
 import datetime as dt
+import functools
 import itertools
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from dateutil.rrule import rrulestr
+from newsletter.schedule.rule import period
 
 _HOUR = 3600
 
@@ -23,12 +30,14 @@ class Timetable:
         rule: an RFC 5545 recurrence rule in days or more.
         anchor: one of its days, from which intervals count.
         time: the time of day, in `zone`.
+        moved: other times of day, by date: what the issues of these dates say themselves.
     """
 
     rule: str
     anchor: dt.date
     time: dt.time
     zone: ZoneInfo
+    moved: Mapping[dt.date, dt.time] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,22 +61,13 @@ def dates(rule: str, anchor: dt.date, *, after: dt.date) -> Iterator[dt.date]:
         anchor: one of the days, from which intervals count.
         after: the first day given is later than this one.
     """
-    days = _counted(rule, anchor).xafter(_midnight(after))
+    days = _counted(rule, anchor, after).xafter(_midnight(after))
     return (day.date() for day in days)
-
-
-def next_free(
-    rule: str, anchor: dt.date, *, after: dt.date, taken: frozenset[dt.date]
-) -> dt.date | None:
-    """The first day after `after` that no issue has yet; None when the rule has ended."""
-    # Nobody has a thousand issues waiting; a rule without end must not hang.
-    days = itertools.islice(dates(rule, anchor, after=after), 1000)
-    return next((day for day in days if day not in taken), None)
 
 
 def first_day(rule: str, anchor: dt.date) -> dt.date | None:
     """The first day of a rule: the anchor itself, unless the rule does not fall on it."""
-    day = next(iter(_counted(rule, anchor)), None)
+    day = next(iter(_counted(rule, anchor, anchor)), None)
     return day.date() if day else None
 
 
@@ -97,33 +97,19 @@ def ahead(timetable: Timetable, now: dt.datetime) -> Iterator[Occurrence]:
     # Local days and moments differ by a day at most, where a zone has crossed the date line.
     after = now.astimezone(timetable.zone).date() - dt.timedelta(days=2)
     for day in dates(timetable.rule, timetable.anchor, after=after):
-        found = _occurrence(timetable, day)
+        found = occurrence(timetable, day)
         if found.at > now:
             yield found
 
 
 def latest(timetable: Timetable, now: dt.datetime) -> Occurrence | None:
     """The last occurrence that is not later than `now` (aware); None before the first."""
-    rule = _counted(timetable.rule, timetable.anchor)
-    day = rule.before(_midnight(now.astimezone(timetable.zone).date()), inc=True)
-    while day and (found := _occurrence(timetable, day.date())).at > now:
-        day = rule.before(day)
+    today = now.astimezone(timetable.zone).date()
+    rule = _counted(timetable.rule, timetable.anchor, today)
+    day = rule.before(_midnight(today), inc=True)
+    while day and (found := occurrence(timetable, day.date())).at > now:
+        day = _counted(timetable.rule, timetable.anchor, day.date()).before(day)
     return found if day else None
-
-
-def due(timetable: Timetable, now: dt.datetime, *, catch_up: float) -> Occurrence | None:
-    """The occurrence to send at `now` (aware).
-
-    Args:
-        timetable: the schedule.
-        now: the moment, aware.
-        catch_up: how late it may be, in hours.
-
-    Returns:
-        The last one not later than `now`, if it is at most `catch_up` hours ago; else None.
-    """
-    last = latest(timetable, now)
-    return last if last and is_in_time(last, now, catch_up=catch_up) else None
 
 
 def is_in_time(occurrence: Occurrence, moment: dt.datetime, *, catch_up: float) -> bool:
@@ -131,13 +117,38 @@ def is_in_time(occurrence: Occurrence, moment: dt.datetime, *, catch_up: float) 
     return (moment - occurrence.at).total_seconds() <= catch_up * _HOUR
 
 
-def _counted(rule: str, anchor: dt.date) -> Any:  # noqa: ANN401  # dateutil knows two kinds
-    return rrulestr(rule, dtstart=_midnight(anchor))
+def next_free(
+    timetable: Timetable, now: dt.datetime, *, taken: frozenset[dt.date]
+) -> dt.date | None:
+    """The first day still to come that no issue has yet; None when the rule has ended."""
+    # Nobody has a thousand issues waiting; a rule without end must not hang.
+    coming = itertools.islice(ahead(timetable, now), 1000)
+    return next((found.day for found in coming if found.day not in taken), None)
+
+
+def occurrence(timetable: Timetable, day: dt.date) -> Occurrence:
+    """The occurrence of one of the rule's days."""
+    time = timetable.moved.get(day, timetable.time)
+    return Occurrence(day=day, at=instant(day, time, timetable.zone))
+
+
+def _counted(rule: str, anchor: dt.date, near: dt.date) -> Any:  # noqa: ANN401  # dateutil knows two kinds
+    """The rule's days, counted from its anchor or from a later day that counts the same.
+
+    Counting from 1970 at every question would take longer every year.
+    """
+    step = period(rule)
+    # One period earlier, so that the day before `near` is found as well.
+    periods = max(0, (near - anchor).days // step - 1) if step else 0
+    return _days(rule, anchor + dt.timedelta(days=periods * step))
+
+
+@functools.lru_cache(maxsize=64)
+def _days(rule: str, start: dt.date) -> Any:  # noqa: ANN401  # as above
+    from dateutil.rrule import rrulestr  # noqa: PLC0415  # `--help` names what is beside it
+
+    return rrulestr(rule, dtstart=_midnight(start))
 
 
 def _midnight(day: dt.date) -> dt.datetime:
     return dt.datetime.combine(day, dt.time())
-
-
-def _occurrence(timetable: Timetable, day: dt.date) -> Occurrence:
-    return Occurrence(day=day, at=instant(day, timetable.time, timetable.zone))

@@ -1,0 +1,122 @@
+"""Which issue is there for each date: what `schedule`, `status` and the preview's list show."""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from zoneinfo import ZoneInfo
+
+from newsletter.issue import Issue
+from newsletter.schedule import Occurrence, Timetable, ahead, dates, occurrence
+
+
+class Standing(StrEnum):
+    """How far the issue of a date is."""
+
+    NONE = "none"  # no issue has this date
+    DRAFT = "draft"
+    NOT_APPROVED = "not approved"
+    CHANGED = "changed since approval"
+    APPROVED = "approved"
+    TWICE = "two issues of one date"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prospect:
+    """One date still ahead and what is there for it.
+
+    Attributes:
+        occurrence: the date.
+        issue: the issue that has this date, None where there is none.
+        standing: how far it is.
+        zone: the newsletter's time zone.
+    """
+
+    occurrence: Occurrence
+    issue: Issue | None
+    standing: Standing
+    zone: ZoneInfo
+
+    @property
+    def when(self) -> str:
+        """The local time, for people: `Sun 2026-11-22 09:00`."""
+        return f"{self.occurrence.at.astimezone(self.zone):%a %Y-%m-%d %H:%M}"
+
+
+def day_of(issue: Issue, zone: ZoneInfo) -> dt.date | None:
+    """The local date an issue is meant for: of its `send_at`, else its `date`."""
+    moment = _send_at(issue, zone)
+    return moment.date() if moment else issue.date
+
+
+def appointment(table: Timetable, issue: Issue) -> Occurrence | None:
+    """The date of the schedule on which an issue would go; None when it has none there."""
+    day = day_of(issue, table.zone)
+    if day is None:
+        return None
+    after = day - dt.timedelta(days=1)
+    found = next(dates(table.rule, table.anchor, after=after), None)
+    return occurrence(table, day) if found == day else None
+
+
+def moved(issues: Iterable[Issue], zone: ZoneInfo) -> dict[dt.date, dt.time]:
+    """The times of day that issues ask for themselves, with a `send_at` that has one."""
+    found = ((issue, _send_at(issue, zone)) for issue in issues if issue.status == "ready")
+    return {
+        moment.date(): moment.time()
+        for issue, moment in found
+        if moment and len(str(issue.raw["send_at"]).strip()) > len("2026-11-22")
+    }
+
+
+def there(
+    issues: Iterable[Issue], day: dt.date, zone: ZoneInfo, is_same: Callable[[Issue], bool]
+) -> tuple[Issue | None, Standing]:
+    """The issue of a day and how far it is: drafts count only where nothing else is there.
+
+    Args:
+        issues: all of them.
+        day: a local date.
+        zone: the newsletter's time zone.
+        is_same: whether an approved issue is still what was approved; asked for the one that is.
+    """
+    found = [issue for issue in issues if day_of(issue, zone) == day]
+    ready = [issue for issue in found if issue.status == "ready"]
+    if not found:
+        return None, Standing.NONE
+    if len(ready) > 1:
+        return ready[0], Standing.TWICE
+    if not ready:
+        return found[0], Standing.DRAFT
+    (issue,) = ready
+    if not issue.approved:
+        return issue, Standing.NOT_APPROVED
+    return issue, Standing.APPROVED if is_same(issue) else Standing.CHANGED
+
+
+def outlook(
+    table: Timetable,
+    issues: Iterable[Issue],
+    now: dt.datetime,
+    *,
+    is_same: Callable[[Issue], bool],
+    most: int,
+) -> tuple[Prospect, ...]:
+    """The next dates, at most so many, each with its issue."""
+    known = tuple(issues)
+    return tuple(
+        Prospect(occurrence=date, issue=issue, standing=standing, zone=table.zone)
+        for date in itertools.islice(ahead(table, now), most)
+        for issue, standing in [there(known, date.day, table.zone, is_same)]
+    )
+
+
+def _send_at(issue: Issue, zone: ZoneInfo) -> dt.datetime | None:
+    """The local moment of `send_at`, naive."""
+    moment = issue.send_at
+    if moment is None or moment.tzinfo is None:
+        return moment
+    return moment.astimezone(zone).replace(tzinfo=None)

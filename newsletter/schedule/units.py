@@ -1,0 +1,208 @@
+"""What makes a machine call `send --due` again and again, ready to install.
+
+Each text is complete: the folder, the program, an update from git where there is git, and a first
+line that says where it goes. docs/triggers/ tells how to install each and what it cannot do.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+from xml.sax.saxutils import escape
+
+_MINUTES: Final = 10
+_WORDS: Final = ("--no-input", "send", "--due", "--yes")
+_NAME: Final = "newsletter-due"
+_LABEL: Final = "org.newsletter.due"
+
+
+class Kind(StrEnum):
+    """What calls."""
+
+    SYSTEMD = "systemd"
+    CRON = "cron"
+    LAUNCHD = "launchd"
+    GITHUB = "github"
+    EVENTBRIDGE = "eventbridge"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where it runs.
+
+    Attributes:
+        folder: the newsletter's folder, absolute.
+        program: the console script, absolute.
+        git: git, absolute, or "" where there is none; it fetches what was approved elsewhere.
+    """
+
+    folder: str
+    program: str
+    git: str = ""
+
+
+def units(kind: Kind, place: Place) -> str:
+    """The text of one kind for one place, ending in a line feed."""
+    return _KINDS[kind](place)
+
+
+def _systemd(place: Place) -> str:
+    folder = _systemd_word(place.folder)
+    pull = f"ExecStartPre=-{_systemd_word(place.git)} -C {folder} pull --quiet --ff-only\n"
+    return f"""\
+# ~/.config/systemd/user/{_NAME}.service
+[Unit]
+Description=Send the newsletter that is due
+Wants=network-online.target
+After=network-online.target
+
+[Service]
+Type=oneshot
+WorkingDirectory={place.folder.replace("%", "%%")}
+{pull if place.git else ""}\
+ExecStart={_systemd_word(place.program)} -C {folder} {" ".join(_WORDS)}
+# A stop lets what is in flight finish, and the next call goes on.
+SuccessExitStatus=143
+TimeoutStopSec=120
+
+# ~/.config/systemd/user/{_NAME}.timer
+[Unit]
+Description=Call the newsletter every ten minutes
+
+[Timer]
+OnCalendar=*:0/{_MINUTES}
+Persistent=true
+AccuracySec=1s
+
+[Install]
+WantedBy=timers.target
+"""
+
+
+def _cron(place: Place) -> str:
+    # In a crontab an unescaped % ends the command (crontab(5)).
+    command = _shell(place).replace("%", "\\%")
+    return f"# crontab -e\n*/{_MINUTES} * * * * {command}\n"
+
+
+def _launchd(place: Place) -> str:
+    return f"""\
+<?xml version="1.0" encoding="UTF-8"?>
+<!-- ~/Library/LaunchAgents/{_LABEL}.plist -->
+<!DOCTYPE plist PUBLIC "-//Apple//DTD PLIST 1.0//EN" "http://www.apple.com/DTDs/PropertyList-1.0.dtd">
+<plist version="1.0">
+<dict>
+  <key>Label</key>
+  <string>{_LABEL}</string>
+  <key>ProgramArguments</key>
+  <array>
+    <string>/bin/sh</string>
+    <string>-c</string>
+    <string>{escape(_shell(place))}</string>
+  </array>
+  <key>WorkingDirectory</key>
+  <string>{escape(place.folder)}</string>
+  <key>StartInterval</key>
+  <integer>{_MINUTES * 60}</integer>
+  <key>RunAtLoad</key>
+  <true/>
+  <key>StandardOutPath</key>
+  <string>{escape(place.folder)}/.newsletter/due.log</string>
+  <key>StandardErrorPath</key>
+  <string>{escape(place.folder)}/.newsletter/due.log</string>
+</dict>
+</plist>
+"""
+
+
+def _github(_: Place) -> str:
+    return f"""\
+# .github/workflows/{_NAME}.yml
+name: Send the newsletter that is due
+on:
+  schedule:
+    - cron: "7,22,37,52 * * * *"
+  workflow_dispatch:
+permissions:
+  contents: write
+# Never two at once, and none is cut off.
+concurrency:
+  group: {_NAME}
+  cancel-in-progress: false
+jobs:
+  send:
+    runs-on: ubuntu-latest
+    timeout-minutes: 350
+    steps:
+      - uses: actions/checkout@v4
+      - uses: actions/setup-python@v5
+        with:
+          python-version: "3.12"
+      - run: python -m pip install --require-hashes -r requirements.lock
+      - run: python -m pip install --no-deps --no-build-isolation -e .
+      - run: newsletter {" ".join(_WORDS)}
+        env:
+          NEWSLETTER_STORE__URL: ${{{{ secrets.NEWSLETTER_STORE__URL }}}}
+          AWS_ACCESS_KEY_ID: ${{{{ secrets.AWS_ACCESS_KEY_ID }}}}
+          AWS_SECRET_ACCESS_KEY: ${{{{ secrets.AWS_SECRET_ACCESS_KEY }}}}
+          AWS_REGION: ${{{{ vars.AWS_REGION }}}}
+      # The second ledger must outlive this machine.
+      - if: always()
+        run: |
+          git config user.name newsletter
+          git config user.email newsletter@users.noreply.github.com
+          git add issues/.ledger 2>/dev/null || exit 0
+          git diff --cached --quiet || git commit -m "Keep the ledger"
+          git push
+"""
+
+
+def _eventbridge(place: Place) -> str:
+    """The input of `aws scheduler create-schedule`: a command on an EC2 machine, by SSM."""
+    command = {
+        "DocumentName": "AWS-RunShellScript",
+        "InstanceIds": ["i-INSTANCE"],
+        "TimeoutSeconds": 600,
+        "Parameters": {"commands": [_shell(place)], "executionTimeout": ["21600"]},
+    }
+    whole = {
+        "Name": _NAME,
+        "Description": "Calls the newsletter every ten minutes",
+        "ScheduleExpression": f"rate({_MINUTES} minutes)",
+        "FlexibleTimeWindow": {"Mode": "OFF"},
+        "Target": {
+            "Arn": "arn:aws:scheduler:::aws-sdk:ssm:sendCommand",
+            "RoleArn": "arn:aws:iam::ACCOUNT:role/newsletter-due",
+            "Input": json.dumps(command),
+            # A call that is late is another call; there is one every ten minutes.
+            "RetryPolicy": {"MaximumRetryAttempts": 0},
+        },
+    }
+    return json.dumps(whole, indent=2) + "\n"
+
+
+def _shell(place: Place) -> str:
+    """One line for a shell: take in what was pushed, then call."""
+    words = [place.program, "-q", "-C", place.folder, *_WORDS]
+    call = shlex.join(words)
+    if not place.git:
+        return call
+    return f"{shlex.join([place.git, '-C', place.folder, 'pull', '-q', '--ff-only'])}; {call}"
+
+
+def _systemd_word(word: str) -> str:
+    """One word of a command line (systemd.service(5), "Command lines")."""
+    safe = word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
+    return f'"{safe}"' if safe != word or " " in word or "'" in word else word
+
+
+_KINDS: Final = {
+    Kind.SYSTEMD: _systemd,
+    Kind.CRON: _cron,
+    Kind.LAUNCHD: _launchd,
+    Kind.GITHUB: _github,
+    Kind.EVENTBRIDGE: _eventbridge,
+}
