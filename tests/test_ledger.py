@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import shutil
 import subprocess
 
 import pytest
 
+from newsletter import send
 from newsletter.cli import draining
 from newsletter.store.deliveries import ENDED
 from tests.cli_fixtures import ADDRESSES
@@ -34,7 +36,7 @@ def ledger(newsletter):
 @pytest.mark.parametrize("way", ["due", "hand"])
 def test_the_file_is_there_before_the_first_claim_also_for_a_send_by_hand(post, monkeypatch, way):
     seen = []
-    real = draining.deliver_next
+    real = send.deliver_next
 
     def watched(*words, **more):
         states = post.newsletter.states()
@@ -137,8 +139,9 @@ def test_a_run_that_died_leaves_a_file_that_agrees(post):
     assert post.newsletter.send("--limit", "5").code == 6
     with store_of(post.newsletter) as store:
         run = store.run(74, rehearsal=False)
+        assert run
         store.resume(run, by_hand=True)
-        store.claim(run, now=draining.clock())
+        store.claim(run, now=dt.datetime(2026, 11, 22, 8, tzinfo=dt.UTC))
     assert post.newsletter.send().code == 9
     assert post.newsletter.ask(
         "select distinct reason from deliveries where state = 'unknown'"
