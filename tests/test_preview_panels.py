@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from newsletter.web.readers import READERS
 from tests.cli_fixtures import ISSUE, copy_example, plain_environment, script
@@ -264,6 +264,41 @@ def test_a_preheader_that_leaks_is_marked(tmp_path, tab):
         marked = tab.locator(".phone mark")
         expect(marked).to_have_text(re.compile("Slack Water"))
         expect(tab.locator("#overview")).to_contain_text("The marked words leak in")
+
+
+def test_a_save_between_the_page_and_its_mail_is_seen_all_the_same(tmp_path, tab):
+    root = tmp_path / "letters"
+    copy_example(root)
+    new = "Put the lamp on"
+    pages: list[Route] = []
+    mails: list[Route] = []
+    with preview(root, "--issue", "74", "--port", "7735") as started:
+
+        def hold_the_page(route):
+            pages.append(route)
+            if mails:
+                route.continue_()
+
+        def save_before_the_page(route):
+            mails.append(route)
+            if len(mails) > 1:
+                return route.continue_()
+            old = route.fetch()
+            edit(root, WORDS, new)
+            while new not in urllib.request.urlopen(f"{started.url}/mail").read().decode():
+                tab.wait_for_timeout(20)
+            for page in pages:
+                page.continue_()
+            return route.fulfill(response=old)
+
+        # Nobody tells the page of the save: it sees by itself that the two do not fit.
+        tab.route("**/events", lambda route: route.abort())
+        look(tab, started.url)
+        tab.route("**/issues/74?width=600", hold_the_page)
+        tab.route("**/issues/74/mail", save_before_the_page)
+        tab.locator("#width-600").click()
+        expect(letter(tab).locator("body")).to_contain_text(new)
+    assert len(mails) == len(pages) == 2
 
 
 def test_an_edit_is_seen_in_every_part(tmp_path, tab):

@@ -51,19 +51,21 @@ def units(kind: Kind, place: Place) -> str:
 
 def _systemd(place: Place) -> str:
     folder = _systemd_word(place.folder)
-    pull = f"ExecStartPre=-{_systemd_word(place.git)} -C {folder} pull --quiet --ff-only\n"
+    # A pull that hangs would keep the timer from calling ever again.
+    pull = (
+        f"ExecStartPre=-/usr/bin/env timeout 300 {_systemd_word(place.git)} -C {folder} "
+        "pull --quiet --ff-only\n"
+    )
     return f"""\
 # ~/.config/systemd/user/{_NAME}.service
 [Unit]
 Description=Send the newsletter that is due
-Wants=network-online.target
-After=network-online.target
 
 [Service]
 Type=oneshot
 WorkingDirectory={place.folder.replace("%", "%%")}
 {pull if place.git else ""}\
-ExecStart={_systemd_word(place.program)} -C {folder} {" ".join(_WORDS)}
+ExecStart={_systemd_program(place.program)} -C {folder} {" ".join(_WORDS)}
 # A stop lets what is in flight finish, and the next call goes on.
 SuccessExitStatus=143
 TimeoutStopSec=120
@@ -118,7 +120,7 @@ def _launchd(place: Place) -> str:
 """
 
 
-def _github(_: Place) -> str:
+def _github(place: Place) -> str:
     return f"""\
 # .github/workflows/{_NAME}.yml
 name: Send the newsletter that is due
@@ -126,47 +128,32 @@ on:
   schedule:
     - cron: "7,22,37,52 * * * *"
   workflow_dispatch:
-permissions:
-  contents: write
 # Never two at once, and none is cut off.
 concurrency:
   group: {_NAME}
   cancel-in-progress: false
 jobs:
   send:
-    runs-on: ubuntu-latest
-    timeout-minutes: 350
+    # The runner on the machine that keeps the records; one of GitHub's own forgets its disk.
+    runs-on: self-hosted
+    timeout-minutes: 1440
     steps:
-      - uses: actions/checkout@v4
-      - uses: actions/setup-python@v5
-        with:
-          python-version: "3.12"
-      - run: python -m pip install --require-hashes -r requirements.lock
-      - run: python -m pip install --no-deps --no-build-isolation -e .
-      - run: newsletter {" ".join(_WORDS)}
-        env:
-          NEWSLETTER_STORE__URL: ${{{{ secrets.NEWSLETTER_STORE__URL }}}}
-          AWS_ACCESS_KEY_ID: ${{{{ secrets.AWS_ACCESS_KEY_ID }}}}
-          AWS_SECRET_ACCESS_KEY: ${{{{ secrets.AWS_SECRET_ACCESS_KEY }}}}
-          AWS_REGION: ${{{{ vars.AWS_REGION }}}}
-      # The second ledger must outlive this machine.
-      - if: always()
-        run: |
-          git config user.name newsletter
-          git config user.email newsletter@users.noreply.github.com
-          git add issues/.ledger 2>/dev/null || exit 0
-          git diff --cached --quiet || git commit -m "Keep the ledger"
-          git push
+      - run: {json.dumps(_shell(place), ensure_ascii=False)}
 """
 
 
 def _eventbridge(place: Place) -> str:
     """The input of `aws scheduler create-schedule`: a command on an EC2 machine, by SSM."""
+    # SSM runs it as root, whose files the newsletter's owner could not write afterwards.
+    owner = f'"$(stat -c %U {shlex.quote(place.folder)})"'
     command = {
         "DocumentName": "AWS-RunShellScript",
         "InstanceIds": ["i-INSTANCE"],
         "TimeoutSeconds": 600,
-        "Parameters": {"commands": [_shell(place)], "executionTimeout": ["21600"]},
+        "Parameters": {
+            "commands": [f"runuser -u {owner} -- sh -c {shlex.quote(_shell(place))}"],
+            "executionTimeout": ["172800"],
+        },
     }
     whole = {
         "Name": _NAME,
@@ -197,6 +184,12 @@ def _systemd_word(word: str) -> str:
     """One word of a command line (systemd.service(5), "Command lines")."""
     safe = word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
     return f'"{safe}"' if safe != word or " " in word or "'" in word else word
+
+
+def _systemd_program(path: str) -> str:
+    """The first word of a command line, in which systemd reads neither "$$" nor backslashes."""
+    plain = _systemd_word(path)
+    return plain if plain == path else f"/usr/bin/env {plain}"
 
 
 _KINDS: Final = {

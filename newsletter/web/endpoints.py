@@ -82,8 +82,12 @@ class Endpoints:
         view = await self._view(request, look)
         if view.proof is None:
             raise HTTPException(404)
-        policy = _MAIL_POLICY % _PICTURES[look.images]
-        return HTMLResponse(view.mail(look.colours), headers={"Content-Security-Policy": policy})
+        headers = {
+            "Content-Security-Policy": _MAIL_POLICY % _PICTURES[look.images],
+            # The page asks for itself and its mail at once, and a save may come between the two.
+            "X-Mail-Version": view.mail_version(look.colours),
+        }
+        return HTMLResponse(view.mail(look.colours), headers=headers)
 
     async def file(self, request: Request) -> Response:
         """A part of the mail as a file to keep."""

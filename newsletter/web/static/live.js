@@ -61,6 +61,10 @@ async function renew() {
   const fresh = new DOMParser().parseFromString(html, "text/html");
   const after = fresh.getElementById("mail");
   if (!frame !== !after) return location.reload();
+  if (frame && addressOf(frame) === after.getAttribute("src") && mail) {
+    // A save came between the two answers: what does not belong together is asked for again.
+    if (answers[1].headers.get("X-Mail-Version") !== after.dataset.version) return (again = true);
+  }
   if (frame) await renewMail(frame, after, letter);
   replacePanel(fresh);
   for (const old of document.querySelectorAll("[data-live]")) {
