@@ -195,11 +195,28 @@ def test_what_is_too_late_does_not_go_by_itself(approved, at):
     assert len(approved.mails()) == 10
 
 
-def test_what_was_interrupted_goes_on_also_late(approved, at):
+#: What a trigger goes on with.
+BY_ITSELF = (Pause.INTERRUPTED, Pause.QUOTA, Pause.NETWORK)
+
+
+@pytest.mark.parametrize("pause", BY_ITSELF)
+def test_what_was_interrupted_goes_on_also_late(approved, at, pause):
     assert approved.run(*DUE, "--limit", "10").code == 6
-    stopped_by(approved, Pause.INTERRUPTED)
+    stopped_by(approved, pause)
     at("2026-11-23 20:00")
     assert approved.run(*DUE).code == 0
+    assert len(approved.mails()) == 25
+
+
+@pytest.mark.parametrize("pause", [p for p in Pause if p not in BY_ITSELF])
+def test_what_needs_a_person_waits_for_one(approved, pause):
+    assert approved.run(*DUE, "--limit", "10").code == 6
+    stopped_by(approved, pause)
+    ran = approved.run(*DUE)
+    assert ran.code == 0
+    assert "waits for a person: newsletter send --issue 74" in ran.err
+    assert len(approved.mails()) == 10
+    assert approved.send().code == 0
     assert len(approved.mails()) == 25
 
 
