@@ -114,7 +114,7 @@ def schedule(
     plan = timetable(desk.settings, moved=moved(issues, desk.zone))
     found = outlook(plan, issues, clock(), is_same=_sameness(desk), most=number)
     if as_json:
-        result_json({"timezone": plan.zone.key, "dates": [_as_dict(one) for one in found]})
+        result_json({"timezone": plan.zone.key, "dates": [as_dict(one) for one in found]})
     elif found:
         rows = [_row(one) for one in found]
         result(table([(f"local ({plan.zone.key})", "UTC", "issue", "state"), *rows]))
@@ -122,8 +122,8 @@ def schedule(
         result("the schedule has no date any more")
 
 
-def coming(desk: Desk, most: int) -> tuple[Prospect, ...]:
-    """The next dates with their issues; none where there is no schedule, or it is not in order."""
+def coming(desk: Desk) -> tuple[Prospect, ...]:
+    """The next two dates with their issues; none where the schedule or an issue is not in order."""
     from newsletter.cli.desk import clock
     from newsletter.cli.due import issues_of
     from newsletter.errors import InputError
@@ -135,7 +135,7 @@ def coming(desk: Desk, most: int) -> tuple[Prospect, ...]:
     try:
         issues = issues_of(desk)
         plan = timetable(desk.settings, moved=moved(issues, desk.zone))
-        return outlook(plan, issues, clock(), is_same=_sameness(desk), most=most)
+        return outlook(plan, issues, clock(), is_same=_sameness(desk), most=2)
     except InputError:
         return ()
 
@@ -214,7 +214,8 @@ def _row(one: Prospect) -> tuple[str, ...]:
     return one.when, f"{one.occurrence.at:%Y-%m-%d %H:%M}", number, one.standing.value
 
 
-def _as_dict(one: Prospect) -> dict[str, object]:
+def as_dict(one: Prospect) -> dict[str, object]:
+    """One date as JSON."""
     return {
         "date": one.occurrence.day.isoformat(),
         "local": one.occurrence.at.astimezone(one.zone).isoformat(),

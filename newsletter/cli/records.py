@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from newsletter.outbox import Counts, Run, State
+    from newsletter.schedule.outlook import Prospect
     from newsletter.store.deliveries import Doubt
     from newsletter.store.sql import Store
 
@@ -29,20 +30,32 @@ def status(
     issue: Annotated[int | None, typer.Option(metavar="N", help="Only this issue.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say what happened to every recipient, issue by issue; rehearsals on lines of their own."""
+    """Say what happened to every recipient, issue by issue, and what is due next."""
+    from newsletter.cli.ahead import as_dict, coming
     from newsletter.cli.desk import open_desk
 
     VOICE.json = as_json
-    with open_desk().store(create=False, read_only=True) as store:
+    desk = open_desk()
+    with desk.store(create=False, read_only=True) as store:
         runs = [run for run in store.runs() if issue in {None, run.content.issue}]
         sender = store.sender()
+        due = [one for one in coming(desk) if issue is None or _is_about(one, issue)]
         if as_json:
             found = [_as_dict(store, run, sender) for run in runs]
-            result_json({"sending": sender or None, "runs": found})
-        elif runs:
+            dates = [as_dict(one) for one in due]
+            result_json({"sending": sender or None, "runs": found, "next": dates})
+            return
+        if runs:
             _show(store, runs, sender, whole=issue is not None)
         else:
             result("nothing was sent yet" if issue is None else f"issue {issue} was not sent yet")
+    for one in due:
+        what = f"issue {one.issue.number}, {one.standing.value}" if one.issue else "no issue yet"
+        result(f"next: {one.when} ({one.zone.key}), {what}")
+
+
+def _is_about(one: Prospect, issue: int) -> bool:
+    return one.issue is not None and one.issue.number == issue
 
 
 def retry(
