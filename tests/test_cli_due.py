@@ -204,7 +204,9 @@ def test_what_was_interrupted_goes_on_also_late(approved, at, pause):
     assert approved.run(*DUE, "--limit", "10").code == 6
     stopped_by(approved, pause)
     at("2026-11-23 20:00")
-    assert approved.run(*DUE).code == 0
+    ran = approved.run(*DUE, "--json")
+    assert ran.code == 0
+    assert json.loads(ran.out)["sent_now"] == 15
     assert len(approved.mails()) == 25
 
 

@@ -113,7 +113,8 @@ def _act(trigger: _Trigger) -> int:
     found = _decide(trigger, window=group.cancel_window if trigger.owner.has_mail else 0)
     trigger.calendar.saw(trigger.now)
     _note_missed(trigger, found)
-    if code := _go_on(trigger):
+    code = _go_on(trigger)
+    if code is not None:
         return code
     _remind(trigger, found)
     if found.announce:
@@ -191,8 +192,12 @@ def _missed(trigger: _Trigger, date: Occurrence) -> Used:
     return Used(occurrence=date, state=state, issue=number, reason=reason)
 
 
-def _go_on(trigger: _Trigger) -> int:
-    """Go on with what a schedule has begun and a signal, the quota or the network has stopped."""
+def _go_on(trigger: _Trigger) -> int | None:
+    """Go on with what a schedule has begun and a signal, the quota or the network has stopped.
+
+    Returns:
+        how that ended; None where there is nothing of the kind. The next call does the rest.
+    """
     for used in trigger.calendar.used():
         if used.state is not OccurrenceState.TAKEN or used.issue is None:
             continue
@@ -200,15 +205,13 @@ def _go_on(trigger: _Trigger) -> int:
         if run is None or not run.begun or run.state is RunState.FINISHED:
             continue
         if goes_on_by_itself(run):
-            if code := _send_number(trigger, used.issue, None):
-                return code
-        else:
-            say(
-                f"issue {used.issue} is {run.state.value}"
-                + (f" ({run.reason})" if run.reason else "")
-                + f" and waits for a person: newsletter send --issue {used.issue}"
-            )
-    return 0
+            return _send_number(trigger, used.issue, None)
+        say(
+            f"issue {used.issue} is {run.state.value}"
+            + (f" ({run.reason})" if run.reason else "")
+            + f" and waits for a person: newsletter send --issue {used.issue}"
+        )
+    return None
 
 
 def _remind(trigger: _Trigger, found: Due) -> None:
