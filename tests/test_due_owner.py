@@ -222,8 +222,7 @@ def test_a_call_is_one_request_and_follows_nothing(status, said):
     ("url", "said"),
     [
         ("http://127.0.0.1:1/", "nobody answers there"),
-        ("http://no-such-host.invalid/", "its host cannot be found"),
-        ("http://127.0.0.1:99999/", "the connection broke"),
+        ("http://127.0.0.1:99999/", "it is no plain web address"),
     ],
 )
 def test_a_call_that_fails_says_why_without_its_address(url, said):
@@ -236,5 +235,5 @@ def test_a_call_does_not_wait_for_ever_and_trusts_no_unknown_certificate(certifi
         assert calls.post(url, seconds=0.1) == "no answer in time"
     with web_listener(Web(), server_side(certificate)) as web:
         why = calls.post(f"https://127.0.0.1:{web.port}/")
-    assert why == "its certificate is not valid, or it does not speak TLS"
+    assert why == "its certificate is not valid"
     assert web.calls == []

@@ -12,11 +12,15 @@ import pytest
 from playwright.sync_api import expect
 
 from newsletter.errors import InputError, NotFitError
+from newsletter.outbox import OccurrenceState
+from newsletter.schedule import Occurrence
+from newsletter.store.calendar import Used
 from newsletter.web.proofs import Proofs
 from newsletter.web.sending import Sending
 from newsletter.web.shelf import Entry, Shelf
 from tests.cli_fixtures import ADDRESSES, ISSUE, Folder, folder, plain_environment, ready
 from tests.preview_browser import chromium, look, preview, tab
+from tests.schedule_fixtures import store_of
 from tests.smtp_servers import scripted
 from tests.web_fixtures import settings_of
 
@@ -146,7 +150,7 @@ def test_an_approved_issue_goes_is_due_and_is_too_late(folder):
     before, after = shelf(folder, NOON - day)[74], shelf(folder, NOON + day)[74]
     assert (before.state, before.note) == ("approved", "goes Sun 22 Nov, 09:00")
     assert shelf(folder, NOON)[74].state == "due"
-    assert (after.state, after.note) == ("approved", "too late to go by itself")
+    assert (after.state, after.note) == ("missed", "too late to go by itself")
 
 
 def test_an_issue_changed_since_it_was_approved_says_so(folder):
@@ -159,6 +163,30 @@ def test_an_approved_issue_outside_the_schedule_says_so(folder):
     folder.edit(ISSUE, "date: 2026-11-22", "date: 2026-11-21")
     assert folder.run("approve", "--issue", "74").code == 0
     assert (shelf(folder)[74].state, shelf(folder)[74].note) == ("approved", "its date is not in the schedule")  # fmt: skip
+
+
+def test_what_a_trigger_noted_and_a_person_cancelled_is_told(ready):
+    assert ready.run("approve", "--issue", "74").code == 0
+    with store_of(ready) as store:
+        calendar = store.calendar(rehearsal=True)
+        date = Occurrence(day=dt.date(2026, 11, 22), at=NOON)
+        missed = Used(occurrence=date, state=OccurrenceState.MISSED, issue=74, reason="it rained")
+        calendar.note([missed], now=NOON)
+    entry = shelf(ready, NOON - dt.timedelta(days=1))[74]
+    assert (entry.state, entry.note) == ("missed", "it rained; only by hand does it go")
+    ready.edit("newsletter.toml", 'kind = "folder"', 'kind = "smtp"\nsmtp.host = "mail.example"')
+    assert shelf(ready, NOON - dt.timedelta(days=1))[74].state == "approved"
+    assert ready.run("cancel", "--issue", "74").code == 0
+    entry = shelf(ready)[74]
+    assert (entry.state, dict(entry.counts)) == ("cancelled", {})
+
+
+def test_an_announced_issue_is_still_to_come(ready):
+    assert ready.run("approve", "--issue", "74").code == 0
+    with store_of(ready) as store:
+        assert store.calendar(rehearsal=False).announce(74, title="x", source_hash="x", now=NOON)
+    entry = shelf(ready, NOON - dt.timedelta(days=1))[74]
+    assert (entry.state, entry.note) == ("approved", "goes Sun 22 Nov, 09:00")
 
 
 def test_what_was_rehearsed_and_sent_is_counted(ready):

@@ -11,18 +11,31 @@ from zoneinfo import ZoneInfo
 
 from newsletter.errors import InputError, NewsletterError
 from newsletter.issue import Issue, number_of, parse
-from newsletter.outbox import Counts, Run, RunState
+from newsletter.outbox import Counts, OccurrenceState, Run, RunState
 from newsletter.render import Theme
 from newsletter.render.pipeline import source_hash
-from newsletter.schedule import Occurrence, dates, first_day, instant, is_in_time
+from newsletter.schedule import Occurrence, is_in_time
+from newsletter.schedule.outlook import appointment, moved
 from newsletter.settings import Settings
+from newsletter.settings.dates import timetable
 from newsletter.settings.mail import options
 from newsletter.store import files
 from newsletter.store.letters import read_theme
 from newsletter.store.sql import Store
 
 #: How far an issue is. "changed" was approved once, and something is another since.
-State = Literal["broken", "draft", "ready", "changed", "approved", "due", "sending", "sent"]
+State = Literal[
+    "broken",
+    "draft",
+    "ready",
+    "changed",
+    "approved",
+    "due",
+    "missed",
+    "sending",
+    "cancelled",
+    "sent",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,11 +64,12 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Record:
-    """What the records hold about an issue: its real run and its rehearsal."""
+class _Records:
+    """What the records hold: real runs and rehearsals by issue, and why dates were missed."""
 
-    real: tuple[Run, Counts] | None = None
-    rehearsal: tuple[Run, Counts] | None = None
+    real: Mapping[int, tuple[Run, Counts]] = field(default_factory=dict)
+    rehearsals: Mapping[int, tuple[Run, Counts]] = field(default_factory=dict)
+    missed: Mapping[dt.date, str] = field(default_factory=dict)
 
 
 class Shelf:
@@ -80,43 +94,37 @@ class Shelf:
         try:
             settings = self._settings()
         except InputError:  # each issue's own page says what is wrong with them
-            return tuple(self._entry(name, None, None, {}) for name in names)
+            return tuple(self._entry(name, None, None, _Records()) for name in names)
         theme, records = self._theme(settings), self._records(settings)
         return tuple(self._entry(name, settings, theme, records) for name in names)
 
     def _entry(
-        self,
-        name: str,
-        settings: Settings | None,
-        theme: Theme | None,
-        records: Mapping[int, _Record],
+        self, name: str, settings: Settings | None, theme: Theme | None, records: _Records
     ) -> Entry:
         try:
             issue = parse(files.read_issue(self._root, name), file=name)
         except InputError as fault:
             return Entry(number=number_of(name) or 0, state="broken", fault=str(fault))
-        record = records.get(issue.number, _Record())
-        state, note = self._state(issue, settings, theme, record)
-        counts = record.real[1].by_state if record.real else {}
+        run, counts = records.real.get(issue.number, (None, None))
+        _, rehearsed = records.rehearsals.get(issue.number, (None, None))
+        state, note = _of_run(run) if run else (None, "")
+        if state is None:
+            state, note = self._of_issue(issue, settings, theme, records)
+        by_state = counts.by_state if counts else {}
         return Entry(
             number=issue.number,
             title=issue.title,
             date=issue.date,
             state=state,
             note=note,
-            counts={state.value: number for state, number in sorted(counts.items()) if number},
-            rehearsed=record.rehearsal[1].total if record.rehearsal else 0,
+            counts={state.value: number for state, number in sorted(by_state.items()) if number},
+            rehearsed=rehearsed.total if rehearsed else 0,
         )
 
-    def _state(
-        self, issue: Issue, settings: Settings | None, theme: Theme | None, record: _Record
+    def _of_issue(
+        self, issue: Issue, settings: Settings | None, theme: Theme | None, records: _Records
     ) -> tuple[State, str]:
-        if record.real:
-            run = record.real[0]
-            when = run.finished_at
-            if run.state is RunState.FINISHED:
-                return "sent", f"on {when:%Y-%m-%d}" if when else ""
-            return "sending", run.reason or run.state.value
+        """How far an issue is that was not begun."""
         if issue.status == "draft":
             return "draft", ""
         if not issue.approved or settings is None or theme is None:
@@ -126,6 +134,8 @@ class Shelf:
         occurrence = _occurrence(issue, settings)
         if occurrence is None:
             return "approved", "its date is not in the schedule"
+        if occurrence.day in records.missed:
+            return "missed", f"{records.missed[occurrence.day]}; only by hand does it go"
         return self._when(occurrence, settings)
 
     def _when(self, occurrence: Occurrence, settings: Settings) -> tuple[State, str]:
@@ -135,7 +145,7 @@ class Shelf:
             return "approved", f"goes {local:%a %d %b, %H:%M}"
         if is_in_time(occurrence, now, catch_up=settings.schedule.catch_up):
             return "due", "goes with the next run of the schedule"
-        return "approved", "too late to go by itself"
+        return "missed", "too late to go by itself"
 
     def _theme(self, settings: Settings) -> Theme | None:
         try:
@@ -143,32 +153,41 @@ class Shelf:
         except InputError:
             return None
 
-    def _records(self, settings: Settings) -> Mapping[int, _Record]:
+    def _records(self, settings: Settings) -> _Records:
         """What was sent; nothing where there are no records, or none that can be read."""
         url = files.store_url(self._root, settings.store.url)
-        found: dict[int, dict[bool, tuple[Run, Counts]]] = {}
+        found: dict[bool, dict[int, tuple[Run, Counts]]] = {False: {}, True: {}}
         try:
             with Store.open(url, create=False, read_only=True) as store:
                 for run in store.runs():
-                    kinds = found.setdefault(run.content.issue, {})
-                    kinds[run.rehearsal] = run, store.counts(run)
+                    found[run.rehearsal][run.content.issue] = run, store.counts(run)
+                calendar = store.calendar(rehearsal=settings.transport.kind == "folder")
+                used = calendar.used()
         except NewsletterError:
-            return {}
-        return {
-            number: _Record(real=kinds.get(False), rehearsal=kinds.get(True))
-            for number, kinds in found.items()
+            return _Records()
+        missed = {
+            one.occurrence.day: one.reason for one in used if one.state is OccurrenceState.MISSED
         }
+        return _Records(real=found[False], rehearsals=found[True], missed=missed)
+
+
+def _of_run(run: Run) -> tuple[State | None, str]:
+    """How far an issue is by its real run; no state where it is only announced."""
+    if run.state is RunState.FINISHED:
+        return "sent", f"on {run.finished_at:%Y-%m-%d}" if run.finished_at else ""
+    if run.state is RunState.CANCELLED:
+        return "cancelled", "only by hand does it go on"
+    if run.begun:
+        return "sending", run.reason or run.state.value
+    return None, ""
 
 
 def _occurrence(issue: Issue, settings: Settings) -> Occurrence | None:
     """The date of the schedule on which an issue goes, None when it has none there."""
-    group = settings.schedule
-    if not group.rrule or group.anchor is None or issue.date is None:
+    if not settings.schedule.rrule:
         return None
-    if first_day(group.rrule, group.anchor) != group.anchor:
+    try:
+        table = timetable(settings, moved=moved([issue], ZoneInfo(settings.site.timezone)))
+    except InputError:
         return None
-    before = issue.date - dt.timedelta(days=1)
-    if next(dates(group.rrule, group.anchor, after=before), None) != issue.date:
-        return None
-    at = instant(issue.date, group.time, ZoneInfo(settings.site.timezone))
-    return Occurrence(day=issue.date, at=at)
+    return appointment(table, issue)
