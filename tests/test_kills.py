@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import pytest
 
+from tests.campaign import reports
+from tests.campaign.checks import Ledger
 from tests.campaign.kills import campaign, table, variants
+from tests.campaign.letters import Letters, environment
+from tests.mailroom import mailroom, post_office
 
 pytestmark = pytest.mark.slow
 
 KILLS = 300
 
 
-def test_nobody_is_sent_twice_and_nobody_is_lost_whenever_the_command_is_killed(tmp_path, capsys):
-    tallies = campaign(tmp_path, kills=KILLS, seed=74)
+@pytest.fixture(scope="module")
+def hunted(tmp_path_factory):
+    """The campaign, once, and the folder it leaves."""
+    folder = tmp_path_factory.mktemp("campaign")
+    return campaign(folder, kills=KILLS, seed=74), folder
+
+
+def test_nobody_is_sent_twice_and_nobody_is_lost_whenever_the_command_is_killed(hunted, capsys):
+    tallies, _ = hunted
     with capsys.disabled():
         print(f"\n{table(tallies)}")  # noqa: T201
     assert [words for tally in tallies for words in tally.violations] == []
@@ -23,6 +34,30 @@ def test_nobody_is_sent_twice_and_nobody_is_lost_whenever_the_command_is_killed(
         assert tally.in_flight >= tally.kills / 3, tally.name
         assert tally.before_freezing, tally.name
         assert tally.accepted > tally.recipients / 10, tally.name
+
+
+def test_events_settle_every_accepted_unknown_and_no_other(hunted, tmp_path, capsys):
+    pulls, accepted, faults = {}, {}, []
+    with post_office() as url:
+        for variant in (one for one in variants(KILLS) if one.kind == "ses"):
+            place = hunted[1] / variant.name.replace(" ", "-")
+            ledger = Ledger(place / "accepted.jsonl")
+            ledger.update()
+            for lost in (0.0, 0.1):
+                name = f"{variant.name} -{lost:.0%}"
+                with mailroom(url) as room:
+                    left = Letters(place / "letters", environment(place, {}, 1))
+                    copy = reports.copied(left, tmp_path / name)
+                    done = reports.pull(copy, ledger.path, room, lost=lost, seed=74)
+                pulls[name], accepted[name] = done, ledger.mails
+                faults += [f"{name}: {words}" for words in reports.wrong(done, ledger.mails)]
+                assert done.settled, name
+                if not lost:
+                    in_doubt = done.after.of("unknown").keys()
+                    faults += [f"still unknown: {mail}" for mail in in_doubt & set(ledger.mails)]
+    with capsys.disabled():
+        print(f"\n{reports.table(pulls, accepted)}")  # noqa: T201
+    assert faults == []
 
 
 @pytest.mark.parametrize("kills", [300, 1000])

@@ -52,7 +52,7 @@ class Subscriber:
 
     Attributes:
         id: the store's row.
-        handle: 24 hex digits (96 random bits) that stand for the person in links.
+        handle: 24 hex digits (96 bits nobody can guess) that stand for the person in links.
         address: where mail goes.
         name: as given, may be empty.
         fields: further merge fields by name.

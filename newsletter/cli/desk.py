@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from newsletter.cli.show import say
 from newsletter.errors import InputError, Place
 from newsletter.settings import ConfigText, Settings, load
 from newsletter.store import files
+from newsletter.wording import plural
 
 if TYPE_CHECKING:
     from newsletter.send import Transport
@@ -74,10 +76,14 @@ class Desk:
         return open_letter(self.root, name, self.settings, today=self.today())
 
     def store(self, *, create: bool = True, read_only: bool = False) -> Store:
-        """Open the records."""
+        """Open the records; a restored backup learns who has left since."""
         from newsletter.store.sql import Store
 
-        return Store.open(self.store_url, create=create, read_only=read_only)
+        store = Store.open(self.store_url, create=create, read_only=read_only)
+        if store.made_up:
+            left = plural(store.made_up, "person", "people")
+            say(f"these records are older than what {left} did: they had left, and stay out")
+        return store
 
     @property
     def store_url(self) -> str:

@@ -9,8 +9,8 @@ import re
 import sqlite3
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
@@ -70,6 +70,9 @@ _FAULTS: Final[dict[int, tuple[type[NewsletterError], str, str]]] = {
 }
 
 
+_Around = Callable[[sa.Connection], AbstractContextManager[None]]
+
+
 class Database:
     """One open database file.
 
@@ -85,6 +88,10 @@ class Database:
         self._engine = _engine(path, read_only=read_only, create=create)
         # SQLite lets waiting writers sleep and poll; threads of one process queue here instead.
         self._writer = threading.RLock()
+        #: Put around what every write transaction does.
+        self.around: Callable[[sa.Connection], AbstractContextManager[None]] = lambda _: (
+            nullcontext()
+        )
 
     @contextmanager
     def reading(self, *, opening: bool = False) -> Iterator[sa.Connection]:
@@ -115,7 +122,8 @@ class Database:
                 if large:
                     connection.exec_driver_sql(f"PRAGMA cache_size = -{_LARGE_CACHE}")
                 try:
-                    yield connection
+                    with self.around(connection):
+                        yield connection
                 finally:
                     if large:
                         connection.exec_driver_sql(f"PRAGMA cache_size = -{_CACHE}")

@@ -88,9 +88,10 @@ class Members:
 
     def field_names(self) -> list[str]:
         """The names of all fields anybody has, in their order."""
-        name = sa.func.json_each(subscribers.c.fields).table_valued("key").c.key
+        each = sa.func.json_each(subscribers.c.fields).table_valued("key")
+        names = sa.select(each.c.key).select_from(subscribers).join(each, sa.true()).distinct()
         with self._database.reading() as connection:
-            return sorted(connection.execute(sa.select(name).distinct()).scalars())
+            return sorted(connection.execute(names).scalars())
 
     def strays(self) -> int:
         """How many suppressed addresses belong to nobody on record."""

@@ -17,7 +17,7 @@ from newsletter.errors import NewsletterError
 from newsletter.links import Key
 from newsletter.outbox import Content, Counts, Delivery, Outcome, Pause, Run, RunState, State
 from newsletter.schedule import Occurrence
-from newsletter.store import deliveries, events, people, runs
+from newsletter.store import deliveries, departures, events, people, runs
 from newsletter.store.backup import backup
 from newsletter.store.calendar import Calendar
 from newsletter.store.database import Database
@@ -44,6 +44,8 @@ class Store:
         self._writer = Writer(database)
         self.feedback = Feedback(database)
         self.members = Members(database)
+        #: People who had left, as only the file beside a restored backup knew.
+        self.made_up = 0
 
     @classmethod
     def open(cls, url: str, *, create: bool = True, read_only: bool = False) -> Store:
@@ -59,7 +61,15 @@ class Store:
                 older version (hint: newsletter db upgrade) or of a newer one, its folder not
                 writable, locked by another program, or a database that is not supported.
         """
-        return cls(open_database(url, create=create, read_only=read_only))
+        store = cls(open_database(url, create=create, read_only=read_only))
+        try:
+            if not read_only:
+                now = dt.datetime.now(dt.UTC)
+                store.made_up = departures.attach(store._database, now=now)
+        except BaseException:
+            store.close()
+            raise
+        return store
 
     def __enter__(self) -> Self:
         return self

@@ -78,13 +78,13 @@ def letters(
     for number in range(FIRST, FIRST + issues):
         text = f"---\ntitle: The {number}th\n---\nHello {{{{ name }}}}, this is number {number}.\n"
         (root / f"issues/{number}-a-letter.md").write_text(text, "utf-8")
-    made = Letters(root, _environment(root, environ, concurrency))
+    made = Letters(root, environment(root, environ, concurrency))
     made.store.mkdir()
     store_with(made.store, readers(people)).close()
     return made
 
 
-def _environment(root: Path, more: Mapping[str, str], concurrency: int) -> dict[str, str]:
+def environment(root: Path, more: Mapping[str, str], concurrency: int) -> dict[str, str]:
     """Nothing of this machine's settings or AWS account reaches the command."""
     kept = {
         name: value
