@@ -22,7 +22,8 @@ STEPS = [
     ("format", ["ruff", "format", "--check", "."]),
     ("types", ["mypy"]),
     ("contracts", ["lint-imports", "--no-cache"]),
-    ("tests", ["pytest", "-q", "--cov", "--cov-report="]),
+    # Three at a time: many tests wait for a server, a clock or a browser.
+    ("tests", ["pytest", "-q", "-n", "3", "--dist", "worksteal", "--cov", "--cov-report="]),
     ("coverage", ["coverage", "report", "--fail-under=95"]),
     ("coverage of the heart", ["coverage", "report", "--fail-under=100", f"--include={','.join(WHOLE)}"]),
 ]  # fmt: skip

@@ -38,7 +38,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
 def page_of(site: Site, person: int = 1, purpose: Any = "preferences") -> str:
     question = "select handle from subscribers where id = ?"
     handle = look(site.root, question, person)[0][0]
-    return f"/p/{make_token(handle, site.store.link_key(), purpose)}"
+    return f"/p/{make_token(handle, site.store.keys.newest(), purpose)}"
 
 
 def tags(site: Site, person: int = 1) -> set[str]:

@@ -138,7 +138,7 @@ def test_what_the_bytes_of_a_mail_promise_the_server_keeps(mailed, free_port):
 def links_of(root):
     """The unsubscribe path of everybody, by address."""
     with Store.open(f"sqlite:///{root}/.newsletter/newsletter.db", create=False) as store:
-        key = store.link_key()
+        key = store.keys.newest()
         return {one.email: f"/u/{make_token(one.handle, key)}" for one in store.members.each()}
 
 

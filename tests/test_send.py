@@ -112,7 +112,7 @@ def desk(tmp_path):
         press = Press(
             envelope=Envelope.load(run.content.envelope),
             public_url=public_url,
-            key=store.link_key(),
+            key=store.keys.newest(),
         )
         return Desk(tmp_path, store, run, press, FolderTransport(tmp_path / "mail"))
 
@@ -185,7 +185,7 @@ def test_each_mail_carries_its_own_way_out_that_the_records_know(desk):
         header = email.message_from_bytes(data)["List-Unsubscribe"]
         url = header.partition(">")[0].removeprefix("<")
         assert url.startswith(f"{PUBLIC}/u/")
-        assert read_token(url.rpartition("/")[2], here.store.link_keys()) == handle
+        assert read_token(url.rpartition("/")[2], here.store.keys.all()) == handle
         assert f"leave: {url}" in text_of(data)
 
 

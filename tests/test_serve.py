@@ -75,7 +75,7 @@ class Site:
 
     def token(self, person: int = 1) -> str:
         question = "select handle from subscribers where id = ?"
-        return make_token(look(self.root, question, person)[0][0], self.store.link_key())
+        return make_token(look(self.root, question, person)[0][0], self.store.keys.newest())
 
     def path(self, person: int = 1) -> str:
         return f"/u/{self.token(person)}"
@@ -285,13 +285,13 @@ def test_a_wrong_link_gets_the_same_page_for_everybody_and_changes_nothing(site,
 
 def test_a_link_for_another_purpose_is_wrong_too(site):
     handle = look(site.root, "select handle from subscribers where id = 1")[0][0]
-    token = make_token(handle, site.store.link_key(), "confirm")
+    token = make_token(handle, site.store.keys.newest(), "confirm")
     assert site.client().post(f"/u/{token}").status_code == 404
     assert site.status() == "active"
 
 
 def test_a_link_of_somebody_who_is_not_on_record_is_answered_like_any_other(site):
-    before, path = site.everything(), f"/u/{make_token('ab' * 12, site.store.link_key())}"
+    before, path = site.everything(), f"/u/{make_token('ab' * 12, site.store.keys.newest())}"
     looked = site.client().get(path)
     assert plain(looked) == plain(site.client().get(site.path()))
     assert site.everything() == before
@@ -342,7 +342,7 @@ def test_health_is_the_records_health(site, monkeypatch):
     def keys() -> dict[int, Key]:
         raise PausedError("the disk is full")
 
-    monkeypatch.setattr(site.store, "link_keys", keys)
+    monkeypatch.setattr(site.store.keys, "all", keys)
     answer = site.client().get("/healthz")
     assert answer.status_code == 503
     assert "disk" not in answer.text
@@ -362,7 +362,7 @@ def test_a_bug_is_not_success_either(site, monkeypatch):
 def test_the_command_serves_links_until_it_is_told_to_stop(ready: Folder):
     with Store.open(f"sqlite:///{ready.root}/.newsletter/newsletter.db") as store:
         [(handle,)] = ready.ask("select handle from subscribers where status = 'active' limit 1")
-        token = make_token(handle, store.link_key())
+        token = make_token(handle, store.keys.newest())
     with started(ready.root, "serve", "--port", _free_port()) as process:
         assert process.stderr
         assert select.select([process.stderr], [], [], 30)[0]

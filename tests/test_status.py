@@ -140,7 +140,7 @@ def test_who_leaves_while_a_run_goes_on_gets_no_mail(world):
     """The real page in one process, a paced run in another: every later claim honours it."""
     world.configure(KIND="ses", SES__MAX_RATE=10)
     with records(world) as store:
-        key = store.link_key()
+        key = store.keys.newest()
     people = world.newsletter.ask("select handle, email from subscribers order by id")
     leaving = people[-3:]
     root = world.newsletter.root

@@ -32,11 +32,11 @@ def snapshot(folder: Path) -> dict[str, tuple[str, int]]:
 def test_a_new_store_makes_its_folder_and_its_keys(tmp_path):
     with Store.open(url_in(tmp_path / "deep" / "down")) as store:
         assert store.subscriber_count() == 0
-        assert len(store.link_key().secret) == 32
-        assert store.link_keys() == {store.link_key().id: store.link_key()}
-        first = store.link_key()
+        assert len(store.keys.newest().secret) == 32
+        assert store.keys.all() == {store.keys.newest().id: store.keys.newest()}
+        first = store.keys.newest()
     with Store.open(url_in(tmp_path / "deep" / "down")) as store:
-        assert store.link_key() == first
+        assert store.keys.newest() == first
 
 
 def test_only_its_owner_can_read_a_new_store(tmp_path):
@@ -64,8 +64,8 @@ def test_the_newest_link_key_signs_and_the_older_ones_still_verify(tmp_path):
         )
     connection.close()
     with Store.open(url_in(tmp_path)) as store:
-        assert store.link_key().id == 2
-        assert set(store.link_keys()) == {0, 2}
+        assert store.keys.newest().id == 2
+        assert set(store.keys.all()) == {0, 2}
 
 
 def test_link_keys_and_address_keys_are_different_secrets(tmp_path):
@@ -295,7 +295,7 @@ def test_a_folder_in_place_of_the_file_cannot_be_opened(tmp_path):
 def test_two_processes_can_make_the_same_store_at_once(tmp_path):
     script = (
         "import sys; from newsletter.store.sql import Store; "
-        "print(Store.open(sys.argv[1]).link_key().secret.hex())"
+        "print(Store.open(sys.argv[1]).keys.newest().secret.hex())"
     )
     started = [
         subprocess.Popen([sys.executable, "-c", script, url_in(tmp_path)], stdout=subprocess.PIPE)

@@ -116,7 +116,7 @@ def _drain(
     press = Press(
         envelope=Envelope.load(run.content.envelope),
         public_url=desk.settings.site.public_url,
-        key=store.link_key(),
+        key=store.keys.newest(),
     )
     counts = store.counts(run)
     rhythm = _rhythm(plan.transport, plan.allowance, desk.settings.transport.concurrency)

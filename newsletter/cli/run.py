@@ -99,7 +99,7 @@ def rotate_key() -> None:
     from newsletter.cli.desk import clock, open_desk
 
     with open_desk().store(create=False) as store:
-        number = store.rotate_link_key(now=clock())
+        number = store.keys.rotate(now=clock())
     say(f"links are signed with key {number} from now on; make a backup of the records")
 
 

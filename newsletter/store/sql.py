@@ -14,7 +14,6 @@ import sqlalchemy as sa
 from newsletter.audience import AudienceCounts, Expression, Status
 from newsletter.audience.roster import Added, Row
 from newsletter.errors import NewsletterError
-from newsletter.links import Key
 from newsletter.outbox import Content, Counts, Delivery, Outcome, Pause, Run, RunState, State
 from newsletter.schedule import Occurrence
 from newsletter.store import deliveries, departures, events, people, runs
@@ -24,6 +23,7 @@ from newsletter.store.database import Database
 from newsletter.store.deliveries import Doubt, Settled
 from newsletter.store.feedback import Feedback
 from newsletter.store.group import Writer
+from newsletter.store.keys import Keys
 from newsletter.store.lock import holder, locked
 from newsletter.store.members import Members
 from newsletter.store.people import Evidence
@@ -33,7 +33,8 @@ from newsletter.store.schema import open_database
 class Store:
     """The records of one newsletter; safe to share between threads.
 
-    What came back from the provider is in `feedback`, single people are in `members`.
+    What came back from the provider is in `feedback`, single people are in `members`, what signs
+    links is in `keys`.
 
     Every method raises what the database's faults mean: PausedError for a full disk or a lock
     held too long, InputError for a file that cannot be used.
@@ -44,6 +45,7 @@ class Store:
         self._writer = Writer(database)
         self.feedback = Feedback(database)
         self.members = Members(database)
+        self.keys = Keys(database)
         #: People who had left, as only the file beside a restored backup knew.
         self.made_up = 0
 
@@ -113,29 +115,6 @@ class Store:
     def calendar(self, *, rehearsal: bool) -> Calendar:
         """The schedule's records, of real runs or of rehearsals."""
         return Calendar(self._database, rehearsal=rehearsal)
-
-    # --- keys --------------------------------------------------------------------------------
-
-    def link_key(self) -> Key:
-        """The key that signs new links: the newest."""
-        return list(self.link_keys().values())[-1]
-
-    def link_keys(self) -> dict[int, Key]:
-        """All keys that ever signed links, by id."""
-        with self._database.reading() as connection:
-            return people.keys(connection, "links")
-
-    def rotate_link_key(self, *, now: dt.datetime) -> int:
-        """Sign new links with a new key; the old ones still open what they signed.
-
-        Returns:
-            its id.
-
-        Raises:
-            RefusedError: there have been 256 keys.
-        """
-        with self._database.writing() as connection:
-            return people.make_link_key(connection, now)
 
     # --- people ------------------------------------------------------------------------------
 

@@ -69,7 +69,7 @@ class Choices:
         return await self._page(handle, person, kind)
 
     async def _person(self, request: Request) -> tuple[str, Member | None]:
-        keys = await run_in_threadpool(self._store.link_keys)
+        keys = await run_in_threadpool(self._store.keys.all)
         handle = read_token(request.path_params["token"], keys, "preferences")
         if handle is None:
             return "", None
@@ -78,7 +78,7 @@ class Choices:
     async def _page(self, handle: str, person: Member | None, kind: str) -> Response:
         if person is None:
             return self._answers.page("unknown")
-        key = await run_in_threadpool(self._store.link_key)
+        key = await run_in_threadpool(self._store.keys.newest)
         return self._answers.page(
             kind,
             template="choices.html",

@@ -107,7 +107,7 @@ class _Pages:
         return self._page("left", handle, choices)
 
     async def health(self, _: Request) -> Response:
-        await run_in_threadpool(self._store.link_keys)
+        await run_in_threadpool(self._store.keys.all)
         return PlainTextResponse("ok\n")
 
     async def unknown(self, _: Request, __: Exception) -> Response:
@@ -125,7 +125,7 @@ class _Pages:
 
     async def _read(self, request: Request) -> tuple[str | None, str]:
         """Whose link it is, and the link to their preferences."""
-        keys = await run_in_threadpool(self._store.link_keys)
+        keys = await run_in_threadpool(self._store.keys.all)
         handle = read_token(request.path_params["token"], keys)
         if handle is None:
             return None, ""
