@@ -14,6 +14,7 @@ from newsletter.settings.knobs import KNOBS
 from tests.cli_fixtures import ROOT
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES += sorted((ROOT / "docs/triggers").glob("*.md"))
 WHOLE = typer.main.get_command(app)
 
 
@@ -33,7 +34,7 @@ def quoted(page: Path) -> list[str]:
     inline = re.findall(
         r"`([^`\n]+)`", re.sub(r"^ *```.*?^ *```$", "", text, flags=re.MULTILINE | re.DOTALL)
     )
-    lines = [line for block in blocks for line in re.split(r"\n| && ", block)] + inline
+    lines = [line for block in blocks for line in re.split(r"\n| && | \| ", block)] + inline
     found = (re.search(r"(?:^|[\s=/])newsletter (?=[a-z-]).*", line) for line in lines)
     return [match[0].lstrip("=/ ") for match in found if match]
 

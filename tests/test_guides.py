@@ -12,6 +12,7 @@ from newsletter.check import Letter, check
 from newsletter.issue import parse
 from newsletter.render import Theme
 from newsletter.render.pipeline import render
+from newsletter.schedule.rule import fault
 from newsletter.settings import ConfigText, load
 from tests.conftest import ROOT, example_options, issue_with
 from tests.pages import elements, letter_of, parse_page, text_of
@@ -79,6 +80,13 @@ def test_every_class_the_page_names_is_one_the_letter_has() -> None:
     letter = letter_of(rendered(everything).html)
     found = {name for e in elements(letter) for name in e.get("class", "").split()}
     assert named - {"letter"} <= found
+
+
+def test_every_rule_the_page_names_is_one_that_is_taken() -> None:
+    page = (ROOT / "docs/schedule.md").read_text("utf-8")
+    rules = re.findall(r"\| `(FREQ=[^`]+)` \|", page)
+    assert len(rules) >= 4
+    assert [rule for rule in rules if fault(rule)] == []
 
 
 def test_every_picture_of_the_pages_is_there_and_small() -> None:

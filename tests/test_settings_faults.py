@@ -39,8 +39,8 @@ MALFORMED = [
     ("[sender]\nname = 'x'\n", ":2:1", '"sender.name" is not a setting', 'did you mean "sender.from_name" or "site.name"?'),
     ("postal_address = 'x'\n", ":1:1", '"postal_address" is not a setting', 'did you mean "site.postal_address"?'),
     ("[checks]\nmax_html_bytes = 3\n", ":2:1", '"checks.max_html_bytes" is not a setting', "[checks] takes ignore"),
-    ("[zzz]\n", ":1:2", '"zzz" is not a setting', "the file takes site, sender, theme, utm, store, transport, schedule, checks and fields"),
-    ('"a\\nb" = 1\n', ":1:1", '"a?b" is not a setting', "the file takes site, sender, theme, utm, store, transport, schedule, checks and fields"),
+    ("[zzz]\n", ":1:2", '"zzz" is not a setting', "the file takes site, sender, theme, utm, store, transport, schedule, web, checks and fields"),
+    ('"a\\nb" = 1\n', ":1:1", '"a?b" is not a setting', "the file takes site, sender, theme, utm, store, transport, schedule, web, checks and fields"),
     # the wrong kind
     ("[site]\nname = 7\n", ":2:1", '"site.name" has to be a text in quotes, not a number', 'write it like this: name = "Slack Water"'),
     ("[site]\nname = ['x']\n", ":2:1", '"site.name" has to be a text in quotes, not a list', 'write it like this: name = "Slack Water"'),
@@ -122,7 +122,7 @@ MALFORMED = [
     ("[site]\nname = 3\nnmae = 'x'\n", ":2:1", '"site.name" has to be a text in quotes, not a number', 'write it like this: name = "Slack Water" (1 more fault after this one)'),
     ("utm = { medum = 'x' }\nzzz = 1\n", ":1:9", '"utm.medum" is not a setting', 'did you mean "utm.medium"? (1 more fault after this one)'),
     # a byte-order mark shifts nothing
-    ("\ufeffnmae = 'x'\n", ":1:1", '"nmae" is not a setting', "the file takes site, sender, theme, utm, store, transport, schedule, checks and fields"),
+    ("\ufeffnmae = 'x'\n", ":1:1", '"nmae" is not a setting', "the file takes site, sender, theme, utm, store, transport, schedule, web, checks and fields"),
     ("\ufeff[site]\r\nnmae = 'x'\r\n", ":2:1", '"site.nmae" is not a setting', 'did you mean "site.name"?'),
 ]  # fmt: skip
 
@@ -214,7 +214,7 @@ def test_an_unreadable_line_of_dotenv_is_told_with_its_number(dotenv, message, h
     [
         ({"site.nmae": "x"}, '"site.nmae" is not a setting', 'did you mean "site.name"?'),
         ({"site": "x"}, '"site" is not a setting', 'did you mean "site"?'),
-        ({"": "x"}, '"" is not a setting', "the file takes site, sender, theme, utm, store, transport, schedule, checks and fields"),
+        ({"": "x"}, '"" is not a setting', "the file takes site, sender, theme, utm, store, transport, schedule, web, checks and fields"),
         ({"transport.smtp.port": "x"}, '"transport.smtp.port" has to be a whole number, not a text', "write it like this: port = 587"),
         ({"site.name": object()}, '"site.name" has to be a text in quotes, not something else', 'write it like this: name = "Slack Water"'),
         ({"utm.skip_hosts": ["a.org", "/"]}, 'item 2 of "utm.skip_hosts" is not a bare host name', 'leave out "https://", the port and the path'),

@@ -151,10 +151,13 @@ def _units(desk: Desk, kind: Kind) -> str:
     from pathlib import Path
 
     from newsletter.schedule.units import Place, units
+    from newsletter.store import git
 
     beside = Path(sys.executable).with_name("newsletter")
     program = str(beside if beside.exists() else shutil.which("newsletter") or "newsletter")
-    place = Place(folder=str(desk.root), program=program, git=shutil.which("git") or "")
+    tracked = git.state(desk.root, "newsletter.toml") != "no git"
+    found = shutil.which("git") if tracked else None
+    place = Place(folder=str(desk.root), program=program, git=found or "")
     return units(kind, place).rstrip("\n")
 
 

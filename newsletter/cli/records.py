@@ -185,7 +185,7 @@ def _show(store: Store, runs: list[Run], sender: str, *, whole: bool) -> None:
 
 
 def _row(run: Run, counts: Counts, sender: str) -> tuple[str, ...]:
-    kind = "rehearsal" if run.rehearsal else run.transport
+    kind = "rehearsal" if run.rehearsal else run.transport or "-"
     state = _stands(run, sender)
     return str(run.content.issue), kind, state, f"{counts.total:,}", _outcomes(counts)
 
@@ -200,7 +200,7 @@ def _stands(run: Run, sender: str) -> str:
 def _details(store: Store, run: Run, counts: Counts, sender: str, *, whole: bool) -> list[str]:
     from newsletter.outbox import State
 
-    lines = [f"paused: {run.reason}"] if run.reason else []
+    lines = [f"{run.state.value}: {run.reason}"] if run.reason else []
     if counts[State.CLAIMED] and not sender:
         gone = plural(counts[State.CLAIMED], "delivery was", "deliveries were")
         lines.append(f"{gone} in flight when the process ended, and will be unknown")

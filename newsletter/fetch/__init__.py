@@ -1,8 +1,8 @@
-"""The one way out over HTTP: for addresses that other people wrote.
+"""The one way out over HTTP: for addresses that other people wrote, and in `calls` the owner's.
 
 Each hop's host is looked up here and connected to by its address, so that what was judged is what
-is asked; addresses of this machine and of private networks are refused on every hop. What the
-world answers is a value; nothing is raised for it.
+is asked; addresses of this machine and of private networks are refused on every hop, but where the
+caller allows them. What the world answers is a value; nothing is raised for it.
 """
 
 from __future__ import annotations

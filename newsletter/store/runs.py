@@ -59,6 +59,16 @@ def start(
 
     A run that was announced, or cancelled before it began, begins with what is given here.
 
+    Args:
+        connection: inside a transaction.
+        content: what is sent.
+        rehearsal: the namespace.
+        transport: its name.
+        eligible: who gets it.
+        now: with a time zone.
+        expect: how many recipients there must be, None for any number.
+        occurrence: the date a schedule begins it for, used up in the same transaction.
+
     Raises:
         RefusedError: the issue was begun already, or there are not `expect` recipients; or a
             schedule asks, and a person has cancelled it, or the date is used up.

@@ -214,16 +214,7 @@ class Store:
         expect: int | None = None,
         occurrence: Occurrence | None = None,
     ) -> Run:
-        """Freeze content and recipients together, all of them queued.
-
-        Args:
-            content: what is sent.
-            rehearsal: the namespace.
-            transport: its name.
-            eligible: who gets it.
-            now: with a time zone.
-            expect: how many recipients there must be, None for any number.
-            occurrence: the date a schedule begins it for, used up in the same transaction.
+        """Freeze content and recipients together, all queued; `runs.start` tells the arguments.
 
         Raises:
             RefusedError: the issue was begun in this namespace already, or there are not `expect`
