@@ -52,9 +52,12 @@ def asking(proofs: Proofs, root: Path) -> TestClient:
     def trial(_: int, __: str) -> Trial | None:
         return None
 
+    async def ask(_: int) -> None:
+        return None
+
     app = application(
         builder=proofs.proof, shelf=lambda: (), folder=root / "issues", changes=Changes(),
-        token="x", editor=lambda: None, ready=lambda _: Ready(), trial=trial,
+        token="x", editor=lambda: None, ready=lambda _: Ready(), trial=trial, ask=ask,
     )  # fmt: skip
     return TestClient(app, base_url="http://127.0.0.1")
 

@@ -15,7 +15,14 @@ from urllib.parse import quote, unquote_plus
 
 import idna
 
+# Its tables are read from the disk on the first foreign host, which would be inside a render.
+idna.encode("\u00e4.example", uts46=True)
+
 Existing = Literal["keep", "replace"]
+#: tagged: ours were appended; kept: it has tags of its own; replaced: it had, ours stand there now.
+Verdict = Literal[
+    "tagged", "kept", "replaced", "skipped host", "signed", "malformed", "no web link"
+]
 
 # A tag there breaks the look-up: the address of the page is the rest of the path.
 SKIP_HOSTS: Final = (
@@ -69,21 +76,46 @@ def tag(url: str, tags: Tags) -> str:
     user information, hold a placeholder in scheme or host, or lead to a skipped host. The result
     is the same when tagged again. Never raises.
     """
+    return decide(url, tags)[0]
+
+
+def decide(url: str, tags: Tags) -> tuple[str, Verdict]:
+    """What `tag` returns, and why."""
     link = _Link.split(url)
-    if link is None or link.is_skipped(tags.skip_hosts) or link.is_signed():
-        return url
+    if link is None:
+        return url, "malformed" if is_malformed(url) else "no web link"
+    if link.is_skipped(tags.skip_hosts):
+        return url, "skipped host"
+    if link.is_signed():
+        return url, "signed"
     values = zip(_OURS, (tags.source, tags.medium, tags.campaign), strict=True)
     ours = [f"{key}={quote(value, safe='', errors='replace')}" for key, value in values]
     pairs = link.pairs()
+    verdict: Verdict = "tagged"
     if pairs[-len(ours) :] == ours:
-        return url
+        return url, verdict
     if any(_key(pair) in _OURS for pair in pairs):
         replaced = {s.casefold() for s in tags.replace_sources}
         if tags.existing == "keep" and source_of(url).casefold() not in replaced:
-            return url
+            return url, "kept"
         pairs = [pair for pair in pairs if not _key(pair).startswith("utm_")]
+        verdict = "replaced"
     query = "&".join([*(_encode(pair, _QUERY) for pair in pairs), *ours])
-    return f"{link.head}?{query}{link.fragment}"
+    return f"{link.head}?{query}{link.fragment}", verdict
+
+
+def legal(url: str) -> str:
+    """`url` in ASCII, as a page may hold it: host as an A-label, the rest percent-encoded.
+
+    What is ASCII already stays byte for byte. Never raises.
+    """
+    if url.isascii():
+        return url
+    link = _Link.split(url)
+    if link is None:
+        return quote(url, safe="".join(map(chr, range(0x80))), errors="replace")
+    bare = not link.query and "?" not in url.partition("#")[0]
+    return f"{link.head}{'' if bare else '?' + _encode(link.query, _QUERY)}{link.fragment}"
 
 
 def source_of(url: str) -> str:

@@ -1,7 +1,9 @@
-"""Numbers and lengths of time as people say them."""
+"""Numbers, lengths of time and names nobody knows, as people say them."""
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
 from typing import Final
 
 _MINUTE: Final = 60
@@ -22,3 +24,9 @@ def duration(seconds: float) -> str:
     if minutes < _MINUTE:
         return plural(minutes, "minute")
     return f"{minutes // _MINUTE} h {minutes % _MINUTE:02} min"
+
+
+def nearest(name: str, known: Iterable[str], otherwise: str = "look for a typing error") -> str:
+    """The hint for a name nobody knows: what was probably meant, else `otherwise`."""
+    close = difflib.get_close_matches(name, list(known), 1)
+    return f'did you mean "{close[0]}"?' if close else otherwise

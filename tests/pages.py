@@ -32,4 +32,6 @@ def letter_of(html: str) -> Element:
 
 
 def text_of(element: Element) -> str:
-    return "".join(element.itertext())
+    """The text of an element and all inside it, without that of comments."""
+    inside = (text_of(e) + (e.tail or "") for e in element)
+    return "" if callable(cast(object, element.tag)) else (element.text or "") + "".join(inside)

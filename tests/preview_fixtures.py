@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from newsletter.web.asking import Asked
 from newsletter.web.preview import application
 from newsletter.web.proofs import Proof
 from newsletter.web.readers import Reader
@@ -48,6 +50,7 @@ class Desk:
     readers: list[str] = field(default_factory=list)
     ready: Ready = field(default_factory=Ready)
     trials: list[tuple[int, str]] = field(default_factory=list)
+    asked: list[int] = field(default_factory=list)
 
     def build(self, number: int, reader: Reader) -> Proof | None:
         self.readers.append(reader.key)
@@ -62,11 +65,17 @@ class Desk:
         self.trials.append((number, address))
         return Trial(accepted=address.startswith("a"), said=f"mail {len(self.trials)}")
 
+    async def ask(self, number: int) -> Mapping[str, Asked] | None:
+        if number not in self.made:
+            return None
+        self.asked.append(number)
+        return {"https://a.example/": Asked(good=True, said="200")}
+
     def application(self, **more: Any) -> Any:
         return application(
             builder=self.build, shelf=lambda: self.shelf, folder=self.folder,
             changes=self.changes, token=TOKEN, editor=lambda: self.editor,
-            ready=lambda _: self.ready, trial=self.trial, **more,
+            ready=lambda _: self.ready, trial=self.trial, ask=self.ask, **more,
         )  # fmt: skip
 
     def client(self, host: str = "127.0.0.1:7474") -> TestClient:

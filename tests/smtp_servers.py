@@ -4,20 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import shutil
 import socket
 import ssl
-import subprocess
 import threading
 from collections.abc import Awaitable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any, BinaryIO
 
-import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
-
-from tests.conftest import require
 
 #: Words of a script: close the connection; close it for writing; say nothing more.
 HANG_UP, SAY_NO_MORE, STALL = "hang up", "say no more", "stall"
@@ -182,17 +176,3 @@ def scripted(**script: str | Sequence[str]) -> Iterator[Scripted]:
         yield server
     finally:
         server.close()
-
-
-@pytest.fixture(scope="session")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate for 127.0.0.1 with its key, made for this run, trusted by nobody."""
-    require(shutil.which("openssl"), "openssl is not on this machine")
-    path = tmp_path_factory.mktemp("tls") / "mail.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
-         "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1",
-         "-keyout", path.with_suffix(".key"), "-out", path],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    return path

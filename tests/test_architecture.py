@@ -18,7 +18,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 CONFIG = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 
 PURE_FOLDERS = {"audience", "check", "issue", "markup", "message", "outbox", "render", "settings"}
-DOORS = {"aws", "cli", "store", "transport", "web", "workers"}
+DOORS = {"aws", "cli", "fetch", "store", "transport", "web", "workers"}
 #: Not code: what `init` copies.
 DATA = {"scaffold"}
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import csv
 import datetime as dt
+import html
+import io
 import json
 import os
 import re
+import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +21,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from newsletter.cli import app as cli
+from newsletter.cli import online
 from newsletter.cli.draft import _text
 from newsletter.issue import parse
 from newsletter.store.sql import Store
@@ -31,7 +37,8 @@ from tests.cli_fixtures import (
     script,
     snapshot,
 )
-from tests.conftest import CORPUS, corpus_names, require
+from tests.conftest import CORPUS, corpus_file, corpus_names, require
+from tests.web_servers import Told, web_server
 
 __all__ = ["folder", "plain_environment", "ready"]
 
@@ -341,18 +348,97 @@ def test_a_wrong_encoding_is_repaired_on_demand_and_nothing_else(folder):
     assert "repaired" not in folder.run("check", "--fix-encoding").err
 
 
+@pytest.mark.corpus
+def test_the_seed_once_repaired_builds_the_bytes_of_the_letter_it_was(folder):
+    for name in ("074-seed.md", "074.md"):
+        folder.write(f"{name[:-3]}/issues/074.md", corpus_file(name))
+        shutil.copytree(folder.root / "templates", folder.root / name[:-3] / "templates")
+        shutil.copy(folder.root / "newsletter.toml", folder.root / name[:-3])
+        there = Folder(folder.root / name[:-3], folder.patch, folder.capture)
+        assert there.run("check", "--issue", "74", "--fix-encoding").code == 5  # a broken link
+        assert there.run("build", "--issue", "74").code == 0
+    for kind in ("html", "txt", "mjml", "eml", "links.csv"):
+        seed, sound = (
+            (folder.root / name / f"build/074.{kind}").read_bytes() for name in ("074-seed", "074")
+        )
+        assert seed == sound, kind
+
+
+# --- check --online --------------------------------------------------------------------------
+
+ONLINE = """---
+title: A letter
+preheader: What it is about
+---
+[here]({there}/page) and [gone]({there}/gone), [out](https://letters.slackwater.example.org/u/abc)
+
+![Big]({there}/big.png) ![Lost]({there}/lost.png)
+"""
+
+
+def test_check_asks_the_web_for_links_and_pictures_when_told_to(folder, monkeypatch):
+    told = Told({"/page": (200, {}, b"x"), "/big.png": (200, {}, b"x" * 1_200_000)})
+    with web_server(told):
+        there = f"http://127.0.0.1:{told.port}"
+        folder.write("issues/080.md", ONLINE.replace("{there}", there))
+        # Nothing but this machine is within reach here, and that is refused otherwise.
+        monkeypatch.setattr(online, "is_public", lambda _: True)
+        ran = folder.run("check", "--issue", "80", "--online", "--json")
+    found = {(f["id"], f["line"], f["column"]) for f in json.loads(ran.out)["findings"]}
+    assert {one for one in found if one[0] in {"link-dead", "image-dead", "image-heavy", "link-unsure"}} == {
+        ("link-dead", 5, len(f"[here]({there}/page) and [gone](") + 1), ("image-dead", 7, 1), ("image-heavy", 7, 1),
+    }  # fmt: skip
+    assert ran.code == 5
+    assert "asking for 2 links and 2 pictures" in ran.err
+    assert sorted(one.partition("?")[0] for one in told.asked) == [
+        "GET /big.png", "GET /gone", "GET /lost.png", "GET /page",
+    ]  # fmt: skip
+
+
+def test_check_never_asks_this_machine(folder):
+    told = Told({"/page": (200, {}, b"x")})
+    with web_server(told):
+        text = ONLINE.replace("{there}", f"http://127.0.0.1:{told.port}")
+        folder.write("issues/080.md", text)
+        ran = folder.run("check", "--issue", "80", "--online")
+    assert told.asked == []
+    assert "error link-dead:" in ran.out
+    assert "its server stands in a private network" in ran.out
+
+
+def test_a_machine_without_a_network_blames_no_link(folder, monkeypatch):
+    def fail(*_, **__):
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", fail)
+    ran = folder.run("check", "--issue", "74", "--online")
+    assert "no address answered at all; is this machine connected?" in ran.err
+    assert "error link-dead" not in ran.out
+    assert "warning link-unsure: the link https://ferrin.example.com/visit could not" in ran.out
+
+
+def test_without_the_flag_nothing_is_asked(folder):
+    told = Told({"/page": (200, {}, b"x")})
+    with web_server(told):
+        folder.write("issues/080.md", ONLINE.replace("{there}", f"http://127.0.0.1:{told.port}"))
+        ran = folder.run("check", "--issue", "80")
+    assert "asking" not in ran.err
+    assert "link-dead" not in ran.out
+    assert told.asked == []
+
+
 # --- build -----------------------------------------------------------------------------------
 
 
-def test_build_writes_four_files_the_same_every_time(folder):
+def test_build_writes_five_files_the_same_every_time(folder):
     ran = folder.run("build", "--issue", "74")
     assert (ran.code, ran.out) == (
         0,
-        "".join(f"build/074.{kind}\n" for kind in ("html", "txt", "mjml", "eml")),
+        "".join(f"build/074.{kind}\n" for kind in ("html", "txt", "mjml", "eml", "links.csv")),
     )
     assert re.search(rf"^{ISSUE}: 0 errors, 1 warning\b", ran.err, re.MULTILINE)
     first = {path.name: path.read_bytes() for path in (folder.root / "build").iterdir()}
-    assert set(first) == {"074.html", "074.txt", "074.mjml", "074.eml"}
+    assert set(first) == {f"074.{kind}" for kind in ("html", "txt", "mjml", "eml", "links.csv")}
     assert first["074.html"].startswith(b"<!DOCTYPE html>")
     assert first["074.mjml"].lstrip().startswith(b"<mjml")
     assert b'\r\nTo: "Sam Reader" <reader@example.org>\r\n' in first["074.eml"]
@@ -387,7 +473,7 @@ def test_an_issue_can_be_named_by_its_file_from_anywhere_inside(folder, where, p
     assert ran.code == 0
     # It is no twin of itself, and its findings name it as the author would.
     assert re.search(rf"^{ISSUE}: 0 errors, 1 warning\b", ran.err, re.MULTILINE)
-    assert len(list((folder.root / "out").iterdir())) == 4
+    assert len(list((folder.root / "out").iterdir())) == 5
 
 
 def test_an_issue_can_leave_its_links_untagged(folder):
@@ -416,11 +502,43 @@ def test_the_picture_of_the_theme_is_shown_from_where_pictures_are(folder, image
     assert f'src="{shown}"' in (folder.root / "build/074.html").read_text("utf-8")
 
 
+TABLE = """---
+title: Links
+preheader: of all kinds
+---
+[a {{ name }}](https://a.example/é), [kept](https://a.example/?utm_source=x)
+[off](https://a.example/){utm=off} [skipped](https://archive.ph/x) [mail](mailto:a@b.example)
+"""
+
+
+def test_the_table_of_links_says_where_each_leads_and_why_it_was_tagged_or_not(folder):
+    folder.write("issues/080.md", TABLE)
+    assert folder.run("build", "--issue", "80").code == 0
+    text = (folder.root / "build/080.links.csv").read_text("utf-8")
+    assert text.startswith("line,text,written,url,tags")
+    assert "__NL" not in text
+    rows = list(csv.DictReader(io.StringIO(text)))
+    tag = "utm_source=slack-water&utm_medium=email&utm_campaign=issue-80"
+    assert [tuple(row.values()) for row in rows if row["line"] != "0"] == [
+        ("5", "a Sam Reader", "https://a.example/%C3%A9", f"https://a.example/%C3%A9?{tag}", "tagged"),
+        ("5", "kept", "https://a.example/?utm_source=x", "https://a.example/?utm_source=x", "kept"),
+        ("6", "off", "https://a.example/", "https://a.example/", "off"),
+        ("6", "skipped", "https://archive.ph/x", "https://archive.ph/x", "skipped host"),
+        ("6", "mail", "mailto:a@b.example", "mailto:a@b.example", "no web link"),
+    ]  # fmt: skip
+    page = (folder.root / "build/080.html").read_text("utf-8")
+    assert all(html.escape(row["url"]) in page for row in rows)
+    folder.edit("newsletter.toml", "[utm]", "[utm]\nenabled = false")
+    folder.run("build", "--issue", "80")
+    text = (folder.root / "build/080.links.csv").read_text("utf-8")
+    assert {row["tags"] for row in csv.DictReader(io.StringIO(text))} == {"off"}
+
+
 def test_build_shows_findings_and_goes_on(folder):
     ran = folder.run("build", "--issue", "75")
     assert ran.code == 0
     assert "error draft" in ran.err
-    assert len(ran.out.splitlines()) == 4
+    assert len(ran.out.splitlines()) == 5
 
 
 @pytest.mark.parametrize("name", ["nope.md", "issues/nope.md", "issues"])
@@ -458,7 +576,7 @@ def test_every_issue_of_the_corpus_builds(folder, name):
     require(CORPUS.is_dir(), "the shared corpus is not on this machine")
     ran = folder.run("build", "--issue", str(CORPUS / name), "--out", "out")
     assert ran.code == 0
-    assert len(list((folder.root / "out").iterdir())) == 4
+    assert len(list((folder.root / "out").iterdir())) == 5
     assert "number-twice" not in ran.err
 
 

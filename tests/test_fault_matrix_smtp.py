@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import ssl
 import threading
 
 import pytest
 
 from newsletter.transport.ses import Account, SesTransport
+from tests.certificates import certificate, server_side
 from tests.cli_fixtures import plain_environment
 from tests.fake_ses import FakeSes
 from tests.faults import (
@@ -23,7 +23,7 @@ from tests.faults import (
     refused_by_all,
     world,
 )
-from tests.smtp_servers import HANG_UP, SAY_NO_MORE, STALL, certificate, scripted
+from tests.smtp_servers import HANG_UP, SAY_NO_MORE, STALL, scripted
 
 __all__ = ["certificate", "imported", "plain_environment", "world"]
 
@@ -230,8 +230,7 @@ def answering(speak):
 
 
 def shaking_hands(certificate):
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(certificate, certificate.with_suffix(".key"))
+    context = server_side(certificate)
 
     def speak(connection, heard):
         with context.wrap_socket(connection, server_side=True) as inside:

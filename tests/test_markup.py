@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import html
 from xml.etree.ElementTree import Element
 
@@ -100,6 +101,8 @@ OTHERS = [
     "{{{ raw }}}", "{{#each names}}", "{{/each}}", "{{^none}}", "{{> part}}", "{{! note }}", "{{&x}}", "{{=[[ ]]=}}",
     "{% if name %}", "{%- endif -%}", "{# name #}", "${name}", "#{name}", "%{name}", "{name}", "{0:>8}", "%recipient.name%",
     "%%name%%", "[[name]]", "@@name@@", "$name$", "((name))", "<%= name %>", "<# name #>", "{utm=off}", "{.button}", "{#id}",
+    "{{amazonSESUnsubscribeUrl}}", "{{ .Title }}", "{{- range .Pages -}}", "{{ $t('greeting') }}", "{{ 'now' | date: '%Y' }}", "{{#if a}}b{{else}}c{{/if}}",
+    "{{ cookiecutter.name }}", "{{{{raw}}}}", "{%- for a in b -%}", "{{ _('x') }}", "{{~ name ~}}", "{{ name }}}".replace("name", "nam"),
     "{x=y}", ":name:", "~name~ name", "\\x7b\\x7b", "{%comment%}",
 ]  # fmt: skip
 
@@ -229,6 +232,17 @@ def test_only_the_exact_words_turn_tagging_off(utm: str) -> None:
     assert utm in text_of(letter_of(done.html))
 
 
+@pytest.mark.parametrize(
+    "text", ["remove.bg", "www.a.example", "https://a.example/", "a@b.example"]
+)
+def test_what_only_looks_like_a_link_is_left_to_the_author(text: str) -> None:
+    assert list(letter(f"see {text} there").iter("a")) == []
+
+
+def test_one_sentence_per_line_stays_one_paragraph() -> None:
+    assert list(letter("One.\nTwo.\nThree.").iter("br")) == []
+
+
 def test_blanks_at_the_edge_of_a_link_move_out_of_it() -> None:
     assert inner("_a:_[ _b_](/c) d[  e ](/f)g") == (
         '<p><em>a:</em> <a data-l="0"><em>b</em></a> d  <a data-l="1">e</a> g</p>\n'
@@ -298,6 +312,82 @@ def test_a_paragraph_that_is_only_a_bold_link_is_a_button(body: str, button: obj
     assert (classes(body) == ["button"]) is button
 
 
+# Callouts
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "title", "said"),
+    [
+        ("> [!NOTE]\n> a", "note", "Note", "a"), ("> [!tip]\n> a\n> b", "tip", "Tip", "a b"), ("> [!Important]", "important", "Important", ""),
+        ("> [!WARNING]  \n> a", "warning", "Warning", "a"), ("> [!CAUTION] Thin *ice*\n> a", "caution", "Thin ice", "a"),
+        ("> [!NOTE] `code` first", "note", "code first", ""), ("- x\n\n  > [!NOTE]\n  > a\n  >\n  > - b", "note", "Note", "a b"), ("> [!NOTE]\\\n> a", "note", "Note", "a"),
+        ("> [!NOTE] {{ name }}\n> a", "note", "__NL_F_A__", "a"), ("> > [!NOTE]\n> > a", "note", "Note", "a"),
+    ],
+)  # fmt: skip
+def test_a_quote_that_begins_with_a_marker_is_a_callout(
+    body: str, kind: str, title: str, said: str
+) -> None:
+    [box] = with_class(letter(body), "callout")
+    assert (box.tag, box.attrib["class"]) == ("div", f"callout callout-{kind}")
+    [head] = with_class(box, "callout-title")
+    assert text_of(head) == title
+    assert " ".join(text_of(box).split()) == f"{title} {said}".strip()
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["> [!NOTES]\n> a", "> \\[!NOTE]\n> a", "> x [!NOTE]\n> a", "[!NOTE]\na", "> a\n> [!NOTE]", "> `[!NOTE]`\n> a", "> [!NOTE](/x)\n> a",
+     "> [!NOTE]\n> a\n\n[!NOTE]: /x", "> [! NOTE]\n> a", "> **[!NOTE]**\n> a", "> - [!NOTE]"],
+)  # fmt: skip
+def test_anything_but_the_marker_at_the_start_of_a_quote_is_text(body: str) -> None:
+    assert with_class(letter(body), "callout") == []
+    assert "NOTE" in text_of(letter(body))
+
+
+def test_the_title_of_a_callout_is_in_the_newsletters_language() -> None:
+    body = "> [!NOTE]\n> a"
+    dutch = dataclasses.replace(OPTIONS, language="nl-BE")
+    done = render(issue_with(body), THEME, dutch)
+    assert [text_of(e) for e in with_class(letter_of(done.html), "callout-title")] == ["Opmerking"]
+    assert "| *Opmerking*" in done.text
+
+
+def test_callouts_and_the_quotes_beside_them_stay_apart() -> None:
+    page = letter("> a\n\n> [!NOTE]\n> b\n\n> c\n>\n> > [!TIP]\n> > d\n")
+    kinds = [e.attrib.get("class", e.tag) for e in elements(page) if e.tag in {"blockquote", "div"}]
+    assert [k for k in kinds if k != "div"] == [
+        "blockquote", "callout callout-note", "blockquote", "callout callout-tip",
+    ]  # fmt: skip
+
+
+# For mail programs
+
+
+def test_a_table_stands_in_a_box_it_can_scroll_in_and_stays_a_table() -> None:
+    inner_table = "<table><tr><td><table><tr><td>b</td></tr></table></td></tr></table>"
+    page = letter(f"| a |\n|---|\n| 1 |\n\nbetween\n\n{inner_table}\n\nafter")
+    boxes = with_class(page, "scroll")
+    assert [[child.tag for child in box] for box in boxes] == [["table"], ["table"]]
+    assert all(box.attrib["tabindex"] == "0" for box in boxes)
+    assert "display" not in "".join(e.attrib.get("style", "") for e in page.iter("table"))
+    assert " ".join(text_of(page).split()) == "a 1 between b after"
+    loose = letter("<table><tr><td>a</td></tr></table> loose words")
+    assert [text_of(box).strip() for box in with_class(loose, "scroll")] == ["a"]
+    assert "loose words" in text_of(loose)
+
+
+def test_a_button_has_outlooks_own_padding_around_its_words() -> None:
+    done = rendered("**[Press *me*](https://a.example){utm=off}**")
+    [link] = letter_of(done.html).iter("a")
+    assert text_of(link) == "Press me"
+    source = done.html.partition('<p class="button"')[2].partition("</p>")[0]
+    assert source.count("<!--[if mso]><i ") == source.count("</i><![endif]-->") == 2
+    assert source.index("<!--[if mso]>") < source.index("Press") < source.rindex("<!--[if mso]>")
+    assert [k.text for k in done.links if k.line] == ["Press me"]
+    plain_link = rendered("[a](https://a.example)").html
+    assert "mso-text-raise" not in plain_link
+
+
 def test_task_lists_show_boxes_in_both_parts() -> None:
     body = "- [ ] a\n- [x] **b**\n  1. [X] c\n- d\n\n[ ] e\n\n- [y] f\n- [x]g\n"
     assert [text_of(e).split()[0] for e in with_class(letter(body), "task")] == ["☐", "☑", "☑"]
@@ -349,7 +439,7 @@ def test_adjacent_quotes_stay_apart() -> None:
         ("<mj-section><mj-text>a</mj-text></mj-section>", "<p>a</p>"),
         ("<td style='text-align:right;color:red'>a</td>", "a"),
         ("<table><tr><td style='text-align:right;color:red'>a</td></tr></table>", '<table><tbody><tr><td style="text-align:right">a</td></tr></tbody></table>'),
-        ("<img src=a.png alt=b onerror=c>", '<img src="a.png" alt="b">'),
+        ("<img src=a.png alt=b onerror=c>", '<img data-line="1" src="a.png" alt="b">'),
         ("<svg><a href='/x'>a</a></svg>", "<p></p>"),
         ("<a href='https://b.example' target=_blank>a</a>", '<p><a data-line="1" href="https://b.example">a</a></p>'),
         ("<wbr>a<br>b", "<p><wbr>a<br>b</p>"),

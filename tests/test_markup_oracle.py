@@ -9,10 +9,12 @@ from xml.etree.ElementTree import Element
 import cmarkgfm
 import pytest
 from cmarkgfm.cmark import Options as CMark
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 
 from newsletter.issue import Issue, parse
+from newsletter.markup import quick_links
 from newsletter.render.pipeline import render
 from tests.conftest import (
     ROOT,
@@ -116,6 +118,26 @@ SNIPPETS = [
 @pytest.mark.parametrize("body", SNIPPETS)
 def test_a_snippet_is_read_as_commonmark_reads_it(body: str) -> None:
     assert shape(ours(issue_with(body))) == shape(theirs(body))
+
+
+# The short cuts for plain links
+
+ADDRESSES = st.text("abcXYZ09-._~!$&'()*+,;=:@/?#%[]|^`{}\\\"<> \n\té\x00", max_size=40)
+
+
+@given(st.sampled_from(["", "http://", "https://", "HTTPS://", "https://a.example/", "https://A.example"]), ADDRESSES)  # fmt: skip
+@example("https://", "a.example/%7e%C3%A9?b=c&d#e")
+@example("https://", "a.example/?b&amp;c&#35;&copy&x;y&nothing;")
+def test_a_plain_address_is_read_as_the_library_reads_it(start: str, rest: str) -> None:
+    plain, quick = MarkdownIt("commonmark"), MarkdownIt("commonmark")
+    quick_links.install(quick)
+    url = start + rest
+    assert quick.normalizeLink(url) == plain.normalizeLink(url)
+    for source in (f"{url})", f"{url} 'x')", url):
+        expected = plain.helpers.parseLinkDestination(source, 0, len(source))
+        found = quick.helpers.parseLinkDestination(source, 0, len(source))
+        assert (found.ok, found.pos, found.str) == (expected.ok, expected.pos, expected.str)
+    assert quick.render(f"[x]({url}) <{url}>") == plain.render(f"[x]({url}) <{url}>")
 
 
 # No emoji: the newest CommonMark counts symbols as punctuation, the oracle's edition does not.

@@ -183,8 +183,10 @@ def test_any_subject_arrives_as_it_is(subject):
     assert_well_formed(data)
     assert header_names(data) == ALL_HEADERS
     modern = email.message_from_bytes(data, policy=email.policy.default)
-    assert modern["subject"] == " ".join(subject.split())
-    assert decoded(raw(data, "Subject")) == " ".join(subject.split())
+    # Blanks are folded; spaces of another width, or that do not break, are meant.
+    expected = re.sub(r"[ \t\n-\r\x1c-\x1f\x85\u2028\u2029]+", " ", subject).strip(" ")
+    assert modern["subject"] == expected
+    assert decoded(raw(data, "Subject")) == expected
 
 
 def test_a_subject_of_ascii_words_is_folded_between_them_and_stays_readable():

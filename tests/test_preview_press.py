@@ -165,11 +165,18 @@ def test_a_press_sends_one_mail_and_says_what_became_of_it(desk):
 def test_a_press_names_one_address_and_itself(desk, body):
     assert press(desk, "test", body).status_code == 400
     assert desk.trials == []
+    assert desk.asked == []
+
+
+def test_a_press_asks_for_the_links(desk):
+    answer = press(desk, "links", {})
+    assert answer.json() == {"asked": {"https://a.example/": [True, "200"]}}
+    assert desk.asked == [74]
 
 
 # --- who may press -----------------------------------------------------------------------------
 
-PRESSES = ["editor", "test"]
+PRESSES = ["editor", "test", "links"]
 BOTH = {"file": NAME, "to": "ada@example.org", "press": "1"}
 
 
@@ -181,6 +188,7 @@ def test_a_wrong_token_is_403_and_nothing_happens(desk, tmp_path, name, token):
     assert answer.status_code == 403
     assert not note.exists()
     assert desk.trials == []
+    assert desk.asked == []
 
 
 @pytest.mark.parametrize("name", PRESSES)
@@ -190,6 +198,7 @@ def test_a_foreign_origin_is_403_even_with_the_token(desk, tmp_path, name, origi
     assert press(desk, name, BOTH, Origin=origin).status_code == 403
     assert not note.exists()
     assert desk.trials == []
+    assert desk.asked == []
 
 
 @pytest.mark.parametrize("name", PRESSES)
@@ -198,6 +207,7 @@ def test_a_foreign_host_is_400_even_with_the_token(desk, tmp_path, name):
     assert press(desk, name, BOTH, Host="evil.example").status_code == 400
     assert not note.exists()
     assert desk.trials == []
+    assert desk.asked == []
 
 
 @pytest.mark.parametrize("name", PRESSES)

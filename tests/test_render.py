@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import os
 import re
 import subprocess
@@ -12,11 +13,19 @@ import pytest
 
 from newsletter.issue import parse
 from newsletter.markup.fields import UNSUBSCRIBE
-from newsletter.render import Look, Options, Rendered, Theme
+from newsletter.render import Divider, Look, Options, Rendered, Theme
 from newsletter.render.pipeline import source_hash
-from newsletter.render.words import date, direction, words
-from tests.conftest import ROOT, corpus_file, corpus_names, example_options, issue_with, own_issues
-from tests.pages import letter_of, parse_page, text_of, with_class
+from newsletter.render.words import callouts, date, direction, words
+from tests.conftest import (
+    CORPUS,
+    ROOT,
+    corpus_file,
+    corpus_names,
+    example_options,
+    issue_with,
+    own_issues,
+)
+from tests.pages import elements, letter_of, parse_page, text_of, with_class
 from tests.rendering import OPTIONS, PLAIN, THEME, preheader_of, quiet_render, rendered
 
 TAG = "utm_source=slack-water&utm_medium=email&utm_campaign=issue-74"
@@ -30,6 +39,14 @@ def test_the_page_carries_language_direction_and_title() -> None:
     assert PLAIN.html.startswith("<!DOCTYPE html>\n<html")
     arabic = parse_page(rendered(language="ar").html)
     assert (arabic.attrib["lang"], arabic.attrib["dir"]) == ("ar", "rtl")
+
+
+def test_what_is_not_of_the_letters_language_keeps_its_own_direction() -> None:
+    # An address that begins with a number would otherwise end with it.
+    page = parse_page(rendered(front="title: A title!", language="he").html)
+    shown = {text_of(e).strip(): e.get("dir") for e in elements(page) if e.tag in {"h1", "p", "td"}}
+    for text in ("A title!", "Slack Water", "Slack Water, 4 Ferry Stairs, Port Example"):
+        assert shown[text] == "auto", text
 
 
 def test_nothing_is_fetched_but_the_letters_images() -> None:
@@ -50,6 +67,13 @@ def test_styles_are_written_into_the_tags() -> None:
     assert "font-size:34px" in heading.attrib["style"].replace(" ", "")
     paragraph = next(letter_of(PLAIN.html).iter("p"))
     assert "margin" in paragraph.attrib["style"]
+
+
+def test_colours_keep_their_six_digits_all_the_way() -> None:
+    body = "# A\n\n`b`\n\n> c\n\n| d |\n|---|\n| e |\n\n**[f](/g)**\n\n```\nh\n```\n"
+    html = rendered(body).html
+    assert "color: #ffffff" in html.replace("color:#", "color: #")
+    assert re.findall(r":[^;\"{}]*(#[0-9a-fA-F]{3,5})(?![0-9a-fA-F])[^;\"{}]*[;\"}]", html) == []
 
 
 def test_outlooks_conditional_comments_survive() -> None:
@@ -118,6 +142,38 @@ def test_colours_fonts_and_header_image_come_from_the_look() -> None:
     assert "#abcdef" in html
     assert "Verdana, 'Open Sans', sans-serif" in html.replace("&quot;", "'")
     assert [i.get("src") for i in parse_page(html).iter("img")] == ["https://a.example/h.png"]
+
+
+@pytest.mark.parametrize(
+    ("divider", "line"),
+    [("bar", "48px/4px solid #e4572e"), ("line", "100%/1px solid #ddd3bf"), ("dots", "52px/4px dotted #e4572e"), ("space", "48px/0")],
+)  # fmt: skip
+def test_dividers_take_the_form_the_settings_say(divider: Divider, line: str) -> None:
+    [rule] = letter_of(rendered("a\n\n---\n\nb", look=Look(divider=divider)).html).iter("hr")
+    styles = dict(part.strip().split(":", 1) for part in rule.attrib["style"].split(";"))
+    assert f"{styles['width']}/{styles['border-top']}" == line
+
+
+def test_pictures_tell_outlook_how_wide_they_are_and_small_ones_keep_their_own_width() -> None:
+    done = rendered('![a](b.png) <img src="c.png" alt="d" width="40"> <img src="e.png" alt="f">')
+    images = [(i.get("src"), i.get("width")) for i in letter_of(done.html).iter("img")]
+    assets = "https://assets.slackwater.example.org/"
+    assert images == [(f"{assets}b.png", "552"), (f"{assets}c.png", "40"), (f"{assets}e.png", None)]
+    assert [(i.src, i.alt, i.line) for i in done.images] == [
+        (f"{assets}b.png", "a", 5), (f"{assets}c.png", "d", 5), (f"{assets}e.png", "f", 5),
+    ]  # fmt: skip
+
+
+def test_hosts_of_author_html_are_written_as_mail_programs_look_them_up() -> None:
+    done = rendered(
+        '<a href="https://häfen.example/é" data-utm="off">x</a> <img src="https://häfen.example/é.png" alt="y">'
+    )
+    assert [k.url for k in done.links if k.line] == ["https://xn--hfen-loa.example/%C3%A9"]
+    for target in (
+        "https://xn--hfen-loa.example/%C3%A9",
+        "https://xn--hfen-loa.example/%C3%A9.png",
+    ):
+        assert f'"{target}"' in done.html
 
 
 def test_theme_links_are_tagged_and_the_way_out_never() -> None:
@@ -214,24 +270,51 @@ def read_theme_again() -> Theme:
 
 PROGRAM = """
 import hashlib, sys
-sys.path.insert(0, "tests")
-from tests.conftest import ROOT, example_options, read_theme
+from tests.conftest import CORPUS, ROOT, example_options, read_theme
 from newsletter.issue import parse
 from newsletter.render.pipeline import render
-data = (ROOT / "issues/074-the-long-minute.md").read_bytes()
-print(hashlib.sha256(repr(render(parse(data, file="074.md"), read_theme(), example_options())).encode()).hexdigest())
+theme, options = read_theme(), example_options()
+for path in [*sorted(ROOT.glob("issues/*.md")), *sorted(CORPUS.glob("[0-9]*.md"))]:
+    done = render(parse(path.read_bytes(), file=path.name), theme, options)
+    print(path.name, hashlib.sha256(repr(done).encode()).hexdigest())
 """
 
 
-def test_the_own_process_seed_changes_nothing() -> None:
+def test_the_own_process_seed_changes_nothing_in_any_letter() -> None:
     results = {
         subprocess.run(
-            [sys.executable, "-c", PROGRAM], cwd=ROOT, env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True, text=True, check=True
+            [sys.executable, "-c", PROGRAM], cwd=ROOT, env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": "."}, capture_output=True, text=True, check=True
         ).stdout
         for seed in ("0", "1", "4242")
     }  # fmt: skip
     assert len(results) == 1
-    assert len(results.pop().strip()) == 64
+    assert len(results.pop().splitlines()) == len(own_issues()) + len([*CORPUS.glob("[0-9]*.md")])
+
+
+FIRST = """
+from tests.conftest import ROOT, example_options, issue_with, quietly, read_theme
+from newsletter.check import Letter, check
+from newsletter.render.pipeline import render
+theme, options = read_theme(), example_options()
+body = (ROOT / "tests/golden/everything.md").read_text("utf-8")
+issue = issue_with(body + '\\n<a href="https://h\\xe4fen.example/">\\u6d77</a>\\n')
+with quietly():
+    check(Letter(issue=issue, rendered=render(issue, theme, options), options=options))
+print("quiet")
+"""
+
+
+def test_not_even_the_first_letter_of_a_process_touches_the_disk_or_the_network() -> None:
+    environment = {**os.environ, "PYTHONPATH": "."}
+    ran = subprocess.run(
+        [sys.executable, "-c", FIRST],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ran.stdout, ran.returncode) == ("quiet\n", 0), ran.stderr
 
 
 # Whole letters
@@ -265,15 +348,28 @@ def check_whole(done: Rendered) -> None:
 
 @pytest.mark.parametrize(
     ("language", "why", "side"),
-    [("en", "Why you get this", "ltr"), ("nl-BE", "Waarom je dit krijgt", "ltr"), ("NL", "Waarom je dit krijgt", "ltr"), ("he", "Why you get this", "rtl"), ("", "Why you get this", "ltr")],
+    [("en", "Why you get this", "ltr"), ("nl-BE", "Waarom je dit krijgt", "ltr"), ("NL", "Waarom je dit krijgt", "ltr"), ("he", "למה קיבלת את זה", "rtl"), ("ar-EG", "لماذا تصلك هذه الرسالة", "rtl"), ("fa", "Why you get this", "rtl"), ("", "Why you get this", "ltr")],
 )  # fmt: skip
 def test_the_fixed_words_follow_the_language(language: str, why: str, side: str) -> None:
     assert (words(language)["why"], direction(language)) == (why, side)
+
+
+@pytest.mark.parametrize("language", ["en", "ar", "de", "es", "fr", "he", "it", "nl", "pt"])
+def test_every_language_has_all_its_words(language: str) -> None:
+    assert list(words(language)) == ["issue", "why", "reason", "unsubscribe", "view_online"]
+    assert "{name}" in words(language)["reason"]
+    assert len(set(callouts(language).values())) == 5
+    dates = [date(dt.date(2026, month, 2), language) for month in range(1, 13)]
+    assert len(set(dates)) == 12
+    assert all("2" in one and "2026" in one for one in dates)
 
 
 def test_dates_are_written_as_people_do() -> None:
     day = issue_with(front="title: x\ndate: 2026-03-01").date
     assert date(day, "en-GB") == "1 March 2026"
     assert date(day, "nl") == "1 maart 2026"
-    assert date(day, "fr") == "2026-03-01"
+    assert date(day, "de") == "1. März 2026"
+    assert date(day, "pt-BR") == "1 de março de 2026"
+    assert date(day, "he") == "1 במרץ 2026"
+    assert date(day, "fi") == "2026-03-01"
     assert date(None, "en") == ""

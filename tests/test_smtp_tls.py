@@ -6,7 +6,6 @@ import contextlib
 import email.policy
 import logging
 import re
-import ssl
 from collections.abc import Iterator
 from email import message_from_bytes
 from email.utils import parsedate_to_datetime
@@ -18,12 +17,12 @@ from aiosmtpd.smtp import AuthResult
 
 from newsletter.outbox import Result
 from newsletter.transport.smtp import Security, Server, SmtpTransport
+from tests.certificates import certificate, server_side
 from tests.cli_fixtures import ADDRESSES, Folder, folder, plain_environment, ready
 from tests.smtp_servers import (
     HANG_UP,
     Keeper,
     aiosmtpd,
-    certificate,
     scripted,
 )
 from tests.test_smtp import (
@@ -108,12 +107,6 @@ def test_without_encryption_nothing_is_said(script, expected, reason):
     assert meaning(outcome) == expected
     assert outcome.reason.startswith(reason)
     assert not {"AUTH", "MAIL"} & set(server.verbs())
-
-
-def server_side(certificate: Path) -> ssl.SSLContext:
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(certificate, certificate.with_suffix(".key"))
-    return context
 
 
 def knows_wren(server: Any, session: Any, envelope: Any, mechanism: str, login: Any) -> AuthResult:

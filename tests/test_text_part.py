@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import re
 
@@ -14,6 +15,7 @@ from newsletter.issue import parse as parse_issue
 from newsletter.markup import parse
 from newsletter.markup.fields import Fields
 from newsletter.markup.text import columns, text_part, wrap
+from newsletter.render import Rendered
 from newsletter.render.pipeline import render
 from tests.conftest import (
     ROOT,
@@ -26,7 +28,7 @@ from tests.conftest import (
 )
 
 THEME, OPTIONS = read_theme(), example_options()
-GOLDEN = ROOT / "tests" / "golden" / "074.txt"
+GOLDEN = ROOT / "tests" / "golden"
 LINKED = re.compile(r"^\[\d+\] |^__NL_UNSUBSCRIBE__$|^https?://\S+$|^ {4}")
 
 
@@ -35,12 +37,27 @@ def plain(body: str) -> str:
     return text_part(document, lambda index: document.links[index].href)
 
 
-def test_the_text_of_issue_74_is_the_one_in_the_golden_file(*, update_golden: bool) -> None:
-    name = "issues/074-the-long-minute.md"
-    text = render(parse_issue((ROOT / name).read_bytes(), file=name), THEME, OPTIONS).text
+def golden_letter(name: str) -> Rendered:
+    """A letter of tests/golden, or issue 74."""
+    if name == "074":
+        path = ROOT / "issues/074-the-long-minute.md"
+        return render(parse_issue(path.read_bytes(), file=path.name), THEME, OPTIONS)
+    options = dataclasses.replace(OPTIONS, language="ar" if name == "arabic" else "en")
+    return render(issue_with((GOLDEN / f"{name}.md").read_text("utf-8")), THEME, options)
+
+
+@pytest.mark.parametrize("kind", ["txt", "html"])
+@pytest.mark.parametrize("name", ["074", "everything", "arabic", "html"])
+def test_a_letter_is_the_one_in_the_golden_file(
+    name: str, kind: str, *, update_golden: bool
+) -> None:
+    done = golden_letter(name)
+    # A line of its own for each block, so that a change can be read in the diff.
+    made = done.text if kind == "txt" else re.sub(r"(?<=[^\n])(?=<(?:p|t[dr]|div|h\d|li|[uo]l|a)\b)", "\n", done.html)  # fmt: skip
+    file = GOLDEN / f"{name}.{kind}"
     if update_golden:
-        GOLDEN.write_text(text, encoding="utf-8")
-    assert text == GOLDEN.read_text(encoding="utf-8")
+        file.write_text(made, encoding="utf-8")
+    assert made == file.read_text(encoding="utf-8")
 
 
 def check_lines(text: str) -> None:
@@ -83,15 +100,32 @@ def test_a_real_letter_is_wrapped_and_its_addresses_are_whole(name: str) -> None
         ("-\n- a", "*\n* a"),
         ("> a\n>\n> > b\n>\n> - c", "> a\n>\n> > b\n>\n> * c"),
         ("> a\n\n> b", "> a\n\n> b"),
+        ("> [!NOTE]\n> a\n>\n> - b", "| *Note*\n|\n| a\n|\n| * b"),
+        ("> [!TIP] Bring *a* lamp\n> b", "| *Bring a lamp*\n|\n| b"),
         ("```\na\n\n  b\n```", "    a\n\n      b"),
         ("    a\n    b", "    a\n    b"),
         ("a\n\n---\n\nb", "a\n\n* * *\n\nb"),
         ("| a | bb |\n|---|---|\n| 海 | *d* |", "a   bb\n--  --\n海  d"),
+        (
+            "| a | bb | ccc |\n|--:|:-:|:--|\n| 1111 | 222222 | 3 |",
+            "   a    bb    ccc\n----  ------  ---\n1111  222222  3",
+        ),
         ("![a *b*](c.png)\n\nd", "[a b]\n\nd"),
         ("![](c.png)\n\nd", "d"),
         ("a ![b](c.png) d", "a [b] d"),
         ("<div>\na <b>&lt;c</b>\n\n</div>", "a <c"),
         ("<!-- a -->\n\nb", "b"),
+        ("a <a href='/b'>c</a> d", "a c [1] d\n\n[1] /b"),
+        ("a <a href='/b'>**c**\nd</a><img src=x alt=e> f", "a *c* d [1][e] f\n\n[1] /b"),
+        ("<a href='javascript:x'>a</a> b</a> c", "a b c"),
+        ("<p>a\n <a href='/b'>c</a>.</p><p>d<br>e</p>\n", "a c [1].\n\nd\ne\n\n[1] /b"),
+        ("<ul><li>a<li>b</ul>\n", "* a\n* b"),
+        (
+            "<table><tr><th>a</th><th>b</th></tr><tr><td>c</td><td><img src=x alt='d e'></td></tr></table>\n",
+            "a b\nc [d e]",
+        ),
+        ("<div>\n\n*a* <a href='/b'>c</a>\n\n</div>\n\n[d](/b)", "a c [1]\n\nd [1]\n\n[1] /b"),
+        ("<div><a href='/b'>never closed</div>\n\nx</a>", "never closed [1]\n\nx\n\n[1] /b"),
         ("<script>\na\n</script>\n\nb", "b"),
         ("a[^1]\n\n[^1]: b", "a (1)\n\n(1) b"),
         ("** a", "** a"),
@@ -112,17 +146,33 @@ def test_each_kind_of_block_has_its_form(body: str, text: str) -> None:
         ("[https://b.example/](https://b.example/)", "https://b.example/"),
         ("<wren@a.example>", "wren@a.example"),
         ("[wren@a.example](mailto:wren@a.example)", "wren@a.example"),
-        ("[write](mailto:wren@a.example)", "write [1]\n\n[1] mailto:wren@a.example"),
+        ("[write](mailto:wren@a.example)", "write [1]\n\n[1] wren@a.example"),
+        ("[write](mailto:wren@a.example?subject=a)", "write [1]\n\n[1] mailto:wren@a.example?subject=a"),
+        ("[call](tel:+31612345678)", "call [1]\n\n[1] +31612345678"),
         ("[![a](b.png)](/c)", "[a] [1]\n\n[1] /c"),
         ("# A\n\n[b](/c)\n\n# D\n\n[e](/f) [g](/c)", "A\n=\n\nb [1]\n\n[1] /c\n\nD\n=\n\ne [2] g [1]\n\n[2] /f"),
         ("[a](/b)\n\n### C\n\n[d](/e)", "a [1]\n\nC\n.\n\nd [2]\n\n[1] /b\n[2] /e"),
         ("> [a](/b)", "> a [1]\n\n[1] /b"),
+        ("**[a *b*](/c)**", "a b:\n/c"),
+        ("**[a!](/b)**\n\n[c](/b)", "a!\n/b\n\nc [1]\n\n[1] /b"),
+        ("> **[a](/b)**", "> a:\n> /b"),
+        ("**[/b](/b)**", "/b"),
         ("# [a](/b)", "a [1]\n=====\n\n[1] /b"),
         ("| [a](/b) |\n|---|", "a [1]\n-----\n\n[1] /b"),
     ],
 )  # fmt: skip
 def test_links_are_numbered_and_listed_behind_their_section(body: str, text: str) -> None:
     assert plain(body) == text
+
+
+def test_links_of_author_html_are_tagged_as_those_of_markdown() -> None:
+    body = "<a href='https://a.example/'>b</a> <a data-utm=off href='https://c.example/'>d</a>\n\n<p><a href='https://e.example/{{name}}'>f</a></p>"
+    done = render(issue_with(body), THEME, OPTIONS)
+    listed = re.findall(r"(?m)^\[\d\] (.+)$", done.text)
+    assert listed == [link.url for link in done.links if link.line]
+    assert listed[0].startswith("https://a.example/?utm_source=")
+    assert listed[1] == "https://c.example/"
+    assert listed[2].startswith("https://e.example/__NL_U_A__?utm_source=")
 
 
 def test_a_link_and_its_number_stay_on_one_line() -> None:

@@ -121,6 +121,30 @@ BROKEN: dict[str, tuple[dict[str, str], str, str]] = {
     "MJML include": ({"foot_mjml": FOOT + '<mj-include path="x" />\n'}, "foot.mjml:5", "<mj-include> is not an element"),
     "HTML page": ({"issue_mjml": "\n<html><body>{{ content }}</body></html>"}, "issue.mjml:2", "<html> is not an element"),
     "MJML body alone": ({"issue_mjml": "<mj-body>{{ content }}</mj-body>"}, "issue.mjml:1", "does not take <mj-body here"),
+    "a tag of neither": ({"foot_mjml": FOOT.replace("</a>", "<sapn>x</sapn></a>")}, "foot.mjml:3", "<sapn> is an element of neither"),
+    "a script": ({"foot_mjml": FOOT + "<mj-raw>\n<script>x</script></mj-raw>"}, "foot.mjml:6", "<script> is an element of neither"),
+    "unknown attribute of MJML": ({"foot_mjml": FOOT.replace("<mj-text>", '<mj-text\n colour="#111111">')}, "foot.mjml:1", '<mj-text> has no attribute "colour"'),
+    "attribute of another element": ({"issue_mjml": PAGE.replace("<mj-column>", '<mj-column href="x">')}, "issue.mjml:5", '<mj-column> has no attribute "href"'),
+    "attribute of an element without any": ({"head_mjml": HEAD.replace("<mj-title>", '<mj-title lang="en">')}, "head.mjml:2", '<mj-title> has no attribute "lang"'),
+    "an inline style sheet": ({"head_mjml": HEAD.replace("<mj-style>", '<mj-style inline="inline">')}, "head.mjml:3", '<mj-style> has no attribute "inline"'),
+    "attributes for HTML": ({"head_mjml": HEAD.replace("<mj-style>", "<mj-html-attributes></mj-html-attributes>\n<mj-style>")}, "head.mjml:3", "<mj-html-attributes> is not an element"),
+    "a hero of fluid height": ({"issue_mjml": PAGE.replace("<mj-section>", '<mj-hero mode="fluid-height"></mj-hero>\n<mj-section>')}, "issue.mjml:4", '<mj-hero> has no mode "fluid-height"'),
+    "a default for no element": ({"head_mjml": HEAD.replace("<mj-style>", '<mj-attributes>\n<mj-txt color="#111111" />\n</mj-attributes>\n<mj-style>')}, "head.mjml:4", "<mj-txt> is not an element"),
+    "an unknown default": ({"head_mjml": HEAD.replace("<mj-style>", '<mj-attributes>\n<mj-all clor="#111111" />\n</mj-attributes>\n<mj-style>')}, "head.mjml:4", '<mj-all> has no attribute "clor"'),
+    "an element inside a class": ({"head_mjml": HEAD.replace("<mj-style>", '<mj-attributes>\n<mj-class name="a">\n<mj-text color="#111111" />\n</mj-class>\n</mj-attributes>\n<mj-style>')}, "head.mjml:5", "ignores elements inside mj-class"),
+    # It would break in mail
+    "important outside a media query": ({"style_css": "/* ;} */\na { color: #111111;\n  margin: 0 ! IMPORTANT }\n"}, "style.css:3", '"!important" at margin stands outside @media'),
+    "important inside @supports": ({"style_css": "@supports (color: red) {\n a { color: #111111 !important }\n}\n"}, "style.css:2", "stands outside @media"),
+    "important behind a media query": ({"style_css": "@media print { a { color: #111111 } }\na { color: #111111 !important }\n"}, "style.css:2", "stands outside @media"),
+    "important in an attribute": ({"foot_mjml": FOOT.replace("<p>{", '<p style="margin:0;\ncolor:#111111 !important">{')}, "foot.mjml:2", "stands outside @media"),
+    "three digits in a style sheet": ({"style_css": "a { color: #111111 }\n@media print {\n  b { border: 1px solid #Abc }\n}\n"}, "style.css:3", "the colour #Abc does not have six digits"),
+    "four digits": ({"style_css": "a { color: #abcd; }\n"}, "style.css:1", "the colour #abcd does not"),
+    "eight digits": ({"style_css": "a { background: #11223344 }\n"}, "style.css:1", "the colour #11223344 does not"),
+    "three digits in an attribute of MJML": ({"issue_mjml": PAGE.replace("<mj-section>", '<mj-section background-color="#fff">')}, "issue.mjml:4", "the colour #fff does not"),
+    "three digits in an attribute of HTML": ({"foot_mjml": FOOT.replace("<p>{", '<p style="color:#fff">{')}, "foot.mjml:2", "the colour #fff does not"),
+    "three digits in a table": ({"foot_mjml": FOOT.replace("<p>{", '<table bgcolor="#fff"><tr><td>x</td></tr></table><p>{')}, "foot.mjml:2", "the colour #fff does not"),
+    "three digits in raw styles": ({"head_mjml": HEAD.replace("<mj-style>", "<mj-raw><style>\n.a { color:#fff }</style></mj-raw>\n<mj-style>")}, "head.mjml:4", "the colour #fff does not"),
+    "a style sheet that fetches another": ({"style_css": "\n@import url(https://fonts.example/a.css);\n"}, "style.css:2", "cannot fetch another"),
     # The compiler refuses it
     "blanks at the end of the head": ({"head_mjml": HEAD.replace("</mj-style>\n", "</mj-style>  ")}, "head.mjml:5", "blanks"),
     "blanks at the end of the attributes": ({"head_mjml": HEAD.replace("<mj-style>", '<mj-attributes>\n<mj-all\ncolor="#111111" /> </mj-attributes>\n<mj-style>')}, "head.mjml:5", "blanks"),
@@ -155,7 +179,40 @@ def test_a_broken_theme_is_told_with_its_file_and_line(case: str) -> None:
         message,
     )
     assert caught.value.hint
-    assert "\ufdd1" not in f"{caught.value} {caught.value.cause} {caught.value.hint}"
+    told = f"{caught.value} {caught.value.cause} {caught.value.hint}"
+    assert "\ufdd1" not in told
+    assert "position" not in told  # an offset would point into a page nobody has seen
+
+
+SOUND = [
+    "#abc { color: #112233; }", "a { content: '#fff !important'; }", "/* a { color: #fff !important } */",
+    "a { background: url(#abc) }", "@media (prefers-color-scheme: dark) { a { color: #112233 !important } }",
+    "@media screen { @supports (x: y) { a { margin: 0 !important } } }", "a { color: red; }} b { c",
+    "a:hover { color: #123456 }", "@font-face { font-family: x; src: url('https://f.example/#abc') }", "a { margin: 0 auto !important-ish }",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("css", SOUND)
+def test_a_sound_style_sheet_is_let_pass(css: str) -> None:
+    assert render_with(theme_with(style_css=css))
+
+
+def test_outlooks_own_elements_are_let_pass() -> None:
+    raw = '<mj-raw><v:rect xmlns:v="urn:schemas-microsoft-com:vml" fillcolor="#112233"><v:fill type="tile" /></v:rect></mj-raw>'
+    assert "<v:rect" in render_with(theme_with(foot_mjml=FOOT + raw))
+
+
+@pytest.mark.parametrize("scheme", ["http://127.0.0.1:9/a.css", "file:///etc/passwd", "a.css"])
+def test_no_spelling_of_an_import_fetches_anything(scheme: str) -> None:
+    # Escaped, so that only a whole CSS parser sees what it says; every render here is a quiet one.
+    for css in (f"@\\69mport url({scheme});\n", f"@\\69mport '{scheme}' screen;\n"):
+        html = render_with(theme_with(style_css=css + ".letter p { color: #112233 }"))
+        assert any("#112233" in e.get("style", "") for e in elements(parse_page(html)))
+
+
+def test_a_style_sheet_linked_for_readers_is_not_fetched_here() -> None:
+    link = '<mj-raw><link rel="stylesheet" href="http://127.0.0.1:9/a.css" /></mj-raw>'
+    assert "127.0.0.1:9" in render_with(theme_with(foot_mjml=FOOT + link))
 
 
 def test_a_field_that_would_get_lost_stops_everything() -> None:
@@ -176,6 +233,11 @@ def test_a_theme_without_an_entry_is_told() -> None:
         ({"foot_mjml": FOOT.replace("mj-text>", "mj-txt>")}, '"mj-text"'),
         ({"foot_mjml": '{% include "heads.mjml" %}'}, '"head.mjml"'),
         ({"foot_mjml": '{% include "zzz" %}'}, "typing error"),
+        ({"foot_mjml": FOOT.replace("<mj-text>", '<mj-text colour="red">')}, '"color"'),
+        ({"head_mjml": HEAD.replace("<mj-title>", '<mj-title zzz="en">')}, "<mj-title> takes none"),
+        ({"style_css": "a { color: #fB0 }"}, "#ffBB00"),
+        ({"style_css": "a { color: #11223344 }"}, "#112233"),
+        ({"style_css": "a { margin: 0 !important }"}, "dark mode"),
         ({"head_mjml": HEAD.replace("</mj-style>\n", "</mj-style>  ")}, "end the line"),
         ({"foot_mjml": FOOT.replace("site.name", "nobody")}, "docs/themes.md"),
         ({"foot_mjml": FOOT.replace("</a>", "")}, "</a>"),

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from newsletter.utm import SKIP_HOSTS, Tags, is_malformed, source_of, tag
+from newsletter.utm import SKIP_HOSTS, Tags, decide, is_malformed, legal, source_of, tag
 from tests.conftest import CASES, require
 
 OURS = "utm_source=dt&utm_medium=email&utm_campaign=issue-74"
@@ -213,6 +213,33 @@ def test_a_web_link_no_browser_could_open_is_malformed(url: str, expected: objec
     assert is_malformed(url) is expected
 
 
+@pytest.mark.parametrize(
+    ("url", "written"),
+    [
+        ("https://häfen.example/é?ü#ö", "https://xn--hfen-loa.example/%C3%A9?%C3%BC#%C3%B6"), ("https://häfen.example?", "https://xn--hfen-loa.example/?"),
+        ("https://häfen.example", "https://xn--hfen-loa.example/"), ("https://a.example/é?X-Amz-Signature=1", "https://a.example/%C3%A9?X-Amz-Signature=1"),
+        ("mailto:é@a.example", "mailto:%C3%A9@a.example"), ("/é", "/%C3%A9"), ("https://wren@é.example/", "https://wren@%C3%A9.example/"),
+        ("https://a.example/a b<c>", "https://a.example/a b<c>"), ("", ""), ("https://a.example?", "https://a.example?"),
+    ],
+)  # fmt: skip
+def test_what_is_not_tagged_is_still_written_in_ascii(url: str, written: str) -> None:
+    assert legal(url) == written
+
+
+@pytest.mark.parametrize(
+    ("url", "kept", "replaced"),
+    [
+        ("https://a.example/", "tagged", "tagged"), (f"https://a.example/?{OURS}", "tagged", "tagged"), ("https://a.example/?utm_source=x", "kept", "replaced"),
+        ("https://a.example/?utm_term=x", "tagged", "tagged"), ("https://archive.ph/x", "skipped host", "skipped host"), ("https://a.example/?sig=x", "signed", "signed"),
+        ("http://ttps//a.example/", "malformed", "malformed"), ("mailto:a@b.example", "no web link", "no web link"), ("#a", "no web link", "no web link"),
+        ("https://wren@a.example/", "no web link", "no web link"), ("__NL_UNSUBSCRIBE__", "no web link", "no web link"),
+    ],
+)  # fmt: skip
+def test_every_link_knows_why_it_was_tagged_or_not(url: str, kept: str, replaced: str) -> None:
+    assert (decide(url, KEEP)[1], decide(url, REPLACE)[1]) == (kept, replaced)
+    assert decide(url, KEEP)[0] == tag(url, KEEP)
+
+
 # Rules with a shape
 
 LEGAL = st.text("abcXYZ019-._~!$()*,;:@/?[]%|\\=&+'", max_size=20)
@@ -277,6 +304,14 @@ def test_taking_the_tag_off_gives_the_legal_link_back(url: str) -> None:
     link, hash_, fragment = url.partition("#")
     empty_query = link.endswith("?") and link.count("?") == 1
     assert back == (link.removesuffix("?") if empty_query else link) + hash_ + fragment
+
+
+@given(MESSY | LEGAL_URLS | st.text())
+def test_a_link_made_legal_is_ascii_and_stays_as_it_is_when_made_legal_again(url: str) -> None:
+    once = legal(url)
+    assert once.isascii()
+    assert legal(once) == once
+    assert (once == url) is url.isascii()
 
 
 @given(MESSY | st.text(), TAGS)

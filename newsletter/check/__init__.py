@@ -9,14 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from newsletter.check import front, links, mail, words
-from newsletter.check.rule import RULES, Finding, Letter, Rule, Severity
+from newsletter.check import contrast, front, links, mail, online, words
+from newsletter.check.rule import RULES, Answer, Finding, Letter, Rule, Severity
 from newsletter.wording import plural
 
-__all__ = ["GROUPS", "RULES", "Finding", "Letter", "Rule", "Severity", "check", "errors", "tally"]
+__all__ = [
+    "GROUPS", "RULES", "Answer", "Finding", "Letter", "Rule", "Severity", "check", "errors",
+    "tally",
+]  # fmt: skip
 
 # Importing them registers their rules; the order here is the order in docs/checks.md.
-GROUPS: Final = (front, words, links, mail)
+GROUPS: Final = (front, words, links, mail, contrast, online)
 
 
 def check(letter: Letter) -> tuple[Finding, ...]:
@@ -24,7 +27,7 @@ def check(letter: Letter) -> tuple[Finding, ...]:
     reasons = {**letter.ignore, **letter.issue.ignored_checks}
     findings = [
         Finding(
-            id=one.id, severity=one.severity, place=place, message=message, hint=hint,
+            id=one.id, severity=one.severity, place=letter.exact(place), message=message, hint=hint,
             ignored=reasons.get(one.id, ""),
         )
         for one in RULES.values()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import html
 import re
 from collections.abc import Iterator
 
 from newsletter.check.rule import RULES, Fault, Letter, rule
+from newsletter.wording import nearest
 
 _SUBJECT: int = 60
 _PREHEADER: int = 140
@@ -109,6 +109,5 @@ def _past(letter: Letter) -> Iterator[Fault]:
 def _unknown(letter: Letter) -> Iterator[Fault]:
     for name in letter.issue.ignored_checks:
         if name not in RULES:
-            close = difflib.get_close_matches(name, RULES, n=1)
-            hint = f'did you mean "{close[0]}"?' if close else "docs/checks.md lists them"
+            hint = nearest(name, RULES, "docs/checks.md lists them")
             yield letter.issue.place(f"checks.ignore.{name}"), f'no check is called "{name}"', hint

@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from newsletter.check.rule import Fault, Letter, rule
 from newsletter.errors import Place
@@ -20,6 +20,7 @@ _REFUSED: Final = re.compile(
     r"(?:\](?:\(|:)\s*<?|<)(javascript|vbscript|data|file):", re.IGNORECASE
 )
 _VAGUE: Final = frozenset({"click here", "this link", "read more"})
+_BRACES: Final = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\$\{.*?\}|<%.*?%>")
 _PERSONAL: Final = re.compile(
     r"[?&](mc_eid|_hsenc|_hsmi|vero_id|mkt_tok|ck_subscriber_id)=", re.IGNORECASE
 )
@@ -27,7 +28,7 @@ _PERSONAL: Final = re.compile(
 
 @rule("link-malformed", "error", "A web link that no browser can open.")
 def _malformed(letter: Letter) -> Iterator[Fault]:
-    for link in _links(letter):
+    for link in own_links(letter):
         if is_malformed(link.written) and not _is_private(link.written):
             message = f"the link {link.written} leads nowhere: its host is impossible"
             yield letter.at(link.line, link.written), message, "mend the address"
@@ -35,7 +36,7 @@ def _malformed(letter: Letter) -> Iterator[Fault]:
 
 @rule("link-relative", "error", "A link without a scheme, which a mail cannot follow.")
 def _relative(letter: Letter) -> Iterator[Fault]:
-    for link in _links(letter):
+    for link in own_links(letter):
         if not link.written:
             yield letter.at(link.line, "]("), f'the link "{link.text}" is empty', "give it a target"
         elif not _SCHEME.match(link.written) and "__NL_" not in link.written:
@@ -45,7 +46,7 @@ def _relative(letter: Letter) -> Iterator[Fault]:
 
 @rule("link-local", "error", "A link to the author's own machine or network.")
 def _local(letter: Letter) -> Iterator[Fault]:
-    for link in _links(letter):
+    for link in own_links(letter):
         if _is_private(link.written):
             message = f"the link {link.written} only works on your own machine or network"
             yield letter.at(link.line, link.written), message, "link to its public address"
@@ -61,7 +62,7 @@ def _script(letter: Letter) -> Iterator[Fault]:
 
 @rule("link-http", "warning", "A link without encryption.")
 def _http(letter: Letter) -> Iterator[Fault]:
-    for link in _links(letter):
+    for link in own_links(letter):
         if link.written.lower().startswith("http://") and not is_malformed(link.written):
             message = f"the link {link.written} is not encrypted"
             yield letter.at(link.line, link.written), message, "try https://"
@@ -69,7 +70,7 @@ def _http(letter: Letter) -> Iterator[Fault]:
 
 @rule("link-vague", "warning", "Link text that says nothing about its target.")
 def _vague(letter: Letter) -> Iterator[Fault]:
-    for link in _links(letter):
+    for link in own_links(letter):
         if link.text.strip(" .,!").lower() in _VAGUE:
             yield (
                 letter.at(link.line, link.text),
@@ -82,7 +83,7 @@ def _vague(letter: Letter) -> Iterator[Fault]:
 def _ambiguous(letter: Letter) -> Iterator[Fault]:
     targets: dict[str, str] = {}
     said: set[str] = set()
-    for link in _links(letter):
+    for link in own_links(letter):
         words = link.text.casefold()
         first = targets.setdefault(words, link.written)
         if words and first != link.written and words not in said:
@@ -96,26 +97,41 @@ def _foreign(letter: Letter) -> Iterator[Fault]:
     tags = letter.options.tags
     if tags is None:
         return
-    links = [link for link in _links(letter) if source_of(link.url) not in {"", tags.source}]
+    links = [link for link in own_links(letter) if source_of(link.url) not in {"", tags.source}]
     for source, count in Counter(source_of(link.url) for link in links).items():
         first = next(link for link in links if source_of(link.url) == source)
         message = f'{count} links are tagged with the source "{source}", not yours'
         yield (
-            letter.at(first.line),
+            letter.at(first.line, first.written),
             message.replace("1 links are", "1 link is"),
             (f"keep a sponsor's; for an old service's set utm.replace_sources = [\"{source}\"]"),
         )
 
 
-@rule("personal-id", "warning", "A link copied from a mail, with its reader's id in it.")
+@rule("personal-id", "warning", "Links copied from a mail, with its reader's id in them.")
 def _personal(letter: Letter) -> Iterator[Fault]:
-    for link in _links(letter):
-        if found := _PERSONAL.search(link.written):
-            message = f'a link carries somebody\'s personal id ("{found[1]}")'
-            yield letter.at(link.line, link.written), message, "take that part out"
+    found = [
+        (match[1], link) for link in own_links(letter) if (match := _PERSONAL.search(link.written))
+    ]
+    for name, count in Counter(name.lower() for name, _ in found).items():
+        written, first = next(one for one in found if one[0].lower() == name)
+        links = "1 link carries" if count == 1 else f"{count} links carry"
+        message = f'{links} somebody\'s personal id ("{written}")'
+        yield letter.at(first.line, first.written), message, "take that part out"
 
 
-def _links(letter: Letter) -> Iterator[RenderedLink]:
+@rule("link-braces", "warning", "An address with template braces in it that nobody will fill in.")
+def _braces(letter: Letter) -> Iterator[Fault]:
+    links = ((link.written, link.line, "link") for link in own_links(letter))
+    images = ((image.src, image.line, "picture") for image in letter.rendered.images)
+    for target, line, kind in (*links, *images):
+        if found := _BRACES.search(unquote(target)):
+            message = f"nobody fills in the {found[0]} of this {kind}"
+            hint = "a merge field in an address is {{name}}, and declared under [fields]"
+            yield letter.at(line, found[0]), message, hint
+
+
+def own_links(letter: Letter) -> Iterator[RenderedLink]:
     """The letter's own links; the theme's are the theme's business."""
     return (link for link in letter.rendered.links if link.line)
 

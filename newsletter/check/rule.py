@@ -37,6 +37,23 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What one address of the letter answered.
+
+    Attributes:
+        status: the HTTP status of the last hop, 0 when there was no answer.
+        problem: why there was none, in a few words; "" when there was one.
+        certain: whether asking again tomorrow would hardly help.
+        size: bytes of the answer, None when it did not say and was not read.
+    """
+
+    status: int = 0
+    problem: str = ""
+    certain: bool = False
+    size: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Letter:
     """What the rules look at.
 
@@ -48,6 +65,7 @@ class Letter:
         assets: paths of the local images that exist, as Markdown names them; None when unknown.
         twins: other files with the same number.
         ignore: finding ids the newsletter's settings answer for.
+        answers: what the web said about addresses of the letter; None when nobody asked.
     """
 
     issue: Issue
@@ -57,6 +75,7 @@ class Letter:
     assets: frozenset[str] | None = None
     twins: tuple[str, ...] = ()
     ignore: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    answers: Mapping[str, Answer] | None = None
 
     def at(self, line: int, needle: str = "") -> Place:
         """Where `needle` stands from `line` to the end of its paragraph, else the line alone."""
@@ -68,6 +87,15 @@ class Letter:
                 if not text.strip():
                     break
         return Place(self.issue.file, line)
+
+    def exact(self, place: Place) -> Place:
+        """`place` with a line and a column: of the line's first word where no more is known."""
+        line = place.line or 1
+        texts = self.issue.body.split("\n")
+        at = line - self.issue.body_line
+        text = texts[at] if 0 <= at < len(texts) else ""
+        indent = len(text) - len(text.lstrip()) if text.strip() else 0
+        return Place(place.file, line, place.column or indent + 1)
 
 
 #: One fault a rule found: where, in one sentence, and what to do.

@@ -194,7 +194,9 @@ def _alt(letter: Letter) -> Iterator[Fault]:
             what = "has a file name for alternative text"
         else:
             continue
-        yield letter.at(image.line, "!["), f"an image {what}", "say what it shows: ![words](...)"
+        markdown = letter.at(image.line, "![")
+        place = markdown if markdown.column else letter.at(image.line, "<img")
+        yield place, f"an image {what}", "say what it shows: ![words](...) or alt=..."
 
 
 @rule("image-local", "error", "A local image that no reader could load.")

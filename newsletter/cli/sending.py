@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import sys
 from typing import TYPE_CHECKING
 
@@ -26,7 +25,7 @@ from newsletter.outbox import RunState
 from newsletter.send import Transport, expect_way_out
 from newsletter.settings.mail import sender
 from newsletter.store.plan import Plan, look, rows
-from newsletter.wording import plural
+from newsletter.wording import nearest, plural
 
 if TYPE_CHECKING:
     from newsletter.store.letters import Opened
@@ -73,10 +72,9 @@ def _expect_checks(names: tuple[str, ...]) -> None:
     """Refuse a check nobody knows: with a typing error in it, a flag would do nothing."""
     for name in names:
         if name not in RULES:
-            near = difflib.get_close_matches(name, RULES, 1)
             raise InputError(
                 f'no check is called "{name}"',
-                hint=f'did you mean "{near[0]}"?' if near else "docs/checks.md lists them",
+                hint=nearest(name, RULES, "docs/checks.md lists them"),
             )
 
 

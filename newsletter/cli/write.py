@@ -73,6 +73,9 @@ def check(
     fix_encoding: Annotated[
         bool, typer.Option("--fix-encoding", help="Write the repair of a wrong encoding.")
     ] = False,
+    online: Annotated[
+        bool, typer.Option("--online", help="Also ask the web for every link and picture.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Say what is wrong with the issues, each finding with file, line and a hint."""
@@ -91,6 +94,10 @@ def check(
             _repair(desk, name)
     opened = [desk.letter_at(name) for name in names]
     looked_at = [one for one in opened if alone or one.issue.status != "draft"]
+    if online:
+        from newsletter.cli.online import asked
+
+        looked_at = asked(looked_at)
     findings = [finding for one in looked_at for finding in one.findings]
     if as_json:
         result_json({"issues": len(looked_at), "findings": [as_dict(f) for f in findings]})
@@ -145,8 +152,9 @@ def build(
     issue: Annotated[str, typer.Option(metavar="N|PATH", help="Its number or its file.")],
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where the files go.")] = Path("build"),
 ) -> None:
-    """Write one issue as HTML, text, MJML and .eml, the same bytes every time."""
+    """Write one issue as HTML, text, MJML, .eml and a table of its links, always the same bytes."""
     from newsletter.cli.desk import given, open_desk
+    from newsletter.render.links import table
     from newsletter.store import files
     from newsletter.store.sample import sample
 
@@ -158,6 +166,7 @@ def build(
         "txt": made.letter.text.encode(),
         "mjml": made.letter.mjml.encode(),
         "eml": made.mail,
+        "links.csv": table(made.letter.links, opened.options.tags).encode(),
     }
     files.make_folder(out)
     for kind, data in parts.items():

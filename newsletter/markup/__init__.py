@@ -3,13 +3,13 @@
 CommonMark exactly, plus tables, strikethrough, footnotes, task lists and `{utm=off}` after a
 link. Tidied on the way, without changing a visible word: blanks at the edge of a link move out of
 it, an image with an italic caption of the same words becomes one figure, a paragraph that is only
-a bold link becomes a button.
+a bold link becomes a button, a quote that begins with `[!NOTE]` becomes a callout.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -18,6 +18,7 @@ from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 from mdit_py_plugins.footnote import footnote_plugin
 
+from newsletter.markup import callouts, quick_links
 from newsletter.markup.fields import Fields
 
 Tokens = Sequence[Token]
@@ -83,15 +84,17 @@ class Document:
     headings: tuple[tuple[int, str, int], ...]
 
 
-def parse(body: str, fields: Fields) -> Document:
+def parse(body: str, fields: Fields, titles: Mapping[str, str] = callouts.TITLES) -> Document:
     """Read Markdown; never raises on any text.
 
     Args:
         body: Markdown with LF line ends.
         fields: the declared merge fields; the tokens of those used are noted in it.
+        titles: what stands above a callout that has no title of its own, by its kind.
     """
     tokens = _reader(fields).parse(body)
     _set_lines(tokens)
+    callouts.mark(tokens, titles)
     collected = _Collected(body.split("\n"))
     for index, token in enumerate(tokens):
         if token.type == "inline":
@@ -129,9 +132,11 @@ def plain(children: Tokens) -> str:
 def _reader(fields: Fields) -> MarkdownIt:
     reader = MarkdownIt("commonmark").enable(["table", "strikethrough"])
     reader.use(footnote_plugin)
+    quick_links.install(reader)
 
     def field_rule(state: StateInline, silent: bool) -> bool:  # noqa: FBT001  # markdown-it's signature
-        found = fields.match(state.src, state.pos)
+        # Asked at every sign that could begin something.
+        found = fields.match(state.src, state.pos) if state.src[state.pos] == "{" else None
         if found is None:
             return False
         if not silent:
@@ -146,6 +151,8 @@ def _reader(fields: Fields) -> MarkdownIt:
 
 def _utm_off_rule(state: StateInline, silent: bool) -> bool:  # noqa: FBT001  # markdown-it's signature
     """`{utm=off}` right behind a link; any other braces there are the author's text."""
+    if state.src[state.pos] != "{":
+        return False
     found = _UTM_OFF.match(state.src, state.pos)
     behind = state.tokens and not state.pending and state.tokens[-1].type == "link_close"
     if found is None or silent or not behind:
@@ -167,12 +174,12 @@ def _line(token: Token) -> int:
 
 
 def _with_lines(html: str, line: int) -> str:
-    """Author HTML whose links know the line of the body they stand on, as Markdown's do."""
+    """Author HTML whose links and images know the line they stand on, as Markdown's do."""
 
     def one(found: re.Match[str]) -> str:
         return f'{found[0]} data-line="{line + html.count(chr(10), 0, found.start())}"'
 
-    return re.sub(r"<a(?=[\s/>])", one, html, flags=re.IGNORECASE)
+    return re.sub(r"<(?:a|img)(?=[\s/>])", one, html, flags=re.IGNORECASE)
 
 
 @dataclass(slots=True)
@@ -185,6 +192,8 @@ class _Collected:
     raws: list[Raw] = field(default_factory=list)
     words: list[tuple[str, int]] = field(default_factory=list)
     headings: list[tuple[int, str, int]] = field(default_factory=list)
+    #: Line and column (both from 0) behind what was found last: links may repeat each other.
+    found: tuple[int, int] = (-1, 0)
 
     def inline(self, token: Token, opener: Token, fields: Fields) -> None:
         children = token.children or []
@@ -218,11 +227,15 @@ class _Collected:
         self.images.append(Image(src=src, alt=alt, line=self._find(src, block)))
 
     def _find(self, needle: str, block: Token) -> int:
-        """The line of a block on which `needle` stands, or the block's first line."""
+        """The line of a block on which the next `needle` stands, or the block's first line."""
         first, last = block.map or (0, 1)
-        for index in range(first, min(last, len(self.lines))):
-            if needle and needle in self.lines[index]:
-                return index + 1
+        begin = self.found if first <= self.found[0] < last else (first, 0)
+        for line, column in (begin, (first, 0)):
+            for index in range(line, min(last, len(self.lines))):
+                at = self.lines[index].find(needle, column if index == line else 0)
+                if needle and at >= 0:
+                    self.found = (index, at + len(needle))
+                    return index + 1
         return first + 1
 
 

@@ -28,7 +28,7 @@ _FIELD: Final = re.compile(
 )
 _BRACES: Final = re.compile(r"\{\{\s*([A-Za-z_]\w*)[^{}]*\}\}")
 _PIECE: Final = re.compile(r"<[^<>]*>|[^<>]+")
-_TARGET: Final = re.compile(r"""\bhref\s*=\s*("[^"]*"|'[^']*'|[^\s"'>]+)""", re.IGNORECASE)
+_TARGET: Final = re.compile(r"""\b(?:href|src)\s*=\s*("[^"]*"|'[^']*'|[^\s"'>]+)""", re.IGNORECASE)
 _LETTERS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 

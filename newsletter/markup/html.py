@@ -30,7 +30,7 @@ _EVERYWHERE: Final = {"class", "dir", "lang", "title", "align"}
 _ATTRIBUTES: Final = {
     "*": _EVERYWHERE,
     "a": {"href", "data-l", "data-line", "data-utm"},
-    "img": {"src", "alt", "width", "height", "data-i"},
+    "img": {"src", "alt", "width", "height", "data-i", "data-line"},
     "ol": {"start"},
     "td": {"colspan", "rowspan", "width", "valign", "style"},
     "th": {"colspan", "rowspan", "width", "valign", "scope", "style"},

@@ -11,12 +11,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-import lxml.html
-import nh3
 from markdown_it.tree import SyntaxTreeNode
 from wcwidth import wcswidth
 
 from newsletter.markup import Document
+from newsletter.markup.author_html import Words
 
 WIDTH: Final = 72
 _UNDERLINES: Final = {"h1": "=", "h2": "-"}
@@ -24,18 +23,21 @@ _BREAK: Final = "\n"
 _GLUE: Final = "\ufdd0"  # a noncharacter: a blank at which no line may break
 
 
-def text_part(document: Document, link: Callable[[int], str]) -> str:
+def text_part(
+    document: Document, link: Callable[[int], str], tag: Callable[[str], str] = str
+) -> str:
     """Write the letter as plain text.
 
     Args:
         document: the letter.
         link: the final address of a link by its index, the same one as in the HTML.
+        tag: what becomes of a link in author HTML.
 
     Returns:
         Lines of at most 72 columns, but for words that cannot be broken; LF line ends, no blank
         line at either end, none doubled.
     """
-    writer = _Writer(link, [item.href for item in document.links])
+    writer = _Writer(link, tag, [item.href for item in document.links])
     root = SyntaxTreeNode(document.tokens)
     lines = [*writer.blocks(root.children, WIDTH, sections=True), "", *writer.sources()]
     text = "\n".join(line.rstrip() for line in lines)
@@ -47,8 +49,9 @@ def wrap(text: str, width: int = WIDTH) -> list[str]:
     lines = []
     for part in text.split(_BREAK):
         line, used = "", 0
+        narrow = part.isascii() and part.isprintable()
         for word in re.split(r"[ \t]+", part.strip(" \t")):
-            size = columns(word)
+            size = len(word) if narrow else columns(word)
             if line and used + 1 + size > width:
                 lines.append(line)
                 line, used = word, size
@@ -62,6 +65,8 @@ def wrap(text: str, width: int = WIDTH) -> list[str]:
 
 def columns(text: str) -> int:
     """How many columns a terminal gives to `text`."""
+    if text.isascii() and text.isprintable():
+        return len(text)
     wide = int(wcswidth(text))
     return wide if wide >= 0 else len(text)
 
@@ -71,9 +76,14 @@ class _Writer:
     """Numbers the links while it writes blocks."""
 
     link: Callable[[int], str]
+    tag: Callable[[str], str]
     hrefs: Sequence[str]
     numbers: dict[str, int] = field(default_factory=dict)
     listed: int = 0
+    author: Words = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.author = Words(self._author_link, _BREAK)
 
     def blocks(
         self, nodes: Sequence[SyntaxTreeNode], width: int, *, sections: bool = False
@@ -91,13 +101,15 @@ class _Writer:
         fresh = [(n, url) for url, n in self.numbers.items() if n > self.listed]
         if fresh:
             yield ""
-            yield from (f"[{n}] {url}" for n, url in fresh)
+            yield from (f"[{n}] {_address(url)}" for n, url in fresh)
             self.listed = len(self.numbers)
 
     def block(self, node: SyntaxTreeNode, width: int) -> Iterator[str]:
         match node.type:
             case "heading":
                 yield from self._heading(node, width)
+            case "paragraph" if node.attrs.get("class") == "button":
+                yield from self._button(node, width)
             case "paragraph":
                 # The image has said the caption's words, but not where its links lead.
                 said = node.attrs.get("class") == "caption"
@@ -106,8 +118,9 @@ class _Writer:
             case "bullet_list" | "ordered_list":
                 yield from self._list(node, width)
             case "blockquote":
+                mark = "|" if "class" in node.attrs else ">"  # a callout quotes nobody
                 for line in self.blocks(node.children, width - 2):
-                    yield f"> {line}".rstrip()
+                    yield f"{mark} {line}".rstrip()
             case "fence" | "code_block":
                 yield from (f"    {line}" for line in node.content.rstrip("\n").split("\n"))
             case "table":
@@ -115,13 +128,22 @@ class _Writer:
             case "hr":
                 yield "* * *"
             case "html_block":
-                if text := _text_of(node.content):
+                if text := self.author.block(node.content):
                     yield from wrap(text, width)
             case "footnote_block":
                 for number, note in enumerate(node.children, 1):
                     yield from self._item(note, f"({number}) ", width)
             case _:
                 yield from self.blocks(node.children, width)
+
+    def _button(self, node: SyntaxTreeNode, width: int) -> Iterator[str]:
+        """What to do, and right below it where: nobody should have to look for the number."""
+        link = next(child for child in node.walk() if child.type == "link")
+        words = "".join(self._word(child) for child in link.children).strip()
+        target = self.link(link.meta["l"])
+        if words and words != target:
+            yield from wrap(words if words.endswith((":", ".", "!", "?")) else f"{words}:", width)
+        yield target
 
     def _heading(self, node: SyntaxTreeNode, width: int) -> Iterator[str]:
         lines = wrap(self._inline(node), width)
@@ -160,9 +182,11 @@ class _Writer:
         ]
         sizes = [max(columns(row[i]) for row in rows) for i in range(len(rows[0]))]
         if sum(sizes) + 2 * (len(sizes) - 1) <= width:
-            yield self._row(rows[0], sizes)
-            yield self._row(["-" * size for size in sizes], sizes)
-            yield from (self._row(row, sizes) for row in rows[1:])
+            sides = [
+                str(cell.attrs.get("style", "")) for cell in node.children[0].children[0].children
+            ]
+            rows.insert(1, ["-" * size for size in sizes])
+            yield from (self._row(row, sizes, sides) for row in rows)
             return
         if len(rows) == 1:
             yield from (line for name in rows[0] for line in wrap(name, width))
@@ -173,9 +197,10 @@ class _Writer:
                 yield from wrap(f"{name}: {cell}" if name else cell, width)
 
     @staticmethod
-    def _row(cells: Sequence[str], sizes: Sequence[int]) -> str:
+    def _row(cells: Sequence[str], sizes: Sequence[int], sides: Sequence[str]) -> str:
         padded = (
-            cell + " " * (size - columns(cell)) for cell, size in zip(cells, sizes, strict=True)
+            _padded(cell, size - columns(cell), side)
+            for cell, size, side in zip(cells, sizes, sides, strict=True)
         )
         return "  ".join(padded).rstrip()
 
@@ -202,7 +227,7 @@ class _Writer:
             case "footnote_ref":
                 return f" ({node.meta['id'] + 1})"
             case "html_inline":
-                return _BREAK if re.fullmatch(r"<br\s*/?>", node.content, re.IGNORECASE) else ""
+                return self.author.inline(node.content)
             case "link":
                 return self._link(node, inner)
             case _:
@@ -214,11 +239,22 @@ class _Writer:
         bare = target.removeprefix("mailto:")
         if inner.strip() in {self.hrefs[index], bare, self.hrefs[index].removeprefix("mailto:")}:
             return bare
-        number = self.numbers.setdefault(target, len(self.numbers) + 1)
-        return f"{inner}{_GLUE}[{number}]"
+        return inner + self._mark(target)
+
+    def _author_link(self, href: str, tagged: bool) -> str:  # noqa: FBT001  # Words calls it so
+        return self._mark(self.tag(href) if tagged else href)
+
+    def _mark(self, target: str) -> str:
+        """The number behind a link's words, on the same line as the last of them."""
+        return f"{_GLUE}[{self.numbers.setdefault(target, len(self.numbers) + 1)}]"
 
 
-def _text_of(html: str) -> str:
-    """The words of author HTML."""
-    clean = nh3.clean(html, tags={"p"}, clean_content_tags={"script", "style"}).strip()
-    return " ".join(str(lxml.html.fromstring(clean).xpath("string()")).split()) if clean else ""
+def _padded(cell: str, room: int, side: str) -> str:
+    """A cell with its blanks where the table's author put them; numbers stand under numbers."""
+    before = room if side.endswith("right") else room // 2 if side.endswith("center") else 0
+    return " " * before + cell + " " * (room - before)
+
+
+def _address(url: str) -> str:
+    """A link as people write it down: an address without its scheme."""
+    return url if "?" in url else url.removeprefix("mailto:").removeprefix("tel:")

@@ -24,6 +24,8 @@ from newsletter.markup.fields import Slot
 from newsletter.message import headers, quoted
 from newsletter.render import Rendered
 
+_BLANKS: Final = re.compile("[ \\t-\\r\\x1c-\\x1f\\x85\\u2028\\u2029]+")
+
 Kind = Literal["to", "subject", "stamp", "unsubscribe", "html", "text"]
 
 
@@ -211,13 +213,18 @@ def filled(rendered: Rendered, subscriber: Subscriber, leave: str) -> Rendered:
     def page(part: str) -> str:
         return tokens.sub(lambda found: html.escape(values[found[0]]), part)
 
+    links = (
+        dataclasses.replace(k, text=text(k.text), written=text(k.written), url=text(k.url))
+        for k in rendered.links
+    )
     return dataclasses.replace(
         rendered,
-        subject=_one_line(text(rendered.subject)),
+        subject=_folded(text(rendered.subject)),
         preheader=text(rendered.preheader),
         html=page(rendered.html),
         text=text(rendered.text),
         mjml=page(rendered.mjml),
+        links=tuple(links),
     )
 
 
@@ -243,7 +250,7 @@ def _fill(
         case "subject":
             tokens = _tokens(envelope.slots)
             subject = tokens.sub(lambda found: values[found[0]], envelope.subject)
-            return headers.text("Subject", _one_line(subject))
+            return headers.text("Subject", _folded(subject))
         case "stamp":
             return _stamp_headers(stamp) if stamp else ""
         case "html":
@@ -259,6 +266,11 @@ def _value(slot: Slot, subscriber: Subscriber) -> str:
 
 def _one_line(text: str) -> str:
     return " ".join(text.split())
+
+
+def _folded(subject: str) -> str:
+    """A subject in one line; an author's no-break or thin space is meant and stays."""
+    return _BLANKS.sub(" ", subject).strip(" ")
 
 
 def _tokens(slots: Mapping[str, Slot]) -> re.Pattern[str]:

@@ -14,10 +14,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from newsletter.markup import Image, Raw
 from newsletter.markup.fields import Slot
 from newsletter.utm import Tags
+
+Divider = Literal["bar", "line", "dots", "space"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,12 +42,13 @@ class Theme:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """Colours (six-digit hex) and fonts a theme takes from the settings."""
+    """Colours (six-digit hex), fonts and forms a theme takes from the settings."""
 
     accent: str = "#1f7a8c"
     accent_dark: str = "#6fc3d4"
     font: str = "Georgia, serif"
     heading_font: str = "Helvetica, Arial, sans-serif"
+    divider: Divider = "bar"
     header_image: str = ""
 
 

@@ -10,11 +10,12 @@ an author writes can break a page. Tokens are counted at every step: exactly as 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import re
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from mjml import mjml2html
 
@@ -25,8 +26,11 @@ from newsletter.markup.fields import CONTENT, RESERVED, TOKEN, UNSUBSCRIBE, Fiel
 from newsletter.markup.html import fragment
 from newsletter.markup.text import columns, text_part, wrap
 from newsletter.render import Options, Rendered, Theme, armour, shell, tree
-from newsletter.render.words import date, direction, words
+from newsletter.render.lint import lint
+from newsletter.render.words import callouts, date, direction, words
 from newsletter.utm import tag
+
+_OFFSET: Final = re.compile(r"(?: in root template)?(?: at)? position \d+(?::\d+)?")
 
 
 def render(issue: Issue, theme: Theme, options: Options) -> Rendered:
@@ -40,9 +44,9 @@ def render(issue: Issue, theme: Theme, options: Options) -> Rendered:
     fields = Fields(options.fields)
     subject = fields.in_text(issue.subject)
     values = _values(issue, options, fields, subject)
-    document = parse(issue.body, fields)
-    images = tuple(_with_asset(image, options.assets_url) for image in document.images)
+    document = parse(issue.body, fields, callouts(options.language))
 
+    @functools.cache  # both parts and every repeated link ask for the same few hundred
     def tagged(url: str) -> str:
         return tag(url, options.tags) if options.tags else url
 
@@ -50,16 +54,19 @@ def render(issue: Issue, theme: Theme, options: Options) -> Rendered:
         link = document.links[index]
         return tagged(link.href) if link.utm else link.href
 
-    letter, plain = fragment(document), text_part(document, final)
+    letter, plain = fragment(document), text_part(document, final, tagged)
     _refuse_forged(issue, document, fields, letter + plain)
     text = _text(theme, values, plain, tagged)
     page, mjml = _page(theme, values, letter)
     root = tree.parse(page)
-    tree.put_back_targets(root, document, images)
+    shown = functools.partial(_asset, base=options.assets_url)
+    images = tree.put_back_targets(root, document, shown)
+    tree.harden(root)
     links = tree.tag_links(root, tagged, body_line=issue.body_line)
-    html = tree.write(tree.inline_styles(root))
+    root = tree.inline_styles(root)
+    tree.set_widths(root)
+    html = tree.write(root)
     _expect_tokens(html, page, document)
-    offset = issue.body_line - 1
     return Rendered(
         subject=subject,
         preheader=str(values["preheader"]),
@@ -68,13 +75,20 @@ def render(issue: Issue, theme: Theme, options: Options) -> Rendered:
         mjml=mjml,
         slots=fields.slots,
         links=links,
-        images=tuple(dataclasses.replace(i, line=i.line + offset) for i in images),
-        raws=tuple(dataclasses.replace(r, line=r.line + offset) for r in document.raws),
-        words=tuple((text, line + offset) for text, line in document.words),
-        headings=tuple((level, text, line + offset) for level, text, line in document.headings),
         fields_without_fallback=tuple(sorted(fields.without_fallback)),
         source_hash=source_hash(issue, theme, options),
+        **_parts(document, images, issue.body_line - 1),
     )
+
+
+def _parts(document: Document, images: tuple[Image, ...], above: int) -> dict[str, Any]:
+    """What checks want to know of a letter with `above` lines over it, in lines of the file."""
+    return {
+        "images": tuple(dataclasses.replace(i, line=i.line + above) for i in images),
+        "raws": tuple(dataclasses.replace(r, line=r.line + above) for r in document.raws),
+        "words": tuple((text, line + above) for text, line in document.words),
+        "headings": tuple((level, text, line + above) for level, text, line in document.headings),
+    }
 
 
 def source_hash(issue: Issue, theme: Theme, options: Options) -> str:
@@ -116,13 +130,11 @@ def _values(issue: Issue, options: Options, fields: Fields, subject: str) -> dic
     }
 
 
-def _with_asset(image: Image, assets_url: str) -> Image:
+def _asset(src: str, base: str) -> str:
     """A local image as the mail shows it; without `site.assets_url` it stays, with a finding."""
-    if not assets_url or "://" in image.src or image.src.startswith(("/", "#", "data:", "cid:")):
-        return image
-    return dataclasses.replace(
-        image, src=f"{assets_url.rstrip('/')}/{image.src.removeprefix('./')}"
-    )
+    if not base or "://" in src or src.startswith(("/", "#", "data:", "cid:")):
+        return src
+    return f"{base.rstrip('/')}/{src.removeprefix('./')}"
 
 
 def _text(theme: Theme, values: dict[str, Any], body: str, tagged: tree.Tagger) -> str:
@@ -140,7 +152,7 @@ def _page(theme: Theme, values: dict[str, Any], letter: str) -> tuple[str, str]:
     """The compiled page with the letter in it, and the same before compiling."""
     filled = shell.fill(theme, "issue.mjml", {**values, "content": CONTENT})
     _expect_one_slot(theme, filled, "issue.mjml")
-    shell.lint(theme, filled)
+    lint(theme, filled)
     page = _compile(theme, filled)
     # Between two tags and nowhere else: an attribute or a title shows no letter.
     if page.count(CONTENT) != 1 or not re.search(f">[^<>]*{CONTENT}[^<>]*<", page):
@@ -174,12 +186,13 @@ def _compile(theme: Theme, filled: shell.Shell) -> str:
         return str(mjml2html(armoured, fonts={}))
     except ValueError as error:
         cause = str(error)
+        told = _OFFSET.sub("", cause)  # an offset into a page that nobody has seen
         found = re.search(r" in root template at position (\d+):(\d+)", cause)
         if found is None:
             raise InputError(
                 "the MJML compiler refuses the theme",
                 place=Place(theme.path("issue.mjml"), 1),
-                cause=cause,
+                cause=told,
                 hint="the outermost element is mjml",
             ) from error
         line = armour.line_of(armoured, int(found[1]))
@@ -189,7 +202,7 @@ def _compile(theme: Theme, filled: shell.Shell) -> str:
             if refused
             else "the MJML compiler does not take blanks here, only a line break",
             place=filled.line_place(theme, line),
-            cause=cause[: found.start()],
+            cause=told,
             hint="elements and texts must stand where MJML allows them"
             if refused
             else "end the line right behind the last element of mj-head and of mj-attributes",

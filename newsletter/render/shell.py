@@ -6,13 +6,12 @@ with an offset into something they have not seen.
 
 from __future__ import annotations
 
-import difflib
+import codecs
 import functools
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
-from xml.parsers import expat
 
 import jinja2
 import jinja2.sandbox
@@ -21,7 +20,10 @@ from jinja2.lexer import Token, TokenStream
 
 from newsletter.errors import InputError, Place
 from newsletter.render import Theme
-from newsletter.render.mjml_tags import TAGS
+from newsletter.wording import nearest
+
+# Jinja's lexer would load it with the first template, in the middle of a render.
+codecs.lookup("unicode_escape")
 
 # Noncharacters, so no text can hold them: they carry "index of the file : line" through Jinja.
 _MARK: Final = re.compile("\ufdd1(\\d+):(\\d+)\ufdd2")
@@ -74,7 +76,7 @@ def fill(theme: Theme, entry: str, values: Mapping[str, Any]) -> Shell:
         raise InputError(
             f'the theme includes "{error.name}", which is not there',
             place=_place(theme, error, entry),
-            hint=_nearest(str(error.name), [name for name, _ in theme.files]),
+            hint=nearest(str(error.name), [name for name, _ in theme.files]),
         ) from error
     except jinja2.UndefinedError as error:
         raise InputError(
@@ -87,46 +89,6 @@ def fill(theme: Theme, entry: str, values: Mapping[str, Any]) -> Shell:
             "an expression of the theme fails", place=_place(theme, error, entry),
             cause=str(error).split("\n")[0], hint="mend the expression on that line",
         ) from error  # fmt: skip
-
-
-def lint(theme: Theme, shell: Shell) -> None:
-    """Refuse a page that is not well-formed XML or uses elements MJML does not know.
-
-    Raises:
-        InputError: with the theme's file and line of the first fault.
-    """
-    parser = expat.ParserCreate(namespace_separator=None)
-    open_tags: list[tuple[str, int]] = []
-
-    def start(tag: str, _: Mapping[str, str]) -> None:
-        open_tags.append((tag, parser.CurrentLineNumber))
-        if (tag.lower().startswith("mj") or len(open_tags) == 1) and tag not in TAGS:
-            raise InputError(
-                f"<{tag}> is not an element of MJML",
-                place=shell.line_place(theme, parser.CurrentLineNumber),
-                hint=_nearest(tag, TAGS),
-            )
-
-    parser.StartElementHandler = start
-    parser.EndElementHandler = lambda _: open_tags.pop()
-    try:
-        parser.Parse(shell.text, True)  # noqa: FBT003  # expat's signature
-    except expat.ExpatError as error:
-        reason = expat.errors.messages.get(error.code, "not well-formed")
-        tag, line = open_tags[-1] if open_tags else ("mjml", 1)
-        unclosed = "mismatched" in expat.ErrorString(error.code) or error.code == 3  # noqa: PLR2004
-        raise InputError(
-            f"<{tag}> is not closed" if unclosed else "the theme is not well-formed XML",
-            place=shell.line_place(theme, line if unclosed else error.lineno),
-            cause=None if unclosed else expat.ErrorString(error.code) or str(reason),
-            hint=f"close it with </{tag}>" if unclosed
-            else "write & as &amp;, a blank that does not break as &#160;, and quote attributes",
-        ) from error  # fmt: skip
-
-
-def _nearest(name: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(name, [*known], n=1)
-    return f'did you mean "{close[0]}"?' if close else "look for a typing error"
 
 
 class _Marks(Extension):

@@ -1,4 +1,4 @@
-"""The few fixed words of a mail, by language; English stands in where one is missing."""
+"""The few fixed words of a mail, by language; English stands in where a language is missing."""
 
 from __future__ import annotations
 
@@ -6,33 +6,75 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import Final
 
+from newsletter.markup.callouts import TITLES
+
 _RTL: Final = frozenset({"ar", "dv", "fa", "he", "ps", "sd", "ug", "ur", "yi"})
 
-_WORDS: Final[Mapping[str, Mapping[str, str]]] = {
-    "en": {
-        "issue": "Issue",
-        "why": "Why you get this",
-        "reason": "You joined the list of {name}.",
-        "unsubscribe": "Unsubscribe",
-        "view_online": "Read it in the browser",
-    },
-    "nl": {
-        "issue": "Nummer",
-        "why": "Waarom je dit krijgt",
-        "reason": "Je staat op de lijst van {name}.",
-        "unsubscribe": "Uitschrijven",
-        "view_online": "Lees in de browser",
-    },
+# issue | why | reason | unsubscribe | view_online
+_WORDS: Final = {
+    "en": "Issue | Why you get this | You joined the list of {name}. | Unsubscribe"
+    " | Read it in the browser",
+    "ar": "العدد | لماذا تصلك هذه الرسالة | عنوانك مسجل في قائمة {name}. | إلغاء الاشتراك"
+    " | القراءة في المتصفح",
+    "de": "Ausgabe | Warum du das bekommst | Du stehst auf der Liste von {name}. | Abmelden"
+    " | Im Browser lesen",
+    "es": "Número | Por qué recibes esto | Tu dirección está en la lista de {name}."
+    " | Darse de baja | Leer en el navegador",
+    "fr": "Numéro | Pourquoi vous recevez cette lettre"
+    " | Votre adresse figure sur la liste de {name}. | Se désabonner | Lire dans le navigateur",
+    "he": "גיליון | למה קיבלת את זה | הכתובת שלך נמצאת ברשימה של {name}. | ביטול ההרשמה"
+    " | קריאה בדפדפן",
+    "it": "Numero | Perché ricevi questa lettera | Il tuo indirizzo è nella lista di {name}."
+    " | Disiscriviti | Leggi nel browser",
+    "nl": "Nummer | Waarom je dit krijgt | Je staat op de lijst van {name}. | Uitschrijven"
+    " | Lees in de browser",
+    "pt": "Edição | Por que você recebe isto | Seu endereço está na lista de {name}."
+    " | Cancelar a inscrição | Ler no navegador",
 }
-_MONTHS: Final[Mapping[str, str]] = {
+_KEYS: Final = ("issue", "why", "reason", "unsubscribe", "view_online")
+
+# In the order of the titles in English.
+_CALLOUTS: Final = {
+    "ar": "ملاحظة | نصيحة | مهم | تحذير | تنبيه",
+    "de": "Hinweis | Tipp | Wichtig | Warnung | Vorsicht",
+    "es": "Nota | Consejo | Importante | Advertencia | Precaución",
+    "fr": "Remarque | Conseil | Important | Avertissement | Attention",
+    "he": "הערה | טיפ | חשוב | אזהרה | זהירות",
+    "it": "Nota | Consiglio | Importante | Avviso | Attenzione",
+    "nl": "Opmerking | Tip | Belangrijk | Waarschuwing | Let op",
+    "pt": "Nota | Dica | Importante | Aviso | Cuidado",
+}
+_DATES: Final = {
+    "de": "{day}. {month} {year}",
+    "es": "{day} de {month} de {year}",
+    "he": "{day} ב{month} {year}",
+    "pt": "{day} de {month} de {year}",
+}
+_MONTHS: Final = {
     "en": "January February March April May June July August September October November December",
+    "ar": "يناير فبراير مارس أبريل مايو يونيو يوليو أغسطس سبتمبر أكتوبر نوفمبر ديسمبر",
+    "de": "Januar Februar März April Mai Juni Juli August September Oktober November Dezember",
+    "es": "enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre "
+    "diciembre",
+    "fr": "janvier février mars avril mai juin juillet août septembre octobre novembre décembre",
+    "he": "ינואר פברואר מרץ אפריל מאי יוני יולי אוגוסט ספטמבר אוקטובר נובמבר דצמבר",
+    "it": "gennaio febbraio marzo aprile maggio giugno luglio agosto settembre ottobre novembre "
+    "dicembre",
     "nl": "januari februari maart april mei juni juli augustus september oktober november december",
+    "pt": "janeiro fevereiro março abril maio junho julho agosto setembro outubro novembro "
+    "dezembro",
 }
 
 
 def words(language: str) -> Mapping[str, str]:
     """The fixed words for a BCP 47 tag; only its first part counts."""
-    return _WORDS.get(_primary(language), _WORDS["en"])
+    return _table(_KEYS, _WORDS.get(_primary(language), _WORDS["en"]))
+
+
+def callouts(language: str) -> Mapping[str, str]:
+    """The titles of callouts by their kind."""
+    titles = _CALLOUTS.get(_primary(language))
+    return _table(tuple(TITLES), titles) if titles else TITLES
 
 
 def direction(language: str) -> str:
@@ -44,8 +86,16 @@ def date(day: dt.date | None, language: str) -> str:
     """A date as people write it; ISO 8601 where the months' names are not known."""
     if day is None:
         return ""
-    months = _MONTHS.get(_primary(language))
-    return f"{day.day} {months.split()[day.month - 1]} {day.year}" if months else day.isoformat()
+    primary = _primary(language)
+    if primary not in _MONTHS:
+        return day.isoformat()
+    month = _MONTHS[primary].split()[day.month - 1]
+    form = _DATES.get(primary, "{day} {month} {year}")
+    return form.format(day=day.day, month=month, year=day.year)
+
+
+def _table(keys: tuple[str, ...], line: str) -> Mapping[str, str]:
+    return dict(zip(keys, line.split(" | "), strict=True))
 
 
 def _primary(language: str) -> str:

@@ -128,6 +128,11 @@ class Theme(_Group):
         default="Helvetica, Arial, sans-serif",
         description="The fonts of the headings, the preferred one first.",
     )
+    divider: Literal["bar", "line", "dots", "space"] = Field(
+        default="bar",
+        description="What `---` becomes: a short `bar`, a `line` from edge to edge, three `dots`, "
+        "or nothing but `space`.",
+    )
     header_image: Annotated[str, AfterValidator(values.picture)] = Field(
         default="",
         examples=["images/header.png"],

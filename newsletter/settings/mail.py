@@ -29,6 +29,7 @@ def options(settings: Settings, issue: Issue) -> Options:
             accent_dark=settings.theme.accent_dark,
             font=settings.theme.font,
             heading_font=settings.theme.heading_font,
+            divider=settings.theme.divider,
             header_image=_picture(settings),
         ),
     )

@@ -8,7 +8,6 @@ be an address or a secret.
 from __future__ import annotations
 
 import datetime as dt
-import difflib
 import re
 import zoneinfo
 from collections.abc import Mapping
@@ -21,6 +20,7 @@ from pydantic import SecretStr
 from pydantic_core import PydanticCustomError
 
 from newsletter.utm import is_malformed
+from newsletter.wording import nearest
 
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _ENCODED_WORD: Final = re.compile(r"=\?[^?\s]+\?[bBqQ]\?")
@@ -147,8 +147,7 @@ def timezone(value: str) -> str:
     try:
         zoneinfo.ZoneInfo(name)
     except (KeyError, ValueError, OSError):
-        near = difflib.get_close_matches(name, zoneinfo.available_timezones(), 1)
-        hint = f'did you mean "{near[0]}"?' if near else ""
+        hint = nearest(name, zoneinfo.available_timezones(), "")
         raise wrong("is not the name of a time zone", hint) from None
     return name
 

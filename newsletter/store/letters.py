@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
 from newsletter.audience import Expression, eligible
 from newsletter.audience.segment import parse_segment
-from newsletter.check import Finding, Letter, check
+from newsletter.check import Answer, Finding, Letter, check
 from newsletter.issue import Issue, number_of, parse
 from newsletter.render import Options, Rendered, Theme
 from newsletter.render.pipeline import render
@@ -26,6 +28,7 @@ class Opened:
         issue: as written.
         options: what it was rendered with.
         rendered: the letter.
+        letter: what the checks looked at.
         findings: what the checks say, ignored ones marked.
         audience: the rule of who gets it, its segment included.
     """
@@ -33,6 +36,7 @@ class Opened:
     issue: Issue
     options: Options
     rendered: Rendered
+    letter: Letter
     findings: tuple[Finding, ...]
     audience: Expression
 
@@ -75,8 +79,19 @@ def open_letter(root: Path, name: str, settings: Settings, *, today: dt.date) ->
         ignore=settings.checks.ignore,
     )
     return Opened(
-        issue=issue, options=options, rendered=rendered, findings=check(letter), audience=audience
+        issue=issue,
+        options=options,
+        rendered=rendered,
+        letter=letter,
+        findings=check(letter),
+        audience=audience,
     )
+
+
+def answered(opened: Opened, answers: Mapping[str, Answer]) -> Opened:
+    """The same issue, checked again with what the web said about its addresses."""
+    letter = dataclasses.replace(opened.letter, answers=answers)
+    return dataclasses.replace(opened, letter=letter, findings=check(letter))
 
 
 def _assets(folder: Path, rendered: Rendered, options: Options) -> frozenset[str]:

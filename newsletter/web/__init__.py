@@ -15,6 +15,7 @@ frame      the mail inside the page: local pictures, one colour scheme
 inbox      its row in an inbox
 parts      its links, pictures, headers and text
 sending    what a send would do, and one test mail
+asking     what the links of an issue answer
 threads    slow work that does not keep the program from ending
 reload     from a change on disk to the open page
 public     the page on which a reader leaves

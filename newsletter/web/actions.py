@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from newsletter.errors import InputError, NewsletterError, Place
+from newsletter.web.asking import Asked
 from newsletter.web.editor import open_in_editor
 from newsletter.web.sending import Trial
 from newsletter.web.threads import apart
@@ -25,6 +26,8 @@ TOKEN: Final = "X-Preview-Token"  # noqa: S105  # its name, not its value
 Editor = Callable[[], tuple[str, ...] | None]
 #: Sends one test mail of an issue to an address.
 SendTrial = Callable[[int, str], Trial | None]
+#: Asks for the links of an issue, by their addresses.
+AskLinks = Callable[[int], Awaitable[Mapping[str, Asked] | None]]
 
 _LARGEST: Final = 10_000  # bytes of a press
 _NO_EDITOR: Final = (
@@ -42,16 +45,25 @@ class Actions:
         token: made for this run.
         editor: finds the author's editor.
         trial: sends one test mail of an issue.
+        ask: asks for the links of an issue.
     """
 
     def __init__(
-        self, views: Views, root: Path, token: str, editor: Editor, trial: SendTrial
+        self,
+        views: Views,
+        root: Path,
+        token: str,
+        *,
+        editor: Editor,
+        trial: SendTrial,
+        ask: AskLinks,
     ) -> None:
         self._views = views
         self._root = root
         self._token = token
         self._editor = editor
         self._trial = trial
+        self._ask = ask
         self._answered: set[str] = set()
 
     async def open_editor(self, request: Request) -> Response:
@@ -85,6 +97,17 @@ class Actions:
         if done is None:
             raise HTTPException(404)
         return JSONResponse({"said": done.said}) if done.accepted else problem(done.said)
+
+    async def ask_links(self, request: Request) -> Response:
+        """Ask for the links of the issue, and answer with what each said."""
+        await self._pressed(request)
+        try:
+            asked = await self._ask(request.path_params["number"])
+        except NewsletterError as error:
+            return problem(told(error))
+        if asked is None:
+            raise HTTPException(404)
+        return JSONResponse({"asked": {url: [one.good, one.said] for url, one in asked.items()}})
 
     def _open(self, place: Place) -> Response:
         path = self._root / place.file

@@ -8,6 +8,7 @@
     /issues/74/events, /events     told when the page is out of date
     /issues/74/editor              POST: open a line in the author's editor
     /issues/74/test                POST: send one test mail
+    /issues/74/links               POST: ask what its links answer
 
 Issues are found by number, never by a path. What is chosen (see `look`) stands in the query.
 Whatever is not a plain look is a POST with the token of this run.
@@ -35,8 +36,9 @@ from starlette.staticfiles import StaticFiles
 
 from newsletter.settings import Settings
 from newsletter.store import files
-from newsletter.web.actions import Actions, Editor, SendTrial
+from newsletter.web.actions import Actions, AskLinks, Editor, SendTrial
 from newsletter.web.app import WithHeaders, run
+from newsletter.web.asking import Asking
 from newsletter.web.editor import editor_command
 from newsletter.web.endpoints import Endpoints
 from newsletter.web.guard import LoopbackOnly
@@ -68,6 +70,7 @@ def application(
     editor: Editor,
     ready: Callable[[int], Ready],
     trial: SendTrial,
+    ask: AskLinks,
     watching: Callable[[], Awaitable[None]] | None = None,
 ) -> Starlette:
     """The preview as a Starlette application.
@@ -83,11 +86,12 @@ def application(
         editor: finds the author's editor.
         ready: looks up what a send of an issue would do.
         trial: sends one test mail of an issue.
+        ask: asks for the links of an issue.
         watching: runs as long as the application, to ring that bell.
     """
     views = Views(builder, folder, hashlib.sha256(token.encode()).hexdigest())
     endpoints = Endpoints(views, shelf, folder, changes, token=token, ready=ready)
-    actions = Actions(views, folder.parent, token, editor, trial)
+    actions = Actions(views, folder.parent, token, editor=editor, trial=trial, ask=ask)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -109,6 +113,7 @@ def application(
             Route(f"{issue}/assets/{{name:path}}", endpoints.picture),
             Route(f"{issue}/editor", actions.open_editor, methods=["POST"]),
             Route(f"{issue}/test", actions.send_trial, methods=["POST"]),
+            Route(f"{issue}/links", actions.ask_links, methods=["POST"]),
             Mount("/static", StaticFiles(directory=STATIC)),
         ],
         middleware=[Middleware(WithHeaders, headers=_HEADERS), Middleware(LoopbackOnly)],
@@ -153,6 +158,7 @@ def serve(
         editor=lambda: editor_command(editor, os.environ),
         ready=sending.ready,
         trial=sending.trial,
+        ask=Asking(proofs.opened).links,
         watching=lambda: watch(proofs.folders, changes),
     )
     # Nothing may appear in the terminal but the address; faults are shown on the page.

@@ -26,7 +26,7 @@ function say(text) {
 }
 
 // Ask the server to do something; resolves to { said } or to { problem }.
-async function press(name, wanted) {
+export async function press(name, wanted) {
   const token = document.querySelector("meta[name=token]").content;
   try {
     const answer = await fetch(`/issues/${document.body.dataset.number}/${name}`, {

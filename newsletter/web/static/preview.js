@@ -4,6 +4,7 @@
 import { startActions } from "./actions.js";
 import { startChoices } from "./choices.js";
 import { startKeys } from "./keys.js";
+import { startLinks } from "./links.js";
 import { listen } from "./live.js";
 import { startWidth } from "./width.js";
 
@@ -12,5 +13,6 @@ if (document.body.classList.contains("issue")) {
   startChoices();
   startWidth();
   startKeys();
+  startLinks();
   startActions();
 }

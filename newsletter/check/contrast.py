@@ -1,0 +1,196 @@
+"""Rules about colours: whether the letter can be read by day and by night.
+
+Computed as mail programs draw it: from the colours written into the tags, and for the night from
+the theme's `@media (prefers-color-scheme: dark)` on top of them.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, cast
+
+import lxml.html
+from cssselect import SelectorError, parse
+from lxml.cssselect import CSSSelector
+
+from newsletter.check.rule import Fault, Letter, rule
+from newsletter.errors import Place
+from newsletter.render.stylesheet import declarations
+
+Colour = tuple[int, int, int]
+#: What the night changes, element by element.
+Night = Mapping[Any, Mapping[str, str]]
+
+_ENOUGH: Final = 4.5  # WCAG 2.2, 1.4.3
+_ENOUGH_LARGE: Final = 3.0
+_LARGE: Final = 24.0  # px; or 18.66 and bold
+_LARGE_BOLD: Final = 18.66
+_BOLD: Final = frozenset({"strong", "b", "th", "h1", "h2", "h3", "h4", "h5", "h6"})
+_SHOWN: Final = re.compile(r"[^\s\u00a0\u034f\u200b\u200c]")
+_NAMED: Final = {"white": (255, 255, 255), "black": (0, 0, 0)}
+_HEX: Final = re.compile(r"#([0-9a-f]{6})(?![0-9a-f])", re.IGNORECASE)
+_RGB: Final = re.compile(r"rgb\(\s*(\d+)[\s,]+(\d+)[\s,]+(\d+)\s*\)", re.IGNORECASE)
+_SAMPLE: Final = 40
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What an element hands down to what is inside it."""
+
+    colour: Colour | None
+    ground: Colour | None
+    size: float
+    bold: bool
+
+
+@rule("contrast", "warning", "Text that stands out too little from what is behind it.")
+def _contrast(letter: Letter) -> Iterator[Fault]:
+    page = lxml.html.document_fromstring(letter.rendered.html)
+    said: set[tuple[str, Colour, Colour]] = set()
+    for mode, night in (("light", {}), ("dark", _night(page))):
+        for text, look in _texts(page, _Look((0, 0, 0), (255, 255, 255), 16.0, bold=False), night):
+            if look.colour is None or look.ground is None:
+                continue
+            large = look.size >= _LARGE or (look.bold and look.size >= _LARGE_BOLD)
+            wanted = _ENOUGH_LARGE if large else _ENOUGH
+            found = ratio(look.colour, look.ground)
+            pair = (mode, look.colour, look.ground)
+            if found < wanted and pair not in said:
+                said.add(pair)
+                colours = f"{_hex(look.colour)} on {_hex(look.ground)}"
+                message = (
+                    f'"{text[:_SAMPLE]}" is hard to read in {mode} mode: {colours} has a contrast '
+                    f"of {found:.1f}, not {wanted}"
+                )
+                yield _place(letter, text), message, _hint(letter, look)
+
+
+def ratio(one: Colour, other: Colour) -> float:
+    """The contrast ratio of two colours, from 1 to 21 (WCAG 2.2, relative luminance)."""
+    low, high = sorted((_luminance(one), _luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def _luminance(colour: Colour) -> float:
+    parts = (part / 255 for part in colour)
+    red, green, blue = (
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4  # noqa: PLR2004  # WCAG's own
+        for part in parts
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def _hex(colour: Colour) -> str:
+    return "#" + "".join(f"{part:02x}" for part in colour)
+
+
+def _hint(letter: Letter, look: _Look) -> str:
+    colours = {look.colour and _hex(look.colour), look.ground and _hex(look.ground)}
+    for name in ("accent", "accent_dark"):
+        if getattr(letter.options.look, name) in colours:
+            return f"choose another theme.{name}"
+    return "choose other colours in the theme"
+
+
+def _place(letter: Letter, text: str) -> Place:
+    """Where the author wrote these words; the theme's own have no line in the issue."""
+    first = text.partition("\n")[0]
+    for number, line in enumerate(letter.issue.body.split("\n"), letter.issue.body_line):
+        if first in line:
+            return Place(letter.issue.file, number, line.index(first) + 1)
+    return Place(letter.issue.file, 1)
+
+
+def _texts(
+    element: lxml.html.HtmlElement, around: _Look, night: Night
+) -> Iterator[tuple[str, _Look]]:
+    """Every piece of text with the colours it is drawn in, in document order."""
+    waiting = [(element, around)]
+    while waiting:
+        element, around = waiting.pop()
+        style = {**_declared(element.get("style", "")), **night.get(element, {})}
+        if style.get("display") == "none" or element.tag in {"head", "style", "script"}:
+            continue
+        look = _look(element, style, around)
+        pieces = [element.text or "", *(child.tail or "" for child in element)]
+        pieces += [element.get("alt", "")] if element.tag == "img" else []
+        if shown := next((p for p in pieces if _SHOWN.search(p)), ""):
+            yield shown.strip(), look
+        waiting += [(child, look) for child in reversed(element) if not callable(child.tag)]
+
+
+def _look(element: lxml.html.HtmlElement, style: Mapping[str, str], around: _Look) -> _Look:
+    ground = style.get("background-color") or element.get("bgcolor")
+    weight = style.get("font-weight", "")
+    return _Look(
+        colour=_colour(style["color"], around.colour) if "color" in style else around.colour,
+        ground=_colour(ground, around.ground) if ground else around.ground,
+        size=_size(style.get("font-size", ""), around.size),
+        bold=weight in {"bold", "600", "700", "800", "900"}
+        if weight
+        else around.bold or element.tag in _BOLD,
+    )
+
+
+def _colour(value: str, around: Colour | None) -> Colour | None:
+    """A colour of a style, `around` where it lets that through, None where nobody can tell."""
+    if found := _HEX.search(value):
+        return _triple(int(found[1][at : at + 2], 16) for at in (0, 2, 4))
+    if found := _RGB.search(value):
+        return _triple(min(int(part), 255) for part in found.groups())
+    if value.lower() in {"transparent", "inherit", "none", ""}:
+        return around
+    return _NAMED.get(value.lower())
+
+
+def _triple(parts: Iterator[int]) -> Colour:
+    red, green, blue = parts
+    return red, green, blue
+
+
+def _size(value: str, around: float) -> float:
+    found = re.fullmatch(r"([\d.]+)(px|em|rem|%)", value)
+    if found is None:
+        return around
+    number = float(found[1])
+    return number if found[2] == "px" else around * number / (100 if found[2] == "%" else 1)
+
+
+@functools.lru_cache(maxsize=512)
+def _declared(style: str) -> Mapping[str, str]:
+    return {_long(one.name): one.value for one in declarations(style)}
+
+
+def _long(name: str) -> str:
+    """The colour's own property: a later `background` overrides an earlier `background-color`."""
+    return "background-color" if name == "background" else name
+
+
+def _night(page: lxml.html.HtmlElement) -> Night:
+    """What the rules for dark mode change, element by element, the strongest rule last."""
+    changed: dict[Any, dict[str, str]] = {}
+    sheets = "\n".join(sheet.text or "" for sheet in page.iter("style"))
+    for _, selector, style in _night_rules(sheets):
+        for element in cast(list[Any], selector(page)):
+            changed.setdefault(element, {}).update(style)
+    return changed
+
+
+@functools.lru_cache(maxsize=8)
+def _night_rules(css: str) -> list[tuple[tuple[int, int, int], CSSSelector, dict[str, str]]]:
+    rules = []
+    for one in declarations(css):
+        night = any("prefers-color-scheme" in a and "dark" in a for a in one.around)
+        # What is written into the tag wins over a rule that does not insist.
+        if not night or not one.important:
+            continue
+        for part in one.selector.split(","):
+            try:
+                weight = parse(part)[0].specificity()
+                rules.append((weight, CSSSelector(part), {_long(one.name): one.value}))
+            except SelectorError:
+                continue  # a pseudo-class such as :hover, which no still picture has
+    return sorted(rules, key=lambda found: found[0])

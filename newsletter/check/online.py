@@ -1,0 +1,94 @@
+"""Rules about the web: what the letter's links and pictures answer, with `check --online` only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from newsletter.check.links import own_links
+from newsletter.check.rule import Answer, Fault, Letter, rule
+
+#: Gone, or never there: asking again will not help.
+_GONE: Final = frozenset({404, 410})
+#: Shut for programs, open for people: servers say so to whoever is no browser.
+_SHY: Final = frozenset({401, 402, 403, 405, 406, 418, 429, 451, 503, 999})
+_BAD: Final = 400
+#: A picture larger than this keeps readers on the road waiting, and costs them.
+_HEAVY: Final = 1_000_000
+
+
+@rule("link-dead", "error", "A link whose page is not there (`--online`).")
+def _dead(letter: Letter) -> Iterator[Fault]:
+    for link in own_links(letter):
+        answer = _answer(letter, link.url)
+        if answer and _is_dead(answer):
+            message = f"the link {link.written} leads nowhere: {_said(answer)}"
+            yield letter.at(link.line, link.written), message, "mend the address or take it out"
+
+
+@rule("link-unsure", "warning", "A link whose page could not be seen just now (`--online`).")
+def _unsure(letter: Letter) -> Iterator[Fault]:
+    for link in own_links(letter):
+        answer = _answer(letter, link.url)
+        if answer and not _is_dead(answer) and _is_odd(answer):
+            message = f"the link {link.written} could not be seen: {_said(answer)}"
+            yield letter.at(link.line, link.written), message, "open it in a browser"
+
+
+@rule("image-dead", "error", "A picture that is not where the mail says (`--online`).")
+def _no_picture(letter: Letter) -> Iterator[Fault]:
+    for image in letter.rendered.images:
+        answer = _answer(letter, image.src)
+        if answer and (answer.status >= _BAD or answer.problem):
+            message = f"the picture {image.src} does not load: {_said(answer)}"
+            yield letter.at(image.line, "!["), message, "publish it before the letter goes out"
+
+
+@rule("image-heavy", "warning", "A picture of more than 1 MB (`--online`).")
+def _heavy(letter: Letter) -> Iterator[Fault]:
+    for image in letter.rendered.images:
+        answer = _answer(letter, image.src)
+        if answer and answer.size is not None and answer.size > _HEAVY:
+            message = f"the picture {image.src} has {answer.size / 1_000_000:.1f} MB"
+            yield letter.at(image.line, "!["), message, "make it smaller: 1200 pixels are enough"
+
+
+def addresses(letter: Letter) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The web addresses of the letter to ask: its links and its pictures, each once.
+
+    The theme's own links are left out, and with them every link that would unsubscribe somebody;
+    so is an address that differs from reader to reader.
+    """
+    links = (link.url for link in own_links(letter))
+    images = (image.src for image in letter.rendered.images)
+
+    def asked(urls: Iterator[str]) -> tuple[str, ...]:
+        web = (u for u in urls if u.startswith(("http://", "https://")) and "__NL_" not in u)
+        return tuple(
+            dict.fromkeys(u for u in web if not does_something(u, letter.options.public_url))
+        )
+
+    return asked(links), asked(images)
+
+
+def does_something(url: str, public_url: str) -> bool:
+    """Whether an address is one of our own pages that act when opened: leave, confirm."""
+    public = public_url.rstrip("/")
+    rest = url.removeprefix(public)
+    return bool(public) and rest != url and rest.startswith(("/u/", "/c/"))
+
+
+def _answer(letter: Letter, url: str) -> Answer | None:
+    return (letter.answers or {}).get(url)
+
+
+def _is_dead(answer: Answer) -> bool:
+    return answer.status in _GONE or answer.certain
+
+
+def _is_odd(answer: Answer) -> bool:
+    return bool(answer.problem) or (answer.status >= _BAD and answer.status not in _SHY)
+
+
+def _said(answer: Answer) -> str:
+    return answer.problem or f"the server answers {answer.status}"

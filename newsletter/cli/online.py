@@ -1,0 +1,46 @@
+"""What `check --online` asks the web."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from newsletter.check import Answer
+from newsletter.check.online import addresses, does_something
+from newsletter.cli.show import say
+from newsletter.fetch import Fetcher, Reply, is_public
+from newsletter.store.letters import Opened, answered
+from newsletter.wording import plural
+
+#: How much of a picture is read whose server does not say how large it is.
+_PICTURE: Final = 4_000_000
+
+
+def asked(letters: Sequence[Opened]) -> list[Opened]:
+    """The issues, checked again with what their links and pictures answer.
+
+    An address that several of them hold is asked once; one of our own that unsubscribes or
+    confirms somebody never, not even where a redirect leads there.
+    """
+    found = [addresses(one.letter) for one in letters]
+    pages = list(dict.fromkeys(url for links, _ in found for url in links))
+    pictures = list(dict.fromkeys(url for _, images in found for url in images))
+    say(f"asking for {plural(len(pages), 'link')} and {plural(len(pictures), 'picture')}")
+    ours = {one.options.public_url for one in letters}
+
+    def refused(url: str) -> bool:
+        return any(does_something(url, public) for public in ours)
+
+    replies = Fetcher(allowed=is_public, refused=refused).ask_all(pages)
+    replies |= Fetcher(allowed=is_public, refused=refused, read=_PICTURE).ask_all(pictures)
+    connected = any(reply.status for reply in replies.values())
+    if replies and not connected:
+        say("no address answered at all; is this machine connected?")
+    answers = {url: _answer(reply, connected=connected) for url, reply in replies.items()}
+    return [answered(one, answers) for one in letters]
+
+
+def _answer(reply: Reply, *, connected: bool) -> Answer:
+    # Without a network no name is known, which says nothing about the link.
+    certain = reply.certain and (connected or not reply.unnamed)
+    return Answer(status=reply.status, problem=reply.problem, certain=certain, size=reply.size)

@@ -1,0 +1,62 @@
+"""Callouts: a quote whose first line says what kind of remark it is, as GitHub writes them.
+
+    > [!NOTE]                      > [!TIP] Bring a lantern
+    > The ferry is late.           > The jetty has no lamps.
+
+A word behind the marker is the callout's own title; without one its kind is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from markdown_it.token import Token
+
+#: The kinds there are, with the titles they have in English.
+TITLES: Final[Mapping[str, str]] = {
+    "note": "Note",
+    "tip": "Tip",
+    "important": "Important",
+    "warning": "Warning",
+    "caution": "Caution",
+}
+
+_MARKER: Final = re.compile(rf"\[!({'|'.join(TITLES)})\][ \t]*(?!\()", re.IGNORECASE)
+_BREAKS: Final = frozenset({"softbreak", "hardbreak"})
+
+
+def mark(tokens: list[Token], titles: Mapping[str, str]) -> None:
+    """Turn such quotes into callouts, in place: a title paragraph, then what they say."""
+    for at in range(len(tokens) - 3, -1, -1):
+        inside = [token.type for token in tokens[at : at + 3]]
+        if inside == ["blockquote_open", "paragraph_open", "inline"]:
+            # The source, not the text: there a backslash can still be told.
+            found = _MARKER.match(tokens[at + 2].content)
+            # A reference of that name makes a link of it.
+            if found and (tokens[at + 2].children or [])[0].type == "text":
+                _turn(tokens, at, found[1].lower(), titles)
+
+
+def _turn(tokens: list[Token], at: int, kind: str, titles: Mapping[str, str]) -> None:
+    opener, paragraph, inline = tokens[at : at + 3]
+    closer = next(
+        t for t in tokens[at:] if t.type == "blockquote_close" and t.level == opener.level
+    )
+    opener.tag = closer.tag = "div"
+    opener.attrSet("class", f"callout callout-{kind}")
+    children = list(inline.children or ())
+    children[0].content = _MARKER.sub("", children[0].content, count=1)
+    end = next((n for n, c in enumerate(children) if c.type in _BREAKS), len(children))
+    title = [child for child in children[:end] if child.type != "text" or child.content]
+    title = title or [Token("text", "", 0, content=titles[kind])]
+    rest = children[end + 1 :]
+    head = Token("inline", "", 0, level=inline.level, map=inline.map)
+    head.children = [Token("strong_open", "strong", 1), *title, Token("strong_close", "strong", -1)]
+    close = Token("paragraph_close", "p", -1, level=paragraph.level, map=inline.map, block=True)
+    before = [paragraph.copy(), head, close]
+    before[0].attrSet("class", "callout-title")
+    inline.children = rest
+    # Without further words the old paragraph goes; the line it ends on follows it.
+    tokens[at + 1 : at + (1 if rest else 4)] = before
