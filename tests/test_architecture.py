@@ -18,16 +18,8 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 CONFIG = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 
 PURE_FOLDERS = {
-    "audience",
-    "check",
-    "issue",
-    "markup",
-    "message",
-    "outbox",
-    "render",
-    "schedule",
-    "settings",
-}
+    "audience", "check", "issue", "markup", "message", "outbox", "render", "schedule", "settings",
+}  # fmt: skip
 DOORS = {"aws", "cli", "fetch", "store", "transport", "web", "workers"}
 #: Not code: what `init` copies.
 DATA = {"scaffold"}

@@ -29,14 +29,17 @@ from newsletter.store.tables import subscribers
 
 _LEFT, _RETURNED = "left", "returned"
 _RELEASED: Final = "released"
+_FORGOTTEN: Final = "forgotten"
 _HANDLE: Final = "handle"
 #: Kinds by their letter in the file; any other reason of a suppression is "k".
 _KINDS: Final = {
     "u": _LEFT, "i": _RETURNED, "b": "bounced", "c": "complained", "s": "soft bounces",
-    "e": "erased", "x": "blocked", "k": "kept out", "j": _RELEASED, "h": _HANDLE,
+    "e": "erased", "x": "blocked", "k": "kept out", "j": _RELEASED, "f": _FORGOTTEN,
+    "h": _HANDLE,
 }  # fmt: skip
-#: A person's status and an address's suppression are two things, each with a last word of its own.
-_OF_STATUS: Final = frozenset({_LEFT, _RETURNED})
+#: A person's row, its status, and the address's suppression are three things, each with a last word
+#: of its own; what is not named here is about the suppression.
+_ABOUT: Final = {_LEFT: "status", _RETURNED: "status", _FORGOTTEN: "row"}
 _LETTERS: Final = {kind: letter for letter, kind in _KINDS.items()}
 #: A letter, a blank, 64 hex digits (a handle's 24 and blanks), a line feed: all of one length, so
 #: that the size tells the number.
@@ -53,6 +56,7 @@ _TRIGGERS: Final = (
     ("returned", "UPDATE OF status ON main.subscribers",
      f"OLD.status = '{Status.UNSUBSCRIBED}' AND NEW.status <> OLD.status",
      f"'{_RETURNED}', NEW.address_hash"),
+    ("forgotten", "DELETE ON main.subscribers", "1", f"'{_FORGOTTEN}', OLD.address_hash"),
     ("left_unknown", "INSERT ON main.left_handles", "1", f"'{_HANDLE}', NEW.handle"),
 )  # fmt: skip
 
@@ -120,15 +124,15 @@ class Departures:
         with self._path.open("rb") as stream:
             stream.seek(seen * _LINE)
             data = stream.read((number - seen) * _LINE).decode("ascii", "replace")
-        last: dict[tuple[str, bool], str] = {}
+        last: dict[tuple[str, str], str] = {}
         for line in data.splitlines():
             kind, name = _KINDS.get(line[:1], ""), line[2:].strip()
-            last[name, kind in _OF_STATUS] = kind
+            last[name, _ABOUT.get(kind, "")] = kind
         out = [(kind, name) for (name, _), kind in last.items()
                if kind not in {"", _RETURNED, _RELEASED}]  # fmt: skip
-        kept_out = sum(_leave(connection, kind, name, now) for kind, name in out)
+        kept_out = {name for kind, name in out if _leave(connection, kind, name, now)}
         connection.exec_driver_sql(f"PRAGMA user_version = {number}")
-        return kept_out
+        return len(kept_out)
 
     def _watch(self, connection: sa.Connection) -> None:
         """Have the connection tell who leaves, whichever statement it is."""
@@ -177,8 +181,8 @@ def _leave(connection: sa.Connection, kind: str, name: str, now: dt.datetime) ->
     if kind == _HANDLE:
         return people.unsubscribe(connection, name, _EVIDENCE, now=now)
     this = subscribers.c.address_hash == name
-    if kind == "erased":
-        connection.execute(sa.delete(subscribers).where(this))
+    if kind == _FORGOTTEN:
+        return bool(connection.execute(sa.delete(subscribers).where(this)).rowcount)
     if kind == _LEFT:
         handle = connection.execute(sa.select(subscribers.c.handle).where(this)).scalar()
         if handle is not None:
