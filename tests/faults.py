@@ -227,6 +227,6 @@ def world(
     impatient: Any = SesTransport.__init__
     monkeypatch.setitem(impatient.__kwdefaults__, "read_seconds", 0.4)
     impatient = SmtpTransport.__init__
-    monkeypatch.setitem(impatient.__kwdefaults__, "timeout", 0.4)
+    monkeypatch.setitem(impatient.__kwdefaults__, "timeout", 1.5)
     monkeypatch.setitem(impatient.__kwdefaults__, "patience", 0.4)
     return World(Folder(root, monkeypatch, capsys))

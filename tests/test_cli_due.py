@@ -195,6 +195,20 @@ def test_what_is_too_late_does_not_go_by_itself(approved, at):
     assert len(approved.mails()) == 10
 
 
+def test_what_a_person_sent_before_is_no_missed_date(approved, at):
+    at("2026-11-22 07:00")
+    assert approved.run(*DUE).code == 0
+    assert approved.send().code == 0
+    at("2026-11-22 20:00")
+    ran = approved.run(*DUE)
+    assert ran.code == 0
+    assert "missed" not in ran.err
+    assert "already rehearsed" in ran.err
+    assert approved.ask("select day, state, issue from occurrences") == [
+        ("2026-11-22", "taken", 74)
+    ]
+
+
 #: What a trigger goes on with.
 BY_ITSELF = (Pause.INTERRUPTED, Pause.QUOTA, Pause.NETWORK)
 

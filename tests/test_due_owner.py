@@ -61,10 +61,10 @@ def test_without_a_trigger_before_its_time_it_is_announced_late_and_leaves_a_win
     owned, at
 ):
     at("2026-11-22 09:00")
-    owned.due()
+    assert "the issue of 2026-11-22 is announced, and may be cancelled yet" in owned.due().err
     assert (len(owned.told), owned.readers) == (1, [])
     at("2026-11-22 09:14")
-    owned.due()
+    assert "may be cancelled yet" in owned.due().err
     assert (len(owned.told), owned.readers) == (1, [])
     at("2026-11-22 09:15")
     ran = owned.due()

@@ -11,7 +11,8 @@ import json
 import random
 import shutil
 import subprocess
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from tests.campaign import checks
 from tests.campaign.letters import FIRST, Letters, letters
 from tests.campaign.servers import Server, serving
 from tests.cli_fixtures import SCRIPT
+from tests.fake_ses import FakeSes
 
 DUE = ("--no-input", "send", "--due", "--yes", "--json")
 PEOPLE = 6
@@ -32,10 +34,10 @@ def server(tmp_path: Path) -> Iterator[Server]:
         yield running
 
 
-def newsletter(folder: Path, server: Server, *, people: int = PEOPLE) -> Letters:
+def newsletter(folder: Path, environ: Mapping[str, str], *, people: int = PEOPLE) -> Letters:
     """One with an approved issue that is due since midnight."""
     today = dt.datetime.now(dt.UTC).date()
-    made = letters(folder, server.environ, people=people)
+    made = letters(folder, environ, people=people)
     made.environ |= {
         "NEWSLETTER_SITE__TIMEZONE": "UTC",
         # Midnight may come while this runs.
@@ -85,7 +87,7 @@ def trials(request: pytest.FixtureRequest, few: int, many: int) -> int:
 
 
 def test_of_two_triggers_at_once_one_sends_and_the_other_ends_well(tmp_path, server, request):
-    made = newsletter(tmp_path / "letters", server)
+    made = newsletter(tmp_path / "letters", server.environ)
     number = trials(request, 4, 200)
     for trial in range(number):
         machine = copied(made, tmp_path / f"trial-{trial}")
@@ -105,7 +107,7 @@ def test_of_two_triggers_at_once_one_sends_and_the_other_ends_well(tmp_path, ser
 
 
 def test_records_from_an_older_backup_never_send_again(tmp_path, server, request):
-    made = newsletter(tmp_path / "letters", server)
+    made = newsletter(tmp_path / "letters", server.environ)
     chance = random.Random(8)
     for trial in range(trials(request, 3, 100)):
         machine = copied(made, tmp_path / f"trial-{trial}")
@@ -137,7 +139,7 @@ def test_records_from_an_older_backup_never_send_again(tmp_path, server, request
 def test_cancelled_on_the_way_nothing_is_claimed_any_more(tmp_path, began):
     people = 400
     with serving("smtp", tmp_path, latency=0.1) as server:
-        made = newsletter(tmp_path / "letters", server, people=people)
+        made = newsletter(tmp_path / "letters", server.environ, people=people)
         with started(made, *began) as sending:
             server.wait(3)
             ran = run(made, "cancel", "--issue", str(FIRST))
@@ -164,6 +166,22 @@ def attempts(made: Letters) -> int:
     return sum(row.attempt for row in made.look().rows.values())
 
 
+def test_cancelled_while_it_waits_for_its_pace_it_ends(tmp_path):
+    with FakeSes(rate=0.01, burst=1) as fake:  # the second mail would leave after 100 seconds
+        environ = {"NEWSLETTER_TRANSPORT__KIND": "ses", **fake.environ}
+        made = newsletter(tmp_path / "letters", environ)
+        with started(made, *DUE) as sending:
+            until = time.monotonic() + _SECONDS
+            while not fake.state.accepted:
+                assert time.monotonic() < until
+                time.sleep(0.01)
+            assert run(made, "cancel", "--issue", str(FIRST)).returncode == 0
+            claimed = attempts(made)
+            sending.communicate(timeout=60)
+        assert sending.returncode == 6
+        assert attempts(made) == claimed
+
+
 # --- two checkouts ---------------------------------------------------------------------------
 
 
@@ -175,7 +193,7 @@ def git(folder: Path, *words: str) -> None:
 
 
 def test_what_is_approved_on_a_laptop_goes_from_the_server_and_not_one_byte_else(tmp_path, server):
-    laptop = newsletter(tmp_path / "laptop", server)
+    laptop = newsletter(tmp_path / "laptop", server.environ)
     for words in (
         ("init", "-q"),
         ("add", "-A", "--", ":!.newsletter"),

@@ -57,12 +57,13 @@ def web_server(told: Told, *, tls: ssl.SSLContext | None = None) -> Iterator[Tol
                     answer(self)
                 else:
                     self.answer(*answer)
-            with lock:
-                told.at_once -= 1
 
         do_POST = do_GET  # noqa: N815
 
         def answer(self, status: int, headers: dict[str, str], body: bytes) -> None:
+            # Whoever has the answer may ask again before this thread has ended.
+            with lock:
+                told.at_once -= 1
             self.send_response(status)
             for name, value in ({"Content-Length": str(len(body))} | headers).items():
                 if value:

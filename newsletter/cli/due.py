@@ -113,14 +113,16 @@ def _act(trigger: _Trigger) -> int:
     found = _decide(trigger, window=group.cancel_window if trigger.owner.has_mail else 0)
     trigger.calendar.saw(trigger.now)
     _note_missed(trigger, found)
-    code = _go_on(trigger)
-    if code is not None:
-        return code
+    gone_on = _go_on(trigger)
+    if gone_on is not None:
+        return gone_on
     _remind(trigger, found)
     if found.announce:
         _announce(trigger, found.announce)
     if found.send and (issue := _approved(trigger, found.send.day)):
         return _send(trigger, issue, found.send)
+    if found.waiting and found.waiting.day in _ledger(trigger).announced:
+        return _nothing(f"the issue of {found.waiting.day} is announced, and may be cancelled yet")
     return 0 if _was_done(trigger) else _nothing(_next(found))
 
 
@@ -196,7 +198,7 @@ def _go_on(trigger: _Trigger) -> int | None:
     """Go on with what a schedule has begun and a signal, the quota or the network has stopped.
 
     Returns:
-        how that ended; None where there is nothing of the kind. The next call does the rest.
+        its exit code, None where there is nothing like that; the next trigger does what is left.
     """
     for used in trigger.calendar.used():
         if used.state is not OccurrenceState.TAKEN or used.issue is None:

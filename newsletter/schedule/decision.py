@@ -50,6 +50,7 @@ class Due:
         missed: dates to be noted as missed, oldest first.
         send: the date whose issue may go now.
         announce: the date whose issue is to be announced now.
+        waiting: the date that has come and is not used up, whether it may go now or not.
         coming: the next date still ahead.
     """
 
@@ -57,6 +58,7 @@ class Due:
     missed: tuple[Occurrence, ...] = ()
     send: Occurrence | None = None
     announce: Occurrence | None = None
+    waiting: Occurrence | None = None
     coming: Occurrence | None = None
 
 
@@ -84,6 +86,7 @@ def due(now: dt.datetime, table: Timetable, ledger: Ledger, *, catch_up: float, 
         missed=missed,
         send=send,
         announce=_to_announce(now, ledger, wait, waiting, coming),
+        waiting=waiting,
         coming=coming,
     )
 
