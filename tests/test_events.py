@@ -10,6 +10,7 @@ import re
 import select
 import shutil
 import signal
+import socket
 import time
 import urllib.request
 
@@ -197,7 +198,9 @@ def test_it_follows_until_it_is_told_to_stop(letters, queue):
 
 def test_events_are_fetched_beside_the_pages(letters, queue):
     queue.publish(event("Send"))
-    with started(letters.root, "serve", "--with-events", "--port", "18417") as process:
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        port = str(door.getsockname()[1])
+    with started(letters.root, "serve", "--with-events", "--port", port) as process:
         assert process.stderr
         assert select.select([process.stderr], [], [], 60)[0]
         url = re.search(r"http://127\.0\.0\.1:\d+", process.stderr.readline())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -20,6 +21,8 @@ from tests.store_samples import NOW, a_content, a_row, look, store_with, url_in
 
 READERS = [f"reader{n}@example.org" for n in range(1, 3)]
 FIRST = 101
+#: How many lives are tried; the default ones are the same at each run.
+LIVES = int(os.environ.get("TESTS_LIVES", "0"))
 a_reader = st.sampled_from(READERS)
 
 
@@ -210,7 +213,8 @@ class Lives(RuleBasedStateMachine):
 
 TestLives = Lives.TestCase
 TestLives.settings = settings(
-    max_examples=60,
+    max_examples=LIVES or 20,
+    derandomize=not LIVES,
     stateful_step_count=50,
     deadline=None,
     database=None,

@@ -53,6 +53,8 @@ _TRIGGERS: Final = (
     ("released", "DELETE ON main.suppressions", "1", f"'{_RELEASED}', OLD.address_hash"),
     ("left", "UPDATE OF status ON main.subscribers",
      f"NEW.status = '{Status.UNSUBSCRIBED}'", f"'{_LEFT}', NEW.address_hash"),
+    ("added_as_left", "INSERT ON main.subscribers",
+     f"NEW.status = '{Status.UNSUBSCRIBED}'", f"'{_LEFT}', NEW.address_hash"),
     ("returned", "UPDATE OF status ON main.subscribers",
      f"OLD.status = '{Status.UNSUBSCRIBED}' AND NEW.status <> OLD.status",
      f"'{_RETURNED}', NEW.address_hash"),
