@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import unicodedata
 from typing import Final
@@ -22,16 +23,23 @@ def tag_name(text: str) -> str:
     return re.sub(r"[^\w.+-]+", "-", words).strip("-")
 
 
-def parse_segment(text: str, *, place: Place) -> Expression | None:
+def parse_segment(text: str, *, place: Place, begins: Place | None = None) -> Expression | None:
     """Read a segment such as `tag:beta and not tag:paused`; empty text is no segment.
 
     `not` binds closer than `and`, `and` closer than `or`; parentheses group; tags match without
     regard to case.
 
+    Args:
+        text: the segment.
+        place: what to name in errors.
+        begins: where its first character stands, if it stands in the file as it is.
+
     Raises:
-        InputError: at `place`, the sentence naming the character inside the segment.
+        InputError: at the very column where that is known, else at `place`, the sentence naming
+            the character inside the segment.
     """
-    text = unicodedata.normalize("NFC", text)
+    plain, text = text, unicodedata.normalize("NFC", text)
+    begins = begins if text == plain else None
     tokens = []
     for match in _TOKEN.finditer(text):
         word, tag, stray = match[1] or "", match[2] or "", match[3]
@@ -40,16 +48,19 @@ def parse_segment(text: str, *, place: Place) -> Expression | None:
         return None
     if len(tokens) > _MAX_TOKENS:
         raise InputError("the segment is too long", place=place, hint="give its people one tag")
-    return _Segment(tokens, len(text), place).whole()
+    return _Segment(tokens, len(text), place, begins).whole()
 
 
 class _Segment:
     """Recursive descent over the tokens of one segment."""
 
-    def __init__(self, tokens: list[tuple[str, str, int]], end: int, place: Place) -> None:
+    def __init__(
+        self, tokens: list[tuple[str, str, int]], end: int, place: Place, begins: Place | None
+    ) -> None:
         self._tokens = tokens
         self._end = end
         self._place = place
+        self._begins = begins
         self._at = 0
 
     def whole(self) -> Expression:
@@ -95,5 +106,8 @@ class _Segment:
 
     def _error(self, message: str, hint: str) -> InputError:
         at = self._tokens[self._at][2] if self._at < len(self._tokens) else self._end
+        if self._begins and self._begins.column:
+            place = dataclasses.replace(self._begins, column=self._begins.column + at)
+            return InputError(message, place=place, hint=hint)
         place = self._place
         return InputError(f"{message} (character {at + 1} of the segment)", place=place, hint=hint)

@@ -57,6 +57,7 @@ class Issue:
         body_line: 1-based line of the file on which `body` starts.
         source_hash: SHA-256 in hex of the file without its `approved` line.
         places: where each front-matter key stands, dotted below the top level.
+        texts: where a value begins that stands in the file as it is read, by the same keys.
         extra: keys this project does not know, kept as they stand.
         raw: the front-matter values before decoding, for `check`.
     """
@@ -78,6 +79,7 @@ class Issue:
     body_line: int
     source_hash: str
     places: Mapping[str, Place]
+    texts: Mapping[str, Place]
     extra: Mapping[str, Value]
     raw: Mapping[str, Value]
 
@@ -131,6 +133,7 @@ def parse(data: bytes, *, file: str) -> Issue:
         body_line=matter.body_line,
         source_hash=source_hash(text),
         places=matter.places,
+        texts=matter.texts,
         extra={k: v for k, v in matter.table.items() if k not in _KNOWN},
         raw=matter.table,
     )

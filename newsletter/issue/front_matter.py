@@ -28,12 +28,14 @@ class FrontMatter:
     Attributes:
         table: the values, every scalar as the text that stands in the file.
         places: where each key stands, dotted below the top level.
+        texts: where a value begins that stands in the file as it is read, by the same keys.
         body: everything after the closing fence, untouched.
         body_line: 1-based line of the file on which `body` starts.
     """
 
     table: Mapping[str, Value]
     places: Mapping[str, Place]
+    texts: Mapping[str, Place]
     body: str
     body_line: int
 
@@ -49,8 +51,9 @@ def read(text: str, file: str) -> FrontMatter:
     reader = _TextYAML(fences, file)
     frontmatter.parse(text, handler=reader)
     return FrontMatter(
-        table=reader.table, places=reader.places, body=fences.body, body_line=fences.body_line
-    )
+        table=reader.table, places=reader.places, texts=reader.texts, body=fences.body,
+        body_line=fences.body_line,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +105,7 @@ class _TextYAML(YAMLHandler):
         self._file = file
         self._seen: set[int] = set()
         self.places: dict[str, Place] = {}
+        self.texts: dict[str, Place] = {}
         self.table: dict[str, Value] = {}
 
     def split(self, text: str) -> tuple[str, str]:  # noqa: ARG002  # python-frontmatter's signature
@@ -161,6 +165,8 @@ class _TextYAML(YAMLHandler):
                     f'the key "{key}" stands here twice', key_node.start_mark, hint="keep one"
                 )
             self.places[key] = self._place(key_node.start_mark)
+            if isinstance(value_node, yaml.ScalarNode):
+                self._note_text(key, value_node)
             table[str(key_node.value)] = self._value(value_node, key)
         return table
 
@@ -183,6 +189,12 @@ class _TextYAML(YAMLHandler):
                 hint="write the characters themselves instead of escapes",
             )
         return text
+
+    def _note_text(self, key: str, node: yaml.ScalarNode) -> None:
+        """Note where a value begins that stands in the file as it is read."""
+        begin = node.start_mark.index + (node.style in {"'", '"'})
+        if self._fences.metadata[begin:].startswith(node.value) and "\n" not in node.value:
+            self.texts[key] = self._place(begin)
 
     def _place(self, mark: yaml.Mark | int | None) -> Place:
         """The place of a mark or an index; YAML counts lines an editor does not (U+2028)."""

@@ -66,7 +66,8 @@ def open_letter(root: Path, name: str, settings: Settings, *, today: dt.date) ->
     """
     path = root / name
     issue = parse(files.read_issue(path.parent, path.name), file=name)
-    audience = eligible(parse_segment(issue.segment, place=issue.place("segment")))
+    begins = issue.texts.get("segment") if issue.segment == issue.raw.get("segment") else None
+    segment = parse_segment(issue.segment, place=issue.place("segment"), begins=begins)
     options = mail_options(settings, issue)
     rendered = render(issue, read_theme(root, settings), options)
     letter = Letter(
@@ -84,7 +85,7 @@ def open_letter(root: Path, name: str, settings: Settings, *, today: dt.date) ->
         rendered=rendered,
         letter=letter,
         findings=check(letter),
-        audience=audience,
+        audience=eligible(segment),
     )
 
 
