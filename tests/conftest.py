@@ -96,6 +96,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help="long trials at their full length")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Slow tests begin first, so that nobody waits for one alone; the campaign before all."""
+    items.sort(key=lambda item: ("slow" not in item.keywords, "test_kills" not in item.nodeid))
+
+
 @pytest.fixture
 def update_golden(request: pytest.FixtureRequest) -> bool:
     return bool(request.config.getoption("--update-golden"))

@@ -6,6 +6,7 @@ column of addresses, a quote that is never closed) is an InputError, and nothing
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -93,7 +94,8 @@ def read(lines: Iterable[str], *, file: str) -> Iterator[Row | Reject]:
 
     Yields:
         a Row for every person, a Reject for every row that cannot be imported; empty rows are
-        passed over. Addresses and their lines are kept in memory to find repeats, rows are not.
+        passed over. A hash of each address and its line are kept in memory to find repeats, rows
+        are not: some 110 bytes a person.
 
     Raises:
         InputError: what breaks the whole file, with line and column.
@@ -105,7 +107,7 @@ def read(lines: Iterable[str], *, file: str) -> Iterator[Row | Reject]:
     if header.fault:
         raise InputError(header.fault, place=records.place(header, -1), hint="mend the first line")
     columns = Columns.read(header.cells, lambda cell: records.place(header, cell))
-    seen: dict[str, int] = {}
+    seen: dict[int, int] = {}
     for record in records:
         yield _row(record, columns, seen)
 
@@ -132,16 +134,21 @@ def unguarded(cell: str) -> str:
     return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
 
 
-def _row(record: Record, columns: Columns, seen: dict[str, int]) -> Row | Reject:
+def _row(record: Record, columns: Columns, seen: dict[int, int]) -> Row | Reject:
     try:
         row = _read(record, columns)
     except RejectedError as rejected:
         return Reject(line=record.line, reason=str(rejected))
     except InputError as error:
         return Reject(line=record.line, reason=error.message)
-    if (first := seen.setdefault(row.canonical, row.line)) != row.line:
+    if (first := seen.setdefault(_fingerprint(row.canonical), row.line)) != row.line:
         return Reject(line=row.line, reason=f"line {first} has this address too")
     return row
+
+
+def _fingerprint(canonical: str) -> int:
+    """Stands for an address in half its room; 120 bits, so that no two people ever share one."""
+    return int.from_bytes(hashlib.blake2b(canonical.encode(), digest_size=15).digest())
 
 
 def _read(record: Record, columns: Columns) -> Row:
