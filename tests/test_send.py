@@ -18,6 +18,7 @@ from newsletter.links import read_token
 from newsletter.markup.fields import UNSUBSCRIBE
 from newsletter.message import Envelope, Message, seal
 from newsletter.outbox import (
+    Allowance,
     Attempt,
     Content,
     Outcome,
@@ -28,7 +29,7 @@ from newsletter.outbox import (
     State,
     Stop,
 )
-from newsletter.send import Press, Records, Transport, deliver_next, trial
+from newsletter.send import Press, Records, Transport, deliver_next, summary, trial
 from newsletter.store.sql import Store
 from newsletter.transport.folder import FolderTransport
 from newsletter.workers.local import Drained, drain
@@ -486,3 +487,26 @@ def test_a_test_mail_leaves_date_and_message_id_to_a_transport_that_writes_them(
     assert (read["Date"], read["Message-ID"]) == (None, None)
     assert str(read["Subject"]).startswith("[TEST] ")
     assert mail.to == "Ada@example.org"
+
+
+# --- before anything leaves --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("allowance", "pace", "quota"),
+    [
+        (Allowance(), None, None),
+        (Allowance(rate=10.0, left=200), "10 mails/s, about 10 seconds for 100", "200 mails left today"),
+        (Allowance(rate=10.0, left=100), "10 mails/s, about 10 seconds for 100", "100 mails left today"),
+        (Allowance(left=99), None, "99 mails left today: it pauses after them, and goes on when the same command is run tomorrow"),
+    ],
+)  # fmt: skip
+def test_the_summary_tells_the_pace_and_whether_the_days_quota_is_enough(allowance, pace, quota):
+    told = dict(
+        summary(
+            issue="74: x", file="x", sender=SENDER,
+            recipients=100, left_out={}, begun=False, through="SES", allowance=allowance,
+            size=1, links=2, findings=(),
+        )
+    )  # fmt: skip
+    assert (told.get("pace"), told.get("quota")) == (pace, quota)
