@@ -97,8 +97,7 @@ def schedule(
     as_json: AsJson = False,
 ) -> None:
     """List the next dates, local and UTC, and which issue is there for each."""
-    from newsletter.cli.desk import clock, open_desk
-    from newsletter.cli.due import issues_of
+    from newsletter.cli.desk import clock, issues_of, open_desk
     from newsletter.schedule.outlook import moved, outlook
     from newsletter.settings.dates import timetable
 
@@ -124,8 +123,7 @@ def schedule(
 
 def coming(desk: Desk) -> tuple[Prospect, ...]:
     """The next two dates with their issues; none where the schedule or an issue is not in order."""
-    from newsletter.cli.desk import clock
-    from newsletter.cli.due import issues_of
+    from newsletter.cli.desk import clock, issues_of
     from newsletter.errors import InputError
     from newsletter.schedule.outlook import moved, outlook
     from newsletter.settings.dates import timetable

@@ -17,6 +17,7 @@ from newsletter.store import files
 from newsletter.wording import plural
 
 if TYPE_CHECKING:
+    from newsletter.issue import Issue
     from newsletter.send import Transport
     from newsletter.store.letters import Opened
     from newsletter.store.sql import Store
@@ -132,3 +133,15 @@ def _config(path: Path) -> ConfigText:
 def clock() -> dt.datetime:
     """Now, in UTC: the only place where commands look at the time."""
     return dt.datetime.now(dt.UTC)
+
+
+def issues_of(desk: Desk) -> tuple[Issue, ...]:
+    """Every issue of the folder, by number.
+
+    Raises:
+        InputError: one of them cannot be read.
+    """
+    from newsletter.issue import parse  # not every command reads issues
+
+    names = files.issue_files(desk.root)
+    return tuple(parse(files.read_issue(desk.root, name), file=name) for name in names)

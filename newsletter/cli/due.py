@@ -14,13 +14,12 @@ from newsletter.cli.owner import Owner
 from newsletter.cli.sending import expect_approved, expect_fit, send_issue
 from newsletter.cli.show import VOICE, result_json, say
 from newsletter.errors import LockedError, NewsletterError, RefusedError
-from newsletter.issue import Issue, parse
+from newsletter.issue import Issue
 from newsletter.outbox import OccurrenceState, Run, RunState, goes_on_by_itself
 from newsletter.schedule import Occurrence, Timetable, latest
 from newsletter.schedule.decision import Due, Ledger, due, reminder
 from newsletter.schedule.outlook import Standing, day_of, moved, there
 from newsletter.settings.dates import timetable
-from newsletter.store import files
 from newsletter.store.calendar import Calendar, Used
 from newsletter.wording import duration
 
@@ -74,7 +73,7 @@ def send_due(desk: Desk, wish: Wish) -> int:
         calendar = store.calendar(rehearsal=rehearsal)
         owner = Owner(desk, calendar, now)
         try:
-            issues = issues_of(desk)
+            issues = front.issues_of(desk)
             table = timetable(desk.settings, moved=moved(issues, desk.zone))
             trigger = _Trigger(desk, wish, store, calendar, owner, now, issues, table, rehearsal)
             return _dry(trigger) if wish.dry_run else _act(trigger)
@@ -87,16 +86,6 @@ def send_due(desk: Desk, wish: Wish) -> int:
         finally:
             if not wish.dry_run:
                 owner.heartbeat()
-
-
-def issues_of(desk: Desk) -> tuple[Issue, ...]:
-    """Every issue of the folder, by number.
-
-    Raises:
-        InputError: one of them cannot be read.
-    """
-    names = files.issue_files(desk.root)
-    return tuple(parse(files.read_issue(desk.root, name), file=name) for name in names)
 
 
 def _dry(trigger: _Trigger) -> int:

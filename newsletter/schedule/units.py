@@ -6,12 +6,12 @@ line that says where it goes. docs/triggers/ tells how to install each and what 
 
 from __future__ import annotations
 
+import html
 import json
 import shlex
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
-from xml.sax.saxutils import escape
 
 _MINUTES: Final = 10
 _WORDS: Final = ("--no-input", "send", "--due", "--yes")
@@ -103,18 +103,18 @@ def _launchd(place: Place) -> str:
   <array>
     <string>/bin/sh</string>
     <string>-c</string>
-    <string>{escape(_shell(place))}</string>
+    <string>{html.escape(_shell(place), quote=False)}</string>
   </array>
   <key>WorkingDirectory</key>
-  <string>{escape(place.folder)}</string>
+  <string>{html.escape(place.folder, quote=False)}</string>
   <key>StartInterval</key>
   <integer>{_MINUTES * 60}</integer>
   <key>RunAtLoad</key>
   <true/>
   <key>StandardOutPath</key>
-  <string>{escape(place.folder)}/.newsletter/due.log</string>
+  <string>{html.escape(place.folder, quote=False)}/.newsletter/due.log</string>
   <key>StandardErrorPath</key>
-  <string>{escape(place.folder)}/.newsletter/due.log</string>
+  <string>{html.escape(place.folder, quote=False)}/.newsletter/due.log</string>
 </dict>
 </plist>
 """
