@@ -84,6 +84,7 @@ def asked(request, folder):
         store.doubtful(run, most=20)
         store.reasons(run)
         store.counts(run)
+        store.feedback.reconcile()  # again and again while a run goes on
         yield store, found
 
 
@@ -104,7 +105,7 @@ def test_no_statement_reads_every_delivery_or_sorts(asked):
             continue
         seen += 1
         for step in steps:
-            assert not step.startswith("SCAN deliveries"), (statement, steps)
+            assert not step.startswith(("SCAN deliveries", "SCAN events")), (statement, steps)
             assert "USE TEMP B-TREE" not in step, (statement, steps)
     assert seen >= 9
 

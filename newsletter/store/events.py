@@ -30,6 +30,7 @@ from newsletter.store.tables import (
     consents,
     deliveries,
     events,
+    runs,
     subscribers,
     suppressions,
 )
@@ -63,17 +64,24 @@ _BY_NAME: Final = sa.select(deliveries.c.id, deliveries.c.message_id).where(
     deliveries.c.message_id != "",
     deliveries.c.rehearsal.is_(False),
 )
-_PROOFS: Final = (
+_OF_THESE: Final = (
     sa.select(
         deliveries.c.id, deliveries.c.state, deliveries.c.attempt.label("newest"),
         events.c.kind, events.c.attempt, events.c.message_id, events.c.sent_at,
     )
     .join(events, events.c.delivery_id == deliveries.c.id)
-    .where(deliveries.c.rehearsal.is_(False))
+    .where(
+        deliveries.c.rehearsal.is_(False),
+        deliveries.c.id.in_(sa.bindparam("these", expanding=True)),
+    )
 )  # fmt: skip
-_OF_THESE: Final = _PROOFS.where(deliveries.c.id.in_(sa.bindparam("these", expanding=True)))
-_OF_DOUBTFUL: Final = _PROOFS.where(
-    deliveries.c.state.in_((State.UNKNOWN, State.ASSUMED, State.QUEUED, State.DEFERRED))
+#: By run and state, as the index has them: there are far more events than deliveries in doubt. What
+#: was never claimed has no event that was not weighed when it came.
+_DOUBTFUL: Final = sa.select(deliveries.c.id).where(
+    deliveries.c.run_id == sa.bindparam("run"),
+    deliveries.c.state.in_((State.UNKNOWN, State.ASSUMED, State.QUEUED, State.DEFERRED)),
+    deliveries.c.attempt > 0,
+    sa.exists().where(events.c.delivery_id == deliveries.c.id),
 )
 _SETTLE: Final = (
     sa.update(deliveries)
@@ -210,20 +218,18 @@ def adopt(connection: sa.Connection) -> int:
     return settled
 
 
-def settle_proven(connection: sa.Connection, ids: Iterable[int] | None = None) -> int:
-    """Settle deliveries by the events on record; says how many.
+def doubtful(connection: sa.Connection) -> list[int]:
+    """Deliveries with an event whose outcome is unknown, or which are queued again."""
+    real = connection.execute(sa.select(runs.c.id).where(runs.c.rehearsal.is_(False))).scalars()
+    return [
+        this for run in real.all() for this in connection.execute(_DOUBTFUL, {"run": run}).scalars()
+    ]
 
-    Args:
-        connection: in a write transaction.
-        ids: which; None for all whose outcome is unknown, or which are queued again.
-    """
+
+def settle_proven(connection: sa.Connection, ids: Iterable[int]) -> int:
+    """Settle deliveries by the events on record, where these prove something; says how many."""
     by_delivery: dict[int, list[Any]] = {}
-    rows = (
-        connection.execute(_OF_DOUBTFUL)
-        if ids is None
-        else connection.execute(_OF_THESE, {"these": sorted(set(ids))})
-    )
-    for row in rows:
+    for row in connection.execute(_OF_THESE, {"these": sorted(set(ids))}):
         by_delivery.setdefault(row.id, []).append(row)
     return sum(_settle(connection, this, rows) for this, rows in by_delivery.items())
 

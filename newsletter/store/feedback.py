@@ -69,8 +69,11 @@ class Feedback:
 
     def reconcile(self) -> int:
         """Settle whatever the events on record prove by now; says how many deliveries that were."""
+        # Looked for beside the writers: a run may be going on, and mostly there is nothing.
+        with self._database.reading() as connection:
+            doubtful = events.doubtful(connection)
         with self._database.writing() as connection:
-            return events.adopt(connection) + events.settle_proven(connection)
+            return events.adopt(connection) + events.settle_proven(connection, doubtful)
 
     def coverage(self, run: Run) -> Coverage:
         """How much the events of a run can be relied on."""

@@ -258,7 +258,7 @@ class Store:
         """
         with self._database.writing() as connection:
             lost = deliveries.recover(connection, run, now)
-            return lost - min(lost, events.settle_proven(connection))
+            return lost - min(lost, events.settle_proven(connection, events.doubtful(connection)))
 
     def requeue(self, run: Run, *, tries: int) -> int:
         """Queue again what was deferred and was tried less than `tries` times; how many."""
