@@ -73,30 +73,38 @@ _BODIES: Final = {
     Kind.RENDERING: "failure",
     Kind.DELAY: "deliveryDelay",
 }
-#: Where each kind lists whom it concerns; the others concern everybody the mail went to.
-_CONCERNED: Final = {
-    Kind.BOUNCE: "bouncedRecipients",
-    Kind.COMPLAINT: "complainedRecipients",
-    Kind.DELAY: "delayedRecipients",
-    Kind.DELIVERY: "recipients",
-}
 #: Kinds of which one mail may have several; their time tells them apart.
 _REPEATED: Final = frozenset({Kind.DELAY, Kind.SUBSCRIPTION, Kind.OPEN, Kind.CLICK})
 #: Feedback that is no complaint: a reader's "this is not spam", a report about signatures.
 _NO_COMPLAINT: Final = frozenset({"not-spam", "auth-failure"})
 _ACCOUNT_LIST: Final = "onaccountsuppressionlist"
-_TAG: Final = re.compile(r"([0-9]{1,9})-([0-9]{1,9})", re.ASCII)
+#: What stands for a store in the tag of a mail that is no delivery (`message.NO_STORE`).
+_NO_STORE: Final = "none-"
+#: store, issue, position, attempt, as `message.Message.tag` writes them.
+_TAG: Final = re.compile(r"([0-9a-f]{32})-([0-9]{1,9})-([0-9]{1,9})-([0-9]{1,9})", re.ASCII)
+#: Before stores had ids: issue and position, with the attempt in a tag of its own.
+_OLD_TAG: Final = re.compile(r"([0-9]{1,9})-([0-9]{1,9})", re.ASCII)
 _ATTEMPT: Final = re.compile(r"[0-9]{1,9}", re.ASCII)
+#: No address is longer (RFC 5321: 254), not even with a name before it; reading it could take long.
+_LONGEST_ADDRESS: Final = 2000
+#: SES began in 2011, and what lies far ahead is no time at all. Between them every time has four
+#: digits of year, so that the records' text order is time order.
+_YEARS: Final = range(2011, 3000)
 
 
-class PoisonError(Exception):
+class UnreadableEventError(Exception):
     """What came is no event that this program can read; the reason holds none of its text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tag:
-    """What our message tags say about a mail; position 0 is a test mail, which counts nowhere."""
+    """What our message tag says about a mail; position 0 is a test mail, which counts nowhere.
 
+    Attributes:
+        store: the id of the records it is a delivery of; "" in the form from before they had one.
+    """
+
+    store: str = ""
     issue: int
     position: int
     attempt: int
@@ -113,7 +121,10 @@ class Event:
         at: when it happened.
         sent_at: when the provider took the mail.
         message_id: the provider's name for the mail, never empty.
-        addresses: canonical; whom it concerns, as far as they can be read.
+        recipient: the one address the mail went to, canonical; "" where there are several, or none
+            that can be read. Whom a bounce or a complaint lists is not said here: that may be the
+            mailbox a reader forwards to.
+        senders: addresses the mail was from, canonical.
         tag: our own, None where the event carries none.
     """
 
@@ -123,7 +134,8 @@ class Event:
     at: dt.datetime
     sent_at: dt.datetime
     message_id: str
-    addresses: tuple[str, ...]
+    recipient: str
+    senders: frozenset[str]
     tag: Tag | None
 
 
@@ -134,22 +146,28 @@ def read(text: str) -> Event | None:
         The event, or None for what a topic says of itself: a greeting, a subscription.
 
     Raises:
-        PoisonError: it is neither.
+        UnreadableEventError: it is neither. The text is a stranger's, so whoever calls this must
+            be ready for any other exception as well.
     """
     found = _object(text)
-    if found is not None and found.get("Type") in {"Notification", "SubscriptionConfirmation",
-                                                   "UnsubscribeConfirmation"}:  # fmt: skip
-        if found["Type"] != "Notification":
-            return None
+    envelope = found.get("Type") if found is not None else None
+    if envelope in ("SubscriptionConfirmation", "UnsubscribeConfirmation"):
+        return None
+    if found is not None and envelope == "Notification":
         text = _text(found, "Message")
         found = _object(text)
     if found is None:
         if text.startswith("Successfully validated SNS topic") or "notifications from" in text:
             return None
-        raise PoisonError("it is not a JSON object")
+        raise UnreadableEventError("it is not a JSON object")
     if found.get("notificationType") == "AmazonSnsSubscriptionSucceeded":
         return None
     return _event(found)
+
+
+def is_foreign(event: Event, store: str) -> bool:
+    """Whether an event is about a delivery of other records than those with this id."""
+    return event.tag is not None and event.tag.store not in {"", store}
 
 
 def outcome(kind: Kind, message_id: str) -> Outcome:
@@ -177,15 +195,16 @@ def proven(state: State, attempt: int, proofs: Iterable[Proof]) -> Proof | None:
 
     Args:
         state: where it stands; nothing is decided about one that is on the wire.
-        attempt: its newest.
-        proofs: all there are about it.
+        attempt: its newest, 0 when it was never claimed: then nothing proves anything.
+        proofs: all there are about it; what names an attempt that was not made proves nothing.
     """
     taken: dict[int, Proof] = {}
     dropped_ones: dict[int, Proof] = {}
     for proof in sorted(proofs, key=lambda one: (one.sent_at, one.outcome.message_id)):
         is_dropped = proof.outcome.result is Result.REFUSED
         number = attempt if proof.attempt is None else proof.attempt
-        (dropped_ones if is_dropped else taken).setdefault(number, proof)
+        if 1 <= number <= attempt:
+            (dropped_ones if is_dropped else taken).setdefault(number, proof)
     reached = {number: one for number, one in taken.items() if number not in dropped_ones}
     if reached:
         return reached.get(attempt, reached[min(reached)]) if state in _OPEN else None
@@ -199,51 +218,45 @@ _OPEN: Final = frozenset(
 _REFUTABLE: Final = frozenset({State.ACCEPTED, State.UNKNOWN, State.ASSUMED})
 
 
-def suppression(event: Event) -> Suppression | None:
-    """Why the event's addresses are never mailed again, or None.
+def suppression(kind: Kind, detail: str) -> Suppression | None:
+    """Why such an event keeps the reader out for good, or None.
 
     What SES did not even try, because its own list for the account holds the address, is noted
     only: the reason was reported when the address came onto that list, or somebody put it there.
     A passing bounce counts by issues, which one event cannot know.
     """
-    if event.tag is not None and not event.tag.position:
-        return None
-    type_, _, subtype = event.detail.partition("/")
+    type_, _, subtype = detail.partition("/")
     if subtype == _ACCOUNT_LIST:
         return None
-    if event.kind is Kind.BOUNCE and type_ == "permanent":
+    if kind is Kind.BOUNCE and type_ == "permanent":
         return Suppression.BOUNCED
-    if event.kind is Kind.COMPLAINT and type_ not in _NO_COMPLAINT:
+    if kind is Kind.COMPLAINT and type_ not in _NO_COMPLAINT:
         return Suppression.COMPLAINED
     return None
 
 
-def leaves(event: Event) -> bool:
-    """Whether somebody left everything on the provider's own page."""
-    return event.kind is Kind.SUBSCRIPTION and event.detail == "left"
-
-
-def is_passing(event: Event) -> bool:
-    """Whether it is a bounce that may mend by itself."""
-    return event.kind is Kind.BOUNCE and event.detail.startswith("transient")
+def leaves(kind: Kind, detail: str) -> bool:
+    """Whether such an event says that somebody left everything on the provider's own page."""
+    return kind is Kind.SUBSCRIPTION and detail == "left"
 
 
 def _event(found: Mapping[str, Any]) -> Event:
     name = found.get("eventType", found.get("notificationType"))
     kind = _KINDS.get(name.casefold()) if isinstance(name, str) else None
     if kind is None:
-        raise PoisonError("it is no kind of event that is known")
+        raise UnreadableEventError("it is no kind of event that is known")
     mail = _inner(found, "mail")
     body = _inner(found, _BODIES.get(kind, kind.value), missing_is_empty=kind is Kind.SEND)
     message_id = _text(mail, "messageId")
     if not re.fullmatch(r"[\w.@:+=-]{1,200}", message_id, re.ASCII):
-        raise PoisonError("its message id is none")
+        raise UnreadableEventError("its message id is none")
     sent_at = _moment(mail)
     at = _moment(body) if "timestamp" in body else sent_at
     detail = _detail(kind, body)
     parts = [kind.value, message_id, detail]
     if kind in _REPEATED:
-        parts += [at.isoformat(), str(body.get("link", ""))]
+        link = body.get("link")
+        parts += [at.isoformat(), link if isinstance(link, str) else ""]
     return Event(
         key=hashlib.sha256("\n".join(parts).encode("utf-8", "surrogatepass")).hexdigest(),
         kind=kind,
@@ -251,7 +264,8 @@ def _event(found: Mapping[str, Any]) -> Event:
         at=at,
         sent_at=sent_at,
         message_id=message_id,
-        addresses=_addresses(kind, mail, body),
+        recipient=_recipient(mail),
+        senders=_senders(mail),
         tag=_tag(mail),
     )
 
@@ -270,30 +284,47 @@ def _detail(kind: Kind, body: Mapping[str, Any]) -> str:
     return ""
 
 
-def _addresses(kind: Kind, mail: Mapping[str, Any], body: Mapping[str, Any]) -> tuple[str, ...]:
-    listed = body.get(_CONCERNED[kind]) if kind in _CONCERNED else None
-    if not isinstance(listed, list) or not listed:
-        listed = mail.get("destination")
-    found = []
-    for item in listed if isinstance(listed, list) else ():
-        address = item.get("emailAddress") if isinstance(item, dict) else item
-        if isinstance(address, str):
-            try:
-                found.append(read_address(parseaddr(address)[1]).canonical)
-            except InputError:
-                continue  # nobody here has such an address
-    return tuple(dict.fromkeys(found))
+def _recipient(mail: Mapping[str, Any]) -> str:
+    listed = mail.get("destination")
+    if not isinstance(listed, list) or len(listed) != 1:
+        return ""
+    return _address(listed[0])
+
+
+def _senders(mail: Mapping[str, Any]) -> frozenset[str]:
+    """Whom the mail was from: its envelope says so, and its header."""
+    common = mail.get("commonHeaders")
+    named = common.get("from") if isinstance(common, dict) else None
+    listed = [mail.get("source"), *(named if isinstance(named, list) else ())]
+    return frozenset(address for item in listed if (address := _address(item)))
+
+
+def _address(text: object) -> str:
+    """An address, canonical; "" for what is none, and so nobody's here."""
+    if not isinstance(text, str):
+        return ""
+    if len(text) > _LONGEST_ADDRESS:
+        raise UnreadableEventError("an address in it is too long to be one")
+    try:
+        return read_address(parseaddr(text)[1]).canonical
+    except InputError:
+        return ""
 
 
 def _tag(mail: Mapping[str, Any]) -> Tag | None:
     tags = mail.get("tags")
     if not isinstance(tags, dict):
         return None
-    delivery = _TAG.fullmatch(_only(tags.get("delivery")))
-    attempt = _ATTEMPT.fullmatch(_only(tags.get("attempt")))
-    if not delivery or not attempt:
+    name = _only(tags.get("delivery"))
+    if name.startswith(_NO_STORE):
+        return Tag(issue=0, position=0, attempt=0)
+    if found := _TAG.fullmatch(name):
+        store, issue, position, attempt = found.groups()
+        return Tag(store=store, issue=int(issue), position=int(position), attempt=int(attempt))
+    old, attempt = _OLD_TAG.fullmatch(name), _ATTEMPT.fullmatch(_only(tags.get("attempt")))
+    if not old or not attempt:
         return None
-    return Tag(issue=int(delivery[1]), position=int(delivery[2]), attempt=int(attempt[0]))
+    return Tag(issue=int(old[1]), position=int(old[2]), attempt=int(attempt[0]))
 
 
 def _only(values: object) -> str:
@@ -316,14 +347,14 @@ def _inner(
 ) -> Mapping[str, Any]:
     inner = found.get(name, {} if missing_is_empty else None)
     if not isinstance(inner, dict):
-        raise PoisonError(f'it has no "{name}"')
+        raise UnreadableEventError(f'it has no "{name}"')
     return inner
 
 
 def _text(found: Mapping[str, Any], name: str) -> str:
     text = found.get(name)
     if not isinstance(text, str):
-        raise PoisonError(f'it has no "{name}"')
+        raise UnreadableEventError(f'it has no "{name}"')
     return text
 
 
@@ -339,6 +370,9 @@ def _moment(found: Mapping[str, Any]) -> dt.datetime:
     try:
         moment = dt.datetime.fromisoformat(_text(found, "timestamp").replace(" +", "+"))
         zone = moment.tzinfo or dt.UTC
-        return moment.replace(tzinfo=zone).astimezone(dt.UTC)
+        moment = moment.replace(tzinfo=zone).astimezone(dt.UTC)
     except (ValueError, OverflowError) as error:
-        raise PoisonError("its time cannot be read") from error
+        raise UnreadableEventError("its time cannot be read") from error
+    if moment.year not in _YEARS:
+        raise UnreadableEventError("its time is not of this age")
+    return moment

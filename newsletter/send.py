@@ -92,6 +92,7 @@ class Press:
         envelope: the frozen content of the run.
         public_url: where unsubscribe pages are served, or "".
         key: signs the links.
+        store: the id of the records.
 
     Raises:
         InputError: not even the sample person's mail can be composed, so nobody's could; told
@@ -101,6 +102,7 @@ class Press:
     envelope: Envelope
     public_url: str
     key: Key
+    store: str
 
     def __post_init__(self) -> None:
         self._mail(SAMPLE, stamp=None)
@@ -119,6 +121,7 @@ class Press:
             sender=self.envelope.sender,
             to=person.address,
             data=self._mail(person, stamp=stamp),
+            store=self.store,
         )
 
     def _mail(self, person: Subscriber, *, stamp: Stamp | None) -> bytes:

@@ -13,7 +13,7 @@ from typing import Any
 
 import boto3
 
-from tests.ses_events import Sent, event
+from tests.ses_events import event, sent_of
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # moto's own dependencies
@@ -27,14 +27,14 @@ logging.getLogger("werkzeug").setLevel(logging.ERROR)
 
 @dataclass
 class Mailroom:
-    """A topic, its queue, and the queue for what cannot be read."""
+    """A topic, its queue, and the dead-letter queue."""
 
     url: str
     sqs: Any
     sns: Any
     topic: str
     queue: str
-    grave: str
+    dead: str
 
     @property
     def environ(self) -> dict[str, str]:
@@ -88,15 +88,15 @@ def mailroom(url: str, *, dead_letters: bool = True) -> Iterator[Mailroom]:
         contextlib.closing(session.client("sqs", endpoint_url=url)) as sqs,
         contextlib.closing(session.client("sns", endpoint_url=url)) as sns,
     ):
-        grave = sqs.create_queue(QueueName=f"{name}-dead")["QueueUrl"]
+        dead = sqs.create_queue(QueueName=f"{name}-dead")["QueueUrl"]
         attributes = {"VisibilityTimeout": "30", "MessageRetentionPeriod": "1209600"}
         if dead_letters:
-            policy = {"deadLetterTargetArn": _arn(sqs, grave), "maxReceiveCount": "5"}
+            policy = {"deadLetterTargetArn": _arn(sqs, dead), "maxReceiveCount": "5"}
             attributes["RedrivePolicy"] = json.dumps(policy)
         queue = sqs.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
         topic = sns.create_topic(Name=name)["TopicArn"]
         sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=_arn(sqs, queue))
-        yield Mailroom(url, sqs, sns, topic, queue, grave)
+        yield Mailroom(url, sqs, sns, topic, queue, dead)
 
 
 def _arn(sqs: Any, queue: str) -> str:
@@ -106,12 +106,4 @@ def _arn(sqs: Any, queue: str) -> str:
 
 def send_event_of(line: str) -> str:
     """The event that SES publishes about one line of the fake's log of accepted mails."""
-    mail = json.loads(line)
-    issue, position = mail["tags"]["delivery"].split("-")
-    return event(
-        "Send",
-        Sent(
-            message_id=mail["id"], to=mail["to"][0], issue=int(issue), position=int(position),
-            attempt=int(mail["tags"]["attempt"]),
-        ),
-    )  # fmt: skip
+    return event("Send", sent_of(json.loads(line)))

@@ -7,8 +7,9 @@ Complaint and Delivery only.
 
 from __future__ import annotations
 
+import datetime as dt
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,34 +45,59 @@ DELAYS = [
 ]  # fmt: skip
 
 
+#: The id of a store whose tests give it this one.
+STORE = "5" * 32
+
+
 @dataclass(frozen=True, kw_only=True)
 class Sent:
-    """One mail that SES took."""
+    """One mail that SES took; without a store's id its tags have the older form."""
 
     message_id: str = "0102018f-sample-000000"
     to: str = "ada@example.org"
     issue: int = 74
     position: int = 1
     attempt: int = 1
+    store: str = ""
+    at: str = SENT_AT
+    source: str = SOURCE
+
+    @property
+    def tags(self) -> dict[str, list[str]]:
+        """Our own, as SES lists them."""
+        name = f"{self.issue}-{self.position}"
+        if self.store:
+            return {"delivery": [f"{self.store}-{name}-{self.attempt}"]}
+        return {"delivery": [name], "attempt": [str(self.attempt)]}
+
+
+def sent_of(told: Mapping[str, Any]) -> Sent:
+    """A mail that the fake SES accepted, from a line of its log."""
+    store, issue, position, attempt = told["tags"]["delivery"].split("-")
+    return Sent(
+        message_id=told["id"], to=told["to"][0], store=store, issue=int(issue),
+        position=int(position), attempt=int(attempt),
+        at=dt.datetime.fromtimestamp(told["at"], dt.UTC).isoformat(),
+    )  # fmt: skip
 
 
 def mail(sent: Sent, *, tagged: bool) -> dict[str, Any]:
     """The object every event has."""
     found: dict[str, Any] = {
-        "timestamp": SENT_AT,
-        "source": SOURCE,
+        "timestamp": sent.at,
+        "source": sent.source,
         "sourceArn": ARN,
         "sendingAccountId": "123456789012",
         "messageId": sent.message_id,
         "destination": [sent.to],
         "headersTruncated": False,
         "headers": [
-            {"name": "From", "value": f"Wren Halloran <{SOURCE}>"},
+            {"name": "From", "value": f"Wren Halloran <{sent.source}>"},
             {"name": "To", "value": sent.to},
             {"name": "Subject", "value": "The long minute"},
         ],
         "commonHeaders": {
-            "from": [f"Wren Halloran <{SOURCE}>"],
+            "from": [f"Wren Halloran <{sent.source}>"],
             "to": [sent.to],
             "messageId": sent.message_id,
             "subject": "The long minute",
@@ -84,9 +110,7 @@ def mail(sent: Sent, *, tagged: bool) -> dict[str, Any]:
             "ses:source-ip": ["192.0.2.10"],
             "ses:from-domain": ["slackwater.example.org"],
             "ses:caller-identity": ["newsletter"],
-            "delivery": [f"{sent.issue}-{sent.position}"],
-            "attempt": [str(sent.attempt)],
-        }
+        } | sent.tags
     return found
 
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
+import secrets
 import sqlite3
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from newsletter.audience import Status
 from newsletter.audience.roster import Row
 from newsletter.outbox import Content
 from newsletter.store.sql import Store
+from tests.ses_events import STORE
 
 NOW = dt.datetime(2026, 11, 22, 8, 0, 0, 123456, dt.UTC)
 LATER = NOW + dt.timedelta(minutes=5)
@@ -59,6 +63,13 @@ def store_with(folder: Path, rows: list[Row]) -> Store:
     store = Store.open(url_in(folder))
     store.add(rows, source="test", now=NOW)
     return store
+
+
+def named_store(folder: Path, rows: list[Row]) -> Store:
+    """The same with an id that tests know beforehand."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(secrets, "token_hex", lambda _: STORE)
+        return store_with(folder, rows)
 
 
 def look(folder: Path, question: str, *values: Any) -> list[tuple[Any, ...]]:

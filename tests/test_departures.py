@@ -14,7 +14,7 @@ from newsletter.store import people as store_people
 from newsletter.store.people import Evidence
 from newsletter.store.sql import Store
 from tests.cli_fixtures import Folder, folder, plain_environment, ready
-from tests.ses_events import Sent, bounce
+from tests.ses_events import SOURCE, Sent, bounce
 from tests.store_samples import LATER, NOW, a_row, look, people, store_with, url_in
 
 __all__ = ["folder", "plain_environment", "ready"]
@@ -57,7 +57,7 @@ def backed_up(tmp_path):
         store.members.remove(ADDRESSES[1], now=LATER)
         store.members.erase(ADDRESSES[2], now=LATER)
         store.feedback.record(
-            [read(bounce("Permanent", "NoEmail", Sent(to=ADDRESSES[3])))], now=LATER
+            [read(bounce("Permanent", "NoEmail", Sent(to=ADDRESSES[3])))], now=LATER, sender=SOURCE
         )
         store.add([a_row(ADDRESSES[4], suppression="complained")], source="list", now=LATER)
         store.unsubscribe(handles[ADDRESSES[5]], source="page", now=LATER)

@@ -110,8 +110,8 @@ def test_events_come_through_topic_and_queue_into_the_records(letters, queue):
     assert found["received"] == len(texts) + 2
     assert found["new"] == letters.ask("select count(*) from events")[0][0]
     assert len(letters.ask("select distinct kind from events")) == len(kinds) == 10
-    assert (found["buried"], found["unread"], found["drained"]) == (2, 0, True)
-    assert (queue.left(), queue.left(queue.grave)) == (0, 2)
+    assert (found["dead_lettered"], found["unread"], found["drained"]) == (2, 0, True)
+    assert (queue.left(), queue.left(queue.dead)) == (0, 2)
     assert letters.ask("select count(*) from events where delivery_id is not null") == [(0,)]
 
 
@@ -129,7 +129,7 @@ def test_without_a_dead_letter_queue_poison_stays_and_is_told(ready, office, mon
         room.put("hello", event("Send"))
         ran = ready.run("events", "pull")
         assert ran.code == 0
-        assert "1 message cannot be read and stay" in ran.err
+        assert "1 message cannot be read and is left in the queue" in ran.err
         assert "1 new event" in ran.out
         assert room.left() == 1
 

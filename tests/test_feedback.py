@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 
 import pytest
@@ -11,23 +12,27 @@ from hypothesis import strategies as st
 
 from newsletter.feedback import (
     Kind,
-    PoisonError,
     Proof,
     Suppression,
     Tag,
-    is_passing,
+    UnreadableEventError,
+    is_foreign,
     leaves,
     outcome,
     proven,
     read,
     suppression,
 )
+from newsletter.message import Message
 from newsletter.outbox import ARROWS, Outcome, Result, State
 from tests.ses_events import (
+    AT,
     BOUNCES,
     COMPLAINTS,
     NOTIFIED,
     SENT_AT,
+    SOURCE,
+    STORE,
     Sent,
     bounce,
     complaint,
@@ -51,6 +56,10 @@ def understood(text):
     return found
 
 
+def reason(found):
+    return suppression(found.kind, found.detail)
+
+
 @pytest.mark.parametrize("name", EVENTS)
 def test_every_documented_event_is_read_bare_and_in_an_envelope(name):
     found = understood(EVENTS[name])
@@ -59,7 +68,8 @@ def test_every_documented_event_is_read_bare_and_in_an_envelope(name):
         k for n, k in KINDS.items() if kind.startswith(n) and (n != "Delivery" or kind == n)
     )
     assert found.message_id == "0102018f-sample-000000"
-    assert found.addresses == ("ada@example.org",)
+    assert found.recipient == "ada@example.org"
+    assert found.senders == {SOURCE}
     assert found.tag == (Tag(issue=74, position=1, attempt=1) if shape == "event" else None)
     assert found.sent_at.isoformat() == SENT_AT.replace("Z", "+00:00").replace(".500", ".500000")
     assert read(in_envelope(EVENTS[name])) == found
@@ -91,8 +101,7 @@ def test_no_key_and_no_detail_holds_an_address():
 def test_a_permanent_bounce_suppresses_but_one_the_account_held_back(shape, type_, subtype):
     found = understood(bounce(type_, subtype, shape=shape))
     for_good = type_ == "Permanent" and subtype != "OnAccountSuppressionList"
-    assert suppression(found) == (Suppression.BOUNCED if for_good else None)
-    assert is_passing(found) is (type_ == "Transient")
+    assert reason(found) == (Suppression.BOUNCED if for_good else None)
 
 
 @pytest.mark.parametrize(("kind", "subtype"), COMPLAINTS)
@@ -100,24 +109,19 @@ def test_a_permanent_bounce_suppresses_but_one_the_account_held_back(shape, type
 def test_a_complaint_suppresses_but_not_a_reader_s_not_spam(shape, kind, subtype):
     found = understood(complaint(kind, subtype, shape=shape))
     real = kind not in {"not-spam", "auth-failure"} and subtype is None
-    assert suppression(found) == (Suppression.COMPLAINED if real else None)
+    assert reason(found) == (Suppression.COMPLAINED if real else None)
 
 
 @pytest.mark.parametrize("kind", sorted(set(KINDS) - {"Bounce", "Complaint"}))
 def test_nothing_else_suppresses(kind):
-    assert suppression(understood(event(kind))) is None
+    assert reason(understood(event(kind))) is None
 
 
 def test_leaving_on_the_provider_s_page_is_leaving():
-    assert leaves(understood(event("Subscription")))
-    stays = event("Subscription", newTopicPreferences={"unsubscribeAll": False})
-    assert not leaves(understood(stays))
-
-
-def test_a_test_mail_suppresses_nobody():
-    sent = Sent(position=0)
-    assert suppression(understood(bounce("Permanent", "General", sent))) is None
-    assert suppression(understood(complaint("abuse", None, sent))) is None
+    left = understood(event("Subscription"))
+    assert leaves(left.kind, left.detail)
+    stays = understood(event("Subscription", newTopicPreferences={"unsubscribeAll": False}))
+    assert not leaves(stays.kind, stays.detail)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -160,6 +164,16 @@ POISON = {
     "no time": event("Send").replace('"timestamp"', '"other"'),
     "a time that is none": event("Delivery", timestamp="yesterday"),
     "a time out of range": event("Delivery", timestamp="0001-01-01T00:00:00+23:00"),
+    "a time before there was SES": event("Delivery", timestamp="0009-11-22T08:00:00.000Z"),
+    "a time that overflows in its zone": event("Delivery", timestamp="9999-12-31T23:59:59-23:59"),
+    "a time in an age to come": event("Delivery", timestamp="9999-01-01T00:00:00Z"),
+    "a time that is no number": event("Delivery").replace(f'"{AT}"', "NaN"),
+    "a huge number": event("Delivery").replace("7750", "7" * 5000),
+    "an address too long to be one": event("Send", Sent(to="(" * 5000)),
+    "a quarter of a million letters": event("Send", Sent(to="a" * 250_000)),
+    "a message that is no text": json.dumps({"Type": "Notification", "Message": ["x"]}),
+    "a type that is a list": json.dumps({"Type": ["Notification"]}),
+    "a type that is an object": json.dumps({"Type": {"Notification": 1}, "Message": "x"}),
     "an envelope around nothing": in_envelope(""),
     "an envelope without a message": json.dumps({"Type": "Notification"}),
 }
@@ -167,7 +181,7 @@ POISON = {
 
 @pytest.mark.parametrize("name", POISON)
 def test_what_is_no_event_is_poison_and_its_reason_repeats_nothing(name):
-    with pytest.raises(PoisonError) as caught:
+    with pytest.raises(UnreadableEventError) as caught:
         read(POISON[name])
     assert "ada" not in str(caught.value)
 
@@ -194,7 +208,7 @@ def test_an_event_with_anything_in_any_place_is_read_or_poison(data):
         break
     try:
         read(json.dumps(found))
-    except PoisonError:
+    except UnreadableEventError:
         return
 
 
@@ -204,12 +218,55 @@ def test_an_event_with_anything_in_any_place_is_read_or_poison(data):
         {}, None, {"delivery": ["74-1"]}, {"delivery": ["74-1"], "attempt": ["x"]},
         {"delivery": ["٧-1"], "attempt": ["1"]}, {"delivery": ["74-1", "74-2"], "attempt": ["1"]},
         {"delivery": "74-1", "attempt": "1"}, {"delivery": ["74-1 "], "attempt": ["1"]},
+        {"delivery": [f"{STORE}-74-1"]}, {"delivery": [f"{STORE[1:]}-74-1-1"]},
+        {"delivery": [f"{STORE}-74-1-1\n"]}, {"delivery": [f"{STORE.replace('5', 'G')}-74-1-1"]},
+        {"delivery": [f"{STORE}-74-1-{'1' * 10}"]}, {"delivery": [["74-1"]], "attempt": [["1"]]},
     ],
 )  # fmt: skip
 def test_tags_that_are_not_ours_are_no_tags(tags):
     found = json.loads(event("Send"))
     found["mail"]["tags"] = tags
     assert understood(json.dumps(found)).tag is None
+
+
+def test_the_tag_of_a_mail_is_read_as_it_was_written():
+    mail = Message(
+        issue=74, position=12, attempt=3, sender=SOURCE, to="ada@example.org", data=b"",
+        store=STORE,
+    )  # fmt: skip
+    assert re.fullmatch(r"[A-Za-z0-9_-]{1,256}", mail.tag)
+    found = json.loads(event("Send"))
+    found["mail"]["tags"] = {"delivery": [mail.tag]}
+    read_back = understood(json.dumps(found))
+    assert read_back.tag == Tag(store=STORE, issue=74, position=12, attempt=3)
+    assert not is_foreign(read_back, STORE)
+    assert is_foreign(read_back, "6" * 32)
+
+
+@pytest.mark.parametrize("number", [1, 2026112808000001])
+def test_a_mail_that_is_no_delivery_is_nobody_s(number):
+    mail = Message(issue=74, position=0, attempt=number, sender=SOURCE, to="a@b.org", data=b"")
+    found = json.loads(event("Send"))
+    found["mail"]["tags"] = {"delivery": [mail.tag]}
+    read_back = understood(json.dumps(found))
+    assert read_back.tag == Tag(issue=0, position=0, attempt=0)
+    assert not is_foreign(read_back, STORE)
+
+
+@pytest.mark.parametrize(
+    ("destination", "recipient"),
+    [
+        (["Ada@Example.org"], "ada@example.org"), (["Ada <ada@example.org>"], "ada@example.org"),
+        (["ada@example.org", "bob@example.org"], ""), ([], ""), (None, ""), ("ada@example.org", ""),
+        ([{"emailAddress": "ada@example.org"}], ""), (["not an address"], ""), ([["a@b.org"]], ""),
+    ],
+)  # fmt: skip
+def test_the_recipient_is_whom_the_mail_went_to_and_nobody_where_that_is_not_one(
+    destination, recipient
+):
+    found = json.loads(event("Bounce", bouncedRecipients=[{"emailAddress": "lee@corp.example"}]))
+    found["mail"]["destination"] = destination
+    assert understood(json.dumps(found)).recipient == recipient
 
 
 # --- what the events of one delivery prove -----------------------------------------------------
@@ -231,6 +288,15 @@ def test_an_event_settles_every_state_but_one_on_the_wire(state):
     found = proven(state, 1, [proof(1, Kind.BOUNCE)])
     assert (found is not None) is (state in OPEN)
     assert found is None or (state, State.ACCEPTED) in ARROWS
+
+
+@pytest.mark.parametrize("state", State)
+@pytest.mark.parametrize("kind", [Kind.SEND, Kind.REJECT])
+@pytest.mark.parametrize("made", [0, 1, 2])
+def test_an_attempt_that_was_never_made_proves_nothing(state, kind, made):
+    later = [proof(number, kind) for number in (0, made + 1, made + 7)]
+    assert proven(state, made, later) is None
+    assert proven(state, 0, [proof(None, kind)]) is None
 
 
 @pytest.mark.parametrize("state", State)

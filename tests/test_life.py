@@ -16,7 +16,7 @@ from newsletter.feedback import read
 from newsletter.outbox import Outcome, Result, Run
 from newsletter.store.people import Evidence
 from newsletter.store.sql import Store
-from tests.ses_events import Sent, bounce, complaint, event
+from tests.ses_events import SOURCE, Sent, bounce, complaint, event
 from tests.store_samples import NOW, a_content, a_row, look, store_with, url_in
 
 READERS = [f"reader{n}@example.org" for n in range(1, 3)]
@@ -114,7 +114,10 @@ class Lives(RuleBasedStateMachine):
     @rule(data=st.data(), kind=st.sampled_from(["bounce", "complaint", "delivery"]))
     def hear(self, data, kind):
         issue, reader, name = data.draw(st.sampled_from(self.sent))
-        one = Sent(message_id=name, to=reader, issue=issue, position=int(name.split("-")[1]))
+        one = Sent(
+            message_id=name, to=reader, issue=issue, position=int(name.split("-")[1]),
+            store=self.store.feedback.store_id(),
+        )  # fmt: skip
         text = {
             "bounce": bounce("Permanent", "NoEmail", one),
             "complaint": complaint("abuse", None, one),
@@ -122,7 +125,7 @@ class Lives(RuleBasedStateMachine):
         }[kind]
         found = read(text)
         assert found is not None
-        if self.store.feedback.record([found], now=NOW).new and kind != "delivery":
+        if self.store.feedback.record([found], now=NOW, sender=SOURCE).new and kind != "delivery":
             self.out.add(reader)
 
     # --- what the program does ---

@@ -13,7 +13,7 @@ from tests.campaign.letters import letters
 from tests.cli_fixtures import Folder, folder, plain_environment
 from tests.fake_ses import FakeSes
 from tests.mailroom import mailroom, post_office
-from tests.ses_events import Sent, bounce, complaint
+from tests.ses_events import Sent, bounce, complaint, sent_of
 
 __all__ = ["folder", "plain_environment"]
 
@@ -68,14 +68,6 @@ def crowd(tmp_path, monkeypatch, capsys, plain_environment):
 
 def accepted(log):
     return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
-
-
-def sent_of(mail):
-    issue, position = mail["tags"]["delivery"].split("-")
-    return Sent(
-        message_id=mail["id"], to=mail["to"][0], issue=int(issue), position=int(position),
-        attempt=1,
-    )  # fmt: skip
 
 
 class Bouncer(threading.Thread):

@@ -114,6 +114,7 @@ def desk(tmp_path):
             envelope=Envelope.load(run.content.envelope),
             public_url=public_url,
             key=store.keys.newest(),
+            store=store.feedback.store_id(),
         )
         return Desk(tmp_path, store, run, press, FolderTransport(tmp_path / "mail"))
 

@@ -105,7 +105,7 @@ def test_what_is_accepted_arrives_byte_for_byte_with_its_tags(world):
     assert outcome.result is Result.ACCEPTED
     assert outcome.message_id == mail.message_id
     assert mail.raw == DATA
-    assert mail.tags == {"delivery": "74-1", "attempt": "1"}
+    assert mail.tags == {"delivery": "none-74-1-1"}
 
 
 def test_a_profile_that_asks_for_retries_gets_none(world, tmp_path):

@@ -1,8 +1,8 @@
 """The SQS queue that SES reports to: events go into the records, and only then out of the queue.
 
 SQS delivers at least once and in no order (SQS developer guide, "Amazon SQS standard queues"); the
-records take care of both. What cannot be read goes to the queue's dead-letter queue, where a
-person can look at it.
+records take care of both. Whatever goes wrong with one message concerns that message alone: it goes
+to the queue's dead-letter queue, where a person can look at it, or stays where there is none.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ import botocore.exceptions as failures
 from botocore.config import Config
 
 from newsletter import __version__
-from newsletter.errors import AccountError, InputError
-from newsletter.feedback import Event, PoisonError, read
+from newsletter.errors import AccountError, InputError, NewsletterError
+from newsletter.feedback import Event, is_foreign, read
+from newsletter.store.events import Recorded
 from newsletter.store.feedback import Feedback
 from newsletter.transport.ses import find_region
 from newsletter.transport.ses.answers import FAILURES, account_error
@@ -31,8 +32,13 @@ LONGEST_WAIT: Final = 20
 #: Seconds to wait for what may be there. A wait of 0 asks a part of SQS's servers only and may find
 #: nothing in a full queue (SQS developer guide, "Short and long polling").
 _LOOK: Final = 1
-#: So many messages that cannot be read and cannot be moved end a pull: the same ones come again.
-_UNREAD: Final = 30
+#: Seconds for which a message that was handed out is not handed out again, whatever the queue's own
+#: setting: what stays in the queue must not come again and again, before all that waits behind it.
+_HIDDEN: Final = 120
+#: So many answers in a row with nothing but what was left in the queue before end a pull.
+_FRUITLESS: Final = 30
+#: So many messages that were left in the queue are remembered.
+_REMEMBERED: Final = 50_000
 _CONFIG: Final = Config(
     retries={"total_max_attempts": 3, "mode": "standard"},
     connect_timeout=10,
@@ -41,10 +47,16 @@ _CONFIG: Final = Config(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Letter:
-    """One message of the queue: its text, and the receipt by which it is deleted."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueMessage:
+    """One message of the queue.
 
+    Attributes:
+        id: the same whenever it is handed out.
+        receipt: by which it is deleted; new each time.
+    """
+
+    id: str
     body: str
     receipt: str
 
@@ -59,8 +71,10 @@ class Pulled:
         known: events that had been recorded before.
         settled: deliveries they settled.
         suppressed: addresses newly kept out.
-        buried: messages moved to the dead-letter queue.
+        unmatched: of the new ones, those about mails that these records have not handed over.
+        dead_lettered: messages moved to the dead-letter queue.
         unread: messages that cannot be read and have nowhere to go; they stay in the queue.
+        foreign: events about deliveries of other records; they stay in the queue.
         drained: whether the queue had nothing more to give in the end.
     """
 
@@ -69,18 +83,29 @@ class Pulled:
     known: int = 0
     settled: int = 0
     suppressed: int = 0
-    buried: int = 0
+    unmatched: int = 0
+    dead_lettered: int = 0
     unread: int = 0
+    foreign: int = 0
     drained: bool = False
+
+    def add(self, recorded: Recorded) -> None:
+        """Count what became of some events."""
+        self.new += recorded.new
+        self.known += recorded.known
+        self.settled += recorded.settled
+        self.suppressed += recorded.suppressed
+        self.unmatched += recorded.unmatched
 
 
 @dataclass(slots=True)
 class _Sorted:
-    """Messages taken apart: what they say, which may go, which cannot be read."""
+    """Messages taken apart: what they report, what says nothing, what is not for these records."""
 
-    found: list[Event] = field(default_factory=list)
-    done: list[Letter] = field(default_factory=list)
-    poison: list[Letter] = field(default_factory=list)
+    events: list[tuple[QueueMessage, Event]] = field(default_factory=list)
+    done: list[QueueMessage] = field(default_factory=list)
+    foreign: list[QueueMessage] = field(default_factory=list)
+    unreadable: list[QueueMessage] = field(default_factory=list)
 
 
 class Queue:
@@ -109,13 +134,14 @@ class Queue:
             raise InputError(
                 "the endpoint of SQS is not an address", hint="look at AWS_ENDPOINT_URL_SQS"
             ) from error
-        self._grave: str | None = None
+        self._dead_letter_queue = ""
+        self._left: dict[str, None] = {}
 
     def close(self) -> None:
         """Hang up."""
         self._client.close()
 
-    def receive(self, *, seconds: int) -> tuple[Letter, ...]:
+    def receive(self, *, seconds: int) -> tuple[QueueMessage, ...]:
         """The next messages, at most ten; wait so long for one to come.
 
         Raises:
@@ -123,37 +149,53 @@ class Queue:
         """
         with _translated():
             answer = self._client.receive_message(
-                QueueUrl=self._url, MaxNumberOfMessages=_MOST, WaitTimeSeconds=seconds
+                QueueUrl=self._url, MaxNumberOfMessages=_MOST, WaitTimeSeconds=seconds,
+                VisibilityTimeout=_HIDDEN,
+            )  # fmt: skip
+        return tuple(
+            QueueMessage(
+                id=one["MessageId"], body=one.get("Body", ""), receipt=one["ReceiptHandle"]
             )
-        found = answer.get("Messages", ())
-        return tuple(Letter(one.get("Body", ""), one["ReceiptHandle"]) for one in found)
+            for one in answer.get("Messages", ())
+        )
 
-    def delete(self, letters: Sequence[Letter]) -> None:
+    def delete(self, messages: Sequence[QueueMessage]) -> None:
         """Take messages off the queue; one that stays comes again, and is known then.
 
         Raises:
             AccountError: the queue cannot be changed.
         """
-        entries = [{"Id": str(n), "ReceiptHandle": one.receipt} for n, one in enumerate(letters)]
+        entries = [{"Id": str(n), "ReceiptHandle": one.receipt} for n, one in enumerate(messages)]
         if entries:
             with _translated():
                 self._client.delete_message_batch(QueueUrl=self._url, Entries=entries)
 
-    def bury(self, letters: Sequence[Letter]) -> int:
-        """Move messages to the dead-letter queue; says how many, 0 when there is none.
+    def move_to_dead_letter_queue(
+        self, messages: Sequence[QueueMessage]
+    ) -> tuple[QueueMessage, ...]:
+        """Move messages there; those that could be moved: none where there is no such queue.
 
         Raises:
-            AccountError: this queue or that one cannot be used.
+            AccountError: this queue cannot be changed.
         """
-        with _translated():
-            if self._grave is None:
-                self._grave = self._dead_letters()
-            if not self._grave:
-                return 0
-            for letter in letters:
-                self._client.send_message(QueueUrl=self._grave, MessageBody=letter.body or "-")
-        self.delete(letters)
-        return len(letters)
+        if not messages or not self._find_dead_letter_queue():
+            return ()
+        moved = tuple(message for message in messages if self._copy(message))
+        self.delete(moved)
+        return moved
+
+    def leave(self, messages: Sequence[QueueMessage]) -> int:
+        """Note that messages stay in the queue; how many of them were not noted before."""
+        before = len(self._left)
+        self._left |= {message.id: None for message in messages}
+        new = len(self._left) - before
+        while len(self._left) > _REMEMBERED:
+            del self._left[next(iter(self._left))]
+        return new
+
+    def was_left(self, message: QueueMessage) -> bool:
+        """Whether a message was left in the queue before."""
+        return message.id in self._left
 
     def left(self) -> int:
         """About how many messages there are, those in another reader's hands included.
@@ -166,17 +208,33 @@ class Queue:
             found = self._client.get_queue_attributes(QueueUrl=self._url, AttributeNames=names)
         return sum(int(number) for number in found.get("Attributes", {}).values())
 
-    def _dead_letters(self) -> str:
-        answer = self._client.get_queue_attributes(
-            QueueUrl=self._url, AttributeNames=["RedrivePolicy"]
-        )
-        policy = json.loads(answer.get("Attributes", {}).get("RedrivePolicy", "{}"))
-        arn = str(policy.get("deadLetterTargetArn", ""))
-        if not arn:
+    def _copy(self, message: QueueMessage) -> bool:
+        """Whether a copy of a message is in the dead-letter queue; some texts no queue takes."""
+        try:
+            self._client.send_message(
+                QueueUrl=self._dead_letter_queue, MessageBody=message.body or "-"
+            )
+        except FAILURES:
+            return False
+        return True
+
+    def _find_dead_letter_queue(self) -> str:
+        """Its address, "" where there is none or it cannot be told; looked up until it is known."""
+        if self._dead_letter_queue:
+            return self._dead_letter_queue
+        try:
+            answer = self._client.get_queue_attributes(
+                QueueUrl=self._url, AttributeNames=["RedrivePolicy"]
+            )
+            policy = json.loads(answer.get("Attributes", {}).get("RedrivePolicy", "{}"))
+            arn = str(policy.get("deadLetterTargetArn", ""))
+            if arn:
+                *_, account, name = arn.split(":")
+                found = self._client.get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account)
+                self._dead_letter_queue = str(found["QueueUrl"])
+        except (*FAILURES, AttributeError, KeyError, ValueError):
             return ""
-        *_, account, name = arn.split(":")
-        found = self._client.get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account)
-        return str(found["QueueUrl"])
+        return self._dead_letter_queue
 
 
 def pull(
@@ -184,6 +242,7 @@ def pull(
     records: Feedback,
     clock: Callable[[], dt.datetime],
     *,
+    sender: str,
     follow: bool = False,
     stopped: Callable[[], bool] = lambda: False,
     sums: Pulled | None = None,
@@ -194,6 +253,7 @@ def pull(
         queue: the queue.
         records: where events are recorded; what has been recorded may be deleted, nothing else.
         clock: tells the time, in UTC.
+        sender: see `Feedback.record`.
         follow: whether to wait for more.
         stopped: asked before every request.
         sums: counted on batch by batch, for who may be interrupted.
@@ -202,46 +262,76 @@ def pull(
         AccountError: the queue cannot be used.
         NewsletterError: the records cannot be written; the batch stays in the queue.
     """
-    sums = sums or Pulled()
-    while not stopped() and sums.unread < _UNREAD:
-        letters = queue.receive(seconds=LONGEST_WAIT if follow else _LOOK)
-        if letters:
-            _take_in(queue, records, letters, sums, clock())
-        elif not follow:
-            sums.drained = True
+    work = _Pull(queue, records, clock, sender, sums or Pulled())
+    store, fruitless = records.store_id(), 0
+    while not stopped() and (follow or fruitless < _FRUITLESS):
+        messages = queue.receive(seconds=LONGEST_WAIT if follow else _LOOK)
+        if not messages and not follow:
+            work.sums.drained = True
             break
-    sums.settled += records.reconcile()
-    return sums
+        again = all(queue.was_left(message) for message in messages)
+        fruitless = fruitless + 1 if again else 0
+        work.sums.received += len(messages)
+        work.take_in(_sort(messages, store))
+    work.sums.settled += records.reconcile()
+    return work.sums
 
 
-def _take_in(
-    queue: Queue, records: Feedback, letters: Sequence[Letter], sums: Pulled, now: dt.datetime
-) -> None:
-    """Record, then delete: a crash between the two only makes events come again."""
-    work = _sorted_out(letters)
-    recorded = records.record(work.found, now=now)
-    sums.received += len(letters)
-    sums.new += recorded.new
-    sums.known += recorded.known
-    sums.settled += recorded.settled
-    sums.suppressed += recorded.suppressed
-    queue.delete(work.done)
-    buried = queue.bury(work.poison) if work.poison else 0
-    sums.buried += buried
-    sums.unread += len(work.poison) - buried
+@dataclass(frozen=True, slots=True)
+class _Pull:
+    """One pull under way; what `pull` was given."""
 
+    queue: Queue
+    records: Feedback
+    clock: Callable[[], dt.datetime]
+    sender: str
+    sums: Pulled
 
-def _sorted_out(letters: Sequence[Letter]) -> _Sorted:
-    work = _Sorted()
-    for letter in letters:
+    def take_in(self, work: _Sorted) -> None:
+        """Record, then delete: a crash between the two only makes events come again."""
+        refused = self._record(work.events)
+        unreadable = [*work.unreadable, *refused]
+        recorded = [message for message, _ in work.events if message not in refused]
+        self.queue.delete([*work.done, *recorded])
+        moved = self.queue.move_to_dead_letter_queue(unreadable)
+        self.sums.dead_lettered += len(moved)
+        self.sums.unread += self.queue.leave([one for one in unreadable if one not in moved])
+        self.sums.foreign += self.queue.leave(work.foreign)
+
+    def _record(self, found: Sequence[tuple[QueueMessage, Event]]) -> list[QueueMessage]:
+        """Record events, all at once or else one by one; the messages that cannot be recorded.
+
+        Raises:
+            NewsletterError: it is the records' fault, and no message's.
+        """
+        events = [event for _, event in found]
         try:
-            event = read(letter.body)
-        except PoisonError:
-            work.poison.append(letter)
+            self.sums.add(self.records.record(events, now=self.clock(), sender=self.sender))
+        except NewsletterError:
+            raise
+        except Exception:  # noqa: BLE001  # whatever a message brings about is about that message
+            if len(found) == 1:
+                return [message for message, _ in found]
+        else:
+            return []
+        return [message for one in found for message in self._record([one])]
+
+
+def _sort(messages: Sequence[QueueMessage], store: str) -> _Sorted:
+    """Read messages; a tag with another store's id makes an event foreign."""
+    work = _Sorted()
+    for message in messages:
+        try:
+            event = read(message.body)
+        except Exception:  # noqa: BLE001  # a stranger's text; whatever it does, the next one waits
+            work.unreadable.append(message)
             continue
-        work.done.append(letter)
-        if event is not None:
-            work.found.append(event)
+        if event is None:
+            work.done.append(message)
+        elif is_foreign(event, store):
+            work.foreign.append(message)
+        else:
+            work.events.append((message, event))
     return work
 
 

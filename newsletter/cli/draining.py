@@ -117,6 +117,7 @@ def _drain(
         envelope=Envelope.load(run.content.envelope),
         public_url=desk.settings.site.public_url,
         key=store.keys.newest(),
+        store=store.feedback.store_id(),
     )
     counts = store.counts(run)
     rhythm = _rhythm(plan.transport, plan.allowance, desk.settings.transport.concurrency)

@@ -7,7 +7,8 @@ import datetime as dt
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import fields
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -58,7 +59,10 @@ def pull(
     with desk.store(create=False) as store, contextlib.closing(queue), _until_told():
         if follow:
             say("waiting for events (Ctrl-C ends it)")
-        events.pull(queue, store.feedback, clock, follow=follow, sums=sums)
+        events.pull(
+            queue, store.feedback, clock,
+            sender=desk.settings.sender.from_address, follow=follow, sums=sums,
+        )  # fmt: skip
     _report(sums, as_json=as_json)
 
 
@@ -87,10 +91,13 @@ def listen_first(desk: Desk, store: Store) -> None:
         if (queue := queue_of(desk)) is None:
             return
         with contextlib.closing(queue):
-            sums = events.pull(queue, store.feedback, clock)
-    except NewsletterError as fault:
-        say(f"warning: {fault}; going on without what came back since")
+            sums = events.pull(
+                queue, store.feedback, clock, sender=desk.settings.sender.from_address
+            )
+    except Exception as fault:  # noqa: BLE001  # feedback must not stand in the way of an issue
+        say(f"warning: {_why(fault)}; going on without what came back since")
         return
+    warn(sums)
     if sums.new:
         say(f"feedback: {_told(sums)}")
 
@@ -150,33 +157,77 @@ class Watch:
             thread.join()
 
     def _watch(self) -> None:
-        try:
-            queue = queue_of(self._desk)
-        except NewsletterError:
-            queue = None
-        while not self._over.wait(_EVERY):
-            self._listen(queue)
-            self._judge()
-        if queue is not None:
-            queue.close()
-
-    def _listen(self, queue: Queue | None) -> None:
-        from newsletter.aws import events
-        from newsletter.cli.desk import clock
-
-        if queue is None:
-            return
-        # A queue that cannot be read for a moment must not end a send.
-        with contextlib.suppress(NewsletterError):
-            events.pull(queue, self._store.feedback, clock, stopped=self._over.is_set)
+        fetcher = _Fetcher(self._desk, self._store, self._over)
+        with fetcher.open():
+            while not self._over.wait(_EVERY):
+                fetcher.fetch()
+                fetcher.survive(self._judge)
 
     def _judge(self) -> None:
         from newsletter.outbox.reputation import Reputation, judge
 
-        with contextlib.suppress(NewsletterError):
-            bounced, complained = self._store.feedback.setbacks(self._run, since=self._since)
-            found = Reputation(sent=self._sent, bounced=bounced, complained=complained)
-            self._stop = judge(found)
+        bounced, complained = self._store.feedback.setbacks(self._run, since=self._since)
+        self._stop = judge(Reputation(sent=self._sent, bounced=bounced, complained=complained))
+
+
+class _Fetcher:
+    """Fetches events in a thread of its own: goes on whatever happens, and says it once.
+
+    Args:
+        desk: the newsletter.
+        store: the records.
+        over: set when the thread is to end.
+        queue: where events come from; None to open it, as long as it takes.
+    """
+
+    def __init__(
+        self, desk: Desk, store: Store, over: threading.Event, queue: Queue | None = None
+    ) -> None:
+        self._desk = desk
+        self._store = store
+        self._over = over
+        self._queue = queue
+        #: What was said last of each step, until that goes well again.
+        self._said: dict[str, str] = {}
+
+    @contextlib.contextmanager
+    def open(self) -> Iterator[None]:
+        """Hang up at the end; and should the thread die before it is told to, say so."""
+        try:
+            yield
+        except BaseException as fault:  # noqa: BLE001  # nobody else would hear of it
+            say(f"warning: events are no longer fetched: {_why(fault)}")
+        finally:
+            if self._queue is not None:
+                self._queue.close()
+
+    def fetch(self) -> None:
+        """Fetch what there is."""
+        self.survive(self._fetch)
+
+    def survive(self, step: Callable[[], None]) -> None:
+        """Do a step; whatever goes wrong is said, once until something else does."""
+        try:
+            step()
+        except Exception as fault:  # noqa: BLE001  # what comes back must not end a send, nor pages
+            why = _why(fault)
+            if self._said.get(step.__name__) != why and not self._over.is_set():
+                say(f"warning: {why}; trying again")
+            self._said[step.__name__] = why
+        else:
+            self._said.pop(step.__name__, None)
+
+    def _fetch(self) -> None:
+        from newsletter.aws import events
+        from newsletter.cli.desk import clock
+
+        self._queue = self._queue or queue_of(self._desk)
+        if self._queue is not None:
+            sums = events.pull(
+                self._queue, self._store.feedback, clock,
+                sender=self._desk.settings.sender.from_address, stopped=self._over.is_set,
+            )  # fmt: skip
+            warn(sums)
 
 
 @contextlib.contextmanager
@@ -192,7 +243,8 @@ def beside(desk: Desk, store: Store) -> Iterator[None]:
             "no queue of events is named", hint="set transport.ses.events_queue, or leave it out"
         )
     over = threading.Event()
-    thread = threading.Thread(target=_keep_on, args=(queue, store, over), daemon=True)
+    fetcher = _Fetcher(desk, store, over, queue)
+    thread = threading.Thread(target=_keep_on, args=(fetcher, over), daemon=True)
     thread.start()
     try:
         yield
@@ -202,20 +254,18 @@ def beside(desk: Desk, store: Store) -> Iterator[None]:
         thread.join(timeout=1)
 
 
-def _keep_on(queue: Queue, store: Store, over: threading.Event) -> None:
-    from newsletter.aws import events
-    from newsletter.cli.desk import clock
+def _keep_on(fetcher: _Fetcher, over: threading.Event) -> None:
+    with fetcher.open():
+        while not over.is_set():
+            fetcher.fetch()
+            over.wait(_EVERY)
 
-    said = ""
-    while not over.is_set():
-        try:
-            events.pull(queue, store.feedback, clock, stopped=over.is_set)
-            said = ""
-        except NewsletterError as fault:
-            if str(fault) != said:
-                said = str(fault)
-                say(f"warning: {said}; trying again")
-        over.wait(_EVERY)
+
+def _why(fault: BaseException) -> str:
+    """A fault in words; what nobody foresaw may quote an address, so only its kind is told."""
+    if isinstance(fault, NewsletterError):
+        return str(fault)
+    return f"events could not be fetched ({type(fault).__name__}; this is a bug, please report it)"
 
 
 @contextlib.contextmanager
@@ -239,15 +289,39 @@ def _until_told() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _report(sums: Pulled, *, as_json: bool) -> None:
+def warn(sums: Pulled) -> None:
+    """Say which messages were not about these records, or not to be read."""
     if sums.unread:
         unread = plural(sums.unread, "message")
-        say(f"warning: {unread} cannot be read and stay; give the queue a dead-letter queue")
-    if sums.buried:
-        say(f"{plural(sums.buried, 'message')} cannot be read; moved to the dead-letter queue")
+        say(
+            f"warning: {unread} cannot be read and {_is(sums.unread)} left in the queue; "
+            "give it a dead-letter queue"
+        )
+    if sums.dead_lettered:
+        moved = plural(sums.dead_lettered, "message")
+        say(f"warning: {moved} cannot be read; moved to the dead-letter queue")
+    if sums.foreign:
+        about = plural(sums.foreign, "event")
+        say(
+            f"warning: {about} about mails of other records {_is(sums.foreign)} left in the queue; "
+            "give each newsletter a queue of its own"
+        )
+    if sums.unmatched:
+        about = plural(sums.unmatched, "event")
+        say(
+            f"warning: {about} about mails that these records have not sent settled nothing; "
+            "were the records restored from a backup, or does a copy of them send?"
+        )
+
+
+def _is(number: int) -> str:
+    return "is" if number == 1 else "are"
+
+
+def _report(sums: Pulled, *, as_json: bool) -> None:
+    warn(sums)
     if as_json:
-        names = ("received", "new", "known", "settled", "suppressed", "buried", "unread", "drained")
-        result_json({name: getattr(sums, name) for name in names})
+        result_json({field.name: getattr(sums, field.name) for field in fields(sums)})
     else:
         result(_told(sums))
 

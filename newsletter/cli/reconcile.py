@@ -7,7 +7,7 @@ import datetime as dt
 from typing import TYPE_CHECKING, Final
 
 from newsletter.cli.desk import Desk, clock
-from newsletter.cli.feedback import queue_of
+from newsletter.cli.feedback import queue_of, warn
 from newsletter.cli.show import say
 from newsletter.errors import RefusedError
 from newsletter.wording import plural
@@ -43,8 +43,10 @@ def reconcile(desk: Desk, store: Store, run: Run, *, patient: bool) -> dict[str,
     if queue is None:
         return {}
     with contextlib.closing(queue):
-        sums = events.pull(queue, store.feedback, clock)
-        left = queue.left() if sums.drained else sums.unread
+        sums = events.pull(queue, store.feedback, clock, sender=desk.settings.sender.from_address)
+        # What is about other records tells nothing about these.
+        left = max(0, queue.left() - sums.foreign)
+    warn(sums)
     found = store.feedback.coverage(run)
     if sums.settled:
         say(f"{plural(sums.settled, 'delivery', 'deliveries')} settled by events")

@@ -26,6 +26,9 @@ from newsletter.render import Rendered
 
 _BLANKS: Final = re.compile("[ \\t-\\r\\x1c-\\x1f\\x85\\u2028\\u2029]+")
 
+#: The store of a mail that is no delivery: a test mail, a notice to the owner.
+NO_STORE: Final = "none"
+
 Kind = Literal["to", "subject", "stamp", "unsubscribe", "html", "text"]
 
 
@@ -125,6 +128,7 @@ class Message:
         sender: MAIL FROM.
         to: RCPT TO; always exactly one.
         data: RFC 5322 bytes, 7-bit, CRLF line ends.
+        store: the id of the records it is a delivery of.
     """
 
     issue: int
@@ -133,6 +137,15 @@ class Message:
     sender: str
     to: str
     data: bytes
+    store: str = NO_STORE
+
+    @property
+    def tag(self) -> str:
+        """Names this attempt in what the provider reports of it, for these records alone.
+
+        Letters, digits and hyphens, as SES allows in a tag's value; it names no person.
+        """
+        return f"{self.store}-{self.issue}-{self.position}-{self.attempt}"
 
 
 def seal(rendered: Rendered, sender: Sender) -> Envelope:

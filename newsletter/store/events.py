@@ -14,11 +14,13 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from newsletter.feedback import (
+    DROPPED,
     SOFT_ISSUES,
     Event,
     Kind,
     Proof,
     Suppression,
+    is_foreign,
     leaves,
     outcome,
     proven,
@@ -26,6 +28,7 @@ from newsletter.feedback import (
 )
 from newsletter.outbox import State, next_state
 from newsletter.store import people
+from newsletter.store.owners import Owner, Owners
 from newsletter.store.tables import (
     consents,
     deliveries,
@@ -53,17 +56,6 @@ _HELD: Final = sa.select(suppressions.c.reason, suppressions.c.created_at).where
 _HOLD: Final = sa.insert(suppressions).values(address_hash=sa.bindparam("hashed"), **_SAID)
 _HOLD_FOR: Final = sa.update(suppressions).where(_THIS).values(**_SAID)
 _LET_GO: Final = sa.delete(suppressions).where(_THIS, suppressions.c.reason == Suppression.SOFT)
-_BY_ADDRESS: Final = sa.select(
-    deliveries.c.id, deliveries.c.issue, deliveries.c.position, deliveries.c.address_hash
-).where(
-    deliveries.c.address_hash.in_(sa.bindparam("hashes", expanding=True)),
-    deliveries.c.rehearsal.is_(False),
-)
-_BY_NAME: Final = sa.select(deliveries.c.id, deliveries.c.message_id).where(
-    deliveries.c.message_id.in_(sa.bindparam("names", expanding=True)),
-    deliveries.c.message_id != "",
-    deliveries.c.rehearsal.is_(False),
-)
 _OF_THESE: Final = (
     sa.select(
         deliveries.c.id, deliveries.c.state, deliveries.c.attempt.label("newest"),
@@ -83,6 +75,15 @@ _DOUBTFUL: Final = sa.select(deliveries.c.id).where(
     deliveries.c.attempt > 0,
     sa.exists().where(events.c.delivery_id == deliveries.c.id),
 )
+#: Accepted, and the event that SES dropped it was quicker than the answer that it was taken.
+_DROPPED_SINCE: Final = sa.select(events.c.delivery_id).where(
+    events.c.kind.in_(DROPPED),
+    sa.exists().where(
+        deliveries.c.id == events.c.delivery_id,
+        deliveries.c.state == State.ACCEPTED,
+        deliveries.c.attempt == sa.func.coalesce(events.c.attempt, deliveries.c.attempt),
+    ),
+)
 _SETTLE: Final = (
     sa.update(deliveries)
     .where(deliveries.c.id == sa.bindparam("this"))
@@ -93,6 +94,7 @@ _SETTLE: Final = (
         settled_at=sa.bindparam("when"),
     )
 )
+# A subquery for each stray, not a join: that would read all deliveries where strays are few.
 _OWNER: Final = (
     sa.select(deliveries.c.id)
     .where(
@@ -103,11 +105,17 @@ _OWNER: Final = (
     .limit(1)
     .scalar_subquery()
 )
+_STRAYS: Final = sa.select(
+    events.c.id, events.c.kind, events.c.detail, events.c.at, events.c.received_at,
+    _OWNER.label("delivery"),
+).where(events.c.delivery_id.is_(None), _OWNER.is_not(None))  # fmt: skip
+_READERS: Final = sa.select(deliveries.c.id, deliveries.c.address_hash).where(
+    deliveries.c.id.in_(sa.bindparam("these", expanding=True))
+)
 _ADOPT: Final = (
     sa.update(events)
-    .where(events.c.delivery_id.is_(None), _OWNER.is_not(None))
-    .values(delivery_id=_OWNER)
-    .returning(events.c.delivery_id, events.c.address_hash)
+    .where(events.c.id == sa.bindparam("this"), events.c.delivery_id.is_(None))
+    .values(delivery_id=sa.bindparam("delivery"))
 )
 _PASSING: Final = (
     sa.select(events.c.address_hash)
@@ -164,40 +172,52 @@ class Recorded:
         known: recorded before.
         settled: deliveries that they proved accepted, or dropped.
         suppressed: addresses newly kept out.
+        unmatched: recorded now, and with this store's id, but about no mail it has handed over.
     """
 
     new: int = 0
     known: int = 0
     settled: int = 0
     suppressed: int = 0
-
-    def __add__(self, other: Recorded) -> Recorded:
-        return Recorded(
-            new=self.new + other.new,
-            known=self.known + other.known,
-            settled=self.settled + other.settled,
-            suppressed=self.suppressed + other.suppressed,
-        )
+    unmatched: int = 0
 
 
 def record(
-    connection: sa.Connection, found: Iterable[Event], hashed: Hash, now: dt.datetime
+    connection: sa.Connection,
+    found: Iterable[Event],
+    hashed: Hash,
+    now: dt.datetime,
+    *,
+    sender: str,
+    senders: dict[int, str],
 ) -> Recorded:
-    """Record events and all that follows; those that are known already change nothing."""
-    given = list(found)
+    """Record events and all that follows; those that are known already change nothing.
+
+    Args:
+        connection: inside a transaction.
+        found: events; those about other records are left out.
+        hashed: names addresses in these records.
+        now: with a time zone.
+        sender: the address our mails are from now, canonical; "" where nobody says.
+        senders: see `Owners.of`.
+    """
+    finder = Owners.of(connection, senders)
+    given = [event for event in found if not is_foreign(event, finder.store)]
     keys = {event.key for event in given}
     known = set(connection.execute(_KNOWN, {"keys": sorted(keys)}).scalars())
     new = {event.key: event for event in given if event.key not in known}
     if not new:
         return Recorded(known=len(given))
     before = connection.execute(_SUPPRESSED).scalar_one()
-    hashes = {a: hashed(a) for event in new.values() for a in event.addresses}
-    owners = _owners(connection, list(new.values()), hashes)
+    hashes = {r: hashed(r) for event in new.values() if (r := event.recipient)}
+    owners = finder.find(list(new.values()), hashes, now)
     rows = [_row(event, owners.get(event.key), hashes, now) for event in new.values()]
     connection.execute(sa.insert(events), rows)
     for event in new.values():
-        _act(connection, event, [hashes[address] for address in event.addresses], now)
-    settled = settle_proven(connection, owners.values())
+        reader = _reader(event, owners.get(event.key), hashes, sender)
+        if reader:
+            _act(connection, reader, kind=event.kind, detail=event.detail, at=event.at, now=now)
+    settled = settle_proven(connection, [owner.id for owner in owners.values()])
     settled += adopt(connection) if settled else 0
     _weigh(connection, hashes.values())
     return Recorded(
@@ -205,25 +225,47 @@ def record(
         known=len(given) - len(new),
         settled=settled,
         suppressed=max(0, connection.execute(_SUPPRESSED).scalar_one() - before),
+        unmatched=sum(
+            event.tag is not None and event.tag.store == finder.store and event.key not in owners
+            for event in new.values()
+        ),
     )
 
 
+def has_strays(connection: sa.Connection) -> bool:
+    """Whether there are events whose delivery can be told by its message id, and was not."""
+    return connection.execute(_STRAYS.limit(1)).first() is not None
+
+
 def adopt(connection: sa.Connection) -> int:
-    """Give stray events to deliveries whose message id is known by now; how many that settles."""
-    rows = connection.execute(_ADOPT).all()
+    """Give stray events to deliveries whose message id is known by now; how many that settles.
+
+    They then count as if they had come after it was known.
+    """
+    rows = connection.execute(_STRAYS).all()
     if not rows:
         return 0
-    settled = settle_proven(connection, {row.delivery_id for row in rows})
-    _weigh(connection, {row.address_hash for row in rows if row.address_hash})
+    these = sorted({row.delivery for row in rows})
+    found = connection.execute(_READERS, {"these": these})
+    readers = {row.id: row.address_hash for row in found}
+    connection.execute(_ADOPT, [{"this": row.id, "delivery": row.delivery} for row in rows])
+    for row in rows:
+        _act(
+            connection, readers[row.delivery], kind=Kind(row.kind), detail=row.detail,
+            at=row.at, now=row.received_at,
+        )  # fmt: skip
+    settled = settle_proven(connection, these)
+    _weigh(connection, readers.values())
     return settled
 
 
 def doubtful(connection: sa.Connection) -> list[int]:
-    """Deliveries with an event whose outcome is unknown, or which are queued again."""
+    """Deliveries with an event whose outcome is unknown, or which are queued again, or dropped."""
     real = connection.execute(sa.select(runs.c.id).where(runs.c.rehearsal.is_(False))).scalars()
-    return [
+    found = [
         this for run in real.all() for this in connection.execute(_DOUBTFUL, {"run": run}).scalars()
     ]
+    return [*found, *connection.execute(_DROPPED_SINCE).scalars()]
 
 
 def settle_proven(connection: sa.Connection, ids: Iterable[int]) -> int:
@@ -257,31 +299,23 @@ def _settle(connection: sa.Connection, this: int, rows: Sequence[Any]) -> bool:
     return True
 
 
-def _owners(
-    connection: sa.Connection, new: Sequence[Event], hashes: Mapping[str, str]
-) -> dict[str, int]:
-    """The delivery each event is about, by the event's key.
+def _reader(
+    event: Event, owner: Owner | None, hashes: Mapping[str, str], sender: str
+) -> str | None:
+    """The address that a bounce or a complaint is about, as its keyed hash; None for nobody here.
 
-    By our tag, and only where the address agrees: another newsletter of the same account may use
-    the same tags. Without a tag by the message id.
+    The delivery's own, whomever the event lists. Without a delivery it is whom the mail went to,
+    where that is one person and the mail was from our address: a mail that left by other means.
     """
-    people_of = connection.execute(_BY_ADDRESS, {"hashes": sorted(set(hashes.values()))})
-    by_tag = {(row.issue, row.position, row.address_hash): row.id for row in people_of}
-    names = sorted({event.message_id for event in new if event.tag is None})
-    by_name = {row.message_id: row.id for row in connection.execute(_BY_NAME, {"names": names})}
-    owners: dict[str, int | None] = {}
-    for event in new:
-        if event.tag is None:
-            owners[event.key] = by_name.get(event.message_id)
-            continue
-        place = event.tag.issue, event.tag.position
-        mine = (by_tag.get((*place, hashes[address])) for address in event.addresses)
-        owners[event.key] = next((this for this in mine if this is not None), None)
-    return {key: this for key, this in owners.items() if this is not None}
+    if owner is not None:
+        return owner.address_hash
+    if (event.tag is not None and not event.tag.position) or not sender:
+        return None
+    return hashes.get(event.recipient) if sender in event.senders else None
 
 
 def _row(
-    event: Event, this: int | None, hashes: Mapping[str, str], now: dt.datetime
+    event: Event, owner: Owner | None, hashes: Mapping[str, str], now: dt.datetime
 ) -> dict[str, Any]:
     return {
         "key": event.key,
@@ -291,21 +325,28 @@ def _row(
         "sent_at": event.sent_at,
         "received_at": now,
         "message_id": event.message_id,
-        "delivery_id": this,
+        "delivery_id": owner.id if owner else None,
         "attempt": event.tag.attempt if event.tag else None,
-        "address_hash": hashes[event.addresses[0]] if event.addresses else None,
+        "address_hash": hashes.get(event.recipient),
     }
 
 
-def _act(connection: sa.Connection, event: Event, hashes: Sequence[str], now: dt.datetime) -> None:
-    reason = suppression(event)
-    for hashed in hashes:
-        if reason is not None:
-            _suppress(connection, hashed, reason, event.at)
-        elif leaves(event):
-            handle = sa.select(subscribers.c.handle).where(subscribers.c.address_hash == hashed)
-            if found := connection.execute(handle).scalar():
-                people.unsubscribe(connection, found, _EVIDENCE, now=now)
+def _act(
+    connection: sa.Connection,
+    reader: str,
+    *,
+    kind: Kind,
+    detail: str,
+    at: dt.datetime,
+    now: dt.datetime,
+) -> None:
+    """Do what an event says about its reader, an address by its keyed hash."""
+    if (reason := suppression(kind, detail)) is not None:
+        _suppress(connection, reader, reason, at)
+    elif leaves(kind, detail):
+        handle = sa.select(subscribers.c.handle).where(subscribers.c.address_hash == reader)
+        if found := connection.execute(handle).scalar():
+            people.unsubscribe(connection, found, _EVIDENCE, now=now)
 
 
 def _suppress(connection: sa.Connection, hashed: str, reason: Suppression, at: dt.datetime) -> None:

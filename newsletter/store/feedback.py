@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from newsletter.feedback import SHOWN, Event, Kind
 from newsletter.outbox import Run, State
-from newsletter.store import events, people, stats
+from newsletter.store import events, owners, people, stats
 from newsletter.store.database import Database
 from newsletter.store.events import Recorded
 from newsletter.store.stats import Stats
@@ -58,20 +58,50 @@ class Feedback:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        #: Whom each run's mails are from, by the run's row; they are frozen with it.
+        self._senders: dict[int, str] = {}
 
-    def record(self, found: Iterable[Event], *, now: dt.datetime) -> Recorded:
-        """Record events, durably, with all that follows; known ones change nothing."""
+    def store_id(self) -> str:
+        """How these records are named in the tags of mails, and so in events."""
+        with self._database.reading() as connection:
+            return owners.store_id(connection)
+
+    def record(self, found: Iterable[Event], *, now: dt.datetime, sender: str) -> Recorded:
+        """Record events, durably, with all that follows; known ones change nothing.
+
+        Args:
+            found: events; one about other records is left out.
+            now: with a time zone.
+            sender: the address our mails are from, as in the settings: an event about no delivery
+                keeps somebody out only where its mail was from there.
+
+        Raises:
+            NewsletterError: the records cannot be written.
+            Exception: any other; one of the events cannot be recorded, whatever the records'
+                condition. Nothing was recorded then.
+        """
         with self._database.writing() as connection:
             key = people.keys(connection, "addresses").popitem()[1]
-            return events.record(
-                connection, found, lambda canonical: people.address_hash(canonical, key), now
-            )
+            try:
+                return events.record(
+                    connection,
+                    found,
+                    lambda canonical: people.address_hash(canonical, key),
+                    now,
+                    sender=owners.canonical(sender),
+                    senders=self._senders,
+                )
+            except sa.exc.IntegrityError as error:
+                # Not the disk's fault, nor a lock's, as the database's own errors are read here.
+                raise ValueError("the tables refuse an event") from error
 
     def reconcile(self) -> int:
         """Settle whatever the events on record prove by now; says how many deliveries that were."""
         # Looked for beside the writers: a run may be going on, and mostly there is nothing.
         with self._database.reading() as connection:
             doubtful = events.doubtful(connection)
+            if not doubtful and not events.has_strays(connection):
+                return 0
         with self._database.writing() as connection:
             return events.adopt(connection) + events.settle_proven(connection, doubtful)
 

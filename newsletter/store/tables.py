@@ -1,7 +1,7 @@
 """The tables, once. Migrations build the same ones step by step; a test holds the two together.
 
 What a constraint cannot say (which state may follow which, what never changes, what is never
-deleted) migrations 0002, 0003 and 0004 say in triggers.
+deleted) migrations 0002 to 0005 say in triggers.
 """
 
 from __future__ import annotations
@@ -65,6 +65,17 @@ signing_keys: Final = sa.Table(
     sa.CheckConstraint("id between 0 and 255", name="id_is_a_byte"),
     sa.CheckConstraint("length(secret) = 32", name="secret_length"),
     _one_of("purpose", ("links", "addresses")),
+)
+
+#: How these records are named in the tags of mails, and so in events: one row, made with the store
+#: and never changed, so that a backup or a copy has the same.
+identity: Final = sa.Table(
+    "identity",
+    metadata,
+    sa.Column("id", sa.String(32), primary_key=True),
+    # Mails handed over before then had tags of the older form, without an id; NULL: none had.
+    sa.Column("old_tags_until", Moment),
+    sa.CheckConstraint("length(id) = 32", name="id_length"),
 )
 
 # AUTOINCREMENT wherever rows may be deleted: SQLite would give the number of an erased person to

@@ -112,8 +112,8 @@ class Ledger:
         self._read += len(new)
         for line in new.splitlines():
             told = json.loads(line)
-            # The fake SES knows the issue by the delivery's tag, "issue-position".
-            issue = told["issue"] if "issue" in told else told["tags"]["delivery"].partition("-")[0]
+            # The fake SES knows the issue by the delivery's tag, "store-issue-position-attempt".
+            issue = told["issue"] if "issue" in told else told["tags"]["delivery"].split("-")[1]
             self.mails += [(int(issue), address.lower()) for address in told["to"]]
         return len(self.mails)
 

@@ -16,7 +16,7 @@ from tests.campaign.checks import Mail, Snapshot, look
 from tests.campaign.letters import Letters
 from tests.cli_fixtures import SCRIPT
 from tests.mailroom import Mailroom
-from tests.ses_events import Sent, event, in_envelope
+from tests.ses_events import Sent, event, in_envelope, sent_of
 
 _SECONDS = 300
 _SHARE = 0.1
@@ -58,7 +58,7 @@ def pull(letters: Letters, accepted: Path, room: Mailroom, *, lost: float, seed:
     chance = random.Random(seed)
     before = letters.look()
     in_doubt = before.of("unknown").keys()
-    sent = map(_sent, accepted.read_text().splitlines())
+    sent = (sent_of(json.loads(line)) for line in accepted.read_text().splitlines())
     # Of what is accepted anyway a part is enough: the queue takes its time.
     heard = [one for one in sent if _mail(one) in in_doubt or chance.random() < _SHARE]
     told = [one for one in heard if chance.random() >= lost]
@@ -110,15 +110,6 @@ def table(pulls: dict[str, Pull], accepted: dict[str, list[Mail]]) -> str:
             f"{name:16} {len(unknown):8} {taken:17} {len(done.settled):8} {numbers['unknown']:14}"
         )
     return "\n".join(lines)
-
-
-def _sent(line: str) -> Sent:
-    told = json.loads(line)
-    issue, position = told["tags"]["delivery"].split("-")
-    return Sent(
-        message_id=told["id"], to=told["to"][0], issue=int(issue), position=int(position),
-        attempt=int(told["tags"]["attempt"]),
-    )  # fmt: skip
 
 
 def _mail(one: Sent) -> Mail:

@@ -208,11 +208,10 @@ class SesTransport:
 
     def _request(self, message: Message) -> dict[str, Any]:
         """The parameters of SendEmail (SESv2 API reference) but for the content."""
-        tags = {"delivery": f"{message.issue}-{message.position}", "attempt": str(message.attempt)}
         request: dict[str, Any] = {
             "FromEmailAddress": message.sender,
             "Destination": {"ToAddresses": [message.to]},
-            "EmailTags": [{"Name": name, "Value": value} for name, value in tags.items()],
+            "EmailTags": [{"Name": "delivery", "Value": message.tag}],
         }
         if self._configuration_set:
             request["ConfigurationSetName"] = self._configuration_set
