@@ -29,7 +29,12 @@ from tests.test_event_owners import begin, hand_over, kept_out, states
 
 __all__ = ["folder", "plain_environment", "ready"]
 
-POISON = (json.dumps({"Type": ["Notification"]}), event("Send", Sent(to="(" * 5000)))
+POISON = (
+    json.dumps({"Type": ["Notification"]}),
+    event("Send", Sent(to="(" * 5000)),
+    # Short enough to be an address, and too deep for a parser.
+    event("Send", Sent(to="(" * 1900)),
+)
 
 
 @pytest.fixture(scope="module")
