@@ -20,6 +20,7 @@ from email.utils import parseaddr
 from enum import StrEnum
 from typing import Any, Final
 
+from newsletter import moments
 from newsletter.audience import read_address
 from newsletter.errors import InputError
 from newsletter.outbox import Outcome, Result, State
@@ -337,8 +338,8 @@ def _word(body: Mapping[str, Any], name: str) -> str:
 def _moment(found: Mapping[str, Any]) -> dt.datetime:
     """A time as SES writes it, with or without a zone (then it is UTC)."""
     try:
-        moment = dt.datetime.fromisoformat(_text(found, "timestamp").replace(" +", "+"))
+        moment = moments.moment(_text(found, "timestamp").replace(" +", "+"))
         zone = moment.tzinfo or dt.UTC
         return moment.replace(tzinfo=zone).astimezone(dt.UTC)
-    except (ValueError, OverflowError) as error:
+    except ValueError as error:
         raise PoisonError("its time cannot be read") from error
