@@ -217,7 +217,7 @@ def _remind(trigger: _Trigger, found: Due) -> None:
 
 
 def _is_same(trigger: _Trigger, issue: Issue) -> bool:
-    return trigger.desk.letter_at(issue.file).rendered.source_hash == issue.approved
+    return trigger.desk.letter_at(issue.file).approval == issue.approved
 
 
 def _announce(trigger: _Trigger, date: Occurrence) -> None:
@@ -232,7 +232,7 @@ def _announce(trigger: _Trigger, date: Occurrence) -> None:
     expect_approved(opened)
     expect_fit(opened)
     announced = trigger.calendar.announce(
-        issue.number, title=issue.title, source_hash=opened.rendered.source_hash, now=trigger.now
+        issue.number, title=issue.title, source_hash=opened.approval, now=trigger.now
     )
     if announced is None:
         return
