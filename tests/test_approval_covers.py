@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from newsletter.cli.desk import CHOSEN, open_desk
 from newsletter.issue.approval import approval
 from newsletter.render.pictures import local_pictures
 from tests.cli_fixtures import ISSUE, Folder, folder, plain_environment, ready
@@ -33,7 +34,7 @@ def expect_refused(newsletter: Folder) -> None:
     assert newsletter.mails() == []
 
 
-@pytest.mark.parametrize("written", ["number: 74\n", ""])
+@pytest.mark.parametrize("written", ["number: 74\n", "", "utm: off\n"])
 def test_another_number_needs_another_approval(ready, at, written):
     ready.edit(ISSUE, "number: 74\n", written)
     approve(ready)
@@ -78,8 +79,8 @@ def test_a_picture_of_the_theme_or_the_settings_counts_as_well(ready, at):
     ready.write("issues/images/top.gif", PIXEL)
     ready.patch.setenv("NEWSLETTER_THEME__HEADER_IMAGE", "images/top.gif")
     footer = (ready.root / "templates/email/footer.mjml").read_text("utf-8")
-    pictured = f'<mj-section background-url="{ASSETS}/images/logo.gif"'
-    ready.write("templates/email/footer.mjml", footer.replace("<mj-section", pictured, 1))
+    logo = f'  <p><img src="{ASSETS}/images/logo.gif" alt="" /></p>\n</mj-text>'
+    ready.write("templates/email/footer.mjml", footer.replace("</mj-text>", logo, 1))
     for name in ("top", "logo"):
         approve(ready)
         ready.write(f"issues/images/{name}.gif", PIXEL + name.encode())
@@ -132,8 +133,6 @@ def test_what_lies_outside_the_folder_is_never_read(ready, at, tmp_path):
 
 
 def approval_of(newsletter: Folder) -> str:
-    from newsletter.cli.desk import CHOSEN, open_desk
-
     CHOSEN.directory = newsletter.root
     return open_desk().letter(74).approval
 
