@@ -145,29 +145,6 @@ def image_exists(root: Path, name: str) -> bool:
         return False
 
 
-def hash_pictures(root: Path, folder: Path, names: Iterable[str]) -> dict[str, str]:
-    """SHA-256 (hex) of the pictures of an issue by their names, "" for those that are not there.
-
-    Args:
-        root: the newsletter's folder, which none may lead out of.
-        folder: the issue's own, where its pictures are looked for first.
-        names: their paths.
-    """
-    return {name: _hash_picture(root, folder, name) for name in names}
-
-
-def _hash_picture(root: Path, folder: Path, name: str) -> str:
-    for base in (folder, root):
-        try:
-            path = _inside(root, str(base / name))
-            if path.is_file():
-                with path.open("rb") as stream:
-                    return hashlib.file_digest(stream, "sha256").hexdigest()
-        except (InputError, OSError, ValueError, RuntimeError):
-            continue
-    return ""
-
-
 # --- themes ----------------------------------------------------------------------------------
 
 

@@ -20,6 +20,7 @@ from newsletter.render.pipeline import render
 from newsletter.settings import Settings
 from newsletter.settings.mail import options as mail_options
 from newsletter.store import files
+from newsletter.store.pictures import hash_pictures
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +75,7 @@ def open_letter(root: Path, name: str, settings: Settings, *, today: dt.date) ->
     segment = parse_segment(issue.segment, place=issue.place("segment"), begins=begins)
     options = mail_options(settings, issue)
     rendered = render(issue, read_theme(root, settings), options)
-    pictures = files.hash_pictures(
+    pictures = hash_pictures(
         root if path.is_relative_to(root) else path.parent,
         path.parent,
         local_pictures(rendered.html, options.assets_url),
