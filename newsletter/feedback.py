@@ -20,6 +20,7 @@ from email.utils import parseaddr
 from enum import StrEnum
 from typing import Any, Final
 
+from newsletter import moments
 from newsletter.audience import read_address
 from newsletter.errors import InputError
 from newsletter.outbox import Outcome, Result, State
@@ -87,9 +88,6 @@ _OLD_TAG: Final = re.compile(r"([0-9]{1,9})-([0-9]{1,9})", re.ASCII)
 _ATTEMPT: Final = re.compile(r"[0-9]{1,9}", re.ASCII)
 #: No address is longer (RFC 5321: 254), not even with a name before it; reading it could take long.
 _LONGEST_ADDRESS: Final = 2000
-#: SES began in 2011, and what lies far ahead is no time at all. Between them every time has four
-#: digits of year, so that the records' text order is time order.
-_YEARS: Final = range(2011, 3000)
 
 
 class UnreadableEventError(Exception):
@@ -368,11 +366,8 @@ def _word(body: Mapping[str, Any], name: str) -> str:
 def _moment(found: Mapping[str, Any]) -> dt.datetime:
     """A time as SES writes it, with or without a zone (then it is UTC)."""
     try:
-        moment = dt.datetime.fromisoformat(_text(found, "timestamp").replace(" +", "+"))
+        moment = moments.moment(_text(found, "timestamp").replace(" +", "+"))
         zone = moment.tzinfo or dt.UTC
-        moment = moment.replace(tzinfo=zone).astimezone(dt.UTC)
-    except (ValueError, OverflowError) as error:
+        return moment.replace(tzinfo=zone).astimezone(dt.UTC)
+    except ValueError as error:
         raise UnreadableEventError("its time cannot be read") from error
-    if moment.year not in _YEARS:
-        raise UnreadableEventError("its time is not of this age")
-    return moment

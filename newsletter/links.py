@@ -13,15 +13,25 @@ import base64
 import binascii
 import hashlib
 import hmac
+import itertools
+import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
+from urllib.parse import unquote
+
+import idna
 
 Purpose = Literal["unsubscribe", "preferences", "confirm", "test"]
 
 _VERSION: Final = 1
 _HANDLE_BYTES: Final = 12  # 96 bits
 _MAC_BYTES: Final = 16  # 128 bits
+#: Where pages lie that act: leave, confirm, preferences.
+_PAGES: Final = frozenset({"u", "c", "p"})
+#: How often an address is decoded at most; nobody in between does it more.
+_ENCODED: Final = 3
 _LENGTH: Final = 2 + _HANDLE_BYTES + _MAC_BYTES
 
 
@@ -78,6 +88,66 @@ def unsubscribe_url(
 ) -> str:
     """The page on which a person leaves, at most 900 characters; for "test" it opens nothing."""
     return f"{public_url.rstrip('/')}/u/{make_token(handle, key, purpose)}"
+
+
+def acts_when_opened(url: str, public_url: str) -> bool:
+    """Whether a web address, in any spelling, is one of our pages that act: leave, confirm, choose.
+
+    Browsers, proxies and servers each take some spellings for the same: other case, a port, a dot
+    behind the host, user information, doubled slashes, `..`, percent signs. So whatever differs in
+    these alone counts, and scheme and port do not tell two addresses apart. A token as we sign them
+    is recognised on any host: the newsletter may have had another one.
+    """
+    host, path = _read_address(url)
+    if any(a in _PAGES and _is_token(b) for a, b in itertools.pairwise(path)):
+        return True
+    our_host, ours = _read_address(public_url)
+    folded = [part.casefold() for part in path]
+    return (
+        bool(our_host)
+        and host == our_host
+        and folded[: len(ours)] == [part.casefold() for part in ours]
+        and bool(_PAGES.intersection(folded[len(ours) : len(ours) + 1]))
+    )
+
+
+def _read_address(url: str) -> tuple[str, list[str]]:
+    """Host and path of an address as the most lenient reader would take them; "" without a host."""
+    text = re.sub(r"[\t\r\n]", "", url).strip("".join(map(chr, range(0x21))))
+    _, found, rest = text.replace("\\", "/").partition("//")
+    if not found:
+        return "", []
+    authority, slash, path = re.split("[?#]", rest.lstrip("/"), maxsplit=1)[0].partition("/")
+    return _plain_host(authority), _plain_path(slash + path)
+
+
+def _plain_host(authority: str) -> str:
+    host = re.sub(r":\d*\Z", "", unquote(authority).rpartition("@")[2])
+    host = unicodedata.normalize("NFKC", host).replace("\u3002", ".").lower().strip(".")
+    try:
+        return host if host.isascii() else idna.encode(host, uts46=True).decode()
+    except idna.IDNAError:
+        return host
+
+
+def _plain_path(path: str) -> list[str]:
+    for _ in range(_ENCODED):
+        path = unquote(path)
+    parts: list[str] = []
+    for part in path.replace("\\", "/").split("/"):
+        if part == "..":
+            parts[-1:] = []
+        elif part not in {"", "."}:
+            parts.append(part)
+    return parts
+
+
+def _is_token(text: str) -> bool:
+    try:
+        raw = base64.b64decode(text.rstrip("=")[:40], altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        return False
+    return len(raw) == _LENGTH and raw[0] == _VERSION
 
 
 def _mac(head: bytes, key: Key, purpose: Purpose) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import secrets
 import sqlite3
 from pathlib import Path
@@ -46,11 +47,12 @@ def people(number: int) -> list[Row]:
 
 
 def a_content(issue: int = 74) -> Content:
+    envelope = b"From: wren@example.org\r\n\r\nHello"
     return Content(
         issue=issue,
         title=f"Issue {issue}",
-        envelope=b"From: wren@example.org\r\n\r\nHello",
-        content_hash="c" * 64,
+        envelope=envelope,
+        content_hash=hashlib.sha256(envelope).hexdigest(),
         source_hash="5" * 64,
     )
 

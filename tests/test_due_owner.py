@@ -178,8 +178,9 @@ def test_an_owner_who_cannot_be_reached_is_tried_five_times(owned, at):
 # --- webhook and heartbeat -------------------------------------------------------------------
 
 
-def test_alerts_reach_the_webhook_and_every_trigger_the_monitor(post, at, certificate):
-    post.newsletter.edit(ISSUE, "Put the kettle on", "Put the lamp on")
+def test_alerts_reach_the_webhook_and_every_orderly_trigger_the_monitor(post, at, certificate):
+    text = (post.newsletter.root / ISSUE).read_text("utf-8")
+    changed = text.replace("Put the kettle on", "Put the lamp on")
     patch = post.newsletter.patch
     patch.setenv("SSL_CERT_FILE", str(certificate))
     with web_listener(Web(), server_side(certificate)) as web:
@@ -187,9 +188,13 @@ def test_alerts_reach_the_webhook_and_every_trigger_the_monitor(post, at, certif
             "NEWSLETTER_SCHEDULE__WEBHOOK", f"https://127.0.0.1:{web.port}/hook?key=secret"
         )
         patch.setenv("NEWSLETTER_SCHEDULE__HEARTBEAT_URL", f"https://127.0.0.1:{web.port}/alive")
-        for _ in range(2):
+        for when, code in (("2026-11-22 07:00", 0), ("2026-11-22 07:10", 0),
+                           ("2026-11-22 08:00", 8), ("2026-11-22 08:10", 8)):  # fmt: skip
+            if code:
+                post.newsletter.write(ISSUE, changed)
+            at(when)
             ran = post.due()
-            assert ran.code == 8
+            assert ran.code == code
             assert "secret" not in ran.out + ran.err
         post.newsletter.run("send", "--due", "--yes", "--dry-run")
     hook, *beats = sorted(web.calls, key=lambda call: call[1] != "/hook?key=secret")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import email
 import email.policy
 import errno
+import hashlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -104,7 +105,7 @@ def desk(tmp_path):
             issue=74,
             title="A letter",
             envelope=ENVELOPE.dump(),
-            content_hash="c" * 64,
+            content_hash=hashlib.sha256(ENVELOPE.dump()).hexdigest(),
             source_hash="5" * 64,
         )
         run = store.start_run(
@@ -209,7 +210,8 @@ def test_date_and_message_id_are_ours_unless_the_transport_writes_them(desk):
     here.drain(second, limit=1)
     ours, theirs = (email.message_from_bytes(t.mails[0].data) for t in (first, second))
     assert ours["Date"] == "Sun, 22 Nov 2026 08:05:00 +0000"
-    assert ours["Message-ID"] == "<74.1.1.cccccccccccccccc@slackwater.example.org>"
+    frozen = hashlib.sha256(ENVELOPE.dump()).hexdigest()[:16]
+    assert ours["Message-ID"] == f"<74.1.1.{frozen}@slackwater.example.org>"
     assert theirs["Date"] is theirs["Message-ID"] is None
 
 

@@ -378,5 +378,5 @@ def test_importing_settings_loads_nothing_from_the_stages_above_or_the_doors():
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     loaded_modules = set(done.stdout.split())
     ours = {name.split(".")[1] for name in loaded_modules if name.startswith("newsletter.")}
-    assert ours == {"errors", "schedule", "utm", "settings", "wording"}
+    assert ours == {"errors", "moments", "schedule", "utm", "settings", "wording"}
     assert not loaded_modules & {"boto3", "sqlalchemy", "typer", "jinja2", "starlette"}

@@ -316,7 +316,8 @@ def test_reading_changes_not_one_byte_of_the_folder(tmp_path):
     with Store.open(url_in(tmp_path), read_only=True) as store:
         assert store.subscriber_count() == 3
         assert store.runs() == ()
-        assert snapshot(tmp_path) == before
+        # SQLite's own two files come and go.
+        assert snapshot(tmp_path)["newsletter.db"] == before["newsletter.db"]
     assert snapshot(tmp_path) == before
 
 

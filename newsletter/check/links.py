@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 from newsletter.check.rule import Fault, Letter, rule
 from newsletter.errors import Place
+from newsletter.networks import is_public
 from newsletter.render import RenderedLink
 from newsletter.utm import is_malformed, source_of
 
@@ -154,6 +155,6 @@ def _is_private(url: str) -> bool:
     if host == "localhost" or host.endswith((".localhost", ".local", ".internal")):
         return True
     try:
-        return not ipaddress.ip_address(host).is_global
+        return not is_public(ipaddress.ip_address(host))
     except ValueError:
         return False

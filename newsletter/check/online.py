@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Final
 
 from newsletter.check.links import own_links
 from newsletter.check.rule import Answer, Fault, Letter, rule
+from newsletter.links import acts_when_opened
 
 #: Gone, or never there: asking again will not help.
 _GONE: Final = frozenset({404, 410})
 #: Shut for programs, open for people: servers say so to whoever is no browser.
 _SHY: Final = frozenset({401, 402, 403, 405, 406, 418, 429, 451, 503, 999})
 _BAD: Final = 400
+_WEB: Final = re.compile(r"https?://", re.IGNORECASE)
 #: A picture larger than this keeps readers on the road waiting, and costs them.
 _HEAVY: Final = 1_000_000
 
@@ -63,19 +66,12 @@ def addresses(letter: Letter) -> tuple[tuple[str, ...], tuple[str, ...]]:
     images = (image.src for image in letter.rendered.images)
 
     def asked(urls: Iterator[str]) -> tuple[str, ...]:
-        web = (u for u in urls if u.startswith(("http://", "https://")) and "__NL_" not in u)
+        web = (u for u in urls if _WEB.match(u) and "__NL_" not in u)
         return tuple(
-            dict.fromkeys(u for u in web if not does_something(u, letter.options.public_url))
+            dict.fromkeys(u for u in web if not acts_when_opened(u, letter.options.public_url))
         )
 
     return asked(links), asked(images)
-
-
-def does_something(url: str, public_url: str) -> bool:
-    """Whether an address is one of our own pages that act when opened: leave, confirm."""
-    public = public_url.rstrip("/")
-    rest = url.removeprefix(public)
-    return bool(public) and rest != url and rest.startswith(("/u/", "/c/"))
 
 
 def _answer(letter: Letter, url: str) -> Answer | None:

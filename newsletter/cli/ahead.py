@@ -39,11 +39,11 @@ def approve(
             hint='write "status: ready" when it is',
         )
     expect_fit(opened)
-    if opened.issue.approved == opened.rendered.source_hash:
+    if opened.issue.approved == opened.approval:
         result(f"issue {issue} is approved already")
         return
     _write_approval(desk, opened)
-    result(f"issue {issue} is approved: {opened.rendered.source_hash}")
+    result(f"issue {issue} is approved: {opened.approval}")
     name = shlex.quote(opened.issue.file)
     say(f'hint: git add {name} && git commit -m "Approve issue {issue}" {name}')
     _warn_of_date(desk, opened.issue)
@@ -139,7 +139,7 @@ def coming(desk: Desk) -> tuple[Prospect, ...]:
 
 
 def _sameness(desk: Desk) -> Callable[[Issue], bool]:
-    return lambda issue: desk.letter_at(issue.file).rendered.source_hash == issue.approved
+    return lambda issue: desk.letter_at(issue.file).approval == issue.approved
 
 
 def _units(desk: Desk, kind: Kind) -> str:
@@ -178,7 +178,7 @@ def _write_approval(desk: Desk, opened: Opened) -> None:
     from newsletter.issue.approval import approve as with_approval
     from newsletter.store import files
 
-    issue, approval = opened.issue, opened.rendered.source_hash
+    issue, approval = opened.issue, opened.approval
     data = with_approval(files.read_issue(desk.root, issue.file), approval)
     try:
         after = parse(data, file=issue.file)

@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 from newsletter import __version__
 from newsletter.cli import ahead, feedback, members, people, post, records, run, stats, write
 from newsletter.cli.show import VOICE, Colour, error
+from newsletter.cli.unforeseen import foreseen
 from newsletter.errors import InputError, NewsletterError
 
 WRITE, PEOPLE, SEND, RUN = "Write", "People", "Send", "Run"
@@ -111,7 +112,8 @@ def main() -> int:
     except Exception as bug:
         if VOICE.debug:
             raise
-        return _unexpected(bug)
+        error(foreseen(bug))
+        return NewsletterError.exit_code
 
 
 def run_and_exit() -> None:
@@ -126,20 +128,3 @@ def _usage(fault: typer.TyperException) -> int:
         command = getattr(getattr(fault, "ctx", None), "command_path", "newsletter")
         error(InputError(words.rstrip("."), hint=f"{command} --help"))
     return InputError.exit_code
-
-
-def _unexpected(bug: Exception) -> int:
-    """Keep the traceback in a file: it may hold addresses, and a terminal is read by others."""
-    import tempfile
-    import traceback
-
-    with tempfile.NamedTemporaryFile(
-        "w", prefix="newsletter-", suffix=".log", delete=False, encoding="utf-8"
-    ) as log:
-        log.write("".join(traceback.format_exception(bug)))
-    fault = NewsletterError(
-        f"something unexpected happened ({type(bug).__name__})",
-        hint=f"the details are in {log.name}; --debug shows them here",
-    )
-    error(fault)
-    return fault.exit_code

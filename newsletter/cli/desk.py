@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import os
 from collections.abc import Mapping
@@ -12,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from newsletter.cli.show import say
 from newsletter.errors import InputError, Place
-from newsletter.settings import ConfigText, Settings, load
+from newsletter.settings import ConfigText, Settings, load, salvage
 from newsletter.store import files
 from newsletter.wording import plural
 
@@ -109,13 +110,35 @@ def open_desk(flags: Mapping[str, object] | None = None) -> Desk:
     Raises:
         InputError: there is none, or its settings are malformed.
     """
+    root = _root()
+    config, dotenv = _config_of(root), files.read_dotenv(root)
+    return Desk(root, load(config, environ=os.environ, dotenv=dotenv, flags=flags))
+
+
+def salvaged_desk() -> Desk:
+    """The same with what can be read of its settings, to tell their owner of their faults.
+
+    Raises:
+        InputError: there is no newsletter.
+    """
+    root = _root()
+    config, dotenv = None, ""
+    with contextlib.suppress(InputError):
+        config = _config_of(root)
+    with contextlib.suppress(InputError):
+        dotenv = files.read_dotenv(root)
+    return Desk(root, salvage(config, environ=os.environ, dotenv=dotenv))
+
+
+def _root() -> Path:
     start = CHOSEN.directory
     if not start.is_dir():
         raise InputError("this is not a folder", place=Place(str(start)), hint="see -C")
-    root = start.absolute() if CHOSEN.config else files.find_root(start)
-    config = _config(given(CHOSEN.config)) if CHOSEN.config else files.read_config(root)
-    settings = load(config, environ=os.environ, dotenv=files.read_dotenv(root), flags=flags)
-    return Desk(root=root, settings=settings)
+    return start.absolute() if CHOSEN.config else files.find_root(start)
+
+
+def _config_of(root: Path) -> ConfigText | None:
+    return _config(given(CHOSEN.config)) if CHOSEN.config else files.read_config(root)
 
 
 def _config(path: Path) -> ConfigText:

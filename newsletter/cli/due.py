@@ -10,10 +10,9 @@ from newsletter.cli import desk as front
 from newsletter.cli import ledgers
 from newsletter.cli.draining import Wish
 from newsletter.cli.ending import already
-from newsletter.cli.owner import Owner
 from newsletter.cli.sending import expect_approved, expect_fit, send_issue
 from newsletter.cli.show import VOICE, result_json, say
-from newsletter.errors import LockedError, NewsletterError, RefusedError
+from newsletter.errors import LockedError, RefusedError
 from newsletter.issue import Issue
 from newsletter.outbox import OccurrenceState, Run, RunState, goes_on_by_itself
 from newsletter.schedule import Occurrence, Timetable, latest
@@ -25,6 +24,7 @@ from newsletter.wording import duration
 
 if TYPE_CHECKING:
     from newsletter.cli.desk import Desk
+    from newsletter.cli.owner import Owner
     from newsletter.store.sql import Store
 
 #: What is said of a date that was missed, by what was there for it.
@@ -53,39 +53,30 @@ class _Trigger:
     rehearsal: bool
 
 
-def send_due(desk: Desk, wish: Wish) -> int:
+def send_due(desk: Desk, wish: Wish, store: Store, owner: Owner) -> int:
     """Do what is due: send, announce, remind, note what was missed; or say that nothing is.
 
     Args:
         desk: the newsletter.
         wish: the options; its issue is not looked at.
+        store: the records, opened for reading only where it is a dry run.
+        owner: who hears of what a person should know; not of what is raised.
 
     Returns:
         The exit code of the send; 0 also where nothing is due, all is done, or another run is
         at it.
 
     Raises:
-        NewsletterError: there is no schedule, it is not clear what to send, or it may not go. The
-            owner is told.
+        NewsletterError: there is no schedule, it is not clear what to send, or it may not go.
     """
-    now, rehearsal = front.clock(), desk.rehearses
-    with desk.store(create=False, read_only=wish.dry_run) as store:
-        calendar = store.calendar(rehearsal=rehearsal)
-        owner = Owner(desk, calendar, now)
-        try:
-            issues = front.issues_of(desk)
-            table = timetable(desk.settings, moved=moved(issues, desk.zone))
-            trigger = _Trigger(desk, wish, store, calendar, owner, now, issues, table, rehearsal)
-            return _dry(trigger) if wish.dry_run else _act(trigger)
-        except LockedError as error:
-            return _nothing(str(error))
-        except NewsletterError as fault:
-            if not wish.dry_run:
-                owner.fault(fault)
-            raise
-        finally:
-            if not wish.dry_run:
-                owner.heartbeat()
+    calendar = store.calendar(rehearsal=desk.rehearses)
+    issues = front.issues_of(desk)
+    table = timetable(desk.settings, moved=moved(issues, desk.zone))
+    trigger = _Trigger(desk, wish, store, calendar, owner, owner.now, issues, table, desk.rehearses)
+    try:
+        return _dry(trigger) if wish.dry_run else _act(trigger)
+    except LockedError as error:
+        return _nothing(str(error))
 
 
 def _dry(trigger: _Trigger) -> int:
@@ -226,7 +217,7 @@ def _remind(trigger: _Trigger, found: Due) -> None:
 
 
 def _is_same(trigger: _Trigger, issue: Issue) -> bool:
-    return trigger.desk.letter_at(issue.file).rendered.source_hash == issue.approved
+    return trigger.desk.letter_at(issue.file).approval == issue.approved
 
 
 def _announce(trigger: _Trigger, date: Occurrence) -> None:
@@ -241,7 +232,7 @@ def _announce(trigger: _Trigger, date: Occurrence) -> None:
     expect_approved(opened)
     expect_fit(opened)
     announced = trigger.calendar.announce(
-        issue.number, title=issue.title, source_hash=opened.rendered.source_hash, now=trigger.now
+        issue.number, title=issue.title, source_hash=opened.approval, now=trigger.now
     )
     if announced is None:
         return

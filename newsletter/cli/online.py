@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import Final
 
 from newsletter.check import Answer
-from newsletter.check.online import addresses, does_something
+from newsletter.check.online import addresses
 from newsletter.cli.show import say
 from newsletter.fetch import Fetcher, Reply, is_public
+from newsletter.links import acts_when_opened
 from newsletter.store.letters import Opened, answered
 from newsletter.wording import plural
 
@@ -29,7 +30,7 @@ def asked(letters: Sequence[Opened]) -> list[Opened]:
     ours = {one.options.public_url for one in letters}
 
     def refused(url: str) -> bool:
-        return any(does_something(url, public) for public in ours)
+        return any(acts_when_opened(url, public) for public in ours)
 
     replies = Fetcher(allowed=is_public, refused=refused).ask_all(pages)
     replies |= Fetcher(allowed=is_public, refused=refused, read=_PICTURE).ask_all(pictures)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime as dt
 import shlex
 import socket
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from newsletter import send
@@ -16,6 +18,7 @@ from newsletter.message import seal
 from newsletter.message.notice import NO_ISSUE, notice, with_banner
 from newsletter.outbox import Result
 from newsletter.settings.mail import sender
+from newsletter.store.notices import NoticeFiles
 from newsletter.wording import plural
 
 if TYPE_CHECKING:
@@ -31,32 +34,43 @@ class Owner:
 
     Args:
         desk: the newsletter; without `schedule.owner` and `schedule.webhook` nobody is told.
-        calendar: where it is noted who was told of what.
         now: the moment of this trigger.
+
+    Attributes:
+        records: where it is noted who was told of what; None where they cannot be opened.
+        unheard: whether there was something to tell, and it reached nobody.
     """
 
-    def __init__(self, desk: Desk, calendar: Calendar, now: dt.datetime) -> None:
-        self._desk = desk
-        self._calendar = calendar
-        self._now = now
+    def __init__(self, desk: Desk, now: dt.datetime) -> None:
+        self.desk = desk
+        self.now = now
+        self.records: Calendar | None = None
+        self.unheard = False
+        self._files = NoticeFiles(desk.root / ".newsletter" / "told")
         self._mails = 0
 
     @property
     def has_mail(self) -> bool:
         """Whether there is an address for announcements and reminders."""
-        return bool(self._desk.settings.schedule.owner)
+        return bool(self.desk.settings.schedule.owner)
 
     def alert(self, topic: str, subject: str, text: str) -> None:
         """Tell of something that needs a person, once per topic, by mail and webhook."""
         self._tell(topic, subject, text, urgent=True)
 
     def fault(self, fault: NewsletterError) -> None:
-        """Tell of what stopped a trigger, once a day for each kind and sentence."""
+        """Tell of what stopped a trigger, once a day for each kind and sentence.
+
+        Nothing is raised: what keeps the owner from hearing must not hide the fault itself.
+        """
         lines = [str(fault)]
         lines += [f"cause: {fault.cause}"] if fault.cause else []
         lines += [f"hint: {fault.hint}"] if fault.hint else []
-        topic = f"fault {self._now:%Y-%m-%d} {fault.code}: {fault.message}"
-        self.alert(topic, f"Stopped: {fault.message}", "\n".join(lines))
+        topic = f"fault {self.now:%Y-%m-%d} {fault.code}: {fault.message}"
+        try:
+            self.alert(topic, f"Stopped: {fault.message}", "\n".join(lines))
+        except Exception as error:  # noqa: BLE001  # as the docstring says
+            say(_outcome(_why(error)))
 
     def remind(self, topic: str, subject: str, text: str) -> None:
         """Tell of what is still to be done, once per topic, by mail."""
@@ -67,8 +81,8 @@ class Owner:
         self, opened: Opened, *, recipients: int, goes_at: dt.datetime, window: int
     ) -> None:
         """Send the letter itself, with the count, the time and how to cancel above it."""
-        number, settings = opened.issue.number, self._desk.settings
-        folder = shlex.quote(str(self._desk.root))
+        number, settings = opened.issue.number, self.desk.settings
+        folder = shlex.quote(str(self.desk.root))
         people = plural(recipients, "person", "people")
         lines = (
             f"Issue {number} goes to {people} at {self._local(goes_at)}.",
@@ -76,28 +90,41 @@ class Owner:
             "Or take its approval back: a change of the issue that reaches that machine in time.",
         )
         try:
-            transport = self._desk.transport()
+            transport = self.desk.transport()
             envelope = seal(with_banner(opened.rendered, lines), sender(settings))
             message = send.trial(
                 envelope, settings.schedule.owner, issue=number,
                 public_url=settings.site.public_url, number=self._number(),
-                now=None if transport.stamps else self._now, mark=f"[in {window} min] ",
+                now=None if transport.stamps else self.now, mark=f"[in {window} min] ",
             )  # fmt: skip
             why = _deliver(transport, dataclasses.replace(message, issue=NO_ISSUE))
         except NewsletterError as error:
             why = str(error)
+        self.unheard = self.unheard or bool(why)
         say(f"issue {number} goes at {self._local(goes_at)}; " + _outcome(why))
 
-    def heartbeat(self) -> None:
-        """Let the monitor outside know that a trigger came."""
-        url = self._desk.settings.schedule.heartbeat_url
-        if url and (why := calls.post(url)):
+    def heartbeat(self, *, orderly: bool) -> None:
+        """Let the monitor outside know that a trigger came to an orderly end, or that it did not.
+
+        Of a fault only those monitors hear that know such a call; with others silence tells it.
+        """
+        url = self.desk.settings.schedule.heartbeat_url
+        if not orderly:
+            url = calls.failure_url(url)
+        try:
+            why = calls.post(url) if url else ""
+        except OSError as error:  # no certificates to judge by
+            why = _why(error)
+        if why:
             say(f"the heartbeat was not heard: {why}")
 
     def _tell(self, topic: str, subject: str, text: str, *, urgent: bool) -> None:
-        settings = self._desk.settings
+        settings = self.desk.settings
         webhook = settings.schedule.webhook if urgent else ""
-        if not (self.has_mail or webhook) or not self._calendar.begin_notice(topic, now=self._now):
+        if not (self.has_mail or webhook):
+            return
+        wanted, told = self._begin(topic)
+        if not wanted:
             return
         heard = [self._mail(subject, text)] if self.has_mail else []
         if webhook:
@@ -106,34 +133,48 @@ class Owner:
             if heard[-1]:
                 say(f"the webhook was not reached: {heard[-1]}")
         if "" in heard:
-            self._calendar.told(topic)
+            told(topic)
+        else:
+            self.unheard = True
+
+    def _begin(self, topic: str) -> tuple[bool, Callable[[str], None]]:
+        """Whether this is still to be told, and how to note that it was.
+
+        Where neither the records nor their folder can be written it is told each time: too often
+        is better than never.
+        """
+        for notices in (self.records, self._files):
+            if notices is not None:
+                with contextlib.suppress(NewsletterError, OSError):
+                    return notices.begin_notice(topic, now=self.now), notices.told
+        return True, lambda _: None
 
     def _mail(self, subject: str, text: str) -> str:
         """Why the owner was not reached, "" when the mail was taken."""
-        settings = self._desk.settings
-        where = f"{self._desk.root} on {socket.gethostname()}"
+        settings = self.desk.settings
+        where = f"{self.desk.root} on {socket.gethostname()}"
         try:
-            transport = self._desk.transport()
+            transport = self.desk.transport()
             message = notice(
                 sender(settings), settings.schedule.owner,
                 subject=f"[{settings.site.name or 'newsletter'}] {subject}",
                 text=f"{text}\n\n-- \n{where}", number=self._number(),
-                now=None if transport.stamps else self._now,
+                now=None if transport.stamps else self.now,
             )  # fmt: skip
             why = _deliver(transport, message)
-        except NewsletterError as error:
-            why = str(error)
+        except Exception as error:  # noqa: BLE001  # the webhook may still be reached
+            why = _why(error)
         say(_outcome(why))
         return why
 
     def _local(self, moment: dt.datetime) -> str:
-        zone = self._desk.zone
+        zone = self.desk.zone
         return f"{moment.astimezone(zone):%H:%M on %A, %d %B %Y} ({zone.key})"
 
     def _number(self) -> int:
         """One that no other notice has: the moment, and a count."""
         self._mails += 1
-        return int(f"{self._now:%Y%m%d%H%M%S}{self._mails:02d}")
+        return int(f"{self.now:%Y%m%d%H%M%S}{self._mails:02d}")
 
 
 def _deliver(transport: Transport, message: Message) -> str:
@@ -142,6 +183,11 @@ def _deliver(transport: Transport, message: Message) -> str:
     finally:
         transport.close()
     return "" if outcome.result is Result.ACCEPTED else outcome.reason or outcome.result.value
+
+
+def _why(error: Exception) -> str:
+    """A fault in words; those of a library may hold an address."""
+    return str(error) if isinstance(error, NewsletterError) else type(error).__name__
 
 
 def _outcome(why: str) -> str:

@@ -138,10 +138,13 @@ def send(
         again=again,
     )
     if due:
-        from newsletter.cli.due import send_due as send_it
+        from newsletter.cli.trigger import answer
+
+        code = answer(wish)
     else:
-        from newsletter.cli.sending import send_issue as send_it
-    code = send_it(open_desk(), wish)
+        from newsletter.cli.sending import send_issue
+
+        code = send_issue(open_desk(), wish)
     if code:
         raise typer.Exit(code)
 

@@ -136,10 +136,10 @@ def expect_approved(opened: Opened) -> None:
     Raises:
         RefusedError: something the letter is made from has changed since.
     """
-    if opened.issue.approved != opened.rendered.source_hash:
+    if opened.issue.approved != opened.approval:
         number = opened.issue.number
         raise RefusedError(
-            f"issue {number}, its theme or its settings changed since it was approved",
+            f"issue {number}, its theme, pictures or settings changed since it was approved",
             place=opened.issue.place("approved"),
             hint=f"look at it, then: newsletter approve --issue {number}",
         )

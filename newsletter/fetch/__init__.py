@@ -20,14 +20,14 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 from urllib.parse import SplitResult, urljoin, urlsplit
 
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+from newsletter.networks import Address, is_public
+
+__all__ = ["AGENT", "Address", "Fetcher", "Reply", "is_public"]
 
 AGENT: Final = "newsletter (link check)"
 _HOPS: Final = 5
 _MOVED: Final = frozenset({301, 302, 303, 307, 308})
 _SEGMENT: Final = 1 << 16
-# RFC 6052, section 2.1: an IPv4 address in the clothes of an IPv6 one.
-_NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,16 +49,6 @@ class Reply:
     certain: bool = False
     unnamed: bool = False
     size: int | None = None
-
-
-def is_public(address: Address) -> bool:
-    """Whether an address belongs to the world: not to this machine, its network or no one."""
-    if isinstance(address, ipaddress.IPv6Address):
-        if inner := address.ipv4_mapped or address.sixtofour:
-            return is_public(inner)
-        if address in _NAT64:
-            return is_public(ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF))
-    return address.is_global and not address.is_multicast
 
 
 def _nothing(_: str) -> bool:
@@ -177,7 +167,8 @@ class Fetcher:
     def _socket(self, host: str, port: int, until: float) -> socket.socket:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         addresses = list(dict.fromkeys(str(one[4][0]) for one in found))
-        if not all(self.allowed(ipaddress.ip_address(a.partition("%")[0])) for a in addresses):
+        # One that leads inside is enough: the next look-up may give it alone.
+        if not all(self.allowed(ipaddress.ip_address(address)) for address in addresses):
             raise _RefusedError("its server stands in a private network")
         error: OSError | None = None
         for address in addresses:

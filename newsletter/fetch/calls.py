@@ -9,11 +9,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from typing import Final
+from urllib.parse import urlsplit, urlunsplit
 
 from newsletter.fetch import Address, Fetcher
 
 _SECONDS: Final = 10.0
 _FINE: Final = range(200, 300)
+_KNOW_FAILURES: Final = frozenset({"hc-ping.com", "uptime.betterstack.com", "betteruptime.com"})
 
 
 def post(url: str, body: Mapping[str, object] | None = None, *, seconds: float = _SECONDS) -> str:
@@ -37,6 +39,20 @@ def post(url: str, body: Mapping[str, object] | None = None, *, seconds: float =
     if reply.status in _FINE:
         return ""
     return reply.problem or f"it answered {reply.status}"
+
+
+def failure_url(url: str) -> str:
+    """Where a monitor hears of a failure, "" where its service knows no such call.
+
+    Healthchecks.io and Better Stack take the heartbeat's own address with `/fail` behind it.
+    """
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ""
+    if parts.hostname not in _KNOW_FAILURES:
+        return ""
+    return urlunsplit(parts._replace(path=f"{parts.path.rstrip('/')}/fail"))
 
 
 def _anywhere(_: Address) -> bool:

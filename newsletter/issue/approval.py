@@ -1,13 +1,30 @@
-"""The line `approved: ...` put into an issue's file, every other byte kept."""
+"""What a person approves, as a hash; and the line `approved: ...` in an issue's file.
+
+Putting the line in keeps every other byte.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import re
+from collections.abc import Mapping
 
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\n|\r)|[^\r\n]+")
 _FENCE = re.compile(r"---[ \t]*")
 _KEY = "approved:"
 _MARK = "\ufeff"
+
+
+def approval(source_hash: str, number: int, pictures: Mapping[str, str]) -> str:
+    """SHA-256 (hex) of what an approval is about: the same on every machine.
+
+    Args:
+        source_hash: of the issue's text, the theme and the settings that reach the mail.
+        number: of the issue, which stands in its file's name.
+        pictures: the local pictures it shows, by path: SHA-256 (hex) of each, "" for none there.
+    """
+    whole = repr((source_hash, number, sorted(pictures.items())))
+    return hashlib.sha256(whole.encode(errors="backslashreplace")).hexdigest()
 
 
 def approve(data: bytes, approval: str) -> bytes:

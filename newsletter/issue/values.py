@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from newsletter import moments
 from newsletter.errors import InputError, Place
 from newsletter.issue.front_matter import Value
 
@@ -84,7 +85,9 @@ class Values:
         if key not in self.table:
             return None
         try:
-            return dt.datetime.fromisoformat(text)
+            return moments.moment(text)
+        except moments.OutOfRangeError as error:
+            raise self.error(key, f'"{key}" {error}', "see its year") from error
         except ValueError as error:
             raise self.error(
                 key, f'"{key}" is not a date', "write it as 2026-11-22 or 2026-11-22T09:00"

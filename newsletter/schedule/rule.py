@@ -12,6 +12,8 @@ from typing import Final
 
 from dateutil.rrule import rrulestr
 
+from newsletter import moments
+
 _DAY: Final = r"(?:MO|TU|WE|TH|FR|SA|SU)"
 _NTH: Final = rf"[+-]?[1-5]{_DAY}"
 #: What each part may say; a month without its 29th would be left out in silence.
@@ -67,6 +69,10 @@ def fault(rule: str) -> tuple[str, str] | None:
             return f"has the part {name}, which is not supported", hint
     if not _is_well_formed(rule, found):
         return "is not a recurrence rule (RFC 5545)", ""
+    try:
+        moments.moment(found.get("UNTIL", "20260104"))
+    except moments.OutOfRangeError as error:
+        return f"has an UNTIL that {error}", "leave it out for a rule without end"
     return _contradiction(found)
 
 

@@ -20,7 +20,7 @@ from newsletter.settings.groups import (
     Web,
 )
 from newsletter.settings.listing import Setting, effective, reference
-from newsletter.settings.loading import Settings, choose, load
+from newsletter.settings.loading import Settings, choose, load, salvage
 from newsletter.settings.sources import ConfigText
 
 __all__ = [
@@ -42,4 +42,5 @@ __all__ = [
     "effective",
     "load",
     "reference",
+    "salvage",
 ]

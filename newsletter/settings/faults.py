@@ -130,14 +130,25 @@ def from_pydantic(error: Mapping[str, Any], entries: Mapping[Path, Entry]) -> Fa
         entries: the values that were validated.
     """
     context = error.get("ctx", {})
-    location = (*error["loc"], context["key"]) if context.get("key") else error["loc"]
-    path = next(location[:n] for n in range(len(location), 0, -1) if location[:n] in entries)
-    entry = entries[path]
+    entry = entry_of(error, entries)
     problem = _problem(error, context, entry)
     hint = context.get("hint") or example(entry)
-    item = next((part for part in location[len(path) :] if isinstance(part, int)), None)
+    below = _location(error)[len(entry.path) :]
+    item = next((part for part in below if isinstance(part, int)), None)
     setter = entry.setter if item is None else _of_item(entry, item)
     return Fault(setter=setter, problem=problem, hint=hint)
+
+
+def entry_of(error: Mapping[str, Any], entries: Mapping[Path, Entry]) -> Entry:
+    """The value that one of pydantic's error details is about."""
+    location = _location(error)
+    path = next(location[:n] for n in range(len(location), 0, -1) if location[:n] in entries)
+    return entries[path]
+
+
+def _location(error: Mapping[str, Any]) -> tuple[Any, ...]:
+    key = error.get("ctx", {}).get("key")
+    return (*error["loc"], key) if key else tuple(error["loc"])
 
 
 def _of_item(entry: Entry, item: int) -> Setter:

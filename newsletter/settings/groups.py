@@ -307,8 +307,8 @@ class Schedule(_Group):
     heartbeat_url: Https = Field(
         default="",
         examples=["https://heartbeat.example.org/newsletter"],
-        description="An https address called by POST after every `send --due`, so that a monitor "
-        "outside notices when the calls stop.",
+        description="An https address called by POST after every `send --due` that ended in order, "
+        "so that a monitor outside notices when the calls stop or go wrong.",
     )
     commit_ledger: bool = Field(
         default=False,

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 
 from pydantic import SecretStr, ValidationError
 
 from newsletter.errors import InputError, Place
-from newsletter.settings.faults import Entry, Fault, from_pydantic, raise_first
+from newsletter.settings.faults import Entry, Fault, entry_of, from_pydantic, raise_first
 from newsletter.settings.groups import (
     Checks,
     Groups,
@@ -32,6 +32,9 @@ from newsletter.settings.sources import (
     from_file,
     from_flags,
 )
+
+#: The groups that say how a mail leaves and in whose name.
+_WAY_OUT: Final = ("transport", "sender")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,20 +99,66 @@ def load(
         InputError: the first fault in the order file, `.env`, environment, flags; the hint tells
             how many more there are.
     """
+    entries, faults = _read(file, environ, dotenv, flags or {})
+    return _settings(_validated(entries, faults), entries)
+
+
+def salvage(file: ConfigText | None, *, environ: Mapping[str, str], dotenv: str = "") -> Settings:
+    """What can be read of settings that have faults; the rest as if it were not set.
+
+    Good for telling somebody of the faults and for nothing else. Where anything about the way out
+    or the sender is in doubt there is no `schedule.owner`: the mail would go astray unnoticed.
+    """
+    try:
+        entries, faults = _read(file, environ, dotenv, {})
+    except InputError:  # not TOML
+        entries, faults = _read(None, environ, dotenv, {})
+    doubtful = any(group in f.setter.name.lower() for f in faults for group in _WAY_OUT)
+    doubtful = doubtful or ("transport", "kind") not in entries
+    while True:
+        try:
+            groups = Groups.model_validate(_nested(entries))
+            break
+        except ValidationError as error:
+            details = error.errors(include_url=False)
+            faulty = {entry_of(detail, entries).path for detail in details}
+            doubtful = doubtful or any(path[0] in _WAY_OUT for path in faulty)
+            entries = {path: entry for path, entry in entries.items() if path not in faulty}
+    found = _settings(groups, entries)
+    if doubtful:
+        schedule = found.schedule.model_copy(update={"owner": ""})
+        return replace(found, schedule=schedule)
+    return found
+
+
+def _read(
+    file: ConfigText | None,
+    environ: Mapping[str, str],
+    dotenv: str,
+    flags: Mapping[str, object],
+) -> tuple[dict[Path, Entry], list[Fault]]:
+    """The strongest value of each setting, and what is no value.
+
+    Raises:
+        InputError: the file is not TOML.
+    """
     faults: list[Fault] = []
     entries: dict[Path, Entry] = {}
     for reading in (
         from_file(file) if file else (),
         from_dotenv(dotenv),
         from_environment(environ),
-        from_flags(flags or {}),
+        from_flags(flags),
     ):
         for found in reading:
             if isinstance(found, Fault):
                 faults.append(found)
             else:
                 entries[found.path] = found
-    groups = _validated(entries, faults)
+    return entries, faults
+
+
+def _settings(groups: Groups, entries: Mapping[Path, Entry]) -> Settings:
     values: dict[str, Any] = {name: getattr(groups, name) for name in Groups.model_fields}
     origins = {".".join(path): entry.setter.origin for path, entry in entries.items()}
     return Settings(**values, origins=MappingProxyType(origins))

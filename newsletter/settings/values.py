@@ -18,6 +18,7 @@ from email_validator import EmailNotValidError, validate_email
 from pydantic import SecretStr
 from pydantic_core import PydanticCustomError
 
+from newsletter import moments
 from newsletter.schedule import rule as rules
 from newsletter.utm import is_malformed
 from newsletter.wording import nearest
@@ -230,11 +231,14 @@ def rrule(value: str) -> str:
 
 def date(value: object) -> dt.date:
     """A day, as a TOML date or as text."""
-    if isinstance(value, dt.date) and not isinstance(value, dt.datetime):
-        return value
     try:
+        if isinstance(value, dt.date) and not isinstance(value, dt.datetime):
+            moments.expect_in_range(value)
+            return value
         if isinstance(value, str) and re.fullmatch(r"\d{4}-\d\d-\d\d", value.strip()):
-            return dt.date.fromisoformat(value.strip())
+            return moments.day(value.strip())
+    except moments.OutOfRangeError as error:
+        raise wrong(str(error), "see its year") from None
     except ValueError:
         raise wrong("is a day that does not exist") from None
     raise wrong("is not a date")

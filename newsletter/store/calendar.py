@@ -21,7 +21,7 @@ from newsletter.store.tables import clock, notices, occurrences
 from newsletter.store.tables import runs as table
 
 #: How often it is tried to tell the owner one thing.
-_TRIES: Final = 5
+TRIES: Final = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,7 +189,7 @@ def _notice(connection: sa.Connection, topic: str) -> sa.Row[Any] | None:
 
 
 def _is_done(row: sa.Row[Any] | None) -> bool:
-    return row is not None and (row.told or row.tries >= _TRIES)
+    return row is not None and (row.told or row.tries >= TRIES)
 
 
 def _used(connection: sa.Connection, rehearsal: bool) -> tuple[Used, ...]:  # noqa: FBT001  # as stored

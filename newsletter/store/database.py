@@ -19,7 +19,9 @@ import sqlalchemy as sa
 from sqlalchemy import event, exc
 
 from newsletter.errors import InputError, NewsletterError, PausedError, Place
+from newsletter.store.damage import DAMAGED, RESTORE, UnreadableError, damaged, is_damaged
 from newsletter.store.disk import FREE_SOME, FULL
+from newsletter.store.read_only import connect as connect_to_read
 
 _BUSY_SECONDS: Final = 30
 _SYNCHRONOUS_FULL: Final = 2
@@ -59,18 +61,14 @@ _FAULTS: Final[dict[int, tuple[type[NewsletterError], str, str]]] = {
     ),
     sqlite3.SQLITE_NOTADB: (
         InputError,
-        "this file is not a SQLite database",
-        "set store.url to the newsletter's own file, or restore a backup",
+        "this file is not a SQLite database, or it is damaged",
+        "set store.url to the newsletter's own file, or: newsletter db restore FILE",
     ),
-    sqlite3.SQLITE_CORRUPT: (
-        InputError,
-        "the store is damaged",
-        "restore a backup; keep this file, for it tells who was sent what",
-    ),
+    sqlite3.SQLITE_CORRUPT: (InputError, DAMAGED, RESTORE),
 }
 
 
-_Around = Callable[[sa.Connection], AbstractContextManager[None]]
+_QUOTING: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 
 class Database:
@@ -78,7 +76,7 @@ class Database:
 
     Args:
         path: the file.
-        read_only: whether not one byte of its folder may change.
+        read_only: whether nothing is written; SQLite's own files may lie beside it meanwhile.
         create: whether a missing file is made.
     """
 
@@ -101,7 +99,10 @@ class Database:
             NewsletterError: whatever the database complains about, translated.
         """
         with self._translated(opening=opening), self._engine.begin() as connection:
-            yield connection
+            try:
+                yield connection
+            except ValueError as error:  # only rows are read in here
+                raise UnreadableError("a row cannot be read") from error
 
     @contextmanager
     def writing(self, *, opening: bool = False, large: bool = False) -> Iterator[sa.Connection]:
@@ -178,16 +179,35 @@ class Database:
         """Give the file back; SQLite then folds its write-ahead log into it."""
         self._engine.dispose()
 
+    def expect_whole(self) -> None:
+        """Look through the whole file; slow, so only where something is odd already.
+
+        Raises:
+            InputError: it is damaged.
+        """
+        if is_damaged(lambda: connect_to_read(self.path, seconds=_BUSY_SECONDS)):
+            raise damaged(self.path)
+
     @contextmanager
     def _translated(self, *, opening: bool) -> Iterator[None]:
         try:
             yield
+        except UnreadableError as error:
+            raise damaged(self.path) from error
         except exc.DBAPIError as error:
-            raise _fault(error.orig, self.path, opening=opening) from error
+            fault = _fault(error.orig, self.path, opening=opening)
+            if fault.exit_code == NewsletterError.exit_code:
+                self.expect_whole()
+            raise fault from error
+        except Exception as error:
+            # A fault of ours says what is wrong; a bug may be what damage looks like from here.
+            if getattr(error, "exit_code", NewsletterError.exit_code) == NewsletterError.exit_code:
+                self.expect_whole()
+            raise
 
 
 def file_of(url: str) -> Path:
-    """The file of a `sqlite:///` URL.
+    """The file of a `sqlite:///` URL under its one real name: absolute, without links on the way.
 
     Raises:
         InputError: another database, no file, or options; the URL is not repeated, for it may
@@ -204,27 +224,38 @@ def file_of(url: str) -> Path:
     file = url.removeprefix(_SQLITE)
     if file in {"", ":memory:"} or _OPTIONS.search(file):
         raise InputError("store.url must name a file and nothing else", hint=hint)
-    return Path(file)
+    # Lock, log and departures lie beside the file. Beside a link to it they would be others.
+    try:
+        return Path(file).resolve()
+    except (OSError, ValueError, RuntimeError) as error:
+        raise InputError(
+            "the store cannot be opened",
+            place=Place(file),
+            cause="a link leads in a circle" if isinstance(error, RuntimeError) else None,
+            hint="set store.url to the newsletter's own file",
+        ) from error
 
 
 def _engine(path: Path, *, read_only: bool, create: bool) -> sa.Engine:
-    query = _read_only_options(path) if read_only else {"mode": "rwc" if create else "rw"}
-    engine = sa.create_engine(
-        sa.URL.create(
-            "sqlite", database=f"file:{quote(str(path.absolute()))}", query={"uri": "true"} | query
-        ),
-        connect_args={"timeout": _BUSY_SECONDS},
-        hide_parameters=True,  # they are people's addresses
-        max_overflow=-1,
-    )
+    query = {"uri": "true", "mode": "rwc" if create else "rw"}
+    arguments = {"timeout": _BUSY_SECONDS}
+    url = sa.URL.create("sqlite", database=f"file:{quote(str(path))}", query=query)
+    # Parameters are people's addresses.
+    if read_only:
+        engine = sa.create_engine(
+            url, hide_parameters=True, max_overflow=-1,
+            creator=lambda: connect_to_read(path, seconds=_BUSY_SECONDS),
+        )  # fmt: skip
+    else:
+        engine = sa.create_engine(
+            url, hide_parameters=True, max_overflow=-1, connect_args=arguments
+        )
 
     # Python's driver begins transactions late and half; SQLAlchemy's documented recipe is to
     # switch that off and say BEGIN ourselves.
     def prepare(connection: sqlite3.Connection, _record: object) -> None:
         connection.isolation_level = None
-        if read_only:
-            connection.execute("PRAGMA query_only = 1")
-        else:
+        if not read_only:
             _make_durable(connection)
 
     def begin(connection: sa.Connection) -> None:
@@ -234,21 +265,6 @@ def _engine(path: Path, *, read_only: bool, create: bool) -> sa.Engine:
     event.listen(engine, "connect", prepare)
     event.listen(engine, "begin", begin)
     return engine
-
-
-def _read_only_options(path: Path) -> dict[str, str]:
-    """How to look without touching: SQLite otherwise makes -wal and -shm files for a reader."""
-    log = path.with_name(path.name + "-wal")
-    if not log.exists() or not log.stat().st_size:
-        # Nobody has written since the last fold, so the file alone is the whole truth.
-        return {"immutable": "1"}
-    if not path.with_name(path.name + "-shm").exists():
-        raise InputError(
-            "a process died while it had the store open, and its traces are incomplete",
-            place=Place(str(path)),
-            hint="newsletter db upgrade puts it in order",
-        )
-    return {"mode": "ro", "readonly_shm": "1"}
 
 
 def _make_durable(connection: sqlite3.Connection) -> None:
@@ -282,6 +298,8 @@ def _demand_keys(connection: sa.Connection, path: Path) -> None:
 def _fault(error: BaseException | None, path: Path, *, opening: bool) -> NewsletterError:
     code = getattr(error, "sqlite_errorcode", None)
     place = Place(str(path))
+    if code is None and isinstance(error, sqlite3.OperationalError):
+        return damaged(path)  # the driver's own: a text that is not UTF-8, which it quotes
     if code is None or not (fault := _FAULTS.get(code) or _FAULTS.get(code & _PRIMARY)):
         return NewsletterError(
             "the store refused a statement",
@@ -293,4 +311,6 @@ def _fault(error: BaseException | None, path: Path, *, opening: bool) -> Newslet
     # Who cannot even open it for another program has sent nothing that could be paused.
     if opening and code & _PRIMARY == sqlite3.SQLITE_BUSY:
         kind = InputError
-    return kind(message, place=place, cause=str(error), hint=hint)
+    # Where the file is damaged, SQLite quotes names of its tables: they may be anything by then.
+    cause = None if code & _PRIMARY in _QUOTING else str(error)
+    return kind(message, place=place, cause=cause, hint=hint)

@@ -13,11 +13,14 @@ from newsletter.audience import Expression, eligible
 from newsletter.audience.segment import parse_segment
 from newsletter.check import Answer, Finding, Letter, check
 from newsletter.issue import Issue, number_of, parse
+from newsletter.issue.approval import approval
 from newsletter.render import Options, Rendered, Theme
+from newsletter.render.pictures import local_pictures
 from newsletter.render.pipeline import render
 from newsletter.settings import Settings
 from newsletter.settings.mail import options as mail_options
 from newsletter.store import files
+from newsletter.store.pictures import hash_pictures
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +34,7 @@ class Opened:
         letter: what the checks looked at.
         findings: what the checks say, ignored ones marked.
         audience: the rule of who gets it, its segment included.
+        approval: what the issue's `approved` has to say for it to go by itself.
     """
 
     issue: Issue
@@ -39,6 +43,7 @@ class Opened:
     letter: Letter
     findings: tuple[Finding, ...]
     audience: Expression
+    approval: str
 
 
 def read_theme(root: Path, settings: Settings) -> Theme:
@@ -70,6 +75,11 @@ def open_letter(root: Path, name: str, settings: Settings, *, today: dt.date) ->
     segment = parse_segment(issue.segment, place=issue.place("segment"), begins=begins)
     options = mail_options(settings, issue)
     rendered = render(issue, read_theme(root, settings), options)
+    pictures = hash_pictures(
+        root if path.is_relative_to(root) else path.parent,
+        path.parent,
+        local_pictures(rendered.html, options.assets_url),
+    )
     letter = Letter(
         issue=issue,
         rendered=rendered,
@@ -86,6 +96,7 @@ def open_letter(root: Path, name: str, settings: Settings, *, today: dt.date) ->
         letter=letter,
         findings=check(letter),
         audience=eligible(segment),
+        approval=approval(rendered.source_hash, issue.number, pictures),
     )
 
 

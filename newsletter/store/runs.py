@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -23,6 +24,7 @@ from newsletter.outbox import (
     is_finished,
 )
 from newsletter.schedule import Occurrence
+from newsletter.store.damage import UnreadableError
 from newsletter.store.eligibility import clause
 from newsletter.store.tables import deliveries, occurrences, runs, subscribers
 
@@ -293,6 +295,8 @@ def set_state(
 
 
 def _run(row: sa.Row[Any], envelope: bytes) -> Run:
+    if envelope and hashlib.sha256(envelope).hexdigest() != row.content_hash:
+        raise UnreadableError("the frozen letter is not the one that was frozen")
     return Run(
         id=row.id,
         content=Content(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import fcntl
 import os
+import re
 import secrets
 import threading
 from collections.abc import Iterator
@@ -41,12 +42,14 @@ def open_database(url: str, *, create: bool, read_only: bool) -> Database:
     with _reachable(path):
         if not path.exists() and (read_only or not create):
             raise _missing(path)
+        _expect_one_name(path)
         if read_only:
             return _checked(Database(path, read_only=True, create=False), create=False)
         if create:
             path.parent.mkdir(parents=True, exist_ok=True)
         with _alone_in(path.parent):
             if create:
+                _expect_new(path)
                 path.touch(0o600)  # people's addresses; SQLite's other files take its mode over
             return _checked(Database(path, read_only=False, create=create), create=create)
 
@@ -64,11 +67,13 @@ def upgrade(url: str) -> tuple[str, str]:
     with _reachable(path):
         if not path.exists():
             raise _missing(path)
+        _expect_one_name(path)
     database = Database(path, read_only=False, create=False)
     try:
         with database.rebuilding() as connection:
-            before = _revision(connection, path)
-            if before is None:
+            before = _revision(connection)
+            if not before:
+                database.expect_whole()
                 raise _not_ours(path)
             if int(before) > int(HEAD):
                 raise _too_new(path)
@@ -83,7 +88,9 @@ def _checked(database: Database, *, create: bool) -> Database:
     """Hand `database` on when its tables are this program's, else close it and say why."""
     try:
         with database.reading(opening=True) as connection:
-            found = _revision(connection, database.path)
+            found = _revision(connection)
+        if found != HEAD:
+            database.expect_whole()  # before it is called somebody else's, or made anew
         if found is None and create:
             with database.writing(opening=True) as connection:
                 _migrate(connection)
@@ -97,7 +104,7 @@ def _checked(database: Database, *, create: bool) -> Database:
 
 
 def _demand_head(found: str | None, path: Path) -> None:
-    if found is None:
+    if not found:
         raise _not_ours(path)
     if int(found) > int(HEAD):
         raise _too_new(path)
@@ -109,17 +116,15 @@ def _demand_head(found: str | None, path: Path) -> None:
         )
 
 
-def _revision(connection: sa.Connection, path: Path) -> str | None:
-    """The store's revision, four digits; None for an empty database."""
+def _revision(connection: sa.Connection) -> str | None:
+    """The store's revision, four digits; None for an empty database, "" for somebody else's."""
     names = sa.inspect(connection).get_table_names()
     if not names:
         return None
     if "alembic_version" not in names or "deliveries" not in names:
-        raise _not_ours(path)
+        return ""
     found = connection.execute(sa.select(_REVISIONS.c.version_num)).scalar()
-    if not isinstance(found, str) or not found.isdecimal():
-        raise _not_ours(path)
-    return found
+    return found if isinstance(found, str) and re.fullmatch(r"\d{4}", found, re.ASCII) else ""
 
 
 def _migrate(connection: sa.Connection) -> None:
@@ -150,6 +155,26 @@ def _make_keys(connection: sa.Connection) -> None:
             {"id": 1, "secret": secrets.token_bytes(32), "purpose": "addresses", "created_at": now},
         ],
     )
+
+
+def _expect_one_name(path: Path) -> None:
+    """Refuse a file with hard links: under each name it would have a lock and a log of its own."""
+    if path.is_file() and path.stat().st_nlink > 1:
+        raise InputError(
+            "the store's file has a second name (a hard link), so two could send from it at once",
+            place=Place(str(path)),
+            hint=f"with nothing running: cp {path.name} new.db && mv new.db {path.name}",
+        )
+
+
+def _expect_new(path: Path) -> None:
+    """Refuse to begin anew in a file that was emptied: who left would be forgotten."""
+    if path.is_file() and not path.stat().st_size and any(path.parent.glob("left-*.log")):
+        raise InputError(
+            "the store is damaged: its file is empty, and records were kept here before",
+            place=Place(str(path)),
+            hint="newsletter db restore FILE brings a backup back; to begin anew, remove the file",
+        )
 
 
 @contextmanager

@@ -30,6 +30,7 @@ SendTrial = Callable[[int, str], Trial | None]
 AskLinks = Callable[[int], Awaitable[Mapping[str, Asked] | None]]
 
 _LARGEST: Final = 10_000  # bytes of a press
+_MOST: Final = 10**9  # lines of a file
 _NO_EDITOR: Final = (
     'no editor with a window was found: set VISUAL, or start newsletter preview --editor "PROGRAM '
     '{file}:{line}"'
@@ -85,7 +86,7 @@ class Actions:
         wanted = await self._pressed(request)
         address, press = wanted.get("to"), wanted.get("press")
         if not (isinstance(address, str) and isinstance(press, str) and press):
-            raise HTTPException(400)
+            raise HTTPException(400, 'this press needs "to" and "press"')
         if press in self._answered:
             return problem("this press has been answered already")
         self._answered.add(press)
@@ -135,7 +136,7 @@ class Actions:
         async for piece in request.stream():
             body += piece
             if len(body) > _LARGEST:
-                raise HTTPException(400)
+                raise HTTPException(400, "this press is too long")
         return _read(body)
 
 
@@ -152,15 +153,15 @@ def told(error: NewsletterError) -> str:
 def _read(body: bytes) -> dict[str, Any]:
     try:
         wanted = json.loads(body or b"{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         wanted = None
     if not isinstance(wanted, dict):
-        raise HTTPException(400)
+        raise HTTPException(400, "this press is not a JSON object")
     return wanted
 
 
 def _number(wanted: dict[str, Any], name: str) -> int:
     value = wanted.get(name, 0)
-    if not isinstance(value, int) or value < 0:
-        raise HTTPException(400)
+    if type(value) is not int or not 0 <= value <= _MOST:
+        raise HTTPException(400, f'"{name}" is no line or column')
     return value

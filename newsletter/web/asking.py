@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
-from newsletter.check.online import addresses, does_something
+from newsletter.check.online import addresses
 from newsletter.fetch import Fetcher, Reply
+from newsletter.links import acts_when_opened
 from newsletter.web.sending import Reading
 from newsletter.web.threads import apart
 
@@ -66,7 +67,7 @@ class Asking:
             return None
         letter = read[1].letter
         public_url = letter.options.public_url
-        fetcher = self._asker(lambda url: does_something(url, public_url))
+        fetcher = self._asker(lambda url: acts_when_opened(url, public_url))
         slots = asyncio.Semaphore(_AT_ONCE)
         hosts: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 

@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Final
 
 from starlette.applications import Starlette
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
@@ -58,6 +59,21 @@ _HEADERS: Final = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
+
+
+class _IssueNumber(Convertor[int]):
+    """As many digits as a number of a file has; Python refuses to read thousands."""
+
+    regex = "[0-9]{1,9}"
+
+    def convert(self, value: str) -> int:
+        return int(value)
+
+    def to_string(self, value: int) -> str:
+        return str(value)
+
+
+register_url_convertor("issue", _IssueNumber())
 
 
 def application(
@@ -101,7 +117,7 @@ def application(
             task.cancel()
             await asyncio.wait([task])
 
-    issue = "/issues/{number:int}"
+    issue = "/issues/{number:issue}"
     app = Starlette(
         routes=[
             Route("/", endpoints.index),

@@ -12,15 +12,12 @@ from zoneinfo import ZoneInfo
 from newsletter.errors import InputError, NewsletterError
 from newsletter.issue import Issue, number_of, parse
 from newsletter.outbox import Counts, OccurrenceState, Run, RunState
-from newsletter.render import Theme
-from newsletter.render.pipeline import source_hash
 from newsletter.schedule import Occurrence, is_in_time
 from newsletter.schedule.outlook import appointment, moved
 from newsletter.settings import Settings
 from newsletter.settings.dates import timetable
-from newsletter.settings.mail import options
 from newsletter.store import files
-from newsletter.store.letters import read_theme
+from newsletter.store.letters import open_letter
 from newsletter.store.sql import Store
 
 #: How far an issue is. "changed" was approved once, and something is another since.
@@ -94,13 +91,11 @@ class Shelf:
         try:
             settings = self._settings()
         except InputError:  # each issue's own page says what is wrong with them
-            return tuple(self._entry(name, None, None, _Records()) for name in names)
-        theme, records = self._theme(settings), self._records(settings)
-        return tuple(self._entry(name, settings, theme, records) for name in names)
+            return tuple(self._entry(name, None, _Records()) for name in names)
+        records = self._records(settings)
+        return tuple(self._entry(name, settings, records) for name in names)
 
-    def _entry(
-        self, name: str, settings: Settings | None, theme: Theme | None, records: _Records
-    ) -> Entry:
+    def _entry(self, name: str, settings: Settings | None, records: _Records) -> Entry:
         try:
             issue = parse(files.read_issue(self._root, name), file=name)
         except InputError as fault:
@@ -109,7 +104,7 @@ class Shelf:
         _, rehearsed = records.rehearsals.get(issue.number, (None, None))
         state, note = _of_run(run) if run else (None, "")
         if state is None:
-            state, note = self._of_issue(issue, settings, theme, records)
+            state, note = self._of_issue(issue, settings, records)
         by_state = counts.by_state if counts else {}
         return Entry(
             number=issue.number,
@@ -122,14 +117,19 @@ class Shelf:
         )
 
     def _of_issue(
-        self, issue: Issue, settings: Settings | None, theme: Theme | None, records: _Records
+        self, issue: Issue, settings: Settings | None, records: _Records
     ) -> tuple[State, str]:
         """How far an issue is that was not begun."""
         if issue.status == "draft":
             return "draft", ""
-        if not issue.approved or settings is None or theme is None:
+        if not issue.approved or settings is None:
             return "ready", ""
-        if issue.approved != source_hash(issue, theme, options(settings, issue)):
+        try:
+            today = self._clock().astimezone(ZoneInfo(settings.site.timezone)).date()
+            opened = open_letter(self._root, issue.file, settings, today=today)
+        except InputError:  # its own page says why
+            return "ready", ""
+        if issue.approved != opened.approval:
             return "changed", "since it was approved"
         occurrence = _occurrence(issue, settings)
         if occurrence is None:
@@ -146,12 +146,6 @@ class Shelf:
         if is_in_time(occurrence, now, catch_up=settings.schedule.catch_up):
             return "due", "goes with the next run of the schedule"
         return "missed", "too late to go by itself"
-
-    def _theme(self, settings: Settings) -> Theme | None:
-        try:
-            return read_theme(self._root, settings)
-        except InputError:
-            return None
 
     def _records(self, settings: Settings) -> _Records:
         """What was sent; nothing where there are no records, or none that can be read."""
