@@ -31,7 +31,9 @@ _ONE_MIGRATION: Final = threading.Lock()
 _REVISIONS: Final = sa.table("alembic_version", sa.column("version_num", sa.String))
 
 
-def open_database(url: str, *, create: bool, read_only: bool) -> Database:
+def open_database(
+    url: str, *, create: bool, read_only: bool, patience: float | None = None
+) -> Database:
     """Open the database at `url`, made new when it is missing and `create` allows it.
 
     Raises:
@@ -48,7 +50,8 @@ def open_database(url: str, *, create: bool, read_only: bool) -> Database:
         with _alone_in(path.parent):
             if create:
                 path.touch(0o600)  # people's addresses; SQLite's other files take its mode over
-            return _checked(Database(path, read_only=False, create=create), create=create)
+            database = Database(path, read_only=False, create=create, patience=patience)
+            return _checked(database, create=create)
 
 
 def upgrade(url: str) -> tuple[str, str]:
