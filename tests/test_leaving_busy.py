@@ -70,9 +70,10 @@ while True:
 @contextlib.contextmanager
 def kept_locked(database: Path) -> Iterator[None]:
     """Another program is in the middle of a long write, for the length of the block."""
-    words = [sys.executable, "-c", HOLD, database]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    with subprocess.Popen(words, text=True, **pipes) as holder:
+    words = [sys.executable, "-c", HOLD, str(database)]
+    with subprocess.Popen(
+        words, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as holder:
         try:
             assert holder.stdout
             assert holder.stdout.readline() == "held\n"

@@ -29,9 +29,11 @@ from newsletter.errors import NewsletterError, PausedError
 from newsletter.links import make_token, read_token
 from newsletter.settings import Settings
 from newsletter.store.sql import Store
-from newsletter.web.answers import Answers, body
+from newsletter.web.answers import Answers, drain
 from newsletter.web.app import WithHeaders, run
 from newsletter.web.choices import Choices
+from newsletter.web.connections import Limits
+from newsletter.web.visitors import BehindProxies
 
 Clock = Callable[[], dt.datetime]
 
@@ -41,6 +43,7 @@ _RETRY_SECONDS: Final = "60"
 #: How long a reader's browser waits for records that another program keeps locked.
 PATIENCE: Final = 2.0
 _CATCH_UP_SECONDS: Final = 5.0
+_LIMITS: Final = Limits()
 _NO_PHRASES: Final[Mapping[str, str]] = {}
 
 
@@ -66,7 +69,10 @@ def application(
             Route("/p/{token}", choices.act, methods=["POST"]),
             Route("/healthz", pages.health),
         ],
-        middleware=[Middleware(WithHeaders, headers=answers.headers())],
+        middleware=[
+            Middleware(BehindProxies, trusted=settings.web.trusted_proxies),
+            Middleware(WithHeaders, headers=answers.headers()),
+        ],
         exception_handlers={404: pages.unknown, NewsletterError: pages.busy},
     )
     app.router.redirect_slashes = False
@@ -81,6 +87,7 @@ def serve(
     ready: Callable[[], None],
     *,
     phrases: Mapping[str, str] = _NO_PHRASES,
+    limits: Limits = _LIMITS,
 ) -> None:
     """Answer readers until Ctrl-C or SIGTERM.
 
@@ -91,13 +98,14 @@ def serve(
         door: a listening socket.
         ready: called once readers are answered.
         phrases: words of the author's own, over those that are shipped.
+        limits: how long readers' programs may take, and how many there may be at once.
     """
     kept = dt.timedelta(days=settings.web.keep_visitors)
     # While another program writes, readers go first; the next start forgets them.
     with contextlib.suppress(PausedError):
         store.members.forget_visitors(before=clock() - kept)
     app = application(store=store, settings=settings, clock=clock, phrases=phrases)
-    run(app, door, ready=ready, closing=lambda: None, log_level="error")
+    run(app, door, ready=ready, closing=lambda: None, log_level="error", limits=limits)
 
 
 class _Pages:
@@ -116,7 +124,7 @@ class _Pages:
             await run_in_threadpool(self._leave, handle, request)
             if self._store.departures.behind and not self._is_catching_up():
                 self._catching_up = asyncio.create_task(self._catch_up())
-        await body(request)
+        await drain(request)
         return self._page("left", handle, choices)
 
     async def health(self, _: Request) -> Response:
@@ -129,7 +137,7 @@ class _Pages:
     async def busy(self, request: Request, fault: Exception) -> Response:
         """The records cannot be used just now: never say that it worked."""
         _LOG.error("somebody was asked to come back later: %s", fault)
-        await body(request)
+        await drain(request)
         return self._answers.page("busy", headers={"Retry-After": _RETRY_SECONDS})
 
     def _leave(self, handle: str, request: Request) -> None:
