@@ -117,8 +117,10 @@ def backup(
 ) -> None:
     """Copy the records into a new file, also while a send is running."""
     from newsletter.cli.desk import given, open_desk
+    from newsletter.store.git import expect_untaken
 
     target = given(file)
+    expect_untaken(target)
     with open_desk().store(create=False) as store:
         size = store.backup(target)
     say(f"{size:,} bytes: people, deliveries and the signing keys; keep it as you keep a password")

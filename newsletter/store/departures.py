@@ -27,7 +27,6 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import sqlalchemy as sa
@@ -35,9 +34,9 @@ import sqlalchemy as sa
 from newsletter.audience import Status
 from newsletter.errors import InputError, PausedError, Place
 from newsletter.links import Key
-from newsletter.store import people
+from newsletter.store import people, private
 from newsletter.store.database import Database
-from newsletter.store.disk import unwritten
+from newsletter.store.disk import flush_folder, unwritten
 from newsletter.store.people import Evidence
 from newsletter.store.tables import subscribers
 
@@ -270,7 +269,7 @@ class Departures:
     def _locked(self) -> Iterator[int]:
         """The file, open, and nobody else at it; without one it is made."""
         with self._writable():
-            file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, private.FILE)
         try:
             with self._writable():
                 self._lock(file)
@@ -311,7 +310,7 @@ class Departures:
                 data, at = data[written:], at + written
             os.fsync(file)
             if not there:
-                _flush_folder(self._path.parent)  # its name is new
+                flush_folder(self._path.parent)  # its name is new
         return number
 
     @contextlib.contextmanager
@@ -337,14 +336,6 @@ def _lines(file: int) -> int:
 
 def _line(kind: str, name: str) -> bytes:
     return f"{_LETTERS.get(kind, 'k')} {name:<64}\n".encode("ascii")
-
-
-def _flush_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _leave(connection: sa.Connection, line: _Line) -> bool:
