@@ -43,6 +43,7 @@ def open_database(
     """
     path = file_of(url)
     with _reachable(path):
+        path = _only_name(path)
         if not path.exists() and (read_only or not create):
             raise _missing(path)
         if read_only:
@@ -68,6 +69,7 @@ def upgrade(url: str) -> tuple[str, str]:
     """
     path = file_of(url)
     with _reachable(path):
+        path = _only_name(path)
         if not path.exists():
             raise _missing(path)
     database = Database(path, read_only=False, create=False)
@@ -156,6 +158,22 @@ def _make_keys(connection: sa.Connection) -> None:
             {"id": 1, "secret": secrets.token_bytes(32), "purpose": "addresses", "created_at": now},
         ],
     )
+
+
+def _only_name(path: Path) -> Path:
+    """Where a store really is: two names would have two locks and two lists of who left.
+
+    Raises:
+        InputError: a hard link makes its names equal, so that neither is the real one.
+    """
+    path = path.resolve()
+    if path.is_file() and path.stat().st_nlink > 1:
+        raise InputError(
+            "these records have a second name (a hard link), and would have a second lock",
+            place=Place(str(path)),
+            hint="remove the other name, or make a copy with newsletter db backup",
+        )
+    return path
 
 
 def _make_room(path: Path) -> None:
