@@ -80,11 +80,7 @@ def read_config(root: Path) -> ConfigText | None:
 
 
 def read_dotenv(root: Path) -> str:
-    """The text of `.env`, "" when there is none.
-
-    Raises:
-        InputError: it is not UTF-8.
-    """
+    """The text of `.env`, "" when there is none; an InputError when it is not UTF-8."""
     return _text(root, ".env") or ""
 
 
@@ -240,19 +236,19 @@ def write_atomic(path: Path, data: bytes, *, for_owner: bool = False) -> None:
     """Write a file so that a crash leaves the old one or the new one, whole and on the disk.
 
     Args:
-        path: where it is; one that is replaced keeps its permissions.
+        path: a file there keeps its permissions, but for those `for_owner` alone.
         data: all of it.
-        for_owner: whether it is for its owner alone, from the first moment on.
+        for_owner: whether nobody else may open it, from the first moment on.
 
     Raises:
         PausedError: the disk is full.
         InputError: the folder is missing or not writable.
     """
     draft: Path | None = None
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
     try:
-        kept = private.FILE if for_owner else _mode(path)
         name = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        kept = private.FILE if for_owner else _mode(path)
         handle = os.open(name, flags, 0o666 if kept is None else kept)
         draft = name
         with os.fdopen(handle, "wb") as stream:
