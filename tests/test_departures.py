@@ -70,7 +70,7 @@ def test_whoever_has_left_after_the_backup_stays_out_when_it_is_restored(backed_
     restore(root, copy)
     assert set(state_of(root).values()) == {("active", "")}
     with Store.open(url_in(root)) as store:
-        assert store.made_up == 5
+        assert store.departures.kept_out == 5
     assert state_of(root) == {
         ADDRESSES[0]: ("unsubscribed", ""),
         ADDRESSES[1]: ("unsubscribed", ""),
@@ -82,7 +82,7 @@ def test_whoever_has_left_after_the_backup_stays_out_when_it_is_restored(backed_
     [(reason,)] = look(root, "select reason from suppressions where reason = 'erased'")
     assert reason == "erased"
     with Store.open(url_in(root)) as store:
-        assert store.made_up == 0  # once
+        assert store.departures.kept_out == 0  # once
 
 
 def test_the_file_holds_no_address(backed_up):
@@ -100,7 +100,7 @@ def test_whoever_was_let_in_after_the_backup_stays_out_with_it(tmp_path):
         store.members.allow(ADDRESSES[0], Evidence(source="a mail"), now=LATER)
     restore(tmp_path, copy)
     with Store.open(url_in(tmp_path)) as store:
-        assert store.made_up == 0
+        assert store.departures.kept_out == 0
     assert state_of(tmp_path) == {ADDRESSES[0]: ("unsubscribed", "")}
 
 
@@ -159,7 +159,7 @@ def test_a_line_torn_by_a_power_cut_is_written_over(tmp_path):
     assert remembered(tmp_path) == ["u", "u"]
     restore(tmp_path, copy)
     with Store.open(url_in(tmp_path)) as store:
-        assert store.made_up == 2
+        assert store.departures.kept_out == 2
 
 
 def test_a_lost_file_is_begun_anew_at_its_place(tmp_path):
@@ -173,7 +173,7 @@ def test_a_lost_file_is_begun_anew_at_its_place(tmp_path):
     assert remembered(tmp_path) == ["-", "u"]
     restore(tmp_path, copy)
     with Store.open(url_in(tmp_path)) as store:
-        assert store.made_up == 1
+        assert store.departures.kept_out == 1
 
 
 def test_another_store_in_the_same_folder_has_a_file_of_its_own(tmp_path):
@@ -181,7 +181,7 @@ def test_another_store_in_the_same_folder_has_a_file_of_its_own(tmp_path):
         store.members.remove(ADDRESSES[0], now=LATER)
     (tmp_path / "newsletter.db").unlink()
     with store_with(tmp_path, people(2)) as store:
-        assert store.made_up == 0
+        assert store.departures.kept_out == 0
         store.members.remove(ADDRESSES[1], now=LATER)
     assert len(list(tmp_path.glob("left-*.log"))) == 2
     assert look(tmp_path, "select count(*) from suppressions") == [(0,)]

@@ -88,7 +88,7 @@ def test_who_left_by_one_path_stays_out_of_a_backup_restored_to_another(places, 
         assert store.suppress("reader1@example.org", reason="complained", now=LATER)
     shutil.copy(home / "backup.db", real / "newsletter.db")
     with Store.open(url_in(real)) as store:
-        assert store.made_up == 1
+        assert store.departures.kept_out == 1
 
 
 def test_a_new_store_behind_a_link_is_made_where_the_link_leads(places):

@@ -77,13 +77,15 @@ class Desk:
 
         return open_letter(self.root, name, self.settings, today=self.today())
 
-    def store(self, *, create: bool = True, read_only: bool = False) -> Store:
-        """Open the records; a restored backup learns who has left since."""
+    def store(
+        self, *, create: bool = True, read_only: bool = False, patience: float | None = None
+    ) -> Store:
+        """Open the records, see `Store.open`; a restored backup learns who has left since."""
         from newsletter.store.sql import Store
 
-        store = Store.open(self.store_url, create=create, read_only=read_only)
-        if store.made_up:
-            left = plural(store.made_up, "person", "people")
+        store = Store.open(self.store_url, create=create, read_only=read_only, patience=patience)
+        if store.departures.kept_out:
+            left = plural(store.departures.kept_out, "person", "people")
             say(f"these records are older than what {left} did: they had left, and stay out")
         return store
 

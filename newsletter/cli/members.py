@@ -42,12 +42,14 @@ def export(
     from pathlib import Path
 
     from newsletter.cli.desk import given, open_desk
+    from newsletter.store.git import expect_untaken
     from newsletter.store.lists import new_list, write_list
 
     with open_desk().store(create=False, read_only=True) as store:
         rows = _exported(store.members)
         if file:
             path = given(Path(file))
+            expect_untaken(path)
             with new_list(path) as stream:
                 number = write_list(stream, rows)
             result(str(path))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +12,7 @@ from newsletter.cli.show import VOICE, result, result_json, say, table
 from newsletter.errors import InputError, Place
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from newsletter.cli.desk import Desk
 
@@ -29,12 +29,11 @@ def serve(
 ) -> None:
     """Answer the links in mails: the page on which a reader leaves."""
     from newsletter.cli.desk import clock, open_desk
-    from newsletter.cli.feedback import beside
     from newsletter.web import app, public
 
     desk = open_desk()
     phrases = _phrases(desk)
-    with desk.store(create=False) as store:
+    with desk.store(create=False, patience=public.PATIENCE) as store:
         door = app.listen(host, port)
 
         def ready() -> None:
@@ -42,8 +41,17 @@ def serve(
             if not desk.settings.site.public_url:
                 say("hint: set site.public_url, or no mail will lead here")
 
-        with beside(desk, store) if with_events else nullcontext():
+        with _events(desk) if with_events else nullcontext():
             public.serve(store, desk.settings, clock, door, ready, phrases=phrases)
+
+
+@contextmanager
+def _events(desk: Desk) -> Iterator[None]:
+    """Fetch events beside the pages, with more patience than readers have."""
+    from newsletter.cli.feedback import beside
+
+    with desk.store(create=False) as store, beside(desk, store):
+        yield
 
 
 def _phrases(desk: Desk) -> Mapping[str, str]:
@@ -109,8 +117,10 @@ def backup(
 ) -> None:
     """Copy the records into a new file, also while a send is running."""
     from newsletter.cli.desk import given, open_desk
+    from newsletter.store.git import expect_untaken
 
     target = given(file)
+    expect_untaken(target)
     with open_desk().store(create=False) as store:
         size = store.backup(target)
     say(f"{size:,} bytes: people, deliveries and the signing keys; keep it as you keep a password")

@@ -29,6 +29,7 @@ Colour = Annotated[str, AfterValidator(values.colour)]
 Font = Annotated[str, AfterValidator(values.font)]
 Host = Annotated[str, AfterValidator(values.host)]
 SomeHost = Annotated[str, AfterValidator(values.some_host)]
+Network = Annotated[str, AfterValidator(values.network)]
 FieldName = Annotated[str, AfterValidator(values.field_name)]
 Fallback = Annotated[str, AfterValidator(values.fallback)]
 Reason = Annotated[str, AfterValidator(values.reason)]
@@ -345,6 +346,12 @@ class Web(_Group):
         ge=1,
         le=3650,
         description="Days after which `newsletter serve` forgets those addresses and browsers.",
+    )
+    trusted_proxies: tuple[Network, ...] = Field(
+        default=("127.0.0.1", "::1"),
+        examples=[("127.0.0.1", "10.0.0.0/8")],
+        description="Addresses and networks of the proxies in front of `newsletter serve`; only "
+        "what these say in `X-Forwarded-For` is taken for a reader's network address.",
     )
 
 

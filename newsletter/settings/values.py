@@ -8,6 +8,7 @@ be an address or a secret.
 from __future__ import annotations
 
 import datetime as dt
+import ipaddress
 import re
 import zoneinfo
 from collections.abc import Mapping
@@ -166,6 +167,18 @@ def host(value: str) -> str:
 def some_host(value: str) -> str:
     """A host name that is not empty."""
     return host(required(value))
+
+
+def network(value: str) -> str:
+    """An IP address or network, as machines write it."""
+    try:
+        found = ipaddress.ip_network(required(value))
+    except ValueError:
+        raise wrong(
+            "is not an IP address or network", 'write 10.0.0.5 or 10.0.0.0/8, "::1" or "fd00::/8"'
+        ) from None
+    alone = found.prefixlen == found.max_prefixlen
+    return str(found.network_address if alone else found)
 
 
 def region(value: str) -> str:

@@ -9,10 +9,10 @@ import re
 import sqlite3
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 from urllib.parse import quote
 
 import sqlalchemy as sa
@@ -34,6 +34,9 @@ _OPTIONS: Final = re.compile(r"\?\w+=")
 #: What an extended result code of SQLite begins with.
 _PRIMARY: Final = 0xFF
 
+_BUSY: Final = "another program kept the store locked for {seconds:g} seconds"
+_BUSY_HINT: Final = "close what else is writing to it, then run the same command again"
+
 # Result codes of SQLite -> (kind, sentence, hint): an extended one, or else its primary one.
 _FAULTS: Final[dict[int, tuple[type[NewsletterError], str, str]]] = {
     sqlite3.SQLITE_FULL: (PausedError, FULL, FREE_SOME),
@@ -46,8 +49,8 @@ _FAULTS: Final[dict[int, tuple[type[NewsletterError], str, str]]] = {
     ),
     sqlite3.SQLITE_BUSY: (
         PausedError,
-        f"another program kept the store locked for {_BUSY_SECONDS} seconds",
-        "close what else is writing to it, then run the same command again",
+        _BUSY,
+        _BUSY_HINT,
     ),
     sqlite3.SQLITE_READONLY: (
         InputError,
@@ -71,6 +74,23 @@ _FAULTS: Final[dict[int, tuple[type[NewsletterError], str, str]]] = {
 _QUOTING: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 
+class _Around(Protocol):
+    """What is put around every write transaction; see `departures.Departures.kept`."""
+
+    def __call__(
+        self, connection: sa.Connection, until_durable: ExitStack, *, large: bool
+    ) -> AbstractContextManager[None]: ...
+
+
+def _nothing(
+    connection: sa.Connection,  # noqa: ARG001  # the shape of `_Around`
+    until_durable: ExitStack,  # noqa: ARG001
+    *,
+    large: bool,  # noqa: ARG001
+) -> AbstractContextManager[None]:
+    return nullcontext()
+
+
 class Database:
     """One open database file.
 
@@ -78,18 +98,22 @@ class Database:
         path: the file.
         read_only: whether nothing is written; SQLite's own files may lie beside it meanwhile.
         create: whether a missing file is made.
+        patience: how many seconds another writer is waited for, 30 unless it is given.
     """
 
-    def __init__(self, path: Path, *, read_only: bool, create: bool) -> None:
+    def __init__(
+        self, path: Path, *, read_only: bool, create: bool, patience: float | None = None
+    ) -> None:
         self.path = path
         self.read_only = read_only
-        self._engine = _engine(path, read_only=read_only, create=create)
-        # SQLite lets waiting writers sleep and poll; threads of one process queue here instead.
+        self._patience = _BUSY_SECONDS if patience is None else patience
+        self._engine = _engine(path, read_only=read_only, create=create, patience=self._patience)
+        # SQLite lets waiting writers sleep and poll; threads of one process queue here instead:
+        # for as long as it takes, unless whoever opened this is in a hurry.
         self._writer = threading.RLock()
+        self._turn_seconds = -1 if patience is None else patience
         #: Put around what every write transaction does.
-        self.around: Callable[[sa.Connection], AbstractContextManager[None]] = lambda _: (
-            nullcontext()
-        )
+        self.around: _Around = _nothing
 
     @contextmanager
     def reading(self, *, opening: bool = False) -> Iterator[sa.Connection]:
@@ -110,20 +134,25 @@ class Database:
 
         Args:
             opening: whether the file is just being opened, for the words of an error.
-            large: whether it may touch every person, and so deserves more memory.
+            large: whether it may touch every person, and so takes more time and memory.
 
         Raises:
             NewsletterError: whatever the database complains about, translated.
         """
         if self.read_only:
             raise NewsletterError("the store was opened for reading only")
-        with self._writer, self._translated(opening=opening), self._engine.connect() as plain:
+        with (
+            self._turn(),
+            self._translated(opening=opening),
+            self._engine.connect() as plain,
+            ExitStack() as until_durable,
+        ):
             connection = plain.execution_options(writes=True)
             with connection.begin():
                 if large:
                     connection.exec_driver_sql(f"PRAGMA cache_size = -{_LARGE_CACHE}")
                 try:
-                    with self.around(connection):
+                    with self.around(connection, until_durable, large=large):
                         yield connection
                 finally:
                     if large:
@@ -148,7 +177,7 @@ class Database:
                 busy, *_ = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
                 cursor.close()
             except sqlite3.Error as error:
-                raise _fault(error, self.path, opening=False) from error
+                raise self._fault(error, opening=False) from error
             finally:
                 plain.close()
         return not busy
@@ -189,13 +218,24 @@ class Database:
             raise damaged(self.path)
 
     @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """One writer of this process at a time."""
+        if not self._writer.acquire(timeout=self._turn_seconds):
+            message = _BUSY.format(seconds=self._patience)
+            raise PausedError(message, place=Place(str(self.path)), hint=_BUSY_HINT)
+        try:
+            yield
+        finally:
+            self._writer.release()
+
+    @contextmanager
     def _translated(self, *, opening: bool) -> Iterator[None]:
         try:
             yield
         except UnreadableError as error:
             raise damaged(self.path) from error
         except exc.DBAPIError as error:
-            fault = _fault(error.orig, self.path, opening=opening)
+            fault = self._fault(error.orig, opening=opening)
             if fault.exit_code == NewsletterError.exit_code:
                 self.expect_whole()
             raise fault from error
@@ -204,6 +244,9 @@ class Database:
             if getattr(error, "exit_code", NewsletterError.exit_code) == NewsletterError.exit_code:
                 self.expect_whole()
             raise
+
+    def _fault(self, error: BaseException | None, *, opening: bool) -> NewsletterError:
+        return _fault(error, self.path, opening=opening, seconds=self._patience)
 
 
 def file_of(url: str) -> Path:
@@ -236,15 +279,15 @@ def file_of(url: str) -> Path:
         ) from error
 
 
-def _engine(path: Path, *, read_only: bool, create: bool) -> sa.Engine:
+def _engine(path: Path, *, read_only: bool, create: bool, patience: float) -> sa.Engine:
     query = {"uri": "true", "mode": "rwc" if create else "rw"}
-    arguments = {"timeout": _BUSY_SECONDS}
+    arguments = {"timeout": patience}
     url = sa.URL.create("sqlite", database=f"file:{quote(str(path))}", query=query)
     # Parameters are people's addresses.
     if read_only:
         engine = sa.create_engine(
             url, hide_parameters=True, max_overflow=-1,
-            creator=lambda: connect_to_read(path, seconds=_BUSY_SECONDS),
+            creator=lambda: connect_to_read(path, seconds=patience),
         )  # fmt: skip
     else:
         engine = sa.create_engine(
@@ -295,7 +338,9 @@ def _demand_keys(connection: sa.Connection, path: Path) -> None:
         )
 
 
-def _fault(error: BaseException | None, path: Path, *, opening: bool) -> NewsletterError:
+def _fault(
+    error: BaseException | None, path: Path, *, opening: bool, seconds: float = _BUSY_SECONDS
+) -> NewsletterError:
     code = getattr(error, "sqlite_errorcode", None)
     place = Place(str(path))
     if code is None and isinstance(error, sqlite3.OperationalError):
@@ -313,4 +358,4 @@ def _fault(error: BaseException | None, path: Path, *, opening: bool) -> Newslet
         kind = InputError
     # Where the file is damaged, SQLite quotes names of its tables: they may be anything by then.
     cause = None if code & _PRIMARY in _QUOTING else str(error)
-    return kind(message, place=place, cause=cause, hint=hint)
+    return kind(message.format(seconds=seconds), place=place, cause=cause, hint=hint)

@@ -1,29 +1,42 @@
 """Who left or is kept out, once more beside the database: a restored backup learns it from there.
 
 A backup knows nothing of those who left after it was made. So each departure is also a line of a
-file next to the database: its kind and the keyed hash of the address, never an address. The
-database counts the lines it has seen (its `user_version`, changed in the same transaction), and one
-that has seen fewer than there are makes up for it when it is opened.
+file next to the database: its kind and the keyed hash of the address, never an address. And while
+another program keeps the database locked, a departure stands in the file alone for a while.
+
+The database counts the lines it knows (its `user_version`, changed in the same transaction).
+docs/decisions/0007 has the rules that hold the two together:
+
+1. A line that is on the disk is never changed or taken away.
+2. Every line the database counts has had its effect in it.
+3. Each write transaction begins by making up for the lines it does not count yet.
+4. Lines are added under the file's lock alone. A write transaction holds it until it is durable, so
+   that a departure comes wholly before or wholly after a claim; one that may take long (`large`)
+   lets go of it meanwhile, and makes up once more before it ends.
 """
 
 from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import fcntl
 import hashlib
 import os
+import re
 import sqlite3
-from collections.abc import Iterator
-from pathlib import Path
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Final
 
 import sqlalchemy as sa
 
 from newsletter.audience import Status
+from newsletter.errors import InputError, PausedError, Place
 from newsletter.links import Key
-from newsletter.store import people
+from newsletter.store import people, private
 from newsletter.store.database import Database
-from newsletter.store.disk import unwritten
+from newsletter.store.disk import flush_folder, unwritten
 from newsletter.store.people import Evidence
 from newsletter.store.tables import subscribers
 
@@ -31,21 +44,32 @@ _LEFT, _RETURNED = "left", "returned"
 _RELEASED: Final = "released"
 _FORGOTTEN: Final = "forgotten"
 _HANDLE: Final = "handle"
+_WAITED: Final = "waited"
 #: Kinds by their letter in the file; any other reason of a suppression is "k".
 _KINDS: Final = {
     "u": _LEFT, "i": _RETURNED, "b": "bounced", "c": "complained", "s": "soft bounces",
     "e": "erased", "x": "blocked", "k": "kept out", "j": _RELEASED, "f": _FORGOTTEN,
-    "h": _HANDLE,
+    "h": _HANDLE, "w": _WAITED,
 }  # fmt: skip
 #: A person's row, its status, and the address's suppression are three things, each with a last word
 #: of its own; what is not named here is about the suppression.
 _ABOUT: Final = {_LEFT: "status", _RETURNED: "status", _FORGOTTEN: "row"}
 _LETTERS: Final = {kind: letter for letter, kind in _KINDS.items()}
-#: A letter, a blank, 64 hex digits (a handle's 24 and blanks), a line feed: all of one length, so
-#: that the size tells the number.
+#: A letter, a blank, 64 characters, a line feed: all of one length, so that the size tells the
+#: number. The 64 are a hash, or a handle, followed by the time where the line had to wait.
 _LINE: Final = 67
 _NO_LINE: Final = b"-" + b" " * (_LINE - 2) + b"\n"
-_EVIDENCE: Final = Evidence(source="left after this backup was made")
+_WHOLE: Final = re.compile(
+    r"(?P<kind>[a-z]) (?P<name>[0-9a-f]{24,64})(?: (?P<at>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ))? *\n"
+)
+_WHEN: Final = "%Y-%m-%dT%H:%M:%SZ"
+_OLDER: Final = Evidence(source="left after this backup was made")
+_LATE: Final = Evidence(source="unsubscribe page, while the records were busy")
+#: The file's lock is held for as long as a short transaction takes to reach the disk.
+_LOCK_SECONDS: Final = 10
+_BETWEEN: Final = 0.002
+#: How long those who leave do not wait for a database that another program has just kept locked.
+_HURRIED_SECONDS: Final = 1.0
 _TRIGGERS: Final = (
     ("suppressed", "INSERT ON main.suppressions", "1", "NEW.reason, NEW.address_hash"),
     ("suppressed_anew", "UPDATE OF reason ON main.suppressions", "1",
@@ -63,78 +87,165 @@ _TRIGGERS: Final = (
 )  # fmt: skip
 
 
-def attach(database: Database, *, now: dt.datetime) -> int:
-    """Have a database write down who leaves from now on, and learn whom it has missed.
-
-    Returns:
-        how many people it did not know to have left.
-    """
+def attach(database: Database, *, clock: Callable[[], dt.datetime]) -> Departures:
+    """Have a database write down who leaves from now on, and learn whom it has missed."""
     with database.reading() as connection:
         key = people.keys(connection, "addresses").popitem()[1]
-        seen = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
-    departures = Departures(database.path, key)
-    kept_out = 0
-    if departures.missed(seen):
-        with database.writing() as connection:
-            kept_out = departures.make_up(connection, now=now)
+        counted = _counted(connection)
+    departures = Departures(database, key, clock)
     database.around = departures.kept
-    return kept_out
+    if not database.read_only and departures.missed(counted):
+        # Whoever keeps it locked makes up when they write the next time, and so do we.
+        with contextlib.suppress(PausedError):
+            departures.catch_up()
+    return departures
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A line of the file: who left, how, and when that was told."""
+
+    kind: str
+    name: str
+    evidence: Evidence
+    at: dt.datetime
 
 
 class Departures:
     """The file beside one database.
 
     Args:
-        path: the database's.
+        database: whose people these are.
         key: hashes its addresses; a backup has the same, another store another one.
+        clock: tells the time, in UTC.
+
+    Attributes:
+        kept_out: how many people the database did not know to have left, as only a restored backup
+            does not.
+        behind: whether somebody's leaving is in the file alone, as far as this process knows.
     """
 
-    def __init__(self, path: Path, key: Key) -> None:
+    def __init__(self, database: Database, key: Key, clock: Callable[[], dt.datetime]) -> None:
         name = hashlib.sha256(b"departures" + key.secret).hexdigest()[:12]
-        self._path = path.with_name(f"left-{name}.log")
+        self._database = database
+        self._path = database.path.with_name(f"left-{name}.log")
+        self._clock = clock
         self._new = bytearray()
+        self._hurried_until = 0.0
+        self.kept_out = 0
+        self.behind = False
 
-    def missed(self, seen: int) -> bool:
-        """Whether there are more lines than a database has seen."""
-        return self._lines() > seen
+    def missed(self, counted: int) -> bool:
+        """Whether there are more lines than a database counts."""
+        try:
+            return self._path.stat().st_size // _LINE > counted
+        except FileNotFoundError:
+            return False
 
     @contextlib.contextmanager
-    def kept(self, connection: sa.Connection) -> Iterator[None]:
-        """Write down who leaves inside the block; durable before the transaction is.
+    def kept(
+        self, connection: sa.Connection, until_durable: contextlib.ExitStack, *, large: bool
+    ) -> Iterator[None]:
+        """Put around a write transaction: make up first, and write down who leaves inside.
 
-        A transaction that fails after all leaves its lines: nobody is mailed for that.
+        A transaction that fails after all leaves its lines, and the next one makes up for them:
+        nobody is mailed for that.
+
+        Args:
+            connection: inside the transaction.
+            until_durable: closed when the transaction is committed or undone.
+            large: whether it may take long, and so must not keep others from the file.
 
         Raises:
-            PausedError: the disk is full.
+            PausedError: the disk is full, or another program does not let go of the file.
             InputError: the file cannot be written.
         """
         self._watch(connection)
-        self._new.clear()
+        if large:
+            with self._locked() as file:
+                self._make_up(connection, file)
+        else:
+            file = until_durable.enter_context(self._locked())
+            self._make_up(connection, file)
+        self._new.clear()  # what was made up for stands in the file already
         yield
+        if large:
+            file = until_durable.enter_context(self._locked())
+            self._make_up(connection, file)
         if self._new:
-            seen = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
-            number = self._append(seen)
+            number = self._append(file, _counted(connection), bytes(self._new))
             connection.exec_driver_sql(f"PRAGMA user_version = {number}")
 
-    def make_up(self, connection: sa.Connection, *, now: dt.datetime) -> int:
-        """Let a database learn what it has missed; says how many people that kept out.
+    def leave(self, handle: str, evidence: Evidence, *, now: dt.datetime) -> bool:
+        """Note, durably, that the person with this handle leaves.
+
+        Where the database cannot be written now, it is noted in the file alone (`behind`). Whoever
+        writes to the database next makes up for it first, so that nobody is claimed who has left
+        like this.
+
+        Returns:
+            whether the person is known.
+
+        Raises:
+            NewsletterError: neither can be written, or this is a bug; nobody has left then.
+        """
+        if time.monotonic() >= self._hurried_until:
+            try:
+                with self._database.writing() as connection:
+                    return people.unsubscribe(connection, handle, evidence, now=now)
+            except (PausedError, InputError):
+                self._hurried_until = time.monotonic() + _HURRIED_SECONDS
+        name = f"{handle} {now.astimezone(dt.UTC).strftime(_WHEN)}"
+        held = sa.select(subscribers.c.id).where(subscribers.c.handle == handle)
+        with self._locked() as file, self._database.reading() as connection:
+            self._append(file, _counted(connection), _line(_WAITED, name))
+            self.behind = True
+            return connection.execute(held).first() is not None
+
+    def catch_up(self) -> None:
+        """Have the database learn who has left beside it, unless another writer was first."""
+        self.behind = False
+        try:
+            with self._database.writing():
+                pass  # each transaction begins by making up
+        except BaseException:
+            self.behind = True
+            raise
+
+    def _make_up(self, connection: sa.Connection, file: int) -> None:
+        """Have the database learn the lines that it does not count.
 
         Letting somebody in is not repeated: whoever had left in the backup stays out.
         """
-        seen = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
-        number = self._lines()
-        with self._path.open("rb") as stream:
-            stream.seek(seen * _LINE)
-            data = stream.read((number - seen) * _LINE).decode("ascii", "replace")
-        last: dict[tuple[str, str], str] = {}
-        for line in data.splitlines():
-            kind, name = _KINDS.get(line[:1], ""), line[2:].strip()
-            last[name, _ABOUT.get(kind, "")] = kind
-        out = [(kind, name) for (name, _), kind in last.items()
-               if kind not in {"", _RETURNED, _RELEASED}]  # fmt: skip
-        kept_out = {name for kind, name in out if _leave(connection, kind, name, now)}
+        counted, number = _counted(connection), _lines(file)
+        if number <= counted:
+            return
+        data = os.pread(file, (number - counted) * _LINE, counted * _LINE)
+        last: dict[tuple[str, str], _Line] = {}
+        for start in range(0, len(data), _LINE):
+            line = self._read(connection, data[start : start + _LINE].decode("ascii", "replace"))
+            last[line.name, _ABOUT.get(line.kind, "")] = line
+        out = [line for line in last.values() if line.kind not in {"", _RETURNED, _RELEASED}]
+        kept_out = {line.name for line in out if _leave(connection, line)}
+        late = {line.name for line in out if line.evidence is _LATE}
+        self.kept_out += len(kept_out - late)
         connection.exec_driver_sql(f"PRAGMA user_version = {number}")
-        return len(kept_out)
+
+    def _read(self, connection: sa.Connection, text: str) -> _Line:
+        """A line; what a power cut has made of one that was not on the disk yet says nothing."""
+        found = _WHOLE.fullmatch(text)
+        kind = _KINDS.get(found["kind"], "") if found else ""
+        if found is None or (kind == _WAITED) is not bool(found["at"]):
+            return _Line("", "", _OLDER, self._clock())
+        if kind != _WAITED:
+            return _Line(kind, found["name"], _OLDER, self._clock())
+        at = dt.datetime.fromisoformat(found["at"])
+        held = sa.select(subscribers.c.address_hash).where(subscribers.c.handle == found["name"])
+        hashed = connection.execute(held).scalar()
+        # By the hash, where there is one: the same person may have come back in a later line.
+        return (
+            _Line(_LEFT, hashed, _LATE, at) if hashed else _Line(_HANDLE, found["name"], _LATE, at)
+        )
 
     def _watch(self, connection: sa.Connection) -> None:
         """Have the connection tell who leaves, whichever statement it is."""
@@ -152,42 +263,91 @@ class Departures:
         told["departures"] = True
 
     def _note(self, kind: str, name: str) -> None:
-        self._new += f"{_LETTERS.get(kind, 'k')} {name:<64}\n".encode("ascii")
+        self._new += _line(kind, name)
 
-    def _lines(self) -> int:
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[int]:
+        """The file, open, and nobody else at it; without one it is made."""
+        with self._writable():
+            file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, private.FILE)
         try:
-            return self._path.stat().st_size // _LINE
-        except FileNotFoundError:
-            return 0
+            with self._writable():
+                self._lock(file)
+            yield file
+        finally:
+            os.close(file)
 
-    def _append(self, seen: int) -> int:
-        """Add the new lines; the number of all. Others wait: this is inside a write transaction."""
-        there = self._lines()
+    def _lock(self, file: int) -> None:
+        end = time.monotonic() + _LOCK_SECONDS
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() > end:
+                    raise PausedError(
+                        "another program keeps the list of those who left locked",
+                        place=Place(str(self._path)),
+                        hint="end it, then run the same command again",
+                    ) from None
+                time.sleep(_BETWEEN)
+            else:
+                return
+
+    def _append(self, file: int, counted: int, lines: bytes) -> int:
+        """Add lines, durably, behind those that are there and those the database counts.
+
+        Returns:
+            the number of all lines.
+        """
+        there = _lines(file)
+        lost = max(0, counted - there)  # the file was, or its end
+        data = _NO_LINE * lost + lines
+        number = there + len(data) // _LINE
+        at = there * _LINE  # over a line that a power cut has torn
+        with self._writable():
+            while data:
+                written = os.pwrite(file, data, at)
+                data, at = data[written:], at + written
+            os.fsync(file)
+            if not there:
+                flush_folder(self._path.parent)  # its name is new
+        return number
+
+    @contextlib.contextmanager
+    def _writable(self) -> Iterator[None]:
         try:
-            handle = os.open(self._path, os.O_WRONLY | os.O_CREAT, 0o600)
-            with os.fdopen(handle, "wb") as stream:
-                stream.seek(there * _LINE)  # over a line that a power cut has torn
-                stream.write(_NO_LINE * (seen - there))  # the file was lost
-                stream.write(self._new)
-                stream.flush()
-                os.fsync(stream.fileno())
+            yield
         except OSError as error:
             raise unwritten(
                 self._path, error, "who has left cannot be written down",
                 hint="make the file and its folder writable for this user",
             ) from error  # fmt: skip
-        return max(seen, there) + len(self._new) // _LINE
 
 
-def _leave(connection: sa.Connection, kind: str, name: str, now: dt.datetime) -> bool:
+def _counted(connection: sa.Connection) -> int:
+    """How many lines a database knows."""
+    return int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
+
+
+def _lines(file: int) -> int:
+    """How many whole lines there are."""
+    return os.fstat(file).st_size // _LINE
+
+
+def _line(kind: str, name: str) -> bytes:
+    return f"{_LETTERS.get(kind, 'k')} {name:<64}\n".encode("ascii")
+
+
+def _leave(connection: sa.Connection, line: _Line) -> bool:
+    kind, name, now = line.kind, line.name, line.at
     if kind == _HANDLE:
-        return people.unsubscribe(connection, name, _EVIDENCE, now=now)
+        return people.unsubscribe(connection, name, line.evidence, now=now)
     this = subscribers.c.address_hash == name
     if kind == _FORGOTTEN:
         return bool(connection.execute(sa.delete(subscribers).where(this)).rowcount)
     if kind == _LEFT:
         handle = connection.execute(sa.select(subscribers.c.handle).where(this)).scalar()
         if handle is not None:
-            return people.unsubscribe(connection, handle, _EVIDENCE, now=now)
+            return people.unsubscribe(connection, handle, line.evidence, now=now)
         kind = "unsubscribed"
     return people.suppress(connection, name, reason=kind, now=now)

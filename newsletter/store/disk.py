@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from pathlib import Path
 from typing import Final
 
@@ -27,3 +28,12 @@ def unwritten(path: Path, error: OSError, message: str, *, hint: str) -> InputEr
     if error.errno in _NO_ROOM:
         return PausedError(FULL, place=place, cause=cause, hint=FREE_SOME)
     return InputError(message, place=place, cause=cause, hint=hint)
+
+
+def flush_folder(folder: Path) -> None:
+    """Have the names in a folder on the disk."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -8,7 +8,8 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import tempfile
+import secrets
+import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,13 +20,14 @@ from newsletter.audience.roster import sniff
 from newsletter.errors import InputError, PausedError, Place
 from newsletter.issue import number_of
 from newsletter.settings import ConfigText, choose
-from newsletter.store.disk import unwritten
+from newsletter.store import private
+from newsletter.store.disk import flush_folder, unwritten
 
 CONFIG: Final = "newsletter.toml"
 PYPROJECT: Final = "pyproject.toml"
 ISSUES: Final = "issues"
 LISTS: Final = "subscribers"
-_DEFAULT_STORE: Final = ".newsletter/newsletter.db"
+_DEFAULT_STORE: Final = f"{private.STORE}/newsletter.db"
 _SQLITE: Final = "sqlite:///"
 _THEME_KINDS: Final = frozenset({".mjml", ".css", ".txt"})
 _THEME_NEEDS: Final = ("issue.mjml", "issue.txt")
@@ -39,12 +41,16 @@ _BLOCK: Final = 1 << 20
 def find_root(start: Path) -> Path:
     """The newsletter's folder: `start` or the nearest of its parents that holds settings.
 
+    Nobody else may have put them there, as anybody can into a folder for temporary files.
+
     Raises:
-        InputError: none of them does.
+        InputError: none of them does, or somebody else may have put them there.
     """
     start = start.absolute()
     for folder in (start, *start.parents):
-        if (folder / CONFIG).is_file() or _has_our_table(folder / PYPROJECT):
+        name = CONFIG if (folder / CONFIG).is_file() else PYPROJECT
+        if name == CONFIG or _has_our_table(folder / PYPROJECT):
+            private.expect_own(folder / name, chosen=folder == start)
             return folder
     raise InputError(
         f"there is no newsletter in this folder: no {CONFIG} here or above",
@@ -74,11 +80,7 @@ def read_config(root: Path) -> ConfigText | None:
 
 
 def read_dotenv(root: Path) -> str:
-    """The text of `.env`, "" when there is none.
-
-    Raises:
-        InputError: it is not UTF-8.
-    """
+    """The text of `.env`, "" when there is none; an InputError when it is not UTF-8."""
     return _text(root, ".env") or ""
 
 
@@ -230,28 +232,38 @@ def look_through(path: Path) -> ListFile:
 # --- writing ---------------------------------------------------------------------------------
 
 
-def write_atomic(path: Path, data: bytes) -> None:
+def write_atomic(path: Path, data: bytes, *, for_owner: bool = False) -> None:
     """Write a file so that a crash leaves the old one or the new one, whole and on the disk.
+
+    Args:
+        path: a file there keeps its permissions, but for those `for_owner` alone.
+        data: all of it.
+        for_owner: whether nobody else may open it, from the first moment on.
 
     Raises:
         PausedError: the disk is full.
         InputError: the folder is missing or not writable.
     """
-    draft = ""
+    draft: Path | None = None
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
     try:
-        handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        name = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+        kept = private.FILE if for_owner else _mode(path)
+        handle = os.open(name, flags, 0o666 if kept is None else kept)
+        draft = name
         with os.fdopen(handle, "wb") as stream:
             stream.write(data)
             stream.flush()
-            os.fchmod(stream.fileno(), _mode(path))
-            os.fsync(stream.fileno())
-        Path(draft).replace(path)
-        _flush_folder(path.parent)
+            if kept is not None and not for_owner:
+                os.fchmod(handle, kept)  # the umask may have narrowed it
+            os.fsync(handle)
+        draft.replace(path)
+        flush_folder(path.parent)
     except OSError as error:
         raise _not_written(path, error) from error
     finally:
-        if draft:
-            Path(draft).unlink(missing_ok=True)
+        if draft is not None:
+            draft.unlink(missing_ok=True)
 
 
 def write_new(path: Path, data: bytes) -> bool:
@@ -302,21 +314,12 @@ def list_files(root: Path) -> tuple[Path, ...]:
     return tuple(sorted(p for p in found if p.suffix == ".csv" and "-rejected" not in p.stem))
 
 
-def _mode(path: Path) -> int:
-    """The permissions of the file that is replaced, or those a new file would get."""
-    if path.exists():
-        return path.stat().st_mode & 0o777
-    mask = os.umask(0)
-    os.umask(mask)
-    return 0o666 & ~mask
-
-
-def _flush_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
+def _mode(path: Path) -> int | None:
+    """The permissions of the file that is replaced, None where there is none."""
     try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        return stat.S_IMODE(path.stat().st_mode)
+    except FileNotFoundError:
+        return None
 
 
 def _not_written(path: Path, error: OSError) -> InputError | PausedError:

@@ -1,10 +1,13 @@
-"""What git says about one file, for the author's eye before a send."""
+"""What git says about one file, before a send, and before addresses are written."""
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
+
+from newsletter.errors import InputError, Place
 
 _SECONDS = 10
 
@@ -28,6 +31,45 @@ def state(root: Path, name: str) -> str:
     if not done.stdout.strip():
         return "committed"
     return "not in git" if done.stdout[:2] in {"??", "!!"} else "changed"
+
+
+def would_take(path: Path) -> bool:
+    """Whether git would take up a new file of this name: in a work tree, and not ignored.
+
+    Where git is not there to be asked, or gives no answer, nothing is known, and this is false.
+    """
+    # Where a link leads is where the file will be.
+    folder = path.parent.resolve()
+    program = shutil.which("git")
+    above = (folder, *folder.parents)
+    if program is None or not any((one / ".git").exists() for one in above):
+        return False
+    # Inside a hook of git's these name the repository that is committed to.
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    there = next(one for one in above if one.is_dir())
+    try:
+        done = subprocess.run(  # noqa: S603  # as above
+            [program, "-C", str(there), "check-ignore", "--quiet", "--", str(folder / path.name)],
+            capture_output=True, timeout=_SECONDS, check=False, env=plain,
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.returncode == 1
+
+
+def expect_untaken(path: Path) -> None:
+    """Refuse to write addresses where git would take them up.
+
+    Raises:
+        InputError: it would.
+    """
+    if would_take(path):
+        raise InputError(
+            "git would take up this file, with the addresses in it, at the next commit",
+            place=Place(str(path)),
+            hint="name a file outside of the repository or in .newsletter/, or one that "
+            ".gitignore names",
+        )
 
 
 def commit(root: Path, name: str, message: str) -> bool:

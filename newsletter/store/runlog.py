@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from newsletter.outbox import Attempt, Result
+from newsletter.store import private
 from newsletter.store.disk import unwritten
 
 FOLDER: Final = "runs"
@@ -45,8 +46,10 @@ class RunLog:
         self._seen: Counter[str] = Counter()
         self._noted = time.monotonic()
         try:
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._stream = self.path.open("a", encoding="utf-8", buffering=1)
+            private.make_folder(self.path.parent)
+            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+            handle = os.open(self.path, flags, private.FILE)
+            self._stream = os.fdopen(handle, "a", encoding="utf-8", buffering=1)
         except OSError as error:
             hint = "make the folder writable for this user"
             message = "the log of this run cannot be written"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import fcntl
+import glob
 import os
 import re
 import secrets
@@ -19,6 +20,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from newsletter.errors import InputError, NewsletterError, Place
+from newsletter.store import git, private
 from newsletter.store.database import Database, file_of
 from newsletter.store.disk import unwritten
 from newsletter.store.tables import signing_keys
@@ -32,7 +34,9 @@ _ONE_MIGRATION: Final = threading.Lock()
 _REVISIONS: Final = sa.table("alembic_version", sa.column("version_num", sa.String))
 
 
-def open_database(url: str, *, create: bool, read_only: bool) -> Database:
+def open_database(
+    url: str, *, create: bool, read_only: bool, patience: float | None = None
+) -> Database:
     """Open the database at `url`, made new when it is missing and `create` allows it.
 
     Raises:
@@ -45,13 +49,15 @@ def open_database(url: str, *, create: bool, read_only: bool) -> Database:
         _expect_one_name(path)
         if read_only:
             return _checked(Database(path, read_only=True, create=False), create=False)
-        if create:
-            path.parent.mkdir(parents=True, exist_ok=True)
+        if create and not path.exists():
+            _make_room(path)
         with _alone_in(path.parent):
             if create:
                 _expect_new(path)
-                path.touch(0o600)  # people's addresses; SQLite's other files take its mode over
-            return _checked(Database(path, read_only=False, create=create), create=create)
+                path.touch(private.FILE)  # SQLite's other files take its mode over
+            _narrow(path)
+            database = Database(path, read_only=False, create=create, patience=patience)
+            return _checked(database, create=create)
 
 
 def upgrade(url: str) -> tuple[str, str]:
@@ -175,6 +181,27 @@ def _expect_new(path: Path) -> None:
             place=Place(str(path)),
             hint="newsletter db restore FILE brings a backup back; to begin anew, remove the file",
         )
+
+
+def _make_room(path: Path) -> None:
+    """The folder of a new store; git does not see one that is made for it."""
+    if not path.parent.exists() or path.parent.name == private.STORE:
+        private.make_folder(path.parent)
+        private.hide_from_git(path.parent)
+    elif git.would_take(path):
+        raise InputError(
+            "git would take up these records, with all addresses and keys, at the next commit",
+            place=Place(str(path)),
+            hint="add the file to .gitignore, or leave store.url empty",
+        )
+
+
+def _narrow(path: Path) -> None:
+    """Take from others what an older version has left to them."""
+    if path.parent.name == private.STORE:
+        private.narrow_all(path.parent)
+    for found in (path, *path.parent.glob(f"{glob.escape(path.name)}[-.]*")):
+        private.narrow(found)
 
 
 @contextmanager

@@ -16,11 +16,12 @@ from newsletter.audience.roster import Added, Row
 from newsletter.errors import NewsletterError
 from newsletter.outbox import Content, Counts, Delivery, Outcome, Pause, Run, RunState, State
 from newsletter.schedule import Occurrence
-from newsletter.store import deliveries, departures, events, people, runs
+from newsletter.store import deliveries, events, people, runs
 from newsletter.store.backup import backup
 from newsletter.store.calendar import Calendar
 from newsletter.store.database import Database
 from newsletter.store.deliveries import Doubt, Settled
+from newsletter.store.departures import Departures, attach
 from newsletter.store.feedback import Feedback
 from newsletter.store.group import Writer
 from newsletter.store.keys import Keys
@@ -34,44 +35,48 @@ class Store:
     """The records of one newsletter; safe to share between threads.
 
     What came back from the provider is in `feedback`, single people are in `members`, what signs
-    links is in `keys`.
+    links is in `keys`, what is written down of those who left in `departures`.
 
     Every method raises what the database's faults mean: PausedError for a full disk or a lock
     held too long, InputError for a file that cannot be used.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, departures: Departures) -> None:
         self._database = database
         self._writer = Writer(database)
         self.feedback = Feedback(database)
         self.members = Members(database)
         self.keys = Keys(database)
-        #: People who had left, as only the file beside a restored backup knew.
-        self.made_up = 0
+        self.departures = departures
 
     @classmethod
-    def open(cls, url: str, *, create: bool = True, read_only: bool = False) -> Store:
+    def open(
+        cls,
+        url: str,
+        *,
+        create: bool = True,
+        read_only: bool = False,
+        patience: float | None = None,
+    ) -> Store:
         """Open the store at a `sqlite:///` URL.
 
         Args:
             url: where it is; a relative path is relative to the working directory.
             create: make a missing store, its folder, and its signing keys.
             read_only: change not one byte of its folder; nothing is made, no method may write.
+            patience: how many seconds another writer is waited for, 30 unless it is given.
 
         Raises:
             InputError: missing and not to be made, damaged, not a store of this program, of an
                 older version (hint: newsletter db upgrade) or of a newer one, its folder not
                 writable, locked by another program, or a database that is not supported.
         """
-        store = cls(open_database(url, create=create, read_only=read_only))
+        database = open_database(url, create=create, read_only=read_only, patience=patience)
         try:
-            if not read_only:
-                now = dt.datetime.now(dt.UTC)
-                store.made_up = departures.attach(store._database, now=now)
+            return cls(database, attach(database, clock=lambda: dt.datetime.now(dt.UTC)))
         except BaseException:
-            store.close()
+            database.close()
             raise
-        return store
 
     def __enter__(self) -> Self:
         return self
@@ -162,13 +167,13 @@ class Store:
     def unsubscribe(
         self, handle: str, *, source: str, now: dt.datetime, evidence: Evidence | None = None
     ) -> bool:
-        """Note that the person with this handle leaves; false when nobody is known to have it.
+        """Note, durably, that the person with this handle leaves; see `Departures.leave`.
 
-        A handle that nobody has is kept: whoever turns out to have it stays out.
+        Returns:
+            whether the person is known. A handle that nobody has is kept: whoever turns out to
+            have it stays out.
         """
-        evidence = evidence or Evidence(source=source)
-        with self._database.writing() as connection:
-            return people.unsubscribe(connection, handle, evidence, now=now)
+        return self.departures.leave(handle, evidence or Evidence(source=source), now=now)
 
     def suppress(self, canonical: str, *, reason: str, now: dt.datetime) -> bool:
         """Never mail this canonical address again; false when that was so already."""

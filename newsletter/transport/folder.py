@@ -7,13 +7,15 @@ from pathlib import Path
 from newsletter.errors import AccountError, NewsletterError, PausedError
 from newsletter.message import Message
 from newsletter.outbox import Allowance, Outcome, Result
+from newsletter.store import private
 from newsletter.store.files import write_atomic
 
 
 class FolderTransport:
     """Writes every mail to `<folder>/<issue>/<position>.eml`; a second try overwrites the first.
 
-    A file appears whole or not at all. File names hold no address.
+    A file appears whole or not at all. File names hold no address; the mails do, and links that
+    work, so they are for their owner alone, and git does not see them.
     """
 
     name = "folder"
@@ -23,6 +25,7 @@ class FolderTransport:
     def __init__(self, folder: Path) -> None:
         """Take the folder; it is made with the first mail."""
         self.folder = folder
+        self._made: Path | None = None
 
     def path(self, message: Message) -> Path:
         """Where a mail is written."""
@@ -59,13 +62,21 @@ class FolderTransport:
         """Write one mail; a disk that refuses would refuse the next one as well."""
         path = self.path(message)
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_atomic(path, message.data)
+            self._make_room(path.parent)
+            write_atomic(path, message.data, for_owner=True)
         except PausedError:
             return Outcome(result=Result.NOT_SENT, reason="the disk is full")
         except (NewsletterError, OSError):
             return Outcome(result=Result.NOT_SENT, reason="the folder cannot be written")
         return Outcome(result=Result.ACCEPTED, message_id=f"{message.issue:03d}/{path.name}")
+
+    def _make_room(self, folder: Path) -> None:
+        if folder == self._made:
+            return
+        self.folder.mkdir(mode=private.FOLDER, parents=True, exist_ok=True)
+        private.make_folder(folder)
+        private.hide_from_git(folder)
+        self._made = folder
 
     def close(self) -> None:
         """Nothing is kept open."""

@@ -17,7 +17,7 @@ from newsletter.store.people import Evidence
 from newsletter.web.pages import page
 from newsletter.web.words import words
 
-# Bodies seldom matter, but a connection closed on an unread one loses the answer.
+# A connection that is closed on an unread body loses the answer.
 _BODY_BYTES: Final = 64 * 1024
 _BODY_SECONDS: Final = 5.0
 _STATUSES: Final = {"unknown": 404, "busy": 503}
@@ -78,15 +78,29 @@ class Answers:
         )
 
 
-async def body(request: Request) -> bytes:
-    """The body, as far as it comes; neither a long nor a slow one holds the answer up."""
-    read = b""
-    with contextlib.suppress(ClientDisconnect, TimeoutError):
+async def drain(request: Request) -> None:
+    """Read a body that does not matter; neither a long nor a slow one holds the answer up."""
+    read = 0
+    # Starlette's RuntimeError says that it was read already.
+    with contextlib.suppress(ClientDisconnect, TimeoutError, RuntimeError):
         async with asyncio.timeout(_BODY_SECONDS):
             async for chunk in request.stream():
-                read += chunk
-                if len(read) >= _BODY_BYTES:
+                read += len(chunk)
+                if read >= _BODY_BYTES:
                     break
+
+
+async def body(request: Request) -> bytes | None:
+    """The whole body, None when it is larger than any form of ours.
+
+    Raises:
+        ClientDisconnect: its sender has gone, or was sent away for being slow.
+    """
+    read = b""
+    async for chunk in request.stream():
+        read += chunk
+        if len(read) > _BODY_BYTES:
+            return None
     return read
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import errno
+import logging
 import os
 import signal
 import socket
@@ -17,6 +20,14 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from newsletter.errors import InputError
+from newsletter.web.connections import (
+    QUEUE,
+    TAKEN_AT_ONCE,
+    Gate,
+    Limits,
+    Sparing,
+    within_descriptors,
+)
 
 LOOPBACK: Final = "127.0.0.1"
 _LAST_PORT: Final = 65535
@@ -68,6 +79,7 @@ def run(
     ready: Callable[[], None],
     closing: Callable[[], None],
     log_level: str,
+    limits: Limits | None = None,
 ) -> None:
     """Answer requests until Ctrl-C or SIGTERM, then return.
 
@@ -78,33 +90,65 @@ def run(
         closing: called first when the end has come, on the loop, to end streams.
         log_level: the least of what is told on stderr. No request is ever logged, for tokens
             stand in addresses.
+        limits: for an app that anybody may connect to; descriptors are asked for accordingly.
     """
+    gate = None if limits is None else Gate(within_descriptors(limits))
     config = uvicorn.Config(
         app, log_config=None, log_level=log_level, access_log=False, ws="none", loop="asyncio",
-        server_header=False, timeout_graceful_shutdown=_GRACE_SECONDS,
+        server_header=False, timeout_graceful_shutdown=_GRACE_SECONDS, proxy_headers=False,
+        http="h11" if gate is None else gate.protocol(), backlog=TAKEN_AT_ONCE,
+        timeout_keep_alive=(limits or Limits()).idle,
     )  # fmt: skip
-    _Server(config, ready, closing).run(sockets=[door])
+    with contextlib.nullcontext() if gate is None else _spared(gate.limits.summary):
+        _Server(config, ready, closing, gate).run(sockets=[door])
+
+
+@contextmanager
+def _spared(seconds: float) -> Iterator[None]:
+    """What many requests have in common is told once in so many seconds."""
+    spare = Sparing(seconds)
+    loggers = [
+        logging.getLogger(name) for name in ("asyncio", "uvicorn.error", "newsletter.web.public")
+    ]
+    for logger in loggers:
+        logger.addFilter(spare)
+    try:
+        yield
+    finally:
+        for logger in loggers:
+            logger.removeFilter(spare)
 
 
 class _Server(uvicorn.Server):
     """A server for which Ctrl-C is the usual way to end."""
 
     def __init__(
-        self, config: uvicorn.Config, ready: Callable[[], None], closing: Callable[[], None]
+        self,
+        config: uvicorn.Config,
+        ready: Callable[[], None],
+        closing: Callable[[], None],
+        gate: Gate | None,
     ) -> None:
         super().__init__(config)
         self._ready = ready
         self._closing = closing
+        self._gate = gate
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Say where only when a Ctrl-C would end in silence already."""
         await super().startup(sockets)
+        for door in sockets or ():
+            door.listen(QUEUE)
+        if self._gate is not None:
+            asyncio.get_running_loop().set_exception_handler(self._gate.hear)
         self._ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Let streams end before waiting for them."""
         self._closing()
         await super().shutdown(sockets)
+        if self._gate is not None:
+            self._gate.tell()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

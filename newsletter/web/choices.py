@@ -12,7 +12,7 @@ from typing import Final
 from urllib.parse import parse_qsl
 
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from newsletter.audience import Status
@@ -58,9 +58,15 @@ class Choices:
     async def act(self, request: Request) -> Response:
         """Note what was chosen, durably, before the answer begins."""
         handle, person = await self._person(request)
-        fields = _form(await body(request))
+        try:
+            data = await body(request)
+        except ClientDisconnect:
+            return Response(status_code=400)  # nobody gets it; half a form changes nothing
+        if data is None:
+            return self._answers.page("busy", status=413)
         if person is None:
             return self._answers.page("unknown")
+        fields = _form(data)
         if fields.get("back"):
             kind = await run_in_threadpool(self._come_back, handle, request)
         else:

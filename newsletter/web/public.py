@@ -3,10 +3,15 @@
 GET and HEAD show a page with one button and change nothing, for programs that look for harm in
 mails follow every link. POST acts, whoever sends it: the button, or a mail program that knows
 RFC 8058. The token is the only thing that counts; for leaving, the body says nothing.
+
+Whoever leaves has left when the answer begins, also while another program keeps the records locked:
+then it stands beside them, and is made up for as soon as they are free.
 """
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import datetime as dt
 import logging
 import socket
@@ -20,19 +25,25 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from newsletter.errors import NewsletterError
+from newsletter.errors import NewsletterError, PausedError
 from newsletter.links import make_token, read_token
 from newsletter.settings import Settings
 from newsletter.store.sql import Store
-from newsletter.web.answers import Answers, body
+from newsletter.web.answers import Answers, drain
 from newsletter.web.app import WithHeaders, run
 from newsletter.web.choices import Choices
+from newsletter.web.connections import Limits
+from newsletter.web.visitors import BehindProxies
 
 Clock = Callable[[], dt.datetime]
 
 _LOG: Final = logging.getLogger(__name__)
 _SOURCE: Final = "unsubscribe page"
 _RETRY_SECONDS: Final = "60"
+#: How long a reader's browser waits for records that another program keeps locked.
+PATIENCE: Final = 2.0
+_CATCH_UP_SECONDS: Final = 5.0
+_LIMITS: Final = Limits()
 _NO_PHRASES: Final[Mapping[str, str]] = {}
 
 
@@ -58,7 +69,10 @@ def application(
             Route("/p/{token}", choices.act, methods=["POST"]),
             Route("/healthz", pages.health),
         ],
-        middleware=[Middleware(WithHeaders, headers=answers.headers())],
+        middleware=[
+            Middleware(BehindProxies, trusted=settings.web.trusted_proxies),
+            Middleware(WithHeaders, headers=answers.headers()),
+        ],
         exception_handlers={404: pages.unknown, NewsletterError: pages.busy},
     )
     app.router.redirect_slashes = False
@@ -73,6 +87,7 @@ def serve(
     ready: Callable[[], None],
     *,
     phrases: Mapping[str, str] = _NO_PHRASES,
+    limits: Limits = _LIMITS,
 ) -> None:
     """Answer readers until Ctrl-C or SIGTERM.
 
@@ -83,11 +98,14 @@ def serve(
         door: a listening socket.
         ready: called once readers are answered.
         phrases: words of the author's own, over those that are shipped.
+        limits: how long readers' programs may take, and how many there may be at once.
     """
     kept = dt.timedelta(days=settings.web.keep_visitors)
-    store.members.forget_visitors(before=clock() - kept)
+    # While another program writes, readers go first; the next start forgets them.
+    with contextlib.suppress(PausedError):
+        store.members.forget_visitors(before=clock() - kept)
     app = application(store=store, settings=settings, clock=clock, phrases=phrases)
-    run(app, door, ready=ready, closing=lambda: None, log_level="error")
+    run(app, door, ready=ready, closing=lambda: None, log_level="error", limits=limits)
 
 
 class _Pages:
@@ -95,6 +113,7 @@ class _Pages:
         self._store = store
         self._answers = answers
         self._clock = clock
+        self._catching_up: asyncio.Task[None] | None = None
 
     async def ask(self, request: Request) -> Response:
         return self._page("ask", *await self._read(request))
@@ -103,7 +122,9 @@ class _Pages:
         handle, choices = await self._read(request)
         if handle:
             await run_in_threadpool(self._leave, handle, request)
-        await body(request)
+            if self._store.departures.behind and not self._is_catching_up():
+                self._catching_up = asyncio.create_task(self._catch_up())
+        await drain(request)
         return self._page("left", handle, choices)
 
     async def health(self, _: Request) -> Response:
@@ -116,12 +137,22 @@ class _Pages:
     async def busy(self, request: Request, fault: Exception) -> Response:
         """The records cannot be used just now: never say that it worked."""
         _LOG.error("somebody was asked to come back later: %s", fault)
-        await body(request)
+        await drain(request)
         return self._answers.page("busy", headers={"Retry-After": _RETRY_SECONDS})
 
     def _leave(self, handle: str, request: Request) -> None:
         evidence = self._answers.evidence(request, _SOURCE)
         self._store.unsubscribe(handle, source=_SOURCE, now=self._clock(), evidence=evidence)
+
+    def _is_catching_up(self) -> bool:
+        return self._catching_up is not None and not self._catching_up.done()
+
+    async def _catch_up(self) -> None:
+        """Lists and counts shall know soon who has left; what is sent respects it anyhow."""
+        while self._store.departures.behind:
+            await asyncio.sleep(_CATCH_UP_SECONDS)
+            with contextlib.suppress(NewsletterError):
+                await run_in_threadpool(self._store.departures.catch_up)
 
     async def _read(self, request: Request) -> tuple[str | None, str]:
         """Whose link it is, and the link to their preferences."""
