@@ -49,6 +49,7 @@ class Wish:
 
     Attributes:
         due: whether a schedule asks, for approved issues only.
+        restored: whether a person says that the records are a backup, put back.
         occurrence: the date it begins an issue for, None where it goes on with one.
     """
 
@@ -59,6 +60,7 @@ class Wish:
     expect: int | None = None
     skip_checks: tuple[str, ...] = ()
     again: bool = False
+    restored: bool = False
     due: bool = False
     occurrence: Occurrence | None = None
 
@@ -75,10 +77,11 @@ def deliver(desk: Desk, wish: Wish, store: Store, plan: Plan) -> int:
     """
     # Before the freeze: a run that cannot be logged is not begun.
     with contextlib.closing(plan.transport), _signals() as stopped, _log(store, plan) as log:
-        run = _begin(desk, wish, store, plan)
+        run = _begin(wish, store, plan)
         if run.state is RunState.FINISHED:
             return already(store, run)
-        drained = _drain(desk, wish, store, plan, run, stopped=stopped, log=log)
+        with store.claims.marked(ledgers.write(desk, store, run)):
+            drained = _drain(desk, wish, store, plan, run, stopped=stopped, log=log)
         counts = store.counts(run)
         stop = _how(counts, drained)
         state = _settle(store, run, stop)
@@ -182,11 +185,8 @@ def _rhythm(transport: Transport, allowance: Allowance, wanted: int | None) -> R
     return Rhythm(pace=pace, threads=wanted or needed, allowance=transport.allowance)
 
 
-def _begin(desk: Desk, wish: Wish, store: Store, plan: Plan) -> Run:
-    """The run to drain, looked up again under the lock: another sender may have been here.
-
-    Its file in the second ledger is on the disk when this returns, before anything is claimed.
-    """
+def _begin(wish: Wish, store: Store, plan: Plan) -> Run:
+    """The run to drain, looked up again under the lock: another sender may have been here."""
     if wish.again and plan.transport.rehearsal:
         store.clear_rehearsal(wish.issue)
     run = store.run(wish.issue, rehearsal=plan.transport.rehearsal)
@@ -209,7 +209,6 @@ def _begin(desk: Desk, wish: Wish, store: Store, plan: Plan) -> Run:
             now=clock(),
             occurrence=wish.occurrence,
         )
-    ledgers.write(desk, store, run)
     return run
 
 

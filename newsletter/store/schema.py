@@ -23,7 +23,7 @@ from newsletter.store.disk import unwritten
 from newsletter.store.tables import signing_keys
 
 #: The revision this program reads and writes: the newest file in migrations/versions.
-HEAD: Final = "0004"
+HEAD: Final = "0006"
 
 #: Alembic keeps what it works on in a global: two threads would write to each other's database.
 _ONE_MIGRATION: Final = threading.Lock()

@@ -19,6 +19,7 @@ from newsletter.schedule import Occurrence
 from newsletter.store import deliveries, departures, events, people, runs
 from newsletter.store.backup import backup
 from newsletter.store.calendar import Calendar
+from newsletter.store.claims import Claims
 from newsletter.store.database import Database
 from newsletter.store.deliveries import Doubt, Settled
 from newsletter.store.feedback import Feedback
@@ -34,7 +35,7 @@ class Store:
     """The records of one newsletter; safe to share between threads.
 
     What came back from the provider is in `feedback`, single people are in `members`, what signs
-    links is in `keys`.
+    links is in `keys`, how far runs have come is in `claims`.
 
     Every method raises what the database's faults mean: PausedError for a full disk or a lock
     held too long, InputError for a file that cannot be used.
@@ -43,6 +44,7 @@ class Store:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._writer = Writer(database)
+        self.claims = Claims(database, self._writer)
         self.feedback = Feedback(database)
         self.members = Members(database)
         self.keys = Keys(database)
@@ -350,11 +352,6 @@ class Store:
         """When the first mail was accepted for real, of any issue, since a moment."""
         with self._database.reading() as connection:
             return runs.first_accepted(connection, since)
-
-    def attempts(self, run: Run) -> int:
-        """How many claims there were in all; the number never falls."""
-        with self._database.reading() as connection:
-            return runs.attempts(connection, run)
 
     def reasons(self, run: Run) -> dict[tuple[State, str], int]:
         """How many deliveries there are of each state and reason, where a reason was given."""
