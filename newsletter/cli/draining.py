@@ -17,7 +17,7 @@ from newsletter.cli.ending import Ended, already, conclude
 from newsletter.cli.feedback import Watch
 from newsletter.cli.progress import progress
 from newsletter.cli.show import say
-from newsletter.errors import NewsletterError
+from newsletter.errors import NewsletterError, PausedError
 from newsletter.message import Envelope
 from newsletter.outbox import Allowance, Attempt, Counts, Pause, Run, RunState, Stop, is_finished
 from newsletter.outbox.breaker import Breaker
@@ -80,6 +80,7 @@ def deliver(desk: Desk, wish: Wish, store: Store, plan: Plan) -> int:
         run = _begin(wish, store, plan)
         if run.state is RunState.FINISHED:
             return already(store, run)
+        _back_up(store, run)
         with store.claims.marked(ledgers.write(desk, store, run)):
             drained = _drain(desk, wish, store, plan, run, stopped=stopped, log=log)
         counts = store.counts(run)
@@ -95,6 +96,20 @@ def deliver(desk: Desk, wish: Wish, store: Store, plan: Plan) -> int:
     code = conclude(desk, store, ended)
     ledgers.keep(desk, run)
     return code
+
+
+def _back_up(store: Store, run: Run) -> None:
+    """Before the first real claim: a copy that knows the recipients, so that it can go on.
+
+    Raises:
+        InputError: the records are damaged, or their folder cannot be written.
+    """
+    if run.rehearsal or store.claims.reached(run).attempts:
+        return
+    try:
+        store.keep_backup(now=clock())
+    except PausedError as error:  # a full disk; no mail depends on the copy
+        say(f"warning: no backup was made before this send: {error}")
 
 
 def _settle(store: Store, run: Run, stop: Stop | None) -> RunState:

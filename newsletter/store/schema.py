@@ -18,6 +18,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from newsletter.errors import InputError, NewsletterError, Place
+from newsletter.store.backup import keep
 from newsletter.store.database import Database, file_of
 from newsletter.store.disk import unwritten
 from newsletter.store.tables import signing_keys
@@ -45,7 +46,7 @@ def open_database(url: str, *, create: bool, read_only: bool) -> Database:
             return _checked(Database(path, read_only=True, create=False), create=False)
         if create:
             path.parent.mkdir(parents=True, exist_ok=True)
-        with _alone_in(path.parent):
+        with alone_in(path.parent):
             if create:
                 path.touch(0o600)  # people's addresses; SQLite's other files take its mode over
             return _checked(Database(path, read_only=False, create=create), create=create)
@@ -54,11 +55,14 @@ def open_database(url: str, *, create: bool, read_only: bool) -> Database:
 def upgrade(url: str) -> tuple[str, str]:
     """Bring the store at `url` to this program's tables.
 
+    A store that is not up to date is backed up first, beside itself.
+
     Returns:
         the revisions before and after; equal when there was nothing to do.
 
     Raises:
         InputError: the file is missing, damaged, or made by a newer program.
+        PausedError: the disk is too full for the backup; nothing was changed.
     """
     path = file_of(url)
     with _reachable(path):
@@ -67,12 +71,11 @@ def upgrade(url: str) -> tuple[str, str]:
     database = Database(path, read_only=False, create=False)
     try:
         with database.rebuilding() as connection:
-            before = _revision(connection, path)
-            if before is None:
-                raise _not_ours(path)
-            if int(before) > int(HEAD):
-                raise _too_new(path)
+            before = revision(connection, path)
+            expect_ours(before, path)
+            assert before is not None
             if before != HEAD:
+                keep(path, now=dt.datetime.now(dt.UTC))
                 _migrate(connection)
     finally:
         database.close()
@@ -83,7 +86,7 @@ def _checked(database: Database, *, create: bool) -> Database:
     """Hand `database` on when its tables are this program's, else close it and say why."""
     try:
         with database.reading(opening=True) as connection:
-            found = _revision(connection, database.path)
+            found = revision(connection, database.path)
         if found is None and create:
             with database.writing(opening=True) as connection:
                 _migrate(connection)
@@ -96,11 +99,25 @@ def _checked(database: Database, *, create: bool) -> Database:
     return database
 
 
-def _demand_head(found: str | None, path: Path) -> None:
+def expect_ours(found: str | None, path: Path) -> None:
+    """Refuse an empty database, and one that this program is too old for.
+
+    Args:
+        found: from `revision`.
+        path: what to name.
+
+    Raises:
+        InputError: it is one.
+    """
     if found is None:
         raise _not_ours(path)
     if int(found) > int(HEAD):
         raise _too_new(path)
+
+
+def _demand_head(found: str | None, path: Path) -> None:
+    expect_ours(found, path)
+    assert found is not None
     if int(found) < int(HEAD):
         raise InputError(
             "this store was made by an older version",
@@ -109,8 +126,12 @@ def _demand_head(found: str | None, path: Path) -> None:
         )
 
 
-def _revision(connection: sa.Connection, path: Path) -> str | None:
-    """The store's revision, four digits; None for an empty database."""
+def revision(connection: sa.Connection, path: Path) -> str | None:
+    """The store's revision, four digits; None for an empty database.
+
+    Raises:
+        InputError: it is another program's; `path` is named.
+    """
     names = sa.inspect(connection).get_table_names()
     if not names:
         return None
@@ -153,7 +174,7 @@ def _make_keys(connection: sa.Connection) -> None:
 
 
 @contextmanager
-def _alone_in(folder: Path) -> Iterator[None]:
+def alone_in(folder: Path) -> Iterator[None]:
     """One opener at a time: two that make the same store would meet half-made tables."""
     handle = os.open(folder, os.O_RDONLY)
     try:

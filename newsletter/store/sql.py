@@ -17,7 +17,7 @@ from newsletter.errors import NewsletterError
 from newsletter.outbox import Content, Counts, Delivery, Outcome, Pause, Run, RunState, State
 from newsletter.schedule import Occurrence
 from newsletter.store import deliveries, departures, events, people, runs
-from newsletter.store.backup import backup
+from newsletter.store.backup import backup, keep
 from newsletter.store.calendar import Calendar
 from newsletter.store.claims import Claims
 from newsletter.store.database import Database
@@ -321,6 +321,10 @@ class Store:
             PausedError: the disk is full; nothing is left behind.
         """
         return backup(self._database.path, target)
+
+    def keep_backup(self, *, now: dt.datetime) -> Path:
+        """Back up into the folder beside the records, where the newest five stay: `backup.keep`."""
+        return keep(self._database.path, now=now)
 
     def claim(self, run: Run, *, now: dt.datetime) -> Delivery | None:
         """Take the next queued delivery, durably; None when none is left.

@@ -101,7 +101,20 @@ def whole_folder(made: Letters, copy: Path) -> None:
     shutil.copyfile(copy, made.store / DATABASE)
 
 
-WAYS: tuple[Callable[[Letters, Path], None], ...] = (copied_over, moved_there, whole_folder)
+def log_forgotten(made: Letters, copy: Path) -> None:
+    """As `cp` does it, and nobody thinks of the log: SQLite takes it for the copy's own."""
+    shutil.copyfile(copy, made.store / DATABASE)
+
+
+def by_command(made: Letters, copy: Path) -> None:
+    """As the program does it."""
+    ran = run(made, "db", "restore", str(copy), "--yes")
+    assert ran.code == 0, ran.err
+
+
+WAYS: tuple[Callable[[Letters, Path], None], ...] = (
+    copied_over, moved_there, by_command, whole_folder, log_forgotten,
+)  # fmt: skip
 
 
 def campaign(
