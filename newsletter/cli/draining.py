@@ -19,7 +19,17 @@ from newsletter.cli.progress import progress
 from newsletter.cli.show import say
 from newsletter.errors import NewsletterError, PausedError
 from newsletter.message import Envelope
-from newsletter.outbox import Allowance, Attempt, Counts, Pause, Run, RunState, Stop, is_finished
+from newsletter.outbox import (
+    Allowance,
+    Attempt,
+    Counts,
+    Pause,
+    Run,
+    RunState,
+    State,
+    Stop,
+    is_finished,
+)
 from newsletter.outbox.breaker import Breaker
 from newsletter.outbox.pace import Pace
 from newsletter.send import Press, Transport, deliver_next
@@ -104,7 +114,8 @@ def _back_up(store: Store, run: Run) -> None:
     Raises:
         InputError: the records are damaged, or their folder cannot be written.
     """
-    if run.rehearsal or store.claims.reached(run).attempts:
+    counts = store.counts(run)
+    if run.rehearsal or counts[State.QUEUED] < counts.total:
         return
     try:
         store.keep_backup(now=clock())
