@@ -101,7 +101,8 @@ def test_records_restored_from_before_are_refused_with_the_way_out(
             f"error: {FILE}: issue 74 was begun on 2026-11-22, but these records know"
         )
         assert "older backup" in ran.err
-        assert f"take away {FILE}" in ran.hint
+        way_out = f"take away {FILE}" if moment == "before" else "send --issue 74 --restored"
+        assert way_out in ran.hint
     assert len(set(owned.readers)) == len(owned.readers) == 25
     assert bool(owned.told) == (way == "due")
     # The way out, for somebody who knows that nothing has left.

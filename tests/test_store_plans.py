@@ -51,7 +51,7 @@ def folder(tmp_path_factory):
         for run, rows, sent in ((1, 50_000, 50_000), (2, 50_000, 50_000), (3, 900_000, 400_000)):
             database.execute(
                 "INSERT INTO runs VALUES (?, ?, 0, 'ses', 'Title', 'mail', 'c', 's', '', ?, ?, "
-                "'2026-11-22T08:00:00.000000Z', NULL, '', '')",
+                "'2026-11-22T08:00:00.000000Z', NULL, '', '', 0)",
                 (run, run + 70, "running" if run == 3 else "finished", rows),
             )
             database.execute(FILL.format(run=run, rows=rows, sent=sent))
@@ -84,6 +84,8 @@ def asked(request, folder):
         store.doubtful(run, most=20)
         store.reasons(run)
         store.counts(run)
+        store.claims.reached(run)
+        store.claims.exposed(run, 450_000)
         store.feedback.reconcile()  # again and again while a run goes on
         yield store, found
 

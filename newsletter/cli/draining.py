@@ -17,9 +17,19 @@ from newsletter.cli.ending import Ended, already, conclude
 from newsletter.cli.feedback import Watch
 from newsletter.cli.progress import progress
 from newsletter.cli.show import say
-from newsletter.errors import NewsletterError
+from newsletter.errors import NewsletterError, PausedError
 from newsletter.message import Envelope
-from newsletter.outbox import Allowance, Attempt, Counts, Pause, Run, RunState, Stop, is_finished
+from newsletter.outbox import (
+    Allowance,
+    Attempt,
+    Counts,
+    Pause,
+    Run,
+    RunState,
+    State,
+    Stop,
+    is_finished,
+)
 from newsletter.outbox.breaker import Breaker
 from newsletter.outbox.pace import Pace
 from newsletter.send import Press, Transport, deliver_next
@@ -49,6 +59,7 @@ class Wish:
 
     Attributes:
         due: whether a schedule asks, for approved issues only.
+        restored: whether a person says that the records are a backup, put back.
         occurrence: the date it begins an issue for, None where it goes on with one.
     """
 
@@ -59,6 +70,7 @@ class Wish:
     expect: int | None = None
     skip_checks: tuple[str, ...] = ()
     again: bool = False
+    restored: bool = False
     due: bool = False
     occurrence: Occurrence | None = None
 
@@ -75,10 +87,12 @@ def deliver(desk: Desk, wish: Wish, store: Store, plan: Plan) -> int:
     """
     # Before the freeze: a run that cannot be logged is not begun.
     with contextlib.closing(plan.transport), _signals() as stopped, _log(store, plan) as log:
-        run = _begin(desk, wish, store, plan)
+        run = _begin(wish, store, plan)
         if run.state is RunState.FINISHED:
             return already(store, run)
-        drained = _drain(desk, wish, store, plan, run, stopped=stopped, log=log)
+        _back_up(store, run)
+        with store.claims.marked(ledgers.write(desk, store, run)):
+            drained = _drain(desk, wish, store, plan, run, stopped=stopped, log=log)
         counts = store.counts(run)
         stop = _how(counts, drained)
         state = _settle(store, run, stop)
@@ -92,6 +106,21 @@ def deliver(desk: Desk, wish: Wish, store: Store, plan: Plan) -> int:
     code = conclude(desk, store, ended)
     ledgers.keep(desk, run)
     return code
+
+
+def _back_up(store: Store, run: Run) -> None:
+    """Before the first real claim: a copy that knows the recipients, so that it can go on.
+
+    Raises:
+        InputError: the records are damaged, or their folder cannot be written.
+    """
+    counts = store.counts(run)
+    if run.rehearsal or counts[State.QUEUED] < counts.total:
+        return
+    try:
+        store.keep_backup(now=clock())
+    except PausedError as error:  # a full disk; no mail depends on the copy
+        say(f"warning: no backup was made before this send: {error}")
 
 
 def _settle(store: Store, run: Run, stop: Stop | None) -> RunState:
@@ -183,11 +212,8 @@ def _rhythm(transport: Transport, allowance: Allowance, wanted: int | None) -> R
     return Rhythm(pace=pace, threads=wanted or needed, allowance=transport.allowance)
 
 
-def _begin(desk: Desk, wish: Wish, store: Store, plan: Plan) -> Run:
-    """The run to drain, looked up again under the lock: another sender may have been here.
-
-    Its file in the second ledger is on the disk when this returns, before anything is claimed.
-    """
+def _begin(wish: Wish, store: Store, plan: Plan) -> Run:
+    """The run to drain, looked up again under the lock: another sender may have been here."""
     if wish.again and plan.transport.rehearsal:
         store.clear_rehearsal(wish.issue)
     run = store.run(wish.issue, rehearsal=plan.transport.rehearsal)
@@ -210,7 +236,6 @@ def _begin(desk: Desk, wish: Wish, store: Store, plan: Plan) -> Run:
             now=clock(),
             occurrence=wish.occurrence,
         )
-    ledgers.write(desk, store, run)
     return run
 
 

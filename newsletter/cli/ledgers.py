@@ -6,49 +6,84 @@ import datetime as dt
 import shlex
 from typing import TYPE_CHECKING
 
+from newsletter.cli.desk import clock
 from newsletter.cli.show import say
 from newsletter.store import git, ledger
+from newsletter.wording import plural
 
 if TYPE_CHECKING:
     from newsletter.cli.desk import Desk
     from newsletter.outbox import Run
-    from newsletter.store.ledger import Entry
+    from newsletter.store.ledger import Entry, HighWaterMark, Reached
     from newsletter.store.sql import Store
 
+_NOTHING = ledger.Reached(recipients=0, attempts=0, position=0)
 
-def expect_agreement(desk: Desk, store: Store, issue: int | None = None) -> None:
-    """Refuse where a file tells of a real run that the records do not know.
 
-    Args:
-        desk: the newsletter.
-        store: its records.
-        issue: only this one; None for all.
+def expect_agreement(desk: Desk, store: Store) -> None:
+    """Refuse where a file tells of more of a real run than the records do.
 
     Raises:
         RefusedError: they disagree.
         InputError: a file cannot be read.
     """
-    if issue is None:
-        found = ledger.entries(desk.root)
-    else:
-        one = ledger.entry(desk.root, issue)
-        found = (one,) if one else ()
-    for entry in found:
-        _expect_known(store, entry)
+    for entry in ledger.entries(desk.root):
+        missing(desk, store, entry.issue, restored=False)
 
 
-def write(desk: Desk, store: Store, run: Run) -> None:
+def missing(desk: Desk, store: Store, issue: int, *, restored: bool) -> Entry | None:
+    """What a file tells of a run that the records have lost, None where they agree.
+
+    Args:
+        desk: the newsletter.
+        store: its records.
+        issue: the number.
+        restored: whether a person says that these are a backup, put back.
+
+    Raises:
+        RefusedError: they disagree, and nobody says so; or the records do not know the run at all.
+        InputError: the file cannot be read.
+    """
+    if _lost(desk, store, issue) is None:
+        return None
+    # A run at work may have been writing the number just as it was read: look twice.
+    found = _lost(desk, store, issue)
+    if found and not restored:
+        raise ledger.behind(*found)
+    return found[0] if found else None
+
+
+def agree(desk: Desk, store: Store, issue: int, *, restored: bool) -> None:
+    """Under the lock: make a backup that was put back good to go on with, or refuse as `missing`.
+
+    Whoever may have got the issue since is unknown from then on. A file that is missing is written
+    again.
+    """
+    entry = missing(desk, store, issue, restored=restored)
+    run = store.run(issue, rehearsal=False)
+    if run and entry:
+        number = store.claims.doubt(run, entry.reached, now=clock())
+        say(f"{plural(number, 'delivery', 'deliveries')} may have been sent since the backup: "
+            "unknown, and not sent again")  # fmt: skip
+        write(desk, store, run)
+    elif run:
+        write_again(desk, store, run)
+
+
+def write(desk: Desk, store: Store, run: Run) -> HighWaterMark | None:
     """Write the file of a real run; a rehearsal has none.
+
+    Returns:
+        what raises its mark while the run goes on.
 
     Raises:
         PausedError: the disk is full.
         InputError: the folder cannot be written.
     """
-    if not run.rehearsal:
-        ledger.write(
-            desk.root, run, store.counts(run), attempts=store.attempts(run),
-            occurrence=_day(store, run),
-        )  # fmt: skip
+    if run.rehearsal:
+        return None
+    reached = store.claims.reached(run)
+    return ledger.write(desk.root, run, store.counts(run), reached, occurrence=_day(store, run))
 
 
 def write_again(desk: Desk, store: Store, run: Run) -> None:
@@ -73,10 +108,14 @@ def keep(desk: Desk, run: Run) -> None:
     say(f'keep: git add {where} && git commit -m "{message}" {where}')
 
 
-def _expect_known(store: Store, entry: Entry) -> None:
-    run = store.run(entry.issue, rehearsal=False)
-    attempts = store.attempts(run) if run else 0
-    ledger.expect_known(entry, run, attempts)
+def _lost(desk: Desk, store: Store, issue: int) -> tuple[Entry, Reached] | None:
+    """What the file says and what the records do, None unless they are behind it."""
+    entry = ledger.entry(desk.root, issue)
+    if entry is None:
+        return None
+    run = store.run(issue, rehearsal=False)
+    reached = store.claims.reached(run) if run else _NOTHING
+    return (entry, reached) if ledger.is_behind(entry, run, reached) else None
 
 
 def _day(store: Store, run: Run) -> dt.date | None:

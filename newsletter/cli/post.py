@@ -116,6 +116,13 @@ def send(
     again: Annotated[
         bool, typer.Option("--again", help="Repeat a rehearsal; never a real send.")
     ] = False,
+    restored: Annotated[
+        bool,
+        typer.Option(
+            "--restored",
+            help="Go on from a backup that was put back: who may have got it since is unknown.",
+        ),
+    ] = False,
     due: Annotated[
         bool, typer.Option("--due", help="Send the approved issue whose date has come, if any.")
     ] = False,
@@ -127,7 +134,9 @@ def send(
     from newsletter.cli.draining import Wish
 
     VOICE.json = as_json
-    _expect_agreement(issue, due=due, yes=yes, by_hand=bool(confirm or skip_check or again))
+    _expect_agreement(
+        issue, due=due, yes=yes, by_hand=bool(confirm or skip_check or again or restored)
+    )
     wish = Wish(
         issue=issue or 0,
         confirm=confirm,
@@ -136,6 +145,7 @@ def send(
         expect=expect,
         skip_checks=tuple(skip_check or ()),
         again=again,
+        restored=restored,
     )
     if due:
         from newsletter.cli.trigger import answer
@@ -158,7 +168,7 @@ def _expect_agreement(issue: int | None, *, due: bool, yes: bool, by_hand: bool)
     if due and (issue is not None or by_hand):
         raise InputError(
             "--due finds the issue by its date, and nobody is there to decide",
-            hint="leave out --issue, --confirm, --skip-check and --again",
+            hint="leave out --issue, --confirm, --skip-check, --again and --restored",
         )
     if due and not yes:
         raise InputError("--due asks nobody, so it needs --yes", hint="add --yes")

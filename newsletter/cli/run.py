@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,12 +10,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from newsletter.cli.show import VOICE, result, result_json, say, table
-from newsletter.errors import InputError, Place
+from newsletter.errors import CancelledError, InputError, Place, RefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from newsletter.cli.desk import Desk
+    from newsletter.store.restore import Restoration
+    from newsletter.store.sql import Store
 
 db = typer.Typer(help="The records' own database.", no_args_is_help=True)
 
@@ -98,7 +101,10 @@ def upgrade() -> None:
     from newsletter.store.schema import upgrade as migrate
 
     before, after = migrate(open_desk().store_url)
-    say("the records are up to date" if before == after else f"the records are now at {after}")
+    if before == after:
+        say("the records are up to date")
+    else:
+        say(f"the records are now at {after}; what they were is in backups/ beside them")
 
 
 @db.command("rotate-key")
@@ -113,15 +119,92 @@ def rotate_key() -> None:
 
 @db.command("backup")
 def backup(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The new file.")],
+    file: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="FILE", help="The new file; beside the records where none is given."
+        ),
+    ] = None,
 ) -> None:
     """Copy the records into a new file, also while a send is running."""
-    from newsletter.cli.desk import given, open_desk
+    from newsletter.cli.desk import clock, given, open_desk
     from newsletter.store.git import expect_untaken
 
-    target = given(file)
-    expect_untaken(target)
+    target = given(file) if file else None
+    if target:
+        expect_untaken(target)
     with open_desk().store(create=False) as store:
-        size = store.backup(target)
+        if target:
+            store.backup(target)
+        else:
+            target = store.keep_backup(now=clock())
+    size = target.stat().st_size
     say(f"{size:,} bytes: people, deliveries and the signing keys; keep it as you keep a password")
     result(str(target))
+
+
+@db.command("restore")
+def restore(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The backup.")],
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Put a backup in the place of the records; who has left since stays out."""
+    from newsletter.cli.desk import clock, given, open_desk
+    from newsletter.store.database import file_of
+    from newsletter.store.restore import restoring
+
+    desk = open_desk()
+    with restoring(file_of(desk.store_url), given(file)) as restoration:
+        restoration.expect_same_newsletter()
+        for row in _compared(restoration):
+            say(row)
+        _agree(yes=yes)
+        aside = restoration.replace(now=clock())
+        outdated = restoration.outdated
+    result("restored")
+    if aside:
+        say(f"the records from before are kept: {aside}")
+    if outdated:
+        say("next: newsletter db upgrade")
+        return
+    with desk.store(create=False) as store:
+        _tell_of_runs(desk, store)
+
+
+def _compared(restoration: Restoration) -> list[str]:
+    """What is in the records and what is in the backup, side by side."""
+    copy, now = restoration.copy, restoration.present
+    rows = [("", "now", "backup")]
+    rows += [
+        (what, f"{now.numbers[what]:,}" if now and what in now.numbers else "?", f"{number:,}")
+        for what, number in copy.numbers.items()
+    ]
+    rows.append(("last change", now.latest[:16] if now else "?", copy.latest[:16]))
+    widths = [max(len(row[n]) for row in rows) for n in range(3)]
+    return [f"{a:<{widths[0]}}  {b:>{widths[1]}}  {c:>{widths[2]}}".rstrip() for a, b, c in rows]
+
+
+def _agree(*, yes: bool) -> None:
+    from newsletter.cli.desk import CHOSEN
+
+    if yes:
+        return
+    if CHOSEN.no_input or not sys.stdin.isatty():
+        raise InputError(
+            "restoring needs a confirmation, and nobody is there to ask", hint="add --yes"
+        )
+    say("Type restore to put the backup in their place, anything else cancels: ", quiet_at=-9)
+    if sys.stdin.readline().strip() != "restore":
+        raise CancelledError("cancelled; nothing was changed")
+
+
+def _tell_of_runs(desk: Desk, store: Store) -> None:
+    """Say which issues the backup knows less of than the files beside the issues."""
+    from newsletter.cli.ledgers import expect_agreement
+
+    try:
+        expect_agreement(desk, store)
+    except RefusedError as error:
+        say(f"warning: {error}")
+        say(f"hint: {error.hint}")

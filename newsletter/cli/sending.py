@@ -53,10 +53,12 @@ def send_issue(desk: Desk, wish: Wish) -> int:
     with desk.store(create=False, read_only=wish.dry_run) as store:
         if not wish.dry_run:
             listen_first(desk, store)
+        lost = None
         if not transport.rehearsal:
-            ledgers.expect_agreement(desk, store, wish.issue)
+            lost = ledgers.missing(desk, store, wish.issue, restored=wish.restored)
         done = store.run(wish.issue, rehearsal=transport.rehearsal)
-        if done and done.state is RunState.FINISHED and not (wish.again and transport.rehearsal):
+        again = wish.again and transport.rehearsal
+        if done and done.state is RunState.FINISHED and not again and not lost:
             if not wish.dry_run:
                 ledgers.write_again(desk, store, done)
             return already(store, done)
@@ -66,12 +68,16 @@ def send_issue(desk: Desk, wish: Wish) -> int:
             say(f"{name:>10}  {value}")
         warn_of_unimported(desk, store)
         warn_of_growth(store, plan)
+        if done and lost:
+            number = store.claims.exposed(done, lost.reached.position)
+            say(f"{plural(number, 'mail')} of these may have left since the backup was made; not "
+                "sent again, but unknown")  # fmt: skip
         if wish.dry_run:
             return _foresee(wish, plan)
         _confirm(wish)
         with store.lock():
-            if done:
-                ledgers.write_again(desk, store, done)
+            if not transport.rehearsal:
+                ledgers.agree(desk, store, wish.issue, restored=wish.restored)
             return deliver(desk, wish, store, plan)
 
 

@@ -1,11 +1,17 @@
-"""A copy of the records while they are in use: whole or not at all, checked before it counts."""
+"""A copy of the records while they are in use: whole or not at all, checked before it counts.
+
+`restore.py` puts one back.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import os
+import re
 import sqlite3
 import tempfile
+import time
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +20,62 @@ from newsletter.store.disk import FULL, unwritten
 
 #: The disk had no room, or gave out (SQLite result codes).
 _FULL: Final = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR})
+
+
+#: How many backups are kept beside the database, of those that were given no name.
+KEPT: Final = 5
+_FOLDER: Final = "backups"
+_NAME: Final = re.compile(r"newsletter-(\d{8}T\d{6}Z)(?:-(\d+))?\.db")
+#: What a killed process has left half written is nobody's any more after a day, in seconds.
+_STALE: Final = 86_400
+
+
+def keep(source: Path, *, now: dt.datetime) -> Path:
+    """Back the database at `source` up into the folder beside it, where the newest five stay.
+
+    Returns:
+        the new file.
+
+    Raises:
+        InputError: the records are damaged, or the folder cannot be written.
+        PausedError: the disk is full; nothing is left behind.
+    """
+    folder = folder_of(source)
+    stamp = f"newsletter-{now.astimezone(dt.UTC):%Y%m%dT%H%M%SZ}"
+    target, more = folder / f"{stamp}.db", 1
+    while target.exists():
+        more += 1
+        target = folder / f"{stamp}-{more}.db"
+    backup(source, target)
+    older = sorted(
+        (found[1], int(found[2] or 1), path)
+        for path in folder.iterdir()
+        if (found := _NAME.fullmatch(path.name)) and path != target
+    )
+    for *_, path in older[: -(KEPT - 1)]:
+        path.unlink(missing_ok=True)
+    for path in folder.glob(".newsletter-*"):
+        with contextlib.suppress(FileNotFoundError):
+            if path.stat().st_mtime < time.time() - _STALE:
+                path.unlink()
+    return target
+
+
+def folder_of(source: Path) -> Path:
+    """The folder for backups beside a database, made where it is missing; for this user alone.
+
+    Raises:
+        InputError: it cannot be made.
+    """
+    folder = source.parent / _FOLDER
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        hint = "make its parent a folder that this user can write"
+        raise unwritten(
+            folder, error, "the folder for backups cannot be made", hint=hint
+        ) from error
+    return folder
 
 
 def backup(source: Path, target: Path) -> int:
@@ -40,9 +102,9 @@ def backup(source: Path, target: Path) -> int:
         handle, draft = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
         os.close(handle)
         _copy(source, Path(draft))
-        _flush(Path(draft))
+        sync(Path(draft))
         Path(draft).replace(target)
-        _flush(target.parent)
+        sync(target.parent)
     except OSError as error:
         hint = "name a file in a folder that this user can write"
         raise unwritten(target, error, "the backup cannot be written", hint=hint) from error
@@ -74,7 +136,8 @@ def _copy(source: Path, target: Path) -> None:
         )
 
 
-def _flush(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Return when a file, or the names in a folder, are on the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
+import sys
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +15,19 @@ from newsletter.errors import InputError, PausedError, Place
 _NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 FULL: Final = "the disk is full"
 FREE_SOME: Final = "free some space, then run the same command again"
+
+
+def flush(handle: int) -> None:
+    """Return when what was written to a file is on its disk, the size and the bytes.
+
+    Raises:
+        OSError: it is not.
+    """
+    if sys.platform == "darwin":  # pragma: no cover
+        # There fsync leaves the data in the drive's own cache.
+        fcntl.fcntl(handle, fcntl.F_FULLFSYNC)
+    else:
+        os.fdatasync(handle)
 
 
 def unwritten(path: Path, error: OSError, message: str, *, hint: str) -> InputError | PausedError:

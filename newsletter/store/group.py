@@ -6,16 +6,21 @@ part is on the disk; with one caller this is one transaction each, as if it were
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from newsletter.errors import NewsletterError, PausedError
-from newsletter.outbox import Delivery
+from newsletter.outbox import Delivery, Outcome, Result
 from newsletter.store import deliveries
 from newsletter.store.database import Database
 from newsletter.store.deliveries import Settled
+from newsletter.store.ledger import HighWaterMark
+
+#: Certainly not handed over.
+_HELD_BACK = Outcome(result=Result.NOT_SENT, reason="the ledger could not be written")
 
 
 @dataclass(slots=True)
@@ -45,6 +50,8 @@ class Writer:
         self._database = database
         self._lock = threading.Lock()
         self._waiting: list[_Job] = []
+        #: Rises with every claim of a real run, on the disk before the claim returns.
+        self.mark: HighWaterMark | None = None
         self._writing = False
 
     def claim(self, run: int, most: int, *, now: dt.datetime) -> tuple[Delivery, ...]:
@@ -81,8 +88,31 @@ class Writer:
             with self._lock:
                 following = self._waiting[:1]
                 self._writing = bool(following)
-            for job in (*jobs, *following):
+            for job in following:
                 job.called.set()
+            try:  # while the next one writes: they flush different files
+                self._raise_mark(jobs)
+            finally:
+                for job in jobs:
+                    job.called.set()
+
+    def _raise_mark(self, jobs: Sequence[_Job]) -> None:
+        """Flush the mark for what these have claimed; where that fails, nothing of it leaves."""
+        claimed = [job for job in jobs if job.taken]
+        if self.mark is None or not claimed:
+            return
+        try:
+            self.mark.flush()
+        except NewsletterError as error:
+            back = [
+                Settled(run=job.run, delivery=one, outcome=_HELD_BACK, now=job.now)
+                for job in claimed
+                for one in job.taken
+            ]
+            _fail(claimed, error)
+            # What cannot be given back is unknown at the next start.
+            with contextlib.suppress(NewsletterError), self._database.writing() as connection:
+                deliveries.settle(connection, back)
 
     def _write(self, jobs: Sequence[_Job]) -> None:
         try:
@@ -113,6 +143,8 @@ class Writer:
                 )
                 for run in {job.run for job in jobs if job.wanted}
             }
+        if self.mark is not None:
+            self.mark.count(taken.get(self.mark.run, ()))
         for job in jobs:
             if job.wanted:
                 mine = taken[job.run]
@@ -123,4 +155,4 @@ class Writer:
 
 def _fail(jobs: Sequence[_Job], error: NewsletterError) -> None:
     for job in jobs:
-        job.error, job.done = error, True
+        job.error, job.done, job.taken = error, True, ()

@@ -243,14 +243,6 @@ def rate(connection: sa.Connection, run: Run) -> float | None:
     return (len(moments) - 1) / seconds if seconds else None
 
 
-def attempts(connection: sa.Connection, run: Run) -> int:
-    """How many claims there were in all."""
-    query = sa.select(sa.func.coalesce(sa.func.sum(deliveries.c.attempt), 0)).where(
-        deliveries.c.run_id == run.id
-    )
-    return int(connection.execute(query).scalar_one())
-
-
 def reasons(connection: sa.Connection, run: Run) -> dict[tuple[State, str], int]:
     """How many deliveries there are of each state and reason, where a reason was given."""
     rows = connection.execute(

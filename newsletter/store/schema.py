@@ -21,12 +21,13 @@ import sqlalchemy as sa
 
 from newsletter.errors import InputError, NewsletterError, Place
 from newsletter.store import git, private
+from newsletter.store.backup import keep
 from newsletter.store.database import Database, file_of
 from newsletter.store.disk import unwritten
 from newsletter.store.tables import signing_keys
 
 #: The revision this program reads and writes: the newest file in migrations/versions.
-HEAD: Final = "0005"
+HEAD: Final = "0006"
 
 #: Alembic keeps what it works on in a global: two threads would write to each other's database.
 _ONE_MIGRATION: Final = threading.Lock()
@@ -51,7 +52,7 @@ def open_database(
             return _checked(Database(path, read_only=True, create=False), create=False)
         if create and not path.exists():
             _make_room(path)
-        with _alone_in(path.parent):
+        with alone_in(path.parent):
             if create:
                 _expect_new(path)
                 path.touch(private.FILE)  # SQLite's other files take its mode over
@@ -63,11 +64,14 @@ def open_database(
 def upgrade(url: str) -> tuple[str, str]:
     """Bring the store at `url` to this program's tables.
 
+    A store that is not up to date is backed up first, beside itself.
+
     Returns:
         the revisions before and after; equal when there was nothing to do.
 
     Raises:
         InputError: the file is missing, damaged, or made by a newer program.
+        PausedError: the disk is too full for the backup; nothing was changed.
     """
     path = file_of(url)
     with _reachable(path):
@@ -77,13 +81,13 @@ def upgrade(url: str) -> tuple[str, str]:
     database = Database(path, read_only=False, create=False)
     try:
         with database.rebuilding() as connection:
-            before = _revision(connection)
+            before = revision(connection)
             if not before:
                 database.expect_whole()
-                raise _not_ours(path)
-            if int(before) > int(HEAD):
-                raise _too_new(path)
+            expect_ours(before, path)
+            assert before is not None
             if before != HEAD:
+                keep(path, now=dt.datetime.now(dt.UTC))
                 _migrate(connection)
     finally:
         database.close()
@@ -94,7 +98,7 @@ def _checked(database: Database, *, create: bool) -> Database:
     """Hand `database` on when its tables are this program's, else close it and say why."""
     try:
         with database.reading(opening=True) as connection:
-            found = _revision(connection)
+            found = revision(connection)
         if found != HEAD:
             database.expect_whole()  # before it is called somebody else's, or made anew
         if found is None and create:
@@ -109,11 +113,25 @@ def _checked(database: Database, *, create: bool) -> Database:
     return database
 
 
-def _demand_head(found: str | None, path: Path) -> None:
+def expect_ours(found: str | None, path: Path) -> None:
+    """Refuse an empty database, another program's, and one that this program is too old for.
+
+    Args:
+        found: from `revision`.
+        path: what to name.
+
+    Raises:
+        InputError: it is one.
+    """
     if not found:
         raise _not_ours(path)
     if int(found) > int(HEAD):
         raise _too_new(path)
+
+
+def _demand_head(found: str | None, path: Path) -> None:
+    expect_ours(found, path)
+    assert found is not None
     if int(found) < int(HEAD):
         raise InputError(
             "this store was made by an older version",
@@ -122,7 +140,7 @@ def _demand_head(found: str | None, path: Path) -> None:
         )
 
 
-def _revision(connection: sa.Connection) -> str | None:
+def revision(connection: sa.Connection) -> str | None:
     """The store's revision, four digits; None for an empty database, "" for somebody else's."""
     names = sa.inspect(connection).get_table_names()
     if not names:
@@ -205,7 +223,7 @@ def _narrow(path: Path) -> None:
 
 
 @contextmanager
-def _alone_in(folder: Path) -> Iterator[None]:
+def alone_in(folder: Path) -> Iterator[None]:
     """One opener at a time: two that make the same store would meet half-made tables."""
     handle = os.open(folder, os.O_RDONLY)
     try:

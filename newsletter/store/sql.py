@@ -17,8 +17,9 @@ from newsletter.errors import NewsletterError
 from newsletter.outbox import Content, Counts, Delivery, Outcome, Pause, Run, RunState, State
 from newsletter.schedule import Occurrence
 from newsletter.store import deliveries, events, people, runs
-from newsletter.store.backup import backup
+from newsletter.store.backup import backup, keep
 from newsletter.store.calendar import Calendar
+from newsletter.store.claims import Claims
 from newsletter.store.database import Database
 from newsletter.store.deliveries import Doubt, Settled
 from newsletter.store.departures import Departures, attach
@@ -35,7 +36,8 @@ class Store:
     """The records of one newsletter; safe to share between threads.
 
     What came back from the provider is in `feedback`, single people are in `members`, what signs
-    links is in `keys`, what is written down of those who left in `departures`.
+    links is in `keys`, how far runs have come is in `claims`, what is written down of those who
+    left in `departures`.
 
     Every method raises what the database's faults mean: PausedError for a full disk or a lock
     held too long, InputError for a file that cannot be used.
@@ -44,6 +46,7 @@ class Store:
     def __init__(self, database: Database, departures: Departures) -> None:
         self._database = database
         self._writer = Writer(database)
+        self.claims = Claims(database, self._writer)
         self.feedback = Feedback(database)
         self.members = Members(database)
         self.keys = Keys(database)
@@ -325,6 +328,10 @@ class Store:
         """
         return backup(self._database.path, target)
 
+    def keep_backup(self, *, now: dt.datetime) -> Path:
+        """Back up into the folder beside the records, where the newest five stay: `backup.keep`."""
+        return keep(self._database.path, now=now)
+
     def claim(self, run: Run, *, now: dt.datetime) -> Delivery | None:
         """Take the next queued delivery, durably; None when none is left.
 
@@ -355,11 +362,6 @@ class Store:
         """When the first mail was accepted for real, of any issue, since a moment."""
         with self._database.reading() as connection:
             return runs.first_accepted(connection, since)
-
-    def attempts(self, run: Run) -> int:
-        """How many claims there were in all; the number never falls."""
-        with self._database.reading() as connection:
-            return runs.attempts(connection, run)
 
     def reasons(self, run: Run) -> dict[tuple[State, str], int]:
         """How many deliveries there are of each state and reason, where a reason was given."""

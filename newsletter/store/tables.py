@@ -1,7 +1,7 @@
 """The tables, once. Migrations build the same ones step by step; a test holds the two together.
 
 What a constraint cannot say (which state may follow which, what never changes, what is never
-deleted) migrations 0002 to 0005 say in triggers.
+deleted) migrations 0002 to 0006 say in triggers.
 """
 
 from __future__ import annotations
@@ -172,6 +172,8 @@ runs: Final = sa.Table(
     sa.Column("finished_at", Moment),
     sa.Column("pause", sa.String(16), nullable=False, server_default=""),
     sa.Column("reason", sa.Text, nullable=False, server_default=""),
+    # Claims that a restored backup does not know, but the file of its run does.
+    sa.Column("forgotten_attempts", sa.Integer, nullable=False, server_default="0"),
     _one_of("state", RunState),
     _one_of("pause", ("", *Pause)),
     sa.UniqueConstraint("issue", "rehearsal"),

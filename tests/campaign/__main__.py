@@ -1,4 +1,4 @@
-"""The campaign by hand: `python -m tests.campaign --kills 1000`."""
+"""The campaigns by hand: `python -m tests.campaign --kills 1000`, or `--restores 100`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from tests.campaign import restores
 from tests.campaign.kills import campaign, table
 
 
@@ -15,9 +16,20 @@ def main() -> int:
     """Kill, print the table, and say what was violated."""
     parser = argparse.ArgumentParser(prog="python -m tests.campaign", description=__doc__)
     parser.add_argument("--kills", type=int, default=300)
+    parser.add_argument(
+        "--restores", type=int, default=0, help="backups put back, instead of kills"
+    )
     parser.add_argument("--seed", type=int, default=0, help="another one, other moments")
     options = parser.parse_args()
     began = time.monotonic()
+    if options.restores:
+        with tempfile.TemporaryDirectory() as folder:
+            restored = restores.campaign(
+                Path(folder), moments=options.restores, each_run=1, seed=options.seed
+            )
+        sys.stdout.write(f"{restored}\n{time.monotonic() - began:.0f} s\n")
+        sys.stdout.write("".join(f"violated: {words}\n" for words in restored.violations))
+        return 1 if restored.violations else 0
     with tempfile.TemporaryDirectory() as folder:
         tallies = campaign(Path(folder), kills=options.kills, seed=options.seed)
     sys.stdout.write(f"{table(tallies)}\n{time.monotonic() - began:.0f} s\n")

@@ -44,7 +44,10 @@ class Letters:
 
     def words(self, issue: int = FIRST, *more: str) -> list[str]:
         """The command line that sends an issue; the same at every start."""
-        words = ["send", "--issue", str(issue), "--confirm", str(issue), *more]
+        return self.command("send", "--issue", str(issue), "--confirm", str(issue), *more)
+
+    def command(self, *words: str) -> list[str]:
+        """Any command line, with the bugs planted."""
         if not self.bugs:
             return [str(SCRIPT), *words]
         return [sys.executable, "-m", "tests.campaign.planted", ",".join(self.bugs), *words]

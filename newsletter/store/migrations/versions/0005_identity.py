@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import secrets
 
 import sqlalchemy as sa
@@ -23,10 +24,17 @@ def upgrade() -> None:
         sa.Column("old_tags_until", _MOMENT),
         sa.CheckConstraint("length(id) = 32", name="id_length"),
     )
-    op.bulk_insert(table, [{"id": secrets.token_hex(16), "old_tags_until": _old_tags_until()}])
+    op.bulk_insert(table, [{"id": _new_id(), "old_tags_until": _old_tags_until()}])
     _forbid("identity_fixed", "UPDATE ON identity", "1", "the id of a store never changes")
     _forbid("identity_kept", "DELETE ON identity", "1", "the id of a store never changes")
     _forbid("identity_one", "INSERT ON identity", "1", "a store has one id")
+
+
+def _new_id() -> str:
+    """Random; in an older store from its key, so that its backups get the same when they follow."""
+    key = "SELECT secret FROM signing_keys WHERE purpose = 'addresses'"
+    found = op.get_bind().exec_driver_sql(key).scalar()
+    return hashlib.sha256(b"store" + found).hexdigest()[:32] if found else secrets.token_hex(16)
 
 
 def _old_tags_until() -> str | None:

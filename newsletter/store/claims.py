@@ -1,0 +1,118 @@
+"""How far the claims of a run have come, and what a restored backup has forgotten of them.
+
+The file side of it is in `ledger.py`, and why it is like that in docs/decisions/0008.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from newsletter.outbox import Run, State
+from newsletter.store import deliveries as each
+from newsletter.store import events, runs
+from newsletter.store.database import Database
+from newsletter.store.group import Writer
+from newsletter.store.ledger import HighWaterMark, Reached
+from newsletter.store.tables import deliveries
+from newsletter.store.tables import runs as run_rows
+
+#: Why a delivery that a backup has as not attempted is unknown.
+RESTORED: Final = "may have been sent after this backup was made"
+
+
+class Claims:
+    """The claims of one store, taken together."""
+
+    def __init__(self, database: Database, writer: Writer) -> None:
+        self._database = database
+        self._writer = writer
+
+    @contextmanager
+    def marked(self, mark: HighWaterMark | None) -> Iterator[None]:
+        """Inside the block no claim returns before the mark on the disk has risen to it.
+
+        None is for rehearsals, which have no file.
+        """
+        self._writer.mark = mark
+        try:
+            yield
+        finally:
+            self._writer.mark = None
+
+    def reached(self, run: Run) -> Reached:
+        """How far a run has come; attempts that a restored backup was told of count."""
+        with self._database.reading() as connection:
+            return _reached(connection, run)
+
+    def exposed(self, run: Run, position: int) -> int:
+        """How many deliveries `doubt` would make unknown."""
+        query = sa.select(sa.func.count()).where(*_exposed(run, position))
+        with self._database.reading() as connection:
+            return connection.execute(query).scalar_one()
+
+    def doubt(self, run: Run, reached: Reached, *, now: dt.datetime) -> int:
+        """Take what a restored backup may have forgotten as attempted, and its outcome as unknown.
+
+        Everything up to the position, whatever its state was when the backup was made: refused or
+        deferred then, it may have been tried again since. The attempt is counted as the forgotten
+        one was, so that an event of the provider's finds its delivery.
+
+        Args:
+            run: begun; a person lets it go on.
+            reached: how far it had come, as its file says.
+            now: with a time zone.
+
+        Returns:
+            how many became unknown.
+        """
+        with self._database.writing() as connection:
+            runs.resume(connection, run, by_hand=True)
+            each.recover(connection, run, now)
+            these = sa.update(deliveries).where(*_exposed(run, reached.position))
+            connection.execute(
+                these.where(deliveries.c.state == State.REFUSED).values(
+                    state=State.QUEUED, settled_at=None
+                )
+            )
+            claim = {"state": State.CLAIMED, "attempt": deliveries.c.attempt + 1, "claimed_at": now}
+            number = connection.execute(these.values(claim)).rowcount
+            lost = {"state": State.UNKNOWN, "reason": RESTORED, "settled_at": now}
+            connection.execute(
+                sa.update(deliveries)
+                .where(deliveries.c.run_id == run.id, deliveries.c.state == State.CLAIMED)
+                .values(lost)
+            )
+            missing = reached.attempts - _reached(connection, run).attempts
+            if missing > 0:
+                told = {"forgotten_attempts": run_rows.c.forgotten_attempts + missing}
+                connection.execute(sa.update(run_rows).where(run_rows.c.id == run.id).values(told))
+            events.settle_proven(connection, events.doubtful(connection))
+        return number
+
+
+def _reached(connection: sa.Connection, run: Run) -> Reached:
+    tried = sa.case((deliveries.c.attempt > 0, deliveries.c.position), else_=0)
+    query = sa.select(
+        sa.func.coalesce(sa.func.sum(deliveries.c.attempt), 0),
+        sa.func.coalesce(sa.func.max(tried), 0),
+    ).where(deliveries.c.run_id == run.id)
+    attempts, position = connection.execute(query).one()
+    recipients, forgotten = connection.execute(
+        sa.select(run_rows.c.recipients, run_rows.c.forgotten_attempts).where(
+            run_rows.c.id == run.id
+        )
+    ).one()
+    return Reached(recipients=recipients, attempts=attempts + forgotten, position=position)
+
+
+def _exposed(run: Run, position: int) -> tuple[sa.ColumnElement[Any], ...]:
+    return (
+        deliveries.c.run_id == run.id,
+        deliveries.c.position <= position,
+        deliveries.c.state.in_((State.QUEUED, State.DEFERRED, State.REFUSED)),
+    )

@@ -1,0 +1,264 @@
+"""A backup put in the place of the records: checked first, swapped at once, the old ones kept.
+
+What must outlive the records stays beside them: who has left since (`departures.py`), and how far
+runs have come (`ledger.py`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from newsletter.errors import InputError, LockedError, Place, RefusedError
+from newsletter.store.backup import folder_of, sync
+from newsletter.store.database import Database
+from newsletter.store.disk import unwritten
+from newsletter.store.lock import locked
+from newsletter.store.schema import HEAD, alone_in, expect_ours, revision
+
+_BESIDE: Final = ("", "-wal", "-shm")
+_COUNTED: Final = {
+    "people": "subscribers",
+    "of them unsubscribed": "subscribers WHERE status = 'unsubscribed'",
+    "imports": "imports",
+    "issues begun": "runs WHERE NOT rehearsal AND recipients > 0",
+    "attempts": "deliveries WHERE NOT rehearsal",
+    "events": "events",
+}
+_LATEST: Final = (
+    "SELECT max(at) FROM (SELECT max(at) at FROM consents UNION SELECT max(updated_at) FROM "
+    "subscribers UNION SELECT max(claimed_at) FROM deliveries)"
+)
+#: Seconds; who writes now will have written then.
+_PATIENCE: Final = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What is in a database.
+
+    Attributes:
+        numbers: how many, by what it is.
+        latest: when the last of it was written, ISO 8601 in UTC, "" when there is nothing.
+        keys: rows of the signing keys, by id.
+    """
+
+    numbers: dict[str, int]
+    latest: str
+    keys: dict[int, tuple[Any, ...]]
+
+    @property
+    def newsletter(self) -> bytes:
+        """What tells one newsletter's records from another's: the key that hashes addresses."""
+        return next((bytes(row[1]) for row in self.keys.values() if row[2] == "addresses"), b"")
+
+
+class Restoration:
+    """One backup, checked, and not yet in the place of the records.
+
+    Attributes:
+        copy: what is in it.
+        present: what is in the records of now, None where they are missing or cannot be read.
+        outdated: whether it needs `newsletter db upgrade`.
+    """
+
+    def __init__(self, path: Path, draft: Path, found: str) -> None:
+        self._path, self._draft = path, draft
+        self.copy = _contents(draft)
+        self.outdated = found != HEAD
+        self.present: Contents | None = None
+        if path.exists():
+            with contextlib.suppress(sqlite3.Error):
+                self.present = _contents(path)
+
+    def expect_same_newsletter(self) -> None:
+        """Refuse another newsletter's backup where it would bury records that are in use.
+
+        Raises:
+            RefusedError: it is one.
+        """
+        now = self.present
+        if now is None or now.newsletter == self.copy.newsletter:
+            return
+        if now.numbers["issues begun"] or now.numbers["of them unsubscribed"]:
+            raise RefusedError(
+                "this is a backup of other records than the ones that are here",
+                cause="they were made with another key; those who left these would be forgotten",
+                hint=f"if it is meant, move {self._path.name} away first",
+            )
+
+    def replace(self, *, now: dt.datetime) -> Path | None:
+        """Put the backup in the place of the records.
+
+        Returns:
+            where the old records are kept, None when there were none.
+
+        Raises:
+            LockedError: a run is sending, or another program has the records open.
+            PausedError: the disk is full; nothing was changed.
+            InputError: the folder cannot be written.
+        """
+        path = self._path
+        with locked(path.with_name(f"{path.name}.sending.lock")), alone_in(path.parent):
+            self._keep_keys()
+            _expect_alone(path)
+            try:
+                aside = _set_aside(path, now)
+                # Without the log first: SQLite would take the old one for the new file's.
+                for end in _BESIDE[1:]:
+                    path.with_name(path.name + end).unlink(missing_ok=True)
+                self._draft.replace(path)
+                sync(path.parent)
+            except OSError as error:
+                raise _unwritten(path.parent, error) from error
+        return aside
+
+    def _keep_keys(self) -> None:
+        """Carry keys over that were made since, or links in mails sent since would open nothing."""
+        if self.present is None or self.present.newsletter != self.copy.newsletter:
+            return
+        new = [row for number, row in self.present.keys.items() if number not in self.copy.keys]
+        with contextlib.closing(sqlite3.connect(self._draft)) as connection, connection:
+            connection.executemany("INSERT INTO signing_keys VALUES (?, ?, ?, ?)", new)
+        sync(self._draft)
+
+
+@contextlib.contextmanager
+def restoring(path: Path, file: Path) -> Iterator[Restoration]:
+    """Copy a backup beside the records and check it; nothing is left of it unless it replaced them.
+
+    Args:
+        path: the records, which may be missing or damaged.
+        file: the backup, not changed; what lies beside it as its log belongs to it.
+
+    Raises:
+        InputError: it is missing, damaged, no store of this program, or of a newer one.
+        PausedError: the disk is full.
+    """
+    if not file.is_file():
+        raise InputError(
+            "there is no such backup", place=Place(str(file)), hint="see .newsletter/backups/"
+        )
+    if path.exists() and path.samefile(file):
+        raise InputError(
+            "these are the records themselves",
+            place=Place(str(file)),
+            hint="name a backup, such as one of .newsletter/backups/",
+        )
+    draft: Path | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(
+            dir=path.parent, prefix=f".restored-{path.name}.", delete=False
+        ) as made:
+            draft = Path(made.name)
+        for end in _BESIDE[:2]:
+            if (beside := file.with_name(file.name + end)).exists():
+                shutil.copyfile(beside, draft.with_name(draft.name + end))
+        _check(draft, file)
+        sync(draft)
+        yield Restoration(path, draft, _revision(draft, file))
+    except OSError as error:
+        raise _unwritten(path.parent, error) from error
+    finally:
+        for end in (*_BESIDE, "-journal"):
+            if draft is not None:
+                draft.with_name(draft.name + end).unlink(missing_ok=True)
+
+
+def _check(draft: Path, file: Path) -> None:
+    """Make one file of a copy and its log, and read all of it."""
+    try:
+        with contextlib.closing(sqlite3.connect(draft)) as connection:
+            connection.execute("PRAGMA journal_mode = DELETE")
+            found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    except sqlite3.Error as error:
+        # Not its words: where a file is damaged, they may quote anything.
+        found = type(error).__name__
+    if found != "ok":
+        raise InputError(
+            "this backup is damaged, or is none",
+            place=Place(str(file)),
+            cause=str(found),
+            hint="take another one; nothing was changed",
+        )
+
+
+def _revision(draft: Path, file: Path) -> str:
+    database = Database(draft, read_only=True, create=False)
+    try:
+        with database.reading(opening=True) as connection:
+            found = revision(connection)
+    finally:
+        database.close()
+    expect_ours(found, file)
+    assert found is not None
+    return found
+
+
+def _contents(path: Path) -> Contents:
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        made = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
+        numbers = {
+            what: connection.execute(f"SELECT {_measure(what)} FROM {rows}").fetchone()[0]  # noqa: S608  # fixed names
+            for what, rows in _COUNTED.items()
+            if rows.partition(" ")[0] in made
+        }
+        (latest,) = connection.execute(_LATEST).fetchone()
+        keys = connection.execute("SELECT id, secret, purpose, created_at FROM signing_keys")
+        return Contents(numbers, latest or "", {row[0]: row for row in keys})
+
+
+def _measure(what: str) -> str:
+    return "coalesce(sum(attempt), 0)" if what == "attempts" else "count(*)"
+
+
+def _expect_alone(path: Path) -> None:
+    """Fold the log into the file, which nobody else may have open for that.
+
+    Raises:
+        LockedError: somebody has.
+    """
+    if not path.exists():
+        return
+    try:
+        with contextlib.closing(sqlite3.connect(path, timeout=_PATIENCE)) as connection:
+            connection.execute("PRAGMA journal_mode = DELETE").fetchone()
+    except sqlite3.DatabaseError as error:
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY:
+            raise LockedError(
+                "another program has these records open",
+                place=Place(str(path)),
+                hint="end what uses them, such as newsletter serve; nothing was changed",
+            ) from error
+        # Damaged: its log is kept with it, as it is.
+
+
+def _set_aside(path: Path, now: dt.datetime) -> Path | None:
+    """Copy the records, so that there is no moment without any; where they are kept."""
+    stamp = f"before-restore-{now.astimezone(dt.UTC):%Y%m%dT%H%M%S%fZ}.db"
+    kept = None
+    for end in _BESIDE:
+        if (old := path.with_name(path.name + end)).exists():
+            kept = folder_of(path) / stamp
+            new = kept.with_name(stamp + end)
+            new.touch(0o600)
+            shutil.copyfile(old, new)
+            sync(new)
+    if kept:
+        sync(kept.parent)
+    return kept
+
+
+def _unwritten(folder: Path, error: OSError) -> Exception:
+    return unwritten(
+        folder, error, "the backup cannot be put back",
+        hint="make it a folder that this user can write; nothing was changed",
+    )  # fmt: skip
