@@ -46,6 +46,8 @@ from newsletter.transport.ses.wire import CONNECT_SECONDS, Wire, response
 if TYPE_CHECKING:
     from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 
+__all__ = ["Account", "SesTransport", "find_region"]
+
 _READ_SECONDS: Final = 60
 _IDLE: Final = 2.0
 _CONFIG: Final = Config(

@@ -155,19 +155,8 @@ class _Timed:
         Raises:
             OSError: the handshake failed, or took too long.
         """
-        if isinstance(self._sock, ssl.SSLSocket):
-            inner: Any = self
-            return _Timed(SSLTransport(inner, context, server_hostname=host), self.clock)
-        sock = context.wrap_socket(self._sock, server_hostname=host, do_handshake_on_connect=False)
-        above = _Timed(sock, self.clock)
-        try:
-            above._wait()
-            # Its timeout is one for the whole handshake.
-            sock.do_handshake()
-        except BaseException:
-            sock.close()
-            raise
-        return above
+        below: Any = self
+        return _Timed(SSLTransport(below, context, server_hostname=host), self.clock)
 
     def _wait(self) -> None:
         """Let the next call wait for what is left of the time, or not at all."""
@@ -193,7 +182,7 @@ class _Incoming(io.RawIOBase):
     def readinto(self, buffer: WriteableBuffer) -> int | None:
         try:
             count = self._sock.recv_into(buffer)
-        except (BlockingIOError, ssl.SSLWantReadError):
+        except BlockingIOError:
             if self._sock.clock.poll:
                 return None
             raise
