@@ -26,7 +26,9 @@ SECURE = frozenset({"tls", "connect"})
 SEND = b"/v2/email/outbound-emails"
 AWS_ID = b"x-amzn-RequestId: 11111111-2222-4333-8444-555555555555\r\n"
 
-Choice = Callable[[int], str]
+#: By its name, or the bytes that come instead of the answer.
+Fault = str | bytes
+Choice = Callable[[int], Fault]
 
 
 def page(status: int, body: bytes = b"<html>no</html>", extra: bytes = b"") -> bytes:
@@ -122,8 +124,9 @@ class _Plain:
 class _Tls(_Plain):
     """The same with TLS, driven by hand so that it can break in the middle."""
 
-    def __init__(self, sock: socket.socket, context: ssl.SSLContext) -> None:
-        super().__init__(sock)
+    def __init__(self, below: _Plain, context: ssl.SSLContext) -> None:
+        super().__init__(below.sock)
+        self._below = below
         self._in, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls = context.wrap_bio(self._in, self._out, server_side=True)
 
@@ -158,13 +161,13 @@ class _Tls(_Plain):
         self._flush()
 
     def _fill(self) -> None:
-        data = self.sock.recv(65_536)
+        data = self._below.recv()
         if not data:
             raise ConnectionResetError
         self._in.write(data)
 
     def _flush(self) -> None:
-        self.sock.sendall(self._out.read())
+        self._below.sendall(self._out.read())
 
 
 class Gateway:
@@ -177,19 +180,22 @@ class Gateway:
         choose: what goes wrong with the mail of this number, counted from 1; "" for nothing.
         before: what goes wrong before any request: with the connection, the tunnel, or TLS.
         tls: the newest TLS spoken.
+        shielded: whether a proxy is itself spoken to by TLS.
         pause: seconds between two bytes that drip.
     """
 
     def __init__(
         self, fake: FakeSes, way: str, certificate: Path | None = None, *,
         choose: Choice = lambda _: "", before: str = "", tls: ssl.TLSVersion | None = None,
-        pause: float = 0.02,
+        pause: float = 0.02, shielded: bool = False,
     ) -> None:  # fmt: skip
         self.fake, self.way, self.choose, self.before, self.pause = fake, way, choose, before, pause
         self._context = server_side(certificate) if certificate and way in SECURE else None
         if self._context and tls:
             self._context.maximum_version = tls
         self._certificate = certificate
+        self._shield = server_side(certificate) if certificate and shielded else None
+        self.heads: list[bytes] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
         self._lock = threading.Lock()
@@ -225,7 +231,8 @@ class Gateway:
         port = self.fake.address[1] if proxied else self.port
         url = f"{scheme}://127.0.0.1:{port}"
         if proxied:
-            environ[f"{scheme}_proxy"] = f"http://127.0.0.1:{self.port}"
+            shield = "http" if self._shield is None else "https"
+            environ[f"{scheme}_proxy"] = f"{shield}://127.0.0.1:{self.port}"
         if self._certificate is not None:
             environ["AWS_CA_BUNDLE"] = str(self._certificate)
         return environ | {"AWS_ENDPOINT_URL_SESV2": url, "AWS_ENDPOINT_URL_STS": url}
@@ -266,15 +273,15 @@ class Gateway:
             return None
         if self.before == "speaks":
             sock.sendall(b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n")
-        plain = _Plain(sock)
+        side = _Plain(sock)
+        if self._shield is not None:
+            side = _Tls(side, self._shield)
+            side.handshake()
         if self.way == "connect":
-            if not _request(plain):
+            self.heads.append(_request(side))
+            if not self.heads[-1] or not self._tunnel(side):
                 return None
-            if not self._tunnel(plain):
-                return None
-        if self._context is None:
-            return plain
-        return self._encrypted(sock)
+        return side if self._context is None else self._encrypted(side)
 
     def _tunnel(self, plain: _Plain) -> bool:
         if self.before.startswith("connect-"):
@@ -294,8 +301,9 @@ class Gateway:
             return False
         return True
 
-    def _encrypted(self, sock: socket.socket) -> _Plain | None:
+    def _encrypted(self, below: _Plain) -> _Plain | None:
         assert self._context is not None
+        sock = below.sock
         if self.before == "garbage-tls":
             sock.recv(100)
             sock.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
@@ -312,7 +320,7 @@ class Gateway:
             sock.recv(4096)
             sock.sendall(b"\x15\x03\x03\x00\x02\x02\x28")
             return None
-        tls = _Tls(sock, self._context)
+        tls = _Tls(below, self._context)
         tls.handshake()
         return tls
 
@@ -321,16 +329,20 @@ class Gateway:
         request = _request(side)
         if not request:
             return False
+        self.heads.append(request.partition(b"\r\n\r\n")[0])
         line, _, rest = request.partition(b"\r\n")
         method, target, version = line.split(b" ")
         assert target.startswith(b"http://") == (self.way == "plain"), target
         path = re.sub(rb"^http://[^/]*", b"", target)
-        fault = ""
+        fault: Fault = ""
         if path == SEND:
             with self._lock:
                 self.mails += 1
                 fault = self.choose(self.mails)
         answer = self._forwarded(b" ".join((method, path, version)) + b"\r\n" + rest)
+        if isinstance(fault, bytes):
+            side.sendall(fault)
+            return True
         if fault in GOOD_ANSWERS:
             answer = GOOD_ANSWERS[fault](answer)
             side.sendall(answer)
