@@ -14,7 +14,8 @@ from newsletter.outbox import Effect, Result
 from newsletter.transport.ses import SesTransport
 from tests.certificates import certificate
 from tests.fake_ses import FakeSes
-from tests.gateway import GOOD_ANSWERS, INSTEAD, LOST, SECURE, SLOW, WAYS, Gateway
+from tests.gateway import SECURE, WAYS, Gateway
+from tests.odd_answers import GOOD_ANSWERS, INSTEAD, LOST, PREVIOUS, SLOW
 
 __all__ = ["certificate"]
 
@@ -83,7 +84,7 @@ def through(monkeypatch, certificate, way, faults, **options):
 @pytest.mark.usefixtures("plain_aws")
 @pytest.mark.parametrize("way", WAYS)
 def test_a_mail_whose_answer_is_lost_or_not_from_ses_is_unknown(monkeypatch, certificate, way):
-    found = through(monkeypatch, certificate, way, [*INSTEAD, *LOST])
+    found = through(monkeypatch, certificate, way, [*INSTEAD, *LOST, PREVIOUS])
     assert {f: o for f, o in found.items() if o.result is not Result.UNKNOWN} == {}
 
 
