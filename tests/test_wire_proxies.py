@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 import contextlib
 import dataclasses
+import os
 import random
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -89,6 +91,30 @@ def test_nobody_gets_a_second_mail_however_many_answers_are_lost(
             letters.environ(gateway.environ)
             run_until_finished(letters, gateway, gateway.environ)
         lost += gateway.lost
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_server_that_drips_does_not_hold_up_the_end(world, certificate, monkeypatch, way):
+    """SIGTERM comes while an answer drips: the mail is given up as unknown, and the run ends."""
+    monkeypatch.setitem(SesTransport.__init__.__kwdefaults__, "read_seconds", 2.0)
+
+    def choose(number):
+        if number < 2:
+            return ""
+        os.kill(os.getpid(), signal.SIGTERM)
+        return "drip"
+
+    world.configure(KIND="ses")
+    world.hurry()
+    with (
+        FakeSes() as fake,
+        # The whole answer would take a minute.
+        Gateway(fake, way, certificate, choose=choose, pause=0.2) as gateway,
+    ):
+        world.environ(gateway.environ)
+        ran = world.send()
+    assert ran.code == 143, ran.err
+    assert world.newsletter.states() == {"accepted": 1, "unknown": 1, "queued": PEOPLE - 2}
 
 
 # --- a proxy that others have written --------------------------------------------------------

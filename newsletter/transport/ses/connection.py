@@ -310,7 +310,7 @@ class Connection:
         status, _, _ = read_head(self._stream)
         if status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
             raise UnreachableError("the proxy wants a log-in (HTTP 407)")
-        if status != HTTPStatus.OK:
+        if not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
             raise UnreachableError(f"the proxy makes no connection to SES (HTTP {status})")
         if not self.is_silent():
             raise UnreachableError("the proxy hung up, or speaks before it is asked")
@@ -359,7 +359,7 @@ def _words(route: Route, stage: Stage, error: Exception) -> str:
         case ssl.SSLCertVerificationError():
             why = "its certificate is not trusted"
         case socket.gaierror():
-            why = "its name is not known"
+            why = "its name cannot be looked up"
         case ConnectionRefusedError():
             why = "it refuses connections"
         case _:
