@@ -226,7 +226,7 @@ def world(
     monkeypatch.setattr("botocore.session.create_loader", _LOADER)
     monkeypatch.setattr("newsletter.store.letters.render", _render)
     impatient: Any = SesTransport.__init__
-    monkeypatch.setitem(impatient.__kwdefaults__, "read_seconds", 0.4)
+    monkeypatch.setitem(impatient.__kwdefaults__, "read_seconds", 1.0)
     impatient = SmtpTransport.__init__
     monkeypatch.setitem(impatient.__kwdefaults__, "timeout", 1.5)
     monkeypatch.setitem(impatient.__kwdefaults__, "patience", 0.4)

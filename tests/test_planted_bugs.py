@@ -1,4 +1,4 @@
-"""The checks of the campaign have teeth: ten planted bugs, each found."""
+"""The checks of the campaign have teeth: twelve planted bugs, each found."""
 
 from __future__ import annotations
 
@@ -29,6 +29,10 @@ LOST = Fault(kind="reset", accept=True, requests=(2,))
 def silent_after(answered: int) -> Fault:
     """All mails are taken, but only the first of them are answered."""
     return Fault(kind="stall", accept=True, requests=tuple(range(answered + 1, 100)))
+
+
+#: The server takes the mail, and a gateway answers in its place.
+OVERRULED = Fault(kind="html", status=429, accept=True, requests=(2,))
 
 
 #: Strikes what comes on a connection that has rested: such a request was never read.
@@ -77,7 +81,7 @@ def crash(scene: Scene, accepted: int) -> None:
     scene.speak()
 
 
-# --- seven ways to come to grief -------------------------------------------------------------
+# --- eight ways to come to grief -------------------------------------------------------------
 
 
 def a_crash(folder, *bugs):
@@ -98,6 +102,11 @@ def a_crash_with_many_in_flight(folder, *bugs, prepare=lambda _: None):
 
 def a_lost_answer(folder, *bugs):
     with scene(folder, *bugs, faults=[LOST]) as it:
+        return it.found(it.letters.send().code)
+
+
+def an_overruled_answer(folder, *bugs):
+    with scene(folder, *bugs, faults=[OVERRULED]) as it:
         return it.found(it.letters.send().code)
 
 
@@ -141,14 +150,16 @@ def a_slow_pace(folder, *bugs):
 Scenario = Callable[..., list[str]]
 
 SCENARIOS: list[Scenario] = [
-    a_crash, a_crash_with_many_in_flight, a_lost_answer, a_freezing, two_senders, somebody_leaves,
-    a_slow_pace,
+    a_crash, a_crash_with_many_in_flight, a_lost_answer, an_overruled_answer, a_freezing,
+    two_senders, somebody_leaves, a_slow_pace,
 ]  # fmt: skip
 PLANTED: list[tuple[str, Scenario, str]] = [
     ("record_before_claim", a_crash, "accepted a second mail"),
     ("claim_without_commit", a_crash, "accepted a second mail"),
     ("default_retries", a_lost_answer, "accepted a second mail"),
     ("retry_on_timeout", a_lost_answer, "accepted a second mail"),
+    ("trust_the_exception", a_lost_answer, "accepted a second mail"),
+    ("trust_any_4xx", an_overruled_answer, "accepted a second mail"),
     ("recipients_twice", a_freezing, "the store refused a statement"),
     ("resume_from_a_cursor", a_crash_with_many_in_flight, "no end has come to"),
     ("finish_with_unknown", a_lost_answer, "the exit code is 0, it should be 9"),
@@ -208,6 +219,6 @@ def test_what_the_database_refuses_is_found_without_its_guards_as_well(
     assert words in "\n".join(scenario(tmp_path, bug, prepare=prepare))
 
 
-def test_all_ten_are_there():
+def test_all_twelve_are_there():
     assert {bug for bug, *_ in PLANTED} | {"normal_synchronous"} == set(BUGS)
-    assert len(PLANTED) == 10
+    assert len(PLANTED) == 12

@@ -66,7 +66,7 @@ TABLE = [
     (error("LimitExceededException", 400, "Daily message quota exceeded."), Result.NOT_SENT, Effect.STOP),
     (error("BadRequestException"), Result.REFUSED, Effect.GO_ON),
     (error("MessageRejected", 400, "Not that, mara@example.org"), Result.REFUSED, Effect.GO_ON),
-    (error("mara@example.org", 400), Result.REFUSED, Effect.GO_ON),
+    (error("mara@example.org", 400), Result.UNKNOWN, Effect.GO_ON),
     (error("RequestTimeout", 408), Result.UNKNOWN, Effect.GO_ON),
     *((Fault(kind="html", status=status), Result.UNKNOWN, Effect.GO_ON) for status in (500, 502, 503)),
     (Fault(kind="stall"), Result.UNKNOWN, Effect.GO_ON),

@@ -20,13 +20,13 @@ class Seen(StrEnum):
 
     TAKEN = "taken"  # accepted, with a name for it
     MALFORMED = "malformed"  # our own request, before it left
-    UNREACHABLE = "unreachable"  # DNS, refused, timeout, TLS, proxy: no connection
+    UNREACHABLE = "unreachable"  # nothing of the request was begun to be written
     EVERYBODY = "everybody"  # credentials, identity, sandbox, the account's or server's state
     TOO_FAST = "too fast"  # a rate throttle
     QUOTA = "quota"  # the day's
     REFUSED = "refused"  # for this recipient
     PUT_OFF = "put off"  # for this recipient, for now (SMTP 4xx)
-    UNPROVEN = "unproven"  # lost after the request or the final dot, any 5xx, 408
+    UNPROVEN = "unproven"  # lost once begun, or an answer SES did not write; any 5xx, 408
     UNNAMED = "unnamed"  # a success that does not name the mail
 
 
@@ -46,6 +46,9 @@ TABLE: Final[Mapping[Seen, tuple[Result, Effect]]] = MappingProxyType(
     }
 )
 
+#: Said of a signature that is too old or too new by AWS's clock.
+CLOCK: Final = "this machine's clock is wrong"
+
 #: Errors of SES's API (SESv2 reference, "SendEmail" and "Common errors") that every further mail
 #: would meet as well: credentials, identity, the account's or configuration set's state, or a
 #: request no mail could make right.
@@ -53,7 +56,7 @@ _FOR_EVERYBODY: Final = {
     code: words
     for words, codes in {
         "the credentials have expired": "ExpiredToken ExpiredTokenException",
-        "this machine's clock is wrong": "RequestExpired RequestTimeTooSkewed",
+        f"{CLOCK}: set it by the network": "RequestExpired RequestInTheFuture RequestTimeTooSkewed",
         "the credentials are not accepted": """
             IncompleteSignature IncompleteSignatureException InvalidAccessKeyId
             InvalidClientTokenId InvalidSignatureException
@@ -79,13 +82,20 @@ _GIVEN_UP: Final = frozenset(
 )
 _THROTTLES: Final = re.compile(r"TooManyRequests|LimitExceeded|Throttl|RequestLimit|SlowDown")
 _DAILY: Final = re.compile(r"daily|24.?hour|quota", re.IGNORECASE)
+#: AWS has the same errors for a wrong key and for a wrong clock, and tells the two apart in words.
+_SKEWED: Final = re.compile(
+    r"signature (has )?expired|not yet current|is now earlier than|is still later than",
+    re.IGNORECASE,
+)
 _UNVERIFIED: Final = re.compile(r"not verified", re.IGNORECASE)
 
 #: What an error's name looks like; whatever else stands there may hold anything.
-_NAME: Final = re.compile(r"[A-Za-z0-9_.]{1,80}")
+_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,79}")
+#: SES's names for mails have 60 letters. The bound leaves room for others and keeps what is no
+#: name out of the records: events are matched by it, and people read it on their terminals.
+_MESSAGE_ID: Final = re.compile(r"[!-~]{1,200}")
 
 _BAD_REQUEST: Final = 400
-_PROXY_LOG_IN: Final = 407
 _TIMEOUT: Final = 408
 _TOO_MANY: Final = 429
 _SERVER: Final = 500
@@ -112,31 +122,37 @@ def api_error(code: str, status: int, text: str) -> Outcome:
     """An error SES answered with; only a 4xx proves that nothing was accepted, and 408 does not.
 
     Args:
-        code: its name, such as "MessageRejected"; kept only where it looks like one.
+        code: the name SES gave the error, such as "MessageRejected"; "" where it gave none, and
+            then it may be anybody's answer, in place of one of SES's that said 200.
         status: the HTTP status.
-        text: its message; looked at, never kept, for it may hold addresses.
+        text: its message; looked at for what to say, never kept, for it may hold addresses.
     """
-    code = code if _NAME.fullmatch(code) and code != str(status) else ""
-    named = code or f"HTTP {status}"
+    code = code if _NAME.fullmatch(code) else ""
     if not _BAD_REQUEST <= status < _SERVER or status == _TIMEOUT or code in _GIVEN_UP:
         return judged(Seen.UNPROVEN, f"HTTP {status} {code}".rstrip())
+    if not code:
+        return judged(Seen.UNPROVEN, f"HTTP {status}, not from SES")
     if _THROTTLES.search(code) or status == _TOO_MANY:
         if _DAILY.search(text):
             return judged(Seen.QUOTA, "the day's quota is used up")
-        return judged(Seen.TOO_FAST, code or "throttled")
-    if status == _PROXY_LOG_IN:
-        return judged(Seen.UNREACHABLE, "the proxy wants a log-in (HTTP 407)")
+        return judged(Seen.TOO_FAST, code)
     if words := _FOR_EVERYBODY.get(code):
+        if "ignature" in code and _SKEWED.search(text):
+            words = _FOR_EVERYBODY["RequestExpired"]
         return judged(Seen.EVERYBODY, f"{words} ({code})")
     if _UNVERIFIED.search(text):
-        return judged(Seen.EVERYBODY, f"an address is not verified, as in the sandbox ({named})")
+        return judged(Seen.EVERYBODY, f"an address is not verified, as in the sandbox ({code})")
     # What SES has against one mail is always a 400; another status comes of where it was sent.
-    return judged(Seen.REFUSED if status == _BAD_REQUEST else Seen.EVERYBODY, named)
+    return judged(Seen.REFUSED if status == _BAD_REQUEST else Seen.EVERYBODY, code)
 
 
-def api_success(message_id: str | None) -> Outcome:
-    """SES said 200; without a message id nobody can say what it did."""
-    if message_id:
+def api_success(message_id: object) -> Outcome:
+    """SES said 200; without a name for the mail nobody can say what it did.
+
+    Args:
+        message_id: whatever stood in its place.
+    """
+    if isinstance(message_id, str) and _MESSAGE_ID.fullmatch(message_id):
         return taken(message_id)
     return judged(Seen.UNNAMED, "an answer without a message id")
 

@@ -1,6 +1,7 @@
 """Amazon SES, one mail per request (SESv2 SendEmail with raw MIME).
 
 boto3 sends again by itself what it cannot explain, and so sends twice; here every retry is off,
+requests go over a wire of our own that writes each one once and records whether it has begun to,
 and what is not proven is said to be unknown. Connections idle for two seconds are not used again,
 because a server that has closed one makes a mail unknown that never left.
 
@@ -16,11 +17,12 @@ import contextlib
 import json
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final
 
 import boto3
 import botocore.exceptions as failures
+import botocore.session
 from botocore.config import Config
 from botocore.validate import ParamValidator
 
@@ -29,9 +31,22 @@ from newsletter.errors import AccountError, InputError
 from newsletter.message import Message
 from newsletter.outbox import Allowance, Outcome
 from newsletter.outbox.pace import SHARE
-from newsletter.outbox.verdicts import Seen, api_success, judged
-from newsletter.transport.ses.answers import FAILURES, account_error, sent, unsent
-from newsletter.transport.ses.wire import CONNECT_SECONDS, Wire
+from newsletter.outbox.verdicts import Seen, judged
+from newsletter.transport.ses.account import Account, read_account
+from newsletter.transport.ses.answers import (
+    account_error,
+    account_refused,
+    judge,
+    read,
+    sent,
+    unsent,
+)
+from newsletter.transport.ses.wire import CONNECT_SECONDS, Wire, response
+
+if TYPE_CHECKING:
+    from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+
+__all__ = ["Account", "SesTransport", "find_region"]
 
 _READ_SECONDS: Final = 60
 _IDLE: Final = 2.0
@@ -47,28 +62,6 @@ _CONFIG: Final = Config(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Account:
-    """What SES says of the account (GetAccount); its quotas count recipients.
-
-    Attributes:
-        rate: mails a second.
-        day: mails in 24 hours, -1 for no limit.
-        sent: mails of the last 24 hours.
-        sandbox: whether only verified addresses may be mailed.
-    """
-
-    rate: float
-    day: float
-    sent: float
-    sandbox: bool
-
-    @property
-    def left(self) -> int | None:
-        """Mails left today, None where there is no limit."""
-        return None if self.day < 0 else max(0, int(self.day - self.sent))
-
-
 class SesTransport:
     """Hands each mail to SES; safe to share between threads.
 
@@ -78,8 +71,9 @@ class SesTransport:
         configuration_set: through which events come back, may be empty.
         max_rate: mails a second at most, None for what the account allows.
         environ: AWS_REGION counts here, though botocore ignores it.
-        read_seconds: how long to wait for an answer.
+        read_seconds: how long to wait for a whole answer, from the first byte of the request.
         idle_seconds: after how long a connection is not used again.
+        connect_seconds: how long to wait for a connection, with proxy and TLS.
 
     Raises:
         AccountError: no region, or a profile that does not exist.
@@ -100,11 +94,14 @@ class SesTransport:
         environ: Mapping[str, str],
         read_seconds: float = _READ_SECONDS,
         idle_seconds: float = _IDLE,
+        connect_seconds: float = CONNECT_SECONDS,
     ) -> None:
         self._max_rate = max_rate
         self._configuration_set = configuration_set
         try:
-            self._session = boto3.Session(profile_name=profile or None)
+            # boto3 offers no way to its own session's settings.
+            settings = botocore.session.Session()
+            self._session = boto3.Session(botocore_session=settings, profile_name=profile or None)
             self.region, self.region_from = find_region(region, environ, self._session)
             self._client: Any = self._session.client(
                 "sesv2", region_name=self.region, config=_CONFIG
@@ -115,13 +112,15 @@ class SesTransport:
             raise InputError(
                 "the endpoint of SES is not an address", hint="look at AWS_ENDPOINT_URL_SESV2"
             ) from error
-        self._wire = Wire(environ.get("AWS_CA_BUNDLE") or True, read_seconds, idle_seconds)
+        bundle = environ.get("AWS_CA_BUNDLE") or settings.get_config_variable("ca_bundle") or ""
+        self._wire = Wire(bundle, read_seconds, idle_seconds, connect_seconds)
         self._bodies = threading.local()
         self._account: Account | None = None
         self._validated = False
         events = self._client.meta.events
         events.register("before-call.sesv2.SendEmail", self._put_body)
-        events.register("before-send.sesv2.SendEmail", self._wire.send)
+        for operation in ("GetAccount", "SendEmail"):
+            events.register(f"before-send.sesv2.{operation}", self._send)
 
     def describe(self) -> str:
         """Where mail goes: account, region and its origin, and whether it is a sandbox."""
@@ -165,46 +164,49 @@ class SesTransport:
         Raises:
             AccountError: credentials, network, or sending is switched off for the account.
         """
+        self._wire.forget()
         try:
-            answer = self._client.get_account()
-            if not answer.get("SendingEnabled", True):
-                raise AccountError(
-                    "sending is switched off for this SES account",
-                    hint="the SES console says why, under Account dashboard",
-                )
-            quota = answer["SendQuota"]
-            if quota["MaxSendRate"] <= 0:
-                raise AccountError("this SES account may send no mail (MaxSendRate is 0)")
-            return Account(
-                rate=quota["MaxSendRate"],
-                day=quota["Max24HourSend"],
-                sent=quota["SentLast24Hours"],
-                sandbox=not answer.get("ProductionAccessEnabled", True),
-            )
-        except FAILURES as error:
+            self._client.get_account()
+        except Exception as error:
             raise account_error(error) from error
-        except KeyError as error:
-            raise AccountError(
-                "SES does not tell this account's limits", hint="see that the region is right"
-            ) from error
         finally:
-            # Asked once; mails leave by wires of their own.
-            self._client.close()
+            # Asked now and then; mails leave by connections of their own.
+            self._wire.hang_up()
+        answer = self._wire.answer
+        assert answer is not None
+        content = read(answer)
+        if answer.status != HTTPStatus.OK or not content:
+            raise account_refused(answer)
+        return read_account(content)
 
     def deliver(self, message: Message) -> Outcome:
         """Hand over one mail in one request, never more; whatever is raised is an outcome."""
         self._wire.forget()
+        try:
+            return self._deliver(message)
+        except Exception as error:  # noqa: BLE001  # boto3 lets what lies beneath it through
+            # The wire's own record is the proof, not the error.
+            return sent(error) if self._wire.begun else unsent(error)
+
+    def _deliver(self, message: Message) -> Outcome:
         request = self._request(message)
         if fault := self._fault(request):
             return fault
         # base64 needs no escaping, and it is nearly all of the request.
         content = (b',"Content":{"Raw":{"Data":"', base64.b64encode(message.data), b'"}}}')
         self._bodies.own = b"".join((json.dumps(request).encode()[:-1], *content))
-        try:
-            answer = self._client.send_email(Content={})
-        except Exception as error:  # noqa: BLE001  # boto3 lets what lies beneath it through
-            return sent(error) if self._wire.used() else unsent(error)
-        return api_success(answer.get("MessageId"))
+        self._client.send_email(Content={})
+        answer = self._wire.answer
+        assert answer is not None
+        return judge(answer)
+
+    def _send(self, request: AWSPreparedRequest, **_: object) -> AWSResponse:
+        """On botocore's `before-send`: the answer is read here, and botocore is shown an empty one.
+
+        It would name errors that have no name, and take half an object for a whole one.
+        """
+        self._wire.send(request)
+        return response(request, HTTPStatus.OK, {}, b"")
 
     def _request(self, message: Message) -> dict[str, Any]:
         """The parameters of SendEmail (SESv2 API reference) but for the content."""
@@ -234,12 +236,16 @@ class SesTransport:
 
     def _number(self) -> str:
         """The last four digits of the AWS account, "????" where STS does not tell."""
+        self._wire.forget()
         try:
             sts = self._session.client("sts", region_name=self.region, config=_CONFIG)
+            sts.meta.events.register("before-send.sts", self._wire.send)
             with contextlib.closing(sts):
                 return str(sts.get_caller_identity()["Account"])[-4:]
-        except (*FAILURES, KeyError, ValueError):
+        except Exception:  # noqa: BLE001  # whatever answers there, a send does not depend on it
             return "????"
+        finally:
+            self._wire.hang_up()
 
 
 def find_region(chosen: str, environ: Mapping[str, str], session: boto3.Session) -> tuple[str, str]:

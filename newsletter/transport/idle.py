@@ -1,0 +1,18 @@
+"""The clock by which a connection is idle: it goes on while the machine is suspended.
+
+`time.monotonic` stands still during a suspend on Linux, so that a connection of before the suspend
+would pass for one just used, though its server closed it hours ago.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+
+#: Absent where the system has no such clock; there the monotonic one has to serve.
+_CLOCK: Final[int | None] = getattr(time, "CLOCK_BOOTTIME", None)
+
+
+def seconds() -> float:
+    """Seconds since some fixed moment, those of a suspend included where the system counts them."""
+    return time.monotonic() if _CLOCK is None else time.clock_gettime(_CLOCK)

@@ -1,0 +1,88 @@
+"""What SES says of the account (GetAccount)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from newsletter.errors import AccountError, NewsletterError
+
+#: No account sends more a second, or a day; what is above is no number of SES's.
+_MOST: Final = 1e9
+#: Max24HourSend where the day has no limit.
+_UNLIMITED: Final = -1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """An account's limits; its quotas count recipients.
+
+    Attributes:
+        rate: mails a second.
+        day: mails in 24 hours, -1 for no limit.
+        sent: mails of the last 24 hours.
+        sandbox: whether only verified addresses may be mailed.
+    """
+
+    rate: float
+    day: float
+    sent: float
+    sandbox: bool
+
+    @property
+    def left(self) -> int | None:
+        """Mails left today, None where there is no limit."""
+        return None if self.day < 0 else max(0, int(self.day - self.sent))
+
+
+def read_account(content: Mapping[str, Any]) -> Account:
+    """The account from GetAccount's answer.
+
+    Args:
+        content: the answer's JSON object, as it came.
+
+    Raises:
+        AccountError: sending is switched off, or the limits are not told.
+    """
+    if not _switch(content, "SendingEnabled"):
+        raise AccountError(
+            "sending is switched off for this SES account",
+            hint="the SES console says why, under Account dashboard",
+        )
+    quota = content.get("SendQuota")
+    if not isinstance(quota, Mapping):
+        raise _untold("SendQuota")
+    rate = _number(quota, "MaxSendRate")
+    if not rate:
+        raise AccountError("this SES account may send no mail (MaxSendRate is 0)")
+    unlimited = quota.get("Max24HourSend") == _UNLIMITED
+    return Account(
+        rate=rate,
+        day=_UNLIMITED if unlimited else _number(quota, "Max24HourSend"),
+        sent=_number(quota, "SentLast24Hours"),
+        sandbox=not _switch(content, "ProductionAccessEnabled"),
+    )
+
+
+def _switch(content: Mapping[str, Any], name: str) -> bool:
+    value = content.get(name, True)
+    if not isinstance(value, bool):
+        raise _untold(name)
+    return value
+
+
+def _number(quota: Mapping[str, Any], name: str) -> float:
+    value = quota.get(name)
+    # A comparison with NaN is false, and a bool is no number here.
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _MOST:
+        raise _untold(name)
+    return float(value)
+
+
+def _untold(name: str) -> NewsletterError:
+    return AccountError(
+        "SES does not tell this account's limits",
+        cause=f"{name} is missing or makes no sense",
+        hint="see that the region is right",
+    )
