@@ -26,6 +26,7 @@ from newsletter.markup.fields import CONTENT, RESERVED, TOKEN, UNSUBSCRIBE, Fiel
 from newsletter.markup.html import fragment
 from newsletter.markup.text import columns, text_part, wrap
 from newsletter.render import Options, Rendered, Theme, armour, shell, tree
+from newsletter.render.limits import expect_few_pieces, expect_length
 from newsletter.render.lint import lint
 from newsletter.render.words import callouts, date, direction, words
 from newsletter.utm import tag
@@ -40,11 +41,13 @@ def render(issue: Issue, theme: Theme, options: Options) -> Rendered:
         InputError: the theme is malformed (its file and line), or the author's text holds a
             reserved token. Whatever Markdown holds renders.
     """
+    expect_length(issue)
     _refuse_reserved(issue)
     fields = Fields(options.fields)
     subject = fields.in_text(issue.subject)
     values = _values(issue, options, fields, subject)
     document = parse(issue.body, fields, callouts(options.language))
+    expect_few_pieces(issue, document)
 
     @functools.cache  # both parts and every repeated link ask for the same few hundred
     def tagged(url: str) -> str:
