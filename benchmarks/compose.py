@@ -23,6 +23,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from newsletter.errors import InputError
 from newsletter.issue import parse
 from newsletter.render import Options, Theme, pipeline, shell, tree
 from newsletter.utm import Tags
@@ -107,7 +108,42 @@ def main() -> None:
             if theirs:
                 theirs.round()
         report(ours, theirs)
+        odd(ours.theme, ours.options)
         cold(folder / next(iter(texts)), pages[0], where, chosen.rounds)
+
+
+_TABLE = 200 * "|a" + "|\n" + 200 * "|-" + "|\n"
+_ROW = 200 * "|b" + "|\n"
+#: Letters nobody writes, at the size where something is refused or just below it.
+ODD: dict[str, tuple[str, str]] = {
+    "200,000 keys": ("".join(f"k{n}: v\n" for n in range(200_000)), ""),
+    "9,000 keys": ("".join(f"k{n}: v\n" for n in range(9_000)), ""),
+    "table of 2,000 x 200": ("", _TABLE + 2_000 * _ROW),
+    "table of 48 x 200": ("", _TABLE + 47 * _ROW),
+    "50,000 links": ("", 50_000 * "[a](https://x.example/b) "),
+    "6,000 links": ("", 6_000 * "[a](https://x.example/b) "),
+    "6,000 pictures": ("", 6_000 * "![a](https://x.example/i.png)\n\n"),
+    "6,000 footnotes": ("", "".join(f"a[^{n}]\n\n[^{n}]: b\n\n" for n in range(6_000))),
+    "8,000 headings": ("", 8_000 * "# a\n\n"),
+    "100,000 brackets": ("", 100_000 * "["),
+    "100,000 quotes": ("", 100_000 * ">"),
+    "100,000 ampersands": ("", 100_000 * "&"),
+    "line of 1 MB": ("", 1_000_000 * "a"),
+}  # fmt: skip
+
+
+def odd(theme: Theme, options: Options) -> None:
+    """Print the processor time of letters nobody writes; each is rendered or refused."""
+    print("\nodd letters (seconds of processor time; 2 is the bound)")
+    for name, (front, body) in ODD.items():
+        text = f"---\ntitle: A title\n{front}---\n{body}\n".encode()
+        start = time.process_time()
+        try:
+            pipeline.render(parse(text, file="issues/007.md"), theme, options)
+            what = "rendered"
+        except InputError as error:
+            what = f"refused: {error.message}"
+        print(f"  {name:24}{time.process_time() - start:6.2f}  {what}")
 
 
 class Ours:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ Value = str | tuple["Value", ...] | Mapping[str, "Value"]
 # What escapes in double quotes can name but UTF-8 or XML cannot hold.
 _NO_TEXT = re.compile("[\0\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
 _FENCE = re.compile(r"---[ \t]*")
+#: Characters of front matter; a long one has two thousand.
+LONGEST = 100_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +51,13 @@ def read(text: str, file: str) -> FrontMatter:
             anchors; with line and column.
     """
     fences = _Fences.find(text, file)
+    if len(fences.metadata) > LONGEST:
+        line = fences.metadata_line + fences.metadata.count("\n", 0, LONGEST)
+        raise InputError(
+            f"the front matter is longer than {LONGEST:,} characters",
+            place=Place(file, line),
+            hint='end it with a line that is exactly "---"; the letter comes after that',
+        )
     reader = _TextYAML(fences, file)
     frontmatter.parse(text, handler=reader)
     return FrontMatter(
@@ -104,6 +114,7 @@ class _TextYAML(YAMLHandler):
         self._fences = fences
         self._file = file
         self._seen: set[int] = set()
+        self._breaks = [match.start() for match in re.finditer("\n", fences.metadata)]
         self.places: dict[str, Place] = {}
         self.texts: dict[str, Place] = {}
         self.table: dict[str, Value] = {}
@@ -193,7 +204,7 @@ class _TextYAML(YAMLHandler):
     def _note_text(self, key: str, node: yaml.ScalarNode) -> None:
         """Note where a value begins that stands in the file as it is read."""
         begin = node.start_mark.index + (node.style in {"'", '"'})
-        if self._fences.metadata[begin:].startswith(node.value) and "\n" not in node.value:
+        if self._fences.metadata.startswith(node.value, begin) and "\n" not in node.value:
             self.texts[key] = self._place(begin)
 
     def _place(self, mark: yaml.Mark | int | None) -> Place:
@@ -201,9 +212,9 @@ class _TextYAML(YAMLHandler):
         if mark is None:
             return Place(self._file, self._fences.metadata_line)
         index = mark if isinstance(mark, int) else mark.index
-        before = self._fences.metadata[:index]
-        line = self._fences.metadata_line + before.count("\n")
-        return Place(self._file, line, len(before) - before.rfind("\n"))
+        above = bisect.bisect_left(self._breaks, index)
+        begin = self._breaks[above - 1] if above else -1
+        return Place(self._file, self._fences.metadata_line + above, index - begin)
 
     def _error(
         self, message: str, mark: yaml.Mark | int | None, *, hint: str, cause: str | None = None

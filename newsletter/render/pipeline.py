@@ -26,6 +26,7 @@ from newsletter.markup.fields import CONTENT, RESERVED, TOKEN, UNSUBSCRIBE, Fiel
 from newsletter.markup.html import fragment
 from newsletter.markup.text import columns, text_part, wrap
 from newsletter.render import Options, Rendered, Theme, armour, shell, tree
+from newsletter.render.limits import expect_few_pieces, expect_length
 from newsletter.render.lint import lint
 from newsletter.render.words import callouts, date, direction, words
 from newsletter.utm import tag
@@ -40,11 +41,13 @@ def render(issue: Issue, theme: Theme, options: Options) -> Rendered:
         InputError: the theme is malformed (its file and line), or the author's text holds a
             reserved token. Whatever Markdown holds renders.
     """
+    expect_length(issue)
     _refuse_reserved(issue)
     fields = Fields(options.fields)
     subject = fields.in_text(issue.subject)
     values = _values(issue, options, fields, subject)
     document = parse(issue.body, fields, callouts(options.language))
+    expect_few_pieces(issue, document)
 
     @functools.cache  # both parts and every repeated link ask for the same few hundred
     def tagged(url: str) -> str:
@@ -59,8 +62,7 @@ def render(issue: Issue, theme: Theme, options: Options) -> Rendered:
     text = _text(theme, values, plain, tagged)
     page, mjml = _page(theme, values, letter)
     root = tree.parse(page)
-    shown = functools.partial(_asset, base=options.assets_url)
-    images = tree.put_back_targets(root, document, shown)
+    images = tree.put_back_targets(root, document, lambda src: _asset(src, options.assets_url))
     tree.harden(root)
     links = tree.tag_links(root, tagged, body_line=issue.body_line)
     root = tree.inline_styles(root)

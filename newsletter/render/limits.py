@@ -1,0 +1,56 @@
+"""How much one letter may hold: far more than any that can be sent, so that none takes minutes.
+
+Mail programs cut a page of 102,400 bytes; what is refused here has several times that.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from newsletter.errors import InputError, Place
+from newsletter.issue import Issue
+from newsletter.markup import Document
+
+#: Characters of Markdown.
+CHARACTERS: Final = 200_000
+#: Signs that may end a cell of a table.
+CELLS: Final = 10_000
+#: Pieces the Markdown is read into: paragraphs, words between signs, links, cells.
+PIECES: Final = 40_000
+
+_SHORTER: Final = "make several issues of it"
+
+
+def expect_length(issue: Issue) -> None:
+    """Refuse a letter too long to be read as Markdown in a moment.
+
+    Raises:
+        InputError: with the line on which it becomes too long.
+    """
+    if len(issue.body) > CHARACTERS:
+        what = f"the letter is longer than {CHARACTERS:,} characters"
+        raise _refused(issue, what, issue.body.count("\n", 0, CHARACTERS), _SHORTER)
+    if issue.body.count("|") > CELLS:
+        at = next(m.start() for n, m in enumerate(re.finditer(r"\|", issue.body)) if n == CELLS)
+        what = f"the tables of this letter have more than {CELLS:,} cells"
+        raise _refused(issue, what, issue.body.count("\n", 0, at), "link to the table instead")
+
+
+def expect_few_pieces(issue: Issue, document: Document) -> None:
+    """Refuse a letter of so many pieces that its page would take minutes.
+
+    Raises:
+        InputError: with the line on which they become too many.
+    """
+    number, line = 0, 0
+    for token in document.tokens:
+        line = token.map[0] if token.map else line
+        number += 1 + len(token.children or ())
+        if number > PIECES:
+            what = f"the letter has more than {PIECES:,} links, words in bold, cells and the like"
+            raise _refused(issue, what, line, _SHORTER)
+
+
+def _refused(issue: Issue, what: str, line: int, hint: str) -> InputError:
+    return InputError(what, place=Place(issue.file, issue.body_line + line), hint=hint)
