@@ -12,10 +12,6 @@ from typing import Final
 
 #: Characters of a person's that a header takes; more is no name, and servers limit headers.
 LONGEST: Final = 256
-#: RFC 5321, 4.5.3.1: octets before the @, and of a whole path without its brackets.
-_LONGEST_LOCAL: Final = 64
-_LONGEST_MAILBOX: Final = 254
-
 _BREAKS: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 #: Halves of characters, what turns text around, and what is there and cannot be seen; joiners and
 #: the marks of one direction stay, for emoji and several scripts need them.
@@ -28,7 +24,10 @@ _NOTHING: Final = re.compile("[ \u061c\u200c-\u200f\ufe00-\ufe0f\U000e0000-\U000
 _UNSAFE: Final = re.compile(
     "[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]|" + r"=\?[^?]*\?[bBqQ]\?"
 )
-_MAILBOX: Final = re.compile(r'([^\s<>,;:()"\\\[\]@]+)@[^\s<>,;:()"\\\[\]@]+')
+#: Atoms and dots (RFC 5322, 3.2.3) of at most 64 octets before the @, and 254 in all (RFC 5321,
+#: 4.5.3.1); "=?" would be legal, and begin an encoded word.
+_ATOMS: Final = r"[!#-'*+\-./0-9=?A-Z^-~]"
+_MAILBOX: Final = re.compile(rf"(?=.{{1,254}}\Z)(?!.*=\?){_ATOMS}{{1,64}}@{_ATOMS}+")
 
 
 def one_line(text: str) -> str:
@@ -48,7 +47,8 @@ def is_safe_in_header(text: str) -> bool:
 
     A control character or an encoded word can become a header of its own.
     """
-    return not _UNSAFE.search(text)
+    plain = text.isascii() and text.isprintable() and "=?" not in text
+    return plain or not _UNSAFE.search(text)
 
 
 def stands_in_header(text: str) -> bool:
@@ -59,14 +59,7 @@ def stands_in_header(text: str) -> bool:
 def is_mailbox(text: str) -> bool:
     """Whether an address is one that a header and a command of SMTP carry as it is.
 
-    ASCII, without quotes, and nothing in it that could be taken for an encoded word.
+    ASCII, without quotes, of the length that servers take, and with nothing in it that could be
+    taken for an encoded word.
     """
-    found = _MAILBOX.fullmatch(text)
-    return (
-        found is not None
-        and text.isascii()
-        and text.isprintable()
-        and "=?" not in text
-        and len(found[1]) <= _LONGEST_LOCAL
-        and len(text) <= _LONGEST_MAILBOX
-    )
+    return _MAILBOX.fullmatch(text) is not None

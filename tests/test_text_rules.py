@@ -169,6 +169,15 @@ def test_values_that_make_an_encoded_word_only_together_leave_the_subject_to_the
     assert decoded(raw(data, "Subject")) == "thereyour town"
 
 
+@pytest.mark.parametrize("odd", ["=?x?q?1", "x" * 5000])
+def test_only_the_field_that_cannot_stand_in_a_subject_gives_way(odd):
+    envelope = seal(a_letter(subject=f"{NAME} of {TOWN}"), SENDER)
+    person = Subscriber(id=1, handle="ab" * 12, address="sam@example.org", name="Sam",
+                        fields={"town": odd})  # fmt: skip
+    data = compose(envelope, person, stamp=STAMP)
+    assert decoded(raw(data, "Subject")) == "Sam of your town"
+
+
 def test_a_subject_that_its_own_fallbacks_spoil_is_told_before_anybody_is_written_to():
     slots = {**SLOTS, NAME: dataclasses.replace(SLOTS[NAME], fallback="?q?")}
     with pytest.raises(InputError, match="Subject holds"):
