@@ -19,7 +19,8 @@ from newsletter.check.mail import LIMIT
 from newsletter.errors import InputError, NotFitError
 from newsletter.links import Key, unsubscribe_url
 from newsletter.message import SAMPLE, Envelope, Message, Sender, Stamp, compose
-from newsletter.outbox import Allowance, Attempt, Delivery, Outcome, Result, Run
+from newsletter.outbox import Allowance, Attempt, Delivery, Outcome, Run
+from newsletter.outbox.verdicts import Seen, judged
 from newsletter.wording import duration, plural
 
 Clock = Callable[[], dt.datetime]
@@ -111,7 +112,7 @@ class Press:
         """Compose the mail of one delivery.
 
         Raises:
-            InputError: the person's name or address cannot stand in a header.
+            InputError: the person's address cannot stand in a header.
         """
         person = delivery.subscriber
         return Message(
@@ -162,8 +163,8 @@ def deliver_next(
     try:
         message = press.print(run, delivery, stamp=stamp)
     except InputError as error:
-        # One odd name must not keep everybody else waiting; nothing has left for this one.
-        outcome = Outcome(result=Result.REFUSED, reason=error.message)
+        # One odd row must not keep everybody else waiting; nothing has left for this one.
+        outcome = judged(Seen.UNFIT, error.message)
     else:
         depart()
         outcome = transport.deliver(message)

@@ -7,14 +7,41 @@ import contextlib
 import socket
 import ssl
 import threading
-from collections.abc import Awaitable, Iterator, Mapping, Sequence
-from typing import Any, BinaryIO
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from typing import Any, BinaryIO, Self
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 #: Words of a script: close the connection; close it for writing; say nothing more.
 HANG_UP, SAY_NO_MORE, STALL = "hang up", "say no more", "stall"
+
+
+class Drip(str):  # noqa: SLOT000  # it has what a script says of it
+    """An answer that comes piece by piece, one in a while, for longer than anybody should wait.
+
+    Args:
+        piece: what is sent again and again.
+        end: what then makes it a good answer.
+        first: what is sent at once.
+        begun: called when it begins.
+    """
+
+    begun: Callable[[], object]
+    end: str
+    first: str
+
+    def __new__(
+        cls, piece: str, end: str, *, first: str = "", begun: Callable[[], object] = lambda: None
+    ) -> Self:
+        """Make one."""
+        drip = super().__new__(cls, piece)
+        drip.end, drip.first, drip.begun = end, first, begun
+        return drip
+
+
+#: So many pieces a drip has, and so many seconds lie between two.
+PIECES, WHILE = 1000, 0.02
 
 _ANSWERS = {
     "greeting": "220 ready",
@@ -80,15 +107,28 @@ class Scripted:
 
     Args:
         script: for each verb, for "greeting", "in data" and "dot", what to answer: one text, or
-            several, one for each time it comes up; the last one stays.
+            several, one for each time it comes up; the last one stays. Lines of one answer leave
+            in one segment, and encrypted in a record each.
+        tls: encrypts after STARTTLS, or from the first byte where `at_once` says so.
 
     Attributes:
         seen: every line it was told outside of mails.
         mails: every mail whose final dot it saw, without doubled dots.
         connections: how many there were.
+        dripped: pieces of drips that were sent.
+        cut_off: whether somebody hung up in the middle of an answer.
     """
 
-    def __init__(self, script: Mapping[str, str | Sequence[str]]) -> None:
+    def __init__(
+        self,
+        script: Mapping[str, str | Sequence[str]],
+        *,
+        tls: ssl.SSLContext | None = None,
+        at_once: bool = True,
+    ) -> None:
+        self._tls, self._at_once = tls, at_once
+        self.dripped = 0
+        self.cut_off = False
         told = {k: [v] if isinstance(v, str) else list(v) for k, v in script.items()}
         self._script = {k: [v] for k, v in _ANSWERS.items()} | told
         self._over = threading.Event()
@@ -124,11 +164,12 @@ class Scripted:
 
     def _serve(self, connection: socket.socket) -> None:
         connection.settimeout(10)
-        with (
-            connection,
-            connection.makefile("rb") as lines,
-            contextlib.suppress(ConnectionError),
-        ):
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(contextlib.suppress(ConnectionError, ssl.SSLError))
+            if self._tls and self._at_once:
+                connection = self._tls.wrap_socket(connection, server_side=True)
+            stack.enter_context(connection)
+            lines = stack.enter_context(connection.makefile("rb"))
             answer = self._answer(connection, "greeting")
             while answer and (line := lines.readline()):
                 self.seen.append(line.decode("latin-1").rstrip() or "?")
@@ -136,6 +177,11 @@ class Scripted:
                 answer = self._answer(connection, verb)
                 if answer.startswith("354"):
                     answer = self._mail(connection, lines)
+                if verb == "STARTTLS" and self._tls:
+                    connection = stack.enter_context(
+                        self._tls.wrap_socket(connection, server_side=True)
+                    )
+                    lines = stack.enter_context(connection.makefile("rb"))
                 if verb == "QUIT":
                     return
 
@@ -164,14 +210,37 @@ class Scripted:
             self._over.wait(20)
         if answer in {STALL, HANG_UP}:
             return ""
-        connection.sendall(answer.encode() + b"\r\n")
+        if isinstance(answer, Drip):
+            self._drip(connection, answer)
+            return answer.end
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
+        for line in f"{answer}\r\n".encode("latin-1").splitlines(keepends=True):
+            try:
+                connection.sendall(line)
+            except ConnectionError:
+                self.cut_off = True
+                raise
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 0)
         return answer
+
+    def _drip(self, connection: socket.socket, drip: Drip) -> None:
+        connection.sendall(drip.first.encode("latin-1"))
+        drip.begun()
+        for _ in range(PIECES):
+            if self._over.wait(WHILE):
+                return
+            connection.sendall(drip.encode("latin-1"))
+            self.dripped += 1
+        connection.sendall(drip.end.encode() + b"\r\n")
 
 
 @contextlib.contextmanager
-def scripted(**script: str | Sequence[str]) -> Iterator[Scripted]:
+def scripted(
+    *, tls: ssl.SSLContext | None = None, at_once: bool = True, **script: Any
+) -> Iterator[Scripted]:
     """Start one; "in data" is written `in_data`."""
-    server = Scripted({name.replace("_", " "): value for name, value in script.items()})
+    told = {name.replace("_", " "): value for name, value in script.items()}
+    server = Scripted(told, tls=tls, at_once=at_once)
     try:
         yield server
     finally:

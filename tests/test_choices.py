@@ -91,13 +91,27 @@ def test_what_is_chosen_counts_and_other_tags_stay(site):
     assert len(consents(site)) == 1
 
 
-@pytest.mark.parametrize("name", ["x" * 201, "a\x00b", "=?utf-8?q?x?=", "\u202eabc"])
+@pytest.mark.parametrize("name", ["x" * 201, "=?utf-8?q?x?=", "=?x?q?1"])
 def test_a_name_that_no_mail_can_carry_is_refused_and_nothing_changes(site, name):
     before = site.everything()
     answer = site.client().post(page_of(site), data={"name": name, "topic:tides": "yes"})
     assert answer.status_code == 400
     assert "That name cannot be used" in answer.text
     assert site.everything() == before
+
+
+@pytest.mark.parametrize("name", ["Ada\x00L.", "\u202eAda L.", "Ada\r\nL.", "\ufeffAda L."])
+def test_what_cannot_be_seen_in_a_name_is_left_out_of_it(site, name):
+    site.client().post(page_of(site), data={"name": name})
+    assert look(site.root, "select name from subscribers where id = 1") == [("Ada L.",)]
+
+
+@pytest.mark.parametrize("odd", ["=?x?q?1", "x" * 5000])
+def test_an_odd_name_that_came_with_a_list_keeps_nobody_from_choosing(site, odd):
+    site.store.add([a_row("cay@example.org", name=odd)], source="a list", now=NOW)
+    answer = site.client().post(page_of(site, 3), data={"name": odd, "topic:tides": "yes"})
+    assert answer.status_code == 200
+    assert tags(site, 3) == {"tides"}
 
 
 def test_nobody_can_give_themselves_a_tag_that_is_not_offered(site):

@@ -63,7 +63,7 @@ ONE = {
         f"ehlo-{name}": (at_first("EHLO", fault), cell)
         for name, fault, cell in [
             ("450", "450 later", DONE), ("502", "502 what", DONE), ("421", "421 bye", DONE),
-            ("hang-up", HANG_UP, TWICE), ("stall", STALL, TWICE), ("garbage", GARBAGE, DONE),
+            ("hang-up", HANG_UP, TWICE), ("stall", STALL, TWICE), ("garbage", GARBAGE, TWICE),
         ]
     },
     **{
@@ -88,6 +88,20 @@ ONE = {
             ("451", "451 later", TWICE), ("421", "421 bye", TWICE), ("hang-up", HANG_UP, TWICE),
             ("stall", STALL, TWICE), ("garbage", GARBAGE, TWICE), ("554", "554 no", REFUSED),
             ("250", "250 what", TWICE),
+        ]
+    },
+    **{
+        f"early-{name}": (after_two("DATA", f"354 go on\r\n{fault}"), TWICE)
+        for name, fault in {
+            "250": "250 taken", "451": "451 later", "554": "554 no", "garbage": GARBAGE,
+        }.items()
+    },
+    **{
+        f"behind-{name}": (after_two("dot", fault), cell)
+        for name, fault, cell in [
+            ("250-250", "250 ok\r\n250 ok", DONE), ("250-421", "250 ok\r\n421 bye", DONE),
+            ("250-554", "250 ok\r\n554 no", UNKNOWN), ("451-250", "451 later\r\n250 ok", UNKNOWN),
+            ("451-421", "451 later\r\n421 bye", TWICE), ("554-250", "554 no\r\n250 ok", UNKNOWN),
         ]
     },
     **{
@@ -119,8 +133,8 @@ def unreachable(says):
 ALL = {
     "greeting-421": ({"greeting": "421 busy"}, unreachable("the mail server takes no mail now (SMTP 421)")),
     "greeting-hang-up": ({"greeting": HANG_UP}, unreachable("the mail server hung up")),
-    "mail-hang-up": ({"MAIL": HANG_UP}, unreachable("the mail server hung up (")),
-    "data-hang-up": ({"DATA": HANG_UP}, unreachable("the mail server hung up (")),
+    "mail-hang-up": ({"MAIL": HANG_UP}, unreachable("the mail server hung up")),
+    "data-hang-up": ({"DATA": HANG_UP}, unreachable("the mail server hung up")),
     "mail-garbage": ({"MAIL": GARBAGE}, unreachable("the mail server's answer makes no sense")),
     "mail-550": ({"MAIL": "550 not you"}, refused_by_all("error: smtp refuses every mail: the sender is refused (SMTP 550)")),
     "rcpt-450": ({"RCPT": "450 later"}, paused("put off", "what is left was put off 5 times", attempts=125, deferred=25)),
@@ -128,6 +142,7 @@ ALL = {
     "dot-554": ({"dot": "554 spam"}, paused("breaker", "3 mails were refused, over 2 %", refused=3, queued=22)),
     "dot-hang-up": ({"dot": HANG_UP}, paused("breaker", "2 outcomes are unknown", unknown=2, queued=23)),
     "dot-garbage": ({"dot": GARBAGE}, paused("breaker", "2 outcomes are unknown", unknown=2, queued=23)),
+    "early-250": ({"DATA": "354 go on\r\n250 taken"}, unreachable("the mail server spoke before it was asked")),
     "early-552": ({"in data": "552 too much"}, paused("breaker", "3 mails were refused, over 2 %", refused=3, queued=22)),
 }  # fmt: skip
 

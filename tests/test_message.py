@@ -19,6 +19,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from newsletter import text_rules
 from newsletter.audience import Subscriber
 from newsletter.errors import InputError
 from newsletter.markup.fields import UNSUBSCRIBE
@@ -246,15 +247,13 @@ INJECTIONS = [f"x{end}Bcc: eve@example.net" for end in BREAKS] + [
 
 
 @pytest.mark.parametrize("text", [*INJECTIONS, "lone surrogate \ud800"])
-@pytest.mark.parametrize("place", ["name", "subject", "sender"])
+@pytest.mark.parametrize("place", ["subject", "sender"])
 def test_what_could_become_a_header_is_refused_in_one_sentence_without_repeating_it(place, text):
-    header, given = {
-        "name": ("To", {"someone": person(text)}),
-        "subject": ("Subject", {"letter": a_letter(subject=text)}),
-        "sender": ("From", {"sender": dataclasses.replace(SENDER, name=text)}),
-    }[place]
+    sender = dataclasses.replace(SENDER, name=text) if place == "sender" else SENDER
+    letter = a_letter(subject=text) if place == "subject" else None
+    header = "From" if place == "sender" else "Subject"
     with pytest.raises(InputError) as refused:
-        mail(**given)
+        mail(letter, sender=sender)
     assert (
         refused.value.message
         == f"{header} holds a control character or a piece that mail programs would decode"
@@ -264,14 +263,12 @@ def test_what_could_become_a_header_is_refused_in_one_sentence_without_repeating
 
 @pytest.mark.parametrize("text", INJECTIONS)
 def test_a_value_in_the_subject_never_makes_a_header(text):
-    try:
-        data = mail(a_letter(subject=f"Hello {TOWN}"), person(town=text))
-    except InputError as refused:
-        assert refused.message.startswith("Subject holds")  # noqa: PT017  # both ends are right
-        return
+    data = mail(a_letter(subject=f"Hello {TOWN}"), person(town=text))
     assert_well_formed(data)
     assert header_names(data) == ALL_HEADERS
-    assert decoded(raw(data, "Subject")) == " ".join(f"Hello {text}".split())
+    line = " ".join(text.split())
+    shown = line if text_rules.stands_in_header(line) else "your town"
+    assert decoded(raw(data, "Subject")) == f"Hello {shown}"
 
 
 @pytest.mark.parametrize("text", INJECTIONS)
@@ -305,7 +302,7 @@ def test_an_address_that_is_none_is_refused_and_not_repeated(address):
 
 @pytest.mark.parametrize("name", ["", "Sam", "é" * 60])
 def test_an_address_too_long_for_a_line_stands_whole_on_its_own(name):
-    address = "a" * 64 + "@" + ".".join(["b" * 60] * 3) + ".example"
+    address = "a" * 64 + "@" + ".".join(["b" * 60, "b" * 60, "b" * 59]) + ".example"
     data = mail(someone=dataclasses.replace(person(name), address=address))
     assert display(data, "To") == (name, address)
     assert max(map(len, data.split(b"\r\n"))) < 300

@@ -28,6 +28,7 @@ ROWS = {
     Seen.TOO_FAST: (State.DEFERRED, Effect.SLOW_DOWN, None),
     Seen.QUOTA: (State.QUEUED, Effect.STOP, Pause.QUOTA),
     Seen.REFUSED: (State.REFUSED, Effect.GO_ON, None),
+    Seen.UNFIT: (State.REFUSED, Effect.OURS, None),
     Seen.PUT_OFF: (State.DEFERRED, Effect.GO_ON, None),
     Seen.UNPROVEN: (State.UNKNOWN, Effect.GO_ON, None),
     Seen.UNNAMED: (State.UNKNOWN, Effect.PAUSE, Pause.BREAKER),

@@ -150,13 +150,6 @@ def test_a_column_without_a_header_is_left_out():
         ("ada,Ada", "this is not a mail address"),
         ("ä@b.org,Ada", "the part before the @ holds a letter outside ASCII"),
         ("a\u200b@b.org,Ada", "the address holds an invisible character"),
-        ("a@b.org,A\x00da", "the name holds a control character"),
-        ("a@b.org,A\x1bda", "the name holds a control character"),
-        ("a@b.org,A\x85da", "the name holds a control character"),
-        ("a@b.org,A\u2028da", "the name holds a control character"),
-        ("a@b.org,A\u202eda", "the name holds a character that turns text around"),
-        ("a@b.org,A\u2066da", "the name holds a character that turns text around"),
-        ("a@b.org,=?UTF-8?Q?=0A?=Bcc: x", "the name holds a piece that mail programs would decode (=?...?=)"),
         ('a@b.org,"Ada"x', "a quote stands inside a cell"),
         ("a@b.org," + "x" * (csv.field_size_limit() + 1), f"a cell is longer than {csv.field_size_limit():,} characters"),
     ],
@@ -198,9 +191,8 @@ def test_no_reason_repeats_an_address():
 
 
 def test_fields_follow_the_same_rules_as_names():
-    assert reasons("email,city\na@b.org,\x07\n") == [
-        (2, 'the column "city" holds a control character')
-    ]
+    assert the_row("email,city\na@b.org,\x07\n").fields == {}
+    assert the_row("email,city\na@b.org,Mal\x07mö\n").fields == {"city": "Mal mö"}
     assert the_row('email,city\na@b.org,"  Mal\n mö "\n').fields == {"city": "Mal mö"}
     assert the_row("email,city\na@b.org,  \n").fields == {}
 
@@ -398,8 +390,6 @@ def test_ghost():
         ("{nonsense", "the attributes are not valid JSON"),
         ('"[1]"', "the attributes are not a JSON object"),
         ("[" * 100_000, "the attributes are not valid JSON"),
-        ('"{""a"": ""\\ud800""}"', "an attribute holds half a character"),
-        ('"{""a"": ""\\u0007""}"', "an attribute holds a control character"),
     ],
 )
 def test_attributes_that_cannot_be_read_reject_their_row(cell, reason):

@@ -177,10 +177,10 @@ def test_a_connection_that_went_while_idle_costs_nothing(answer):
 
 def test_a_server_that_closes_what_is_idle_loses_no_mail():
     keeper = Keeper()
-    with aiosmtpd(keeper, timeout=0.1) as port, transport(port) as through:
+    with aiosmtpd(keeper, timeout=1.0) as port, transport(port) as through:
         for _ in range(3):
             assert through.deliver(mail()).result is Result.ACCEPTED
-            sock = through._idle[-1].connection.sock
+            sock = through._idle[-1].session.sock
             assert sock is not None
             assert select.select([sock], [], [], 10)[0], "the server keeps idle connections"
     assert len(keeper.mails) == len(set(keeper.connections)) == 3
@@ -196,7 +196,8 @@ def test_a_refusal_leaves_the_connection_usable():
 
 @pytest.mark.parametrize("verb", ["MAIL", "RCPT", "DATA", "dot"])
 def test_after_421_the_next_mail_goes_over_a_new_connection(verb):
-    with scripted(**{verb: ["421 closing", _GOOD[verb]]}) as server:
+    script: dict[str, Any] = {verb: ["421 closing", _GOOD[verb]]}
+    with scripted(**script) as server:
         with transport(server.port) as through:
             first, second = through.deliver(mail()), through.deliver(mail())
         assert meaning(first) == DEFERRED
@@ -216,7 +217,7 @@ _GOOD = {"MAIL": "250 ok", "RCPT": "250 ok", "DATA": "354 go on", "dot": "250 ok
     [
         ({"greeting": "421 busy"}, BACKED_OFF, "the mail server takes no mail now (SMTP 421)"),
         ({"greeting": "554 no"}, ABORTED, "the mail server takes no mail from here (SMTP 554)"),
-        ({"greeting": "nonsense"}, BACKED_OFF, "the mail server takes no mail now (SMTP -1)"),
+        ({"greeting": "nonsense"}, BACKED_OFF, "the mail server's answer makes no sense"),
         ({"EHLO": "451 later", "HELO": "451 later"}, BACKED_OFF, "the mail server takes no mail now (SMTP 451)"),
         ({"EHLO": "550 no", "HELO": "550 no"}, ABORTED, "the mail server takes no mail from here (SMTP 550)"),
         ({"MAIL": "450 later"}, DEFERRED, "SMTP 450"),
@@ -231,9 +232,9 @@ _GOOD = {"MAIL": "250 ok", "RCPT": "250 ok", "DATA": "354 go on", "dot": "250 ok
         ({"RCPT": "354 go on"}, BACKED_OFF, "the mail server's answer makes no sense"),
         ({"DATA": "250 ok"}, BACKED_OFF, "the mail server's answer makes no sense"),
         ({"RCPT": "nonsense"}, BACKED_OFF, "the mail server's answer makes no sense"),
-        ({"dot": "nonsense"}, UNKNOWN, "SMTP -1"),
+        ({"dot": "nonsense"}, UNKNOWN, "the mail server's answer makes no sense, after the whole mail"),
         ({"dot": "354 go on"}, UNKNOWN, "SMTP 354"),
-        ({"dot": "2" * 9000}, UNKNOWN, "the mail server hung up after the mail (SMTPResponseException)"),
+        ({"dot": "2" * 9000}, UNKNOWN, "the mail server's answer makes no sense, after the whole mail"),
     ],
 )  # fmt: skip
 def test_an_answer_means_what_the_table_says(script, expected, reason):
@@ -259,13 +260,17 @@ def test_a_server_without_ehlo_is_spoken_to_as_in_the_old_days():
 # --- lost on the way -------------------------------------------------------------------------
 
 
+#: How a talk ends, and what is said of it.
+ENDS = {HANG_UP: "the mail server hung up", STALL: "the mail server did not answer in time"}
+
+
 @pytest.mark.parametrize("verb", ["greeting", "EHLO", "MAIL", "RCPT", "DATA"])
-@pytest.mark.parametrize("end", [HANG_UP, STALL])
+@pytest.mark.parametrize("end", ENDS)
 def test_lost_before_the_mail_is_deferred(verb, end):
     with scripted(**{verb: end}) as server:
-        outcome = handed(server, timeout=0.2)
+        outcome = handed(server, timeout=0.2 if end == STALL else 20)
     assert meaning(outcome) == BACKED_OFF
-    assert "hung up" in outcome.reason
+    assert outcome.reason == ENDS[end]
     assert server.mails == []
 
 
@@ -275,7 +280,7 @@ def test_lost_in_the_middle_of_the_mail_is_deferred(end):
         # Whoever reads to the end must have the time to.
         outcome = handed(server, mail(data=HUGE), timeout=0.3 if end == STALL else 20)
     assert meaning(outcome) == BACKED_OFF
-    assert "hung up" in outcome.reason
+    assert outcome.reason.startswith(ENDS.get(end, ENDS[HANG_UP]))
     assert server.mails == []
 
 
@@ -283,9 +288,14 @@ def test_lost_in_the_middle_of_the_mail_is_deferred(end):
     ("answer", "expected"),
     [
         ("552 too big", REFUSED),
+        ("552-too\r\n552 big", REFUSED),
+        ("552 too big\r\n421 bye", REFUSED),
         ("451 later", DEFERRED),
-        ("250 taken", UNKNOWN),
-        ("nonsense", UNKNOWN),
+        # Without the dot there is no mail, whatever the server says.
+        ("250 taken", BACKED_OFF),
+        ("nonsense", BACKED_OFF),
+        ("552 too big\r\n250 taken", BACKED_OFF),
+        ("451 later\r\n250 taken", BACKED_OFF),
     ],
 )
 def test_an_answer_in_the_middle_of_the_mail_ends_it_without_the_dot(answer, expected):
@@ -295,23 +305,20 @@ def test_an_answer_in_the_middle_of_the_mail_ends_it_without_the_dot(answer, exp
     assert server.mails == []
 
 
-@pytest.mark.parametrize("end", [HANG_UP, STALL])
+@pytest.mark.parametrize("end", ENDS)
 def test_lost_after_the_final_dot_is_unknown(end):
     with scripted(dot=end) as server:
-        outcome = handed(server, patience=0.2)
+        outcome = handed(server, patience=0.2 if end == STALL else 20)
     assert meaning(outcome) == UNKNOWN
-    assert outcome.reason == "the mail server hung up after the mail (SMTPServerDisconnected)"
+    assert outcome.reason == f"{ENDS[end]}, after the whole mail"
     assert server.mails == [DATA], "one submission, and no second try"
 
 
 def test_the_answer_to_a_whole_mail_has_more_time_than_the_others():
     with scripted(dot=["250 ok", STALL], RSET=STALL) as server:
-        with transport(server.port, timeout=0.2, patience=0.5) as through:
+        with transport(server.port, timeout=1.0, patience=1.5) as through:
             assert through.deliver(mail()).result is Result.ACCEPTED
-            # RSET gets the short time again, and a new connection is made.
-            sock = through._idle[-1].connection.sock
-            assert sock is not None
-            assert sock.gettimeout() == 0.2
+            # RSET gets the short time, and a new connection is made.
             assert through.deliver(mail()).result is Result.UNKNOWN
         assert server.connections == 2
 

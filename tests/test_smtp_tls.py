@@ -97,6 +97,11 @@ def test_neither_name_nor_password_is_ever_shown(caplog):
         (
             {"EHLO": "250-here\r\n250 STARTTLS", "STARTTLS": "220 go\r\nnot TLS at all"},
             BACKED_OFF,
+            "the mail server spoke before it was asked",
+        ),
+        (
+            {"EHLO": "250-here\r\n250 STARTTLS", "STARTTLS": "220 go"},
+            BACKED_OFF,
             "the mail server cannot be reached (",
         ),
     ],

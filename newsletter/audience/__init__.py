@@ -15,6 +15,7 @@ from typing import Final
 import idna
 from email_validator import EmailNotValidError, validate_email
 
+from newsletter import text_rules
 from newsletter.errors import InputError
 
 _ASCII_LOWER: Final = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
@@ -77,7 +78,8 @@ def read_address(text: str) -> Address:
 
     Raises:
         InputError: not an address that Amazon SES can send to (RFC 5321 without SMTPUTF8 and
-            without quoted local parts). The message never repeats the address.
+            without quoted local parts), or that no header carries as it is. The message never
+            repeats the address.
     """
     text = text.strip()
     if _INVISIBLE.search(text):
@@ -95,7 +97,12 @@ def read_address(text: str) -> Address:
         raise InputError(
             "this is not a mail address", hint="write it as name@example.org"
         ) from error
-    return Address(mailbox=f"{local}@{host}", canonical=f"{local.translate(_ASCII_LOWER)}@{host}")
+    mailbox = f"{local}@{host}"
+    if not text_rules.is_mailbox(mailbox):
+        raise InputError(
+            "this address cannot stand in the header of a mail", hint="ask for another address"
+        )
+    return Address(mailbox=mailbox, canonical=f"{local.translate(_ASCII_LOWER)}@{host}")
 
 
 def mask(address: str) -> str:

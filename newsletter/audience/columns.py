@@ -13,6 +13,7 @@ from typing import Final
 from newsletter.audience import Status
 from newsletter.audience.segment import tag_name
 from newsletter.errors import InputError, Place
+from newsletter.text_rules import one_line
 
 
 class RejectedError(Exception):
@@ -143,12 +144,6 @@ _NO_DATE: Final = _NO | {"", "null", "none"}
 
 _FIELD_NAME: Final = re.compile(r"[a-z][a-z0-9_]*")
 _TAG: Final = re.compile(r'"([^"]*)"|([^,;|\[\]"]+)')
-_UNFIT: Final = (
-    (re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029]"), "a control character"),
-    (re.compile(r"[\u202a-\u202e\u2066-\u2069]"), "a character that turns text around"),
-    (re.compile(r"[\ud800-\udfff]"), "half a character"),
-    (re.compile(r"=\?.*\?="), "a piece that mail programs would decode (=?...?=)"),
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,13 +215,10 @@ class Columns:
         return email
 
     def _name(self, cells: Sequence[str]) -> str:
-        for roles in ((_Role.NAME,), (_Role.FIRST,), (_Role.LAST,)):
-            for _, cell in self._cells(cells, *roles):
-                one_line(cell, "the name")
-        whole = next((one_line(cell, "") for _, cell in self._cells(cells, _Role.NAME)), "")
+        whole = next((one_line(cell) for _, cell in self._cells(cells, _Role.NAME)), "")
         first = next((cell for _, cell in self._cells(cells, _Role.FIRST)), "")
         last = next((cell for _, cell in self._cells(cells, _Role.LAST)), "")
-        return whole or one_line(f"{first} {last}", "the name")
+        return whole or one_line(f"{first} {last}")
 
     def _tags(self, cells: Sequence[str]) -> Iterator[str]:
         for _, cell in self._cells(cells, _Role.TAGS):
@@ -238,7 +230,7 @@ class Columns:
         for _, cell in self._cells(cells, _Role.TABLE):
             yield from _table(cell)
         for name, cell in self._cells(cells, _Role.FIELD, _Role.FIRST, _Role.LAST):
-            if line := one_line(cell, f'the column "{name}"'):
+            if line := one_line(cell):
                 yield name, line
 
     def _standing(self, cells: Sequence[str]) -> tuple[Status, str]:
@@ -326,19 +318,5 @@ def _table(cell: str) -> Iterator[tuple[str, str]]:
         name = _plain(key)
         if _FIELD_NAME.fullmatch(name) and isinstance(value, str | int | float):
             text = value if isinstance(value, str) else json.dumps(value)
-            if line := one_line(text, "an attribute"):
+            if line := one_line(text):
                 yield name, line
-
-
-def one_line(text: str, what: str) -> str:
-    """One line fit for a mail header: white space folded, nothing a mail program would decode.
-
-    Joiners stay, for emoji and several scripts need them.
-
-    Raises:
-        RejectedError: `text`, called `what`, cannot be made one.
-    """
-    for pattern, found in _UNFIT:
-        if pattern.search(text):
-            raise RejectedError(f"{what} holds {found}")
-    return " ".join(text.split())

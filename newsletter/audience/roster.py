@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from newsletter.audience import Status, read_address
-from newsletter.audience.columns import Columns, RejectedError, one_line
+from newsletter.audience.columns import Columns, RejectedError
 from newsletter.audience.records import Record, Records, empty, sniff
 from newsletter.errors import InputError
 
-__all__ = ["Added", "Reject", "Row", "guarded", "read", "sniff", "typed", "unguarded"]
+__all__ = ["Added", "Reject", "Row", "guarded", "read", "sniff", "unguarded"]
 
 _FORMULA: Final = re.compile(r"'*[=+\-@\t\r]")
 
@@ -110,18 +110,6 @@ def read(lines: Iterable[str], *, file: str) -> Iterator[Row | Reject]:
     seen: dict[int, int] = {}
     for record in records:
         yield _row(record, columns, seen)
-
-
-def typed(text: str, what: str) -> str:
-    """A name or field as somebody typed it, fit for a mail.
-
-    Raises:
-        InputError: `text`, called `what`, holds what no mail can.
-    """
-    try:
-        return one_line(text, what)
-    except RejectedError as error:
-        raise InputError(str(error), hint="type it anew") from error
 
 
 def guarded(cell: str) -> str:

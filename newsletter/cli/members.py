@@ -145,16 +145,17 @@ def add(
 ) -> None:
     """Add one person, or what is new about them; nobody who left comes back this way."""
     from newsletter.audience import Status
-    from newsletter.audience.roster import Row, typed
+    from newsletter.audience.roster import Row
     from newsletter.audience.segment import tag_name
     from newsletter.cli.desk import clock, open_desk
+    from newsletter.text_rules import one_line, stands_in_header
 
     address, source = _address(who), _source(consent_source)
     row = Row(
         line=0,
         email=address.mailbox,
         canonical=address.canonical,
-        name=typed(name, "the name"),
+        name=one_line(name),
         status=Status.ACTIVE,
         tags=frozenset(filter(None, map(tag_name, tag or ()))),
         fields=dict(_field(text) for text in field or ()),
@@ -167,6 +168,8 @@ def add(
             hint="where they ask to come back: newsletter subscribers allow ADDR "
             "--consent-source TEXT",
         )
+    if not stands_in_header(row.name):
+        say("mails to this person name the address alone: no header can carry the name")
     result("added" if added.added else "updated" if added.updated else "known just so")
 
 
@@ -237,7 +240,9 @@ def _address(text: str) -> Address:
 
 
 def _source(text: str) -> str:
-    if not (source := text.strip()):
+    from newsletter.text_rules import one_line
+
+    if not (source := one_line(text)):
         raise InputError(
             "the source of consent is empty", hint='--consent-source "a mail of today"'
         )
@@ -245,12 +250,12 @@ def _source(text: str) -> str:
 
 
 def _field(text: str) -> tuple[str, str]:
-    from newsletter.audience.roster import typed
+    from newsletter.text_rules import one_line
 
     name, equals, value = text.partition("=")
     if not equals or not name.isidentifier() or name != name.lower():
         raise InputError("a field is written NAME=TEXT", hint="--field city=Ghent")
-    return name, typed(value, "the field")
+    return name, one_line(value)
 
 
 def _nobody() -> InputError:

@@ -42,17 +42,22 @@ def import_(
     from newsletter.audience import roster
     from newsletter.cli.desk import clock, given, open_desk
     from newsletter.store import files
+    from newsletter.text_rules import one_line
 
     VOICE.json = as_json
     file = given(file)
     desk = open_desk()
-    if not (source := consent_source.strip()):
+    if not (source := one_line(consent_source)):
         raise InputError("the source of consent is empty", hint='--consent-source "sign-up form"')
     listed = files.look_through(file)
     rejects: list[Reject] = []
-    rows = _begun(_sorted_out(roster.read(listed.lines(), file=str(file)), rejects))
+    odd: list[int] = []
+    read = _sorted_out(roster.read(listed.lines(), file=str(file)), rejects, odd)
+    rows = _begun(read)
     if dry_run:
-        _report(file, None, sum(1 for _ in rows), rejects, as_json=as_json)
+        good = sum(1 for _ in rows)
+        _tell_odd(odd)
+        _report(file, None, good, rejects, as_json=as_json)
         return
     with desk.store() as store:
         added = store.add(
@@ -64,6 +69,7 @@ def import_(
         )
     if rejects:
         _write_rejects(file, rejects)
+    _tell_odd(odd)
     _report(file, added, 0, rejects, as_json=as_json)
 
 
@@ -103,14 +109,26 @@ def _begun(rows: Iterator[Row]) -> Iterator[Row]:
     return chain(list(islice(rows, 1)), rows)
 
 
-def _sorted_out(read: Iterator[Row | Reject], rejects: list[Reject]) -> Iterator[Row]:
+def _sorted_out(
+    read: Iterator[Row | Reject], rejects: list[Reject], odd: list[int]
+) -> Iterator[Row]:
+    """The rows that are imported; `odd` gets the lines of those whose names stand in no header."""
     from newsletter.audience.roster import Row
+    from newsletter.text_rules import stands_in_header
 
     for item in read:
         if isinstance(item, Row):
+            if not stands_in_header(item.name):
+                odd.append(item.line)
             yield item
         else:
             rejects.append(item)
+
+
+def _tell_odd(lines: list[int]) -> None:
+    if lines:
+        names = plural(len(lines), "name stands", "names stand")
+        say(f"{names} in no header of a mail; those mails name the address alone")
 
 
 def _report(

@@ -14,11 +14,12 @@ import hashlib
 import html
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 from urllib.parse import quote
 
+from newsletter import text_rules
 from newsletter.audience import Subscriber, read_address
 from newsletter.markup.fields import Slot
 from newsletter.message import headers, quoted
@@ -155,7 +156,9 @@ def seal(rendered: Rendered, sender: Sender) -> Envelope:
         InputError: subject, a name or an address cannot stand in a header.
     """
     tokens = _tokens(rendered.slots)
-    headers.text("Subject", tokens.sub("x", rendered.subject))
+    # What a person gets whose values cannot stand there; so whoever comes, there is a subject.
+    values = {t: _escaped(slot, slot.fallback) for t, slot in rendered.slots.items()}
+    headers.text("Subject", tokens.sub(lambda found: values[found[0]], rendered.subject))
     _unsubscribe_headers("", sender.unsubscribe_mailto)
     boundary = "=_" + hashlib.sha256((rendered.text + rendered.html).encode()).hexdigest()[:40]
     mailbox = read_address(sender.address).mailbox
@@ -194,7 +197,8 @@ def compose(
         stamp: Date and Message-ID, or None where the transport writes them (SES does).
 
     Raises:
-        InputError: the person's name or address cannot stand in a header.
+        InputError: the person's address cannot stand in a header. A name or a field that cannot is
+            left out of it: nobody goes without the mail for what they are called.
     """
     values = _values(envelope.slots, subscriber, unsubscribe_url or way_out(envelope))
     whole = "".join(
@@ -232,7 +236,7 @@ def filled(rendered: Rendered, subscriber: Subscriber, leave: str) -> Rendered:
     )
     return dataclasses.replace(
         rendered,
-        subject=_folded(text(rendered.subject)),
+        subject=_subject(rendered.subject, rendered.slots, values),
         preheader=text(rendered.preheader),
         html=page(rendered.html),
         text=text(rendered.text),
@@ -259,11 +263,10 @@ def _fill(
 ) -> str:
     match hole.kind:
         case "to":
-            return headers.address("To", subscriber.name, subscriber.address)
+            name = subscriber.name if text_rules.stands_in_header(subscriber.name) else ""
+            return headers.address("To", name, subscriber.address)
         case "subject":
-            tokens = _tokens(envelope.slots)
-            subject = tokens.sub(lambda found: values[found[0]], envelope.subject)
-            return headers.text("Subject", _folded(subject))
+            return headers.text("Subject", _subject(envelope.subject, envelope.slots, values))
         case "stamp":
             return stamp_headers(stamp) if stamp else ""
         case "html":
@@ -273,17 +276,39 @@ def _fill(
 
 
 def _value(slot: Slot, subscriber: Subscriber) -> str:
-    value = _one_line(subscriber.value(slot.name)) or slot.fallback
+    return _escaped(slot, _one_line(subscriber.value(slot.name)) or slot.fallback)
+
+
+def _escaped(slot: Slot, value: str) -> str:
     return quote(value, safe="") if slot.url else value
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split())
+    # Half a character can be written in no mail.
+    whole = text if text.isascii() else text.encode(errors="ignore").decode()
+    return " ".join(whole.split())
 
 
-def _folded(subject: str) -> str:
+def _subject(subject: str, slots: Mapping[str, Slot], values: Mapping[str, str]) -> str:
+    """A subject in one line, with the fallback for each value that cannot stand in a header."""
+
+    def fallback(token: str) -> str:
+        slot = slots[token]
+        return _escaped(slot, slot.fallback) if slot.name else values[token]
+
+    def fitting(token: str) -> str:
+        value = values[token]
+        return value if text_rules.stands_in_header(value) else fallback(token)
+
+    line = _spliced(subject, slots, fitting)
+    # Pieces that are harmless by themselves may not be so together.
+    return line if text_rules.is_safe_in_header(line) else _spliced(subject, slots, fallback)
+
+
+def _spliced(subject: str, slots: Mapping[str, Slot], value: Callable[[str], str]) -> str:
     """A subject in one line; an author's no-break or thin space is meant and stays."""
-    return _BLANKS.sub(" ", subject).strip(" ")
+    whole = _tokens(slots).sub(lambda found: value(found[0]), subject)
+    return _BLANKS.sub(" ", whole).strip(" ")
 
 
 def _tokens(slots: Mapping[str, Slot]) -> re.Pattern[str]:

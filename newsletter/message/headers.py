@@ -11,6 +11,7 @@ import base64
 import re
 from typing import Final
 
+from newsletter import text_rules
 from newsletter.errors import InputError
 
 LINE: Final = 76
@@ -18,9 +19,6 @@ _WORD: Final = 75
 _OVERHEAD: Final = len("=?utf-8?b??=")
 #: Some servers cut header lines at 998 (RFC 5322, section 2.1.1); stay well below.
 _WHOLE: Final = 900
-
-_UNSAFE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]|=\?[^?]*\?[bBqQ]\?")
-_MAILBOX: Final = re.compile(r'[^\s<>,;:()"\\\[\]@]+@[^\s<>,;:()"\\\[\]@]+')
 
 
 def text(name: str, value: str) -> str:
@@ -47,7 +45,7 @@ def address(name: str, display: str, mailbox: str) -> str:
         InputError: as `text`.
     """
     _refuse_unsafe(name, display)
-    if not (mailbox.isascii() and mailbox.isprintable() and _MAILBOX.fullmatch(mailbox)):
+    if not text_rules.is_mailbox(mailbox):
         raise InputError(f"the address for {name} cannot stand in a header")
     if not display.strip():
         return f"{name}: {mailbox}\r\n"
@@ -66,7 +64,8 @@ def whole(name: str, value: str) -> str:
         InputError: not printable ASCII, over 900 characters, or with an encoded word in it.
     """
     line = f"{name}: {value}"
-    if not (line.isascii() and line.isprintable()) or len(line) > _WHOLE or _UNSAFE.search(line):
+    plain = line.isascii() and line.isprintable() and text_rules.is_safe_in_header(line)
+    if not plain or len(line) > _WHOLE:
         raise InputError(
             f"{name} does not fit on one line of a mail",
             hint="site.public_url and sender.unsubscribe_mailto must be plain and short",
@@ -75,7 +74,7 @@ def whole(name: str, value: str) -> str:
 
 
 def _refuse_unsafe(name: str, value: str) -> None:
-    if _UNSAFE.search(value):
+    if not text_rules.is_safe_in_header(value):
         raise InputError(
             f"{name} holds a control character or a piece that mail programs would decode",
             hint="take it out; it may have been pasted along from elsewhere",

@@ -79,6 +79,7 @@ class Effect(StrEnum):
     """What one answer means for the run; each has the exit code it leads to beside it."""
 
     GO_ON = "go on"
+    OURS = "ours"  # refused by us: it says nothing about the provider
     SLOW_DOWN = "slow down"  # too quick for the account
     BACK_OFF = "back off"  # unreachable for now; 6 after ten minutes
     PAUSE = "pause"  # an answer that makes no sense; 6

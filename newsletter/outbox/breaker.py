@@ -47,6 +47,9 @@ class Breaker:
             outcome: the answer.
             now: seconds on a clock that never goes back.
         """
+        if outcome.effect is Effect.OURS:
+            # Neither a refusal of the provider's nor a sign that it can be reached.
+            return self.guard()
         refused = outcome.result is Result.REFUSED
         self.in_a_row = self.in_a_row + 1 if refused else 0
         self.refused += refused

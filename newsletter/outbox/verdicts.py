@@ -25,6 +25,7 @@ class Seen(StrEnum):
     TOO_FAST = "too fast"  # a rate throttle
     QUOTA = "quota"  # the day's
     REFUSED = "refused"  # for this recipient
+    UNFIT = "unfit"  # for this recipient, by us, before anything left
     PUT_OFF = "put off"  # for this recipient, for now (SMTP 4xx)
     UNPROVEN = "unproven"  # lost once begun, or an answer SES did not write; any 5xx, 408
     UNNAMED = "unnamed"  # a success that does not name the mail
@@ -40,6 +41,7 @@ TABLE: Final[Mapping[Seen, tuple[Result, Effect]]] = MappingProxyType(
         Seen.TOO_FAST: (Result.DEFERRED, Effect.SLOW_DOWN),
         Seen.QUOTA: (Result.NOT_SENT, Effect.STOP),
         Seen.REFUSED: (Result.REFUSED, Effect.GO_ON),
+        Seen.UNFIT: (Result.REFUSED, Effect.OURS),
         Seen.PUT_OFF: (Result.DEFERRED, Effect.GO_ON),
         Seen.UNPROVEN: (Result.UNKNOWN, Effect.GO_ON),
         Seen.UNNAMED: (Result.UNKNOWN, Effect.PAUSE),

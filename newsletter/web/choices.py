@@ -16,11 +16,10 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from newsletter.audience import Status
-from newsletter.audience.roster import typed
-from newsletter.errors import InputError
 from newsletter.links import make_token, read_token
 from newsletter.store.members import BLOCKED, Member
 from newsletter.store.sql import Store
+from newsletter.text_rules import one_line, stands_in_header
 from newsletter.web.answers import Answers, body
 
 _SOURCE: Final = "preference page"
@@ -104,11 +103,10 @@ class Choices:
         return "back" if came else "choose"
 
     def _prefer(self, person: Member, fields: Mapping[str, str], request: Request) -> str:
-        try:
-            name = typed(fields.get("name", person.name), "the name")
-        except InputError:
-            return "odd_name"
-        if len(name) > _NAME_LENGTH:
+        name = one_line(fields.get("name", person.name))
+        # A name that came with a list may be odd; it is in nobody's way who only wants a topic.
+        odd = len(name) > _NAME_LENGTH or not stands_in_header(name)
+        if odd and name != person.name:
             return "odd_name"
         self._store.members.prefer(
             person.handle,
