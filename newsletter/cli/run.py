@@ -89,7 +89,7 @@ def upgrade() -> None:
     from newsletter.cli.desk import open_desk
     from newsletter.store.schema import upgrade as migrate
 
-    before, after = migrate(open_desk().store_url)
+    before, after = migrate(open_desk().store_url, told=say)
     say("the records are up to date" if before == after else f"the records are now at {after}")
 
 

@@ -10,7 +10,7 @@ import fcntl
 import os
 import secrets
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -23,7 +23,10 @@ from newsletter.store.disk import unwritten
 from newsletter.store.tables import signing_keys
 
 #: The revision this program reads and writes: the newest file in migrations/versions.
-HEAD: Final = "0004"
+HEAD: Final = "0007"
+
+#: From here on what is deleted is overwritten.
+_OVERWRITING: Final = 7
 
 #: Alembic keeps what it works on in a global: two threads would write to each other's database.
 _ONE_MIGRATION: Final = threading.Lock()
@@ -51,8 +54,12 @@ def open_database(url: str, *, create: bool, read_only: bool) -> Database:
             return _checked(Database(path, read_only=False, create=create), create=create)
 
 
-def upgrade(url: str) -> tuple[str, str]:
-    """Bring the store at `url` to this program's tables.
+def upgrade(url: str, *, told: Callable[[str], None] = lambda _: None) -> tuple[str, str]:
+    """Bring the store at `url` to this program's tables; nobody else can write meanwhile.
+
+    Args:
+        url: where it is.
+        told: hears what takes a while, in words.
 
     Returns:
         the revisions before and after; equal when there was nothing to do.
@@ -73,7 +80,11 @@ def upgrade(url: str) -> tuple[str, str]:
             if int(before) > int(HEAD):
                 raise _too_new(path)
             if before != HEAD:
+                told("the tables are brought to this version")
                 _migrate(connection)
+        if int(before) < _OVERWRITING:
+            told("the file is written anew, without what was deleted; a long list takes a minute")
+            database.rewrite()
     finally:
         database.close()
     return before, HEAD

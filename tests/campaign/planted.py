@@ -25,7 +25,7 @@ from newsletter import __version__
 from newsletter.cli.app import run_and_exit
 from newsletter.errors import UnknownOutcomesError
 from newsletter.outbox import Attempt, Delivery, Result, State
-from newsletter.store import database, deliveries, runs, tables
+from newsletter.store import database, deliveries, freezing, tables
 from newsletter.store.group import Writer
 from newsletter.store.sql import Store
 from newsletter.transport.ses.wire import Wire
@@ -93,7 +93,7 @@ def retry_on_timeout() -> None:
 
 def recipients_twice() -> None:
     """A join that finds everybody twice, at the freezing."""
-    freeze = runs._freeze
+    freeze = freezing._freeze
 
     def twice(*arguments: Any) -> sa.Insert:
         once: Any = freeze(*arguments)
@@ -101,7 +101,7 @@ def recipients_twice() -> None:
             once._select_names, sa.union_all(once.select, once.select)
         )
 
-    runs._freeze = twice  # type: ignore[assignment]
+    freezing._freeze = twice  # type: ignore[assignment]
 
 
 def resume_from_a_cursor() -> None:
