@@ -5,7 +5,8 @@
 Twenty readers a second press the button in their mail, each on a connection of their own, while
 `newsletter send` keeps 200 mails a second and `newsletter subscribers import` brings in a list of
 200,000 rows; then as many when neither is going on. `newsletter serve` answers both. Whoever got
-200 must be on record as unsubscribed, nobody may be claimed after that, and the send must not pause.
+200 must be on record as unsubscribed, nobody may be claimed after that, and the send must not
+pause.
 """
 
 from __future__ import annotations
