@@ -21,7 +21,8 @@ _AFTER = "'announced', 'freezing', 'running'"
 def upgrade() -> None:
     _stage()
     _let_runs_freeze()
-    _guard()
+    _guard_freezing()
+    _guard_records()
 
 
 def _stage() -> None:
@@ -83,7 +84,7 @@ def _let_runs_freeze() -> None:
         bind.exec_driver_sql(sql)
 
 
-def _guard() -> None:
+def _guard_freezing() -> None:
     for name in (
         "runs_content", "runs_recipients", "runs_kept", "deliveries_kept", "deliveries_cancelled",
     ):  # fmt: skip
@@ -117,6 +118,9 @@ def _guard() -> None:
         "(SELECT count(*) FROM deliveries WHERE run_id = NEW.id))",
         "not all recipients are frozen",
     )
+
+
+def _guard_records() -> None:
     never_ran = (
         "EXISTS (SELECT 1 FROM runs WHERE id = OLD.run_id AND recipients = 0 "
         "AND state IN ('freezing', 'cancelled'))"
