@@ -175,7 +175,7 @@ def test_a_frozen_letter_that_changed_in_the_file_is_never_sent(tmp_path):
             a_content(), rehearsal=False, transport="ses", eligible=eligible(None), now=NOW
         )
         assert store.run(74, rehearsal=False)
-        store._database.scrub()
+        store._database.empty_log()
     file = tmp_path / "newsletter.db"
     data = file.read_bytes()
     assert data.count(b"wren@example.org") == 1

@@ -157,6 +157,7 @@ def test_an_event_keeps_what_is_queued_again_from_being_sent_twice(tmp_path, sto
     assert store.risk(run, now=LATER) == 2
     record(store, bounce("Transient", "General", sent(1)))
     assert states(tmp_path)[:2] == [ACCEPTED, "queued"]
+    store.resume(run, by_hand=True)
     delivery = store.claim(run, now=LATER)
     assert delivery is not None
     assert delivery.position == 2

@@ -144,7 +144,7 @@ def test_a_reader_sees_what_a_writer_has_done_since_whenever_the_file_changes(tm
             # Opened and closed, so that the log is folded into the file under the reader.
             with Store.open(url_in(tmp_path)) as writer:
                 writer.add(people(number), source="test", now=NOW)
-                writer._database.scrub()
+                writer._database.rewrite()
             assert reader.subscriber_count() == number
             reader._database.expect_whole()
 

@@ -302,6 +302,8 @@ def test_a_run_is_finished_only_when_nothing_is_left(tmp_path):
             store.set_run_state(run, RunState.FINISHED, NOW)
         store.set_run_state(run, RunState.PAUSED, NOW)
         assert found(store).state is RunState.PAUSED
+        assert store.claim(run, now=NOW) is None
+        store.resume(run, by_hand=True)
         store.settle(run, claimed(store, run, now=NOW), UNKNOWN, now=NOW)
         store.set_run_state(run, RunState.FINISHED, LATER)
         finished = found(store)

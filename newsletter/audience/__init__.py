@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
 import idna
@@ -92,7 +93,7 @@ def read_address(text: str) -> Address:
         )
     try:
         validate_email(text, check_deliverability=False, test_environment=True, strict=True)
-        host = idna.encode(domain, uts46=True).decode().lower()
+        host = _host(domain)
     except (EmailNotValidError, idna.IDNAError, UnicodeError) as error:
         raise InputError(
             "this is not a mail address", hint="write it as name@example.org"
@@ -102,7 +103,18 @@ def read_address(text: str) -> Address:
         raise InputError(
             "this address cannot stand in the header of a mail", hint="ask for another address"
         )
-    return Address(mailbox=mailbox, canonical=f"{local.translate(_ASCII_LOWER)}@{host}")
+    return Address(mailbox=mailbox, canonical=canonical_of(mailbox))
+
+
+@lru_cache(maxsize=4096)
+def _host(domain: str) -> str:
+    """A domain as an A-label; most readers share a few, and encoding costs much."""
+    return idna.encode(domain, uts46=True).decode().lower()
+
+
+def canonical_of(mailbox: str) -> str:
+    """The key of a mailbox; its domain is in lower case already."""
+    return mailbox.translate(_ASCII_LOWER)
 
 
 def mask(address: str) -> str:

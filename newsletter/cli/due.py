@@ -138,7 +138,9 @@ def _ledger(trigger: _Trigger) -> Ledger:
 
 
 def _is_announced(trigger: _Trigger, run: Run) -> bool:
-    return run.rehearsal == trigger.rehearsal and run.state is RunState.ANNOUNCED
+    # Half frozen when its process died: the trigger that began it had waited long enough.
+    there = {RunState.ANNOUNCED, RunState.FREEZING}
+    return run.rehearsal == trigger.rehearsal and run.state in there
 
 
 def _note_missed(trigger: _Trigger, found: Due) -> None:

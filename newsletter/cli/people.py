@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,6 +18,7 @@ from newsletter.wording import plural
 if TYPE_CHECKING:
     from newsletter.audience.roster import Added, Reject, Row
     from newsletter.cli.desk import Desk
+    from newsletter.store.importing import Import
     from newsletter.store.sql import Store
 
 app = typer.Typer(help="The people on the list.", no_args_is_help=True)
@@ -42,6 +45,8 @@ def import_(
     from newsletter.audience import roster
     from newsletter.cli.desk import clock, given, open_desk
     from newsletter.store import files
+    from newsletter.store.importing import Import
+    from newsletter.store.repeats import Repeats
     from newsletter.text_rules import one_line
 
     VOICE.json = as_json
@@ -50,27 +55,37 @@ def import_(
     if not (source := one_line(consent_source)):
         raise InputError("the source of consent is empty", hint='--consent-source "sign-up form"')
     listed = files.look_through(file)
-    rejects: list[Reject] = []
-    odd: list[int] = []
-    read = _sorted_out(roster.read(listed.lines(), file=str(file)), rejects, odd)
-    rows = _begun(read)
-    if dry_run:
-        good = sum(1 for _ in rows)
-        _tell_odd(odd)
-        _report(file, None, good, rejects, as_json=as_json)
-        return
-    with desk.store() as store:
-        added = store.add(
-            rows,
-            source=source,
-            now=clock(),
-            file_name=files.list_name(desk.root, file),
-            file_hash=listed.sha256,
-        )
-    if rejects:
-        _write_rejects(file, rejects)
-    _tell_odd(odd)
-    _report(file, added, 0, rejects, as_json=as_json)
+    job = Import(
+        source=source,
+        now=clock(),
+        file_name=files.list_name(desk.root, file),
+        file_hash=listed.sha256,
+    )
+    rejects = _Rejects(file)
+    with Repeats() as seen:
+        read = roster.read(listed.lines(), file=str(file), seen=seen)
+        rows = _begun(rejects.looked_at(read))
+        if dry_run:
+            rejects.count(rows)
+            _report(rejects, None, as_json=as_json)
+            return
+        with desk.store() as store, _told_how_far(job):
+            store.add_list(rows, job, rejects.keep)
+    if job.resumed:
+        say("an import of this list that was interrupted has gone on")
+    _report(rejects, job.added, as_json=as_json)
+
+
+@contextmanager
+def _told_how_far(job: Import) -> Iterator[None]:
+    """Say what has been done by then when something stops an import in the middle."""
+    try:
+        yield
+    except BaseException:
+        if done := sum(_counts(job.added).values()):
+            rows = plural(done, "row is", "rows are")
+            say(f"{rows} in the records by now; the same command goes on with the rest")
+        raise
 
 
 def warn_of_unimported(desk: Desk, store: Store) -> None:
@@ -94,61 +109,92 @@ def _hash(path: Path) -> str:
         return ""
 
 
-def _write_rejects(file: Path, rejects: list[Reject]) -> None:
-    from newsletter.store import files
+@dataclass(slots=True)
+class _Rejects:
+    """The rows of a list that cannot be imported, and what is odd about others.
 
-    try:
-        files.write_rejects(file, ((reject.line, reject.reason) for reject in rejects))
-    except NewsletterError as fault:
-        # The good rows are in the records by now, so this is no reason to fail.
-        say(f"warning: the list of rejected rows is missing: {fault}")
+    Attributes:
+        file: the list.
+        good: how many rows can be, where they were counted here.
+        number: how many cannot.
+        first: a few of those.
+        odd: how many have a name that stands in no header.
+    """
+
+    file: Path
+    good: int = 0
+    number: int = 0
+    first: list[Reject] = field(default_factory=list)
+    odd: int = 0
+
+    def looked_at(self, rows: Iterable[Row | Reject]) -> Iterator[Row | Reject]:
+        """The same rows, with odd names counted as they pass."""
+        from newsletter.audience.roster import Row
+        from newsletter.text_rules import stands_in_header
+
+        for row in rows:
+            self.odd += isinstance(row, Row) and not stands_in_header(row.name)
+            yield row
+
+    def count(self, rows: Iterable[Row | Reject]) -> None:
+        """Count both, and write nothing."""
+        from newsletter.audience.roster import Reject
+
+        for row in rows:
+            if isinstance(row, Reject):
+                self._note(row)
+            else:
+                self.good += 1
+
+    def keep(self, rejects: Iterable[Reject]) -> None:
+        """Count them, and write them down beside the list where there are any."""
+        from newsletter.store import files
+
+        counted = self._counted(rejects)
+        first = next(counted, None)
+        if first is None:
+            return
+        lines = ((reject.line, reject.reason) for reject in chain((first,), counted))
+        try:
+            files.write_rejects(self.file, lines)
+        except NewsletterError as fault:
+            # The good rows are in the records by now, so this is no reason to fail.
+            say(f"warning: the list of rejected rows is missing: {fault}")
+
+    def _counted(self, rejects: Iterable[Reject]) -> Iterator[Reject]:
+        for reject in rejects:
+            self._note(reject)
+            yield reject
+
+    def _note(self, reject: Reject) -> None:
+        self.number += 1
+        if self.number <= _SHOWN:
+            self.first.append(reject)
 
 
-def _begun(rows: Iterator[Row]) -> Iterator[Row]:
+def _begun(rows: Iterator[Row | Reject]) -> Iterator[Row | Reject]:
     """The same rows, the first read already: a wrong header is told before records are made."""
     return chain(list(islice(rows, 1)), rows)
 
 
-def _sorted_out(
-    read: Iterator[Row | Reject], rejects: list[Reject], odd: list[int]
-) -> Iterator[Row]:
-    """The rows that are imported; `odd` gets the lines of those whose names stand in no header."""
-    from newsletter.audience.roster import Row
-    from newsletter.text_rules import stands_in_header
-
-    for item in read:
-        if isinstance(item, Row):
-            if not stands_in_header(item.name):
-                odd.append(item.line)
-            yield item
-        else:
-            rejects.append(item)
-
-
-def _tell_odd(lines: list[int]) -> None:
-    if lines:
-        names = plural(len(lines), "name stands", "names stand")
+def _report(rejects: _Rejects, added: Added | None, *, as_json: bool) -> None:
+    for reject in rejects.first:
+        say(f"{rejects.file}:{reject.line}: left out: {reject.reason}")
+    if rejects.number > _SHOWN:
+        say(f"... and {rejects.number - _SHOWN:,} more")
+    if rejects.odd:
+        names = plural(rejects.odd, "name stands", "names stand")
         say(f"{names} in no header of a mail; those mails name the address alone")
-
-
-def _report(
-    file: Path, added: Added | None, good: int, rejects: list[Reject], *, as_json: bool
-) -> None:
-    for reject in rejects[:_SHOWN]:
-        say(f"{file}:{reject.line}: left out: {reject.reason}")
-    if len(rejects) > _SHOWN:
-        say(f"... and {len(rejects) - _SHOWN:,} more")
     if as_json:
-        counts = {"good": good} if added is None else _counts(added)
-        result_json({"dry_run": added is None, **counts, "rejected": len(rejects)})
+        counts = {"good": rejects.good} if added is None else _counts(added)
+        result_json({"dry_run": added is None, **counts, "rejected": rejects.number})
     elif added is None:
-        result(
-            f"{plural(good, 'row')} can be imported, {len(rejects):,} cannot; nothing was written"
-        )
+        good = plural(rejects.good, "row")
+        result(f"{good} can be imported, {rejects.number:,} cannot; nothing was written")
     else:
         result(
             f"{added.added:,} added, {added.updated:,} updated, {added.unchanged:,} unchanged, "
-            f"{added.kept_out:,} kept out, {len(rejects):,} rejected"
+            f"{added.kept_out:,} kept out, {rejects.number:,} rejected"
         )
 
 

@@ -191,10 +191,11 @@ def _row(run: Run, counts: Counts, sender: str) -> tuple[str, ...]:
 
 
 def _stands(run: Run, sender: str) -> str:
-    """The state of a run; one whose process died still says that it is running."""
+    """The state of a run; one whose process died still says that it freezes or runs."""
     from newsletter.outbox import RunState
 
-    return "interrupted" if run.state is RunState.RUNNING and not sender else run.state.value
+    alive = {RunState.FREEZING, RunState.RUNNING}
+    return "interrupted" if run.state in alive and not sender else run.state.value
 
 
 def _details(store: Store, run: Run, counts: Counts, sender: str, *, whole: bool) -> list[str]:

@@ -100,7 +100,7 @@ def upgrade() -> None:
     from newsletter.cli.desk import open_desk
     from newsletter.store.schema import upgrade as migrate
 
-    before, after = migrate(open_desk().store_url)
+    before, after = migrate(open_desk().store_url, told=say)
     if before == after:
         say("the records are up to date")
     else:

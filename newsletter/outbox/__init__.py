@@ -92,6 +92,7 @@ class RunState(StrEnum):
     """The state of one run: an issue on its way to its recipients."""
 
     ANNOUNCED = "announced"  # the owner was told; nothing is frozen yet
+    FREEZING = "freezing"  # recipients are being written down; nothing is claimed yet
     RUNNING = "running"  # or its process died, when nobody holds the store's lock
     PAUSED = "paused"
     CANCELLED = "cancelled"  # by a person; only a person lets it go on
@@ -183,7 +184,7 @@ class Run:
         reason: the same in words, without any address; "" unless it is paused.
         started_at: UTC; of a run that is not begun, when it was announced or cancelled.
         finished_at: UTC, None until nothing is left.
-        begun: whether content and recipients are frozen.
+        begun: whether content and all recipients are frozen.
     """
 
     id: int

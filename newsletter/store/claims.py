@@ -16,8 +16,10 @@ from newsletter.outbox import Run, State
 from newsletter.store import deliveries as each
 from newsletter.store import events, runs
 from newsletter.store.database import Database
+from newsletter.store.feedback import settle
 from newsletter.store.group import Writer
 from newsletter.store.ledger import HighWaterMark, Reached
+from newsletter.store.steps import Steps
 from newsletter.store.tables import deliveries
 from newsletter.store.tables import runs as run_rows
 
@@ -72,26 +74,22 @@ class Claims:
         """
         with self._database.writing() as connection:
             runs.resume(connection, run, by_hand=True)
-            each.recover(connection, run, now)
-            these = sa.update(deliveries).where(*_exposed(run, reached.position))
-            connection.execute(
-                these.where(deliveries.c.state == State.REFUSED).values(
-                    state=State.QUEUED, settled_at=None
-                )
-            )
-            claim = {"state": State.CLAIMED, "attempt": deliveries.c.attempt + 1, "claimed_at": now}
-            number = connection.execute(these.values(claim)).rowcount
-            lost = {"state": State.UNKNOWN, "reason": RESTORED, "settled_at": now}
-            connection.execute(
-                sa.update(deliveries)
-                .where(deliveries.c.run_id == run.id, deliveries.c.state == State.CLAIMED)
-                .values(lost)
-            )
+        steps = Steps(self._database)
+        each.recover(steps, run, now)
+        number = last = 0
+        while last < reached.position:
+            # Ended in the middle, the records are still behind the file, and this begins anew.
+            with steps.writing() as connection:
+                upto = min(reached.position, last + steps.rows)
+                number += _doubt(connection, run, last, upto, now)
+            last = upto
+        with self._database.writing() as connection:
             missing = reached.attempts - _reached(connection, run).attempts
             if missing > 0:
                 told = {"forgotten_attempts": run_rows.c.forgotten_attempts + missing}
                 connection.execute(sa.update(run_rows).where(run_rows.c.id == run.id).values(told))
-            events.settle_proven(connection, events.doubtful(connection))
+            doubtful = events.doubtful(connection)
+        settle(self._database, doubtful)
         return number
 
 
@@ -108,6 +106,23 @@ def _reached(connection: sa.Connection, run: Run) -> Reached:
         )
     ).one()
     return Reached(recipients=recipients, attempts=attempts + forgotten, position=position)
+
+
+def _doubt(connection: sa.Connection, run: Run, last: int, upto: int, now: dt.datetime) -> int:
+    """Claim the exposed after one position and up to another, and lose them; how many."""
+    part = deliveries.c.position > last
+    these = sa.update(deliveries).where(part, *_exposed(run, upto))
+    connection.execute(
+        these.where(deliveries.c.state == State.REFUSED).values(state=State.QUEUED, settled_at=None)
+    )
+    claim = {"state": State.CLAIMED, "attempt": deliveries.c.attempt + 1, "claimed_at": now}
+    number = connection.execute(these.values(claim)).rowcount
+    claimed = (deliveries.c.run_id == run.id, deliveries.c.state == State.CLAIMED)
+    lost = {"state": State.UNKNOWN, "reason": RESTORED, "settled_at": now}
+    connection.execute(
+        sa.update(deliveries).where(part, *claimed, deliveries.c.position <= upto).values(lost)
+    )
+    return number
 
 
 def _exposed(run: Run, position: int) -> tuple[sa.ColumnElement[Any], ...]:

@@ -9,10 +9,11 @@ import re
 import sqlite3
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 from urllib.parse import quote
 
 import sqlalchemy as sa
@@ -25,10 +26,19 @@ from newsletter.store.read_only import connect as connect_to_read
 
 _BUSY_SECONDS: Final = 30
 _SYNCHRONOUS_FULL: Final = 2
-#: Kibibytes of pages kept by a connection; and while an index of a million addresses is built,
-#: which with less is written to the disk several times over.
+#: Kibibytes of pages kept by a connection.
 _CACHE: Final = 8192
-_LARGE_CACHE: Final = 49152
+#: Pages in the write-ahead log (32 MB) after which they are copied into the file: in a long row of
+#: transactions the same page is then copied once for many of them.
+_LOG_PAGES: Final = 8000
+#: How often it is tried to empty the log, how long each waits for readers, and the pause between.
+_LOG_TRIES: Final = 30
+_LOG_MILLISECONDS: Final = 100
+_LOG_PAUSE: Final = 0.1
+#: SQLite lets a writer that waits look ever more rarely, in the end ten times a second; somebody
+#: who writes again and again would keep it out for good. Begun anew after so many milliseconds it
+#: looks every few.
+_LOOK_MILLISECONDS: Final = 15
 _SQLITE: Final = "sqlite:///"
 _OPTIONS: Final = re.compile(r"\?\w+=")
 #: What an extended result code of SQLite begins with.
@@ -74,21 +84,8 @@ _FAULTS: Final[dict[int, tuple[type[NewsletterError], str, str]]] = {
 _QUOTING: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 
-class _Around(Protocol):
-    """What is put around every write transaction; see `departures.Departures.kept`."""
-
-    def __call__(
-        self, connection: sa.Connection, until_durable: ExitStack, *, large: bool
-    ) -> AbstractContextManager[None]: ...
-
-
-def _nothing(
-    connection: sa.Connection,  # noqa: ARG001  # the shape of `_Around`
-    until_durable: ExitStack,  # noqa: ARG001
-    *,
-    large: bool,  # noqa: ARG001
-) -> AbstractContextManager[None]:
-    return nullcontext()
+#: Put around a write transaction; the stack is closed when it is durable or undone.
+_Around = Callable[[sa.Connection, ExitStack], AbstractContextManager[None]]
 
 
 class Database:
@@ -112,8 +109,8 @@ class Database:
         # for as long as it takes, unless whoever opened this is in a hurry.
         self._writer = threading.RLock()
         self._turn_seconds = -1 if patience is None else patience
-        #: Put around what every write transaction does.
-        self.around: _Around = _nothing
+        #: Put around every write transaction; see `departures.Departures.kept`.
+        self.around: _Around = lambda _, __: nullcontext()
 
     @contextmanager
     def reading(self, *, opening: bool = False) -> Iterator[sa.Connection]:
@@ -129,12 +126,14 @@ class Database:
                 raise UnreadableError("a row cannot be read") from error
 
     @contextmanager
-    def writing(self, *, opening: bool = False, large: bool = False) -> Iterator[sa.Connection]:
+    def writing(self, *, opening: bool = False) -> Iterator[sa.Connection]:
         """One write transaction, durable when the block has ended, undone when it raised.
+
+        It keeps every other writer waiting, so it must be short: what concerns many people at once
+        goes through `steps.Steps`.
 
         Args:
             opening: whether the file is just being opened, for the words of an error.
-            large: whether it may touch every person, and so takes more time and memory.
 
         Raises:
             NewsletterError: whatever the database complains about, translated.
@@ -148,39 +147,55 @@ class Database:
             ExitStack() as until_durable,
         ):
             connection = plain.execution_options(writes=True)
-            with connection.begin():
-                if large:
-                    connection.exec_driver_sql(f"PRAGMA cache_size = -{_LARGE_CACHE}")
-                try:
-                    with self.around(connection, until_durable, large=large):
-                        yield connection
-                finally:
-                    if large:
-                        connection.exec_driver_sql(f"PRAGMA cache_size = -{_CACHE}")
+            with connection.begin(), self.around(connection, until_durable):
+                yield connection
 
-    def scrub(self) -> bool:
-        """Write the file anew without what was deleted, and empty its write-ahead log.
-
-        Deleted rows otherwise stay readable in pages that wait to be used again.
+    def empty_log(self) -> bool:
+        """Copy the write-ahead log into the file and empty it: it holds pages as they were.
 
         Returns:
-            false when another program was reading, so that old pages may remain.
+            false when another program kept it for reading.
 
         Raises:
             NewsletterError: whatever the database complains about, translated.
         """
-        with self._writer, self._translated(opening=False):
-            plain = self._engine.raw_connection()
+        for _ in range(_LOG_TRIES):
+            with self._writer:
+                busy, *_ = self._outside_transactions("PRAGMA wal_checkpoint(TRUNCATE)")
+            if not busy:
+                return True
+            time.sleep(_LOG_PAUSE)
+        return False
+
+    def rewrite(self) -> None:
+        """Write the file anew without what was deleted before `secure_delete` was on.
+
+        Nobody else can write meanwhile, and it takes a while: for upgrades only.
+
+        Raises:
+            NewsletterError: whatever the database complains about, translated.
+        """
+        with self._writer:
+            self._outside_transactions("VACUUM")
+            self._outside_transactions("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def _outside_transactions(self, statement: str) -> tuple[int, ...]:
+        plain = self._engine.raw_connection()
+        try:
+            cursor = plain.cursor()
+            # While it waits for readers it keeps writers out, so it must not wait long.
+            [patience] = cursor.execute("PRAGMA busy_timeout").fetchone()
+            cursor.execute(f"PRAGMA busy_timeout = {min(patience, _LOG_MILLISECONDS)}")
             try:
-                cursor = plain.cursor()
-                cursor.execute("VACUUM")
-                busy, *_ = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-                cursor.close()
-            except sqlite3.Error as error:
-                raise self._fault(error, opening=False) from error
+                row: tuple[int, ...] = cursor.execute(statement).fetchone() or ()
             finally:
-                plain.close()
-        return not busy
+                cursor.execute(f"PRAGMA busy_timeout = {patience}")
+            cursor.close()
+        except sqlite3.Error as error:
+            raise _fault(error, self.path, opening=False) from error
+        finally:
+            plain.close()
+        return row
 
     @contextmanager
     def rebuilding(self) -> Iterator[sa.Connection]:
@@ -302,19 +317,43 @@ def _engine(path: Path, *, read_only: bool, create: bool, patience: float) -> sa
             _make_durable(connection)
 
     def begin(connection: sa.Connection) -> None:
-        writes = connection.get_execution_options().get("writes", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        if connection.get_execution_options().get("writes", False):
+            _begin_writing(connection)
+        else:
+            connection.exec_driver_sql("BEGIN")
 
     event.listen(engine, "connect", prepare)
     event.listen(engine, "begin", begin)
     return engine
 
 
+def _begin_writing(connection: sa.Connection) -> None:
+    """Wait for other writers as long as the connection says, looking every few milliseconds."""
+    patience = connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one()
+    deadline = time.monotonic() + patience / 1000
+    connection.exec_driver_sql(f"PRAGMA busy_timeout = {min(patience, _LOOK_MILLISECONDS)}")
+    try:
+        while True:
+            try:
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            except exc.OperationalError as error:
+                code = getattr(error.orig, "sqlite_errorcode", 0)
+                if code & _PRIMARY != sqlite3.SQLITE_BUSY or time.monotonic() >= deadline:
+                    raise
+            else:
+                return
+    finally:
+        connection.exec_driver_sql(f"PRAGMA busy_timeout = {patience}")
+
+
 def _make_durable(connection: sqlite3.Connection) -> None:
     """A commit must be on the disk when it returns, or a power cut sends a mail twice."""
     connection.execute(f"PRAGMA cache_size = -{_CACHE}")
     connection.execute("PRAGMA foreign_keys = 1")
+    # What is deleted is overwritten: an erased address would stay readable in the file.
+    connection.execute("PRAGMA secure_delete = 1")
     journal = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+    connection.execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES}")
     connection.execute("PRAGMA synchronous = FULL")
     if sys.platform == "darwin":  # pragma: no cover
         # There FULL alone leaves the data in the drive's own cache.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -19,7 +19,11 @@ from newsletter.audience import MAILABLE, Status, Subscriber, Suppressed
 from newsletter.errors import NewsletterError
 from newsletter.outbox import Delivery, Outcome, Run, RunState, State, next_state
 from newsletter.store.eligibility import clause
+from newsletter.store.steps import Steps
 from newsletter.store.tables import deliveries, runs, subscribers
+
+#: Lets a run go on that has deliveries to send again.
+Reopen = Callable[[sa.Connection], None]
 
 #: Why a row that was claimed when its process died is unknown.
 ENDED: Final = "the process ended during the attempt"
@@ -44,9 +48,9 @@ _NEXT: Final = (
     .where(
         deliveries.c.run_id == sa.bindparam("run"),
         deliveries.c.state == State.QUEUED,
-        # Asked once per statement: nothing is claimed from the moment a person cancels.
+        # Asked once per statement: nothing is claimed before a run runs, nor once it is cancelled.
         sa.select(runs.c.state).where(runs.c.id == sa.bindparam("run")).scalar_subquery()
-        != RunState.CANCELLED,
+        == RunState.RUNNING,
     )
     .order_by(deliveries.c.position)
     .limit(sa.bindparam("most"))
@@ -149,38 +153,65 @@ def settle(connection: sa.Connection, settled: Sequence[Settled]) -> None:
         )
 
 
-def recover(connection: sa.Connection, run: Run, now: dt.datetime) -> int:
+def recover(steps: Steps, run: Run, now: dt.datetime) -> int:
     """Settle what a dead process left claimed, queue what was put off; counts the former."""
-    lost = connection.execute(
-        _of(run, State.CLAIMED).values(state=State.UNKNOWN, reason=ENDED, settled_at=now)
-    ).rowcount
-    connection.execute(_of(run, State.DEFERRED).values(_AGAIN))
+    lost = _move(
+        steps, run, State.CLAIMED, {"state": State.UNKNOWN, "reason": ENDED, "settled_at": now}
+    )
+    _move(steps, run, State.DEFERRED, _AGAIN)
     return lost
 
 
-def requeue(connection: sa.Connection, run: Run, *, tries: int) -> int:
+def requeue(steps: Steps, run: Run, *, tries: int) -> int:
     """Queue what was put off and was tried less than `tries` times; says how much that was."""
-    short = _of(run, State.DEFERRED).where(deliveries.c.attempt < tries)
-    return connection.execute(short.values(_AGAIN)).rowcount
+    return _move(steps, run, State.DEFERRED, _AGAIN, deliveries.c.attempt < tries)
 
 
-def retry(connection: sa.Connection, run: Run) -> int:
+def retry(steps: Steps, run: Run, reopen: Reopen) -> int:
     """Queue again what was refused or put off: proven not accepted, so nobody gets it twice."""
-    proven = _of(run, State.REFUSED, State.DEFERRED)
-    return connection.execute(proven.values(_AGAIN)).rowcount
+    return sum(
+        _move(steps, run, state, _AGAIN, reopen=reopen) for state in (State.REFUSED, State.DEFERRED)
+    )
 
 
-def risk(connection: sa.Connection, run: Run) -> int:
+def risk(steps: Steps, run: Run, reopen: Reopen) -> int:
     """Queue again what is unknown and was not queued like this before; says how much that was."""
-    doubtful = _of(run, State.UNKNOWN).where(deliveries.c.risked == 0)
-    return connection.execute(doubtful.values(_AGAIN | {"risked": 1})).rowcount
+    once = deliveries.c.risked == 0
+    return _move(steps, run, State.UNKNOWN, _AGAIN | {"risked": 1}, once, reopen=reopen)
 
 
-def assume(connection: sa.Connection, run: Run, now: dt.datetime) -> int:
+def assume(steps: Steps, run: Run, now: dt.datetime) -> int:
     """Take what is unknown as sent; says how much that was."""
-    return connection.execute(
-        _of(run, State.UNKNOWN).values(state=State.ASSUMED, settled_at=now)
-    ).rowcount
+    return _move(steps, run, State.UNKNOWN, {"state": State.ASSUMED, "settled_at": now})
+
+
+def _move(
+    steps: Steps,
+    run: Run,
+    state: State,
+    values: Mapping[str, object],
+    *which: sa.ColumnElement[bool],
+    reopen: Reopen = lambda _: None,
+) -> int:
+    """Change deliveries of a run in one state, in the order of the recipients; says how many.
+
+    `reopen` is called in every transaction that changes some: a run that goes on no more must not
+    be left with deliveries to send.
+    """
+    mine = (deliveries.c.run_id == run.id, deliveries.c.state == state, *which)
+    number = last = 0
+    while True:
+        part = (*mine, deliveries.c.position > last)
+        places = sa.select(deliveries.c.position).where(*part).order_by(deliveries.c.position)
+        upto = steps.look(sa.select(sa.func.max(places.limit(steps.rows).subquery().c.position)))
+        if upto is None:
+            return number
+        with steps.writing() as connection:
+            these = sa.update(deliveries).where(*part, deliveries.c.position <= upto)
+            changed = connection.execute(these.values(values)).rowcount
+            if changed:
+                reopen(connection)
+        number, last = number + changed, upto
 
 
 def doubtful(connection: sa.Connection, run: Run, most: int) -> tuple[Doubt, ...]:
@@ -214,13 +245,7 @@ def riskable(connection: sa.Connection, run: Run) -> int:
     return connection.execute(query).scalar_one()
 
 
-_AGAIN: Final = {"state": State.QUEUED, "settled_at": None}
-
-
-def _of(run: Run, *states: State) -> sa.Update:
-    return sa.update(deliveries).where(
-        deliveries.c.run_id == run.id, deliveries.c.state.in_(states)
-    )
+_AGAIN: Final[dict[str, object]] = {"state": State.QUEUED, "settled_at": None}
 
 
 def _delivery(row: sa.Row[Any]) -> Delivery:

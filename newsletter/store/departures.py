@@ -11,8 +11,7 @@ docs/decisions/0007 has the rules that hold the two together:
 2. Every line the database counts has had its effect in it.
 3. Each write transaction begins by making up for the lines it does not count yet.
 4. Lines are added under the file's lock alone. A write transaction holds it until it is durable, so
-   that a departure comes wholly before or wholly after a claim; one that may take long (`large`)
-   lets go of it meanwhile, and makes up once more before it ends.
+   that a departure comes wholly before or wholly after a claim.
 """
 
 from __future__ import annotations
@@ -144,7 +143,7 @@ class Departures:
 
     @contextlib.contextmanager
     def kept(
-        self, connection: sa.Connection, until_durable: contextlib.ExitStack, *, large: bool
+        self, connection: sa.Connection, until_durable: contextlib.ExitStack
     ) -> Iterator[None]:
         """Put around a write transaction: make up first, and write down who leaves inside.
 
@@ -154,24 +153,16 @@ class Departures:
         Args:
             connection: inside the transaction.
             until_durable: closed when the transaction is committed or undone.
-            large: whether it may take long, and so must not keep others from the file.
 
         Raises:
             PausedError: the disk is full, or another program does not let go of the file.
             InputError: the file cannot be written.
         """
         self._watch(connection)
-        if large:
-            with self._locked() as file:
-                self._make_up(connection, file)
-        else:
-            file = until_durable.enter_context(self._locked())
-            self._make_up(connection, file)
+        file = until_durable.enter_context(self._locked())
+        self._make_up(connection, file)
         self._new.clear()  # what was made up for stands in the file already
         yield
-        if large:
-            file = until_durable.enter_context(self._locked())
-            self._make_up(connection, file)
         if self._new:
             number = self._append(file, _counted(connection), bytes(self._new))
             connection.exec_driver_sql(f"PRAGMA user_version = {number}")

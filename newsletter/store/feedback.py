@@ -1,9 +1,9 @@
-"""What came back from the provider, as the program asks for it; each method is one transaction."""
+"""What came back from the provider, as the program asks for it."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -14,6 +14,7 @@ from newsletter.store import events, owners, people, stats
 from newsletter.store.database import Database
 from newsletter.store.events import Recorded
 from newsletter.store.stats import Stats
+from newsletter.store.steps import Steps
 from newsletter.store.tables import deliveries
 from newsletter.store.tables import events as reported
 
@@ -103,7 +104,8 @@ class Feedback:
             if not doubtful and not events.has_strays(connection):
                 return 0
         with self._database.writing() as connection:
-            return events.adopt(connection) + events.settle_proven(connection, doubtful)
+            adopted = events.adopt(connection)
+        return adopted + settle(self._database, doubtful)
 
     def coverage(self, run: Run) -> Coverage:
         """How much the events of a run can be relied on."""
@@ -166,6 +168,16 @@ class Feedback:
         )
         with self._database.reading() as connection:
             return connection.execute(sa.select(sa.func.max(counted.c.number))).scalar() or 0
+
+
+def settle(database: Database, ids: Sequence[int]) -> int:
+    """Settle deliveries by the events on record, in steps; says how many."""
+    steps, number, rest = Steps(database), 0, list(ids)
+    while rest:
+        part, rest = rest[: steps.rows], rest[steps.rows :]
+        with steps.writing() as connection:
+            number += events.settle_proven(connection, part)
+    return number
 
 
 def _counts_as(pattern: str) -> tuple[sa.ColumnElement[bool], ...]:

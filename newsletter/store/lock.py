@@ -1,4 +1,4 @@
-"""One sending run per store: an advisory lock that the kernel gives back when its holder dies."""
+"""One sending run per store, and one import: locks the kernel gives back when a holder dies."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from typing import Final
 from newsletter.errors import InputError, LockedError, PausedError, Place
 from newsletter.store.disk import unwritten
 
+_SENDING: Final = "sending from"
 _HOLDER: Final = re.compile(r"pid (\d+) on (.+)")
 #: A holder signs right after taking the lock; a loaded machine may come between.
 _LOOKS: Final = 20
@@ -22,8 +23,12 @@ _BETWEEN: Final = 0.01
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
+def locked(path: Path, doing: str = _SENDING) -> Iterator[None]:
     """Hold the lock at `path`; the file names its holder and stays behind, unlocked.
+
+    Args:
+        path: the lock's file.
+        doing: what its holder does, for who is turned away.
 
     Raises:
         LockedError: somebody else holds it; the message names their process and machine.
@@ -35,7 +40,7 @@ def locked(path: Path) -> Iterator[None]:
     except OSError as error:
         raise _unusable(path, error) from error
     try:
-        _take(handle, path)
+        _take(handle, path, doing)
         # Removing the file later would let a third process lock a new one of the same name.
         _sign(handle, path)
         yield
@@ -69,12 +74,12 @@ def _lives(pid: int) -> bool:
     return True
 
 
-def _take(handle: int, path: Path) -> None:
+def _take(handle: int, path: Path, doing: str = _SENDING) -> None:
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         raise LockedError(
-            f"another run is sending from this store ({_signature(handle)})",
+            f"another run is {doing} this store ({_signature(handle)})",
             place=Place(str(path)),
             hint="wait until it has ended; nothing needs to be removed",
         ) from error

@@ -1,4 +1,7 @@
-"""Single people: shown, let in again, taken off, forgotten. Each method is one transaction."""
+"""Single people: shown, let in again, taken off, forgotten.
+
+Each method is one transaction, but for `forget_visitors`, which is a row of short ones.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +14,11 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from newsletter.audience import Status
-from newsletter.store import people
+from newsletter.store import importing, people
 from newsletter.store.database import Database
 from newsletter.store.people import Evidence, log_consent
+from newsletter.store.scrub import Traces, scrub
+from newsletter.store.steps import Steps
 from newsletter.store.tables import (
     consents,
     deliveries,
@@ -197,29 +202,52 @@ class Members:
         suppression so that no import adds the person again.
 
         Returns:
-            whether there was anybody, and whether every old page of the file is gone, too (another
-            program that is reading can keep some).
+            whether there was anybody, and whether nothing of the address is left in the files of
+            the database (another program that is reading can keep its log).
+
+        Raises:
+            LockedError: an import is going on, and may be about to add the person.
         """
-        with self._database.writing() as connection:
-            hashed = _hashed(connection, canonical)
-            this = subscribers.c.address_hash == hashed
-            known = bool(connection.execute(sa.delete(subscribers).where(this)).rowcount)
-            people.suppress(connection, hashed, reason="erased", now=now)
-            if known:
-                evidence = Evidence(source="newsletter subscribers erase")
-                log_consent(connection, [hashed], "erased", evidence, now)
-            connection.execute(
-                sa.update(consents).where(consents.c.address_hash == hashed).values(ip="", agent="")
-            )
-        return known, self._database.scrub()
+        with importing.alone(self._database):
+            importing.abandon(self._database)
+            with self._database.writing() as connection:
+                traces = _erase(connection, canonical, now)
+            return bool(traces.rest), scrub(self._database, traces)
 
     def forget_visitors(self, *, before: dt.datetime) -> int:
         """Forget network addresses and browsers in the consent log from before a moment."""
         kept = sa.or_(consents.c.ip != "", consents.c.agent != "")
-        with self._database.writing() as connection:
-            return connection.execute(
-                sa.update(consents).where(consents.c.at < before, kept).values(ip="", agent="")
-            ).rowcount
+        old = sa.select(consents.c.id).where(consents.c.at < before, kept).order_by(consents.c.id)
+        steps, number, last = Steps(self._database), 0, 0
+        while True:
+            with self._database.reading() as connection:
+                part = old.where(consents.c.id > last).limit(steps.rows)
+                ids = connection.execute(part).scalars().all()
+            if not ids:
+                return number
+            with steps.writing() as connection:
+                connection.execute(
+                    sa.update(consents).where(consents.c.id.in_(ids)).values(ip="", agent="")
+                )
+            number, last = number + len(ids), ids[-1]
+
+
+def _erase(connection: sa.Connection, canonical: str, now: dt.datetime) -> Traces:
+    """Delete a person; what could be left of them in the file."""
+    hashed = _hashed(connection, canonical)
+    this = subscribers.c.address_hash == hashed
+    row = connection.execute(sa.select(subscribers).where(this)).one_or_none()
+    connection.execute(sa.delete(subscribers).where(this))
+    people.suppress(connection, hashed, reason="erased", now=now)
+    connection.execute(
+        sa.update(consents).where(consents.c.address_hash == hashed).values(ip="", agent="")
+    )
+    if row is not None:
+        evidence = Evidence(source="newsletter subscribers erase")
+        log_consent(connection, [hashed], "erased", evidence, now)
+        return Traces.of(row, canonical)
+    key = people.keys(connection, "addresses").popitem()[1]
+    return Traces(people.handle_of(canonical, key).encode(), canonical.encode())
 
 
 def _hashed(connection: sa.Connection, canonical: str) -> str:

@@ -219,7 +219,8 @@ class _Batch:
     now: dt.datetime
 
     def write(self) -> Added:
-        held = self._held()
+        handles = {h: handle_of(row.canonical, self.key) for h, row in self.rows.items()}
+        held = self._held(handles)
         known = {row.address_hash: row for row in self._known()}
         barred = {h: r for h, r in self.rows.items() if r.suppression and h not in held}
         left = {h for h, row in known.items() if row.status == Status.UNSUBSCRIBED}
@@ -230,7 +231,7 @@ class _Batch:
         }
         new = {h: r for h, r in wanted.items() if h not in known}
         self._bar(barred)
-        self._insert(new)
+        self._insert(new, handles)
         updated = self._update({h: r for h, r in wanted.items() if h in known}, known)
         return Added(
             added=len(new),
@@ -240,12 +241,12 @@ class _Batch:
             suppressed=len(barred),
         )
 
-    def _held(self) -> set[str]:
+    def _held(self, handles: dict[str, str]) -> set[str]:
         """Suppressed addresses, and those whose link was used when nobody knew them."""
-        handles = {handle_of(row.canonical, self.key): h for h, row in self.rows.items()}
-        left = sa.select(left_handles.c.handle).where(left_handles.c.handle.in_(handles))
+        owners = {handle: h for h, handle in handles.items()}
+        left = sa.select(left_handles.c.handle).where(left_handles.c.handle.in_(owners))
         for handle in self.connection.execute(left).scalars().all():
-            suppress(self.connection, handles[handle], reason="unsubscribed", now=self.now)
+            suppress(self.connection, owners[handle], reason="unsubscribed", now=self.now)
         column = suppressions.c.address_hash
         return set(
             self.connection.execute(sa.select(column).where(column.in_(self.rows))).scalars()
@@ -265,7 +266,7 @@ class _Batch:
                 ],
             )
 
-    def _insert(self, rows: dict[str, Row]) -> None:
+    def _insert(self, rows: dict[str, Row], handles: dict[str, str]) -> None:
         if not rows:
             return
         self.connection.execute(
@@ -274,7 +275,7 @@ class _Batch:
                 _columns(row)
                 | {
                     "address_hash": h,
-                    "handle": handle_of(row.canonical, self.key),
+                    "handle": handles[h],
                     "status": row.status,
                     "created_at": self.now,
                     "updated_at": self.now,

@@ -12,7 +12,7 @@ import os
 import re
 import secrets
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -27,7 +27,10 @@ from newsletter.store.disk import unwritten
 from newsletter.store.tables import signing_keys
 
 #: The revision this program reads and writes: the newest file in migrations/versions.
-HEAD: Final = "0006"
+HEAD: Final = "0007"
+
+#: From here on what is deleted is overwritten.
+_OVERWRITING: Final = 7
 
 #: Alembic keeps what it works on in a global: two threads would write to each other's database.
 _ONE_MIGRATION: Final = threading.Lock()
@@ -61,8 +64,12 @@ def open_database(
             return _checked(database, create=create)
 
 
-def upgrade(url: str) -> tuple[str, str]:
-    """Bring the store at `url` to this program's tables.
+def upgrade(url: str, *, told: Callable[[str], None] = lambda _: None) -> tuple[str, str]:
+    """Bring the store at `url` to this program's tables; nobody else can write meanwhile.
+
+    Args:
+        url: where it is.
+        told: hears what takes a while, in words.
 
     A store that is not up to date is backed up first, beside itself.
 
@@ -88,7 +95,11 @@ def upgrade(url: str) -> tuple[str, str]:
             assert before is not None
             if before != HEAD:
                 keep(path, now=dt.datetime.now(dt.UTC))
+                told("the tables are brought to this version")
                 _migrate(connection)
+        if int(before) < _OVERWRITING:
+            told("the file is written anew, without what was deleted; a long list takes a minute")
+            database.rewrite()
     finally:
         database.close()
     return before, HEAD

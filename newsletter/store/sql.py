@@ -1,9 +1,13 @@
-"""The Store: what the program asks of its records. Each method is one transaction, or says so."""
+"""The Store: what the program asks of its records.
+
+Each method is one transaction. What concerns everybody on the list or in a run is a row of short
+ones (`steps.py`), so that nobody waits: after a crash the same command goes on.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
@@ -12,7 +16,7 @@ from typing import Self
 import sqlalchemy as sa
 
 from newsletter.audience import AudienceCounts, Expression, Status
-from newsletter.audience.roster import Added, Row
+from newsletter.audience.roster import Added, Reject, Row
 from newsletter.errors import NewsletterError
 from newsletter.outbox import Content, Counts, Delivery, Outcome, Pause, Run, RunState, State
 from newsletter.schedule import Occurrence
@@ -23,13 +27,16 @@ from newsletter.store.claims import Claims
 from newsletter.store.database import Database
 from newsletter.store.deliveries import Doubt, Settled
 from newsletter.store.departures import Departures, attach
-from newsletter.store.feedback import Feedback
+from newsletter.store.feedback import Feedback, settle
+from newsletter.store.freezing import Freeze, clear_rehearsal
 from newsletter.store.group import Writer
+from newsletter.store.importing import Import
 from newsletter.store.keys import Keys
 from newsletter.store.lock import holder, locked
 from newsletter.store.members import Members
 from newsletter.store.people import Evidence
 from newsletter.store.schema import open_database
+from newsletter.store.steps import Steps
 
 
 class Store:
@@ -128,39 +135,40 @@ class Store:
 
     def add(
         self,
-        rows: Iterable[Row],
+        rows: Iterable[Row | Reject],
         *,
         source: str,
         now: dt.datetime,
         file_name: str = "",
         file_hash: str = "",
     ) -> Added:
-        """Add people, or update those who are known; all of `rows` or, when one raises, none.
+        """Add people, or update those who are known; `add_list` tells the arguments."""
+        job = Import(source=source, now=now, file_name=file_name, file_hash=file_hash)
+        self.add_list(rows, job)
+        return job.added
+
+    def add_list(
+        self,
+        rows: Iterable[Row | Reject],
+        job: Import,
+        told: Callable[[Iterable[Reject]], None] = lambda _: None,
+    ) -> None:
+        """Add people, or update those who are known; when reading `rows` raises, nobody.
 
         A known person keeps what the row leaves empty; their tags grow. Whoever has
         unsubscribed or is suppressed stays so, and is counted as kept out. A row that says its
-        person has left is believed.
+        person has left is believed. A long list takes many transactions; what stops it in the
+        middle leaves what `job` counts, and the same list goes on there.
 
         Args:
-            rows: read as they are needed, a thousand in memory.
-            source: where their consent comes from, for the consent log.
-            now: with a time zone.
-            file_name: the imported file, noted with its hash when it is not "".
-            file_hash: SHA-256 in hex of that file.
+            rows: read as they are needed.
+            job: what is known of the list; counts what became of its rows.
+            told: gets the rejected rows, when all others are in the records.
+
+        Raises:
+            LockedError: a long list, and another import is going on.
         """
-        with self._database.writing(large=True) as connection:
-            key = people.keys(connection, "addresses").popitem()[1]
-            added = people.add(connection, rows, key=key, source=source, now=now)
-            if file_name:
-                people.record_import(
-                    connection,
-                    added,
-                    file_name=file_name,
-                    file_hash=file_hash,
-                    source=source,
-                    now=now,
-                )
-        return added
+        job.write(self._database, rows, told)
 
     def imported_hash(self, file_name: str) -> str | None:
         """SHA-256 (hex) of the file of this name when it was last imported, or None."""
@@ -222,24 +230,22 @@ class Store:
         expect: int | None = None,
         occurrence: Occurrence | None = None,
     ) -> Run:
-        """Freeze content and recipients together, all queued; `runs.start` tells the arguments.
+        """Freeze content and recipients, all queued; `freezing.Freeze` tells the arguments.
 
         Raises:
             RefusedError: the issue was begun in this namespace already, or there are not `expect`
-                recipients; or a schedule asks, and the issue is cancelled or its date used up.
+                recipients; or a schedule asks, and its date is used up; or the issue is cancelled.
                 Nothing is frozen then.
         """
-        with self._database.writing(large=True) as connection:
-            return runs.start(
-                connection,
-                content,
-                rehearsal=rehearsal,
-                transport=transport,
-                eligible=eligible,
-                now=now,
-                expect=expect,
-                occurrence=occurrence,
-            )
+        return Freeze(
+            content=content,
+            rehearsal=rehearsal,
+            transport=transport,
+            eligible=eligible,
+            now=now,
+            expect=expect,
+            occurrence=occurrence,
+        ).run(self._database)
 
     def resume(self, run: Run, *, by_hand: bool) -> None:
         """Let a begun run go on.
@@ -252,8 +258,7 @@ class Store:
 
     def clear_rehearsal(self, issue: int) -> int:
         """Forget the rehearsal of an issue, never a real run; says how many deliveries that was."""
-        with self._database.writing() as connection:
-            return runs.clear_rehearsal(connection, issue)
+        return clear_rehearsal(self._database, issue)
 
     def recover(self, run: Run, *, now: dt.datetime) -> int:
         """Call this under the lock, before draining: nothing can be in flight then.
@@ -264,42 +269,29 @@ class Store:
         Returns:
             how many became unknown.
         """
-        with self._database.writing() as connection:
-            lost = deliveries.recover(connection, run, now)
-            return lost - min(lost, events.settle_proven(connection, events.doubtful(connection)))
+        lost = deliveries.recover(Steps(self._database), run, now)
+        with self._database.reading() as connection:
+            doubtful = events.doubtful(connection)
+        return lost - min(lost, settle(self._database, doubtful))
 
     def requeue(self, run: Run, *, tries: int) -> int:
         """Queue again what was deferred and was tried less than `tries` times; how many."""
-        with self._database.writing() as connection:
-            return deliveries.requeue(connection, run, tries=tries)
+        return deliveries.requeue(Steps(self._database), run, tries=tries)
 
     def retry(self, run: Run, *, now: dt.datetime) -> int:
         """Queue again what was refused or deferred; how many. The run is paused until it is sent.
 
         These are proven not accepted, so nobody gets the issue twice.
         """
-        with self._database.writing() as connection:
-            number = deliveries.retry(connection, run)
-            self._reopen(connection, run, number, now)
-        return number
+        return deliveries.retry(Steps(self._database), run, _reopening(run, now))
 
     def risk(self, run: Run, *, now: dt.datetime) -> int:
         """Queue again what is unknown, each once at most; how many. A person answers for it."""
-        with self._database.writing() as connection:
-            number = deliveries.risk(connection, run)
-            self._reopen(connection, run, number, now)
-        return number
+        return deliveries.risk(Steps(self._database), run, _reopening(run, now))
 
     def assume(self, run: Run, *, now: dt.datetime) -> int:
         """Take what is unknown as sent, finally; how many. A person answers for it."""
-        with self._database.writing() as connection:
-            return deliveries.assume(connection, run, now)
-
-    @staticmethod
-    def _reopen(connection: sa.Connection, run: Run, number: int, now: dt.datetime) -> None:
-        if number:
-            reason = "some were queued again"
-            runs.set_state(connection, run, RunState.PAUSED, now, pause=Pause.RETRY, reason=reason)
+        return deliveries.assume(Steps(self._database), run, now)
 
     def doubtful(self, run: Run, *, most: int) -> tuple[Doubt, ...]:
         """Deliveries that are unknown, in the order of the recipients, at most so many."""
@@ -384,3 +376,11 @@ class Store:
         """
         with self._database.writing() as connection:
             runs.set_state(connection, run, state, now, pause=pause, reason=reason)
+
+
+def _reopening(run: Run, now: dt.datetime) -> Callable[[sa.Connection], None]:
+    def reopen(connection: sa.Connection) -> None:
+        reason = "some were queued again"
+        runs.set_state(connection, run, RunState.PAUSED, now, pause=Pause.RETRY, reason=reason)
+
+    return reopen

@@ -1,13 +1,15 @@
 """The tables, once. Migrations build the same ones step by step; a test holds the two together.
 
 What a constraint cannot say (which state may follow which, what never changes, what is never
-deleted) migrations 0002 to 0006 say in triggers.
+deleted) migrations 0002 to 0007 say in triggers.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable
+from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
 import sqlalchemy as sa
@@ -26,6 +28,20 @@ _NAMES: Final = {
 _HASH: Final = sa.String(64)  # a keyed SHA-256 in hex
 
 
+class Stage(StrEnum):
+    """How far a staged import is."""
+
+    STAGING = "staging"  # its file is being read
+    APPLYING = "applying"  # all of it is here; rows go as they are applied
+    APPLIED = "applied"  # only traces are left
+
+
+@lru_cache(maxsize=64)
+def _text(value: dt.datetime) -> str:
+    """Many rows have the same moment, and writing it out takes longer than hashing it."""
+    return value.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
 class Moment(sa.types.TypeDecorator[dt.datetime]):
     """A moment as ISO 8601 text in UTC, always 27 characters, so that text order is time order."""
 
@@ -39,7 +55,7 @@ class Moment(sa.types.TypeDecorator[dt.datetime]):
             return None
         if value.tzinfo is None:
             raise ValueError("a moment needs a time zone")
-        return value.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        return _text(value)
 
     def process_result_value(self, value: str | None, dialect: sa.Dialect) -> dt.datetime | None:
         """Read it back, in UTC."""
@@ -152,6 +168,41 @@ imports: Final = sa.Table(
     sa.Column("consent_source", sa.Text, nullable=False),
     sa.Column("counts", sa.Text, nullable=False),
     sa.Column("at", Moment, nullable=False),
+)
+
+#: Imports on their way in; gone when they are done.
+staged_imports: Final = sa.Table(
+    "staged_imports",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("file_name", sa.Text, nullable=False),
+    sa.Column("file_hash", _HASH, nullable=False),
+    sa.Column("consent_source", sa.Text, nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("counts", sa.Text, nullable=False),
+    sa.Column("at", Moment, nullable=False),
+    _one_of("state", Stage),
+    sqlite_autoincrement=True,
+)
+
+#: Their rows; one with a fault is a rejected row, and holds nothing else. Slices are applied one
+#: after another, each with addresses whose hashes lie together: a step then changes a few pages of
+#: the indexes by hash, not one for each of its rows.
+staged_rows: Final = sa.Table(
+    "staged_rows",
+    metadata,
+    sa.Column("import_id", sa.Integer, sa.ForeignKey("staged_imports.id"), primary_key=True),
+    sa.Column("slice", sa.Integer, primary_key=True),
+    sa.Column("position", sa.Integer, primary_key=True),
+    sa.Column("line", sa.Integer, nullable=False),
+    sa.Column("fault", sa.Text, nullable=False),
+    sa.Column("email", sa.Text, nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("status", sa.String(16), nullable=False),
+    sa.Column("suppression", sa.Text, nullable=False),
+    sa.Column("tags", sa.Text, nullable=False),
+    sa.Column("fields", sa.Text, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 runs: Final = sa.Table(

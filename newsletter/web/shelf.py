@@ -171,7 +171,7 @@ def _of_run(run: Run) -> tuple[State | None, str]:
         return "sent", f"on {run.finished_at:%Y-%m-%d}" if run.finished_at else ""
     if run.state is RunState.CANCELLED:
         return "cancelled", "only by hand does it go on"
-    if run.begun:
+    if run.begun or run.state is RunState.FREEZING:
         return "sending", run.reason or run.state.value
     return None, ""
 

@@ -76,12 +76,14 @@ def look(folder: Path) -> Snapshot:
 
 
 def _snapshot(connection: sqlite3.Connection) -> Snapshot:
+    # A run that was still being frozen is not begun; the next start freezes it anew.
     rows = connection.execute(
         "SELECT d.issue, lower(s.email), d.state, d.attempt, d.reason, d.message_id "
-        "FROM deliveries d JOIN subscribers s ON s.id = d.subscriber_id WHERE NOT d.rehearsal"
+        "FROM deliveries d JOIN subscribers s ON s.id = d.subscriber_id WHERE NOT d.rehearsal "
+        "AND (d.attempt > 0 OR d.run_id NOT IN (SELECT id FROM runs WHERE state = 'freezing'))"
     )
     runs = connection.execute(
-        "SELECT issue, recipients, state FROM runs WHERE NOT rehearsal"
+        "SELECT issue, recipients, state FROM runs WHERE NOT rehearsal AND state <> 'freezing'"
     ).fetchall()
     left = connection.execute("SELECT lower(email) FROM subscribers WHERE status = 'unsubscribed'")
     return Snapshot(

@@ -25,7 +25,7 @@ from newsletter.cli.app import run_and_exit
 from newsletter.errors import UnknownOutcomesError
 from newsletter.outbox import Attempt, Delivery, Result, State
 from newsletter.outbox.verdicts import Seen, judged
-from newsletter.store import database, deliveries, ledger, runs, tables
+from newsletter.store import database, deliveries, freezing, ledger, tables
 from newsletter.store.group import Writer
 from newsletter.store.ledger import HighWaterMark
 from newsletter.store.sql import Store
@@ -114,7 +114,7 @@ def retry_on_timeout() -> None:
 
 def recipients_twice() -> None:
     """A join that finds everybody twice, at the freezing."""
-    freeze = runs._freeze
+    freeze = freezing._freeze
 
     def twice(*arguments: Any) -> sa.Insert:
         once: Any = freeze(*arguments)
@@ -122,7 +122,7 @@ def recipients_twice() -> None:
             once._select_names, sa.union_all(once.select, once.select)
         )
 
-    runs._freeze = twice  # type: ignore[assignment]
+    freezing._freeze = twice  # type: ignore[assignment]
 
 
 def resume_from_a_cursor() -> None:
