@@ -11,10 +11,13 @@ import sqlite3
 import sys
 
 import pytest
+from alembic import command
 
 from newsletter.store import backup as backups
+from newsletter.store import schema
 from newsletter.store.backup import keep
 from newsletter.store.schema import HEAD
+from newsletter.store.sql import Store
 from tests.cli_fixtures import Folder, script, snapshot
 from tests.cli_fixtures import started as starting
 from tests.schedule_fixtures import (
@@ -72,7 +75,7 @@ def test_it_shows_what_would_be_lost_and_keeps_the_records_from_before(ready, co
     with contextlib.closing(sqlite3.connect(aside)) as old:
         assert old.execute(COUNTS).fetchall() == [(26, 1)]
     assert copy.exists()
-    assert not list(database(ready).parent.glob(".*"))
+    assert not list(database(ready).parent.glob(".restored*"))
 
 
 @pytest.mark.parametrize(
@@ -174,12 +177,13 @@ def test_links_that_were_signed_since_the_backup_still_open(ready, copy):
     assert ready.ask("select id, hex(secret) from signing_keys order by id") == keys
 
 
-def test_an_older_version_s_backup_is_upgraded_afterwards(ready, copy):
-    with contextlib.closing(sqlite3.connect(copy)) as connection, connection:
-        connection.execute("drop trigger runs_forgotten")
-        connection.execute("alter table runs drop column forgotten_attempts")
-        connection.execute("update alembic_version set version_num = '0004'")
-    ran = ready.run("db", "restore", "copy.db", "--yes")
+def test_an_older_version_s_backup_is_upgraded_afterwards(ready, tmp_path, monkeypatch):
+    real = command.upgrade
+    with monkeypatch.context() as older:
+        older.setattr(command, "upgrade", lambda config, _: real(config, "0004"))
+        older.setattr(schema, "HEAD", "0004")
+        Store.open(f"sqlite:///{tmp_path}/older.db").close()
+    ran = ready.run("db", "restore", str(tmp_path / "older.db"), "--yes")
     assert ran.code == 0
     assert "next: newsletter db upgrade" in ran.err
     assert ready.run("db", "upgrade").code == 0

@@ -158,7 +158,7 @@ for number in range(1, 60):
     with Store.open(sys.argv[1]) as store:
         store.add(people(number * 7), source="test", now=NOW)
         if number % 5 == 0:
-            store._database.scrub()
+            store._database.rewrite()
 """
 
 
@@ -219,7 +219,8 @@ def test_a_folder_that_cannot_be_written_is_named_as_the_reason():
             (home / "newsletter.db").chmod(file)
             home.chmod(top)
             assert "a folder that it can write" in as_another_user(count)
-            assert [path.name for path in home.iterdir()] == ["newsletter.db"]
+            names = sorted(path.name for path in home.iterdir())
+            assert [name for name in names if not name.startswith("left-")] == ["newsletter.db"]
         (home / "newsletter.db").chmod(0o666)
         assert as_another_user(count) == "3"
     finally:

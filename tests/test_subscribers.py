@@ -202,6 +202,8 @@ def test_after_erasing_no_byte_of_the_records_and_logs_holds_the_address(ready, 
     assert ran.code == 0
     assert "the address still stands in subscribers/again.csv" in ran.err
     assert places(ready, *words) == []
+    assert "1 backup beside the records" in ran.err
+    assert len(list((ready.root / ".newsletter/backups").glob("*.db"))) == 1
     assert len(ready.ask("select 1 from subscribers where email like 'filler%'")) == 400
     assert ready.states() == {"accepted": 426}  # the counts still add up
     assert ready.ask("pragma integrity_check") == [("ok",)]

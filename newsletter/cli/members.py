@@ -202,12 +202,16 @@ def erase(
     desk = open_desk()
     with desk.store(create=False) as store:
         known, clean = store.members.erase(address.canonical, now=clock())
+        renewed = store.renew_backups(now=clock())
     result("erased" if known else "nobody here had this address; it is kept out from now on")
     for name in traces(
         desk.root, (LISTS, desk.settings.transport.folder, "build"), address.mailbox
     ):
         say(f"warning: the address still stands in {name}")
-    say("backups of the records hold what they held; erase there, too, or delete them")
+    if renewed:
+        say(f"{plural(renewed, 'backup')} beside the records held what they held: deleted, and "
+            "a new one is made")  # fmt: skip
+    say("copies of the records elsewhere hold what they held; delete them, or restore and erase")
     if not clean:
         raise PausedError(
             "another program was reading the records, and old pages of the file remain",

@@ -61,6 +61,25 @@ def keep(source: Path, *, now: dt.datetime) -> Path:
     return target
 
 
+def renew(source: Path, *, now: dt.datetime) -> int:
+    """Put one new backup in the place of all others beside the database, of whatever age.
+
+    They hold whom the database has forgotten.
+
+    Returns:
+        how many were deleted; 0 where there were none, and none is made then.
+
+    Raises:
+        InputError, PausedError: as `keep`; the others are still there.
+    """
+    old = tuple(path for path in folder_of(source).iterdir() if path.is_file())
+    if old:
+        keep(source, now=now)
+    for path in old:
+        path.unlink(missing_ok=True)
+    return len([path for path in old if path.suffix == ".db"])
+
+
 def folder_of(source: Path) -> Path:
     """The folder for backups beside a database, made where it is missing; for this user alone.
 

@@ -21,7 +21,7 @@ from newsletter.errors import NewsletterError
 from newsletter.outbox import Content, Counts, Delivery, Outcome, Pause, Run, RunState, State
 from newsletter.schedule import Occurrence
 from newsletter.store import deliveries, events, people, runs
-from newsletter.store.backup import backup, keep
+from newsletter.store.backup import backup, keep, renew
 from newsletter.store.calendar import Calendar
 from newsletter.store.claims import Claims
 from newsletter.store.database import Database
@@ -323,6 +323,10 @@ class Store:
     def keep_backup(self, *, now: dt.datetime) -> Path:
         """Back up into the folder beside the records, where the newest five stay: `backup.keep`."""
         return keep(self._database.path, now=now)
+
+    def renew_backups(self, *, now: dt.datetime) -> int:
+        """Put one new backup in the place of those beside the records: `backup.renew`."""
+        return renew(self._database.path, now=now)
 
     def claim(self, run: Run, *, now: dt.datetime) -> Delivery | None:
         """Take the next queued delivery, durably; None when none is left.
