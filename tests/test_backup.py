@@ -15,6 +15,8 @@ from tests.test_status import SEND, wait_for
 
 __all__ = ["imported", "plain_environment", "world"]
 
+pytestmark = pytest.mark.processes
+
 
 def test_a_backup_is_one_file_for_this_user_and_says_nothing_of_what_is_in_it(world):
     root = world.newsletter.root

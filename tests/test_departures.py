@@ -198,6 +198,7 @@ def test_nobody_is_told_that_they_left_where_it_cannot_be_written(tmp_path):
     assert state_of(tmp_path)[ADDRESSES[1]] == ("active", "")
 
 
+@pytest.mark.processes
 def test_the_command_says_so_and_the_next_send_leaves_them_out(ready: Folder):
     copy = ready.root / "copy.db"
     assert ready.run("db", "backup", str(copy)).code == 0

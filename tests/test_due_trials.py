@@ -23,6 +23,8 @@ from tests.campaign.servers import Server, serving
 from tests.cli_fixtures import SCRIPT
 from tests.fake_ses import FakeSes
 
+pytestmark = pytest.mark.processes
+
 DUE = ("--no-input", "send", "--due", "--yes", "--json")
 PEOPLE = 6
 _SECONDS = 120

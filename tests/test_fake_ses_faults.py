@@ -36,6 +36,8 @@ from tests.ses_client import (
     send,
 )
 
+pytestmark = pytest.mark.processes
+
 # Faults
 
 #: What boto3 makes of each kind when it tries once: the name of its exception, or "no id".

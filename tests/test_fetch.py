@@ -17,6 +17,8 @@ from tests.web_servers import Told, dripping, silent, torn, web_server
 
 __all__ = ["certificate"]
 
+pytestmark = pytest.mark.processes
+
 
 def anywhere(_: Address) -> bool:
     return True

@@ -144,6 +144,7 @@ def test_the_program_names_the_newest_migration(tmp_path):
     assert ScriptDirectory(str(folder)).get_heads() == [schema.HEAD]
 
 
+@pytest.mark.processes
 def test_opening_a_store_that_exists_loads_no_alembic(tmp_path):
     store_with(tmp_path, []).close()
     script = (
@@ -292,6 +293,7 @@ def test_a_folder_in_place_of_the_file_cannot_be_opened(tmp_path):
         Store.open(url_in(tmp_path))
 
 
+@pytest.mark.processes
 def test_two_processes_can_make_the_same_store_at_once(tmp_path):
     script = (
         "import sys; from newsletter.store.sql import Store; "
@@ -336,6 +338,7 @@ def kill_while_open(folder: Path) -> None:
     assert (folder / "newsletter.db-wal").stat().st_size
 
 
+@pytest.mark.processes
 def test_reading_after_a_crash_sees_all_and_changes_nothing(tmp_path):
     kill_while_open(tmp_path)
     before = snapshot(tmp_path)
@@ -356,6 +359,7 @@ def test_reading_beside_a_writer_sees_what_it_committed(tmp_path):
             assert reader.subscriber_count() == 4
 
 
+@pytest.mark.processes
 def test_incomplete_traces_of_a_crash_are_put_in_order_by_hand(tmp_path):
     kill_while_open(tmp_path)
     (tmp_path / "newsletter.db-shm").unlink()
