@@ -10,15 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
 
 from newsletter.issue import Issue, parse
 from newsletter.render import Options, Theme
 from newsletter.utm import Tags
-
-# A shared machine may stop for a moment at any time; that is no finding.
-settings.register_profile("tests", deadline=None)
-settings.load_profile("tests")
 
 pytest_plugins = ["tests.tiers", "tests.costs"]
 

@@ -281,17 +281,14 @@ def test_ctrl_c_does_not_wait_for_a_mail_server_that_does_not_answer(folder, tab
             stream.write(
                 f'\n[transport.smtp]\nhost = "127.0.0.1"\nport = {port}\nsecurity = "none"\n'
             )
-        silent.settimeout(20)
-        took: list[float] = []
-        while not took or (took[-1] >= 2 and len(took) < 3):  # a busy machine may stop for a moment
-            with preview(folder.root, "--issue", "74", "--port", "7870") as running:
-                look(tab, running.url, "?tab=send")
-                tab.get_by_label("Where it goes").fill("ada@example.org")
-                tab.get_by_role("button", name="Send one").click()
-                connection, _ = silent.accept()
-                with connection:
-                    code, seconds, more = running.interrupt()
-                took.append(seconds)
-                assert code in {0, 130}
-                assert more == ""
-    assert took[-1] < 2
+        silent.settimeout(120)
+        # It would wait for this server for an hour.
+        with preview(folder.root, "--issue", "74", "--port", "7870", world="patient") as running:
+            look(tab, running.url, "?tab=send")
+            tab.get_by_label("Where it goes").fill("ada@example.org")
+            tab.get_by_role("button", name="Send one").click()
+            connection, _ = silent.accept()
+            with connection:
+                code, more = running.interrupt()
+            assert code in {0, 130}
+            assert more == ""

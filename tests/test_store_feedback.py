@@ -17,13 +17,14 @@ from newsletter.feedback import read
 from newsletter.outbox import Outcome, Result, State
 from newsletter.store import events, people
 from newsletter.store.sql import Store
+from tests.effort import examples
 from tests.ses_events import Sent, bounce, complaint, event, everything
 from tests.store_samples import LATER, NOW, a_content, look, store_with
 from tests.store_samples import people as crowd
 
 ACCEPTED = "accepted"
 #: How many orders are tried; TESTS_ORDERS=10000 takes some minutes.
-ORDERS = int(os.environ.get("TESTS_ORDERS", "400"))
+ORDERS = int(os.environ.get("TESTS_ORDERS", "0")) or examples(400)
 
 
 def address(number):

@@ -17,6 +17,8 @@ from contextlib import contextmanager
 
 import pytest
 
+from tests import effort
+
 QUICK, PROCESSES, CAMPAIGNS = TIERS = ("quick", "processes", "campaigns")
 
 _OUTSIDE = frozenset(
@@ -83,6 +85,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """What to run of them."""
     parser.addoption("--long", action="store_true", help="long trials at their full length")
     parser.addoption("--tier", choices=TIERS, help="the tests of this tier only")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Test modules ask how long they may take while they are read."""
+    effort.begin(long=config.getoption("--long"))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

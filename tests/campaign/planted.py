@@ -21,6 +21,7 @@ import newsletter.cli.draining
 import newsletter.cli.ending
 import newsletter.outbox
 import newsletter.transport.ses
+import newsletter.web.app
 from newsletter import __version__
 from newsletter.cli.app import run_and_exit
 from newsletter.errors import UnknownOutcomesError
@@ -29,6 +30,7 @@ from newsletter.store import database, deliveries, runs, tables
 from newsletter.store.group import Writer
 from newsletter.store.sql import Store
 from newsletter.transport.ses.wire import Wire
+from newsletter.transport.smtp import SmtpTransport
 
 Bug = Callable[[], None]
 
@@ -205,7 +207,23 @@ def jumping_clock() -> None:
         module.clock = clock  # type: ignore[attr-defined]
 
 
-WORLDS: dict[str, Bug] = {"impatient": impatient, "jumping_clock": jumping_clock}
+def patient() -> None:
+    """Wait an hour for a mail server that does not answer: what ends sooner has not waited."""
+    defaults: Any = SmtpTransport.__init__.__kwdefaults__
+    defaults |= {"timeout": 3600.0, "patience": 3600.0}
+
+
+def graceful() -> None:
+    """Wait an hour for open requests when told to stop."""
+    newsletter.web.app._GRACE_SECONDS = 3600  # type: ignore[misc]
+
+
+WORLDS: dict[str, Bug] = {
+    "graceful": graceful,
+    "impatient": impatient,
+    "jumping_clock": jumping_clock,
+    "patient": patient,
+}
 
 
 def main() -> None:
