@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import csv
+import functools
 import hashlib
+import io
 import os
 import shutil
 import sqlite3
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -146,13 +150,18 @@ def copy_theme(root: Path) -> None:
     shutil.copytree(ROOT / "templates", root / "templates")
 
 
+def forget_this_machine(patch: pytest.MonkeyPatch) -> None:
+    """Take its settings, colours and widths out of the environment."""
+    for name in list(os.environ):
+        if name.startswith("NEWSLETTER_") or name in {"NO_COLOR", "FORCE_COLOR", "CI", "COLUMNS"}:
+            patch.delenv(name)
+    patch.setenv("TERM", "xterm")
+
+
 @pytest.fixture
 def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No setting, colour or width of this machine reaches a test."""
-    for name in list(os.environ):
-        if name.startswith("NEWSLETTER_") or name in {"NO_COLOR", "FORCE_COLOR", "CI", "COLUMNS"}:
-            monkeypatch.delenv(name)
-    monkeypatch.setenv("TERM", "xterm")
+    forget_this_machine(monkeypatch)
 
 
 @pytest.fixture
@@ -168,10 +177,31 @@ def folder(
     return Folder(root, monkeypatch, capsys)
 
 
+@functools.cache
+def imported_example() -> Path:
+    """The example newsletter with its list in the records, made once, to be copied."""
+    root = Path(tempfile.mkdtemp(prefix="imported-")) / "letters"
+    atexit.register(shutil.rmtree, root.parent)
+    copy_example(root)
+    said = io.StringIO()
+    words = ("subscribers", "import", "subscribers/example.csv", "--consent-source", "invented")
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        contextlib.redirect_stdout(said),
+        contextlib.redirect_stderr(said),
+    ):
+        forget_this_machine(patch)
+        patch.chdir(root)
+        patch.setattr(sys, "argv", ["newsletter", *words])
+        assert main() == 0, said.getvalue()
+    return root
+
+
 @pytest.fixture
 def ready(folder: Folder) -> Folder:
     """The example newsletter with its list imported."""
-    return folder.imported()
+    shutil.copytree(imported_example() / ".newsletter", folder.root / ".newsletter")
+    return folder
 
 
 def script(root: Path, *words: str, **options: Any) -> subprocess.CompletedProcess[str]:
@@ -183,10 +213,20 @@ def script(root: Path, *words: str, **options: Any) -> subprocess.CompletedProce
 
 
 @contextlib.contextmanager
-def started(root: Path, *words: str, **options: Any) -> Iterator[subprocess.Popen[str]]:
-    """Start the console script; it is ended with the block, whatever happens."""
+def started(
+    root: Path, *words: str, world: str = "", **options: Any
+) -> Iterator[subprocess.Popen[str]]:
+    """Start the console script; it is ended with the block, whatever happens.
+
+    Args:
+        world: one of the campaign's, such as "patient"; the command runs in it.
+    """
+    program: list[str | Path] = [SCRIPT]
+    if world:
+        program = [sys.executable, "-m", "tests.campaign.planted", world]
+        options["env"] = {**options.get("env", os.environ), "PYTHONPATH": str(ROOT)}
     streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    process = subprocess.Popen([SCRIPT, *words], cwd=root, text=True, **(streams | options))
+    process = subprocess.Popen([*program, *words], cwd=root, text=True, **(streams | options))
     with process:
         try:
             yield process

@@ -10,15 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
 
 from newsletter.issue import Issue, parse
 from newsletter.render import Options, Theme
 from newsletter.utm import Tags
 
-# A shared machine may stop for a moment at any time; that is no finding.
-settings.register_profile("tests", deadline=None)
-settings.load_profile("tests")
+pytest_plugins = ["tests.tiers", "tests.costs"]
 
 ROOT = Path(__file__).parent.parent
 CORPUS = ROOT.parent / "shared" / "corpus"
@@ -93,12 +90,6 @@ def options() -> Options:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="write tests/golden/ anew")
-    parser.addoption("--long", action="store_true", help="long trials at their full length")
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Slow tests begin first, so that nobody waits for one alone; the campaign before all."""
-    items.sort(key=lambda item: ("slow" not in item.keywords, "test_kills" not in item.nodeid))
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """The one test command: lint, format, types, contracts, tests with branch coverage.
 
 Run it with the Python of the project's virtual environment: `.venv/bin/python tests/everything.py`.
+It says what each step has cost, in seconds of wall and of processor, and of the tests each tier.
 """
 
 from __future__ import annotations
@@ -17,28 +18,53 @@ BIN = Path(sys.executable).parent
 #: Coverage of these is complete, line and branch; the rest may miss a twentieth.
 WHOLE = ["newsletter/outbox/*.py", "newsletter/send.py", "newsletter/utm.py", "newsletter/links.py"]
 
+#: Minutes. Nobody waits longer for all of it, and something hangs if it takes so long.
+MOST = 60
+
 STEPS = [
     ("lint", ["ruff", "check", "."]),
     ("format", ["ruff", "format", "--check", "."]),
     ("types", ["mypy"]),
     ("contracts", ["lint-imports", "--no-cache"]),
     # Three at a time: many tests wait for a server, a clock or a browser.
-    ("tests", ["pytest", "-q", "-n", "3", "--dist", "worksteal", "--cov", "--cov-report="]),
+    ("tests", ["pytest", "-q", "-n", "3", "--dist", "worksteal", "--costs", "--cov", "--cov-report="]),
     ("coverage", ["coverage", "report", "--fail-under=95"]),
     ("coverage of the heart", ["coverage", "report", "--fail-under=100", f"--include={','.join(WHOLE)}"]),
 ]  # fmt: skip
 
 
+def processor_seconds() -> float:
+    """Of all steps that have ended."""
+    spent = os.times()
+    return spent.children_user + spent.children_system
+
+
+def say(words: str) -> None:
+    """A line about the steps."""
+    print(f"== {words}", flush=True)  # noqa: T201
+
+
 def main() -> int:
     """Run every step, stop at the first that fails."""
+    start = time.monotonic()
     for name, (program, *arguments) in STEPS:
-        began = time.monotonic()
-        print(f"== {name}", flush=True)  # noqa: T201
-        done = subprocess.run([BIN / program, *arguments], cwd=ROOT, env=os.environ, check=False)
+        began, spent = time.monotonic(), processor_seconds()
+        say(name)
+        left = start + 60 * MOST - began
+        try:
+            done = subprocess.run(
+                [BIN / program, *arguments], cwd=ROOT, env=os.environ, check=False, timeout=left
+            )
+        except subprocess.TimeoutExpired:
+            say(f"{name} was stopped: all steps together took more than {MOST} minutes")
+            return 1
+        took = f"{time.monotonic() - began:.0f} s, {processor_seconds() - spent:.0f} s of processor"
         if done.returncode:
-            print(f"== {name} failed", flush=True)  # noqa: T201
+            say(f"{name} failed after {took}")
             return done.returncode
-        print(f"== {name} passed in {time.monotonic() - began:.0f} s", flush=True)  # noqa: T201
+        say(f"{name} passed in {took}")
+    wall = (time.monotonic() - start) / 60
+    say(f"everything passed in {wall:.1f} minutes, {processor_seconds() / 60:.1f} of processor")
     return 0
 
 

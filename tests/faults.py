@@ -22,7 +22,7 @@ from newsletter.render.pipeline import render
 from newsletter.transport.ses import SesTransport
 from newsletter.transport.smtp import SmtpTransport
 from newsletter.workers.local import Rhythm
-from tests.cli_fixtures import ADDRESSES, Folder, Ran, copy_example, script
+from tests.cli_fixtures import ADDRESSES, Folder, Ran, imported_example
 
 #: How many people there are.
 PEOPLE = 25
@@ -187,13 +187,9 @@ class World:
 
 
 @pytest.fixture(scope="session")
-def imported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def imported() -> Path:
     """The example newsletter with its list in the records, to be copied."""
-    root = tmp_path_factory.mktemp("imported") / "letters"
-    copy_example(root)
-    words = ("subscribers", "import", "subscribers/example.csv", "--consent-source", "invented")
-    assert script(root, *words).returncode == 0
-    return root
+    return imported_example()
 
 
 #: botocore reads its own files, and the issue is rendered, once: no cell is about that.

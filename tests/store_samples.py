@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import hashlib
 import secrets
 import sqlite3
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +63,25 @@ def url_in(folder: Path) -> str:
     return f"sqlite:///{folder}/newsletter.db"
 
 
+@functools.cache
+def _empty() -> bytes:
+    """The file of a store just made: making it takes longer than most tests."""
+    with tempfile.TemporaryDirectory() as folder:
+        Store.open(url_in(Path(folder))).close()
+        return (Path(folder) / "newsletter.db").read_bytes()
+
+
 def store_with(folder: Path, rows: list[Row]) -> Store:
+    """A store with these rows; its keys and its identity are those of every other such store."""
+    path = folder / "newsletter.db"
+    if not path.exists():
+        path.touch(0o600)
+        path.write_bytes(_empty())
+    return new_store(folder, rows)
+
+
+def new_store(folder: Path, rows: list[Row]) -> Store:
+    """One made from nothing, with keys and an identity of its own."""
     store = Store.open(url_in(folder))
     store.add(rows, source="test", now=NOW)
     return store
@@ -71,7 +91,7 @@ def named_store(folder: Path, rows: list[Row]) -> Store:
     """The same with an id that tests know beforehand."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(secrets, "token_hex", lambda _: STORE)
-        return store_with(folder, rows)
+        return new_store(folder, rows)
 
 
 def look(folder: Path, question: str, *values: Any) -> list[tuple[Any, ...]]:

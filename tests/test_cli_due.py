@@ -129,6 +129,7 @@ def test_without_a_rule_there_is_no_schedule(ready, at, words):
 # --- send --due ------------------------------------------------------------------------------
 
 
+@pytest.mark.processes
 def test_an_approved_issue_goes_when_its_time_comes_and_once(approved, at):
     at("2026-11-22 07:59:59")
     early = approved.run(*DUE)
@@ -178,6 +179,7 @@ def test_two_issues_of_one_date_are_refused(approved):
     assert approved.mails() == []
 
 
+@pytest.mark.processes
 def test_what_is_too_late_does_not_go_by_itself(approved, at):
     at("2026-11-22 07:00")
     assert approved.run(*DUE).code == 0
@@ -195,6 +197,7 @@ def test_what_is_too_late_does_not_go_by_itself(approved, at):
     assert len(approved.mails()) == 10
 
 
+@pytest.mark.processes
 def test_what_a_person_sent_before_is_no_missed_date(approved, at):
     at("2026-11-22 07:00")
     assert approved.run(*DUE).code == 0
@@ -213,6 +216,7 @@ def test_what_a_person_sent_before_is_no_missed_date(approved, at):
 BY_ITSELF = (Pause.INTERRUPTED, Pause.QUOTA, Pause.NETWORK)
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("pause", BY_ITSELF)
 def test_what_was_interrupted_goes_on_also_late(approved, at, pause):
     assert approved.run(*DUE, "--limit", "10").code == 6
@@ -224,6 +228,7 @@ def test_what_was_interrupted_goes_on_also_late(approved, at, pause):
     assert len(approved.mails()) == 25
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("pause", [p for p in Pause if p not in BY_ITSELF])
 def test_what_needs_a_person_waits_for_one(approved, pause):
     assert approved.run(*DUE, "--limit", "10").code == 6
@@ -236,6 +241,7 @@ def test_what_needs_a_person_waits_for_one(approved, pause):
     assert len(approved.mails()) == 25
 
 
+@pytest.mark.processes
 def test_another_run_at_work_is_no_fault(approved):
     with store_of(approved) as store, store.lock():
         ran = approved.run(*DUE)
@@ -244,6 +250,7 @@ def test_another_run_at_work_is_no_fault(approved):
     assert approved.mails() == []
 
 
+@pytest.mark.processes
 def test_a_rehearsal_does_not_stand_in_the_way_of_the_real_run(approved):
     assert approved.run(*DUE).code == 0
     approved.edit("newsletter.toml", 'kind = "folder"', 'kind = "smtp"\nsmtp.host = "mail.example"')
@@ -270,6 +277,7 @@ def test_by_date_or_by_number_but_not_both(approved, words):
     assert approved.mails() == []
 
 
+@pytest.mark.processes
 def test_unknown_outcomes_are_told_once(approved):
     assert approved.run(*DUE, "--limit", "10").code == 6
     with store_of(approved) as store:

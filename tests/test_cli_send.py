@@ -39,6 +39,8 @@ from tests.cli_fixtures import (
 
 __all__ = ["folder", "plain_environment", "ready"]
 
+pytestmark = pytest.mark.processes
+
 NOW = dt.datetime(2026, 11, 22, 8, tzinfo=dt.UTC)
 
 

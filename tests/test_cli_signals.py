@@ -33,6 +33,8 @@ from tests.terminal import Session
 
 __all__ = ["folder", "plain_environment", "ready"]
 
+pytestmark = pytest.mark.processes
+
 PEOPLE = 800
 SEND = ("send", "--issue", "74", "--confirm", "74")
 

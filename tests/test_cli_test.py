@@ -32,6 +32,7 @@ def through(newsletter: Folder, port: int) -> Folder:
     return newsletter
 
 
+@pytest.mark.processes
 def test_a_test_mail_is_the_letter_marked_and_needs_no_records(folder):
     ran = trial(folder)
     assert ran.code == 0
@@ -63,6 +64,7 @@ def test_every_address_gets_a_mail_of_its_own(folder):
     assert ran.out.splitlines()[1] == "o***@e***.net accepted: mail/074/0000-2.eml"
 
 
+@pytest.mark.processes
 def test_neither_records_nor_a_rehearsal_notice_a_test(ready):
     ready.send("--limit", "3")
     before = snapshot(ready.root)
@@ -90,6 +92,7 @@ def test_errors_are_shown_and_do_not_stop_it(folder):
     assert len(folder.mails(75)) == 1
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize(
     ("script", "code", "said"),
     [
@@ -111,6 +114,7 @@ def test_the_answer_is_told_and_is_the_exit_code(folder, script, code, said):
         )
 
 
+@pytest.mark.processes
 def test_the_worst_answer_is_the_exit_code_and_refused_for_all_ends_it(folder):
     with scripted(dot=["550 no", HANG_UP, "250 ok"]) as server:
         ran = trial(through(folder, server.port), "--to", "b@example.net", "--to", "c@example.net")
@@ -121,6 +125,7 @@ def test_the_worst_answer_is_the_exit_code_and_refused_for_all_ends_it(folder):
     assert (ran.code, len(ran.out.splitlines())) == (4, 1)
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("command", [("test", "--to", TO), ("send", "--confirm", "74")])
 def test_without_a_way_to_leave_nothing_goes_out_for_real(ready, command):
     ready.patch.setenv("NEWSLETTER_SITE__PUBLIC_URL", "")

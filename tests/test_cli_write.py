@@ -67,6 +67,7 @@ def empty(
 # --- init ------------------------------------------------------------------------------------
 
 
+@pytest.mark.processes
 def test_a_new_newsletter_passes_its_checks_and_sends(empty):
     ran = empty.run("init")
     assert (ran.code, ran.out) == (0, "newsletter.toml\n")
@@ -84,6 +85,7 @@ def test_a_new_newsletter_passes_its_checks_and_sends(empty):
     assert len(empty.mails(1)) == 25
 
 
+@pytest.mark.processes
 def test_what_init_says_to_do_next_works_as_it_stands(empty):
     ran = empty.run("init", "my letter")
     assert ran.out == "my letter/newsletter.toml\n"
@@ -146,6 +148,7 @@ def test_an_init_that_failed_half_way_can_be_repeated(empty):
     assert empty.run("check").code == 0
 
 
+@pytest.mark.processes
 def test_a_newsletter_from_a_wheel_is_the_same(empty, tmp_path):
     require((ROOT / "LICENSE").is_file(), "the tests run without the project around them")
     build = subprocess.run(
@@ -376,6 +379,7 @@ preheader: What it is about
 """
 
 
+@pytest.mark.processes
 def test_check_asks_the_web_for_links_and_pictures_when_told_to(folder, monkeypatch):
     told = Told({"/page": (200, {}, b"x"), "/big.png": (200, {}, b"x" * 1_200_000)})
     with web_server(told):
@@ -395,6 +399,7 @@ def test_check_asks_the_web_for_links_and_pictures_when_told_to(folder, monkeypa
     ]  # fmt: skip
 
 
+@pytest.mark.processes
 def test_check_never_asks_this_machine(folder):
     told = Told({"/page": (200, {}, b"x")})
     with web_server(told):
@@ -417,6 +422,7 @@ def test_a_machine_without_a_network_blames_no_link(folder, monkeypatch):
     assert "warning link-unsure: the link https://ferrin.example.com/visit could not" in ran.out
 
 
+@pytest.mark.processes
 def test_without_the_flag_nothing_is_asked(folder):
     told = Told({"/page": (200, {}, b"x")})
     with web_server(told):
@@ -430,6 +436,7 @@ def test_without_the_flag_nothing_is_asked(folder):
 # --- build -----------------------------------------------------------------------------------
 
 
+@pytest.mark.processes
 def test_build_writes_five_files_the_same_every_time(folder):
     ran = folder.run("build", "--issue", "74")
     assert (ran.code, ran.out) == (
@@ -583,6 +590,7 @@ def test_every_issue_of_the_corpus_builds(folder, name):
 # --- global options --------------------------------------------------------------------------
 
 
+@pytest.mark.processes
 def test_the_folder_option_works_as_if_started_there(folder):
     (folder.root / "elsewhere").mkdir()
     folder.patch.chdir(folder.root)
@@ -691,6 +699,7 @@ def test_a_bug_leaves_its_traceback_in_a_file(ready, monkeypatch, tmp_path):
         ready.run("--debug", "settings")
 
 
+@pytest.mark.processes
 def test_debug_shows_where_an_expected_fault_came_from(folder):
     done = script(folder.root, "--debug", "send", "--issue", "999")
     assert "Traceback" in done.stderr
@@ -734,6 +743,7 @@ def test_settings_show_where_each_value_came_from(folder, monkeypatch):
     assert [line.split()[0] for line in plain.out.splitlines()] == [row["key"] for row in rows]
 
 
+@pytest.mark.processes
 def test_status_counts_the_outcomes_of_each_run(ready):
     ready.patch.setenv("NEWSLETTER_SCHEDULE__RRULE", "")
     assert ready.run("status").out == "nothing was sent yet\n"
@@ -750,6 +760,7 @@ def test_status_counts_the_outcomes_of_each_run(ready):
     assert ready.run("status", "--issue", "7").out == "issue 7 was not sent yet\n"
 
 
+@pytest.mark.processes
 def test_status_tells_scripts_the_same_and_why(ready):
     ready.send("--limit", "10")
     (handle,) = ready.ask("select handle from subscribers where id = 12")[0]
@@ -774,6 +785,7 @@ def test_status_tells_scripts_the_same_and_why(ready):
     assert "  74: skipped 1: unsubscribed\n" in ready.run("status").out
 
 
+@pytest.mark.processes
 def test_a_run_that_has_not_ended_has_no_end(ready):
     ready.send("--limit", "1")
     (run,) = only_json(ready.run("status", "--json"))["runs"]

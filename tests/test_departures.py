@@ -15,7 +15,7 @@ from newsletter.store.people import Evidence
 from newsletter.store.sql import Store
 from tests.cli_fixtures import Folder, folder, plain_environment, ready
 from tests.ses_events import SOURCE, Sent, bounce
-from tests.store_samples import LATER, NOW, a_row, look, people, store_with, url_in
+from tests.store_samples import LATER, NOW, a_row, look, new_store, people, store_with, url_in
 
 __all__ = ["folder", "plain_environment", "ready"]
 
@@ -177,10 +177,10 @@ def test_a_lost_file_is_begun_anew_at_its_place(tmp_path):
 
 
 def test_another_store_in_the_same_folder_has_a_file_of_its_own(tmp_path):
-    with store_with(tmp_path, people(2)) as store:
+    with new_store(tmp_path, people(2)) as store:
         store.members.remove(ADDRESSES[0], now=LATER)
     (tmp_path / "newsletter.db").unlink()
-    with store_with(tmp_path, people(2)) as store:
+    with new_store(tmp_path, people(2)) as store:
         assert store.departures.kept_out == 0
         store.members.remove(ADDRESSES[1], now=LATER)
     assert len(list(tmp_path.glob("left-*.log"))) == 2
@@ -198,6 +198,7 @@ def test_nobody_is_told_that_they_left_where_it_cannot_be_written(tmp_path):
     assert state_of(tmp_path)[ADDRESSES[1]] == ("active", "")
 
 
+@pytest.mark.processes
 def test_the_command_says_so_and_the_next_send_leaves_them_out(ready: Folder):
     copy = ready.root / "copy.db"
     assert ready.run("db", "backup", str(copy)).code == 0

@@ -24,6 +24,8 @@ from tests.schedule_fixtures import (
 
 __all__ = ["approved", "at", "certificate", "folder", "owned", "plain_environment", "post", "ready"]
 
+pytestmark = pytest.mark.processes
+
 
 def body(mail):
     return mail.get_body(("plain",)).get_content()

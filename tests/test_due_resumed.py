@@ -24,6 +24,8 @@ from tests.test_ledger import git, tracked
 
 __all__ = ["approved", "at", "folder", "owned", "plain_environment", "post", "ready", "tracked"]
 
+pytestmark = pytest.mark.processes
+
 PEOPLE = len(ADDRESSES)
 
 

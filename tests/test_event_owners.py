@@ -21,7 +21,16 @@ from newsletter.store.people import Evidence
 from newsletter.store.sql import Store
 from tests.conftest import CASES, require
 from tests.ses_events import SOURCE, STORE, Sent, bounce, complaint, event
-from tests.store_samples import LATER, NOW, a_content, look, named_store, store_with, url_in
+from tests.store_samples import (
+    LATER,
+    NOW,
+    a_content,
+    look,
+    named_store,
+    new_store,
+    store_with,
+    url_in,
+)
 from tests.store_samples import people as crowd
 
 UNKNOWN = Outcome(result=Result.UNKNOWN, reason="no answer")
@@ -89,7 +98,7 @@ def moment(when: dt.datetime) -> str:
 def test_every_store_has_an_id_of_its_own_that_fits_into_a_tag(tmp_path):
     ids = set()
     for name in ("one", "two"):
-        with store_with(tmp_path / name, []) as opened:
+        with new_store(tmp_path / name, []) as opened:
             ids.add(opened.feedback.store_id())
         with Store.open(url_in(tmp_path / name)) as again:
             ids.add(again.feedback.store_id())
@@ -174,7 +183,7 @@ def test_a_rehearsal_is_never_settled(tmp_path, store):
 def test_a_store_begun_anew_does_not_take_the_old_one_s_events_for_its_own(tmp_path, store):
     hand_over(store, begin(store), 4)
     events = [event("Delivery", sent(position)) for position in range(1, 5)]
-    with store_with(tmp_path / "anew", crowd(4)) as anew:
+    with new_store(tmp_path / "anew", crowd(4)) as anew:
         hand_over(anew, begin(anew), 2)
         done = hear(anew, *events, bounce("Permanent", "NoEmail", sent(1)))
         assert (done.new, done.settled, done.suppressed) == (0, 0, 0)

@@ -23,7 +23,7 @@ from tests.cli_fixtures import folder, plain_environment, ready
 from tests.event_mutations import mutated
 from tests.mailroom import REGION, mailroom, post_office
 from tests.ses_events import SOURCE, Sent, bounce, event, everything, in_envelope
-from tests.store_samples import NOW, store_with
+from tests.store_samples import NOW, new_store, store_with
 from tests.store_samples import people as crowd
 from tests.test_event_owners import begin, hand_over, kept_out, states
 
@@ -228,8 +228,8 @@ def test_two_stores_that_share_a_queue_leave_each_other_s_events_alone(
     monkeypatch.setattr(events, "_FRUITLESS", 2)
     with (
         mailroom(office, dead_letters=False) as room,
-        store_with(tmp_path / "one", crowd(3)) as one,
-        store_with(tmp_path / "two", crowd(3)) as two,
+        new_store(tmp_path / "one", crowd(3)) as one,
+        new_store(tmp_path / "two", crowd(3)) as two,
     ):
         point_to(monkeypatch, tmp_path, room.environ)
         for store in (one, two):

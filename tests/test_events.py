@@ -26,6 +26,8 @@ from tests.ses_events import Sent, bounce, event, everything, in_envelope
 
 __all__ = ["folder", "plain_environment", "ready"]
 
+pytestmark = pytest.mark.processes
+
 
 @pytest.fixture(scope="module")
 def office():

@@ -30,6 +30,8 @@ from tests.ses_client import (
     status_of,
 )
 
+pytestmark = pytest.mark.processes
+
 # What it takes
 
 

@@ -36,6 +36,8 @@ from tests.ses_client import (
     send,
 )
 
+pytestmark = pytest.mark.processes
+
 # Faults
 
 #: What boto3 makes of each kind when it tries once: the name of its exception, or "no id".
@@ -270,13 +272,12 @@ def test_threads_are_counted_to_the_last_request():
     assert state.connections <= 8
 
 
-def test_stopping_takes_less_than_a_second_even_with_stalled_requests():
+def test_stopping_waits_for_no_stalled_request():
     before = threading.active_count()
     with FakeSes(Fault(kind="stall")) as ses:
         line = socket.create_connection(ses.address)
         line.sendall(b"POST / HTTP/1.1\r\n\r\n")
-        start = time.monotonic()
-    assert time.monotonic() - start < 1
+    # Whoever waited for the end of this request would wait for ever: the line is open still.
     line.close()
     assert threading.active_count() == before
     assert ses.requests <= 1

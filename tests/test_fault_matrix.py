@@ -25,6 +25,8 @@ from tests.test_fault_matrix_smtp import CELLS as SMTP_CELLS
 
 __all__ = ["imported", "plain_environment", "world"]
 
+pytestmark = pytest.mark.processes
+
 QUOTA = "Daily message quota exceeded."
 
 

@@ -27,6 +27,8 @@ from tests.smtp_servers import HANG_UP, SAY_NO_MORE, STALL, scripted
 
 __all__ = ["certificate", "imported", "plain_environment", "world"]
 
+pytestmark = pytest.mark.processes
+
 GARBAGE = "what is this?"
 LOGINS = "250-here\r\n250 AUTH PLAIN"
 LOG_IN = {"SMTP__USERNAME": "wren", "SMTP__PASSWORD": "correct horse"}

@@ -17,6 +17,8 @@ from tests.web_servers import Told, dripping, silent, torn, web_server
 
 __all__ = ["certificate"]
 
+pytestmark = pytest.mark.processes
+
 
 def anywhere(_: Address) -> bool:
     return True
@@ -214,10 +216,9 @@ def test_a_name_server_that_is_away_says_nothing_about_the_link(monkeypatch):
 
 @pytest.mark.parametrize("manner", [dripping, silent])
 def test_a_server_that_never_finishes_is_given_up_in_time(manner):
-    began = time.monotonic()
     reply = asked(Told({"/": manner}), "/", Fetcher(allowed=anywhere, seconds=0.5))
+    # The server goes on for a minute, and whoever waits for its end says something else.
     assert (reply.problem, reply.certain) == ("no answer in time", False)
-    assert time.monotonic() - began < 5
 
 
 def test_half_an_answer_is_none():

@@ -340,6 +340,7 @@ except Exception as error:
 """
 
 
+@pytest.mark.processes
 def test_a_write_that_fails_half_way_leaves_the_old_file_and_no_draft(tmp_path):
     (tmp_path / "a").write_bytes(b"old")
     done = subprocess.run(

@@ -12,6 +12,8 @@ import pytest
 
 from tests.cli_fixtures import ROOT, SCRIPT
 
+pytestmark = pytest.mark.processes
+
 HEAVY = {
     "boto3",
     "sqlalchemy",

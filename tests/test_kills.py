@@ -1,4 +1,7 @@
-"""300 kills at random moments, through SES and SMTP, with 1, 8 and 32 mails in flight."""
+"""Kills at random moments, through SES and SMTP, with 1, 8 and 32 mails in flight.
+
+Ten in each of these six ways; `--long` makes them fifty.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,12 @@ from tests.campaign import reports
 from tests.campaign.checks import Ledger
 from tests.campaign.kills import campaign, table, variants
 from tests.campaign.letters import Letters, environment
+from tests.effort import either
 from tests.mailroom import mailroom, post_office
 
 pytestmark = pytest.mark.slow
 
-KILLS = 300
+KILLS = either(60, 300)
 
 
 @pytest.fixture(scope="module")
@@ -28,12 +32,14 @@ def test_nobody_is_sent_twice_and_nobody_is_lost_whenever_the_command_is_killed(
         print(f"\n{table(tallies)}")  # noqa: T201
     assert [words for tally in tallies for words in tally.violations] == []
     assert sum(tally.kills for tally in tallies) == KILLS
-    assert sum(tally.recipients for tally in tallies) >= 6_000
+    assert sum(tally.recipients for tally in tallies) >= 20 * KILLS
     for tally in tallies:
         # Kills that hit nothing prove nothing.
         assert tally.in_flight >= tally.kills / 3, tally.name
-        assert tally.before_freezing, tally.name
         assert tally.accepted > tally.recipients / 10, tally.name
+    # Fifty of each way meet the start for sure; of ten it is enough that some do.
+    for group in [[tally] for tally in tallies] if KILLS >= 300 else [tallies]:
+        assert sum(tally.before_freezing for tally in group), group[0].name
 
 
 def test_events_settle_every_accepted_unknown_and_no_other(hunted, tmp_path, capsys):

@@ -27,6 +27,8 @@ from tests.fake_ses import FakeSes
 
 __all__ = ["folder", "plain_environment", "ready"]
 
+pytestmark = pytest.mark.processes
+
 PUBLIC = "https://letters.example.org"
 ISSUE = 101
 LINK = re.compile(r"https://letters\.example\.org(/[\w/.-]*)")

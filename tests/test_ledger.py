@@ -26,6 +26,8 @@ from tests.schedule_fixtures import (
 
 __all__ = ["approved", "at", "folder", "owned", "plain_environment", "post", "ready"]
 
+pytestmark = pytest.mark.processes
+
 FILE = "issues/.ledger/74.json"
 
 

@@ -10,6 +10,8 @@ from tests.cli_fixtures import Folder, folder, plain_environment, ready
 
 __all__ = ["folder", "plain_environment", "ready"]
 
+pytestmark = pytest.mark.processes
+
 ISSUE = "---\ntitle: Pictures\npreheader: of a harbour\n---\n\n![A jetty](images/my%20photo.png)\n"
 
 

@@ -16,12 +16,13 @@ from newsletter.feedback import read
 from newsletter.outbox import Outcome, Result, Run
 from newsletter.store.people import Evidence
 from newsletter.store.sql import Store
+from tests.effort import either
 from tests.ses_events import SOURCE, Sent, bounce, complaint, event
 from tests.store_samples import NOW, a_content, a_row, look, store_with, url_in
 
 READERS = [f"reader{n}@example.org" for n in range(1, 3)]
 FIRST = 101
-#: How many lives are tried; the default ones are the same at each run.
+#: How many lives are tried; without a number they are the same at each run.
 LIVES = int(os.environ.get("TESTS_LIVES", "0"))
 a_reader = st.sampled_from(READERS)
 
@@ -216,7 +217,7 @@ class Lives(RuleBasedStateMachine):
 
 TestLives = Lives.TestCase
 TestLives.settings = settings(
-    max_examples=LIVES or 20,
+    max_examples=LIVES or either(10, 50),
     derandomize=not LIVES,
     stateful_step_count=50,
     deadline=None,

@@ -177,6 +177,7 @@ def commands(issue: int) -> list[tuple[str, ...]]:
     return [tuple(word.format(issue) for word in words) for words in WRITING]
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize(("text", "place", "sentence"), FRONT_MATTER)
 def test_an_issue_that_cannot_be_read_is_told_with_its_line(ready, text, place, sentence):
     ready.write(ODD, text)

@@ -35,6 +35,7 @@ from newsletter.message import (
     way_out,
 )
 from newsletter.render.pipeline import render
+from tests.effort import examples
 from tests.letter_samples import (
     LINKED,
     NAME,
@@ -152,7 +153,7 @@ def test_what_is_not_set_has_no_header():
 
 
 @given(names)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300))
 def test_any_name_reaches_the_one_to_header_as_it_is(name):
     data = mail(someone=person(name))
     assert_well_formed(data)
@@ -178,7 +179,7 @@ def test_a_sender_may_have_any_name(name):
 @example("a " + "b" * 75)
 @example("a " + "b" * 76)
 @example("=? a?q?b?=".replace("?q?", "? q ?"))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300))
 def test_any_subject_arrives_as_it_is(subject):
     data = mail(a_letter(subject=subject))
     assert_well_formed(data)
@@ -216,7 +217,7 @@ def test_a_subject_that_comes_out_empty_is_an_empty_header():
 
 
 @given(names, names)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200))
 def test_a_subject_takes_values_once_and_never_reads_them_again(name, town):
     data = mail(a_letter(subject=f"For {NAME}{TOWN}, {NAME}!"), person(name, town=town))
     name, town = " ".join(name.split()) or "there", " ".join(town.split()) or "your town"
@@ -428,7 +429,7 @@ def put_in(written, values, escape):
 @example([("_", NAME), ("__", NAME)], "__", "x", "y")
 @example([("Hello ", NAME)], " ", "", "")
 @example([("é" * 12 + "abc", NAME)], "\n", "x", "y")
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=examples(600))
 def test_both_parts_are_the_rendered_ones_with_each_value_in_its_place(written, end, name, town):
     source = "".join(literal + token for literal, token in written) + end
     data = mail(a_letter(source, source), person(name, town=town))
@@ -497,7 +498,7 @@ def test_a_value_is_on_one_line_and_a_person_without_a_value_gets_the_fallback()
 @given(st.text(st.characters(exclude_categories=["Cs"])) | st.text(" \t\n\r.=aé", max_size=200))
 @example("a\rb\r\n.\n \t\n=\n")
 @example("x" * 75 + " ")
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500))
 def test_quoted_printable_is_undone_by_any_decoder(text):
     encoded = quoted.encode(text)
     assert re.fullmatch(r"[\t\x20-\x7e\r\n]*", encoded)
@@ -571,7 +572,7 @@ def test_a_mail_reads_as_the_one_pythons_own_library_builds_the_slow_way(name):
 
 
 @given(pieces, names, names)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100))
 def test_an_envelope_is_the_same_after_it_was_stored_and_makes_the_same_bytes(written, name, town):
     source = "".join(literal + token for literal, token in written)
     envelope = seal(a_letter(source, source, subject=f"For {NAME}"), SENDER)

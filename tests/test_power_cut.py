@@ -12,13 +12,14 @@ from tests.campaign import checks, disk
 from tests.campaign.disk import Disk, library
 from tests.campaign.letters import letters
 from tests.campaign.servers import Kind, serving
+from tests.effort import either
 
 __all__ = ["library"]
 
 pytestmark = pytest.mark.slow
 
-PEOPLE = 400
-CUTS = 5
+PEOPLE = either(200, 400)
+CUTS = either(3, 5)
 
 
 def outages(

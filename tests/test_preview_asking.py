@@ -21,6 +21,8 @@ from tests.web_servers import Told, web_server
 
 __all__ = ["chromium", "plain_environment", "root", "tab"]
 
+pytestmark = pytest.mark.processes
+
 SETTINGS = """
 [site]
 public_url = "https://letters.example.org"

@@ -251,6 +251,7 @@ def test_the_watcher_lives_as_long_as_the_application(desk):
 # --- sockets -----------------------------------------------------------------------------------
 
 
+@pytest.mark.processes
 def test_the_next_free_port_is_taken():
     with web_app.listen("127.0.0.1", 0) as first:
         port = first.getsockname()[1]
@@ -261,6 +262,7 @@ def test_the_next_free_port_is_taken():
             web_app.listen("127.0.0.1", port)
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("host", ["192.0.2.1", "no-such-host.invalid"])
 def test_an_address_of_another_machine_is_an_input_error(host):
     with pytest.raises(InputError, match=f"nothing can listen on {host}") as caught:
@@ -268,6 +270,7 @@ def test_an_address_of_another_machine_is_an_input_error(host):
     assert caught.value.hint
 
 
+@pytest.mark.processes
 def test_an_ipv6_address_is_written_in_brackets():
     try:
         door = web_app.listen("::1", 0)
@@ -277,6 +280,7 @@ def test_an_ipv6_address_is_written_in_brackets():
         assert web_app.url_of(door) == f"http://[::1]:{door.getsockname()[1]}"
 
 
+@pytest.mark.processes
 def test_the_browser_is_opened_with_the_page_in_silence(tmp_path, monkeypatch, capfd):
     note = tmp_path / "opened"
     program = tmp_path / "browser"
@@ -297,6 +301,7 @@ def test_without_a_screen_no_browser_is_opened(monkeypatch):
     assert web_app.open_browser("http://127.0.0.1:7474/") is None
 
 
+@pytest.mark.processes
 def test_it_serves_until_ctrl_c_and_gives_the_handlers_back(tmp_path, capfd):
     with example(tmp_path) as (root, _):
         door, seen = web_app.listen("127.0.0.1", 0), []

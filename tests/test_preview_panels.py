@@ -58,6 +58,7 @@ def pixel(tab: Page, selector: str) -> tuple[int, ...]:
 # --- the mail ----------------------------------------------------------------------------------
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_both_dark_modes_look_dark_whatever_the_author_s_machine_prefers(running, chromium, scheme):
     context = chromium.new_context(color_scheme=scheme)
@@ -254,6 +255,7 @@ def test_row_and_size_stand_beside_every_part(running, folder, tab):
         expect(beside).to_contain_text("Nothing leaks in after it.")
 
 
+@pytest.mark.processes
 def test_a_preheader_that_leaks_is_marked(tmp_path, tab):
     root = tmp_path / "letters"
     copy_example(root)
@@ -266,6 +268,7 @@ def test_a_preheader_that_leaks_is_marked(tmp_path, tab):
         expect(tab.locator("#overview")).to_contain_text("The marked words leak in")
 
 
+@pytest.mark.processes
 def test_a_save_between_the_page_and_its_mail_is_seen_all_the_same(tmp_path, tab):
     root = tmp_path / "letters"
     copy_example(root)
@@ -301,6 +304,7 @@ def test_a_save_between_the_page_and_its_mail_is_seen_all_the_same(tmp_path, tab
     assert len(mails) == len(pages) == 2
 
 
+@pytest.mark.processes
 def test_an_edit_is_seen_in_every_part(tmp_path, tab):
     root = tmp_path / "letters"
     copy_example(root)

@@ -47,6 +47,7 @@ def asked(note: Path) -> list[str]:
 # --- the editor --------------------------------------------------------------------------------
 
 
+@pytest.mark.processes
 def test_a_line_opens_in_the_author_s_editor(desk, tmp_path):
     desk.editor, note = an_editor(tmp_path, "--goto", "{file}:{line}:{column}")
     answer = press(desk, "editor", {"file": NAME, "line": 12, "column": 5})
@@ -55,6 +56,7 @@ def test_a_line_opens_in_the_author_s_editor(desk, tmp_path):
     assert asked(note) == ["--goto", f"{desk.folder.parent / NAME}:12:5"]
 
 
+@pytest.mark.processes
 def test_no_shell_ever_reads_a_name(desk, tmp_path):
     name = "issues/075-$(touch pwned); `touch pwned` {line}.md"
     (desk.folder.parent / name).write_text("a letter")
@@ -65,6 +67,7 @@ def test_no_shell_ever_reads_a_name(desk, tmp_path):
     assert list(tmp_path.rglob("pwned")) == []
 
 
+@pytest.mark.processes
 def test_places_of_findings_and_faults_open_too(desk, tmp_path):
     desk.editor, note = an_editor(tmp_path, "{file}")
     theme = desk.folder.parent / "theme.mjml"
@@ -94,6 +97,7 @@ def test_what_is_no_press_is_refused(desk, tmp_path, body):
     assert not note.exists()
 
 
+@pytest.mark.processes
 def test_without_an_editor_the_way_out_is_said(desk):
     answer = press(desk, "editor", {"file": NAME})
     assert answer.status_code == 409
@@ -136,6 +140,7 @@ def test_an_editor_that_is_no_command_is_an_input_error():
         editor_command("code '", {})
 
 
+@pytest.mark.processes
 def test_a_whole_file_opens_at_its_first_line(tmp_path):
     command, note = an_editor(tmp_path, "{file}:{line}:{column}")
     open_in_editor(command, tmp_path / "x.md", 0, 0)

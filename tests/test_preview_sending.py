@@ -49,6 +49,7 @@ def shelf(folder: Folder, now: dt.datetime = NOON) -> dict[int, Entry]:
 # --- the summary -------------------------------------------------------------------------------
 
 
+@pytest.mark.processes
 def test_the_summary_is_the_one_of_the_command(ready):
     said = ready.run("send", "--issue", "74", "--dry-run").err
     told = sending(ready).ready(74)
@@ -66,6 +67,7 @@ def test_looking_needs_no_store_and_makes_none(folder):
     assert not (folder.root / ".newsletter").exists()
 
 
+@pytest.mark.processes
 def test_what_stops_a_send_is_said_with_a_way_out(ready):
     ready.edit(ISSUE, "Put the kettle on", "![](images/none.png) Put the kettle on")
     [(reason, way)] = sending(ready).ready(74).stops
@@ -82,6 +84,7 @@ def test_what_stops_a_send_is_said_with_a_way_out(ready):
     assert "nobody could unsubscribe from this mail" in [reason for reason, _ in told.stops]
 
 
+@pytest.mark.processes
 def test_an_issue_that_was_sent_says_so_and_is_not_looked_up(ready):
     assert ready.send().code == 0
     told = sending(ready).ready(74)
@@ -189,6 +192,7 @@ def test_an_announced_issue_is_still_to_come(ready):
     assert (entry.state, entry.note) == ("approved", "goes Sun 22 Nov, 09:00")
 
 
+@pytest.mark.processes
 def test_what_was_rehearsed_and_sent_is_counted(ready):
     assert ready.send().code == 0
     entry = shelf(ready)[74]
@@ -196,6 +200,7 @@ def test_what_was_rehearsed_and_sent_is_counted(ready):
     assert entry.rehearsed == len(ready.mails())
 
 
+@pytest.mark.processes
 def test_what_was_sent_for_real_is_counted_by_state_and_dated(ready):
     with scripted(RCPT=["250 ok", "550 no such box", "250 ok"]) as server:
         for name, value in {"KIND": "smtp", "SMTP__HOST": "127.0.0.1", "SMTP__PORT": server.port,
@@ -276,17 +281,14 @@ def test_ctrl_c_does_not_wait_for_a_mail_server_that_does_not_answer(folder, tab
             stream.write(
                 f'\n[transport.smtp]\nhost = "127.0.0.1"\nport = {port}\nsecurity = "none"\n'
             )
-        silent.settimeout(20)
-        took: list[float] = []
-        while not took or (took[-1] >= 2 and len(took) < 3):  # a busy machine may stop for a moment
-            with preview(folder.root, "--issue", "74", "--port", "7870") as running:
-                look(tab, running.url, "?tab=send")
-                tab.get_by_label("Where it goes").fill("ada@example.org")
-                tab.get_by_role("button", name="Send one").click()
-                connection, _ = silent.accept()
-                with connection:
-                    code, seconds, more = running.interrupt()
-                took.append(seconds)
-                assert code in {0, 130}
-                assert more == ""
-    assert took[-1] < 2
+        silent.settimeout(120)
+        # It would wait for this server for an hour.
+        with preview(folder.root, "--issue", "74", "--port", "7870", world="patient") as running:
+            look(tab, running.url, "?tab=send")
+            tab.get_by_label("Where it goes").fill("ada@example.org")
+            tab.get_by_role("button", name="Send one").click()
+            connection, _ = silent.accept()
+            with connection:
+                code, more = running.interrupt()
+            assert code in {0, 130}
+            assert more == ""

@@ -280,6 +280,7 @@ for path in [*sorted(ROOT.glob("issues/*.md")), *sorted(CORPUS.glob("[0-9]*.md")
 """
 
 
+@pytest.mark.processes
 def test_the_own_process_seed_changes_nothing_in_any_letter() -> None:
     results = {
         subprocess.run(
@@ -304,6 +305,7 @@ print("quiet")
 """
 
 
+@pytest.mark.processes
 def test_not_even_the_first_letter_of_a_process_touches_the_disk_or_the_network() -> None:
     environment = {**os.environ, "PYTHONPATH": "."}
     ran = subprocess.run(

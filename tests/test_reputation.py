@@ -17,6 +17,8 @@ from tests.ses_events import Sent, bounce, complaint, sent_of
 
 __all__ = ["folder", "plain_environment"]
 
+pytestmark = pytest.mark.processes
+
 ISSUE = 101
 
 

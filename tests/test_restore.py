@@ -30,7 +30,7 @@ from tests.schedule_fixtures import (
     ready,
     store_of,
 )
-from tests.store_samples import NOW, people, store_with
+from tests.store_samples import NOW, new_store, people, store_with
 from tests.test_cli_send import Terminal
 
 __all__ = ["approved", "at", "folder", "owned", "plain_environment", "post", "ready"]
@@ -197,7 +197,7 @@ def test_an_older_version_s_backup_is_upgraded_afterwards(ready, tmp_path, monke
 
 def test_another_newsletter_s_backup_buries_no_records_that_are_in_use(ready, tmp_path):
     (tmp_path / "other").mkdir()
-    with store_with(tmp_path / "other", people(3)) as store:
+    with new_store(tmp_path / "other", people(3)) as store:
         store.backup(tmp_path / "other.db")
     other = str(tmp_path / "other.db")
     [(address,)] = ready.ask("select email from subscribers where id = 1")

@@ -12,6 +12,8 @@ from tests.terminal import Session
 
 __all__ = ["imported", "plain_environment", "world"]
 
+pytestmark = pytest.mark.processes
+
 RISK = ("retry", "--issue", "74", "--unknown", "--accept-duplicates")
 ASSUME = ("retry", "--issue", "74", "--unknown", "--assume-accepted")
 LOST = Fault(kind="reset", accept=True, requests=(5,))

@@ -14,6 +14,8 @@ from newsletter.outbox.pace import SHARE
 from newsletter.transport.ses import SesTransport
 from tests.fake_ses import FakeSes, Fault
 
+pytestmark = pytest.mark.processes
+
 DATA = b"From: wren@example.org\r\nTo: mara@example.org\r\nSubject: Hello\r\n\r\nHello.\r\n"
 
 

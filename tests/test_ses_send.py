@@ -12,6 +12,8 @@ from tests.fake_ses import FakeSes
 
 __all__ = ["folder", "plain_environment", "ready"]
 
+pytestmark = pytest.mark.processes
+
 
 @pytest.fixture
 def ses(ready, monkeypatch, tmp_path):

@@ -373,6 +373,7 @@ def test_the_reference_shows_defaults_choices_and_secrets():
 # What settings stand on
 
 
+@pytest.mark.processes
 def test_importing_settings_loads_nothing_from_the_stages_above_or_the_doors():
     code = "import sys, newsletter.settings; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)

@@ -23,6 +23,8 @@ from tests.smtp_servers import (
     scripted,
 )
 
+pytestmark = pytest.mark.processes
+
 HEAD = b"Date: Sun, 22 Nov 2026 08:00:00 +0000\r\nMessage-ID: <74.1@example.org>\r\n\r\n"
 DATA = HEAD + b"Hello.\r\n"
 #: More than any socket holds: its sender waits until somebody reads.

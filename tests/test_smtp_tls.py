@@ -39,6 +39,8 @@ from tests.test_smtp import (
 
 __all__ = ["certificate", "folder", "plain_environment", "ready"]
 
+pytestmark = pytest.mark.processes
+
 
 # --- log-in and encryption -------------------------------------------------------------------
 

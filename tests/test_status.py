@@ -20,6 +20,8 @@ from tests.faults import imported, world
 
 __all__ = ["imported", "plain_environment", "world"]
 
+pytestmark = pytest.mark.processes
+
 SEND = ("send", "--issue", "74", "--confirm", "74")
 NOW = dt.datetime(2026, 11, 22, 9, 0, tzinfo=dt.UTC)
 

@@ -66,6 +66,7 @@ def moment(now: checks.Snapshot) -> str:
     return "claim" if states["queued"] else "finish" if now.runs[FIRST] == "running" else "end"
 
 
+@pytest.mark.processes
 def test_a_full_disk_pauses_the_run_whenever_it_fills_up(tmp_path, library):
     with serving("ses", tmp_path) as server:
         made = letters(tmp_path / "healthy", server.environ, people=2)
@@ -104,6 +105,7 @@ def fill_up(folder: Path, library: Path, point: int) -> str:
     return what
 
 
+@pytest.mark.processes
 def test_a_disk_that_is_full_before_anything_is_written_is_told_alike(tmp_path, library):
     with serving("ses", tmp_path) as server:
         made = letters(tmp_path / "letters", server.environ, people=2)
@@ -183,6 +185,7 @@ def locked(made: Letters):
         yield
 
 
+@pytest.mark.processes
 def test_records_locked_by_another_program_pause_the_run_before_it_begins(tmp_path):
     with serving("ses", tmp_path) as server:
         made = letters(tmp_path / "letters", server.environ, people=3)
@@ -194,6 +197,7 @@ def test_records_locked_by_another_program_pause_the_run_before_it_begins(tmp_pa
         expect_kept(made, server, made.send())
 
 
+@pytest.mark.processes
 def test_records_locked_in_the_middle_of_a_run_pause_it(tmp_path):
     slow = Fault(kind="delay", seconds=1.5, requests=(2,))
     with serving("ses", tmp_path, slow) as server:
@@ -228,6 +232,7 @@ def test_stores_made_by_several_threads_at_once_are_all_whole(tmp_path):
 # --- the clock jumps -------------------------------------------------------------------------
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("begins", ["0", "7"])
 def test_a_clock_that_jumps_by_days_changes_nothing(tmp_path, begins):
     with serving("ses", tmp_path) as server:
@@ -246,6 +251,7 @@ def test_a_clock_that_jumps_by_days_changes_nothing(tmp_path, begins):
 # --- two senders -----------------------------------------------------------------------------
 
 
+@pytest.mark.processes
 def test_of_two_senders_one_sends_and_the_other_names_it(tmp_path):
     turned_away = rf"another run is sending from this store \(pid (\d+) on {socket.gethostname()}\)"
     trials = 6
@@ -282,6 +288,7 @@ def test_of_two_senders_one_sends_and_the_other_names_it(tmp_path):
     assert len(ledger.mails) == 8 * trials
 
 
+@pytest.mark.processes
 def test_who_is_turned_away_hears_of_the_living_holder_and_of_no_dead_one(tmp_path):
     path = tmp_path / "a.lock"
     dead = subprocess.Popen(["true"])

@@ -18,13 +18,14 @@ from newsletter.feedback import read
 from newsletter.outbox import Outcome, Result, State
 from newsletter.store import events, people
 from newsletter.store.sql import Store
+from tests.effort import either
 from tests.ses_events import SOURCE, STORE, Sent, bounce, complaint, event, everything
 from tests.store_samples import LATER, NOW, a_content, look, named_store
 from tests.store_samples import people as crowd
 
 ACCEPTED = "accepted"
 #: How many orders are tried; TESTS_ORDERS=10000 takes some minutes.
-ORDERS = int(os.environ.get("TESTS_ORDERS", "400"))
+ORDERS = int(os.environ.get("TESTS_ORDERS", "0")) or either(120, 400)
 
 
 def address(number):
@@ -338,7 +339,8 @@ def test_every_order_with_duplicates_in_any_batches_ends_the_same(busy):
         assert final(busy, batches) == expected
 
     orders()
-    assert len(tried) > ORDERS * 0.95
+    # Hypothesis begins with a few that are alike, however many follow.
+    assert len(tried) >= ORDERS - 20
 
 
 def test_the_database_refuses_a_second_row_for_one_report(tmp_path, store):

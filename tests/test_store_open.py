@@ -19,7 +19,7 @@ from newsletter.errors import InputError, NewsletterError, PausedError
 from newsletter.store import schema, tables
 from newsletter.store.database import _make_durable
 from newsletter.store.sql import Store
-from tests.store_samples import LATER, NOW, a_row, look, people, store_with, url_in
+from tests.store_samples import LATER, NOW, a_row, look, new_store, people, url_in
 
 
 def snapshot(folder: Path) -> dict[str, tuple[str, int]]:
@@ -40,7 +40,7 @@ def test_a_new_store_makes_its_folder_and_its_keys(tmp_path):
 
 
 def test_only_its_owner_can_read_a_new_store(tmp_path):
-    with store_with(tmp_path, people(1)):
+    with new_store(tmp_path, people(1)):
         modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
     [left] = [name for name in modes if name.startswith("left-")]
     assert modes == dict.fromkeys(
@@ -50,14 +50,14 @@ def test_only_its_owner_can_read_a_new_store(tmp_path):
 
 def test_a_folder_may_have_any_name(tmp_path):
     folder = tmp_path / "a b%20#ü&'?"
-    store_with(folder, people(2)).close()
+    new_store(folder, people(2)).close()
     with Store.open(url_in(folder), read_only=True) as store:
         assert store.subscriber_count() == 2
     assert [path.name for path in folder.glob("newsletter*")] == ["newsletter.db"]
 
 
 def test_the_newest_link_key_signs_and_the_older_ones_still_verify(tmp_path):
-    store_with(tmp_path, []).close()
+    new_store(tmp_path, []).close()
     with sqlite3.connect(tmp_path / "newsletter.db") as connection:
         connection.execute(
             "INSERT INTO signing_keys VALUES (2, ?, 'links', '2099-01-01T00:00:00.000000Z')",
@@ -70,14 +70,14 @@ def test_the_newest_link_key_signs_and_the_older_ones_still_verify(tmp_path):
 
 
 def test_link_keys_and_address_keys_are_different_secrets(tmp_path):
-    store_with(tmp_path, []).close()
+    new_store(tmp_path, []).close()
     rows = look(tmp_path, "SELECT purpose, secret FROM signing_keys ORDER BY id")
     assert [purpose for purpose, _ in rows] == ["links", "addresses"]
     assert rows[0][1] != rows[1][1]
 
 
 def test_every_connection_that_writes_is_durable(tmp_path):
-    with store_with(tmp_path, []) as store, store._database.writing() as connection:
+    with new_store(tmp_path, []) as store, store._database.writing() as connection:
         pragmas = {
             name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
             for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
@@ -103,7 +103,7 @@ def test_a_place_that_cannot_keep_records_safe_is_refused(tmp_path):
 
 
 def test_migrating_an_empty_database_gives_the_tables_exactly(tmp_path):
-    store_with(tmp_path, []).close()
+    new_store(tmp_path, []).close()
     migrated = sa.create_engine(url_in(tmp_path))
     with migrated.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), tables.metadata) == []
@@ -145,8 +145,9 @@ def test_the_program_names_the_newest_migration(tmp_path):
     assert ScriptDirectory(str(folder)).get_heads() == [schema.HEAD]
 
 
+@pytest.mark.processes
 def test_opening_a_store_that_exists_loads_no_alembic(tmp_path):
-    store_with(tmp_path, []).close()
+    new_store(tmp_path, []).close()
     script = (
         "import sys; from newsletter.store.sql import Store; "
         "Store.open(sys.argv[1]).close(); print('alembic' in sys.modules)"
@@ -158,7 +159,7 @@ def test_opening_a_store_that_exists_loads_no_alembic(tmp_path):
 
 
 def set_revision(folder: Path, revision: str) -> None:
-    store_with(folder, []).close()
+    new_store(folder, []).close()
     with sqlite3.connect(folder / "newsletter.db") as connection:
         connection.execute("UPDATE alembic_version SET version_num = ?", (revision,))
     connection.close()
@@ -188,7 +189,7 @@ def test_a_revision_that_is_no_number_is_somebody_elses(tmp_path):
 
 
 def test_an_upgrade_of_a_current_store_changes_nothing(tmp_path):
-    store_with(tmp_path, people(3)).close()
+    new_store(tmp_path, people(3)).close()
     before = look(tmp_path, "SELECT * FROM subscribers")
     assert schema.upgrade(url_in(tmp_path)) == (schema.HEAD, schema.HEAD)
     assert look(tmp_path, "SELECT * FROM subscribers") == before
@@ -255,7 +256,7 @@ def test_a_file_that_is_no_database_is_named_as_such(tmp_path, read_only):
 
 
 def test_a_damaged_store_is_named_as_such(tmp_path):
-    store_with(tmp_path, people(500)).close()
+    new_store(tmp_path, people(500)).close()
     file = tmp_path / "newsletter.db"
     whole = file.read_bytes()
     file.write_bytes(whole[:4096] + os.urandom(len(whole) - 4096))
@@ -293,6 +294,7 @@ def test_a_folder_in_place_of_the_file_cannot_be_opened(tmp_path):
         Store.open(url_in(tmp_path))
 
 
+@pytest.mark.processes
 def test_two_processes_can_make_the_same_store_at_once(tmp_path):
     script = (
         "import sys; from newsletter.store.sql import Store; "
@@ -311,7 +313,7 @@ def test_two_processes_can_make_the_same_store_at_once(tmp_path):
 
 
 def test_reading_changes_not_one_byte_of_the_folder(tmp_path):
-    store_with(tmp_path, people(3)).close()
+    new_store(tmp_path, people(3)).close()
     before = snapshot(tmp_path)
     assert {name for name in before if not name.startswith("left-")} == {"newsletter.db"}
     with Store.open(url_in(tmp_path), read_only=True) as store:
@@ -338,6 +340,7 @@ def kill_while_open(folder: Path) -> None:
     assert (folder / "newsletter.db-wal").stat().st_size
 
 
+@pytest.mark.processes
 def test_reading_after_a_crash_sees_all_and_changes_nothing(tmp_path):
     kill_while_open(tmp_path)
     before = snapshot(tmp_path)
@@ -347,7 +350,7 @@ def test_reading_after_a_crash_sees_all_and_changes_nothing(tmp_path):
 
 
 def test_reading_beside_a_writer_sees_what_it_committed(tmp_path):
-    with store_with(tmp_path, people(3)) as writer:
+    with new_store(tmp_path, people(3)) as writer:
         before = snapshot(tmp_path)
         with Store.open(url_in(tmp_path), read_only=True) as reader:
             assert reader.subscriber_count() == 3
@@ -358,6 +361,7 @@ def test_reading_beside_a_writer_sees_what_it_committed(tmp_path):
             assert reader.subscriber_count() == 4
 
 
+@pytest.mark.processes
 def test_incomplete_traces_of_a_crash_are_put_in_order_by_hand(tmp_path):
     kill_while_open(tmp_path)
     (tmp_path / "newsletter.db-shm").unlink()
@@ -370,7 +374,7 @@ def test_incomplete_traces_of_a_crash_are_put_in_order_by_hand(tmp_path):
 
 
 def test_a_store_opened_for_reading_takes_no_writes_and_no_lock(tmp_path):
-    store_with(tmp_path, []).close()
+    new_store(tmp_path, []).close()
     with Store.open(url_in(tmp_path), read_only=True) as store:
         with pytest.raises(NewsletterError, match="for reading only"):
             store.add(people(1), source="test", now=NOW)
@@ -388,7 +392,7 @@ def tell(store: Store, pragma: str) -> None:
 
 
 def test_a_full_disk_pauses_and_leaves_what_was_there(tmp_path):
-    with store_with(tmp_path, people(3)) as store:
+    with new_store(tmp_path, people(3)) as store:
         tell(store, "PRAGMA max_page_count = 1")  # SQLite then answers as on a full disk
         with pytest.raises(PausedError, match="the disk is full") as caught:
             store.add(people(3000), source="test", now=LATER)
@@ -399,7 +403,7 @@ def test_a_full_disk_pauses_and_leaves_what_was_there(tmp_path):
 
 
 def test_a_lock_of_another_program_pauses(tmp_path):
-    with store_with(tmp_path, people(3)) as store:
+    with new_store(tmp_path, people(3)) as store:
         tell(store, "PRAGMA busy_timeout = 20")
         other = sqlite3.connect(tmp_path / "newsletter.db", isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
@@ -411,7 +415,7 @@ def test_a_lock_of_another_program_pauses(tmp_path):
 
 
 def test_a_store_that_turned_unwritable_is_an_input_error(tmp_path):
-    with store_with(tmp_path, people(3)) as store:
+    with new_store(tmp_path, people(3)) as store:
         tell(store, "PRAGMA query_only = 1")
         with pytest.raises(InputError, match="cannot be written"):
             store.suppress("ada@example.org", reason="bounced", now=NOW)
@@ -420,7 +424,7 @@ def test_a_store_that_turned_unwritable_is_an_input_error(tmp_path):
 def test_a_refused_statement_is_a_bug_that_names_nobody(tmp_path):
     nothing: Any = None
     rows = [a_row("ada@example.org", name=nothing)]
-    with store_with(tmp_path, []) as store:
+    with new_store(tmp_path, []) as store:
         with pytest.raises(NewsletterError) as caught:
             store.add(rows, source="test", now=NOW)
         assert type(caught.value) is NewsletterError
@@ -430,5 +434,5 @@ def test_a_refused_statement_is_a_bug_that_names_nobody(tmp_path):
 
 
 def test_a_moment_without_a_time_zone_is_a_bug(tmp_path):
-    with store_with(tmp_path, []) as store, pytest.raises(sa.exc.StatementError, match="time zone"):
+    with new_store(tmp_path, []) as store, pytest.raises(sa.exc.StatementError, match="time zone"):
         store.add(people(1), source="test", now=NOW.replace(tzinfo=None))

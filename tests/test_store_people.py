@@ -25,6 +25,7 @@ from newsletter.audience.roster import Added
 from newsletter.audience.segment import parse_segment
 from newsletter.errors import InputError, Place
 from newsletter.store.sql import Store
+from tests.effort import examples
 from tests.store_samples import LATER, NOW, a_content, a_row, look, people, store_with, url_in
 
 
@@ -283,7 +284,7 @@ def shared(tmp_path_factory):
         yield store, folder
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(150), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(crowd=PEOPLE, rules=st.lists(EXPRESSIONS, min_size=1, max_size=5))
 def test_sql_and_python_agree_on_who_is_eligible(shared, crowd, rules):
     store, folder = shared

@@ -1,4 +1,7 @@
-"""With a million deliveries on record, no statement of a run reads them all, nor sorts them."""
+"""With very many deliveries on record, no statement of a run reads them all, nor sorts them.
+
+A hundred thousand each time; a million with `--long`.
+"""
 
 from __future__ import annotations
 
@@ -10,18 +13,19 @@ import sqlalchemy as sa
 
 from newsletter.outbox import Outcome, Result, RunState
 from newsletter.store.sql import Store
+from tests.effort import either
 from tests.store_samples import NOW, store_with, url_in
 
-MILLION = 1_000_000
+MANY = either(100_000, 1_000_000)
 ACCEPTED = Outcome(result=Result.ACCEPTED, message_id="0100-abc")
 UNKNOWN = Outcome(result=Result.UNKNOWN, reason="read timeout")
 
 PEOPLE = """
-WITH RECURSIVE number(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < 900000)
+WITH RECURSIVE number(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < {rows})
 INSERT INTO subscribers (id, handle, email, address_hash, name, status, fields, created_at,
                          updated_at)
 SELECT n, printf('%024x', n), 'reader' || n || '@example.org',
-       printf('%064x', n * 2654435761 % 4294967296), 'Reader', 'active', '{}',
+       printf('%064x', n * 2654435761 % 4294967296), 'Reader', 'active', '{{}}',
        '2026-11-22T08:00:00.000000Z', '2026-11-22T08:00:00.000000Z'
 FROM number
 """
@@ -47,8 +51,12 @@ def folder(tmp_path_factory):
     with contextlib.closing(sqlite3.connect(folder / "newsletter.db")) as database:
         database.execute("PRAGMA synchronous = OFF")
         database.execute("PRAGMA cache_size = -200000")
-        database.execute(PEOPLE)
-        for run, rows, sent in ((1, 50_000, 50_000), (2, 50_000, 50_000), (3, 900_000, 400_000)):
+        database.execute(PEOPLE.format(rows=MANY * 9 // 10))
+        for run, rows, sent in (
+            (1, MANY // 20, MANY // 20),
+            (2, MANY // 20, MANY // 20),
+            (3, MANY * 9 // 10, MANY * 4 // 10),
+        ):
             database.execute(
                 "INSERT INTO runs VALUES (?, ?, 0, 'ses', 'Title', 'mail', 'c', 's', '', ?, ?, "
                 "'2026-11-22T08:00:00.000000Z', NULL, '', '', 0)",
@@ -56,7 +64,7 @@ def folder(tmp_path_factory):
             )
             database.execute(FILL.format(run=run, rows=rows, sent=sent))
         database.commit()
-        assert database.execute("SELECT count(*) FROM deliveries").fetchone() == (MILLION,)
+        assert database.execute("SELECT count(*) FROM deliveries").fetchone() == (MANY,)
     return folder
 
 

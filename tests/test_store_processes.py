@@ -19,6 +19,8 @@ from newsletter.store.lock import _take, locked
 from newsletter.store.sql import Store
 from tests.store_samples import LATER, NOW, a_content, look, people, store_with, url_in
 
+pytestmark = pytest.mark.processes
+
 HEAD = """
 import os, signal, sys, time
 from newsletter.outbox import Outcome, Result

@@ -11,6 +11,7 @@ from newsletter.audience import HasTag, Status, eligible
 from newsletter.errors import NewsletterError, RefusedError
 from newsletter.outbox import Outcome, Result, RunState, State
 from newsletter.store.sql import Store
+from tests.effort import examples
 from tests.store_samples import (
     LATER,
     NOW,
@@ -381,5 +382,5 @@ def test_states_add_up_whatever_happens(tmp_path):
 
         Here.store, Here.folder = store, tmp_path
         case = Here.TestCase
-        case.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
+        case.settings = settings(max_examples=examples(60), stateful_step_count=25, deadline=None)
         case().runTest()

@@ -14,6 +14,8 @@ from tests.fake_ses import FakeSes
 
 __all__ = ["folder", "plain_environment", "ready"]
 
+pytestmark = pytest.mark.processes
+
 WHO = "new.reader@example.net"
 SOURCE = ("--consent-source", "asked at the fair")
 

@@ -24,6 +24,8 @@ from tests.conftest import require
 
 __all__ = ["folder", "plain_environment"]
 
+pytestmark = pytest.mark.processes
+
 WORDS = ["--no-input", "send", "--due", "--yes"]
 NAMES = ["letters", "my letters", '50% it\'s "so" $HOME `x` \\n']
 

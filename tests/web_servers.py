@@ -93,14 +93,14 @@ def web_server(told: Told, *, tls: ssl.SSLContext | None = None) -> Iterator[Tol
 def dripping(handler: BaseHTTPRequestHandler) -> None:
     """A header line that never ends, a byte at a time: no single wait is long."""
     handler.wfile.write(b"HTTP/1.1 200 OK\r\nX: ")
-    for _ in range(600):
+    for _ in range(3000):
         handler.wfile.write(b"x")
         time.sleep(0.02)
 
 
 def silent(handler: BaseHTTPRequestHandler) -> None:
     """Nothing at all, until the other side gives up."""
-    handler.connection.settimeout(10)
+    handler.connection.settimeout(60)
     with contextlib.suppress(OSError):
         handler.rfile.read(1)
 

@@ -21,6 +21,7 @@ import newsletter.cli.draining
 import newsletter.cli.ending
 import newsletter.outbox
 import newsletter.transport.ses
+import newsletter.web.app
 from newsletter.cli.app import run_and_exit
 from newsletter.errors import UnknownOutcomesError
 from newsletter.outbox import Attempt, Delivery, Result, State
@@ -32,6 +33,7 @@ from newsletter.store.sql import Store
 from newsletter.transport.ses import answers
 from newsletter.transport.ses.http1 import Answer, ClosedError
 from newsletter.transport.ses.wire import Wire
+from newsletter.transport.smtp import SmtpTransport
 
 Bug = Callable[[], None]
 
@@ -241,7 +243,24 @@ LEDGER_BUGS: dict[str, Bug] = {
     bug.__name__: bug for bug in (mark_at_begin_and_end, mark_not_looked_at)
 }
 
-WORLDS: dict[str, Bug] = {"impatient": impatient, "jumping_clock": jumping_clock}
+
+def patient() -> None:
+    """Wait an hour for a mail server that does not answer: what ends sooner has not waited."""
+    defaults: Any = SmtpTransport.__init__.__kwdefaults__
+    defaults |= {"timeout": 3600.0, "patience": 3600.0}
+
+
+def graceful() -> None:
+    """Wait an hour for open requests when told to stop."""
+    newsletter.web.app._GRACE_SECONDS = 3600  # type: ignore[misc]
+
+
+WORLDS: dict[str, Bug] = {
+    "graceful": graceful,
+    "impatient": impatient,
+    "jumping_clock": jumping_clock,
+    "patient": patient,
+}
 
 
 def main() -> None:

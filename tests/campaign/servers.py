@@ -26,10 +26,15 @@ _PATIENCE = 60.0
 
 
 class Postman(Keeper):
-    """What aiosmtpd calls: writes an accepted mail down, and answers after a while."""
+    """What aiosmtpd calls: writes an accepted mail down, and answers after a while.
 
-    def __init__(self, log: Path, latency: float, seed: int) -> None:
+    Args:
+        hold: how many it answers before it keeps all others waiting, until `resume`.
+    """
+
+    def __init__(self, log: Path, latency: float, seed: int, hold: int | None = None) -> None:
         super().__init__()
+        self._hold, self._taken = hold, 0
         self._stream = log.open("ab", buffering=0)
         self._latency = latency
         self._random = random.Random(seed)
@@ -43,7 +48,14 @@ class Postman(Keeper):
         self._stream.write(json.dumps(line).encode() + b"\n")
         os.fsync(self._stream.fileno())
         await asyncio.sleep(self._random.uniform(0, self._latency))
+        self._taken += 1
+        while self._hold is not None and self._taken > self._hold:  # noqa: ASYNC110  # another thread resumes
+            await asyncio.sleep(0.01)
         return "250 kept"
+
+    def resume(self) -> None:
+        """Answer whoever waits, and all that come."""
+        self._hold = None
 
     def close(self) -> None:
         self._stream.close()
@@ -57,11 +69,13 @@ class Server:
         environ: what points the command at it.
         ledger: what it accepted.
         ses: the fake, to script faults; None for a mail server.
+        postman: the mail server; None for SES.
     """
 
     environ: dict[str, str]
     ledger: Ledger
     ses: FakeSes | None = None
+    postman: Postman | None = None
 
     def wait(self, accepted: int) -> None:
         """Return when it has accepted so many mails."""
@@ -80,9 +94,17 @@ class Server:
 
 @contextlib.contextmanager
 def serving(
-    kind: Kind, folder: Path, *faults: Fault, latency: float = 0.0, seed: int = 0
+    kind: Kind,
+    folder: Path,
+    *faults: Fault,
+    latency: float = 0.0,
+    seed: int = 0,
+    hold: int | None = None,
 ) -> Iterator[Server]:
-    """Start one whose log lies in `folder`; an answer takes up to twice `latency` seconds."""
+    """Start one whose log lies in `folder`; an answer takes up to twice `latency` seconds.
+
+    A mail server answers `hold` mails, and the others when it is told to resume.
+    """
     log = folder / "accepted.jsonl"
     log.touch()
     if kind == "ses":
@@ -91,7 +113,7 @@ def serving(
             environ = {"NEWSLETTER_TRANSPORT__KIND": "ses", **ses.environ}
             yield Server(environ, Ledger(log), ses)
         return
-    postman = Postman(log, latency, seed)
+    postman = Postman(log, latency, seed, hold)
     with contextlib.closing(postman), aiosmtpd(postman) as port:
         environ = {
             "NEWSLETTER_TRANSPORT__KIND": "smtp",
@@ -99,4 +121,4 @@ def serving(
             "NEWSLETTER_TRANSPORT__SMTP__PORT": str(port),
             "NEWSLETTER_TRANSPORT__SMTP__SECURITY": "none",
         }
-        yield Server(environ, Ledger(log))
+        yield Server(environ, Ledger(log), postman=postman)
