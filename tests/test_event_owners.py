@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime as dt
+import hashlib
 import json
 import re
 import sqlite3
@@ -28,7 +30,6 @@ from tests.store_samples import (
     look,
     named_store,
     new_store,
-    store_with,
     url_in,
 )
 from tests.store_samples import people as crowd
@@ -48,7 +49,9 @@ def envelope_from(sender: str) -> bytes:
 
 
 def begin(store, *, issue=74, rehearsal=False, now=NOW, sender=SOURCE):
-    content = dataclasses.replace(a_content(issue), envelope=envelope_from(sender))
+    envelope = envelope_from(sender)
+    content_hash = hashlib.sha256(envelope).hexdigest()
+    content = dataclasses.replace(a_content(issue), envelope=envelope, content_hash=content_hash)
     assert isinstance(content, Content)
     return store.start_run(
         content, rehearsal=rehearsal, transport="ses", eligible=eligible(), now=now
@@ -351,13 +354,29 @@ def upgraded(tmp_path, monkeypatch):
     monkeypatch.setattr(command, "upgrade", lambda config, _: real(config, "0004"))
     monkeypatch.setattr(schema, "HEAD", "0004")
     began = dt.datetime.now(dt.UTC) - dt.timedelta(hours=1)
-    with store_with(tmp_path, crowd(4)) as old:
-        run = begin(old, now=began)
-        hand_over(old, run, 2, now=began)
+    new_store(tmp_path, crowd(4)).close()
     monkeypatch.undo()
+    _begin_as_before(tmp_path, f"{began:%Y-%m-%dT%H:%M:%S.%fZ}")
     assert schema.upgrade(url_in(tmp_path)) == ("0004", schema.HEAD)
     with Store.open(url_in(tmp_path)) as opened:
         yield opened, began
+
+
+def _begin_as_before(folder, began):
+    """An issue to four readers, two of whom it was handed over to, in the tables of then."""
+    envelope = envelope_from(SOURCE)
+    run = (74, 0, "ses", "A title", envelope, hashlib.sha256(envelope).hexdigest(), "5" * 64, "",
+           "running", 4, began, None, "", "")  # fmt: skip
+    with contextlib.closing(sqlite3.connect(folder / "newsletter.db")) as records, records:
+        records.execute(f"insert into runs values (1, {', '.join('?' * len(run))})", run)
+        people = records.execute("select id, address_hash from subscribers order by id").fetchall()
+        for place, (reader, hashed) in enumerate(people, 1):
+            tried = place <= 2
+            records.execute(
+                "insert into deliveries values (NULL, 1, 74, 0, ?, ?, ?, ?, ?, '', ?, ?, ?, 0)",
+                (reader, hashed, place, "unknown" if tried else "queued", int(tried),
+                 "no answer" if tried else "", began if tried else None, began if tried else None),
+            )  # fmt: skip
 
 
 def old(position=1, **more):

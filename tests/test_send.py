@@ -90,7 +90,9 @@ class Desk:
     def mails(self) -> dict[str, bytes]:
         found = sorted((self.folder / "mail").rglob("*"))
         return {
-            str(p.relative_to(self.folder / "mail")): p.read_bytes() for p in found if p.is_file()
+            str(p.relative_to(self.folder / "mail")): p.read_bytes()
+            for p in found
+            if p.is_file() and p.name != ".gitignore"
         }
 
 
