@@ -128,6 +128,20 @@ def test_another_machine_with_records_of_its_own_does_not_send_it_again(post, tm
         "[]",
         '{"issue": 74',
         '{"issue": 73, "run": "x", "content_hash": "", "attempts": 0}',
+        "[" * 200_000,
+        *(
+            f'{{"issue": 74, "run": "2026-11-22T08:00:00+00:00", "content_hash": "", {odd}}}'
+            for odd in (
+                '"recipients": 25, "attempts": Infinity',
+                '"recipients": 25, "attempts": 1e400',
+                '"recipients": 25, "attempts": true',
+                '"recipients": 25, "attempts": -5',
+                '"recipients": 25, "attempts": 99999999999999999999999',
+                '"recipients": 25, "attempts": 5, "position": -3',
+                '"recipients": 25, "attempts": 5, "position": 26',
+            )
+        ),
+        '{"issue": 74, "run": "\\u001b[2J", "content_hash": "", "attempts": 1, "recipients": 2}',
     ],
 )
 def test_a_file_that_cannot_be_read_stops_with_its_name(post, text):

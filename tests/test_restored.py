@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import os
 import shutil
 import sqlite3
+from dataclasses import replace
 
 import pytest
 
 from newsletter import send
 from newsletter.cli import draining
+from newsletter.feedback import read
 from newsletter.outbox import Outcome, Result
-from newsletter.store import ledger
+from newsletter.store import claims, ledger
 from newsletter.store.claims import RESTORED
 from newsletter.store.disk import flush
+from newsletter.store.steps import Steps
 from newsletter.transport import smtp
 from tests.campaign import restores
 from tests.schedule_fixtures import (
@@ -25,7 +29,9 @@ from tests.schedule_fixtures import (
     plain_environment,
     post,
     ready,
+    store_of,
 )
+from tests.ses_events import SOURCE, Sent, event
 
 __all__ = ["approved", "at", "folder", "owned", "plain_environment", "post", "ready"]
 
@@ -237,6 +243,63 @@ def test_attempts_that_no_delivery_accounts_for_are_kept_in_mind(post, monkeypat
     assert newsletter.send().code == 8
     assert newsletter.send("--restored").code == 9
     assert len(set(post.readers)) == len(post.readers)
+
+
+def test_a_way_out_that_ended_in_the_middle_is_asked_for_again(post, monkeypatch):
+    """People who left before their turn are passed over, so fewer attempts are lost than people."""
+    newsletter = post.newsletter
+    assert newsletter.send("--limit", "1").code == 6
+    copy = backed_up(newsletter, "one.db")
+    for (address,) in newsletter.ask("select email from subscribers where id between 2 and 11"):
+        assert newsletter.run("subscribers", "remove", address).code == 0
+    assert newsletter.send("--limit", "8").code == 6
+    assert (told(newsletter)["attempts"], told(newsletter)["position"]) == (9, 19)
+    put_back(newsletter, copy)
+    taken: list[int] = []
+    real = claims._doubt
+
+    def ended(*words):
+        if len(taken) == 3:
+            raise KeyboardInterrupt
+        taken.append(real(*words))
+        return taken[-1]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Steps, "rows", property(lambda _: 5, lambda _, __: None), raising=False)
+        patch.setattr(claims, "_doubt", ended)
+        assert newsletter.send("--restored").code == 130
+    assert sum(taken) >= 9
+    assert newsletter.send().code == 8
+    assert newsletter.send("--restored").code == 9
+    assert len(set(post.readers)) == len(post.readers)
+    assert newsletter.send().code == 9
+
+
+def test_events_that_came_before_the_way_out_settle_what_they_are_about(post):
+    newsletter = post.newsletter
+    assert newsletter.send("--limit", "2").code == 6
+    copy = backed_up(newsletter, "two.db")
+    assert newsletter.send("--limit", "6").code == 6
+    put_back(newsletter, copy)
+    who = dict(newsletter.ask("select position, email from deliveries join subscribers "
+                              "on subscribers.id = subscriber_id where not rehearsal"))  # fmt: skip
+    now = dt.datetime.now(dt.UTC)
+    with store_of(newsletter) as store:
+        ours = Sent(store=store.feedback.store_id(), at=now.isoformat())
+        mails = [replace(ours, message_id=f"ses-{n}", position=n, to=who[n]) for n in (3, 4, 5, 6)]
+        # Another issue's, and an attempt that was never made.
+        mails[2] = replace(mails[2], issue=73)
+        mails[3] = replace(mails[3], attempt=2)
+        found = [read(event("Delivery", one)) for one in mails]
+        heard = store.feedback.record([one for one in found if one], now=now, sender=SOURCE)
+    assert (heard.new, heard.settled) == (4, 0)
+    assert newsletter.send("--restored").code == 9
+    question = "select position, message_id from deliveries where state = 'accepted'"
+    accepted = dict(newsletter.ask(question))
+    assert (accepted[3], accepted[4]) == ("ses-3", "ses-4")
+    assert newsletter.ask(
+        "select position from deliveries where state = 'unknown' order by position"
+    ) == [(5,), (6,), (7,), (8,)]
 
 
 def test_records_that_lost_nothing_just_go_on(post):

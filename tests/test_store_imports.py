@@ -267,6 +267,39 @@ def there(folder: Folder) -> int:
         return 0
 
 
+def test_no_issue_is_begun_with_half_a_list(folder, monkeypatch, crashing):
+    long_list(folder, 1700)
+    crashing(2)
+    assert folder.run(*IMPORT).code == 130
+    some = there(folder)
+    monkeypatch.undo()
+    monkeypatch.chdir(folder.root)
+    sending = ("send", "--issue", "74", "--confirm", "74")
+    for more in ((), ("--dry-run",)):
+        ran = script(folder.root, *sending, *more)
+        assert ran.returncode == 8
+        left = f"{1700 - some:,} rows are not in the records yet"
+        assert f"the import of subscribers/long.csv is not finished: {left}" in ran.stderr
+    ran = script(folder.root, *sending, "--dry-run", "--expect", str(some))
+    assert ran.returncode == 0, ran.stderr
+    assert script(folder.root, *IMPORT).returncode == 0
+    assert script(folder.root, *sending, "--dry-run").returncode == 0
+
+
+def test_an_import_that_is_given_up_is_told(folder, monkeypatch, crashing):
+    long_list(folder, 1700)
+    crashing(2)
+    assert folder.run(*IMPORT).code == 130
+    left = 1700 - there(folder)
+    monkeypatch.undo()
+    monkeypatch.chdir(folder.root)
+    rows = "".join(f"other{n}@example.org\n" for n in range(600))
+    folder.write("subscribers/other.csv", f"email\n{rows}")
+    ran = script(folder.root, *IMPORT[:2], "subscribers/other.csv", *IMPORT[3:])
+    assert ran.returncode == 0, ran.stderr
+    assert f"{left:,} rows of it are not in the records: import it again" in ran.stderr
+
+
 def test_what_stops_an_import_says_how_far_it_is(folder, monkeypatch, crashing):
     long_list(folder, 1700)
     crashing(2)

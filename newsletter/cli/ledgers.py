@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import shlex
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from newsletter.cli.desk import clock
@@ -62,6 +63,11 @@ def agree(desk: Desk, store: Store, issue: int, *, restored: bool) -> None:
     entry = missing(desk, store, issue, restored=restored)
     run = store.run(issue, rehearsal=False)
     if run and entry:
+        # Should this end in the middle, nothing may be left that looks as if the records agreed:
+        # the file first tells of more than they can reach.
+        exposed = store.claims.exposed(run, entry.reached.position)
+        ahead = replace(entry.reached, attempts=entry.reached.attempts + exposed + 1)
+        ledger.write(desk.root, run, store.counts(run), ahead, occurrence=_day(store, run))
         number = store.claims.doubt(run, entry.reached, now=clock())
         say(f"{plural(number, 'delivery', 'deliveries')} may have been sent since the backup: "
             "unknown, and not sent again")  # fmt: skip

@@ -70,7 +70,13 @@ def import_(
             _report(rejects, None, as_json=as_json)
             return
         with desk.store() as store, _told_how_far(job):
+            before = store.unfinished_import()
             store.add_list(rows, job, rejects.keep)
+            given_up = before and not job.resumed and not store.unfinished_import()
+    if before and given_up:
+        left = plural(before[1], "row of it is", "rows of it are")
+        say(f"warning: the import of {before[0]} was interrupted and is given up; {left} "
+            "not in the records: import it again")  # fmt: skip
     if job.resumed:
         say("an import of this list that was interrupted has gone on")
     _report(rejects, job.added, as_json=as_json)

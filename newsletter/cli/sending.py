@@ -154,6 +154,15 @@ def expect_approved(opened: Opened) -> None:
 def _plan(desk: Desk, wish: Wish, store: Store, opened: Opened, transport: Transport) -> Plan:
     who = sender(desk.settings)
     plan = look(store, opened, transport, who, skipped=wish.skip_checks, anew=wish.again)
+    begun = plan.run is not None and plan.run.begun
+    left = None if begun or wish.expect is not None else store.unfinished_import()
+    if left:
+        raise RefusedError(
+            f"the import of {left[0]} is not finished: {plural(left[1], 'row is', 'rows are')} "
+            "not in the records yet",
+            hint="run the same import again, it goes on with the rest; or say how many shall get "
+            f"this issue: --expect {plan.recipients}",
+        )
     if wish.expect not in {None, plan.recipients}:
         raise RefusedError(
             f"--expect says {wish.expect}, but there are {plural(plan.recipients, 'recipient')}",

@@ -72,7 +72,8 @@ def renew(source: Path, *, now: dt.datetime) -> int:
     Raises:
         InputError, PausedError: as `keep`; the others are still there.
     """
-    old = tuple(path for path in folder_of(source).iterdir() if path.is_file())
+    # Not what begins with a dot: it may be another program's backup, just being made.
+    old = tuple(path for path in folder_of(source).glob("[!.]*") if path.is_file())
     if old:
         keep(source, now=now)
     for path in old:

@@ -19,8 +19,10 @@ from newsletter.store.database import Database
 from newsletter.store.feedback import settle
 from newsletter.store.group import Writer
 from newsletter.store.ledger import HighWaterMark, Reached
+from newsletter.store.owners import SKEW
 from newsletter.store.steps import Steps
 from newsletter.store.tables import deliveries
+from newsletter.store.tables import events as reported
 from newsletter.store.tables import runs as run_rows
 
 #: Why a delivery that a backup has as not attempted is unknown.
@@ -78,7 +80,7 @@ class Claims:
         each.recover(steps, run, now)
         number = last = 0
         while last < reached.position:
-            # Ended in the middle, the records are still behind the file, and this begins anew.
+            # Ended in the middle, the records must still be behind the file: see `ledgers.agree`.
             with steps.writing() as connection:
                 upto = min(reached.position, last + steps.rows)
                 number += _doubt(connection, run, last, upto, now)
@@ -122,7 +124,33 @@ def _doubt(connection: sa.Connection, run: Run, last: int, upto: int, now: dt.da
     connection.execute(
         sa.update(deliveries).where(part, *claimed, deliveries.c.position <= upto).values(lost)
     )
+    _adopt(connection, run, part, deliveries.c.position <= upto)
     return number
+
+
+def _adopt(connection: sa.Connection, run: Run, *part: sa.ColumnElement[bool]) -> None:
+    """Give events that came before the records knew of their attempt to the delivery they meant."""
+    these = (
+        deliveries.c.run_id == run.id,
+        deliveries.c.state == State.UNKNOWN,
+        deliveries.c.reason == RESTORED,
+        *part,
+    )
+    meant = sa.select(deliveries.c.id).where(
+        *these,
+        deliveries.c.address_hash == reported.c.address_hash,
+        deliveries.c.attempt >= reported.c.attempt,
+    )
+    connection.execute(
+        sa.update(reported)
+        .where(
+            reported.c.delivery_id.is_(None),
+            reported.c.issue == run.content.issue,
+            reported.c.sent_at >= run.started_at - SKEW,
+            reported.c.address_hash.in_(sa.select(deliveries.c.address_hash).where(*these)),
+        )
+        .values(delivery_id=meant.scalar_subquery())
+    )
 
 
 def _exposed(run: Run, position: int) -> tuple[sa.ColumnElement[Any], ...]:

@@ -211,7 +211,10 @@ def record(
     before = connection.execute(_SUPPRESSED).scalar_one()
     hashes = {r: hashed(r) for event in new.values() if (r := event.recipient)}
     owners = finder.find(list(new.values()), hashes, now)
-    rows = [_row(event, owners.get(event.key), hashes, now) for event in new.values()]
+    rows = [
+        _row(event, owners.get(event.key), hashes, now) | {"issue": _lost_issue(event, owners)}
+        for event in new.values()
+    ]
     connection.execute(sa.insert(events), rows)
     for event in new.values():
         reader = _reader(event, owners.get(event.key), hashes, sender)
@@ -312,6 +315,13 @@ def _reader(
     if (event.tag is not None and not event.tag.position) or not sender:
         return None
     return hashes.get(event.recipient) if sender in event.senders else None
+
+
+def _lost_issue(event: Event, owners: Mapping[str, Owner]) -> int | None:
+    """The issue of a mail with our id that no delivery knows, None for all others."""
+    if event.key in owners or event.tag is None or not event.tag.store:
+        return None
+    return event.tag.issue
 
 
 def _row(

@@ -187,6 +187,19 @@ def alone(database: Database) -> AbstractContextManager[None]:
     return locked(path.with_name(f"{path.name}.importing.lock"), "importing into")
 
 
+def unfinished(database: Database) -> tuple[str, int] | None:
+    """The name of a list of which only a part is in the records, and how many rows are not yet."""
+    rows = sa.select(sa.func.count()).where(
+        staged_rows.c.import_id == staged_imports.c.id, staged_rows.c.fault == ""
+    )
+    query = sa.select(staged_imports.c.file_name, rows.scalar_subquery()).where(
+        staged_imports.c.state == Stage.APPLYING
+    )
+    with database.reading() as connection:
+        found = connection.execute(query).first()
+    return (found[0], found[1]) if found and found[1] else None
+
+
 def abandon(database: Database) -> None:
     """Take away what imports have left on the stage; the caller holds the lock for importing."""
     with database.reading() as connection:

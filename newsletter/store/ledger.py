@@ -23,6 +23,8 @@ from newsletter.store import files
 from newsletter.store.disk import flush, unwritten
 from newsletter.wording import plural
 
+#: More than any newsletter has; what is larger was written by another hand.
+_MOST: Final = 10**12
 FOLDER: Final = f"{files.ISSUES}/.ledger"
 
 
@@ -261,26 +263,39 @@ def _named(run: Run) -> str:
     return run.started_at.astimezone(dt.UTC).isoformat()
 
 
+def _number(body: dict[str, Any], name: str, most: int) -> int:
+    """A whole number of a file, from 0 to `most`.
+
+    Raises:
+        ValueError: it is none.
+    """
+    found = body[name]
+    if not isinstance(found, int) or isinstance(found, bool) or not 0 <= found <= most:
+        raise ValueError(name)
+    return found
+
+
 def _read(path: Path, name: str) -> Entry:
     try:
         body: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        recipients = _number(body, "recipients", _MOST)
         found = Entry(
             file=name,
-            issue=int(body["issue"]),
-            run=str(body["run"]),
+            issue=_number(body, "issue", _MOST),
+            run=dt.datetime.fromisoformat(body["run"]).isoformat(),
             content_hash=str(body["content_hash"]),
             reached=Reached(
-                recipients=int(body["recipients"]),
-                attempts=int(body["attempts"]),
+                recipients=recipients,
+                attempts=_number(body, "attempts", _MOST),
                 # A version that wrote no mark: anybody may have been tried.
-                position=int(body.get("position", body["recipients"])),
+                position=_number({"position": recipients} | body, "position", recipients),
             ),
         )
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(
             "this record of a run cannot be read",
             place=Place(name),
-            hint=f"put it back as git has it: git checkout {name}",
+            hint=f"put it back as git has it: git checkout HEAD -- {name}",
         ) from error
     if not re.fullmatch(rf"{found.issue}\.json", path.name):
         raise InputError(

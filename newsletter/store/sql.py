@@ -30,7 +30,7 @@ from newsletter.store.departures import Departures, attach
 from newsletter.store.feedback import Feedback, settle
 from newsletter.store.freezing import Freeze, clear_rehearsal
 from newsletter.store.group import Writer
-from newsletter.store.importing import Import
+from newsletter.store.importing import Import, unfinished
 from newsletter.store.keys import Keys
 from newsletter.store.lock import holder, locked
 from newsletter.store.members import Members
@@ -169,6 +169,10 @@ class Store:
             LockedError: a long list, and another import is going on.
         """
         job.write(self._database, rows, told)
+
+    def unfinished_import(self) -> tuple[str, int] | None:
+        """A list that is in the records only in part: `importing.unfinished`."""
+        return unfinished(self._database)
 
     def imported_hash(self, file_name: str) -> str | None:
         """SHA-256 (hex) of the file of this name when it was last imported, or None."""

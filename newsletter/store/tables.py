@@ -301,6 +301,8 @@ events: Final = sa.Table(
     # As our tag says; NULL where a message id alone names the delivery.
     sa.Column("attempt", sa.Integer),
     sa.Column("address_hash", _HASH, index=True),
+    # As our tag says, where no delivery was found; see `claims.Claims.doubt`.
+    sa.Column("issue", sa.Integer),
     _one_of("kind", Kind),
     sa.Index(None, "kind", "received_at"),  # what came back lately
     sa.Index(

@@ -1,4 +1,8 @@
-"""An id for the store, so that events about another store's mails settle nothing here."""
+"""An id for the store, so that events about another store's mails settle nothing here.
+
+An event about a mail of ours that no delivery knows keeps its issue: records that were restored may
+learn of that delivery later.
+"""
 
 from __future__ import annotations
 
@@ -25,6 +29,7 @@ def upgrade() -> None:
         sa.CheckConstraint("length(id) = 32", name="id_length"),
     )
     op.bulk_insert(table, [{"id": _new_id(), "old_tags_until": _old_tags_until()}])
+    op.add_column("events", sa.Column("issue", sa.Integer))
     _forbid("identity_fixed", "UPDATE ON identity", "1", "the id of a store never changes")
     _forbid("identity_kept", "DELETE ON identity", "1", "the id of a store never changes")
     _forbid("identity_one", "INSERT ON identity", "1", "a store has one id")
