@@ -61,13 +61,21 @@ class Way:
 
 
 DIRECT = Way()
-#: Every way through a proxy; the fixture `way` takes one of them.
-PROXIED = ("tinyproxy-plain", "tinyproxy-connect", "squid-plain", "squid-connect")
+#: The ways through a proxy that every run of the tests goes, and those of `pytest --long`.
+USUAL = ("tinyproxy-plain", "tinyproxy-connect")
+PROXIED = (*USUAL, "squid-plain", "squid-connect")
+
+
+def choose_ways(metafunc: pytest.Metafunc) -> None:
+    """For a module's `pytest_generate_tests`: its tests that ask for `proxied` go these ways."""
+    if "proxied" in metafunc.fixturenames:
+        ways = PROXIED if metafunc.config.getoption("--long") else USUAL
+        metafunc.parametrize("proxied", ways, indirect=True)
 
 
 @pytest.fixture
-def way(request: pytest.FixtureRequest, certificate: Path) -> Way:
-    """One of PROXIED, by parametrization; its process serves the whole module."""
+def proxied(request: pytest.FixtureRequest, certificate: Path) -> Way:
+    """One of PROXIED, see `choose_ways`; its process serves the whole module."""
     name: str = request.param
     proxy, _, kind = name.partition("-")
     return Way(
