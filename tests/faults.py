@@ -181,9 +181,19 @@ class World:
 
     def attempts(self) -> set[tuple[str, str]]:
         """Every attempt there was, as SES's tags name it; the fake's second name is not used."""
-        ((store,),) = self.newsletter.ask("select id from identity")
         rows = self.newsletter.ask("select position, attempt from deliveries where attempt > 0")
-        return {(f"{store}-74-{p}-{n}", "") for p, most in rows for n in range(1, most + 1)}
+        return {self._tag(p, n) for p, most in rows for n in range(1, most + 1)}
+
+    def admitted(self) -> set[tuple[str, str]]:
+        """The attempts that SES may have taken, as the records say: accepted or unknown."""
+        rows = self.newsletter.ask(
+            "select position, attempt from deliveries where state in ('accepted', 'unknown')"
+        )
+        return {self._tag(position, attempt) for position, attempt in rows}
+
+    def _tag(self, position: int, attempt: int) -> tuple[str, str]:
+        ((store,),) = self.newsletter.ask("select id from identity")
+        return f"{store}-74-{position}-{attempt}", ""
 
 
 @pytest.fixture(scope="session")

@@ -105,14 +105,17 @@ class Gateway:
         tls: the newest TLS spoken.
         shielded: whether a proxy is itself spoken to by TLS.
         pause: seconds between two bytes that drip.
+        once: whether it hangs up after one answer, without having said so; that is noticed no
+            sooner than when the next request is written.
     """
 
     def __init__(
         self, fake: FakeSes, way: str, certificate: Path | None = None, *,
         choose: Choice = lambda _: "", before: str = "", tls: ssl.TLSVersion | None = None,
-        pause: float = 0.02, shielded: bool = False,
+        pause: float = 0.02, shielded: bool = False, once: bool = False,
     ) -> None:  # fmt: skip
         self.fake, self.way, self.choose, self.before, self.pause = fake, way, choose, before, pause
+        self._once = once
         self._context = server_side(certificate) if certificate and way in SECURE else None
         if self._context and tls:
             self._context.maximum_version = tls
@@ -129,6 +132,8 @@ class Gateway:
         self.mails = 0
         self.lost = 0
         self.connections = 0
+        #: The addresses they came from.
+        self.peers: set[str] = set()
 
     def __enter__(self) -> Self:
         self._start(self._serve)
@@ -169,10 +174,11 @@ class Gateway:
     def _serve(self) -> None:
         while True:
             try:
-                sock, _ = self._listener.accept()
+                sock, (peer, _) = self._listener.accept()
             except OSError:
                 return
             self.connections += 1
+            self.peers.add(peer)
             self._start(self._connection, sock)
 
     def _connection(self, sock: socket.socket) -> None:
@@ -182,7 +188,9 @@ class Gateway:
             with contextlib.suppress(OSError):
                 side = self._ready(sock)
                 while side is not None and self._exchange(side):
-                    pass
+                    if self._once:
+                        side.recv()
+                        break
         finally:
             with self._lock:
                 self._open.discard(sock)

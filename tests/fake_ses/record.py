@@ -56,6 +56,7 @@ class State:
         answers: Answers per "status code"; "none" where a fault gave none.
         connections: TCP connections that were opened.
         open_connections: Those of them still open.
+        peers: The addresses they came from.
         received: Per recipient, messages in requests read whole, whatever came of them.
         accepted: Per recipient, messages accepted.
         received_tags: The same per (delivery, attempt).
@@ -71,6 +72,7 @@ class State:
     answers: dict[str, int]
     connections: int
     open_connections: int
+    peers: tuple[str, ...]
     received: dict[str, int]
     accepted: dict[str, int]
     received_tags: dict[Tagged, int]
@@ -130,6 +132,7 @@ class Record:
         self.requests = 0
         self.cut_short = 0
         self.connections = self.open_connections
+        self.peers: set[str] = set()
         self.operations: Counter[str] = Counter()
         self.answers: Counter[str] = Counter()
         self._received: Counter[str] = Counter()
@@ -193,6 +196,7 @@ class Record:
             answers=dict(self.answers),
             connections=self.connections,
             open_connections=self.open_connections,
+            peers=tuple(sorted(self.peers)),
             received=dict(self._received),
             accepted=dict(self._accepted),
             received_tags=dict(self._received_tags),

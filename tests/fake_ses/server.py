@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 import functools
 import random
+import ssl
 import threading
 import time
 from collections.abc import Callable
@@ -45,6 +46,7 @@ class FakeSes:
         log: An append-only file of accepted messages.
         fsync: Whether a line of the log is on the disk before the answer leaves.
         seed: Seeds the probabilities and the jitter.
+        tls: Speak HTTPS, with the certificate of this context.
         **settings: Fields of Settings.
     """
 
@@ -56,6 +58,7 @@ class FakeSes:
         log: Path | None = None,
         fsync: bool = False,
         seed: int = 0,
+        tls: ssl.SSLContext | None = None,
         **settings: Any,
     ) -> None:
         self._host = host
@@ -63,6 +66,7 @@ class FakeSes:
         self._log_path = log
         self._fsync = fsync
         self._seed = seed
+        self._tls = tls
         self._log: Log | None = None
         self._desk = Desk(
             Account(Settings(**settings)), Record(), Script(faults, seed=seed), defects=[]
@@ -87,7 +91,7 @@ class FakeSes:
     @property
     def url(self) -> str:
         """Where it listens."""
-        return f"http://{self._host}:{self._port}"
+        return f"{'https' if self._tls else 'http'}://{self._host}:{self._port}"
 
     @property
     def address(self) -> tuple[str, int]:
@@ -255,7 +259,7 @@ class FakeSes:
     async def _listen(self, hall: Hall) -> asyncio.Server:
         loop = asyncio.get_running_loop()
         return await loop.create_server(
-            lambda: Connection(hall), self._host, self._port, backlog=1024
+            lambda: Connection(hall), self._host, self._port, backlog=1024, ssl=self._tls
         )
 
 

@@ -65,6 +65,9 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
+        # None where the client has already gone.
+        peer = transport.get_extra_info("peername")
+        self._peer: str = peer[0] if peer else ""
         self._hall.connections.add(self)
         self._hall.desk.record.connections += 1
         self._hall.desk.record.open_connections += 1
@@ -126,9 +129,11 @@ class Connection(asyncio.Protocol):
                 self._is_control = True
                 desk.record.connections -= 1
                 desk.record.open_connections -= 1
-        elif desk.unread(head.method, head.path, self._idle):
-            self._reset()
-            return False
+        else:
+            desk.record.peers.add(self._peer)
+            if desk.unread(head.method, head.path, self._idle):
+                self._reset()
+                return False
         if head.headers.get("expect", "").lower() == "100-continue":
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         return True

@@ -238,7 +238,7 @@ class Connection:
         """
         assert self._sock is not None
         sent = {"Host": self.route.netloc, **headers}
-        if self._forwards:
+        if self.forwards:
             path = f"http://{self.route.netloc}{path}"
             sent |= self._login
         request = written(method, path, sent, body)
@@ -268,7 +268,7 @@ class Connection:
                 self._sock.close()
 
     @property
-    def _forwards(self) -> bool:
+    def forwards(self) -> bool:
         """Whether a proxy reads the requests itself, instead of tunnelling them."""
         return bool(self.route.proxy) and not self.route.secure
 

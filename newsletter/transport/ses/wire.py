@@ -119,6 +119,8 @@ class Wire:
             self._expect_another(answer)
             # What is not an answer of SES may be followed by more than nobody asked for.
             kept = answer.keep and (answer.status == HTTPStatus.OK or answer.refuses)
+            # A proxy may pass on SES's word that more may follow, and hang up all the same.
+            kept = kept and not connection.forwards
         finally:
             if kept:
                 self._own.connection, self._own.at = connection, idle.seconds()
