@@ -242,6 +242,7 @@ def test_a_dry_run_foresees_that_an_outcome_stays_unknown(ready):
     with store_of(ready) as store:
         run = store.run(74, rehearsal=True)
         assert run is not None
+        store.resume(run, by_hand=True)
         assert store.claim(run, now=NOW) is not None
     whole = snapshot(ready.root)
     assert ready.run("send", "--issue", "74", "--dry-run").code == 9

@@ -101,7 +101,7 @@ def test_errors_are_shown_and_do_not_stop_it(folder):
         ({"RCPT": "550 no"}, 4, "refused: SMTP 550"),
         ({"RCPT": "450 later"}, 6, "deferred: SMTP 450"),
         ({"greeting": "421 busy"}, 6, "deferred: the mail server takes no mail now (SMTP 421)"),
-        ({"dot": HANG_UP}, 9, "unknown: the mail server hung up after the mail"),
+        ({"dot": HANG_UP}, 9, "unknown: the mail server hung up, after the whole mail"),
     ],
 )
 def test_the_answer_is_told_and_is_the_exit_code(folder, script, code, said):

@@ -29,6 +29,8 @@ from tests.test_event_owners import begin, hand_over, kept_out, states
 
 __all__ = ["folder", "plain_environment", "ready"]
 
+pytestmark = pytest.mark.processes
+
 POISON = (
     json.dumps({"Type": ["Notification"]}),
     event("Send", Sent(to="(" * 5000)),

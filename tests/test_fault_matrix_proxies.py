@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from newsletter.transport.ses import SesTransport
 from tests.certificates import certificate
 from tests.cli_fixtures import plain_environment
@@ -20,6 +22,8 @@ from tests.test_fault_matrix import (
 )
 
 __all__ = ["certificate", "imported", "plain_environment", "proxied", "squid", "tinyproxy", "world"]
+
+pytestmark = pytest.mark.processes
 
 #: By name: the faults, what they come to directly, and what `run` takes besides.
 MATRIX = {

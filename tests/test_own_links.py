@@ -12,6 +12,8 @@ from tests.test_fetch import anywhere
 from tests.test_preview_asking import links
 from tests.web_servers import Told, web_server
 
+pytestmark = pytest.mark.processes
+
 PUBLIC = "https://letters.example.org"
 TOKEN = make_token("0123456789abcdef01234567", Key(0, b"k" * 32))
 

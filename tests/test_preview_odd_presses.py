@@ -9,6 +9,8 @@ from tests.test_preview_press import press
 
 __all__ = ["desk"]
 
+pytestmark = pytest.mark.processes
+
 BODIES = [
     b"[" * 9_000, b'{"a":' * 1_900, b"[" * 4_000 + b"]" * 4_000, b'{"line": [' + b"[" * 9_000,
     b"\xff\xfe{}", b"\x80", b"nul\0", b"1", b'"x"', b"[]", b"null", b"NaN", b"1e999", b"{",

@@ -18,6 +18,8 @@ from tests.store_samples import people, store_with, url_in
 
 __all__ = ["folder", "plain_environment", "ready"]
 
+pytestmark = pytest.mark.processes
+
 ROOT = Path(__file__).parent.parent
 
 

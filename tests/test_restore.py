@@ -35,6 +35,8 @@ from tests.test_cli_send import Terminal
 
 __all__ = ["approved", "at", "folder", "owned", "plain_environment", "post", "ready"]
 
+pytestmark = pytest.mark.processes
+
 COUNTS = "select (select count(*) from subscribers), (select count(*) from imports)"
 
 

@@ -448,7 +448,8 @@ def test_names_of_files_and_of_mails_hold_no_address(desk):
     here.drain()
     [(name,)] = look(here.folder, "SELECT message_id FROM deliveries")
     assert name == "074/0001.eml"
-    assert [p.name for p in (here.folder / "mail").rglob("*")] == ["074", "0001.eml"]
+    names = {p.name for p in (here.folder / "mail").rglob("*")}
+    assert names == {"074", ".gitignore", "0001.eml"}
     assert (here.folder / "mail" / name).is_file()
 
 
@@ -483,7 +484,8 @@ def test_a_new_rehearsal_takes_away_only_its_own_issues_mails(tmp_path):
     (tmp_path / "074" / "notes.txt").write_text("mine")
     transport.begin(74)
     transport.begin(75)
-    assert sorted(p.name for p in tmp_path.rglob("*.*")) == ["0001.eml", "notes.txt"]
+    names = sorted(p.name for p in tmp_path.rglob("*.*"))
+    assert names == [".gitignore", "0001.eml", "notes.txt"]
     assert (tmp_path / "073" / "0001.eml").exists()
 
 

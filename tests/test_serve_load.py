@@ -25,6 +25,8 @@ from tests.store_samples import look, people, store_with, url_in
 
 __all__ = ["plain_environment"]
 
+pytestmark = pytest.mark.processes
+
 SERVE = """
 import datetime as dt, resource, sys
 from newsletter.store.sql import Store

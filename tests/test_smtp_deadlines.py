@@ -39,6 +39,8 @@ from tests.test_smtp import (
 
 __all__ = ["certificate", "imported", "plain_environment", "world"]
 
+pytestmark = pytest.mark.processes
+
 LATE = "the mail server did not answer in time"
 ADA: dict[str, Any] = {"username": "ada", "password": PASSWORD}
 GOOD = {

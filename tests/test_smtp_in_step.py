@@ -31,6 +31,8 @@ from tests.test_smtp import (
 
 __all__ = ["certificate"]
 
+pytestmark = pytest.mark.processes
+
 ACCEPTED = (Result.ACCEPTED, Effect.GO_ON)
 SPOKE = "the mail server spoke before it was asked"
 NONSENSE = "the mail server's answer makes no sense"

@@ -20,6 +20,8 @@ from tests.store_samples import NOW, a_content, people, store_with, url_in
 
 __all__ = ["folder", "plain_environment", "ready"]
 
+pytestmark = pytest.mark.processes
+
 PAGE = 4096
 DATABASE = ".newsletter/newsletter.db"
 IMPORT = ("subscribers", "import", "subscribers/example.csv", "--consent-source", "a list")

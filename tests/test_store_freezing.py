@@ -24,6 +24,8 @@ from tests.store_samples import LATER, NOW, a_content, a_row, look, people, stor
 
 __all__ = ["folder", "plain_environment", "ready"]
 
+pytestmark = pytest.mark.processes
+
 MANY = 1200
 DATE = Occurrence(day=dt.date(2026, 11, 22), at=NOW)
 

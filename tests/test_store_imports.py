@@ -22,6 +22,8 @@ from tests.store_samples import LATER, NOW, a_row, look, people, store_with
 
 __all__ = ["folder", "plain_environment"]
 
+pytestmark = pytest.mark.processes
+
 STAGES = "select count(*) from staged_rows union all select count(*) from staged_imports"
 GONE = [(0,), (0,)]
 

@@ -21,6 +21,8 @@ from tests.store_samples import LATER, NOW, people, store_with, url_in
 
 __all__ = ["folder", "plain_environment", "ready"]
 
+pytestmark = pytest.mark.processes
+
 
 def by_file(home: Path, real: Path) -> Path:
     (home / "link.db").symlink_to(real / "newsletter.db")

@@ -31,6 +31,8 @@ from tests.test_message import ALL_HEADERS, INJECTIONS, STAMP, decoded, display,
 
 __all__ = ["folder", "plain_environment"]
 
+pytestmark = pytest.mark.processes
+
 WORDS = [
     *INJECTIONS, "=?x?q?1", "=?x?Q?1?=", "=?utf-8?b?QmNj?=", "=?utf-8?q?=0D=0ABcc:_eve?=", "=?x?b?", "=??B??=",
     "=? x ?q? ?=", "=?x*en?q?a", "Ada =?x?q?1", "=?", "?=", "a\r\nBcc: eve@example.net", "nul\0nul", "lone \ud800",

@@ -29,6 +29,8 @@ from tests.schedule_fixtures import (
 
 __all__ = ["approved", "at", "certificate", "folder", "owned", "plain_environment", "post", "ready"]
 
+pytestmark = pytest.mark.processes
+
 
 @pytest.fixture
 def beats(owned, certificate):

@@ -11,6 +11,8 @@ from newsletter.web import public
 from tests.store_samples import LATER, look, people, store_with
 from tests.web_fixtures import settings_of
 
+pytestmark = pytest.mark.processes
+
 RECORD = "[web]\nrecord_visitors = true\n"
 PROXIES = 'trusted_proxies = ["127.0.0.1", "10.0.0.0/8", "fd00::/8"]\n'
 

@@ -19,6 +19,8 @@ from tests.odd_answers import GOOD_ANSWERS, INSTEAD, LOST, PREVIOUS, SLOW
 
 __all__ = ["certificate"]
 
+pytestmark = pytest.mark.processes
+
 DATA = b"From: wren@example.org\r\nTo: mara@example.org\r\nSubject: Hello\r\n\r\nHello.\r\n"
 #: botocore reads its own files once.
 _LOADER = functools.lru_cache(4)(botocore.loaders.create_loader)

@@ -23,6 +23,8 @@ from tests.test_wire import message, opened, plain_aws
 
 __all__ = ["plain_aws"]
 
+pytestmark = pytest.mark.processes
+
 ID = "0102018f00000000-00000000-0000-4000-8000-000000000000-000000"
 
 

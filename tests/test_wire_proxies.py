@@ -31,6 +31,8 @@ __all__ = [
     "world",
 ]  # fmt: skip
 
+pytestmark = pytest.mark.processes
+
 #: An answer that is lost, or is not SES's; without those that pause a run at each of them.
 KINDS = [*LOST, "html-403", "html-407", "html-429", "html-502", "empty-400", "json-400-without-id"]
 #: More commands than this are never needed: each goes on until two outcomes are unknown.

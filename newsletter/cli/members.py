@@ -196,16 +196,20 @@ def erase(
     from newsletter.cli.desk import clock, open_desk
     from newsletter.store.files import LISTS
     from newsletter.store.lists import traces
+    from newsletter.store.private import STORE
 
     address = _address(who)
     _agree(yes=yes)
     desk = open_desk()
     with desk.store(create=False) as store:
         known, clean = store.members.erase(address.canonical, now=clock())
-        renewed = store.renew_backups(now=clock())
+        # A typing error must not cost the backups.
+        renewed = store.renew_backups(now=clock()) if known else 0
     result("erased" if known else "nobody here had this address; it is kept out from now on")
     for name in traces(
-        desk.root, (LISTS, desk.settings.transport.folder, "build"), address.mailbox
+        desk.root,
+        (LISTS, desk.settings.transport.folder, "build", STORE),
+        address.mailbox,
     ):
         say(f"warning: the address still stands in {name}")
     if renewed:

@@ -57,11 +57,7 @@ _FAULTS: Final[dict[int, tuple[type[NewsletterError], str, str]]] = {
         "the disk under the store failed",
         "see that the disk is there and not full, then run the same command again",
     ),
-    sqlite3.SQLITE_BUSY: (
-        PausedError,
-        _BUSY,
-        _BUSY_HINT,
-    ),
+    sqlite3.SQLITE_BUSY: (PausedError, _BUSY, _BUSY_HINT),
     sqlite3.SQLITE_READONLY: (
         InputError,
         "the store cannot be written",
