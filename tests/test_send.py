@@ -485,7 +485,7 @@ def test_a_new_rehearsal_takes_away_only_its_own_issues_mails(tmp_path):
     transport.begin(74)
     transport.begin(75)
     names = sorted(p.name for p in tmp_path.rglob("*.*"))
-    assert names == [".gitignore", "0001.eml", "notes.txt"]
+    assert names == [".gitignore", ".gitignore", "0001.eml", "notes.txt"]
     assert (tmp_path / "073" / "0001.eml").exists()
 
 

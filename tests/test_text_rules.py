@@ -14,12 +14,12 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from newsletter import text_rules
 from newsletter.audience import Subscriber, read_address
-from newsletter.audience.roster import Row, read
+from newsletter.audience.roster import Row, read, unguarded
 from newsletter.errors import InputError
 from newsletter.message import compose, filled, seal
 from newsletter.outbox import Outcome
@@ -126,6 +126,8 @@ def test_every_address_that_is_let_in_is_the_one_recipient(text):
         return
     assert text_rules.is_mailbox(mailbox)
     assert len(mailbox) <= 254
+    # In a list, an apostrophe before such a letter guards a formula and is taken off.
+    assume(unguarded(text) == text)
     for name in ("", "Sam", "é" * 40):
         expect_one_recipient(mailed(listed(text, name, "")), mailbox)
 

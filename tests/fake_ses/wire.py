@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import random
 import re
 import socket
@@ -21,6 +22,9 @@ _REQUEST_LINE = re.compile(r"([A-Z]+) (/[!-~]*) HTTP/1\.([01])")
 _CONTENT_LENGTH = re.compile(r"[0-9]{1,12}")
 #: Close with RST instead of FIN.
 _NO_LINGER = struct.pack("ii", 1, 0)
+
+#: No two answers have the same id, also when they are given at the same time.
+_NUMBERS = itertools.count(1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,8 +206,7 @@ class Connection(asyncio.Protocol):
         self._finish(close=close)
 
     def _wire(self, answer: Answer, *, close: bool) -> bytes:
-        number = self._hall.desk.record.requests
-        return answer.wire(f"00000000-0000-4000-8000-{number:012x}", close=close)
+        return answer.wire(f"00000000-0000-4000-8000-{next(_NUMBERS):012x}", close=close)
 
     def _finish(self, *, close: bool) -> None:
         self._busy = False

@@ -26,6 +26,8 @@ from newsletter.transport.ses.http1 import Answer, MalformedAnswerError
 if TYPE_CHECKING:
     from botocore.awsrequest import AWSPreparedRequest
 
+#: How many answers are known again, should a proxy hand one out twice.
+_NAMES: Final = 10_000
 CONNECT_SECONDS: Final = 10.0
 #: AWS's name for one answer; no two have the same.
 REQUEST_ID: Final = "x-amzn-requestid"
@@ -57,6 +59,8 @@ class Wire:
         self._own = threading.local()
         self._lock = threading.Lock()
         self._open: set[Connection] = set()
+        #: AWS's names of the last answers, oldest first.
+        self._named: dict[str, None] = {}
         self._routes: dict[str, Route] = {}
         self._context: ssl.SSLContext | None = None
 
@@ -129,15 +133,20 @@ class Wire:
         return answer
 
     def _expect_another(self, answer: Answer) -> None:
-        """An answer that came before on this connection belongs to another request.
+        """An answer that came before, to whichever thread, belongs to another request.
 
         Raises:
-            MalformedAnswerError: it has the name of the one before.
+            MalformedAnswerError: it has the name of an earlier one.
         """
         name = answer.header(REQUEST_ID)
-        if name and name == self._own.last:
-            raise MalformedAnswerError("it is the answer to an earlier request")
-        self._own.last = name
+        if not name:
+            return
+        with self._lock:
+            if name in self._named:
+                raise MalformedAnswerError("it is the answer to an earlier request")
+            self._named[name] = None
+            if len(self._named) > _NAMES:
+                del self._named[next(iter(self._named))]
 
     def _connection(self, route: Route, record: Record) -> Connection:
         """The thread's connection, taken from it, if it may be used again; or a new one.
@@ -152,7 +161,6 @@ class Wire:
             if kept.route == route and rested <= self._idle and kept.is_silent():
                 return kept
             self._drop(kept)
-        self._own.last = ""
         connection = Connection(route, self._trusted, self._connect_seconds, record)
         with self._lock:
             self._open.add(connection)
