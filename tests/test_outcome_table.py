@@ -180,7 +180,7 @@ def test_a_success_needs_a_message_id(name, seen):
 @pytest.mark.parametrize(
     ("code", "seen"),
     [
-        (250, Seen.TAKEN), (251, Seen.TAKEN), (421, Seen.PUT_OFF), (451, Seen.PUT_OFF),
+        (250, Seen.TAKEN), (251, Seen.TAKEN), (220, Seen.UNPROVEN), (221, Seen.UNPROVEN), (235, Seen.UNPROVEN), (421, Seen.PUT_OFF), (451, Seen.PUT_OFF),
         (550, Seen.REFUSED), (554, Seen.REFUSED), (354, Seen.UNPROVEN), (-1, Seen.UNPROVEN),
         (100, Seen.UNPROVEN),
     ],

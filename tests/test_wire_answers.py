@@ -103,6 +103,9 @@ def test_limits_that_make_sense_are_read():
     assert read_account({"SendQuota": QUOTA | {"MaxSendRate": 1}}).rate == 1.0
     with pytest.raises(AccountError, match="may send no mail"):
         read_account({"SendQuota": QUOTA | {"MaxSendRate": 0}})
+    for rate in (5e-324, 1e-6, 0.09):  # a mail would wait for days, or for ever
+        with pytest.raises(AccountError, match="does not tell this account's limits"):
+            read_account({"SendQuota": QUOTA | {"MaxSendRate": rate}})
 
 
 @pytest.mark.usefixtures("plain_aws")

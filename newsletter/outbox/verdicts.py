@@ -97,6 +97,9 @@ _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,79}")
 #: name out of the records: events are matched by it, and people read it on their terminals.
 _MESSAGE_ID: Final = re.compile(r"[!-~]{1,200}")
 
+#: "Done", here or on the way (RFC 5321, 4.2.3). A greeting (220) or a goodbye (221) in its place
+#: is of the 200s, too, and says nothing about a mail.
+_SMTP_TAKEN: Final = frozenset({250, 251, 252})
 _BAD_REQUEST: Final = 400
 _TIMEOUT: Final = 408
 _TOO_MANY: Final = 429
@@ -162,7 +165,7 @@ def api_success(message_id: object) -> Outcome:
 def smtp_reply(code: int, message_id: str) -> Outcome:
     """A mail server's answer about one recipient, before or after DATA (RFC 5321, 4.2.1)."""
     match code // 100:
-        case 2:
+        case 2 if code in _SMTP_TAKEN:
             return taken(message_id)
         case 4:
             return judged(Seen.PUT_OFF, f"SMTP {code}")

@@ -16,8 +16,15 @@ _templates: Final = Environment(
     undefined=StrictUndefined,
     trim_blocks=True,
     lstrip_blocks=True,
+    auto_reload=False,
 )
 _templates.filters["thousands"] = lambda number: f"{number:,}"
+
+
+def load() -> None:
+    """Read all templates, so that a page needs no file any more: a flood may leave none to open."""
+    for name in _templates.list_templates(extensions=["html", "css"]):
+        _templates.get_template(name)
 
 
 def page(name: str, /, **values: object) -> str:

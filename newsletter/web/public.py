@@ -33,6 +33,7 @@ from newsletter.web.answers import Answers, drain
 from newsletter.web.app import WithHeaders, run
 from newsletter.web.choices import Choices
 from newsletter.web.connections import Limits
+from newsletter.web.pages import load
 from newsletter.web.visitors import BehindProxies
 
 Clock = Callable[[], dt.datetime]
@@ -104,6 +105,7 @@ def serve(
     # While another program writes, readers go first; the next start forgets them.
     with contextlib.suppress(PausedError):
         store.members.forget_visitors(before=clock() - kept)
+    load()
     app = application(store=store, settings=settings, clock=clock, phrases=phrases)
     run(app, door, ready=ready, closing=lambda: None, log_level="error", limits=limits)
 

@@ -14,6 +14,11 @@ _MOST: Final = 1e9
 _UNLIMITED: Final = -1
 
 
+#: Mails a second. The slowest accounts, those in the sandbox, may send one; a pace far below would
+#: keep the next mail waiting for days.
+_SLOWEST: Final = 0.1
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
     """An account's limits; its quotas count recipients.
@@ -56,6 +61,8 @@ def read_account(content: Mapping[str, Any]) -> Account:
     rate = _number(quota, "MaxSendRate")
     if not rate:
         raise AccountError("this SES account may send no mail (MaxSendRate is 0)")
+    if rate < _SLOWEST:
+        raise _untold("MaxSendRate")
     unlimited = quota.get("Max24HourSend") == _UNLIMITED
     return Account(
         rate=rate,

@@ -44,7 +44,8 @@ _OK: Final = 200
 def judge(answer: Answer) -> Outcome:
     """What an answer to SendEmail means."""
     if answer.status == _OK:
-        return api_success(read(answer).get("MessageId"))
+        named = _REQUEST_ID.fullmatch(answer.header(REQUEST_ID))
+        return api_success(read(answer).get("MessageId") if named else None)
     return api_error(error_code(answer), answer.status, _text(answer))
 
 
