@@ -96,10 +96,15 @@ def parse(body: str, fields: Fields, titles: Mapping[str, str] = callouts.TITLES
     _set_lines(tokens)
     callouts.mark(tokens, titles)
     collected = _Collected(body.split("\n"))
+    lists: list[Token] = []
     for index, token in enumerate(tokens):
-        if token.type == "inline":
+        if token.type.endswith("_list_open"):
+            lists.append(token)
+        elif token.type.endswith("_list_close"):
+            lists.pop()
+        elif token.type == "inline":
             token.children = _tidy(list(token.children or ()), fields)
-            _mark_task(tokens, index)
+            _mark_task(tokens, index, lists)
             collected.inline(token, tokens[index - 1], fields)
         elif token.type == "html_block":
             collected.raws.append(Raw(html=token.content, line=_line(token)))
@@ -269,8 +274,14 @@ def _move_blank(children: list[Token], to: int, edge: int, *, first: bool) -> No
     children.insert(to, blank)
 
 
-def _mark_task(tokens: Tokens, index: int) -> None:
-    """`[ ]` and `[x]` at the start of a list item become boxes that mail can show."""
+def _mark_task(tokens: Tokens, index: int, lists: Tokens) -> None:
+    """`[ ]` and `[x]` at the start of a list item become boxes that mail can show.
+
+    Args:
+        tokens: all.
+        index: of the text.
+        lists: those it stands in, the innermost last.
+    """
     children = tokens[index].children
     if index < 2 or tokens[index - 2].type != "list_item_open" or not children:  # noqa: PLR2004  # item, paragraph, inline
         return
@@ -279,8 +290,7 @@ def _mark_task(tokens: Tokens, index: int) -> None:
         children[0].content = f"{box} {children[0].content[found.end() :]}"
         item = tokens[index - 2]
         item.attrSet("class", "task")
-        lists = (t for t in reversed(tokens[: index - 2]) if t.level == item.level - 1)
-        next(t for t in lists if t.nesting == 1).attrSet("class", "contains-task-list")
+        lists[-1].attrSet("class", "contains-task-list")
 
 
 def _mark_buttons(tokens: Tokens) -> None:
