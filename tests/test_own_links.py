@@ -66,6 +66,12 @@ def test_below_a_path_and_under_a_name_of_other_letters():
     assert acts_when_opened("https://xn--strae-oqa.example/u/x", "https://stra\u00dfe.example")
 
 
+def test_a_name_that_no_server_can_have_is_compared_as_it_is_written():
+    public = f"https://{'é' * 70}.example"  # too long for a label of DNS
+    assert acts_when_opened(f"{public}/u/x", public)
+    assert not acts_when_opened(f"{public}/u/x", "https://other.example")
+
+
 @pytest.mark.parametrize("public", [PUBLIC, "", "https://another.example"])
 def test_a_token_of_ours_is_known_on_any_host(public):
     assert acts_when_opened(f"http://old.example/letters/u/{TOKEN}", public)

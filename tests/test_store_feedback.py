@@ -348,6 +348,6 @@ def test_the_database_refuses_a_second_row_for_one_report(tmp_path, store):
     connection = sqlite3.connect(tmp_path / "newsletter.db")
     with pytest.raises(sqlite3.IntegrityError, match="UNIQUE"):
         connection.execute(
-            "insert into events select null, key, kind, detail, at, sent_at, received_at, message_id, delivery_id, attempt, address_hash from events"
+            "insert into events select null, key, kind, detail, at, sent_at, received_at, message_id, delivery_id, attempt, address_hash, issue from events"
         )
     connection.close()
