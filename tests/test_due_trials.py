@@ -171,7 +171,7 @@ def attempts(made: Letters) -> int:
 
 
 def test_cancelled_while_it_waits_for_its_pace_it_ends(tmp_path):
-    with FakeSes(rate=0.01, burst=1) as fake:  # the second mail would leave after 100 seconds
+    with FakeSes(rate=0.1, burst=1) as fake:  # each further mail waits 10 seconds
         environ = {"NEWSLETTER_TRANSPORT__KIND": "ses", **fake.environ}
         made = newsletter(tmp_path / "letters", environ)
         with started(made, *DUE) as sending:
