@@ -15,7 +15,7 @@ from newsletter.issue import Issue, parse
 from newsletter.render import Options, Theme
 from newsletter.utm import Tags
 
-pytest_plugins = ["tests.tiers", "tests.costs"]
+pytest_plugins = ["tests.support.tiers", "tests.support.costs"]
 
 ROOT = Path(__file__).parent.parent
 CORPUS = ROOT.parent / "shared" / "corpus"

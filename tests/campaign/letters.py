@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.campaign.checks import Snapshot, look
-from tests.cli_fixtures import ROOT, SCRIPT, Ran, copy_example
-from tests.store_samples import people as readers
-from tests.store_samples import store_with
+from tests.support.cli_fixtures import ROOT, SCRIPT, Ran, copy_example
+from tests.support.store_samples import people as readers
+from tests.support.store_samples import store_with
 
 #: The first issue's number.
 FIRST = 101

@@ -14,9 +14,9 @@ from typing import Any
 
 from tests.campaign.checks import Mail, Snapshot, look
 from tests.campaign.letters import Letters
-from tests.cli_fixtures import SCRIPT
-from tests.mailroom import Mailroom
-from tests.ses_events import Sent, event, in_envelope, sent_of
+from tests.support.cli_fixtures import SCRIPT
+from tests.support.mailroom import Mailroom
+from tests.support.ses_events import Sent, event, in_envelope, sent_of
 
 _SECONDS = 300
 _SHARE = 0.1

@@ -16,7 +16,7 @@ from tests.campaign import checks
 from tests.campaign.checks import DATABASE, Ledger
 from tests.campaign.letters import FIRST, Letters, letters
 from tests.campaign.servers import Server, serving
-from tests.cli_fixtures import Ran
+from tests.support.cli_fixtures import Ran
 
 DUE = ("--no-input", "send", "--due", "--yes")
 BY_HAND = ("send", "--issue", str(FIRST), "--confirm", str(FIRST))

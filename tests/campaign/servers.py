@@ -18,7 +18,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from tests.campaign.checks import Ledger
 from tests.fake_ses import FakeSes, Fault
-from tests.smtp_servers import Keeper, aiosmtpd
+from tests.support.smtp_servers import Keeper, aiosmtpd
 
 Kind = Literal["ses", "smtp"]
 

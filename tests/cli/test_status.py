@@ -1,0 +1,179 @@
+"""`newsletter status`: what is true of every run, for people and as JSON, in every state."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import signal
+import socket
+import time
+import urllib.request
+
+import pytest
+
+from newsletter.links import unsubscribe_url
+from newsletter.outbox import Pause, RunState
+from newsletter.store.sql import Store
+from tests.fake_ses import FakeSes, Fault
+from tests.support.cli_fixtures import plain_environment, script, started
+from tests.support.faults import imported, world
+
+__all__ = ["imported", "plain_environment", "world"]
+
+pytestmark = pytest.mark.processes
+
+SEND = ("send", "--issue", "74", "--confirm", "74")
+NOW = dt.datetime(2026, 11, 22, 9, 0, tzinfo=dt.UTC)
+
+
+def records(world):
+    return Store.open(f"sqlite:///{world.newsletter.root}/.newsletter/newsletter.db")
+
+
+def as_json(world, *words):
+    ran = world.newsletter.run("status", "--json", *words)
+    assert (ran.code, ran.err) == (0, "")
+    found = json.loads(ran.out)
+    assert found["schema"] == 1
+    return found
+
+
+def wait_for(condition, process):
+    """Return when `condition` holds; fail when the process ends before."""
+    end = time.monotonic() + 60
+    while not condition():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def test_before_anything_was_sent_there_is_nothing_to_tell(world):
+    world.newsletter.patch.setenv("NEWSLETTER_SCHEDULE__RRULE", "")
+    assert world.newsletter.run("status").out == "nothing was sent yet\n"
+    assert world.newsletter.run("status", "--issue", "74").out == "issue 74 was not sent yet\n"
+    assert as_json(world) == {"schema": 1, "sending": None, "runs": [], "next": []}
+
+
+def test_what_is_due_next_is_told_with_how_far_its_issue_is(world):
+    friday = dt.datetime(2026, 11, 20, 15, tzinfo=dt.UTC)
+    world.newsletter.patch.setattr("newsletter.cli.desk.clock", lambda: friday)
+    assert world.newsletter.run("approve", "--issue", "74").code == 0
+    soon = "next: Sun 2026-11-22 09:00 (Europe/Amsterdam), issue 74, approved\n"
+    later = "next: Sun 2026-12-06 09:00 (Europe/Amsterdam), issue 75, draft\n"
+    assert world.newsletter.run("status").out == f"nothing was sent yet\n{soon}{later}"
+    ran = world.newsletter.run("status", "--issue", "74")
+    assert ran.out == f"issue 74 was not sent yet\n{soon}"
+    first, second = as_json(world)["next"]
+    assert (first["issue"], first["utc"], first["approved"]) == (74, "2026-11-22T08:00:00+00:00", True)  # fmt: skip
+    assert (second["issue"], second["state"]) == (75, "draft")
+    # Status speaks of what was sent, whatever is wrong with an issue still to be written.
+    world.newsletter.write("issues/076-x.md", "---\ntitle: [\n---\n")
+    assert world.newsletter.run("status").out == "nothing was sent yet\n"
+
+
+def test_a_finished_run_with_an_unknown_outcome_names_it_without_an_address(world):
+    with FakeSes(Fault(kind="reset", accept=True, requests=(5,))) as fake:
+        world.environ(fake.environ)
+        world.configure(KIND="ses")
+        world.hurry()
+        assert world.send().code == 9
+    ran = world.newsletter.run("status", "--issue", "74")
+    head, row, *rest = ran.out.splitlines()
+    assert head.split() == ["issue", "run", "state", "recipients", "outcomes"]
+    assert row.split(maxsplit=4) == ["74", "ses", "finished", "25", "accepted 24, unknown 1"]
+    assert rest[0] == "  74: unknown 1: no answer that can be read (the connection broke)"
+    assert rest[-1].startswith("  74: unknown since ")
+    assert ": recipient 5, " in rest[-1]
+    assert rest[-1].endswith(", attempt 1")
+    ((run),) = as_json(world)["runs"]
+    assert (run["state"], run["pause"], run["reason"]) == ("finished", None, "")
+    assert run["by_state"] == {"accepted": 24, "unknown": 1}
+    ((doubt),) = run["unknown"]
+    assert (doubt["position"], doubt["attempt"], doubt["risked"]) == (5, 1, False)
+    assert run["reasons"] == [{"state": "unknown", "reason": doubt["reason"], "deliveries": 1}]
+
+
+def free_port():
+    with socket.socket() as door:
+        door.bind(("127.0.0.1", 0))
+        return str(door.getsockname()[1])
+
+
+@pytest.fixture
+def begun(world):
+    """A rehearsal of which one mail was sent."""
+    assert world.newsletter.send("--limit", "1").code == 6
+    return world
+
+
+@pytest.mark.parametrize("pause", Pause)
+def test_a_paused_run_says_why_whatever_it_was(begun, pause):
+    with records(begun) as store:
+        run = store.run(74, rehearsal=True)
+        store.set_run_state(run, RunState.PAUSED, NOW, pause=pause, reason="a reason")
+    ran = begun.newsletter.run("status")
+    assert ran.code == 0
+    assert "74     rehearsal  paused  25          accepted 1, queued 24\n" in ran.out
+    assert "  74: paused: a reason\n" in ran.out
+    ((found),) = as_json(begun)["runs"]
+    assert (found["state"], found["pause"], found["reason"]) == ("paused", pause.value, "a reason")
+
+
+def test_a_run_in_another_process_and_one_that_was_killed(world):
+    world.configure(KIND="ses", SES__MAX_RATE=5)
+    with FakeSes(rate=100) as fake:
+        world.environ(fake.environ)
+        with started(world.newsletter.root, *SEND) as process:
+            wait_for(lambda: len(fake.accepted) >= 2, process)
+            ran, found = world.newsletter.run("status"), as_json(world)
+            assert found["sending"].startswith(f"pid {process.pid} on ")
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+        assert "  running  " in ran.out
+        assert found["runs"][0]["state"] == "running"
+        after = as_json(world)
+        assert after["sending"] is None
+        assert after["runs"][0]["state"] == "interrupted"
+        assert "  interrupted  " in world.newsletter.run("status").out
+        assert sum(after["runs"][0]["by_state"].values()) == 25
+
+
+def test_who_leaves_while_a_run_goes_on_gets_no_mail(world):
+    """The real page in one process, a paced run in another: every later claim honours it."""
+    world.configure(KIND="ses", SES__MAX_RATE=10)
+    with records(world) as store:
+        key = store.keys.newest()
+    people = world.newsletter.ask("select handle, email from subscribers order by id")
+    leaving = people[-3:]
+    root = world.newsletter.root
+    with FakeSes(rate=100) as fake, started(root, "serve", "--port", free_port()) as pages:
+        world.environ(fake.environ)
+        assert pages.stderr is not None
+        served = pages.stderr.readline()
+        base = served.split()[2].rstrip("/")
+        with started(root, *SEND) as process:
+            wait_for(lambda: fake.accepted, process)
+            for handle, _ in leaving:
+                url = unsubscribe_url(base, handle, key)
+                assert one_click(url) == 200
+            out, err = process.communicate(timeout=60)
+        pages.send_signal(signal.SIGINT)
+        state = fake.quiet()
+    assert process.returncode == 0, err
+    assert world.newsletter.states() == {"accepted": 22, "skipped": 3}
+    assert "accepted 22, skipped 3" in out
+    assert not {address for _, address in leaving} & state.received.keys()
+    ran = world.newsletter.run("status")
+    assert "skipped 3: unsubscribed" in ran.out
+
+
+def one_click(url):
+    """What a mailbox provider does (RFC 8058): one POST, no cookies, no questions."""
+    request = urllib.request.Request(url, data=b"List-Unsubscribe=One-Click", method="POST")
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        return answer.status
+
+
+def test_the_console_script_says_the_same(begun):
+    done = script(begun.newsletter.root, "status")
+    assert (done.returncode, done.stdout) == (0, begun.newsletter.run("status").out)

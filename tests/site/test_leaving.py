@@ -1,0 +1,182 @@
+"""Leaving as readers and their mail programs do it: from the bytes of mails, during a run, at once.
+
+RFC 8058: section 3.1 says what a mail carries, 3.2 what a mail program posts.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import select
+import socket
+import sqlite3
+import time
+import urllib.error
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from email import message_from_bytes, policy
+
+import pytest
+
+from newsletter.links import make_token
+from newsletter.store.sql import Store
+from tests.campaign.letters import letters
+from tests.fake_ses import FakeSes
+from tests.support.cli_fixtures import Folder, folder, plain_environment, ready, started
+
+__all__ = ["folder", "plain_environment", "ready"]
+
+pytestmark = pytest.mark.processes
+
+PUBLIC = "https://letters.example.org"
+ISSUE = 101
+LINK = re.compile(r"https://letters\.example\.org(/[\w/.-]*)")
+FORM = "application/x-www-form-urlencoded"
+
+
+def call(url, method="GET", data=None, **headers):
+    """Status, headers and text of an answer; redirects are followed like a scanner does."""
+    request = urllib.request.Request(url, data=data, method=method, headers=headers)
+    try:
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return answer.status, answer.headers, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.headers, error.read().decode()
+
+
+@contextlib.contextmanager
+def served(root, port, **options):
+    """The pages, by the real command; their address."""
+    with started(root, "serve", "--port", str(port), **options) as process:
+        assert process.stderr
+        assert select.select([process.stderr], [], [], 60)[0]
+        url = re.search(r"http://127\.0\.0\.1:\d+", process.stderr.readline())
+        assert url
+        yield url[0]
+
+
+def everything(root):
+    """Every row of every table."""
+    database = f"file:{root}/.newsletter/newsletter.db?mode=ro"
+    with contextlib.closing(sqlite3.connect(database, uri=True)) as connection:
+        names = connection.execute("select name from sqlite_master where type = 'table'").fetchall()
+        return {name: connection.execute(f'select * from "{name}"').fetchall() for (name,) in names}
+
+
+@pytest.fixture
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        return door.getsockname()[1]
+
+
+@pytest.fixture
+def mailed(tmp_path, monkeypatch, capsys, plain_environment) -> Folder:
+    """Twenty readers with a mail each, written to a folder."""
+    root = letters(tmp_path / "letters", {}, people=20).root
+    monkeypatch.setenv("NEWSLETTER_SITE__PUBLIC_URL", PUBLIC)
+    newsletter = Folder(root, monkeypatch, capsys)
+    assert newsletter.send(issue=ISSUE).code == 0
+    assert len(newsletter.mails(ISSUE)) == 20
+    return newsletter
+
+
+def parsed(path):
+    return message_from_bytes(path.read_bytes(), policy=policy.default)
+
+
+def test_every_link_of_twenty_mails_can_be_looked_at_and_nothing_changes(mailed, free_port):
+    paths = set()
+    for path in mailed.mails(ISSUE):
+        mail = parsed(path)
+        texts = [
+            part.get_content() for part in mail.walk() if part.get_content_maintype() == "text"
+        ]
+        paths |= {found for text in [*texts, mail["List-Unsubscribe"]] for found in LINK.findall(text)}  # fmt: skip
+    unsubscribe = {path for path in paths if path.startswith("/u/")}
+    assert len(unsubscribe) == 20
+    before = everything(mailed.root)
+    with served(mailed.root, free_port) as url:
+        for path in sorted(paths):
+            pages = [path]
+            for page in pages:
+                codes = [call(url + page, method)[0] for method in ("GET", "HEAD", "OPTIONS")]
+                assert codes == ([200, 200, 405] if path in unsubscribe else [404, 404, 404]), page
+                if page is path and path in unsubscribe:
+                    pages += [
+                        "/p/" + found
+                        for found in re.findall(r"\.\./p/([\w-]+)", call(url + page)[2])
+                    ]
+            assert len(pages) == 1 + (path in unsubscribe)
+        assert everything(mailed.root) == before
+
+
+def test_what_the_bytes_of_a_mail_promise_the_server_keeps(mailed, free_port):
+    first, second = mailed.mails(ISSUE)[:2]
+    raw = first.read_bytes()
+    header = re.search(rb"\r?\nList-Unsubscribe: <(https://[^>\s]+)>", raw)
+    assert header, "the URL stands whole on its line"
+    assert raw.count(b"\nList-Unsubscribe-Post: List-Unsubscribe=One-Click") == 1
+    path = header[1].decode().removeprefix(PUBLIC)
+    with served(mailed.root, free_port) as url:
+        status, headers, _ = call(
+            url + path, "POST", b"List-Unsubscribe=One-Click", **{"Content-Type": FORM}
+        )
+        assert (status, headers.get("Set-Cookie"), headers.get("Location")) == (200, None, None)
+        left = "select email from subscribers where status = 'unsubscribed'"
+        assert mailed.ask(left) == [(parsed(first)["To"].addresses[0].addr_spec,)]
+        assert call(url + path, "POST", b"", **{"Content-Type": FORM})[0] == 200  # twice is once
+        assert len(mailed.ask("select 1 from consents where event = 'unsubscribed'")) == 1
+    assert mailed.run("send", "--issue", str(ISSUE), "--confirm", str(ISSUE), "--again").code == 0
+    mails = [parsed(path)["To"].addresses[0].addr_spec for path in mailed.mails(ISSUE)]
+    assert len(mails) == 19
+    assert parsed(second)["To"].addresses[0].addr_spec in mails
+
+
+# --- while mails leave -------------------------------------------------------------------------
+
+
+def links_of(root):
+    """The unsubscribe path of everybody, by address."""
+    with Store.open(f"sqlite:///{root}/.newsletter/newsletter.db", create=False) as store:
+        key = store.keys.newest()
+        return {one.email: f"/u/{make_token(one.handle, key)}" for one in store.members.each()}
+
+
+def test_leaving_during_a_run_counts_for_every_claim_after_it(tmp_path, free_port):
+    """Thirty leave while mails go out, from the end of the list."""
+    log = tmp_path / "accepted.jsonl"
+    with FakeSes(log=log) as fake:
+        environ = fake.environ | {
+            "NEWSLETTER_TRANSPORT__KIND": "ses",
+            "NEWSLETTER_TRANSPORT__SES__MAX_RATE": "60",
+            "NEWSLETTER_SITE__PUBLIC_URL": PUBLIC,
+        }
+        made = letters(tmp_path / "letters", environ, people=360, concurrency=4)
+        leaving = list(links_of(made.root).items())[-30:]
+        with served(made.root, free_port, env=made.environ) as url, made.sending(ISSUE) as process:
+            wait_for_a_mail(log, process)
+            with ThreadPoolExecutor(8) as pool:
+                posts = [pool.submit(call, url + path, "POST", b"") for _, path in leaving]
+            assert [post.result()[0] for post in posts] == [200] * 30
+            _, err = process.communicate(timeout=120)
+            assert process.returncode == 0, err
+    now = made.look()
+    assert now.left == {address for address, _ in leaving}  # none is lost
+    mailed = {json.loads(line)["to"][0] for line in log.read_text().splitlines()}
+    skipped = {address for (_, address), row in now.rows.items() if row.state == "skipped"}
+    assert skipped
+    assert (skipped | mailed, skipped & mailed) == ({a for _, a in now.rows}, set())
+    late = """select count(*) from deliveries d join consents c on c.address_hash = d.address_hash
+        where c.event = 'unsubscribed' and d.claimed_at > c.at"""
+    with contextlib.closing(sqlite3.connect(made.store / "newsletter.db")) as connection:
+        assert connection.execute(late).fetchall() == [(0,)]
+
+
+def wait_for_a_mail(log, process):
+    end = time.monotonic() + 60
+    while not log.exists() or not log.stat().st_size:
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < end
+        time.sleep(0.02)

@@ -1,0 +1,395 @@
+"""Whoever leaves while another program writes has left: for each claim, and for each backup."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import random
+import re
+import select
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from newsletter.audience import Status, eligible
+from newsletter.errors import PausedError
+from newsletter.links import make_token
+from newsletter.outbox import State
+from newsletter.store import deliveries, departures
+from newsletter.store.people import Evidence
+from newsletter.store.sql import Store
+from newsletter.web import public
+from tests.site.test_serve import _free_port
+from tests.store.test_departures import remembered, restore
+from tests.support.cli_fixtures import Folder, folder, plain_environment, ready, started
+from tests.support.store_samples import (
+    LATER,
+    NOW,
+    a_content,
+    a_row,
+    look,
+    people,
+    store_with,
+    url_in,
+)
+from tests.support.web_fixtures import settings_of
+
+__all__ = ["folder", "plain_environment", "ready"]
+
+pytestmark = pytest.mark.processes
+
+HOLD = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute("begin immediate")
+print("held", flush=True)
+sys.stdin.readline()
+connection.execute("rollback")
+"""
+
+CLAIM_ALL = """
+import sys, time
+from newsletter.outbox import Outcome, Result
+from newsletter.store.sql import Store
+from tests.support.store_samples import NOW
+store = Store.open(sys.argv[1])
+run = store.run(74, rehearsal=False)
+print("ready", flush=True)
+while True:
+    began = time.monotonic()
+    delivery = store.claim(run, now=NOW)
+    if delivery is None:
+        break
+    print(began, delivery.subscriber.handle, flush=True)
+    outcome = Outcome(result=Result.ACCEPTED, message_id="m")
+    store.settle(run, delivery, outcome, now=NOW)
+"""
+
+
+@contextlib.contextmanager
+def kept_locked(database: Path) -> Iterator[None]:
+    """Another program is in the middle of a long write, for the length of the block."""
+    words = [sys.executable, "-c", HOLD, str(database)]
+    with subprocess.Popen(
+        words, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as holder:
+        try:
+            assert holder.stdout
+            assert holder.stdout.readline() == "held\n"
+            yield
+            holder.communicate("go\n", timeout=60)
+        finally:
+            holder.kill()
+
+
+def hurried(folder: Path) -> Store:
+    """The same records as the public pages have them, without their two seconds."""
+    return Store.open(url_in(folder), patience=0.05)
+
+
+def pages(store: Store) -> TestClient:
+    app = public.application(store=store, settings=settings_of(), clock=lambda: LATER)
+    return TestClient(app, base_url="https://letters.example.org")
+
+
+def handles(folder: Path) -> list[str]:
+    return [handle for (handle,) in look(folder, "select handle from subscribers order by id")]
+
+
+def statuses(folder: Path) -> list[str]:
+    return [status for (status,) in look(folder, "select status from subscribers order by id")]
+
+
+def lines_counted(folder: Path) -> int:
+    return int(look(folder, "pragma user_version")[0][0])
+
+
+def begin(store: Store) -> Any:
+    return store.start_run(
+        a_content(), rehearsal=False, transport="ses", eligible=eligible(), now=NOW
+    )
+
+
+# --- the promise -------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def serving(newsletter: Folder) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """The command itself, and where it answers."""
+    with started(newsletter.root, "serve", "--port", _free_port()) as process:
+        assert process.stderr
+        assert select.select([process.stderr], [], [], 60)[0]
+        found = re.search(r"http://127\.0\.0\.1:\d+", process.stderr.readline())
+        assert found
+        yield process, found[0]
+
+
+def press(url: str) -> int:
+    request = urllib.request.Request(url, data=b"List-Unsubscribe=One-Click")
+    try:
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+def test_one_click_counts_though_an_import_holds_the_records_and_the_server_is_killed_right_after(
+    ready: Folder,
+):
+    database = ready.root / ".newsletter/newsletter.db"
+    [(address, handle)] = ready.ask("select email, handle from subscribers where id = 1")
+    with Store.open(f"sqlite:///{database}") as store:
+        token = make_token(handle, store.keys.newest())
+    with serving(ready) as (process, url), kept_locked(database):
+        with urllib.request.urlopen(f"{url}/u/{token}", timeout=60) as page:
+            assert page.status == 200
+        assert press(f"{url}/u/{token}") == 200
+        process.send_signal(signal.SIGKILL)
+        process.wait(timeout=60)
+        # Nobody could write it into the records yet.
+        assert ready.ask("select status from subscribers where id = 1") == [("active",)]
+    ran = ready.send()
+    assert ran.code == 0
+    assert "older than" not in ran.err
+    assert address not in "".join(path.read_text("utf-8") for path in ready.mails())
+    assert len(ready.mails()) == 24
+    assert ready.ask("select status from subscribers where id = 1") == [("unsubscribed",)]
+    [(source,)] = ready.ask("select source from consents where event = 'unsubscribed'")
+    assert source == "unsubscribe page, while the records were busy"
+
+
+def test_a_run_that_is_going_on_skips_who_left_beside_the_records(tmp_path):
+    with store_with(tmp_path, people(3)) as sender, hurried(tmp_path) as store:
+        run = begin(sender)
+        first = sender.claim(run, now=NOW)
+        assert first is not None
+        with kept_locked(tmp_path / "newsletter.db"):
+            path = f"/u/{make_token(handles(tmp_path)[1], store.keys.newest())}"
+            assert pages(store).post(path).status_code == 200
+            assert store.departures.behind
+        second = sender.claim(run, now=NOW)
+        assert second is not None
+        assert (first.position, second.position) == (1, 3)
+        assert sender.counts(run)[State.SKIPPED] == 1
+    assert statuses(tmp_path) == ["active", "unsubscribed", "active"]
+
+
+def test_of_two_processes_no_claim_that_begins_after_somebody_has_left_is_theirs(tmp_path):
+    """Everybody leaves past the database, in any order, while another process claims."""
+    with store_with(tmp_path, people(150)) as store:
+        begin(store)
+        store.departures._hurried_until = float("inf")
+        words = [sys.executable, "-c", CLAIM_ALL, url_in(tmp_path)]
+        env = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+        left: dict[str, float] = {}
+        order = handles(tmp_path)
+        random.Random(7).shuffle(order)
+        with subprocess.Popen(words, text=True, stdout=subprocess.PIPE, env=env) as claiming:
+            assert claiming.stdout
+            assert claiming.stdout.readline() == "ready\n"
+            for handle in order[:75]:
+                store.unsubscribe(handle, source="page", now=LATER)
+                left[handle] = time.monotonic()
+            out = claiming.communicate(timeout=120)[0]
+        assert claiming.returncode == 0
+        claimed = {handle: float(began) for began, handle in map(str.split, out.splitlines())}
+        assert [h for h, moment in left.items() if claimed.get(h, 0) > moment] == []
+        store.departures.catch_up()
+        assert store.count_by_status()[Status.UNSUBSCRIBED] == 75
+        run = store.run(74, rehearsal=False)
+        assert run is not None
+        assert store.counts(run)[State.ACCEPTED] == len(claimed)
+    assert lines_counted(tmp_path) == len(remembered(tmp_path))
+
+
+def test_who_leaves_while_somebody_is_being_claimed_is_told_so_when_that_is_durable(
+    tmp_path, monkeypatch
+):
+    seen = []
+    with store_with(tmp_path, people(2)) as store, hurried(tmp_path) as other:
+        begin(store)
+        run = store.run(74, rehearsal=False)
+        assert run is not None
+        other.departures._hurried_until = float("inf")
+        leave = threading.Thread(
+            target=lambda: other.unsubscribe(handles(tmp_path)[0], source="page", now=LATER)
+        )
+        real = deliveries.claim
+
+        def claim(*words: Any) -> Any:
+            found = real(*words)
+            leave.start()
+            leave.join(0.3)
+            seen.append(leave.is_alive())
+            return found
+
+        monkeypatch.setattr(deliveries, "claim", claim)
+        taken = store.claim(run, now=NOW)
+        assert taken is not None
+        assert taken.position == 1
+        leave.join(60)
+    assert seen == [True]
+    assert remembered(tmp_path) == ["w"]
+
+
+def test_who_leaves_in_the_middle_of_an_import_has_left_when_it_ends(tmp_path):
+    with store_with(tmp_path, people(2)) as store, hurried(tmp_path) as other:
+        [first, _] = handles(tmp_path)
+
+        def rows() -> Iterator[Any]:
+            yield a_row("reader2@example.org", suppression="complained")
+            other.unsubscribe(first, source="page", now=LATER)
+            yield a_row("reader1@example.org", name="Back")
+
+        store.add(rows(), source="list", now=NOW)
+    assert statuses(tmp_path) == ["unsubscribed", "active"]
+    # Nothing keeps the records from who leaves; what the import itself noted comes behind.
+    assert remembered(tmp_path) == ["u", "c"]
+    assert lines_counted(tmp_path) == len(remembered(tmp_path))
+
+
+# --- restored backups --------------------------------------------------------------------------
+
+
+def test_a_restored_backup_learns_it_whether_or_not_the_records_had(tmp_path):
+    with store_with(tmp_path, people(3)) as store:
+        store.backup(tmp_path / "copy.db")
+        copy = (tmp_path / "copy.db").read_bytes()
+        [first, second, third] = handles(tmp_path)
+        with hurried(tmp_path) as other:
+            with kept_locked(tmp_path / "newsletter.db"):
+                other.unsubscribe(first, source="page", now=LATER)
+            store.members.come_back(third, Evidence(source="page"), now=LATER)  # and all are told
+            with kept_locked(tmp_path / "newsletter.db"):
+                other.unsubscribe(second, source="page", now=LATER)
+    restore(tmp_path, copy)
+    Store.open(url_in(tmp_path)).close()
+    assert statuses(tmp_path) == ["unsubscribed", "unsubscribed", "active"]
+
+
+def test_who_came_back_after_leaving_so_stays_in_a_restored_backup(tmp_path):
+    with store_with(tmp_path, people(1)) as store:
+        store.backup(tmp_path / "copy.db")
+        copy = (tmp_path / "copy.db").read_bytes()
+        [handle] = handles(tmp_path)
+        with hurried(tmp_path) as other, kept_locked(tmp_path / "newsletter.db"):
+            other.unsubscribe(handle, source="page", now=LATER)
+        assert store.members.come_back(handle, Evidence(source="page"), now=LATER)
+        assert statuses(tmp_path) == ["active"]
+    restore(tmp_path, copy)
+    Store.open(url_in(tmp_path)).close()
+    assert statuses(tmp_path) == ["active"]
+
+
+# --- odd cases ---------------------------------------------------------------------------------
+
+
+def test_leaving_three_times_meanwhile_is_leaving_once(tmp_path):
+    with store_with(tmp_path, people(1)) as store, hurried(tmp_path) as other:
+        [handle] = handles(tmp_path)
+        with kept_locked(tmp_path / "newsletter.db"):
+            for _ in range(3):
+                assert other.unsubscribe(handle, source="page", now=LATER)
+        store.departures.catch_up()
+        store.departures.catch_up()
+    told = "select source, at from consents where event = 'unsubscribed'"
+    assert look(tmp_path, told) == [
+        ("unsubscribe page, while the records were busy", "2026-11-22T08:05:00.000000Z")
+    ]
+    assert lines_counted(tmp_path) == len(remembered(tmp_path)) == 3
+
+
+def test_a_link_nobody_is_known_for_is_kept(tmp_path):
+    with store_with(tmp_path, people(1)) as store, hurried(tmp_path) as other:
+        store.add([a_row("late@example.org")], source="list", now=NOW)
+        handle = handles(tmp_path)[1]
+        store.members.erase("late@example.org", now=NOW)
+        with kept_locked(tmp_path / "newsletter.db"):
+            assert not other.unsubscribe(handle, source="page", now=LATER)
+        store.departures.catch_up()
+    assert look(tmp_path, "select handle from left_handles") == [(handle,)]
+
+
+def test_a_lost_file_and_what_a_power_cut_has_left_of_a_line_lose_nobody(tmp_path):
+    with store_with(tmp_path, people(4)) as store, hurried(tmp_path) as other:
+        order = handles(tmp_path)
+        store.members.remove("reader1@example.org", now=LATER)
+        [path] = tmp_path.glob("left-*.log")
+        path.unlink()
+        with kept_locked(tmp_path / "newsletter.db"):
+            other.unsubscribe(order[1], source="page", now=LATER)
+            with path.open("ab") as stream:  # a whole line of nothing, and a torn one
+                stream.write(bytes(67) + b"w 0123")
+            other.unsubscribe(order[2], source="page", now=LATER)
+        store.departures.catch_up()
+    assert statuses(tmp_path) == [*["unsubscribed"] * 3, "active"]
+    assert path.stat().st_size == 4 * 67
+    assert lines_counted(tmp_path) == 4
+
+
+def test_where_neither_can_be_written_nobody_is_told_that_they_have_left(tmp_path):
+    with store_with(tmp_path, people(1)) as store, hurried(tmp_path) as other:
+        token = make_token(handles(tmp_path)[0], store.keys.newest())
+        [path] = tmp_path.glob("left-*.log")
+        path.unlink()
+        path.symlink_to("/dev/full")
+        with kept_locked(tmp_path / "newsletter.db"):
+            answer = pages(other).post(f"/u/{token}")
+        assert answer.status_code == 503
+        assert "did not work" in answer.text
+        path.unlink()
+        assert pages(other).post(f"/u/{token}").status_code == 200
+    assert remembered(tmp_path) == ["w"]
+
+
+def test_a_file_that_somebody_keeps_locked_is_not_waited_for_without_end(tmp_path, monkeypatch):
+    monkeypatch.setattr(departures, "_LOCK_SECONDS", 0.05)
+    with store_with(tmp_path, people(1)) as store:
+        [path] = tmp_path.glob("left-*.log")
+        with path.open("rb") as stream:
+            fcntl.flock(stream, fcntl.LOCK_EX)
+            with pytest.raises(PausedError, match="those who left locked"):
+                store.unsubscribe(handles(tmp_path)[0], source="page", now=LATER)
+    assert statuses(tmp_path) == ["active"]
+
+
+def test_the_records_catch_up_by_themselves_once_they_are_free(tmp_path, monkeypatch):
+    monkeypatch.setattr(public, "_CATCH_UP_SECONDS", 0.02)
+    with store_with(tmp_path, people(1)) as store, hurried(tmp_path) as other:
+        token = make_token(handles(tmp_path)[0], store.keys.newest())
+        with pages(other) as client:
+            with kept_locked(tmp_path / "newsletter.db"):
+                assert client.post(f"/u/{token}").status_code == 200
+                assert statuses(tmp_path) == ["active"]
+            for _ in range(3000):
+                if statuses(tmp_path) == ["unsubscribed"]:
+                    break
+                time.sleep(0.02)
+    assert statuses(tmp_path) == ["unsubscribed"]
+
+
+def test_a_store_opens_though_another_program_writes_and_somebody_left_meanwhile(tmp_path):
+    with store_with(tmp_path, people(1)) as store, hurried(tmp_path) as other:
+        [handle] = handles(tmp_path)
+        with kept_locked(tmp_path / "newsletter.db"):
+            other.unsubscribe(handle, source="page", now=LATER)
+            with hurried(tmp_path) as third:
+                assert third.departures.behind
+                assert third.members.by_handle(handle) is not None
+        store.departures.catch_up()
+    connection = sqlite3.connect(tmp_path / "newsletter.db")
+    assert connection.execute("select count(*) from left_handles").fetchone() == (0,)
+    connection.close()
+    assert statuses(tmp_path) == ["unsubscribed"]

@@ -1,0 +1,496 @@
+"""Every check with a letter it finds fault with, and one just beside it that it lets pass."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from newsletter.check import RULES, Answer, Letter, check, errors
+from newsletter.check.reference import reference
+from newsletter.check.words import repair
+from newsletter.errors import Place
+from newsletter.issue import parse
+from newsletter.render import Look, Theme
+from newsletter.render.pipeline import render
+from tests.conftest import ROOT, corpus_file, corpus_names, own_issues
+from tests.support.letter_samples import FILE, OPTIONS, THEME, an_issue
+
+# Front matter without a fault; a letter's body then starts on line 5.
+FRONT = 'title: "A letter"\npreheader: "What it is about"\n'
+
+
+def themed(**changed: str) -> Theme:
+    """The example theme with a text in its `mjml` or `txt` files replaced: "old|new"."""
+    files = dict(THEME.files)
+    for kind, change in changed.items():
+        old, _, new = change.partition("|")
+        owner = next(
+            name for name, text in sorted(files.items()) if name.endswith(kind) and old in text
+        )
+        files[owner] = files[owner].replace(old, new)
+    return Theme(folder=THEME.folder, files=tuple(sorted(files.items())))
+
+
+def a_letter(
+    body="Hello.\n", *, front=FRONT, file=FILE, theme=THEME, options=None, **rest: Any
+) -> Letter:
+    issue = an_issue(body, front=front, file=file)
+    chosen = dataclasses.replace(OPTIONS, **options or {})
+    return Letter(issue=issue, rendered=render(issue, theme, chosen), options=chosen, **rest)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One way to set off a rule.
+
+    `bad` and `good` are arguments of `a_letter`, a text alone being its body; `found` is what is
+    said of `bad`, each "place after the file's name | message | hint".
+    """
+
+    id: str
+    severity: str
+    bad: Any
+    good: Any
+    found: list[str] = field(default_factory=list)
+
+
+def front(*lines: str) -> str:
+    return "\n".join([*lines, ""])
+
+
+def long_letter(words: int) -> str:
+    return "Paragraph of some words to fill it.\n\n" * words
+
+
+def tagged(path: str) -> str:
+    """A link of x.example as it stands in the mail."""
+    return f"https://x.example/{path}?utm_source=slack-water&utm_medium=email&utm_campaign=issue-74"
+
+
+TWINS = ("issues/074-other.md",)
+NOVEMBER = dt.date(2026, 11, 23)
+ENDED = front('title: "A letter"', 'preheader: "x"', "date: 2026-11-22")
+NO_FALLBACK = 'write {{ town | default("there") }} or give it one under [fields]'
+NEAR = 'a field is {{ name }} or {{ name | default("x") }}; \\{{ means it literally'
+CLOSE = r"close the emphasis, or write \* or \_"
+WRONG_CODE = "newsletter check --fix-encoding writes the repair"
+TELL = "let the words say where it leads; screen readers list links alone"
+
+CASES = [
+    # front matter
+    Case("draft", "error", {"front": front('title: "A"', "status: draft")}, {"front": front('title: "A"', "status: ready")},
+         [':3:1|this issue is a draft|set "status: ready"']),
+    Case("number-mismatch", "error", {"front": front('title: "A"', "number: 75")}, {"front": front('title: "A"', "number: 074")},
+         [":3:1|the number is 75 here and 74 in the file name|make them agree"]),
+    Case("number-mismatch", "error", {"front": front('title: "A"', "number: 0")}, {"front": front('title: "A"', "number: 0"), "file": "issues/000-x.md"},
+         [":3:1|the number is 0 here and 74 in the file name|make them agree"]),
+    Case("number-twice", "error", {"front": front('title: "A"', "number: 74"), "twins": TWINS}, {"front": front('title: "A"', "number: 74")},
+         [":3:1|issues/074-other.md has the number 74 too|give one another number"]),
+    Case("number-twice", "error", {"twins": TWINS}, {}, [":1:1|issues/074-other.md has the number 74 too|give one another number"]),
+    Case("title-entities", "warning", {"front": front('title: "Apple&#x27;s &amp; Zoë&eacute;s &#x27;"')}, {"front": front('title: "AT&T; 1 &c; ours"')},
+         [":2:1|the title holds HTML entities (&#x27;, &amp;, &eacute;), decoded for the mail|write the characters themselves"]),
+    Case("title-entities", "warning", {"front": front("title: A", "subject: a&lt;b", "preheader: x&nbsp;y")}, {"front": front("title: A", "subject: a<b", "preheader: x & y;")},
+         [":3:1|the subject holds HTML entities (&lt;), decoded for the mail|write the characters themselves",
+          ":4:1|the preheader holds HTML entities (&nbsp;), decoded for the mail|write the characters themselves"]),
+    Case("subject-long", "warning", {"front": front(f"title: {'x' * 61}")}, {"front": front(f"title: {'x' * 60}")},
+         [':2:1|the subject has 61 characters; inboxes show about 60|put the point first, or add a shorter "subject: ..."']),
+    Case("subject-long", "warning", {"front": front("title: A", f"subject: {'x' * 61}")}, {"front": front(f"title: {'x' * 61}", "subject: A")},
+         [':3:1|the subject has 61 characters; inboxes show about 60|put the point first, or add a shorter "subject: ..."']),
+    Case("subject-loud", "warning", {"front": front("title: THE TIDE IS HERE 74")}, {"front": front("title: THE TIDE is HERE")},
+         [":2:1|the subject is all capitals|filters take that for spam; write it quietly"]),
+    Case("subject-loud", "warning", {"front": front("title: A", "subject: Now!!")}, {"front": front("title: Now!!", "subject: Now!")},
+         [":3:1|the subject has several exclamation marks|one is plenty"]),
+    Case("subject-loud", "warning", {"front": front('title: "Re: our talk"')}, {"front": front('title: "Regarding: our talk"')},
+         [":2:1|the subject pretends to be an answer|begin without RE: or FWD:"]),
+    Case("subject-loud", "warning", {"front": front('title: "FW: TIDES TIDES!!"')}, {"front": front("title: 潮汐潮汐潮汐潮汐潮汐")},
+         [":2:1|the subject is all capitals|filters take that for spam; write it quietly",
+          ":2:1|the subject pretends to be an answer|begin without RE: or FWD:"]),
+    Case("preheader-missing", "warning", {"front": front("title: A")}, {},
+         [':2:1|there is no preheader|add "preheader: ..." of 40 to 110 characters']),
+    Case("preheader-long", "warning", {"front": front("title: A", f"preheader: {'x' * 141}")}, {"front": front("title: A", f"preheader: {'x' * 140}")},
+         [":3:1|the preheader has 141 characters; no inbox shows that|cut it to 110"]),
+    Case("date-past", "warning", {"front": ENDED, "today": NOVEMBER}, {"front": ENDED, "today": dt.date(2026, 11, 22)},
+         [":4:1|the date 2026-11-22 has passed|check that it is this one"]),
+    Case("date-past", "warning", {"front": ENDED, "today": NOVEMBER}, {"front": ENDED}, [":4:1|the date 2026-11-22 has passed|check that it is this one"]),
+    Case("ignore-unknown", "warning", {"front": front("title: A", "checks:", "  ignore:", "    link-htp: old", "    zzz: why not")},
+         {"front": front("title: A", "checks: {ignore: {link-http: old}}")},
+         [':5:5|no check is called "link-htp"|did you mean "link-http"?', ':6:5|no check is called "zzz"|docs/checks.md lists them']),
+    # words
+    Case("body-empty", "error", " \n\n", "x", [":5:1|there is no letter under the front matter|write one"]),
+    Case("mojibake", "error", "fine\n\nso Today‚Äôs tide and ‚Äúthat‚Äù\n", "fine\n\nso Today’s tide\n",
+         [f':7:9|text in the wrong encoding: "Today‚Äôs" is "Today’s"|{WRONG_CODE}']),
+    Case("mojibake", "error", {"front": front("title: ZoÃ«", "subject: âœ” x", "preheader: Itâ€™s")}, {"front": front("title: Zoë", "subject: ✔ x", "preheader: It’s")},
+         [f":{line}:1|the {key} was read in the wrong encoding|{WRONG_CODE}" for line, key in ((2, "title"), (3, "subject"), (4, "preheader"))]),
+    Case("html-forbidden", "error", 'x\n\n<iframe src="https://x.example"></iframe>\n\nsee <form>a</form> <b onclick="x()">b</b>\n',
+         "x\n\n<table><tr><td>1</td></tr></table>\n\nsee <b>b</b>\n",
+         [f":{spot}|<{name}> is left out: mail programs do not show it|link to a page that holds it" for spot, name in (("7:1", "iframe"), ("9:5", "form"), ("9:1", "script"))]),
+    Case("field-no-fallback", "error", "x\n\nFrom {{name}}\n\nto {{ town }}\n", 'From {{ name }}\n\nto {{ town | default("here") }} and \\{{ town }}\n',
+         [f':9:4|the field "town" has no fallback for people without one|{NO_FALLBACK}']),
+    Case("field-no-fallback", "error", {"front": front("title: A", 'subject: "To {{town}}"'), "body": "in {{ town }}\n"}, {"front": front("title: A", 'subject: "To {{name}}"')},
+         [f':3:1|the field "town" has no fallback for people without one|{NO_FALLBACK}']),
+    Case("field-in-link", "error", "x\n\nsee [you](https://x.example/?who={{ name }}) there\n", "see [you](https://x.example/?who={{name}}) and `[a](b{{ name }})`\n",
+         [":7:9|the blanks in {{ name }} keep this from being a link|write {{name}} without blanks inside a link"]),
+    Case("field-near-miss", "warning", "Dear\n{{ Name }}, {{name|upper}} `{{ Name }}`\n", "Dear\n{{ name }}, \\{{ Name }} {{ nick }} `{{ Name }}`\n",
+         [f":6:1|{{{{ Name }}}} is not a merge field and will be read as it stands|{NEAR}", f":6:13|{{{{name|upper}}}} is not a merge field and will be read as it stands|{NEAR}"]),
+    Case("field-near-miss", "warning", {"front": front("title: A", "subject: To {{ NAME }}")}, {"front": front("title: A", r"subject: To \{{ NAME }}")},
+         [f":3:1|{{{{ NAME }}}} is not a merge field and will be read as it stands|{NEAR}"]),
+    Case("undone", "warning", "one\ntwo TK and TODO\n\nLorem ipsum dolor\n", "the word todo, Tk the toolkit, TKO, `TODO`\n",
+         [':6:5|"TK" was left in the text|finish it', ':6:12|"TODO" was left in the text|finish it', ':8:1|"Lorem ipsum" was left in the text|finish it']),
+    Case("undone", "warning", {"front": front("title: A", "subject: A TODO", "preheader: FIXME")}, {"front": front("title: A", "preheader: To do")},
+         [':3:1|"TODO" was left in the text|finish it', ':4:1|"FIXME" was left in the text|finish it']),
+    Case("stray-marker", "warning", "one\n**Foo:**bar and *x\n\nwith ads,* say\n", "one\n**Foo:** bar and *x*\n\nwith ads*, say\n",
+         [f':6:1|a literal "**" is left in "one **Foo:**bar and *"|{CLOSE}', f':8:6|a literal "*" is left in "with ads,* say"|{CLOSE}']),
+    Case("stray-marker", "warning", "an \\*escaped and an *open word\n", "an \\*escaped and an \\*open word\n", [f':5:21|a literal "*" is left in "ed and an *open word"|{CLOSE}']),
+    Case("heading-skipped", "warning", "## A\n\n#### B\n\n## C\n", "# A\n\n## B\n\n### C\n\n## D\n", [':7:1|"B" is a level 4 heading after level 2|use ###']),
+    Case("heading-skipped", "warning", "### A\n", "## A\n", [':5:1|"A" is a level 3 heading after level 1|use ##']),
+    Case("alt-missing", "warning", "![](https://x.example/a.png)\n\na ![ IMG_0042 ](https://x.example/b.png) ![b-1.JPG](https://x.example/c.png)\n", "![A jetty](https://x.example/a.png)\n",
+         [":5:1|an image has no alternative text|say what it shows: ![words](...) or alt=..."] + 2 * [":7:3|an image has a file name for alternative text|say what it shows: ![words](...) or alt=..."]),
+    Case("alt-missing", "warning", "a\n\nb <img src='https://x.example/a.png'>\n", "b <img src='https://x.example/a.png' alt='c'>\n",
+         [":7:3|an image has no alternative text|say what it shows: ![words](...) or alt=..."]),
+    Case("image-local", "error", "<p><img src='/a.png' alt='b'></p>\n", "<img src='https://x.example/a.png' alt='b'>\n",
+         [':5:14|the image "/a.png" cannot be seen in a mail|name it without the leading /']),
+    Case("image-local", "error", {"body": "x\n\n![a](images/a%20b.png)\n", "options": {"assets_url": ""}}, {"body": "![a](images/a.png)\n"},
+         [":7:6|a local image cannot be seen in a mail|set site.assets_url"]),
+    Case("image-local", "error", {"body": "![a](images/a.png) ![b](images/b.png)\n", "assets": frozenset({"images/b.png"})}, {"body": "![a](images/a.png) ![b](https://x.example/b.png) ![c](//x.example/c.png)\n", "assets": frozenset({"images/a.png"})},
+         [':5:6|the image "images/a.png" is not there|put the file beside the issue']),
+    Case("image-local", "error", "![a](/images/a.png)\n", "![a](HTTPS://x.example/images/a.png)\n", [':5:6|the image "/images/a.png" cannot be seen in a mail|name it without the leading /']),
+    # links
+    Case("link-malformed", "error", "x\n\n[a](http://ClipDrop%20) and\n[b](http://ttps//x.example)\n", "[a](http://clipdrop.example/%20) [b](HTTPS://X.example)\n",
+         [":7:5|the link http://ClipDrop%20 leads nowhere: its host is impossible|mend the address", ":8:5|the link http://ttps//x.example leads nowhere: its host is impossible|mend the address"]),
+    Case("link-relative", "error", "[a](about.html) [b](#c) [d]()\n", "[a](https://x.example/about.html) [b](mailto:a@x.example) [c](https://x.example/{{name}})\n",
+         [":5:5|the link about.html is relative; a mail has no page to start from|write it out, from https:// on",
+          ":5:21|the link #c is relative; a mail has no page to start from|write it out, from https:// on",
+          ':5:3|the link "d" is empty|give it a target']),
+    Case("link-local", "error", "[a](http://localhost:8000/x) [b](https://192.168.1.7/) [c](http://[::1]/) [d](https://nas.local/)\n\n[e](file:///home/wren/x.pdf)\n",
+         '[a](https://localhost.example/) [b](https://1.1.1.1/) [c](https://[2606:4700::1111]/) [d](https://local.example/) `[e](file:///x)` [f](http://[::1) <a href="//[x/">x</a>\n',
+         [*(f":5:{column}|the link {url} only works on your own machine or network|link to its public address" for column, url in
+            ((5, "http://localhost:8000/x"), (34, "https://192.168.1.7/"), (60, "http://[::1]/"), (79, "https://nas.local/"))),
+          ":7:3|a file: link only works on your own machine|link to its public address"]),
+    Case("link-script", "error", "[a](javascript:alert(1)) [b]( <VBScript:x>) <data:text/html,x>\n", "`[a](javascript:alert(1))` ![b](data:image/png;base64,AAAA)\n\n    [c](javascript:x)\n",
+         [f":5:{column}|a {scheme}: link is not made and shows as text|link to an https page" for column, scheme in ((3, "javascript"), (28, "vbscript"), (45, "data"))]),
+    Case("link-http", "warning", "one\n[a](http://x.example/) [b](http://ttps//x)\n", "[a](https://x.example/http://) [b](http://ttps//x)\n", [":6:5|the link http://x.example/ is not encrypted|try https://"]),
+    Case("link-vague", "warning", "one [Click here!](https://x.example/a), [read more](https://x.example/b)\n", "one [here is more](https://x.example/a)\n",
+         [f':5:6|the link says only "Click here!"|{TELL}', f':5:42|the link says only "read more"|{TELL}']),
+    Case("link-ambiguous", "warning", "[Tides](https://x.example/a) [tides](https://x.example/b) [TIDES](https://x.example/c)\n",
+         "[tides](https://x.example/a) [tides](https://x.example/a) [](https://x.example/c) [](https://x.example/d)\n", [':5:38|"tides" leads to two different pages|tell them apart in words']),
+    Case("utm-foreign", "warning", "one\n[a](https://x.example/?utm_source=Old%20one)\n\n[b](https://x.example/?utm_source=Old+one&utm_medium=m) [c](https://x.example/?utm_source=new)\n",
+         "[a](https://x.example/?utm_source=slack-water) [b](https://x.example/)\n",
+         [':6:5|2 links are tagged with the source "Old one", not yours|keep a sponsor\'s; for an old service\'s set utm.replace_sources = ["Old one"]',
+          ':8:61|1 link is tagged with the source "new", not yours|keep a sponsor\'s; for an old service\'s set utm.replace_sources = ["new"]']),
+    Case("utm-foreign", "warning", "[a](https://x.example/?utm_source=old)\n", {"body": "[a](https://x.example/?utm_source=old)\n", "options": {"tags": None}},
+         [':5:5|1 link is tagged with the source "old", not yours|keep a sponsor\'s; for an old service\'s set utm.replace_sources = ["old"]']),
+    Case("personal-id", "warning", "[a](https://x.example/?a=1&MC_EID=74) [b](https://x.example/?_hsenc=p2) [c](https://x.example/?mc_eid=75)\n", "[a](https://x.example/?mc_eidos=1#mc_eid=2)\n",
+         [':5:5|2 links carry somebody\'s personal id ("MC_EID")|take that part out', ':5:43|1 link carries somebody\'s personal id ("_hsenc")|take that part out']),
+    Case("link-braces", "warning", "x\n\n[a](https://x.example/{{nick}}) [b](<https://x.example/?{% if x %}>) [c]({{amazonSESUnsubscribeUrl}})\n",
+         "[a](https://x.example/{{name}}) [b](https://x.example/?a={%20x%20}) `[c](https://x.example/{{nick}})`\n",
+         [f":7:{column}|nobody fills in the {braces} of this link|a merge field in an address is {{{{name}}}}, and declared under [fields]"
+          for column, braces in ((23, "{{nick}}"), (57, "{% if x %}"), (74, "{{amazonSESUnsubscribeUrl}}"))]),
+    Case("link-braces", "warning", "![a](https://x.example/{{nick}}.png)\n", "![a](https://x.example/{{name}}.png) <img src='https://x.example/{{ name }}.png' alt='b'>\n",
+         [":5:24|nobody fills in the {{nick}} of this picture|a merge field in an address is {{name}}, and declared under [fields]"]),
+    # colours
+    Case("contrast", "warning", {"body": "See [the tides](https://x.example/) now\n", "options": {"look": Look(accent="#ffcc00")}}, {"options": {"look": Look(accent="#0b5563")}},
+         [':5:6|"the tides" is hard to read in light mode: #ffcc00 on #ffffff has a contrast of 1.5, not 4.5|choose another theme.accent']),
+    Case("contrast", "warning", {"options": {"look": Look(accent_dark="#405060")}}, {"options": {"look": Look(accent_dark="#9fd8e4")}},
+         [':1:1|"Unsubscribe" is hard to read in dark mode: #405060 on #0b1622 has a contrast of 2.2, not 4.5|choose another theme.accent_dark']),
+    Case("contrast", "warning", {"theme": themed(mjml="#4d5d6b|#b0b0b0")}, {"theme": themed(mjml="#4d5d6b|#202020")},
+         [f':1:1|"{words}" is hard to read in light mode: #b0b0b0 on #f2e8d5 has a contrast of 1.8, not 4.5|choose other colours in the theme' for words in ["Issue\xa074"]]),
+    # the web
+    Case("link-dead", "error", {"body": "x\n\n[a](https://x.example/a) [b](https://x.example/b) [c](https://x.example/c)\n", "answers": {tagged("a"): Answer(status=404), tagged("b"): Answer(problem="there is no such host", certain=True), tagged("c"): Answer(status=200)}},
+         {"body": "[a](https://x.example/a) [b](https://x.example/b)\n", "answers": {tagged("a"): Answer(status=500), tagged("b"): Answer(problem="no answer in time")}},
+         [":7:5|the link https://x.example/a leads nowhere: the server answers 404|mend the address or take it out",
+          ":7:30|the link https://x.example/b leads nowhere: there is no such host|mend the address or take it out"]),
+    Case("link-unsure", "warning", {"body": "[a](https://x.example/a) [b](https://x.example/b)\n", "answers": {tagged("a"): Answer(status=500), tagged("b"): Answer(problem="no answer in time")}},
+         {"body": "[a](https://x.example/a) [b](https://x.example/b)\n", "answers": {tagged("a"): Answer(status=403), tagged("b"): Answer(status=410)}},
+         [":5:5|the link https://x.example/a could not be seen: the server answers 500|open it in a browser",
+          ":5:30|the link https://x.example/b could not be seen: no answer in time|open it in a browser"]),
+    Case("image-dead", "error", {"body": "x ![a](images/a.png) ![b](https://x.example/b.png)\n", "answers": {"https://assets.example.org/images/a.png": Answer(status=404), "https://x.example/b.png": Answer(problem="no answer in time")}},
+         {"body": "![a](images/a.png)\n", "answers": {"https://assets.example.org/images/a.png": Answer(status=200)}},
+         [":5:3|the picture https://assets.example.org/images/a.png does not load: the server answers 404|publish it before the letter goes out",
+          ":5:3|the picture https://x.example/b.png does not load: no answer in time|publish it before the letter goes out"]),
+    Case("image-heavy", "warning", {"body": "![a](https://x.example/b.png)\n", "answers": {"https://x.example/b.png": Answer(status=200, size=2_345_678)}},
+         {"body": "![a](https://x.example/b.png) ![c](https://x.example/d.png)\n", "answers": {"https://x.example/b.png": Answer(status=200, size=1_000_000), "https://x.example/d.png": Answer(status=200)}},
+         [":5:1|the picture https://x.example/b.png has 2.3 MB|make it smaller: 1200 pixels are enough"]),
+    # the finished mail
+    Case("size", "error", long_letter(1200), long_letter(1030), [":1:1|the HTML has SIZE bytes; Gmail cuts it at 102,400|shorten it"]),
+    Case("size-near", "warning", long_letter(1030), long_letter(900), [":1:1|the HTML has SIZE of Gmail's 102,400 bytes|do not add much"]),
+    Case("size-near", "warning", long_letter(1030), long_letter(1200), [":1:1|the HTML has SIZE of Gmail's 102,400 bytes|do not add much"]),
+    Case("no-unsubscribe", "error", {"theme": themed(mjml="{{ unsubscribe_url }}|https://x.example", txt="{{ unsubscribe_url }}|x")}, {},
+         [":1:1|the HTML part has no unsubscribe link|let the theme show {{ unsubscribe_url }}", ":1:1|the text part has no unsubscribe link|let the theme show {{ unsubscribe_url }}"]),
+    Case("no-address", "error", {"options": {"postal_address": " "}}, {}, [":1:1|there is no postal address|set site.postal_address"]),
+    Case("no-address", "error", {"theme": themed(mjml='{{ site.postal_address.splitlines() | join(", ") }}|x', txt="{{ site.postal_address | trim }}|x")},
+         {"theme": themed(mjml='{{ site.postal_address.splitlines() | join(", ") }}|Slack Water<br />4 Ferry Stairs, <b>Port</b> Example')},
+         [f":1:1|the {part} part does not show the postal address|let the theme show {{{{ site.postal_address }}}}" for part in ("HTML", "text")]),
+    Case("token-left", "error", {"theme": themed(txt="{{ site.postal_address | trim }}|__NL_NOBODY__ {{ site.postal_address }}")}, "Hello {{ name }} and __x__\n",
+         [":1:1|a placeholder of the program was left in the mail|take it out of the theme"]),
+]  # fmt: skip
+
+
+def arguments(case: Any) -> dict[str, Any]:
+    return {"body": case} if isinstance(case, str) else case
+
+
+def said(letter: Letter, rule: str) -> list[str]:
+    return [
+        f"{str(f.place).removeprefix(letter.issue.file)}|{f.message}|{f.hint}"
+        for f in check(letter)
+        if f.id == rule
+    ]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+def test_a_check_says_what_is_wrong_where_and_what_to_do(case):
+    letter = a_letter(**arguments(case.bad))
+    size = f"{len(letter.rendered.html.encode()):,}"
+    assert sorted(said(letter, case.id)) == sorted(one.replace("SIZE", size) for one in case.found)
+    assert {f.severity for f in check(letter) if f.id == case.id} == {case.severity}
+    assert all(f.place.file == FILE and f.place.line and f.place.column for f in check(letter))
+    assert bool([f for f in errors(check(letter)) if f.id == case.id]) is (case.severity == "error")
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+def test_a_check_lets_the_letter_beside_it_pass(case):
+    assert said(a_letter(**arguments(case.good)), case.id) == []
+
+
+def test_every_check_has_a_letter_it_finds_fault_with_and_one_it_lets_pass():
+    assert {case.id for case in CASES} == set(RULES)
+    assert all(case.found for case in CASES)
+
+
+def test_a_faultless_letter_has_no_findings():
+    body = "## Tides\n\nHello {{ name }}, [the almanac](https://x.example/almanac) says so.\n"
+    assert check(a_letter(body, today=NOVEMBER, assets=frozenset())) == ()
+
+
+def test_findings_come_in_the_order_of_the_file_errors_first():
+    letter = a_letter(
+        "TK [a](b.html) [click here](http://localhost/)\n", front=front("title: A", "status: draft")
+    )
+    assert [(f.id, f.place.line, f.place.column) for f in check(letter)] == [
+        ("preheader-missing", 2, 1), ("draft", 3, 1), ("undone", 5, 1), ("link-relative", 5, 8),
+        ("link-vague", 5, 17), ("link-local", 5, 29),
+    ]  # fmt: skip
+
+
+# --- answering for a finding -----------------------------------------------------------------
+
+BAD_LINK = "[a](http://localhost:8000/)\n"
+
+
+def test_an_error_the_author_answers_for_stops_nothing_but_is_still_told():
+    letter = a_letter(BAD_LINK, front=FRONT + 'checks: {ignore: {link-local: "a joke"}}\n')
+    [found] = [f for f in check(letter) if f.id == "link-local"]
+    assert (found.ignored, found.severity) == ("a joke", "error")
+    assert found.place == Place(FILE, 6, 5)
+    assert errors(check(letter)) == ()
+    assert [f.id for f in errors(check(a_letter(BAD_LINK)))] == ["link-local"]
+
+
+def test_the_settings_may_answer_too_and_the_issue_has_the_last_word():
+    ours = {"link-local": "we live there", "undone": "a name"}
+    letter = a_letter(
+        "TK " + BAD_LINK, ignore=ours, front=FRONT + 'checks: {ignore: {link-local: "a joke"}}\n'
+    )
+    assert {f.id: f.ignored for f in check(letter)} == {"link-local": "a joke", "undone": "a name"}
+
+
+def test_answering_for_one_check_leaves_the_others_alone():
+    letter = a_letter(
+        "TK " + BAD_LINK, front=FRONT + 'checks: {ignore: {undone: "it is a name"}}\n'
+    )
+    assert {f.id: f.ignored for f in check(letter) if f.severity == "error"} == {"link-local": ""}
+
+
+# --- false alarms ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["snake_case and __init__.py_x", "2*3*4 and 2 * 3 * 4", "`__init__` and `*args`", "* one\n* two\n\n- three", "the price* is net\n\n*excluding postage",
+     "the price.* Yes\n\n\\* excluding postage", "a 5* hotel", "*) a note", r"¯\\\_(ツ)\_/¯", "follow @_wren and #_tides", "<https://x.example/?_ga=1&_x=2/-_y>", "https://x.example/a_b_/_c",
+     "*fine* **fine** _fine_ ***fine***", "a\\*b \\_c\\_ \\*\\*d\\*\\*", "    *code", "```\n*code\n```", "f**k and 100_000", "~~gone~~", "* * *", "*{{ name }}*, hello", "x^*^ y"],
+)  # fmt: skip
+def test_a_marker_that_is_meant_is_no_stray(body):
+    assert said(a_letter(f"{body}\n"), "stray-marker") == []
+
+
+@pytest.mark.parametrize(
+    ("body", "place"),
+    [("**bold ** and", ":5:1"), ("x\ny _open z", ":6:3"), ("* a\n* **b:**c", ":6:3"), ("word__ x", ":5:1"), ("> x\n> ends,* y", ":6:3"), ("*alone at the start", ":5:1"), ("the price* and\n*open", ":6:1")],
+)  # fmt: skip
+def test_a_marker_left_open_is_told_with_its_place(body, place):
+    [found] = said(a_letter(f"{body}\n"), "stray-marker")
+    assert found.partition("|")[0] == place
+
+
+@pytest.mark.parametrize("end", ["", "\n\nanother: **a:**c\n"])
+def test_a_marker_whose_words_stand_otherwise_in_the_file_is_told_with_its_line(end):
+    found = said(a_letter(f"see **a`b`:**c{end}"), "stray-marker")
+    assert found[0].partition("|")[0] == ":5:1"
+
+
+def test_a_note_below_a_marked_word_is_no_stray_but_without_a_mark_it_is_one():
+    assert said(a_letter("nothing marked\n\n*excluding postage\n"), "stray-marker") != []
+
+
+# --- the wrong encoding ----------------------------------------------------------------------
+
+MARKS = "’“”—…é🔌✨🕵️‍♀️"
+
+
+def damaged(text):
+    return text.encode().decode("mac_roman")
+
+
+@given(st.text(st.characters(exclude_categories=("Cc", "Cs")) | st.just("\n"), max_size=200))
+@settings(deadline=None)
+def test_a_repair_never_changes_the_number_of_lines(text):
+    assert repair(text).count("\n") == text.count("\n")
+
+
+@pytest.mark.parametrize("sound", [[], [0], [1], [0, 2], [3]])
+def test_damaged_lines_are_repaired_among_sound_ones(sound):
+    lines = ["Today’s tide — “slack”", "Zoë’s naïve café", "A plug 🔌 and a star ✨", "plain words"]
+    broken = [line if n in sound else damaged(line) for n, line in enumerate(lines)]
+    assert repair("\n".join(broken)) == "\n".join(lines)
+
+
+@pytest.mark.parametrize("encoding", ["mac_roman", "cp1252", "cp437"])
+def test_a_text_damaged_from_end_to_end_is_repaired_by_what_all_its_lines_show(encoding):
+    sound = "A naïve café\n½ x\nIt’s"
+    assert repair(sound.encode().decode(encoding)) == sound
+
+
+@pytest.mark.parametrize("encoding", ["mac_roman", "cp1252", "cp437"])
+def test_one_damaged_line_is_repaired_whatever_its_encoding_was(encoding):
+    damage = "naïve café".encode().decode(encoding)
+    assert repair(f"Zoë’s — “x”\n{damage}\nend") == "Zoë’s — “x”\nnaïve café\nend"
+
+
+def test_a_damaged_sign_too_slight_to_be_sure_of_alone_is_found_beside_others():
+    assert said(a_letter(f"a plug {damaged('🔌')}\n"), "mojibake") == []
+    body = f"sound: It’s\n\na plug {damaged('🔌')}\n\n{damaged('It’s')}\n"
+    assert [found.partition("|")[0] for found in said(a_letter(body), "mojibake")] == [
+        ":7:8",
+        ":9:3",
+    ]
+
+
+@pytest.mark.parametrize("mark", ["’", "“", "—", "…", "🕵️‍♀️"])
+def test_a_damaged_mark_is_found_at_its_column(mark):
+    [found] = said(a_letter(f"one\ntwo we{damaged(mark)}ll see\n"), "mojibake")
+    assert (
+        found
+        == f':6:7|text in the wrong encoding: "we{damaged(mark)}ll" is "we{mark}ll"|{WRONG_CODE}'
+    )
+
+
+def test_sound_text_in_many_scripts_is_no_mojibake():
+    body = f"{MARKS} naïve café Ångström ŁÓDŹ İstanbul ‚Gänsefüßchen‘ „so“ 12 × 4 ÷ 2 ≈ 24 √ 50 ¢\n\nПривет, мир! 你好 مرحبا שלום ✔ ½ ±\n"
+    assert said(a_letter(body), "mojibake") == []
+
+
+# --- real letters ----------------------------------------------------------------------------
+
+
+def corpus_letter(name: str) -> Letter:
+    issue = parse(corpus_file(name), file=f"issues/{name}")
+    return Letter(issue=issue, rendered=render(issue, THEME, OPTIONS), options=OPTIONS)
+
+
+@pytest.mark.corpus
+def test_the_seed_issue_has_the_faults_its_author_handed_over():
+    letter = corpus_letter("074-seed.md")
+    found = check(letter)
+    assert Counter(f.id for f in errors(found)) == {"mojibake": 17, "link-malformed": 1}
+    assert {f.id for f in found if f.severity == "warning"} == {
+        "title-entities", "subject-long", "preheader-missing", "utm-foreign", "link-ambiguous",
+    }  # fmt: skip
+    assert (
+        ":24:323|the link http://ClipDrop%20 leads nowhere: its host is impossible|mend the address"
+        in said(letter, "link-malformed")
+    )
+    assert said(letter, "title-entities") == [
+        ":2:1|the title holds HTML entities (&#x27;), decoded for the mail|write the characters themselves"
+    ]
+    [foreign] = said(letter, "utm-foreign")
+    assert foreign.startswith(
+        ':24:60|27 links are tagged with the source "Revue newsletter", not yours|'
+    )
+    lines = {f.place.line for f in found if f.id == "mojibake"}
+    damaged_lines = letter.issue.body.split("\n")
+    assert lines == {
+        n
+        for n, line in enumerate(damaged_lines, letter.issue.body_line)
+        if re.search("[‚üÔ√]", line)
+    }
+
+
+@pytest.mark.corpus
+def test_the_seed_is_repaired_to_the_letter_it_was():
+    seed, sound = corpus_file("074-seed.md").decode(), corpus_file("074.md").decode()
+    assert seed != sound
+    assert repair(seed) == sound
+    assert repair(repair(seed)) == sound
+
+
+@pytest.mark.corpus
+@pytest.mark.parametrize("name", [n for n in corpus_names() if n != "074-seed.md"])
+def test_a_repair_changes_nothing_in_a_sound_letter(name):
+    text = corpus_file(name).decode()
+    assert repair(text) == text
+    assert said(corpus_letter(name), "mojibake") == []
+
+
+@pytest.mark.corpus
+def test_of_all_real_letters_only_the_known_stray_markers_are_told():
+    found = {name: said(corpus_letter(name), "stray-marker") for name in corpus_names()}
+    assert {name: [one.partition("|")[0] for one in all_] for name, all_ in found.items() if all_} == {
+        "009.md": [":27:4"], "022.md": [":33:1"], "023.md": [":35:108"], "033.md": [":38:50"], "054.md": [":31:1"],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("file", own_issues())
+def test_the_example_newsletters_own_issues_have_no_errors(file):
+    issue = parse((ROOT / file).read_bytes(), file=file)
+    options = dataclasses.replace(OPTIONS, fields={"name": "there"})
+    images = frozenset(f"images/{path.name}" for path in (ROOT / "issues" / "images").iterdir())
+    letter = Letter(
+        issue=issue, rendered=render(issue, THEME, options), options=options, assets=images
+    )
+    expected = {"draft"} if issue.status == "draft" else set()
+    assert {f.id for f in errors(check(letter))} == expected
+
+
+# --- the page about checks -------------------------------------------------------------------
+
+
+def test_the_page_about_checks_is_the_one_the_rules_write():
+    page = (ROOT / "docs" / "checks.md").read_text(encoding="utf-8")
+    assert page == reference(), (
+        "write it anew: python -c 'from newsletter.check.reference import reference; "
+        "print(reference(), end=str())' > docs/checks.md"
+    )
+
+
+def test_the_page_names_every_check_once_with_severity_and_meaning():
+    rows = re.findall(r"^\| `([^`]+)` \| (\w+) \| (.+) \|$", reference(), re.MULTILINE)
+    assert Counter(rows) == Counter((r.id, r.severity, r.meaning) for r in RULES.values())
+    assert re.findall("^## (.+)$", reference(), re.MULTILINE) == [
+        "Front matter",
+        "The letter's text",
+        "Links",
+        "The finished mail",
+        "Colours",
+        "The web",
+    ]
+    assert [rows[0][0], rows[-1][0]] == ["draft", "image-heavy"]
+    assert all("|" not in rule.meaning and rule.meaning.endswith(".") for rule in RULES.values())

@@ -1,0 +1,230 @@
+"""The database itself refuses what the promises forbid, whoever asks it."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import sqlite3
+
+import pytest
+from alembic import command
+
+from newsletter.audience import eligible
+from newsletter.outbox import ARROWS, Outcome, Result, State
+from newsletter.store import schema
+from newsletter.store.schema import upgrade
+from newsletter.store.sql import Store
+from tests.support.store_samples import NOW, a_content, people, store_with, url_in
+
+ACCEPTED = Outcome(result=Result.ACCEPTED, message_id="0100-abc")
+STATES = tuple(State)
+
+#: How a row comes into each state, along the arrows.
+WAYS = {
+    State.QUEUED: (),
+    State.CLAIMED: ("claimed",),
+    State.ACCEPTED: ("claimed", "accepted"),
+    State.DEFERRED: ("claimed", "deferred"),
+    State.REFUSED: ("claimed", "refused"),
+    State.UNKNOWN: ("claimed", "unknown"),
+    State.ASSUMED: ("claimed", "unknown", "assumed"),
+    State.SKIPPED: ("skipped",),
+}
+
+
+@pytest.fixture
+def database(tmp_path):
+    """The bare file of a store with two deliveries of a real run and one of a rehearsal."""
+    with store_with(tmp_path, people(2)) as store:
+        for rehearsal in (False, True):
+            store.start_run(
+                a_content(), rehearsal=rehearsal, transport="ses", eligible=eligible(), now=NOW
+            )
+    with contextlib.closing(sqlite3.connect(tmp_path / "newsletter.db")) as connection:
+        connection.execute("PRAGMA foreign_keys = 1")
+        yield connection
+
+
+def move(database, state, *, this=1):
+    """Change a state the way the program does, with all that belongs to it."""
+    (was, attempt, risked) = database.execute(
+        "SELECT state, attempt, risked FROM deliveries WHERE id = ?", (this,)
+    ).fetchone()
+    claims, risks = state == "claimed", was == "unknown" and state == "queued"
+    database.execute(
+        "UPDATE deliveries SET state = ?, attempt = ?, risked = ?, claimed_at = 'now', "
+        "message_id = ? WHERE id = ?",
+        (state, attempt + claims, risked + risks, "m" if state == "accepted" else "", this),
+    )
+
+
+def report(database, kind, *, this=1, key="k"):
+    """Put an event about a delivery on record."""
+    database.execute(
+        "INSERT INTO events (key, kind, detail, at, sent_at, received_at, message_id, delivery_id) "
+        "VALUES (?, ?, '', 'now', 'now', 'now', 'm', ?)",
+        (key, kind, this),
+    )
+
+
+#: Arrows that only an event opens.
+SHOWN = {
+    (before, after)
+    for before, after in ARROWS
+    if after in {State.ACCEPTED, State.REFUSED} and before is not State.CLAIMED
+}
+
+
+@pytest.mark.parametrize("before", STATES)
+@pytest.mark.parametrize("after", STATES)
+def test_a_state_follows_another_only_along_an_arrow(database, before, after):
+    for state in WAYS[before]:
+        move(database, state)
+    if after in {State.ACCEPTED, State.REFUSED}:
+        report(database, "bounce" if after is State.ACCEPTED else "reject")
+    if (before, after) in ARROWS:
+        move(database, after.value)
+    else:
+        with pytest.raises(sqlite3.IntegrityError, match=r"no such way|an attempt is counted"):
+            move(database, after.value)
+
+
+@pytest.mark.parametrize(("before", "after"), sorted(SHOWN))
+@pytest.mark.parametrize("about", ["nothing", "another", "the contrary"])
+def test_only_an_event_about_this_delivery_opens_its_arrows(database, before, after, about):
+    for state in WAYS[before]:
+        move(database, state)
+    if about == "another":
+        report(database, "send", this=2)
+        report(database, "reject", this=2, key="other")
+    elif about == "the contrary":
+        report(database, "reject" if after is State.ACCEPTED else "send")
+    with pytest.raises(sqlite3.IntegrityError, match="no event shows"):
+        move(database, after.value)
+
+
+LOGS = {
+    "UPDATE events SET kind = 'send'": "what was reported stays",
+    "UPDATE events SET delivery_id = 2": "belongs to one delivery",
+    "UPDATE events SET received_at = 'x'": "what was reported stays",
+    "DELETE FROM events": "stays on record",
+    "UPDATE consents SET event = 'x'": "only added to",
+    "UPDATE consents SET at = 'x'": "only added to",
+    "UPDATE consents SET wording = 'x'": "only added to",
+    "UPDATE consents SET ip = '192.0.2.1'": "only ever forgotten",
+    "UPDATE consents SET agent = 'x'": "only ever forgotten",
+    "DELETE FROM consents": "only added to",
+}
+
+
+@pytest.mark.parametrize("statement", LOGS)
+def test_events_and_consents_are_only_added_to(database, statement):
+    report(database, "bounce")
+    with pytest.raises(sqlite3.IntegrityError, match=LOGS[statement]):
+        database.execute(statement)
+
+
+def test_a_visitor_may_be_forgotten(database):
+    database.execute("UPDATE consents SET ip = '', agent = ''")
+
+
+FORBIDDEN = {
+    "UPDATE deliveries SET state = 'claimed', claimed_at = 'now'": "an attempt is counted",
+    "UPDATE deliveries SET state = 'claimed', attempt = 2, claimed_at = 'now'": "an attempt is",
+    "UPDATE deliveries SET state = 'claimed', attempt = 1": "claimed_is_an_attempt",
+    "UPDATE deliveries SET attempt = 1": "an attempt is counted",
+    "UPDATE deliveries SET risked = 1": "sent again once",
+    "UPDATE deliveries SET subscriber_id = 2 WHERE id = 1": "who gets what is frozen",
+    "UPDATE deliveries SET address_hash = 'x'": "who gets what is frozen",
+    "UPDATE deliveries SET position = 9": "who gets what is frozen",
+    "UPDATE deliveries SET issue = 75": "who gets what is frozen",
+    "UPDATE deliveries SET rehearsal = NOT rehearsal": "who gets what is frozen",
+    "DELETE FROM deliveries WHERE NOT rehearsal": "a real run stays on record",
+    "DELETE FROM runs WHERE NOT rehearsal": "a real run stays on record",
+    "UPDATE runs SET rehearsal = 1": "what is sent is frozen",
+    "UPDATE runs SET envelope = 'x'": "what is sent is frozen",
+    "UPDATE runs SET content_hash = 'x'": "what is sent is frozen",
+    "UPDATE runs SET source_hash = 'x'": "what is sent is frozen",
+    "UPDATE runs SET recipients = 1": "the number of recipients is frozen",
+    "UPDATE runs SET state = 'finished'": "deliveries are left",
+    "UPDATE runs SET pause = 'for tea'": "pause_known",
+    "UPDATE runs SET state = 'lost'": "state_known",
+    "INSERT INTO deliveries (run_id, issue, rehearsal, subscriber_id, address_hash, position, state) "
+    "VALUES (1, 74, 0, 1, 'another', 9, 'queued')": "deliveries.subscriber_id",
+    "INSERT INTO deliveries (run_id, issue, rehearsal, subscriber_id, address_hash, position, state) "
+    "SELECT 1, 74, 0, 9, address_hash, 9, 'queued' FROM deliveries WHERE id = 1": "deliveries.address_hash",
+    "INSERT INTO deliveries (run_id, issue, rehearsal, subscriber_id, address_hash, position, state) "
+    "VALUES (1, 74, 0, 9, 'another', 1, 'queued')": "deliveries.position",
+    "INSERT INTO deliveries (run_id, issue, rehearsal, subscriber_id, address_hash, position, state) "
+    "VALUES (1, 75, 0, 9, 'another', 9, 'queued')": "FOREIGN KEY",
+}
+
+
+@pytest.mark.parametrize("statement", FORBIDDEN, ids=lambda s: re.sub(r"\W+", " ", s)[:60])
+def test_what_the_promises_forbid_is_refused(database, statement):
+    with pytest.raises(sqlite3.IntegrityError, match=re.escape(FORBIDDEN[statement])):
+        database.execute(statement)
+
+
+def test_accepted_implies_a_message_id(database):
+    move(database, "claimed")
+    with pytest.raises(sqlite3.IntegrityError, match="accepted_has_message_id"):
+        database.execute("UPDATE deliveries SET state = 'accepted' WHERE id = 1")
+
+
+def test_what_is_unknown_is_sent_again_once_and_never_twice(database):
+    for state in ("claimed", "unknown", "queued", "claimed", "unknown"):
+        move(database, state)
+    with pytest.raises(sqlite3.IntegrityError, match=r"sent again once|CHECK"):
+        database.execute("UPDATE deliveries SET state = 'queued' WHERE id = 1")
+    with pytest.raises(sqlite3.IntegrityError, match="CHECK"):
+        move(database, "queued")
+
+
+def test_a_rehearsal_may_be_forgotten(database):
+    database.execute("DELETE FROM deliveries WHERE rehearsal")
+    database.execute("DELETE FROM runs WHERE rehearsal")
+    assert database.execute("SELECT count(*) FROM runs").fetchone() == (1,)
+
+
+def test_the_migration_knows_the_arrows_of_the_outbox(database):
+    (trigger,) = database.execute(
+        "SELECT sql FROM sqlite_master WHERE name = 'deliveries_arrow'"
+    ).fetchone()
+    assert set(re.findall(r"'(\w+)>(\w+)'", trigger)) == ARROWS
+
+
+def test_an_older_store_keeps_its_records_and_gets_the_guards(tmp_path, monkeypatch):
+    """Made at the first revision, with every state in it; upgraded as a person would."""
+    real = command.upgrade
+    monkeypatch.setattr(command, "upgrade", lambda config, _: real(config, "0001"))
+    monkeypatch.setattr(schema, "HEAD", "0001")
+    Store.open(url_in(tmp_path)).close()
+    monkeypatch.undo()
+    states = [state for state in STATES if state is not State.ASSUMED]
+    with contextlib.closing(sqlite3.connect(tmp_path / "newsletter.db")) as old:
+        old.execute(
+            "INSERT INTO runs VALUES (5, 74, 0, 'ses', 'Title', 'mail', 'c', 's', '', 'paused', ?, "
+            "'2026-11-22T08:00:00.000000Z', NULL)",
+            (len(states),),
+        )
+        for number, state in enumerate(states, 1):
+            old.execute(
+                "INSERT INTO deliveries VALUES (?, 5, 74, 0, ?, ?, ?, ?, 1, 'why', 'm', "
+                "'2026-11-22T08:00:00.000000Z', NULL)",
+                (number, number, f"hash {number}", number, state.value),
+            )
+        before = old.execute("SELECT * FROM deliveries ORDER BY id").fetchall()
+        old.commit()
+    assert upgrade(url_in(tmp_path)) == ("0001", schema.HEAD)
+    with contextlib.closing(sqlite3.connect(tmp_path / "newsletter.db")) as new:
+        after = new.execute("SELECT * FROM deliveries ORDER BY id").fetchall()
+        assert [row[:-1] for row in after] == before
+        assert {row[-1] for row in after} == {0}
+        assert new.execute("PRAGMA foreign_key_check").fetchall() == []
+        assert new.execute("SELECT pause, reason FROM runs").fetchall() == [("", "")]
+        with pytest.raises(sqlite3.IntegrityError, match="no such way"):
+            new.execute("UPDATE deliveries SET state = 'queued' WHERE state = 'accepted'")
+    with Store.open(url_in(tmp_path)) as store:
+        (run,) = store.runs()
+        assert store.counts(run).total == len(states)

@@ -1,0 +1,438 @@
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from newsletter.errors import InputError, NewsletterError, PausedError
+from newsletter.store import schema, tables
+from newsletter.store.database import _make_durable
+from newsletter.store.sql import Store
+from tests.support.store_samples import LATER, NOW, a_row, look, new_store, people, url_in
+
+
+def snapshot(folder: Path) -> dict[str, tuple[str, int]]:
+    return {
+        path.name: (hashlib.sha256(path.read_bytes()).hexdigest(), path.stat().st_mtime_ns)
+        for path in folder.iterdir()
+    }
+
+
+def test_a_new_store_makes_its_folder_and_its_keys(tmp_path):
+    with Store.open(url_in(tmp_path / "deep" / "down")) as store:
+        assert store.subscriber_count() == 0
+        assert len(store.keys.newest().secret) == 32
+        assert store.keys.all() == {store.keys.newest().id: store.keys.newest()}
+        first = store.keys.newest()
+    with Store.open(url_in(tmp_path / "deep" / "down")) as store:
+        assert store.keys.newest() == first
+
+
+def test_only_its_owner_can_read_a_new_store(tmp_path):
+    with new_store(tmp_path, people(1)):
+        modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+    [left] = [name for name in modes if name.startswith("left-")]
+    assert modes == dict.fromkeys(
+        ("newsletter.db", "newsletter.db-wal", "newsletter.db-shm", left), 0o600
+    )
+
+
+def test_a_folder_may_have_any_name(tmp_path):
+    folder = tmp_path / "a b%20#ü&'?"
+    new_store(folder, people(2)).close()
+    with Store.open(url_in(folder), read_only=True) as store:
+        assert store.subscriber_count() == 2
+    assert [path.name for path in folder.glob("newsletter*")] == ["newsletter.db"]
+
+
+def test_the_newest_link_key_signs_and_the_older_ones_still_verify(tmp_path):
+    new_store(tmp_path, []).close()
+    with sqlite3.connect(tmp_path / "newsletter.db") as connection:
+        connection.execute(
+            "INSERT INTO signing_keys VALUES (2, ?, 'links', '2099-01-01T00:00:00.000000Z')",
+            (b"n" * 32,),
+        )
+    connection.close()
+    with Store.open(url_in(tmp_path)) as store:
+        assert store.keys.newest().id == 2
+        assert set(store.keys.all()) == {0, 2}
+
+
+def test_link_keys_and_address_keys_are_different_secrets(tmp_path):
+    new_store(tmp_path, []).close()
+    rows = look(tmp_path, "SELECT purpose, secret FROM signing_keys ORDER BY id")
+    assert [purpose for purpose, _ in rows] == ["links", "addresses"]
+    assert rows[0][1] != rows[1][1]
+
+
+def test_every_connection_that_writes_is_durable(tmp_path):
+    with new_store(tmp_path, []) as store, store._database.writing() as connection:
+        pragmas = {
+            name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
+            for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+        }
+    assert pragmas == {
+        "journal_mode": "wal",
+        "synchronous": 2,
+        "foreign_keys": 1,
+        "busy_timeout": 30_000,
+    }
+
+
+def test_a_place_that_cannot_keep_records_safe_is_refused(tmp_path):
+    # SQLite in memory knows no write-ahead log, like some network folders.
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    with pytest.raises(InputError, match="would not be safe") as caught:
+        _make_durable(connection)
+    connection.close()
+    assert caught.value.cause == "journal_mode is memory, synchronous is 2"
+
+
+# --- migrations ------------------------------------------------------------------------------
+
+
+def test_migrating_an_empty_database_gives_the_tables_exactly(tmp_path):
+    new_store(tmp_path, []).close()
+    migrated = sa.create_engine(url_in(tmp_path))
+    with migrated.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), tables.metadata) == []
+    migrated.dispose()
+    created = sa.create_engine(f"sqlite:///{tmp_path}/created.db")
+    tables.metadata.create_all(created)
+    created.dispose()
+    # What Alembic does not compare (checks, constraint names, AUTOINCREMENT) stands in the SQL.
+    assert definitions(tmp_path / "newsletter.db") == definitions(tmp_path / "created.db")
+
+
+def definitions(file: Path) -> dict[str, list[str]]:
+    connection = sqlite3.connect(file)
+    rows = connection.execute(
+        "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL AND type <> 'trigger' "
+        "AND name <> 'alembic_version'"
+    ).fetchall()
+    connection.close()
+    return {name: parts(sql) for name, sql in rows}
+
+
+def parts(sql: str) -> list[str]:
+    """Columns and constraints in any order: what came later stands at the end of its table."""
+    head, _, body = " ".join(sql.split()).partition("(")
+    found, depth = [""], 0
+    for letter in body:
+        depth += (letter == "(") - (letter == ")")
+        if letter == "," and not depth:
+            found.append("")
+        else:
+            found[-1] += letter
+    # A constraint may stand in its column's definition or on its own.
+    split = [re.split(r"(?<=\S) (?=CONSTRAINT )", part.strip(" )")) for part in found]
+    return sorted([head.strip(), *(piece.strip(" )") for part in split for piece in part)])
+
+
+def test_the_program_names_the_newest_migration(tmp_path):
+    folder = Path(schema.__file__).with_name("migrations")
+    assert ScriptDirectory(str(folder)).get_heads() == [schema.HEAD]
+
+
+@pytest.mark.processes
+def test_opening_a_store_that_exists_loads_no_alembic(tmp_path):
+    new_store(tmp_path, []).close()
+    script = (
+        "import sys; from newsletter.store.sql import Store; "
+        "Store.open(sys.argv[1]).close(); print('alembic' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, url_in(tmp_path)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "False\n"
+
+
+def set_revision(folder: Path, revision: str) -> None:
+    new_store(folder, []).close()
+    with sqlite3.connect(folder / "newsletter.db") as connection:
+        connection.execute("UPDATE alembic_version SET version_num = ?", (revision,))
+    connection.close()
+
+
+@pytest.mark.parametrize("read_only", [False, True])
+def test_an_older_store_asks_for_an_upgrade(tmp_path, read_only):
+    set_revision(tmp_path, "0000")
+    with pytest.raises(InputError, match="older version") as caught:
+        Store.open(url_in(tmp_path), read_only=read_only)
+    assert caught.value.hint == "newsletter db upgrade"
+
+
+def test_a_newer_store_asks_for_a_newer_program(tmp_path):
+    set_revision(tmp_path, "0999")
+    with pytest.raises(InputError, match="newer version") as caught:
+        Store.open(url_in(tmp_path))
+    assert caught.value.hint == "update the newsletter program"
+    with pytest.raises(InputError, match="newer version"):
+        schema.upgrade(url_in(tmp_path))
+
+
+def test_a_revision_that_is_no_number_is_somebody_elses(tmp_path):
+    set_revision(tmp_path, "ae1027a6acf")
+    with pytest.raises(InputError, match="not a newsletter's store"):
+        Store.open(url_in(tmp_path))
+
+
+def test_an_upgrade_of_a_current_store_changes_nothing(tmp_path):
+    new_store(tmp_path, people(3)).close()
+    before = look(tmp_path, "SELECT * FROM subscribers")
+    assert schema.upgrade(url_in(tmp_path)) == (schema.HEAD, schema.HEAD)
+    assert look(tmp_path, "SELECT * FROM subscribers") == before
+
+
+def test_an_upgrade_that_finds_no_way_changes_nothing(tmp_path):
+    set_revision(tmp_path, "0000")  # there never was such a one
+    with pytest.raises(NewsletterError, match="cannot be brought") as caught:
+        schema.upgrade(url_in(tmp_path))
+    assert "0000" in str(caught.value.cause)
+    assert look(tmp_path, "SELECT version_num FROM alembic_version") == [("0000",)]
+
+
+def test_nothing_is_upgraded_where_there_is_no_store(tmp_path):
+    with pytest.raises(InputError, match="no store here"):
+        schema.upgrade(url_in(tmp_path))
+    (tmp_path / "newsletter.db").touch()
+    with pytest.raises(InputError, match="not a newsletter's store"):
+        schema.upgrade(url_in(tmp_path))
+
+
+# --- what cannot be opened -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("read_only", [False, True])
+def test_a_missing_store_is_not_made_unless_asked_for(tmp_path, read_only):
+    with pytest.raises(InputError, match="there is no store here"):
+        Store.open(url_in(tmp_path), create=False, read_only=read_only)
+    with pytest.raises(InputError, match="there is no store here"):
+        Store.open(url_in(tmp_path / "none"), read_only=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("postgresql://wren:secret@db.example.org/news", "PostgreSQL is not supported yet"),
+        ("postgresql+psycopg://wren:secret@db.example.org/news", "PostgreSQL is not supported yet"),
+        ("mysql://wren:secret@db.example.org/news", "not supported"),
+        ("sqlite+aiosqlite:///secret.db", "not supported"),
+        ("secret", "not supported"),
+        ("sqlite://", "not supported"),
+        ("sqlite:///", "name a file"),
+        ("sqlite:///:memory:", "name a file"),
+        ("sqlite:///secret.db?mode=ro", "name a file"),
+    ],
+)
+def test_only_the_url_of_a_sqlite_file_is_taken_and_none_is_repeated(url, words):
+    with pytest.raises(InputError, match=words) as caught:
+        Store.open(url)
+    shown = f"{caught.value} {caught.value.cause} {caught.value.hint}"
+    assert "secret" not in shown
+    assert "sqlite:///" in shown
+
+
+@pytest.mark.parametrize("read_only", [False, True])
+def test_a_file_that_is_no_database_is_named_as_such(tmp_path, read_only):
+    (tmp_path / "newsletter.db").write_text("Dear reader, " * 500)
+    with pytest.raises(InputError, match="not a SQLite database") as caught:
+        Store.open(url_in(tmp_path), read_only=read_only)
+    assert caught.value.place
+    assert caught.value.place.file == str(tmp_path / "newsletter.db")
+    assert (tmp_path / "newsletter.db").read_text() == "Dear reader, " * 500
+
+
+def test_a_damaged_store_is_named_as_such(tmp_path):
+    new_store(tmp_path, people(500)).close()
+    file = tmp_path / "newsletter.db"
+    whole = file.read_bytes()
+    file.write_bytes(whole[:4096] + os.urandom(len(whole) - 4096))
+    with pytest.raises(InputError, match="damaged"):
+        Store.open(url_in(tmp_path))
+
+
+def test_another_programs_database_is_left_alone(tmp_path):
+    with sqlite3.connect(tmp_path / "newsletter.db") as connection:
+        connection.execute("CREATE TABLE recipes (id INTEGER)")
+    connection.close()
+    with pytest.raises(InputError, match="not a newsletter's store"):
+        Store.open(url_in(tmp_path))
+    assert look(tmp_path, "SELECT name FROM sqlite_master") == [("recipes",)]
+
+
+def test_an_empty_file_is_a_store_only_when_it_may_be_made(tmp_path):
+    (tmp_path / "newsletter.db").touch()
+    with pytest.raises(InputError, match="not a newsletter's store"):
+        Store.open(url_in(tmp_path), create=False)
+    with Store.open(url_in(tmp_path)) as store:
+        assert store.subscriber_count() == 0
+
+
+@pytest.mark.parametrize("name", ["file.txt", "file.txt/deep"])
+def test_a_folder_that_cannot_be_used_is_named(tmp_path, name):
+    (tmp_path / "file.txt").touch()
+    with pytest.raises(InputError, match="folder cannot be used"):
+        Store.open(url_in(tmp_path / name))
+
+
+def test_a_folder_in_place_of_the_file_cannot_be_opened(tmp_path):
+    (tmp_path / "newsletter.db").mkdir()
+    with pytest.raises(InputError, match="cannot be opened"):
+        Store.open(url_in(tmp_path))
+
+
+@pytest.mark.processes
+def test_two_processes_can_make_the_same_store_at_once(tmp_path):
+    script = (
+        "import sys; from newsletter.store.sql import Store; "
+        "print(Store.open(sys.argv[1]).keys.newest().secret.hex())"
+    )
+    started = [
+        subprocess.Popen([sys.executable, "-c", script, url_in(tmp_path)], stdout=subprocess.PIPE)
+        for _ in range(3)
+    ]
+    secrets = {process.communicate()[0] for process in started}
+    assert [process.returncode for process in started] == [0, 0, 0]
+    assert len(secrets) == 1
+
+
+# --- reading only ----------------------------------------------------------------------------
+
+
+def test_reading_changes_not_one_byte_of_the_folder(tmp_path):
+    new_store(tmp_path, people(3)).close()
+    before = snapshot(tmp_path)
+    assert {name for name in before if not name.startswith("left-")} == {"newsletter.db"}
+    with Store.open(url_in(tmp_path), read_only=True) as store:
+        assert store.subscriber_count() == 3
+        assert store.runs() == ()
+        # SQLite's own two files come and go.
+        assert snapshot(tmp_path)["newsletter.db"] == before["newsletter.db"]
+    assert snapshot(tmp_path) == before
+
+
+KILLED = """
+import os, signal, sys
+from newsletter.store.sql import Store
+from tests.support.store_samples import NOW, people
+store = Store.open(sys.argv[1])
+store.add(people(5), source="test", now=NOW)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def kill_while_open(folder: Path) -> None:
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
+    subprocess.run([sys.executable, "-c", KILLED, url_in(folder)], check=False, env=environment)
+    assert (folder / "newsletter.db-wal").stat().st_size
+
+
+@pytest.mark.processes
+def test_reading_after_a_crash_sees_all_and_changes_nothing(tmp_path):
+    kill_while_open(tmp_path)
+    before = snapshot(tmp_path)
+    with Store.open(url_in(tmp_path), read_only=True) as store:
+        assert store.subscriber_count() == 5
+    assert snapshot(tmp_path) == before
+
+
+def test_reading_beside_a_writer_sees_what_it_committed(tmp_path):
+    with new_store(tmp_path, people(3)) as writer:
+        before = snapshot(tmp_path)
+        with Store.open(url_in(tmp_path), read_only=True) as reader:
+            assert reader.subscriber_count() == 3
+            after = snapshot(tmp_path)
+            # -shm is the memory in which SQLite's processes tell each other what they read.
+            assert before | {"newsletter.db-shm": after["newsletter.db-shm"]} == after
+            writer.add([a_row()], source="test", now=LATER)
+            assert reader.subscriber_count() == 4
+
+
+@pytest.mark.processes
+def test_incomplete_traces_of_a_crash_are_put_in_order_by_hand(tmp_path):
+    kill_while_open(tmp_path)
+    (tmp_path / "newsletter.db-shm").unlink()
+    with pytest.raises(InputError, match="traces are incomplete") as caught:
+        Store.open(url_in(tmp_path), read_only=True)
+    assert str(caught.value.hint).startswith("newsletter db upgrade")
+    schema.upgrade(url_in(tmp_path))
+    with Store.open(url_in(tmp_path), read_only=True) as store:
+        assert store.subscriber_count() == 5
+
+
+def test_a_store_opened_for_reading_takes_no_writes_and_no_lock(tmp_path):
+    new_store(tmp_path, []).close()
+    with Store.open(url_in(tmp_path), read_only=True) as store:
+        with pytest.raises(NewsletterError, match="for reading only"):
+            store.add(people(1), source="test", now=NOW)
+        with pytest.raises(NewsletterError, match="for reading only"):
+            store.lock()
+
+
+# --- faults in the middle --------------------------------------------------------------------
+
+
+def tell(store: Store, pragma: str) -> None:
+    """Say something to the one connection the store keeps open."""
+    with store._database._engine.connect() as connection:
+        connection.exec_driver_sql(pragma)
+
+
+def test_a_full_disk_pauses_and_leaves_what_was_there(tmp_path):
+    with new_store(tmp_path, people(3)) as store:
+        tell(store, "PRAGMA max_page_count = 1")  # SQLite then answers as on a full disk
+        with pytest.raises(PausedError, match="the disk is full") as caught:
+            store.add(people(3000), source="test", now=LATER)
+        assert caught.value.cause == "database or disk is full"
+        assert store.subscriber_count() == 3
+        tell(store, "PRAGMA max_page_count = 1000000")
+        assert store.add(people(3000), source="test", now=LATER).added == 2997
+
+
+def test_a_lock_of_another_program_pauses(tmp_path):
+    with new_store(tmp_path, people(3)) as store:
+        tell(store, "PRAGMA busy_timeout = 20")
+        other = sqlite3.connect(tmp_path / "newsletter.db", isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(PausedError, match="kept the store locked"):
+            store.suppress("ada@example.org", reason="bounced", now=NOW)
+        other.execute("ROLLBACK")
+        other.close()
+        assert store.suppress("ada@example.org", reason="bounced", now=NOW)
+
+
+def test_a_store_that_turned_unwritable_is_an_input_error(tmp_path):
+    with new_store(tmp_path, people(3)) as store:
+        tell(store, "PRAGMA query_only = 1")
+        with pytest.raises(InputError, match="cannot be written"):
+            store.suppress("ada@example.org", reason="bounced", now=NOW)
+
+
+def test_a_refused_statement_is_a_bug_that_names_nobody(tmp_path):
+    nothing: Any = None
+    rows = [a_row("ada@example.org", name=nothing)]
+    with new_store(tmp_path, []) as store:
+        with pytest.raises(NewsletterError) as caught:
+            store.add(rows, source="test", now=NOW)
+        assert type(caught.value) is NewsletterError
+        assert "IntegrityError" in str(caught.value.cause)
+        assert "ada" not in f"{caught.value} {caught.value.cause} {caught.value.__cause__}"
+        assert store.subscriber_count() == 0
+
+
+def test_a_moment_without_a_time_zone_is_a_bug(tmp_path):
+    with new_store(tmp_path, []) as store, pytest.raises(sa.exc.StatementError, match="time zone"):
+        store.add(people(1), source="test", now=NOW.replace(tzinfo=None))

@@ -1,0 +1,110 @@
+"""The preview without a socket: a builder that gives what a test has put there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from newsletter.web.asking import Asked
+from newsletter.web.preview import application
+from newsletter.web.proofs import Proof
+from newsletter.web.readers import Reader
+from newsletter.web.reload import Changes
+from newsletter.web.sending import Ready, Trial
+from newsletter.web.shelf import Entry
+from tests.support.pages import parse_page
+
+PAGE = "<!DOCTYPE html><html><head><title>x</title></head><body>{}</body></html>"
+TOKEN = "the token of this run"
+MAIL = (
+    b"From: a@example.org\r\nSubject: A letter\r\nDate: Thu, 01 Jan 1970 00:00:00 +0000\r\n"
+    b'MIME-Version: 1.0\r\nContent-Type: text/plain; charset="utf-8"\r\n\r\n%s'
+)
+
+
+def a_proof(body: str = "<p>Hello</p>", *, text: str = "Hello\n", **changed: Any) -> Proof:
+    """A proof of issue 74 with these parts."""
+    whole = {
+        "number": 74, "file": "issues/074-a-letter.md", "title": "A letter", "status": "ready",
+        "sender": "Wren", "subject": "A letter", "preheader": "", "html": PAGE.format(body),
+        "mjml": "<mjml></mjml>", "mail": MAIL % text.replace("\n", "\r\n").encode(),
+        "assets_url": "https://assets.example.org/", "source": repr((body, text, changed)),
+    }  # fmt: skip
+    return Proof(**{**whole, **changed})
+
+
+@dataclass
+class Desk:
+    """A builder that gives what the test has put there, and raises what it has put there."""
+
+    folder: Path
+    made: dict[int, Proof | Exception] = field(default_factory=lambda: {74: a_proof()})
+    shelf: tuple[Entry, ...] = (Entry(number=74, title="A letter"),)
+    changes: Changes = field(default_factory=Changes)
+    editor: tuple[str, ...] | None = None
+    readers: list[str] = field(default_factory=list)
+    ready: Ready = field(default_factory=Ready)
+    trials: list[tuple[int, str]] = field(default_factory=list)
+    asked: list[int] = field(default_factory=list)
+
+    def build(self, number: int, reader: Reader) -> Proof | None:
+        self.readers.append(reader.key)
+        made = self.made.get(number)
+        if isinstance(made, Exception):
+            raise made
+        return made
+
+    def trial(self, number: int, address: str) -> Trial | None:
+        if number not in self.made:
+            return None
+        self.trials.append((number, address))
+        return Trial(accepted=address.startswith("a"), said=f"mail {len(self.trials)}")
+
+    async def ask(self, number: int) -> Mapping[str, Asked] | None:
+        if number not in self.made:
+            return None
+        self.asked.append(number)
+        return {"https://a.example/": Asked(good=True, said="200")}
+
+    def application(self, **more: Any) -> Any:
+        return application(
+            builder=self.build, shelf=lambda: self.shelf, folder=self.folder,
+            changes=self.changes, token=TOKEN, editor=lambda: self.editor,
+            ready=lambda _: self.ready, trial=self.trial, ask=self.ask, **more,
+        )  # fmt: skip
+
+    def client(self, host: str = "127.0.0.1:7474") -> TestClient:
+        return TestClient(self.application(), base_url=f"http://{host}", follow_redirects=False)
+
+    def page(self, address: str = "/issues/74") -> str:
+        answer = self.client().get(address)
+        assert answer.status_code == 200
+        return answer.text
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    """The preview of a folder with one issue and two pictures."""
+    folder = tmp_path / "letters" / "issues"
+    (folder / "images").mkdir(parents=True)
+    (folder / "images" / "harbour view.png").write_bytes(b"a picture")
+    (folder / "images" / "x.png").write_bytes(b"another")
+    (folder / "074-a-letter.md").write_text("secret draft")
+    (tmp_path / "letters" / "outside.png").write_bytes(b"not beside the issue")
+    return Desk(folder)
+
+
+def by_id(page: str, name: str) -> Any:
+    """The one element of this id."""
+    [found] = [e for e in parse_page(page).iter() if e.get("id") == name]
+    return found
+
+
+def words_of(element: Any) -> str:
+    """What stands in an element, blanks made one."""
+    return " ".join("".join(element.itertext()).split())

@@ -1,0 +1,47 @@
+"""A terminal for tests: a command on a pty of its own."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+from pathlib import Path
+
+from tests.support.cli_fixtures import SCRIPT, Ran, expect_no_address
+
+
+class Session:
+    """A command on a terminal of its own."""
+
+    def __init__(self, root: Path, *words: str) -> None:
+        self._mine, theirs = pty.openpty()
+        self.said = ""
+        self.process = subprocess.Popen(
+            [SCRIPT, *words], cwd=root, text=True, start_new_session=True,
+            stdin=theirs, stdout=subprocess.PIPE, stderr=theirs,
+        )  # fmt: skip
+        os.close(theirs)
+
+    def until(self, words: str) -> None:
+        """Read until the terminal shows these words."""
+        while words not in self.said:
+            try:
+                self.said += os.read(self._mine, 4096).decode()
+            except OSError as closed:
+                raise AssertionError(f"{words!r} never came: {self.said}") from closed
+
+    def type(self, words: str) -> None:
+        os.write(self._mine, words.encode())
+
+    def end(self) -> Ran:
+        """Read to the end; a terminal whose program has ended gives an error."""
+        try:
+            while more := os.read(self._mine, 4096):
+                self.said += more.decode(errors="replace")
+        except OSError:
+            pass
+        out = self.process.communicate(timeout=60)[0] or ""
+        os.close(self._mine)
+        ran = Ran(self.process.returncode, out, self.said)
+        expect_no_address(ran)
+        return ran

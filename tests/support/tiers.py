@@ -1,0 +1,101 @@
+"""Three tiers of tests: quick ones, ones with processes, and campaigns.
+
+quick      in this very process: no program is started, no port opened or called
+processes  a command, a server or a browser runs beside the test
+campaigns  crashes and long trials; a short form of each, and with `--long` all of it
+
+A test is quick unless it, its class or its module is marked `processes`, `browser` or `slow`.
+Nobody has to be believed: whatever starts something in a quick test fails it.
+"""
+
+from __future__ import annotations
+
+import errno
+import sys
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from tests.support import effort
+
+QUICK, PROCESSES, CAMPAIGNS = TIERS = ("quick", "processes", "campaigns")
+
+_OUTSIDE = frozenset(
+    {"subprocess.Popen", "os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn",
+     "os.system", "pty.spawn", "socket.bind", "socket.connect"}
+)  # fmt: skip
+
+
+def tier_of(item: pytest.Item) -> str:
+    """The tier a test is in."""
+    if item.get_closest_marker("slow"):
+        return CAMPAIGNS
+    marked = item.get_closest_marker("processes") or item.get_closest_marker("browser")
+    return PROCESSES if marked else QUICK
+
+
+# Audit hooks cannot be taken out again, so there is one for the whole run, with a switch.
+_started: list[str] | None = None
+
+
+def _watch(event: str, arguments: tuple[object, ...]) -> None:
+    if _started is not None and event in _OUTSIDE:
+        told = arguments[1:] if event.startswith("socket.") else arguments[:1]
+        _started.append(" ".join(map(str, (event, *told))))
+        raise PermissionError(errno.EPERM, f"a quick test went outside: {_started[-1]}")
+
+
+sys.addaudithook(_watch)
+
+
+@contextmanager
+def alone() -> Iterator[list[str]]:
+    """Refuse every process and every port, in all threads; what was tried, in order."""
+    global _started  # noqa: PLW0603  # the hook's switch
+    before, _started = _started, []
+    try:
+        yield _started
+    finally:
+        _started = before
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """A quick test is alone, its fixtures too."""
+    if tier_of(item) != QUICK:
+        return (yield)
+    with alone() as tried:
+        item.stash[_TRIED] = tried
+        return (yield)
+
+
+_TRIED = pytest.StashKey[list[str]]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """A test that went outside fails, whatever became of the refusal."""
+    yield
+    if tried := item.stash.get(_TRIED, []):
+        pytest.fail(f"{tried[0]}: a test that starts something is marked `processes`")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """What to run of them."""
+    parser.addoption("--long", action="store_true", help="long trials at their full length")
+    parser.addoption("--tier", choices=TIERS, help="the tests of this tier only")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Test modules ask how long they may take while they are read."""
+    effort.begin(long=config.getoption("--long"))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Those of the wanted tier, the long ones first, so that nobody waits for one alone."""
+    if wanted := config.getoption("--tier"):
+        left = [item for item in items if tier_of(item) != wanted]
+        items[:] = [item for item in items if tier_of(item) == wanted]
+        config.hook.pytest_deselected(items=left)
+    items.sort(key=lambda item: -TIERS.index(tier_of(item)))
