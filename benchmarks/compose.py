@@ -26,7 +26,7 @@ from typing import Any
 from newsletter.errors import InputError
 from newsletter.issue import parse
 from newsletter.render import Options, Theme, pipeline, shell, tree
-from newsletter.utm import Tags
+from newsletter.render.utm import Tags
 
 ROOT = Path(__file__).parent.parent
 CORPUS = ROOT.parent / "shared" / "corpus"

@@ -89,7 +89,7 @@ def main() -> None:
 
 def links(folder: Path) -> list[str]:
     """The path of everybody's link, oldest reader first."""
-    from newsletter.links import Key, make_token
+    from newsletter.audience.tokens import Key, make_token
 
     secret = "select id, secret from signing_keys where purpose = 'links'"
     [(number, bytes_)] = ask(folder, secret)

@@ -21,13 +21,13 @@ from pathlib import Path
 
 from starlette.testclient import TestClient
 
+from newsletter.preview import application
+from newsletter.preview.look import TABS
+from newsletter.preview.proofs import Proofs
+from newsletter.preview.reload import Changes
+from newsletter.preview.sending import Ready, Trial
+from newsletter.project.issues import open_letter
 from newsletter.settings import ConfigText, Settings, load
-from newsletter.store.letters import open_letter
-from newsletter.web.look import TABS
-from newsletter.web.preview import application
-from newsletter.web.proofs import Proofs
-from newsletter.web.reload import Changes
-from newsletter.web.sending import Ready, Trial
 
 ROOT = Path(__file__).parent.parent
 CORPUS = ROOT.parent / "shared" / "corpus"

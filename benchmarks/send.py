@@ -52,7 +52,7 @@ def person(number: int) -> tuple[str, str, str]:
 def letter() -> tuple[str, str, str]:
     """Subject, text and HTML of the example issue, with a mark for the unsubscribe link."""
     from newsletter.cli.desk import open_desk
-    from newsletter.markup.fields import UNSUBSCRIBE
+    from newsletter.render.markdown.fields import UNSUBSCRIBE
 
     opened = open_desk().letter(ISSUE).rendered
     return (

@@ -22,8 +22,8 @@ from typing import Any, Final
 
 from newsletter import moments
 from newsletter.audience import read_address
+from newsletter.delivery import Outcome, Result, State
 from newsletter.errors import InputError
-from newsletter.outbox import Outcome, Result, State
 
 
 class Kind(StrEnum):

@@ -13,7 +13,7 @@ import pytest
 
 from newsletter.issue import Issue, parse
 from newsletter.render import Options, Theme
-from newsletter.utm import Tags
+from newsletter.render.utm import Tags
 
 pytest_plugins = ["tests.support.tiers", "tests.support.costs"]
 

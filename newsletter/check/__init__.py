@@ -11,7 +11,7 @@ from typing import Final
 
 from newsletter.check import contrast, front, links, mail, online, words
 from newsletter.check.rule import RULES, Answer, Finding, Letter, Rule, Severity
-from newsletter.wording import plural
+from newsletter.humanize import plural
 
 __all__ = [
     "GROUPS", "RULES", "Answer", "Finding", "Letter", "Rule", "Severity", "check", "errors",

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from newsletter.check.rule import RULES, Fault, Letter, rule
-from newsletter.wording import nearest
+from newsletter.humanize import nearest
 
 _SUBJECT: int = 60
 _PREHEADER: int = 140

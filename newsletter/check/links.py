@@ -13,7 +13,7 @@ from newsletter.check.rule import Fault, Letter, rule
 from newsletter.errors import Place
 from newsletter.networks import is_public
 from newsletter.render import RenderedLink
-from newsletter.utm import is_malformed, source_of
+from newsletter.render.utm import is_malformed, source_of
 
 _SCHEME: Final = re.compile(r"([a-z][a-z0-9+.-]*):", re.IGNORECASE)
 # What Markdown leaves as text: [x](javascript:..), <javascript:..>, [x]: javascript:..

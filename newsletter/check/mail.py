@@ -10,7 +10,7 @@ import lxml.html
 
 from newsletter.check.rule import Fault, Letter, rule
 from newsletter.errors import Place
-from newsletter.markup.fields import RESERVED, UNSUBSCRIBE
+from newsletter.render.markdown.fields import RESERVED, UNSUBSCRIBE
 
 #: Gmail cuts a longer HTML part and hides the rest, the way out with it.
 LIMIT: Final = 102_400

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from newsletter.audience.tokens import acts_when_opened
 from newsletter.check.links import own_links
 from newsletter.check.rule import Answer, Fault, Letter, rule
-from newsletter.links import acts_when_opened
 
 #: Gone, or never there: asking again will not help.
 _GONE: Final = frozenset({404, 410})

@@ -11,8 +11,8 @@ import ftfy
 
 from newsletter.check.rule import Fault, Letter, rule
 from newsletter.errors import Place
-from newsletter.markup.fields import Fields
-from newsletter.markup.html import forbidden
+from newsletter.render.markdown.fields import Fields
+from newsletter.render.markdown.html import forbidden
 
 _UNDONE: Final = re.compile(r"\b(TK|TODO|FIXME|XXX)\b|\blorem ipsum\b", re.IGNORECASE)
 _CASED: Final = frozenset({"TK", "TODO", "FIXME", "XXX"})

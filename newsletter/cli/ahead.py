@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from newsletter.cli.show import VOICE, result, result_json, say, table
+from newsletter.humanize import plural
 from newsletter.schedule.units import Kind
-from newsletter.wording import plural
 
 if TYPE_CHECKING:
     from newsletter.cli.desk import Desk
     from newsletter.issue import Issue
+    from newsletter.project.issues import Opened
     from newsletter.schedule.outlook import Prospect
-    from newsletter.store.letters import Opened
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object.")]
 
@@ -55,9 +55,9 @@ def cancel(
 ) -> None:
     """Stop an issue: nothing of it goes by itself any more, and a run at work ends at once."""
     from newsletter.cli.desk import clock, open_desk
+    from newsletter.delivery import RunState, State
     from newsletter.errors import RefusedError
-    from newsletter.outbox import RunState, State
-    from newsletter.store import files
+    from newsletter.project import files
 
     desk = open_desk()
     with desk.store(create=False) as store:
@@ -148,8 +148,8 @@ def _units(desk: Desk, kind: Kind) -> str:
     import sys
     from pathlib import Path
 
+    from newsletter.project import git
     from newsletter.schedule.units import Place, units
-    from newsletter.store import git
 
     beside = Path(sys.executable).with_name("newsletter")
     program = str(beside if beside.exists() else shutil.which("newsletter") or "newsletter")
@@ -176,7 +176,7 @@ def _write_approval(desk: Desk, opened: Opened) -> None:
     from newsletter.errors import InputError
     from newsletter.issue import parse
     from newsletter.issue.approval import approve as with_approval
-    from newsletter.store import files
+    from newsletter.project import files
 
     issue, approval = opened.issue, opened.approval
     data = with_approval(files.read_issue(desk.root, issue.file), approval)

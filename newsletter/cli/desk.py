@@ -13,14 +13,14 @@ from zoneinfo import ZoneInfo
 
 from newsletter.cli.show import say
 from newsletter.errors import InputError, Place
+from newsletter.humanize import plural
+from newsletter.project import files
 from newsletter.settings import ConfigText, Settings, load, salvage
-from newsletter.store import files
-from newsletter.wording import plural
 
 if TYPE_CHECKING:
+    from newsletter.delivery.deliver import Transport
     from newsletter.issue import Issue
-    from newsletter.send import Transport
-    from newsletter.store.letters import Opened
+    from newsletter.project.issues import Opened
     from newsletter.store.sql import Store
 
 
@@ -73,7 +73,7 @@ class Desk:
 
     def letter_at(self, name: str) -> Opened:
         """Read, render and check an issue by its file."""
-        from newsletter.store.letters import open_letter
+        from newsletter.project.issues import open_letter
 
         return open_letter(self.root, name, self.settings, today=self.today())
 
@@ -101,7 +101,7 @@ class Desk:
             AccountError: AWS has no region or no such profile.
             InputError: the endpoint of SES is no address.
         """
-        from newsletter.transport import open_transport
+        from newsletter.sending.transports import open_transport
 
         return open_transport(self.settings, self.root, os.environ)
 

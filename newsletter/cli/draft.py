@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 from newsletter.cli.desk import clock
 from newsletter.errors import InputError
 from newsletter.issue import number_of, parse
+from newsletter.project import files
 from newsletter.schedule import next_free
 from newsletter.schedule.outlook import day_of
 from newsletter.settings.dates import timetable
-from newsletter.store import files
 
 if TYPE_CHECKING:
     from newsletter.cli.desk import Desk

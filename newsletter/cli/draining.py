@@ -17,9 +17,7 @@ from newsletter.cli.ending import Ended, already, conclude
 from newsletter.cli.feedback import Watch
 from newsletter.cli.progress import progress
 from newsletter.cli.show import say
-from newsletter.errors import NewsletterError, PausedError
-from newsletter.message import Envelope
-from newsletter.outbox import (
+from newsletter.delivery import (
     Allowance,
     Attempt,
     Counts,
@@ -30,17 +28,19 @@ from newsletter.outbox import (
     Stop,
     is_finished,
 )
-from newsletter.outbox.breaker import Breaker
-from newsletter.outbox.pace import Pace
-from newsletter.send import Press, Transport, deliver_next
-from newsletter.store.plan import same
-from newsletter.store.runlog import RunLog
-from newsletter.wording import plural
-from newsletter.workers.local import UNBOUND, Drained, Rhythm, drain
+from newsletter.delivery.breaker import Breaker
+from newsletter.delivery.deliver import Press, Transport, deliver_next
+from newsletter.delivery.pace import Pace
+from newsletter.errors import NewsletterError, PausedError
+from newsletter.humanize import plural
+from newsletter.message import Envelope
+from newsletter.sending.drain import UNBOUND, Drained, Rhythm, drain
+from newsletter.sending.plan import same
+from newsletter.sending.run_log import RunLog
 
 if TYPE_CHECKING:
     from newsletter.schedule import Occurrence
-    from newsletter.store.plan import Plan
+    from newsletter.sending.plan import Plan
     from newsletter.store.sql import Store
 
 #: How often a delivery that is put off is tried in one run.

@@ -12,15 +12,15 @@ from newsletter.cli.draining import Wish
 from newsletter.cli.ending import already
 from newsletter.cli.sending import expect_approved, expect_fit, send_issue
 from newsletter.cli.show import VOICE, result_json, say
+from newsletter.delivery import OccurrenceState, Run, RunState, goes_on_by_itself
 from newsletter.errors import LockedError, RefusedError
+from newsletter.humanize import duration
 from newsletter.issue import Issue
-from newsletter.outbox import OccurrenceState, Run, RunState, goes_on_by_itself
 from newsletter.schedule import Occurrence, Timetable, latest
 from newsletter.schedule.decision import Due, Ledger, due, reminder
 from newsletter.schedule.outlook import Standing, day_of, moved, there
 from newsletter.settings.dates import timetable
 from newsletter.store.calendar import Calendar, Used
-from newsletter.wording import duration
 
 if TYPE_CHECKING:
     from newsletter.cli.desk import Desk

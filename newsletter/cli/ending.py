@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Final
 
 from newsletter.cli.desk import Desk, clock
 from newsletter.cli.show import VOICE, result, result_json, say
+from newsletter.delivery import Counts, Pause, Run, RunState, State, Stop
 from newsletter.errors import AccountError, InputError, PausedError, UnknownOutcomesError
-from newsletter.outbox import Counts, Pause, Run, RunState, State, Stop
-from newsletter.wording import plural
+from newsletter.humanize import plural
 
 if TYPE_CHECKING:
     from newsletter.store.sql import Store

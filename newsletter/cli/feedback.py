@@ -15,13 +15,13 @@ import typer
 
 from newsletter.cli.show import VOICE, result, result_json, say
 from newsletter.errors import InputError, NewsletterError
-from newsletter.wording import plural
+from newsletter.humanize import plural
 
 if TYPE_CHECKING:
-    from newsletter.aws.events import Pulled, Queue
     from newsletter.cli.desk import Desk
-    from newsletter.outbox import Attempt, Run, Stop
-    from newsletter.store.plan import Plan
+    from newsletter.delivery import Attempt, Run, Stop
+    from newsletter.sending.plan import Plan
+    from newsletter.ses.events import Pulled, Queue
     from newsletter.store.sql import Store
 
 app = typer.Typer(help="What Amazon SES reports.", no_args_is_help=True)
@@ -44,8 +44,8 @@ def pull(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """Fetch deliveries, bounces and complaints from the queue into the records."""
-    from newsletter.aws import events
     from newsletter.cli.desk import clock, open_desk
+    from newsletter.ses import events
 
     VOICE.json = as_json
     desk = open_desk()
@@ -75,15 +75,15 @@ def queue_of(desk: Desk) -> Queue | None:
     ses = desk.settings.transport.ses
     if not ses.events_queue:
         return None
-    from newsletter.aws.events import Queue
+    from newsletter.ses.events import Queue
 
     return Queue(ses.events_queue, region=ses.region, profile=ses.profile, environ=os.environ)
 
 
 def listen_first(desk: Desk, store: Store) -> None:
     """Fetch what came back since last time; where that fails a send goes on without."""
-    from newsletter.aws import events
     from newsletter.cli.desk import clock
+    from newsletter.ses import events
 
     if desk.settings.transport.kind == "folder":
         return
@@ -105,7 +105,7 @@ def listen_first(desk: Desk, store: Store) -> None:
 def warn_of_growth(store: Store, plan: Plan) -> None:
     """Say so when many more mails would leave than on any day of late."""
     from newsletter.cli.desk import clock
-    from newsletter.outbox.reputation import warm_up
+    from newsletter.delivery.reputation import warm_up
 
     if plan.transport.rehearsal:
         return
@@ -164,7 +164,7 @@ class Watch:
                 fetcher.survive(self._judge)
 
     def _judge(self) -> None:
-        from newsletter.outbox.reputation import Reputation, judge
+        from newsletter.delivery.reputation import Reputation, judge
 
         bounced, complained = self._store.feedback.setbacks(self._run, since=self._since)
         self._stop = judge(Reputation(sent=self._sent, bounced=bounced, complained=complained))
@@ -218,8 +218,8 @@ class _Fetcher:
             self._said.pop(step.__name__, None)
 
     def _fetch(self) -> None:
-        from newsletter.aws import events
         from newsletter.cli.desk import clock
+        from newsletter.ses import events
 
         self._queue = self._queue or queue_of(self._desk)
         if self._queue is not None:

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 from newsletter.cli.desk import clock
 from newsletter.cli.show import say
-from newsletter.store import git, ledger
-from newsletter.wording import plural
+from newsletter.humanize import plural
+from newsletter.project import git, ledger
 
 if TYPE_CHECKING:
     from newsletter.cli.desk import Desk
-    from newsletter.outbox import Run
-    from newsletter.store.ledger import Entry, HighWaterMark, Reached
+    from newsletter.delivery import Run
+    from newsletter.project.ledger import Entry, HighWaterMark, Reached
     from newsletter.store.sql import Store
 
 _NOTHING = ledger.Reached(recipients=0, attempts=0, position=0)

@@ -9,7 +9,7 @@ import typer
 
 from newsletter.cli.show import VOICE, result, result_json, say, table
 from newsletter.errors import CancelledError, InputError, PausedError, RefusedError
-from newsletter.wording import plural
+from newsletter.humanize import plural
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,8 +42,8 @@ def export(
     from pathlib import Path
 
     from newsletter.cli.desk import given, open_desk
-    from newsletter.store.git import expect_untaken
-    from newsletter.store.lists import new_list, write_list
+    from newsletter.project.git import expect_untaken
+    from newsletter.project.lists import new_list, write_list
 
     with open_desk().store(create=False, read_only=True) as store:
         rows = _exported(store.members)
@@ -194,9 +194,9 @@ def erase(
 ) -> None:
     """Forget a person everywhere in the records; only a keyed hash stays, so that none returns."""
     from newsletter.cli.desk import clock, open_desk
-    from newsletter.store.files import LISTS
-    from newsletter.store.lists import traces
-    from newsletter.store.private import STORE
+    from newsletter.project.files import LISTS
+    from newsletter.project.lists import traces
+    from newsletter.project.private import STORE
 
     address = _address(who)
     _agree(yes=yes)

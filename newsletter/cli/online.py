@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from newsletter.audience.tokens import acts_when_opened
 from newsletter.check import Answer
 from newsletter.check.online import addresses
 from newsletter.cli.show import say
-from newsletter.fetch import Fetcher, Reply, is_public
-from newsletter.links import acts_when_opened
-from newsletter.store.letters import Opened, answered
-from newsletter.wording import plural
+from newsletter.http import Fetcher, Reply, is_public
+from newsletter.humanize import plural
+from newsletter.project.issues import Opened, answered
 
 #: How much of a picture is read whose server does not say how large it is.
 _PICTURE: Final = 4_000_000

@@ -10,23 +10,22 @@ import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from newsletter import send
 from newsletter.cli.show import say
+from newsletter.delivery import Result, deliver
 from newsletter.errors import NewsletterError
-from newsletter.fetch import calls
+from newsletter.http import calls
+from newsletter.humanize import plural
 from newsletter.message import seal
-from newsletter.message.notice import NO_ISSUE, notice, with_banner
-from newsletter.outbox import Result
+from newsletter.message.notices import NO_ISSUE, notice, with_banner
 from newsletter.settings.mail import sender
 from newsletter.store.notices import NoticeFiles
-from newsletter.wording import plural
 
 if TYPE_CHECKING:
     from newsletter.cli.desk import Desk
+    from newsletter.delivery.deliver import Transport
     from newsletter.message import Message
-    from newsletter.send import Transport
+    from newsletter.project.issues import Opened
     from newsletter.store.calendar import Calendar
-    from newsletter.store.letters import Opened
 
 
 class Owner:
@@ -92,7 +91,7 @@ class Owner:
         try:
             transport = self.desk.transport()
             envelope = seal(with_banner(opened.rendered, lines), sender(settings))
-            message = send.trial(
+            message = deliver.trial(
                 envelope, settings.schedule.owner, issue=number,
                 public_url=settings.site.public_url, number=self._number(),
                 now=None if transport.stamps else self.now, mark=f"[in {window} min] ",

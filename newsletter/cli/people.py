@@ -13,7 +13,7 @@ import typer
 
 from newsletter.cli.show import VOICE, result, result_json, say
 from newsletter.errors import InputError, NewsletterError
-from newsletter.wording import plural
+from newsletter.humanize import plural
 
 if TYPE_CHECKING:
     from newsletter.audience.roster import Added, Reject, Row
@@ -44,7 +44,7 @@ def import_(
     """Add people from a CSV file; nobody who left comes back this way."""
     from newsletter.audience import roster
     from newsletter.cli.desk import clock, given, open_desk
-    from newsletter.store import files
+    from newsletter.project import files
     from newsletter.store.importing import Import
     from newsletter.store.repeats import Repeats
     from newsletter.text_rules import one_line
@@ -96,7 +96,7 @@ def _told_how_far(job: Import) -> Iterator[None]:
 
 def warn_of_unimported(desk: Desk, store: Store) -> None:
     """Lists are only ever imported: one that changed since is not what will be mailed."""
-    from newsletter.store import files
+    from newsletter.project import files
 
     for path in files.list_files(desk.root):
         name = files.list_name(desk.root, path)
@@ -106,7 +106,7 @@ def warn_of_unimported(desk: Desk, store: Store) -> None:
 
 
 def _hash(path: Path) -> str:
-    from newsletter.store import files
+    from newsletter.project import files
 
     try:
         return files.look_through(path).sha256
@@ -154,7 +154,7 @@ class _Rejects:
 
     def keep(self, rejects: Iterable[Reject]) -> None:
         """Count them, and write them down beside the list where there are any."""
-        from newsletter.store import files
+        from newsletter.project import files
 
         counted = self._counted(rejects)
         first = next(counted, None)

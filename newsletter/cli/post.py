@@ -11,9 +11,9 @@ from newsletter.errors import AccountError, InputError, PausedError, UnknownOutc
 
 if TYPE_CHECKING:
     from newsletter.cli.desk import Desk
+    from newsletter.delivery import Outcome
+    from newsletter.delivery.deliver import Transport
     from newsletter.message import Message
-    from newsletter.outbox import Outcome
-    from newsletter.send import Transport
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object.")]
 
@@ -28,8 +28,8 @@ def trial(
     """Send one real mail of an issue to yourself, marked [TEST]; it counts nowhere."""
     from newsletter.cli.desk import clock, open_desk
     from newsletter.cli.write import list_aloud
-    from newsletter.send import expect_way_out
-    from newsletter.store.sample import trial_mails
+    from newsletter.delivery.deliver import expect_way_out
+    from newsletter.sending.trial import trial_mails
 
     desk = open_desk()
     opened, transport = desk.letter(issue), desk.transport()
@@ -51,7 +51,7 @@ def trial(
 
 def _deliver_trials(desk: Desk, transport: Transport, messages: list[Message]) -> list[Outcome]:
     from newsletter.audience import mask
-    from newsletter.outbox import Result
+    from newsletter.delivery import Result
 
     outcomes = []
     for message in messages:
@@ -68,7 +68,7 @@ def _deliver_trials(desk: Desk, transport: Transport, messages: list[Message]) -
 
 def _expect_accepted(outcomes: list[Outcome]) -> None:
     """Raise what the worst outcome of a test means; nothing is tried again by itself."""
-    from newsletter.outbox import Effect, Result
+    from newsletter.delivery import Effect, Result
 
     for outcome in outcomes:
         if outcome.result is Result.UNKNOWN:

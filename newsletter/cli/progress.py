@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from newsletter.cli.show import VOICE, Colour, say
-from newsletter.outbox import Outcome, Result
-from newsletter.wording import duration
+from newsletter.delivery import Outcome, Result
+from newsletter.humanize import duration
 
 _SECONDS: Final = 10.0
 #: From here on no decimals are shown.

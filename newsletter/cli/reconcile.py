@@ -10,10 +10,10 @@ from newsletter.cli.desk import Desk, clock
 from newsletter.cli.feedback import queue_of, warn
 from newsletter.cli.show import say
 from newsletter.errors import RefusedError
-from newsletter.wording import plural
+from newsletter.humanize import plural
 
 if TYPE_CHECKING:
-    from newsletter.outbox import Run
+    from newsletter.delivery import Run
     from newsletter.store.feedback import Coverage
     from newsletter.store.sql import Store
 
@@ -37,7 +37,7 @@ def reconcile(desk: Desk, store: Store, run: Run, *, patient: bool) -> dict[str,
         AccountError: the queue cannot be read; nothing was decided.
         RefusedError: it is too early to tell, or the queue is not empty yet.
     """
-    from newsletter.aws import events
+    from newsletter.ses import events
 
     queue = None if run.rehearsal else queue_of(desk)
     if queue is None:

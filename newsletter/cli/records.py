@@ -9,12 +9,12 @@ import typer
 
 from newsletter.cli.show import VOICE, result, result_json, say, table
 from newsletter.errors import CancelledError, InputError, RefusedError
-from newsletter.wording import plural
+from newsletter.humanize import plural
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from newsletter.outbox import Counts, Run, State
+    from newsletter.delivery import Counts, Run, State
     from newsletter.schedule.outlook import Prospect
     from newsletter.store.deliveries import Doubt
     from newsletter.store.sql import Store
@@ -118,8 +118,8 @@ def _settle_doubts(
 ) -> None:
     """Have a person decide about what nobody knows; the decision is kept in the run's log."""
     from newsletter.cli.desk import clock
-    from newsletter.outbox import State
-    from newsletter.store.runlog import RunLog
+    from newsletter.delivery import State
+    from newsletter.sending.run_log import RunLog
 
     issue, doubtful = run.content.issue, store.counts(run)[State.UNKNOWN]
     number = doubtful if assume else store.riskable(run)
@@ -192,14 +192,14 @@ def _row(run: Run, counts: Counts, sender: str) -> tuple[str, ...]:
 
 def _stands(run: Run, sender: str) -> str:
     """The state of a run; one whose process died still says that it freezes or runs."""
-    from newsletter.outbox import RunState
+    from newsletter.delivery import RunState
 
     alive = {RunState.FREEZING, RunState.RUNNING}
     return "interrupted" if run.state in alive and not sender else run.state.value
 
 
 def _details(store: Store, run: Run, counts: Counts, sender: str, *, whole: bool) -> list[str]:
-    from newsletter.outbox import State
+    from newsletter.delivery import State
 
     lines = [f"{run.state.value}: {run.reason}"] if run.reason else []
     if counts[State.CLAIMED] and not sender:

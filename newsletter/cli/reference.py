@@ -47,7 +47,7 @@ def pages() -> dict[str, str]:
 
 def write(root: Path) -> None:
     """Write every such page below the project's folder."""
-    from newsletter.store.files import make_folder, write_atomic
+    from newsletter.project.files import make_folder, write_atomic
 
     for name, text in pages().items():
         make_folder((root / name).parent)

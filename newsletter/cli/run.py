@@ -31,16 +31,17 @@ def serve(
     ] = False,
 ) -> None:
     """Answer the links in mails: the page on which a reader leaves."""
+    from newsletter import server
+    from newsletter import site as public
     from newsletter.cli.desk import clock, open_desk
-    from newsletter.web import app, public
 
     desk = open_desk()
     phrases = _phrases(desk)
     with desk.store(create=False, patience=public.PATIENCE) as store:
-        door = app.listen(host, port)
+        door = server.listen(host, port)
 
         def ready() -> None:
-            say(f"serving on {app.url_of(door)} (Ctrl-C ends it)")
+            say(f"serving on {server.url_of(door)} (Ctrl-C ends it)")
             if not desk.settings.site.public_url:
                 say("hint: set site.public_url, or no mail will lead here")
 
@@ -63,8 +64,8 @@ def _phrases(desk: Desk) -> Mapping[str, str]:
     Raises:
         InputError: their file cannot be read, or a phrase is wrong or missing.
     """
-    from newsletter.store.phrases import read_phrases
-    from newsletter.web.words import fault
+    from newsletter.project.phrases import read_phrases
+    from newsletter.site.words import fault
 
     language = desk.settings.site.language.partition("-")[0].lower()
     own, file = read_phrases(desk.root, language)
@@ -128,7 +129,7 @@ def backup(
 ) -> None:
     """Copy the records into a new file, also while a send is running."""
     from newsletter.cli.desk import clock, given, open_desk
-    from newsletter.store.git import expect_untaken
+    from newsletter.project.git import expect_untaken
 
     target = given(file) if file else None
     if target:

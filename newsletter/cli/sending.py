@@ -14,6 +14,8 @@ from newsletter.cli.feedback import listen_first, warn_of_growth
 from newsletter.cli.people import warn_of_unimported
 from newsletter.cli.show import VOICE, result_json, say
 from newsletter.cli.write import line
+from newsletter.delivery import RunState
+from newsletter.delivery.deliver import Transport, expect_way_out
 from newsletter.errors import (
     CancelledError,
     InputError,
@@ -22,14 +24,12 @@ from newsletter.errors import (
     RefusedError,
     UnknownOutcomesError,
 )
-from newsletter.outbox import RunState
-from newsletter.send import Transport, expect_way_out
+from newsletter.humanize import nearest, plural
+from newsletter.sending.plan import Plan, look, rows
 from newsletter.settings.mail import sender
-from newsletter.store.plan import Plan, look, rows
-from newsletter.wording import nearest, plural
 
 if TYPE_CHECKING:
-    from newsletter.store.letters import Opened
+    from newsletter.project.issues import Opened
     from newsletter.store.sql import Store
 
 

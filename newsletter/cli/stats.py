@@ -12,7 +12,7 @@ from newsletter.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from newsletter.outbox import Run
+    from newsletter.delivery import Run
     from newsletter.store.stats import Stats
 
 #: Domains and hours shown; --json has them all.

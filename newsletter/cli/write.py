@@ -13,14 +13,14 @@ import typer
 
 from newsletter.cli.show import VOICE, paint, result, result_json, say
 from newsletter.errors import InputError, NotFitError, Place
-from newsletter.wording import plural
+from newsletter.humanize import plural
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from newsletter.check import Finding
     from newsletter.cli.desk import Desk
-    from newsletter.store.letters import Opened
+    from newsletter.project.issues import Opened
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object.")]
 
@@ -32,7 +32,7 @@ def init(
 ) -> None:
     """Make a new newsletter: settings, theme, a first issue; nothing is overwritten."""
     from newsletter.cli.desk import given
-    from newsletter.store import files, scaffold
+    from newsletter.project import files, scaffold
 
     root = given(directory)
     if _holds_newsletter(root):
@@ -57,7 +57,7 @@ def new(title: Annotated[str, typer.Argument(help="The title of the issue.")]) -
     """Start the next issue: its number, its file, the next free date."""
     from newsletter.cli.desk import open_desk
     from newsletter.cli.draft import start
-    from newsletter.store import files
+    from newsletter.project import files
 
     desk = open_desk()
     name, text = start(desk, title)
@@ -81,7 +81,7 @@ def check(
     """Say what is wrong with the issues, each finding with file, line and a hint."""
     from newsletter.check import errors, tally
     from newsletter.cli.desk import open_desk
-    from newsletter.store import files
+    from newsletter.project import files
 
     VOICE.json = as_json
     desk = open_desk()
@@ -128,21 +128,21 @@ def preview(
     ] = "",
 ) -> None:
     """Show the issues in the browser as they will arrive; what you save is seen at once."""
+    from newsletter import preview, server
     from newsletter.cli.desk import clock, open_desk
-    from newsletter.store import files
-    from newsletter.web import app, preview
+    from newsletter.project import files
 
     desk = open_desk()
     if issue is not None:
         files.find_issue(desk.root, issue)
     page = "/" if issue is None else f"/issues/{issue}"
-    door = app.listen(app.LOOPBACK, port, tries=100)
-    url = f"{app.url_of(door)}{page}"
+    door = server.listen(server.LOOPBACK, port, tries=100)
+    url = f"{server.url_of(door)}{page}"
 
     def ready() -> None:
         say(f"preview: {url} (Ctrl-C ends it)")
         if not no_open:
-            app.open_browser(url)
+            server.open_browser(url)
 
     preview.serve(desk.root, lambda: open_desk().settings, door, ready, clock=clock, editor=editor)
 
@@ -154,9 +154,9 @@ def build(
 ) -> None:
     """Write one issue as HTML, text, MJML, .eml and a table of its links, always the same bytes."""
     from newsletter.cli.desk import given, open_desk
+    from newsletter.project import files
     from newsletter.render.links import table
-    from newsletter.store import files
-    from newsletter.store.sample import sample
+    from newsletter.sending.trial import sample
 
     desk, out = open_desk(), given(out)
     opened = desk.letter(int(issue)) if issue.isdecimal() else desk.letter_at(_named(desk, issue))
@@ -209,7 +209,7 @@ def _list(findings: Iterable[Finding]) -> None:
 
 
 def _holds_newsletter(root: Path) -> bool:
-    from newsletter.store import files
+    from newsletter.project import files
 
     try:
         return files.find_root(root) == root.absolute()
@@ -242,7 +242,7 @@ def _warn(desk: Desk) -> None:
 
 def _repair(desk: Desk, name: str) -> None:
     from newsletter.check.words import repair
-    from newsletter.store import files
+    from newsletter.project import files
 
     before = files.read_issue(desk.root, name)
     # The mark at the start was never damaged, and would hide how the rest was.

@@ -21,9 +21,9 @@ from urllib.parse import quote
 
 from newsletter import text_rules
 from newsletter.audience import Subscriber, read_address
-from newsletter.markup.fields import Slot
-from newsletter.message import headers, quoted
+from newsletter.message import headers, quoted_printable
 from newsletter.render import Rendered
+from newsletter.render.markdown.fields import Slot
 
 _BLANKS: Final = re.compile("[ \\t-\\r\\x1c-\\x1f\\x85\\u2028\\u2029]+")
 
@@ -270,9 +270,9 @@ def _fill(
         case "stamp":
             return stamp_headers(stamp) if stamp else ""
         case "html":
-            return quoted.in_hole(html.escape(values[hole.token]))
+            return quoted_printable.in_hole(html.escape(values[hole.token]))
         case _:
-            return quoted.in_hole(values[hole.token])
+            return quoted_printable.in_hole(values[hole.token])
 
 
 def _value(slot: Slot, subscriber: Subscriber) -> str:
@@ -320,9 +320,9 @@ def _holes(kind: Kind, text: str, tokens: re.Pattern[str]) -> list[str | Hole]:
     pieces: list[str | Hole] = []
     at = 0
     for token in tokens.finditer(text):
-        pieces += [quoted.before_hole(text[at : token.start()]), Hole(kind, token[0])]
+        pieces += [quoted_printable.before_hole(text[at : token.start()]), Hole(kind, token[0])]
         at = token.end()
-    return [*pieces, quoted.encode(text[at:])]
+    return [*pieces, quoted_printable.encode(text[at:])]
 
 
 def _list_headers(sender: Sender) -> str:

@@ -16,9 +16,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from newsletter.markup import Image, Raw
-from newsletter.markup.fields import Slot
-from newsletter.utm import Tags
+from newsletter.render.markdown import Image, Raw
+from newsletter.render.markdown.fields import Slot
+from newsletter.render.utm import Tags
 
 Divider = Literal["bar", "line", "dots", "space"]
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from newsletter.errors import InputError, Place
 from newsletter.issue import Issue
-from newsletter.markup import Document
+from newsletter.render.markdown import Document
 
 #: Characters of Markdown.
 CHARACTERS: Final = 200_000

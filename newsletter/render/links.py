@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from newsletter.render import RenderedLink
-from newsletter.utm import Tags, decide
+from newsletter.render.utm import Tags, decide
 
 _COLUMNS: Final = ("line", "text", "written", "url", "tags")
 

@@ -14,11 +14,11 @@ from typing import Final
 from xml.parsers import expat
 
 from newsletter.errors import InputError
+from newsletter.humanize import nearest
 from newsletter.render import Theme
 from newsletter.render.mjml_tags import HTML, TAGS, attributes_of
 from newsletter.render.shell import Shell
 from newsletter.render.stylesheet import Declaration, declarations
-from newsletter.wording import nearest
 
 _SHEETS: Final = frozenset({"mj-style", "style"})
 _SHORT: Final = re.compile(r"#(?:[0-9a-f]{8}|[0-9a-f]{3,4})(?![\w-])", re.IGNORECASE)

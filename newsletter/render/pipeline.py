@@ -21,15 +21,22 @@ from mjml import mjml2html
 
 from newsletter.errors import InputError, Place
 from newsletter.issue import Issue
-from newsletter.markup import Document, Image, parse
-from newsletter.markup.fields import CONTENT, RESERVED, TOKEN, UNSUBSCRIBE, Fields, reserved
-from newsletter.markup.html import fragment
-from newsletter.markup.text import columns, text_part, wrap
 from newsletter.render import Options, Rendered, Theme, armour, shell, tree
 from newsletter.render.limits import expect_few_pieces, expect_length
 from newsletter.render.lint import lint
+from newsletter.render.markdown import Document, Image, parse
+from newsletter.render.markdown.fields import (
+    CONTENT,
+    RESERVED,
+    TOKEN,
+    UNSUBSCRIBE,
+    Fields,
+    reserved,
+)
+from newsletter.render.markdown.html import fragment
+from newsletter.render.markdown.text import columns, text_part, wrap
+from newsletter.render.utm import tag
 from newsletter.render.words import callouts, date, direction, words
-from newsletter.utm import tag
 
 _OFFSET: Final = re.compile(r"(?: in root template)?(?: at)? position \d+(?::\d+)?")
 

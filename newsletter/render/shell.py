@@ -19,8 +19,8 @@ from jinja2.ext import Extension
 from jinja2.lexer import Token, TokenStream
 
 from newsletter.errors import InputError, Place
+from newsletter.humanize import nearest
 from newsletter.render import Theme
-from newsletter.wording import nearest
 
 # Jinja's lexer would load it with the first template, in the middle of a render.
 codecs.lookup("unicode_escape")

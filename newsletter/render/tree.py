@@ -15,10 +15,10 @@ import lxml.html
 from lxml import etree
 from premailer import Premailer
 
-from newsletter.markup import Document, Image
 from newsletter.render import RenderedLink
+from newsletter.render.markdown import Document, Image
 from newsletter.render.stylesheet import everywhere
-from newsletter.utm import legal
+from newsletter.render.utm import legal
 
 Tagger = Callable[[str], str]
 #: Premailer's own form: (specificity, selector, declarations) of what is copied, and the rest.

@@ -15,8 +15,8 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 from pydantic import model_validator as check_together
 
+from newsletter.render.utm import SKIP_HOSTS, Existing
 from newsletter.settings import values
-from newsletter.utm import SKIP_HOSTS, Existing
 
 Line = Annotated[str, AfterValidator(values.one_line)]
 Required = Annotated[str, AfterValidator(values.required)]

@@ -6,8 +6,8 @@ from newsletter.errors import InputError
 from newsletter.issue import Issue
 from newsletter.message import Sender
 from newsletter.render import Look, Options
+from newsletter.render.utm import Tags
 from newsletter.settings.loading import Settings
-from newsletter.utm import Tags
 
 
 def options(settings: Settings, issue: Issue) -> Options:

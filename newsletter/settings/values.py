@@ -20,9 +20,9 @@ from pydantic import SecretStr
 from pydantic_core import PydanticCustomError
 
 from newsletter import moments
+from newsletter.humanize import nearest
+from newsletter.render.utm import is_malformed
 from newsletter.schedule import rule as rules
-from newsletter.utm import is_malformed
-from newsletter.wording import nearest
 
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _ENCODED_WORD: Final = re.compile(r"=\?[^?\s]+\?[bBqQ]\?")

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from newsletter.errors import InputError, NewsletterError, PausedError, Place
-from newsletter.store.disk import FULL, unwritten
+from newsletter.project.disk import FULL, unwritten
 
 #: The disk had no room, or gave out (SQLite result codes).
 _FULL: Final = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR})

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from newsletter.outbox import OccurrenceState, Run, RunState
+from newsletter.delivery import OccurrenceState, Run, RunState
 from newsletter.schedule import Occurrence
 from newsletter.schedule.decision import Ledger
 from newsletter.store import runs

@@ -12,13 +12,13 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from newsletter.outbox import Run, State
+from newsletter.delivery import Run, State
+from newsletter.project.ledger import HighWaterMark, Reached
 from newsletter.store import deliveries as each
 from newsletter.store import events, runs
 from newsletter.store.database import Database
 from newsletter.store.feedback import settle
 from newsletter.store.group import Writer
-from newsletter.store.ledger import HighWaterMark, Reached
 from newsletter.store.owners import SKEW
 from newsletter.store.steps import Steps
 from newsletter.store.tables import deliveries

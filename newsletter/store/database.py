@@ -20,8 +20,8 @@ import sqlalchemy as sa
 from sqlalchemy import event, exc
 
 from newsletter.errors import InputError, NewsletterError, PausedError, Place
+from newsletter.project.disk import FREE_SOME, FULL
 from newsletter.store.damage import DAMAGED, RESTORE, UnreadableError, damaged, is_damaged
-from newsletter.store.disk import FREE_SOME, FULL
 from newsletter.store.read_only import connect as connect_to_read
 
 _BUSY_SECONDS: Final = 30

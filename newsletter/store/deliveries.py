@@ -1,6 +1,6 @@
 """Deliveries, statement by statement: claimed, settled, queued again.
 
-A row's state changes only here, and only along the arrows drawn in `newsletter.outbox`; triggers
+A row's state changes only here, and only along the arrows drawn in `newsletter.delivery`; triggers
 in the database refuse every other. `group.Writer` and `sql.Store` say where transactions begin and
 end.
 """
@@ -16,8 +16,8 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from newsletter.audience import MAILABLE, Status, Subscriber, Suppressed
+from newsletter.delivery import Delivery, Outcome, Run, RunState, State, next_state
 from newsletter.errors import NewsletterError
-from newsletter.outbox import Delivery, Outcome, Run, RunState, State, next_state
 from newsletter.store.eligibility import clause
 from newsletter.store.steps import Steps
 from newsletter.store.tables import deliveries, runs, subscribers

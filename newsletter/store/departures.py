@@ -31,11 +31,12 @@ from typing import Final
 import sqlalchemy as sa
 
 from newsletter.audience import Status
+from newsletter.audience.tokens import Key
 from newsletter.errors import InputError, PausedError, Place
-from newsletter.links import Key
-from newsletter.store import people, private
+from newsletter.project import private
+from newsletter.project.disk import flush_folder, unwritten
+from newsletter.store import people
 from newsletter.store.database import Database
-from newsletter.store.disk import flush_folder, unwritten
 from newsletter.store.people import Evidence
 from newsletter.store.tables import subscribers
 

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from newsletter.delivery import State, next_state
 from newsletter.feedback import (
     DROPPED,
     SOFT_ISSUES,
@@ -26,7 +27,6 @@ from newsletter.feedback import (
     proven,
     suppression,
 )
-from newsletter.outbox import State, next_state
 from newsletter.store import people
 from newsletter.store.owners import Owner, Owners
 from newsletter.store.tables import (

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from newsletter.delivery import Run, State
 from newsletter.feedback import SHOWN, Event, Kind
-from newsletter.outbox import Run, State
 from newsletter.store import events, owners, people, stats
 from newsletter.store.database import Database
 from newsletter.store.events import Recorded

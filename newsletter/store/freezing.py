@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from newsletter.audience import Expression
+from newsletter.delivery import Content, OccurrenceState, Run, RunState, State
 from newsletter.errors import NewsletterError, RefusedError
-from newsletter.outbox import Content, OccurrenceState, Run, RunState, State
 from newsletter.schedule import Occurrence
 from newsletter.store import runs as statements
 from newsletter.store.database import Database

@@ -12,12 +12,12 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from newsletter.delivery import Delivery, Outcome, Result
 from newsletter.errors import NewsletterError, PausedError
-from newsletter.outbox import Delivery, Outcome, Result
+from newsletter.project.ledger import HighWaterMark
 from newsletter.store import deliveries
 from newsletter.store.database import Database
 from newsletter.store.deliveries import Settled
-from newsletter.store.ledger import HighWaterMark
 
 #: Certainly not handed over.
 _HELD_BACK = Outcome(result=Result.NOT_SENT, reason="the ledger could not be written")

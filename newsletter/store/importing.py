@@ -19,8 +19,8 @@ import sqlalchemy as sa
 
 from newsletter.audience import Status, canonical_of
 from newsletter.audience.roster import Added, Reject, Row
+from newsletter.audience.tokens import Key
 from newsletter.errors import NewsletterError
-from newsletter.links import Key
 from newsletter.store import people
 from newsletter.store.database import Database
 from newsletter.store.lock import locked

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-from newsletter.links import Key
+from newsletter.audience.tokens import Key
 from newsletter.store import people
 from newsletter.store.database import Database
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from newsletter.errors import InputError, LockedError, PausedError, Place
-from newsletter.store.disk import unwritten
+from newsletter.project.disk import unwritten
 
 _SENDING: Final = "sending from"
 _HOLDER: Final = re.compile(r"pid (\d+) on (.+)")

@@ -19,9 +19,9 @@ from sqlalchemy.dialects.sqlite import insert
 
 from newsletter.audience import AudienceCounts, Expression, HasStatus, Status, Suppressed
 from newsletter.audience.roster import Added, Row
+from newsletter.audience.tokens import Key
+from newsletter.delivery.deliver import TRIAL_KEY
 from newsletter.errors import RefusedError
-from newsletter.links import Key
-from newsletter.send import TRIAL_KEY
 from newsletter.store.eligibility import clause
 from newsletter.store.tables import (
     consents,

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from newsletter.errors import InputError, LockedError, Place, RefusedError
+from newsletter.project.disk import unwritten
 from newsletter.store.backup import folder_of, sync
 from newsletter.store.database import Database
-from newsletter.store.disk import unwritten
 from newsletter.store.lock import locked
 from newsletter.store.schema import HEAD, alone_in, expect_ours, revision
 

@@ -12,16 +12,8 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from newsletter.delivery import Content, Counts, Pause, Run, RunState, State, is_finished
 from newsletter.errors import NewsletterError, RefusedError
-from newsletter.outbox import (
-    Content,
-    Counts,
-    Pause,
-    Run,
-    RunState,
-    State,
-    is_finished,
-)
 from newsletter.store.damage import UnreadableError
 from newsletter.store.tables import deliveries, runs
 

@@ -20,10 +20,10 @@ from typing import Final
 import sqlalchemy as sa
 
 from newsletter.errors import InputError, NewsletterError, Place
-from newsletter.store import git, private
+from newsletter.project import git, private
+from newsletter.project.disk import unwritten
 from newsletter.store.backup import keep
 from newsletter.store.database import Database, file_of
-from newsletter.store.disk import unwritten
 from newsletter.store.tables import signing_keys
 
 #: The revision this program reads and writes: the newest file in migrations/versions.

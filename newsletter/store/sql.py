@@ -17,8 +17,8 @@ import sqlalchemy as sa
 
 from newsletter.audience import AudienceCounts, Expression, Status
 from newsletter.audience.roster import Added, Reject, Row
+from newsletter.delivery import Content, Counts, Delivery, Outcome, Pause, Run, RunState, State
 from newsletter.errors import NewsletterError
-from newsletter.outbox import Content, Counts, Delivery, Outcome, Pause, Run, RunState, State
 from newsletter.schedule import Occurrence
 from newsletter.store import deliveries, events, people, runs
 from newsletter.store.backup import backup, keep, renew

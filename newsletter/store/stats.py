@@ -14,8 +14,8 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from newsletter.delivery import Run, State
 from newsletter.feedback import Kind
-from newsletter.outbox import Run, State
 from newsletter.store.database import Database
 from newsletter.store.tables import consents, deliveries, events, runs, subscribers
 

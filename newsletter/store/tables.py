@@ -15,8 +15,8 @@ from typing import Final
 import sqlalchemy as sa
 
 from newsletter.audience import Status
+from newsletter.delivery import OccurrenceState, Pause, RunState, State
 from newsletter.feedback import Kind
-from newsletter.outbox import OccurrenceState, Pause, RunState, State
 
 _NAMES: Final = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",

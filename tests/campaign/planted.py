@@ -19,21 +19,22 @@ from botocore.awsrequest import AWSPreparedRequest
 import newsletter.cli.desk
 import newsletter.cli.draining
 import newsletter.cli.ending
-import newsletter.outbox
-import newsletter.transport.ses
-import newsletter.web.app
+import newsletter.delivery
+import newsletter.server
+import newsletter.ses
 from newsletter.cli.app import run_and_exit
+from newsletter.delivery import Attempt, Delivery, Result, State
+from newsletter.delivery.outcomes import Seen, judged
 from newsletter.errors import UnknownOutcomesError
-from newsletter.outbox import Attempt, Delivery, Result, State
-from newsletter.outbox.verdicts import Seen, judged
-from newsletter.store import database, deliveries, freezing, ledger, tables
+from newsletter.project import ledger
+from newsletter.project.ledger import HighWaterMark
+from newsletter.ses import answers
+from newsletter.ses.http1 import Answer, ClosedError
+from newsletter.ses.wire import Wire
+from newsletter.smtp import SmtpTransport
+from newsletter.store import database, deliveries, freezing, tables
 from newsletter.store.group import Writer
-from newsletter.store.ledger import HighWaterMark
 from newsletter.store.sql import Store
-from newsletter.transport.ses import answers
-from newsletter.transport.ses.http1 import Answer, ClosedError
-from newsletter.transport.ses.wire import Wire
-from newsletter.transport.smtp import SmtpTransport
 
 Bug = Callable[[], None]
 
@@ -99,7 +100,7 @@ def default_retries() -> None:
 
 def trust_the_exception() -> None:
     """A connection that broke looks as if it had never been."""
-    newsletter.transport.ses.sent = lambda error: judged(  # type: ignore[attr-defined]
+    newsletter.ses.sent = lambda error: judged(  # type: ignore[attr-defined]
         Seen.UNREACHABLE, type(error).__name__
     )
 
@@ -111,7 +112,7 @@ def trust_any_4xx() -> None:
 
 def retry_on_timeout() -> None:
     """What is not proven is tried again, like what is proven not to have been accepted."""
-    newsletter.outbox._NEXT[Result.UNKNOWN] = State.DEFERRED
+    newsletter.delivery._NEXT[Result.UNKNOWN] = State.DEFERRED
 
 
 def recipients_twice() -> None:
@@ -252,7 +253,7 @@ def patient() -> None:
 
 def graceful() -> None:
     """Wait an hour for open requests when told to stop."""
-    newsletter.web.app._GRACE_SECONDS = 3600  # type: ignore[misc]
+    newsletter.server._GRACE_SECONDS = 3600  # type: ignore[misc]
 
 
 WORLDS: dict[str, Bug] = {

@@ -9,7 +9,7 @@ import re
 import pytest
 
 from newsletter.cli import desk, draining
-from newsletter.outbox import Pause, RunState
+from newsletter.delivery import Pause, RunState
 from newsletter.store.sql import Store
 from tests.support.cli_fixtures import ISSUE, Folder, folder, plain_environment, ready
 

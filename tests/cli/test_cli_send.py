@@ -22,9 +22,9 @@ from newsletter.cli import progress
 from newsletter.cli.desk import Desk, open_desk
 from newsletter.cli.draining import Wish
 from newsletter.cli.sending import send_issue
+from newsletter.delivery import Allowance, Outcome, Result
 from newsletter.errors import RefusedError
 from newsletter.message import Message
-from newsletter.outbox import Allowance, Outcome, Result
 from newsletter.store.sql import Store
 from tests.support.cli_fixtures import (
     ISSUE,

@@ -8,7 +8,7 @@ from email import message_from_bytes
 
 import pytest
 
-from newsletter.links import Key, read_token
+from newsletter.audience.tokens import Key, read_token
 from tests.support.cli_fixtures import Folder, Ran, folder, plain_environment, ready, snapshot
 from tests.support.smtp_servers import HANG_UP, scripted
 

@@ -11,8 +11,8 @@ import urllib.request
 
 import pytest
 
-from newsletter.links import unsubscribe_url
-from newsletter.outbox import Pause, RunState
+from newsletter.audience.tokens import unsubscribe_url
+from newsletter.delivery import Pause, RunState
 from newsletter.store.sql import Store
 from tests.fake_ses import FakeSes, Fault
 from tests.support.cli_fixtures import plain_environment, script, started

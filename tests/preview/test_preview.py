@@ -9,9 +9,9 @@ import pytest
 
 from newsletter.check import Finding
 from newsletter.errors import InputError, Place
-from newsletter.web import pages
-from newsletter.web.look import TABS
-from newsletter.web.shelf import Entry
+from newsletter.preview.look import TABS
+from newsletter.preview.shelf import Entry
+from newsletter.server import pages
 from tests.support.pages import parse_page, text_of, with_class
 from tests.support.preview_fixtures import PAGE, a_proof, by_id, desk, words_of
 from tests.support.web_fixtures import policy

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from newsletter.fetch import Fetcher
-from newsletter.web import asking
-from newsletter.web.asking import Asked, Asking
-from newsletter.web.proofs import Proofs
+from newsletter.http import Fetcher
+from newsletter.preview import asking
+from newsletter.preview.asking import Asked, Asking
+from newsletter.preview.proofs import Proofs
 from tests.support.cli_fixtures import ISSUE, copy_theme, plain_environment
 from tests.support.preview_browser import chromium, edit, preview, root, tab
 from tests.support.web_fixtures import settings_of

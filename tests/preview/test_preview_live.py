@@ -17,15 +17,16 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from newsletter import preview
+from newsletter import server as web_app
 from newsletter.cli.desk import clock
 from newsletter.errors import InputError, NewsletterError
+from newsletter.preview import reload
+from newsletter.preview.parts import text_part
+from newsletter.preview.proofs import Proofs
+from newsletter.preview.readers import READERS, reader
+from newsletter.preview.reload import Changes
 from newsletter.settings import ConfigText, load
-from newsletter.web import app as web_app
-from newsletter.web import preview, reload
-from newsletter.web.parts import text_part
-from newsletter.web.proofs import Proofs
-from newsletter.web.readers import READERS, reader
-from newsletter.web.reload import Changes
 from tests.support.cli_fixtures import copy_example
 from tests.support.pages import parse_page
 from tests.support.preview_fixtures import Desk, a_proof, desk

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, Route, expect
 
-from newsletter.web.readers import READERS
+from newsletter.preview.readers import READERS
 from tests.support.cli_fixtures import ISSUE, copy_example, plain_environment, script
 from tests.support.preview_browser import WORDS, Preview, chromium, edit, letter, look, preview, tab
 

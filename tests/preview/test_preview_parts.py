@@ -9,17 +9,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from newsletter.markup import Image
+from newsletter.preview import parts
+from newsletter.preview.frame import framed
+from newsletter.preview.inbox import first_words, inbox
+from newsletter.preview.look import Look
+from newsletter.preview.proofs import Proofs
+from newsletter.preview.readers import READERS, reader
+from newsletter.preview.views import Views
+from newsletter.project.issues import open_letter
 from newsletter.render import RenderedLink
-from newsletter.store.letters import open_letter
-from newsletter.store.sample import sample
-from newsletter.web import parts
-from newsletter.web.frame import framed
-from newsletter.web.inbox import first_words, inbox
-from newsletter.web.look import Look
-from newsletter.web.proofs import Proofs
-from newsletter.web.readers import READERS, reader
-from newsletter.web.views import Views
+from newsletter.render.markdown import Image
+from newsletter.sending.trial import sample
 from tests.support.cli_fixtures import ISSUE, ROOT, copy_theme
 from tests.support.preview_fixtures import PAGE
 from tests.support.web_fixtures import settings_of

@@ -11,7 +11,7 @@ import pytest
 
 from newsletter.check import Finding
 from newsletter.errors import InputError, Place
-from newsletter.web.editor import editor_command, open_in_editor
+from newsletter.preview.editor import editor_command, open_in_editor
 from tests.support.preview_fixtures import TOKEN, Desk, a_proof, desk
 
 __all__ = ["desk"]

@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
+from newsletter.delivery import OccurrenceState
 from newsletter.errors import InputError, NotFitError
-from newsletter.outbox import OccurrenceState
+from newsletter.preview.proofs import Proofs
+from newsletter.preview.sending import Sending
+from newsletter.preview.shelf import Entry, Shelf
 from newsletter.schedule import Occurrence
 from newsletter.store.calendar import Used
-from newsletter.web.proofs import Proofs
-from newsletter.web.sending import Sending
-from newsletter.web.shelf import Entry, Shelf
 from tests.support.cli_fixtures import ADDRESSES, ISSUE, Folder, folder, plain_environment, ready
 from tests.support.preview_browser import chromium, look, preview, tab
 from tests.support.schedule_fixtures import store_of

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from newsletter.audience import Status, eligible
+from newsletter.delivery import Outcome, Result, Run
 from newsletter.feedback import read
-from newsletter.outbox import Outcome, Result, Run
 from newsletter.store.people import Evidence
 from newsletter.store.sql import Store
 from tests.support.effort import either

@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from newsletter.fetch import calls
+from newsletter.http import calls
 from tests.support.certificates import certificate, server_side
 from tests.support.cli_fixtures import ISSUE
 from tests.support.schedule_fixtures import (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from newsletter.transport.ses import SesTransport
+from newsletter.ses import SesTransport
 from tests.sending.test_fault_matrix import (
     ALL,
     ASKING,

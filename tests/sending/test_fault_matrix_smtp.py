@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from newsletter.transport.ses import Account, SesTransport
+from newsletter.ses import Account, SesTransport
 from tests.fake_ses import FakeSes
 from tests.support.certificates import certificate, server_side
 from tests.support.cli_fixtures import plain_environment

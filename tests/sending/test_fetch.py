@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsletter.fetch import Address, Fetcher, Reply, is_public
+from newsletter.http import Address, Fetcher, Reply, is_public
 from tests.support.certificates import certificate, server_side
 from tests.support.web_servers import Told, dripping, silent, torn, web_server
 

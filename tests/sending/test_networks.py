@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsletter.fetch import Fetcher
+from newsletter.http import Fetcher
 from newsletter.networks import is_public
 
 #: The registries' ranges that are not globally reachable, or reachable for a few only.

@@ -7,8 +7,8 @@ import threading
 
 import pytest
 
-from newsletter.outbox import Pause
-from newsletter.outbox.reputation import Reputation, judge, warm_up
+from newsletter.delivery import Pause
+from newsletter.delivery.reputation import Reputation, judge, warm_up
 from tests.campaign.letters import letters
 from tests.fake_ses import FakeSes
 from tests.support.cli_fixtures import Folder, folder, plain_environment
@@ -125,7 +125,7 @@ def test_what_has_come_back_is_heard_before_the_recipients_are_chosen(crowd, mon
 
 def test_a_sender_who_grows_too_quickly_is_warned_and_not_held(crowd, monkeypatch):
     newsletter, _, _ = crowd
-    monkeypatch.setattr("newsletter.outbox.reputation._SMALL", 500)
+    monkeypatch.setattr("newsletter.delivery.reputation._SMALL", 500)
     ran = newsletter.send("--dry-run", issue=ISSUE)
     assert ran.code == 0
     assert "warning: 600 mails at once, and in the last 30 days none left" in ran.err

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from newsletter.delivery import Effect, Outcome, Result
 from newsletter.message import Message
-from newsletter.outbox import Effect, Outcome, Result
-from newsletter.transport.smtp import Security, Server, SmtpTransport
+from newsletter.smtp import Security, Server, SmtpTransport
 from tests.support.smtp_servers import (
     HANG_UP,
     SAY_NO_MORE,

@@ -17,10 +17,10 @@ from typing import Any
 
 import pytest
 
-from newsletter.outbox import Result
-from newsletter.transport import idle
-from newsletter.transport.smtp import SmtpTransport
-from newsletter.transport.smtp_session import Session
+from newsletter import clocks
+from newsletter.delivery import Result
+from newsletter.smtp import SmtpTransport
+from newsletter.smtp.session import Session
 from tests.sending.test_smtp import (
     BACKED_OFF,
     DATA,
@@ -60,7 +60,7 @@ def drip(verb: str, how: str, **more: Any) -> Drip:
 @pytest.mark.parametrize("verb", ["greeting", "EHLO", "AUTH", "MAIL", "RCPT", "DATA", "dot"])
 def test_an_answer_that_drips_does_not_outlive_its_deadline(verb, how, monkeypatch):
     # So that the number of lines is not what ends it.
-    monkeypatch.setattr("newsletter.transport.smtp_session._MOST_LINES", 10 * PIECES)
+    monkeypatch.setattr("newsletter.smtp.session._MOST_LINES", 10 * PIECES)
     # Silence after the dot is borne for long; an answer that has begun is not.
     script: dict[str, Any] = {"EHLO": LOGINS, "AUTH": "235 ok", verb: drip(verb, how)}
     with scripted(**script) as server:
@@ -82,7 +82,7 @@ def test_a_reset_that_drips_costs_a_connection_and_no_mail(how):
 
 @pytest.mark.parametrize("how", ["lines", "letters"])
 def test_goodbyes_that_drip_are_not_waited_for(how, monkeypatch):
-    monkeypatch.setattr("newsletter.transport.smtp._GOODBYE", 1.0)
+    monkeypatch.setattr("newsletter.smtp._GOODBYE", 1.0)
     with scripted(QUIT=drip("QUIT", how)) as server:
         with transport(server.port) as through:
             sessions = []
@@ -239,15 +239,15 @@ def test_the_clock_of_idle_connections_goes_on_while_the_machine_sleeps(monkeypa
     asleep = getattr(time, "CLOCK_BOOTTIME", None)
     if asleep is None:
         pytest.skip("this system's monotonic clock counts sleep")
-    clocks = {asleep: 5000.0, time.CLOCK_MONOTONIC: 20.0}
-    monkeypatch.setattr(time, "clock_gettime", clocks.__getitem__)
+    ticks = {asleep: 5000.0, time.CLOCK_MONOTONIC: 20.0}
+    monkeypatch.setattr(time, "clock_gettime", ticks.__getitem__)
     monkeypatch.setattr(time, "monotonic", lambda: 20.0)
-    assert idle.seconds() == 5000.0
+    assert clocks.seconds() == 5000.0
 
 
 def test_a_transport_measures_idleness_by_that_clock():
     begin: Any = SmtpTransport.__init__
-    assert begin.__kwdefaults__["clock"] is idle.seconds
+    assert begin.__kwdefaults__["clock"] is clocks.seconds
 
 
 def test_a_session_that_was_never_connected_says_so():

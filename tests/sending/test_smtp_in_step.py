@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from newsletter.outbox import Effect, Outcome, Result
-from newsletter.transport.smtp_session import Session, SessionError
+from newsletter.delivery import Effect, Outcome, Result
+from newsletter.smtp.session import Session, SessionError
 from tests.sending.test_smtp import (
     BACKED_OFF,
     DATA,

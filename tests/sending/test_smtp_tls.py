@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 from aiosmtpd.smtp import AuthResult
 
-from newsletter.outbox import Result
-from newsletter.transport.smtp import Security, Server, SmtpTransport
+from newsletter.delivery import Result
+from newsletter.smtp import Security, Server, SmtpTransport
 from tests.sending.test_smtp import (
     ABORTED,
     BACKED_OFF,

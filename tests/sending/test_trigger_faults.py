@@ -8,7 +8,7 @@ import shutil
 import pytest
 
 from newsletter.cli import desk, due, owner
-from newsletter.fetch import calls
+from newsletter.http import calls
 from newsletter.store.calendar import Calendar
 from tests.support.certificates import certificate, server_side
 from tests.support.cli_fixtures import ISSUE

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from newsletter.delivery import Allowance, Attempt, Effect, Outcome, Pause, Result
+from newsletter.delivery.breaker import Breaker
+from newsletter.delivery.outcomes import Seen, judged
+from newsletter.delivery.pace import SHARE, Pace
 from newsletter.errors import AccountError
-from newsletter.outbox import Allowance, Attempt, Effect, Outcome, Pause, Result
-from newsletter.outbox.breaker import Breaker
-from newsletter.outbox.pace import SHARE, Pace
-from newsletter.outbox.verdicts import Seen, judged
-from newsletter.workers.local import Rhythm, drain
+from newsletter.sending.drain import Rhythm, drain
 
 FINE = Outcome(result=Result.ACCEPTED, message_id="m")
 

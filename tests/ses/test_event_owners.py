@@ -14,9 +14,9 @@ import pytest
 from alembic import command
 
 from newsletter.audience import eligible
+from newsletter.delivery import Content, Outcome, Result
 from newsletter.feedback import read
 from newsletter.message import Message
-from newsletter.outbox import Content, Outcome, Result
 from newsletter.store import schema
 from newsletter.store.owners import SKEW
 from newsletter.store.people import Evidence

@@ -12,11 +12,11 @@ import threading
 
 import pytest
 
-from newsletter.aws import events
-from newsletter.aws.events import Queue, pull
 from newsletter.cli import feedback as command
 from newsletter.cli.desk import open_desk
 from newsletter.errors import AccountError, PausedError
+from newsletter.ses import events
+from newsletter.ses.events import Queue, pull
 from newsletter.store.feedback import Feedback
 from newsletter.store.sql import Store
 from tests.ses.test_event_owners import begin, hand_over, kept_out, states

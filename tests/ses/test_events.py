@@ -16,8 +16,8 @@ import urllib.request
 
 import pytest
 
-from newsletter.aws.events import Queue
 from newsletter.errors import PausedError
+from newsletter.ses.events import Queue
 from newsletter.store.feedback import Feedback
 from tests.fake_ses import FakeSes, Fault
 from tests.support.cli_fixtures import (

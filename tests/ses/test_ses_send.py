@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from newsletter.transport.ses import SesTransport
+from newsletter.ses import SesTransport
 from tests.fake_ses import FakeSes
 from tests.support.cli_fixtures import folder, plain_environment, ready
 

@@ -9,9 +9,9 @@ import ssl
 import botocore.loaders
 import pytest
 
+from newsletter.delivery import Effect, Result
 from newsletter.message import Message
-from newsletter.outbox import Effect, Result
-from newsletter.transport.ses import SesTransport
+from newsletter.ses import SesTransport
 from tests.fake_ses import FakeSes
 from tests.support.certificates import certificate
 from tests.support.gateway import SECURE, WAYS, Gateway

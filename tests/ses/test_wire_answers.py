@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
+from newsletter.delivery import Allowance, Effect, Result
+from newsletter.delivery.outcomes import api_error, api_success
 from newsletter.errors import AccountError
-from newsletter.outbox import Allowance, Effect, Result
-from newsletter.outbox.verdicts import api_error, api_success
-from newsletter.transport.ses import SesTransport
-from newsletter.transport.ses.account import read_account
-from newsletter.transport.ses.answers import error_code
-from newsletter.transport.ses.connection import Connection, Record, Stage, route_to
-from newsletter.transport.ses.http1 import Answer
+from newsletter.ses import SesTransport
+from newsletter.ses.account import read_account
+from newsletter.ses.answers import error_code
+from newsletter.ses.connection import Connection, Record, Stage, route_to
+from newsletter.ses.http1 import Answer
 from tests.fake_ses import FakeSes, Fault
 from tests.ses.test_wire import message, opened, plain_aws
 from tests.support.gateway import Gateway

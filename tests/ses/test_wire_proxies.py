@@ -14,9 +14,9 @@ import sys
 
 import pytest
 
+from newsletter.delivery import Result
 from newsletter.errors import AccountError
-from newsletter.outbox import Result
-from newsletter.transport.ses import SesTransport
+from newsletter.ses import SesTransport
 from tests.fake_ses import FakeSes
 from tests.ses.test_wire import message, opened, plain_aws
 from tests.support.certificates import certificate

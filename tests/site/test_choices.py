@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from newsletter.links import make_token
+from newsletter.audience.tokens import make_token
+from newsletter.site.words import NAMES, fault, words
 from newsletter.store.members import BLOCKED
 from newsletter.store.people import Evidence
-from newsletter.web.words import NAMES, fault, words
 from tests.site.test_serve import Site
 from tests.support.cli_fixtures import Folder, folder, plain_environment, ready
 from tests.support.pages import parse_page, text_of

@@ -19,7 +19,7 @@ from email import message_from_bytes, policy
 
 import pytest
 
-from newsletter.links import make_token
+from newsletter.audience.tokens import make_token
 from newsletter.store.sql import Store
 from tests.campaign.letters import letters
 from tests.fake_ses import FakeSes

@@ -23,14 +23,14 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from newsletter import site as public
 from newsletter.audience import Status, eligible
+from newsletter.audience.tokens import make_token
+from newsletter.delivery import State
 from newsletter.errors import PausedError
-from newsletter.links import make_token
-from newsletter.outbox import State
 from newsletter.store import deliveries, departures
 from newsletter.store.people import Evidence
 from newsletter.store.sql import Store
-from newsletter.web import public
 from tests.site.test_serve import _free_port
 from tests.store.test_departures import remembered, restore
 from tests.support.cli_fixtures import Folder, folder, plain_environment, ready, started

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from newsletter.errors import InputError
-from newsletter.store import git
-from newsletter.store.files import find_root, write_atomic
+from newsletter.project import git
+from newsletter.project.files import find_root, write_atomic
 from newsletter.store.sql import Store
 from tests.support.cli_fixtures import Folder, folder, plain_environment, ready, script, snapshot
 from tests.support.store_samples import people, store_with, url_in

@@ -20,13 +20,15 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from newsletter import server
+from newsletter import site as public
 from newsletter.audience import Status
+from newsletter.audience.tokens import Key, make_token
 from newsletter.errors import PausedError
-from newsletter.links import Key, make_token
+from newsletter.site import answers
+from newsletter.site.words import words
 from newsletter.store import database
 from newsletter.store.sql import Store
-from newsletter.web import answers, app, public
-from newsletter.web.words import words
 from tests.support.cli_fixtures import Folder, folder, plain_environment, ready, started
 from tests.support.pages import parse_page, text_of
 from tests.support.store_samples import LATER, look, people, store_with
@@ -382,8 +384,8 @@ def test_the_command_serves_links_until_it_is_told_to_stop(ready: Folder):
 
 @pytest.mark.processes
 def test_it_serves_until_told_to_stop_in_this_very_process(site):
-    door = app.listen("127.0.0.1", 0)
-    url, seen = f"{app.url_of(door)}{site.path()}", []
+    door = server.listen("127.0.0.1", 0)
+    url, seen = f"{server.url_of(door)}{site.path()}", []
 
     def act() -> None:
         with urllib.request.urlopen(url, data=b"", timeout=20) as answer:

@@ -17,9 +17,9 @@ from pathlib import Path
 
 import pytest
 
-from newsletter.links import make_token
+from newsletter.audience.tokens import make_token
+from newsletter.server.connections import Limits, within_descriptors
 from newsletter.store.sql import Store
-from newsletter.web.connections import Limits, within_descriptors
 from tests.support.cli_fixtures import plain_environment
 from tests.support.store_samples import look, people, store_with, url_in
 

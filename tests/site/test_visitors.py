@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from starlette.testclient import TestClient
 
+from newsletter import site as public
+from newsletter.audience.tokens import make_token
 from newsletter.errors import InputError
-from newsletter.links import make_token
-from newsletter.web import public
 from tests.support.store_samples import LATER, look, people, store_with
 from tests.support.web_fixtures import settings_of
 

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from newsletter.outbox import Outcome, Pause, Result, Stop
-from newsletter.outbox.breaker import Breaker
-from newsletter.outbox.verdicts import Seen, judged
+from newsletter.delivery import Outcome, Pause, Result, Stop
+from newsletter.delivery.breaker import Breaker
+from newsletter.delivery.outcomes import Seen, judged
 
 FINE = Outcome(result=Result.ACCEPTED, message_id="m")
 

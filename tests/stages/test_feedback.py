@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from newsletter.delivery import ARROWS, Outcome, Result, State
 from newsletter.feedback import (
     Kind,
     Proof,
@@ -24,7 +25,6 @@ from newsletter.feedback import (
     suppression,
 )
 from newsletter.message import Message
-from newsletter.outbox import ARROWS, Outcome, Result, State
 from tests.support.ses_events import (
     AT,
     BOUNCES,

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsletter.links import Key, make_token, read_token, unsubscribe_url
+from newsletter.audience.tokens import Key, make_token, read_token, unsubscribe_url
 
 KEY = Key(0, b"k" * 32)
 OTHER = Key(1, b"o" * 32)

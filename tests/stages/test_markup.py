@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from newsletter.errors import InputError
-from newsletter.markup import Link, parse
-from newsletter.markup.fields import TOKEN, Fields, Slot
-from newsletter.markup.html import forbidden, fragment
-from newsletter.markup.text import text_part
 from newsletter.render import Rendered
+from newsletter.render.markdown import Link, parse
+from newsletter.render.markdown.fields import TOKEN, Fields, Slot
+from newsletter.render.markdown.html import forbidden, fragment
+from newsletter.render.markdown.text import text_part
 from newsletter.render.pipeline import render
 from tests.conftest import example_options, issue_with, read_theme
 from tests.support.pages import elements, letter_of, parse_page, text_of, with_class

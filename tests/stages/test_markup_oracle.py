@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from newsletter.issue import Issue, parse
-from newsletter.markup import quick_links
+from newsletter.render.markdown import quick_links
 from newsletter.render.pipeline import render
 from tests.conftest import (
     ROOT,

@@ -22,7 +22,6 @@ from hypothesis import strategies as st
 from newsletter import text_rules
 from newsletter.audience import Subscriber
 from newsletter.errors import InputError
-from newsletter.markup.fields import UNSUBSCRIBE
 from newsletter.message import (
     SAMPLE,
     Envelope,
@@ -30,10 +29,11 @@ from newsletter.message import (
     compose,
     filled,
     headers,
-    quoted,
+    quoted_printable,
     seal,
     way_out,
 )
+from newsletter.render.markdown.fields import UNSUBSCRIBE
 from newsletter.render.pipeline import render
 from tests.support.effort import examples
 from tests.support.letter_samples import (
@@ -500,7 +500,7 @@ def test_a_value_is_on_one_line_and_a_person_without_a_value_gets_the_fallback()
 @example("x" * 75 + " ")
 @settings(max_examples=examples(500))
 def test_quoted_printable_is_undone_by_any_decoder(text):
-    encoded = quoted.encode(text)
+    encoded = quoted_printable.encode(text)
     assert re.fullmatch(r"[\t\x20-\x7e\r\n]*", encoded)
     assert encoded.count("\r") == encoded.count("\n") == encoded.count("\r\n")
     for line in encoded.split("\r\n"):

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from newsletter.outbox import Counts, Outcome, Result, State, is_finished, next_state
+from newsletter.delivery import Counts, Outcome, Result, State, is_finished, next_state
 
 
 @pytest.mark.parametrize(

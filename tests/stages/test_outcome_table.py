@@ -11,11 +11,11 @@ import botocore.exceptions
 import botocore.session
 import pytest
 
+from newsletter.delivery import Effect, Pause, Result, State, next_state
+from newsletter.delivery.breaker import Breaker
+from newsletter.delivery.outcomes import Seen, api_error, api_success, judged, smtp_reply, taken
 from newsletter.errors import AccountError
-from newsletter.outbox import Effect, Pause, Result, State, next_state
-from newsletter.outbox.breaker import Breaker
-from newsletter.outbox.verdicts import Seen, api_error, api_success, judged, smtp_reply, taken
-from newsletter.transport.ses.answers import account_error, sent, unsent
+from newsletter.ses.answers import account_error, sent, unsent
 
 # --- the rows --------------------------------------------------------------------------------
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsletter.fetch import Fetcher
-from newsletter.links import Key, acts_when_opened, make_token
+from newsletter.audience.tokens import Key, acts_when_opened, make_token
+from newsletter.http import Fetcher
 from tests.preview.test_preview_asking import links
 from tests.sending.test_fetch import anywhere
 from tests.support.web_servers import Told, web_server

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsletter.outbox.pace import Pace
+from newsletter.delivery.pace import Pace
 
 
 @given(st.floats(0.5, 200), st.lists(st.floats(0, 2), min_size=2, max_size=80))

@@ -12,8 +12,8 @@ import sys
 import pytest
 
 from newsletter.issue import parse
-from newsletter.markup.fields import UNSUBSCRIBE
 from newsletter.render import Divider, Look, Options, Rendered, Theme
+from newsletter.render.markdown.fields import UNSUBSCRIBE
 from newsletter.render.pipeline import source_hash
 from newsletter.render.words import callouts, date, direction, words
 from tests.conftest import (

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsletter.markup.fields import UNSUBSCRIBE
 from newsletter.render import Rendered
+from newsletter.render.markdown.fields import UNSUBSCRIBE
 from tests.conftest import issue_with
 from tests.support.pages import elements, letter_of, parse_page, text_of, with_class
 from tests.support.rendering import OPTIONS, PLAIN, preheader_of, quiet_render, rendered

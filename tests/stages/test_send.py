@@ -14,11 +14,8 @@ from pathlib import Path
 import pytest
 
 from newsletter.audience import MAILABLE
-from newsletter.errors import AccountError, InputError, NewsletterError
-from newsletter.links import read_token
-from newsletter.markup.fields import UNSUBSCRIBE
-from newsletter.message import Envelope, Message, seal
-from newsletter.outbox import (
+from newsletter.audience.tokens import read_token
+from newsletter.delivery import (
     Allowance,
     Attempt,
     Content,
@@ -30,10 +27,13 @@ from newsletter.outbox import (
     State,
     Stop,
 )
-from newsletter.send import Press, Records, Transport, deliver_next, summary, trial
+from newsletter.delivery.deliver import Press, Records, Transport, deliver_next, summary, trial
+from newsletter.errors import AccountError, InputError, NewsletterError
+from newsletter.folder import FolderTransport
+from newsletter.message import Envelope, Message, seal
+from newsletter.render.markdown.fields import UNSUBSCRIBE
+from newsletter.sending.drain import Drained, drain
 from newsletter.store.sql import Store
-from newsletter.transport.folder import FolderTransport
-from newsletter.workers.local import Drained, drain
 from tests.support.letter_samples import SENDER, a_letter
 from tests.support.store_samples import LATER, NOW, a_row, look, people, store_with
 

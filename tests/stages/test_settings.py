@@ -13,9 +13,9 @@ import pytest
 from pydantic import SecretStr, ValidationError
 
 from newsletter.errors import InputError
+from newsletter.render.utm import SKIP_HOSTS
 from newsletter.settings import ConfigText, Settings, Site, choose, effective, load, reference
 from newsletter.settings.knobs import KNOBS
-from newsletter.utm import SKIP_HOSTS
 
 EXAMPLE = Path(__file__).parents[2] / "newsletter.toml"
 

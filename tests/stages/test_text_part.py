@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from wcwidth import wcswidth
 
 from newsletter.issue import parse as parse_issue
-from newsletter.markup import parse
-from newsletter.markup.fields import Fields
-from newsletter.markup.text import columns, text_part, wrap
 from newsletter.render import Rendered
+from newsletter.render.markdown import parse
+from newsletter.render.markdown.fields import Fields
+from newsletter.render.markdown.text import columns, text_part, wrap
 from newsletter.render.pipeline import render
 from tests.conftest import (
     ROOT,

@@ -20,11 +20,11 @@ from hypothesis import strategies as st
 from newsletter import text_rules
 from newsletter.audience import Subscriber, read_address
 from newsletter.audience.roster import Row, read, unguarded
+from newsletter.delivery import Outcome
+from newsletter.delivery.breaker import Breaker
+from newsletter.delivery.outcomes import Seen, judged
 from newsletter.errors import InputError
 from newsletter.message import compose, filled, seal
-from newsletter.outbox import Outcome
-from newsletter.outbox.breaker import Breaker
-from newsletter.outbox.verdicts import Seen, judged
 from tests.stages.test_message import ALL_HEADERS, INJECTIONS, STAMP, decoded, display, raw
 from tests.support.cli_fixtures import Folder, folder, plain_environment
 from tests.support.letter_samples import NAME, SENDER, SLOTS, TOWN, WAY_OUT, a_letter

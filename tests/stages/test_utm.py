@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from newsletter.utm import SKIP_HOSTS, Tags, decide, is_malformed, legal, source_of, tag
+from newsletter.render.utm import SKIP_HOSTS, Tags, decide, is_malformed, legal, source_of, tag
 from tests.conftest import CASES, require
 
 OURS = "utm_source=dt&utm_medium=email&utm_campaign=issue-74"

@@ -13,7 +13,7 @@ import pytest
 
 from newsletter.audience.roster import Row, read
 from newsletter.errors import InputError, PausedError
-from newsletter.store.files import (
+from newsletter.project.files import (
     _not_written,
     find_issue,
     find_root,

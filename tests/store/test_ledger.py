@@ -9,8 +9,8 @@ import subprocess
 
 import pytest
 
-from newsletter import send
 from newsletter.cli import draining
+from newsletter.delivery import deliver
 from newsletter.store.deliveries import ENDED
 from tests.support.cli_fixtures import ADDRESSES
 from tests.support.schedule_fixtures import (
@@ -38,7 +38,7 @@ def ledger(newsletter):
 @pytest.mark.parametrize("way", ["due", "hand"])
 def test_the_file_is_there_before_the_first_claim_also_for_a_send_by_hand(post, monkeypatch, way):
     seen = []
-    real = send.deliver_next
+    real = deliver.deliver_next
 
     def watched(*words, **more):
         states = post.newsletter.states()

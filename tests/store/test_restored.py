@@ -11,15 +11,15 @@ from dataclasses import replace
 
 import pytest
 
-from newsletter import send
+from newsletter import smtp
 from newsletter.cli import draining
+from newsletter.delivery import Outcome, Result, deliver
 from newsletter.feedback import read
-from newsletter.outbox import Outcome, Result
-from newsletter.store import claims, ledger
+from newsletter.project import ledger
+from newsletter.project.disk import flush
+from newsletter.store import claims
 from newsletter.store.claims import RESTORED
-from newsletter.store.disk import flush
 from newsletter.store.steps import Steps
-from newsletter.transport import smtp
 from tests.campaign import restores
 from tests.support.schedule_fixtures import (
     approved,
@@ -75,7 +75,7 @@ def test_the_mark_is_flushed_before_a_mail_leaves(post, monkeypatch, threads):
         ahead.append(flushed[-1] - message.position if flushed else -1)
         return deliver(transport, message)
 
-    monkeypatch.setattr("newsletter.store.ledger.flush", watched)
+    monkeypatch.setattr("newsletter.project.ledger.flush", watched)
     monkeypatch.setattr(smtp.SmtpTransport, "deliver", leaving)
     monkeypatch.setenv("NEWSLETTER_TRANSPORT__CONCURRENCY", str(threads))
     assert post.newsletter.send().code == 0
@@ -96,7 +96,7 @@ def test_the_mark_never_tells_of_more_than_the_records(post, monkeypatch):
         [(made,)] = post.newsletter.ask("select sum(attempt) from deliveries")
         seen.append(made - told)
 
-    monkeypatch.setattr("newsletter.store.ledger.flush", watched)
+    monkeypatch.setattr("newsletter.project.ledger.flush", watched)
     monkeypatch.setenv("NEWSLETTER_TRANSPORT__CONCURRENCY", "8")
     assert post.newsletter.send().code == 0
     assert seen
@@ -105,7 +105,7 @@ def test_the_mark_never_tells_of_more_than_the_records(post, monkeypatch):
 
 @pytest.mark.parametrize("hand", ["takes it away", "puts an older one there"])
 def test_a_file_that_another_hand_changes_during_the_run_is_written_anew(post, monkeypatch, hand):
-    path, real = post.newsletter.root / FILE, send.deliver_next
+    path, real = post.newsletter.root / FILE, deliver.deliver_next
     seen: list[int] = []
 
     def watched(*words, **more):
@@ -124,7 +124,7 @@ def test_a_file_that_another_hand_changes_during_the_run_is_written_anew(post, m
 
 
 def test_where_the_mark_cannot_be_written_nothing_leaves(post, monkeypatch):
-    path, real, calls = post.newsletter.root / FILE, send.deliver_next, []
+    path, real, calls = post.newsletter.root / FILE, deliver.deliver_next, []
 
     def watched(*words, **more):
         calls.append(1)

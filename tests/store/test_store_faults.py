@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 
 from newsletter.errors import InputError, LockedError, PausedError
+from newsletter.project.disk import unwritten
+from newsletter.sending.run_log import RunLog
 from newsletter.store import lock
 from newsletter.store.database import _fault
-from newsletter.store.disk import unwritten
-from newsletter.store.runlog import RunLog
 from tests.campaign import checks, disk
 from tests.campaign.disk import Disk, library
 from tests.campaign.letters import FIRST, Letters, letters

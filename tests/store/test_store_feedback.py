@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from newsletter.audience import eligible
+from newsletter.delivery import Outcome, Result, State
 from newsletter.feedback import read
-from newsletter.outbox import Outcome, Result, State
 from newsletter.store import events, people
 from newsletter.store.sql import Store
 from tests.support.effort import either

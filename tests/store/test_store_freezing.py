@@ -14,8 +14,8 @@ from alembic import command
 
 from newsletter.audience import And, HasTag, eligible
 from newsletter.cli import desk, draining, records
+from newsletter.delivery import Run, RunState, State
 from newsletter.errors import RefusedError
-from newsletter.outbox import Run, RunState, State
 from newsletter.schedule import Occurrence
 from newsletter.store import freezing, schema, steps
 from newsletter.store.sql import Store

@@ -10,7 +10,7 @@ import pytest
 from alembic import command
 
 from newsletter.audience import eligible
-from newsletter.outbox import ARROWS, Outcome, Result, State
+from newsletter.delivery import ARROWS, Outcome, Result, State
 from newsletter.store import schema
 from newsletter.store.schema import upgrade
 from newsletter.store.sql import Store

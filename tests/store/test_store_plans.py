@@ -11,7 +11,7 @@ import sqlite3
 import pytest
 import sqlalchemy as sa
 
-from newsletter.outbox import Outcome, Result, RunState
+from newsletter.delivery import Outcome, Result, RunState
 from newsletter.store.sql import Store
 from tests.support.effort import either
 from tests.support.store_samples import NOW, store_with, url_in

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from newsletter.audience import eligible
+from newsletter.delivery import Outcome, Result, State
 from newsletter.errors import InputError, LockedError
-from newsletter.outbox import Outcome, Result, State
 from newsletter.store.lock import _take, locked
 from newsletter.store.sql import Store
 from tests.support.store_samples import LATER, NOW, a_content, look, people, store_with, url_in

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from newsletter.audience import HasTag, Status, eligible
+from newsletter.delivery import Outcome, Result, RunState, State
 from newsletter.errors import NewsletterError, RefusedError
-from newsletter.outbox import Outcome, Result, RunState, State
 from newsletter.store.sql import Store
 from tests.support.effort import examples
 from tests.support.store_samples import (

@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from newsletter.audience import eligible
-from newsletter.outbox import State
+from newsletter.delivery import State
 from newsletter.store import steps
 from newsletter.store.sql import Store
 from tests.support.store_samples import (

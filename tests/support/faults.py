@@ -15,13 +15,13 @@ from typing import Any
 import botocore.loaders
 import pytest
 
+from newsletter.delivery.pace import Pace
 from newsletter.issue import Issue
-from newsletter.outbox.pace import Pace
 from newsletter.render import Options, Rendered, Theme
 from newsletter.render.pipeline import render
-from newsletter.transport.ses import SesTransport
-from newsletter.transport.smtp import SmtpTransport
-from newsletter.workers.local import Rhythm
+from newsletter.sending.drain import Rhythm
+from newsletter.ses import SesTransport
+from newsletter.smtp import SmtpTransport
 from tests.support.cli_fixtures import ADDRESSES, Folder, Ran, imported_example
 
 #: How many people there are.
@@ -230,7 +230,7 @@ def world(
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
     monkeypatch.setattr("botocore.session.create_loader", _LOADER)
-    monkeypatch.setattr("newsletter.store.letters.render", _render)
+    monkeypatch.setattr("newsletter.project.issues.render", _render)
     impatient: Any = SesTransport.__init__
     monkeypatch.setitem(impatient.__kwdefaults__, "read_seconds", 1.0)
     impatient = SmtpTransport.__init__

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from newsletter.issue import Issue, parse
-from newsletter.markup.fields import UNSUBSCRIBE, Slot
 from newsletter.message import Sender
 from newsletter.render import Options, Rendered
-from newsletter.utm import Tags
+from newsletter.render.markdown.fields import UNSUBSCRIBE, Slot
+from newsletter.render.utm import Tags
 from tests.conftest import read_theme
 
 FILE = "issues/074-a-letter.md"

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from newsletter.web.asking import Asked
-from newsletter.web.preview import application
-from newsletter.web.proofs import Proof
-from newsletter.web.readers import Reader
-from newsletter.web.reload import Changes
-from newsletter.web.sending import Ready, Trial
-from newsletter.web.shelf import Entry
+from newsletter.preview import application
+from newsletter.preview.asking import Asked
+from newsletter.preview.proofs import Proof
+from newsletter.preview.readers import Reader
+from newsletter.preview.reload import Changes
+from newsletter.preview.sending import Ready, Trial
+from newsletter.preview.shelf import Entry
 from tests.support.pages import parse_page
 
 PAGE = "<!DOCTYPE html><html><head><title>x</title></head><body>{}</body></html>"

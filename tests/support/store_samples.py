@@ -15,7 +15,7 @@ import pytest
 
 from newsletter.audience import Status
 from newsletter.audience.roster import Row
-from newsletter.outbox import Content
+from newsletter.delivery import Content
 from newsletter.store.sql import Store
 from tests.support.ses_events import STORE
 

@@ -1,0 +1,185 @@
+"""The preview: the list of issues, and each as its readers will see it.
+
+    /                              the issues
+    /issues/74                     the page of one: its parts, its row, what the checks say
+    /issues/74/mail                the mail alone, for the page's frame
+    /issues/74/files/eml           a part as a file: html, mjml, text or eml
+    /issues/74/assets/images/x.png a picture that lies beside the issue
+    /issues/74/events, /events     told when the page is out of date
+    /issues/74/editor              POST: open a line in the author's editor
+    /issues/74/test                POST: send one test mail
+    /issues/74/links               POST: ask what its links answer
+
+Issues are found by number, never by a path. What is chosen (see `look`) stands in the query.
+Whatever is not a plain look is a POST with the token of this run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime as dt
+import hashlib
+import os
+import secrets
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+from starlette.applications import Starlette
+from starlette.convertors import Convertor, register_url_convertor
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from newsletter.preview.actions import Actions, AskLinks, Editor, SendTrial
+from newsletter.preview.asking import Asking
+from newsletter.preview.editor import editor_command
+from newsletter.preview.endpoints import Endpoints
+from newsletter.preview.guard import LoopbackOnly
+from newsletter.preview.proofs import Proofs
+from newsletter.preview.reload import Changes, watch
+from newsletter.preview.sending import Ready, Sending
+from newsletter.preview.shelf import Entry, Shelf
+from newsletter.preview.views import Builder, Views
+from newsletter.project import files
+from newsletter.server import WithHeaders, run
+from newsletter.server.pages import STATIC, page
+from newsletter.settings import Settings
+
+_HEADERS: Final = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
+    "img-src 'self'; connect-src 'self'; frame-src 'self'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'",
+    "Cache-Control": "no-cache",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+class _IssueNumber(Convertor[int]):
+    """As many digits as a number of a file has; Python refuses to read thousands."""
+
+    regex = "[0-9]{1,9}"
+
+    def convert(self, value: str) -> int:
+        return int(value)
+
+    def to_string(self, value: int) -> str:
+        return str(value)
+
+
+register_url_convertor("issue", _IssueNumber())
+
+
+def application(
+    *,
+    builder: Builder,
+    shelf: Callable[[], Sequence[Entry]],
+    folder: Path,
+    changes: Changes,
+    token: str,
+    editor: Editor,
+    ready: Callable[[int], Ready],
+    trial: SendTrial,
+    ask: AskLinks,
+    watching: Callable[[], Awaitable[None]] | None = None,
+) -> Starlette:
+    """The preview as a Starlette application.
+
+    Args:
+        builder: makes the proof of an issue for a reader, None for a number without one. It is
+            asked at every look, so it had better remember; it may raise, and the last good proof
+            stays.
+        shelf: the issues there are.
+        folder: where the issues lie; pictures beside them are served, nothing else.
+        changes: rings when something changed.
+        token: of this run, hard to guess; every press has to carry it.
+        editor: finds the author's editor.
+        ready: looks up what a send of an issue would do.
+        trial: sends one test mail of an issue.
+        ask: asks for the links of an issue.
+        watching: runs as long as the application, to ring that bell.
+    """
+    views = Views(builder, folder, hashlib.sha256(token.encode()).hexdigest())
+    endpoints = Endpoints(views, shelf, folder, changes, token=token, ready=ready)
+    actions = Actions(views, folder.parent, token, editor=editor, trial=trial, ask=ask)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        task = asyncio.ensure_future(watching()) if watching else None
+        yield
+        if task:
+            task.cancel()
+            await asyncio.wait([task])
+
+    issue = "/issues/{number:issue}"
+    app = Starlette(
+        routes=[
+            Route("/", endpoints.index),
+            Route("/events", endpoints.index_events),
+            Route(issue, endpoints.issue),
+            Route(f"{issue}/mail", endpoints.mail),
+            Route(f"{issue}/events", endpoints.issue_events),
+            Route(f"{issue}/files/{{kind}}", endpoints.file),
+            Route(f"{issue}/assets/{{name:path}}", endpoints.picture),
+            Route(f"{issue}/editor", actions.open_editor, methods=["POST"]),
+            Route(f"{issue}/test", actions.send_trial, methods=["POST"]),
+            Route(f"{issue}/links", actions.ask_links, methods=["POST"]),
+            Mount("/static", StaticFiles(directory=STATIC)),
+        ],
+        middleware=[Middleware(WithHeaders, headers=_HEADERS), Middleware(LoopbackOnly)],
+        exception_handlers={404: _nothing_here},
+        lifespan=lifespan,
+    )
+    app.router.redirect_slashes = False
+    return app
+
+
+def serve(
+    root: Path,
+    settings: Callable[[], Settings],
+    door: socket.socket,
+    ready: Callable[[], None],
+    *,
+    clock: Callable[[], dt.datetime],
+    editor: str = "",
+) -> None:
+    """Run the preview of the newsletter in `root` until Ctrl-C.
+
+    Args:
+        root: its folder.
+        settings: reads its settings.
+        door: a listening socket.
+        ready: called once pages are served.
+        clock: now, with a time zone.
+        editor: the command that opens a line of a file, "" for the one of this machine.
+
+    Raises:
+        InputError: `editor` is no command.
+    """
+    editor_command(editor, {})
+    proofs, changes = Proofs(root, settings), Changes()
+    sending = Sending(root, proofs.opened, os.environ, clock)
+    app = application(
+        builder=proofs.proof,
+        shelf=Shelf(root, settings, clock).entries,
+        folder=root / files.ISSUES,
+        changes=changes,
+        token=secrets.token_urlsafe(24),
+        editor=lambda: editor_command(editor, os.environ),
+        ready=sending.ready,
+        trial=sending.trial,
+        ask=Asking(proofs.opened).links,
+        watching=lambda: watch(proofs.folders, changes),
+    )
+    # Nothing may appear in the terminal but the address; faults are shown on the page.
+    run(app, door, ready=ready, closing=changes.close, log_level="critical")
+
+
+async def _nothing_here(_: Request, __: Exception) -> Response:
+    return HTMLResponse(page("missing.html"), status_code=404)

@@ -1,0 +1,176 @@
+"""The preview's pages and files: what can be looked at, and nothing that can be changed."""
+
+from __future__ import annotations
+
+import hashlib
+import mimetypes
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import FileResponse, HTMLResponse, Response, StreamingResponse
+
+from newsletter.check.mail import LIMIT
+from newsletter.preview import look as choices
+from newsletter.preview.look import Look
+from newsletter.preview.readers import READERS, reader
+from newsletter.preview.reload import Changes, events
+from newsletter.preview.sending import Ready
+from newsletter.preview.shelf import Entry
+from newsletter.preview.threads import apart
+from newsletter.preview.views import View, Views
+from newsletter.project import files
+from newsletter.server.pages import page
+
+# The page's script may look into the mail, to keep its place; the mail itself may do nothing.
+_SANDBOX: Final = "allow-same-origin allow-popups allow-popups-to-escape-sandbox"
+_MAIL_POLICY: Final = (
+    "default-src 'none'; script-src 'none'; style-src 'unsafe-inline' https:; "
+    "img-src %s; font-src https: data:; base-uri 'none'; "
+    f"form-action 'none'; frame-ancestors 'self'; sandbox {_SANDBOX}"
+)
+_PICTURES: Final = {"on": "'self' https: http: data:", "off": "'none'"}
+_ALONE: Final = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
+
+
+class Endpoints:
+    """What the preview's addresses answer.
+
+    Args:
+        views: looks at issues.
+        shelf: the issues there are.
+        folder: where they lie.
+        changes: rings when something changed.
+        token: of this run, for the page's presses.
+        ready: looks up what a send of an issue would do; asked only where that is shown.
+    """
+
+    def __init__(
+        self,
+        views: Views,
+        shelf: Callable[[], Sequence[Entry]],
+        folder: Path,
+        changes: Changes,
+        *,
+        token: str,
+        ready: Callable[[int], Ready],
+    ) -> None:
+        self._views = views
+        self._shelf = shelf
+        self._folder = folder
+        self._changes = changes
+        self._token = token
+        self._ready = ready
+
+    async def index(self, _: Request) -> Response:
+        """The list of issues."""
+        entries = await run_in_threadpool(self._shelf)
+        return HTMLResponse(page("index.html", entries=entries, version=_version_of(entries)))
+
+    async def issue(self, request: Request) -> Response:
+        """The page of one issue, with the part the address names."""
+        look = Look.read(request.query_params)
+        view = await self._view(request, look)
+        return HTMLResponse(await apart(lambda: self._filled(view, look)))
+
+    async def mail(self, request: Request) -> Response:
+        """The mail alone, as the frame shows it."""
+        look = Look.read(request.query_params)
+        view = await self._view(request, look)
+        if view.proof is None:
+            raise HTTPException(404)
+        headers = {
+            "Content-Security-Policy": _MAIL_POLICY % _PICTURES[look.images],
+            # The page asks for itself and its mail at once, and a save may come between the two.
+            "X-Mail-Version": view.mail_version(look.colours),
+        }
+        return HTMLResponse(view.mail(look.colours), headers=headers)
+
+    async def file(self, request: Request) -> Response:
+        """A part of the mail as a file to keep."""
+        view = await self._view(request, Look.read(request.query_params))
+        kind = request.path_params["kind"]
+        data = _files_of(view).get(kind)
+        if data is None:
+            raise HTTPException(404)
+        name = f"{view.number:03d}.{'txt' if kind == 'text' else kind}"
+        headers = {
+            "Content-Disposition": f'attachment; filename="{name}"',
+            "Content-Security-Policy": _ALONE,
+        }
+        # Plain text whatever it is: nothing in it may ever run here.
+        media = "message/rfc822" if kind == "eml" else "text/plain"
+        return Response(data, media_type=media, headers=headers)
+
+    async def picture(self, request: Request) -> Response:
+        """A picture that lies beside the issues."""
+        name = request.path_params["name"]
+        kind = mimetypes.guess_type(name)[0] or ""
+        there = await run_in_threadpool(files.image_exists, self._folder, name)
+        if not (there and kind.startswith("image/")):
+            raise HTTPException(404)
+        headers = {"Content-Security-Policy": _ALONE}
+        return FileResponse(self._folder / name, media_type=kind, headers=headers)
+
+    async def index_events(self, _: Request) -> Response:
+        """The stream that tells when the list is out of date."""
+        return self._stream(lambda: _version_of(self._shelf()))
+
+    async def issue_events(self, request: Request) -> Response:
+        """The stream that tells when an issue's page is out of date."""
+        number = (await self._view(request, Look())).number
+
+        def version() -> str:
+            view = self._views.view(number)
+            return view.version if view else "gone"
+
+        return self._stream(version)
+
+    def _stream(self, version: Callable[[], str]) -> Response:
+        return StreamingResponse(events(self._changes, version), media_type="text/event-stream")
+
+    async def _view(self, request: Request, look: Look) -> View:
+        number = request.path_params["number"]
+        view = await run_in_threadpool(self._views.view, number, reader(look.reader))
+        if view is None:
+            raise HTTPException(404)
+        return view
+
+    def _filled(self, view: View, look: Look) -> str:
+        return page(
+            "issue.html",
+            view=view,
+            inbox=view.inbox,
+            proof=view.proof,
+            look=look,
+            limit=LIMIT,
+            sandbox=_SANDBOX,
+            choices=choices,
+            readers=READERS,
+            token=self._token,
+            ready=self._told_ready(view) if look.tab == "send" else None,
+        )
+
+    def _told_ready(self, view: View) -> Ready:
+        """What a send would do; while something is wrong, that and nothing else."""
+        if view.fault:
+            return Ready(stops=((str(view.fault), view.fault.hint or ""),))
+        return self._ready(view.number)
+
+
+def _files_of(view: View) -> dict[str, bytes]:
+    """The parts of a mail that can be kept as files."""
+    proof = view.proof
+    if proof is None:
+        return {}
+    return {
+        "html": proof.html.encode(), "mjml": proof.mjml.encode(),
+        "text": view.text.encode(), "eml": proof.mail,
+    }  # fmt: skip
+
+
+def _version_of(entries: Sequence[Entry]) -> str:
+    return hashlib.sha256(repr(entries).encode()).hexdigest()[:16]

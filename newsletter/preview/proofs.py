@@ -1,0 +1,180 @@
+"""Proofs: issues as one invented reader will get them, made anew only when something changed."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import hashlib
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from newsletter.check import Finding
+from newsletter.issue import Status, number_of
+from newsletter.preview.readers import Reader
+from newsletter.project import files
+from newsletter.project.issues import Opened, open_letter, read_theme
+from newsletter.render import RenderedLink
+from newsletter.render.markdown import Image
+from newsletter.sending.trial import sample
+from newsletter.settings import Settings
+
+_DEFAULT_THEME: Final = "templates/email"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """One issue as an invented reader gets it.
+
+    Attributes:
+        number: of the issue.
+        file: its path relative to the newsletter's folder.
+        title: one line, merge fields as written.
+        status: draft or ready.
+        sender: the name readers see, or the address where there is none.
+        subject: one line.
+        preheader: one line, may be empty.
+        html: the HTML part.
+        mjml: the theme's page before it was compiled.
+        mail: the bytes of the .eml.
+        links: the links of the HTML part as they were rendered, for their lines.
+        images: the letter's images as they were rendered, for their lines.
+        findings: what the checks say, ignored ones marked.
+        assets_url: where the mail says its local images are, "" where they stand as written.
+        source: names everything it was made from, whoever the reader.
+    """
+
+    number: int
+    file: str
+    title: str
+    status: Status
+    sender: str
+    subject: str
+    preheader: str
+    html: str
+    mjml: str
+    mail: bytes
+    links: tuple[RenderedLink, ...] = ()
+    images: tuple[Image, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    assets_url: str = ""
+    source: str = ""
+
+
+@dataclass(slots=True)
+class _Made:
+    """What is remembered of an issue: valid as long as its sources are the same."""
+
+    sources: object
+    opened: Opened
+    proofs: dict[str, Proof] = field(default_factory=dict)
+
+
+class Proofs:
+    """The issues of a newsletter's folder; safe to share between threads.
+
+    Args:
+        root: the folder.
+        settings: reads its settings, which may change at any time.
+    """
+
+    def __init__(self, root: Path, settings: Callable[[], Settings]) -> None:
+        self._root = root
+        self._settings = settings
+        self._theme = _DEFAULT_THEME
+        self._made: dict[int, _Made] = {}
+        self._one_at_a_time = threading.Lock()
+
+    def proof(self, number: int, reader: Reader) -> Proof | None:
+        """One issue for one reader, None when there is none of this number.
+
+        Raises:
+            InputError: settings, theme or issue cannot be read.
+        """
+        with self._one_at_a_time:
+            settings = self._settings()
+            made = self._open(number, settings)
+            if made is None:
+                return None
+            known = made.proofs.get(reader.key)
+            if known is None:
+                known = made.proofs[reader.key] = _print(made, settings, reader)
+            return known
+
+    def opened(self, number: int) -> tuple[Settings, Opened] | None:
+        """One issue, rendered and checked, with the settings of now; None as for `proof`.
+
+        Raises:
+            InputError: as `proof`.
+        """
+        with self._one_at_a_time:
+            settings = self._settings()
+            made = self._open(number, settings)
+            return (settings, made.opened) if made else None
+
+    def folders(self) -> tuple[Path, ...]:
+        """Every folder in which a change may change a proof."""
+        theme = self._root / self._theme
+        above = (folder for folder in theme.parents if self._root in folder.parents)
+        trees = (*_with_subfolders(theme), *_with_subfolders(self._root / files.ISSUES))
+        return (self._root, *above, *trees)
+
+    def _open(self, number: int, settings: Settings) -> _Made | None:
+        self._theme = settings.theme.folder
+        if number not in map(number_of, files.issue_files(self._root)):
+            return None
+        name = files.find_issue(self._root, number)
+        today = dt.datetime.now(ZoneInfo(settings.site.timezone)).date()
+        sources = self._sources(name, settings, today)
+        made = self._made.get(number)
+        if made is None or made.sources != sources:
+            opened = open_letter(self._root, name, settings, today=today)
+            made = self._made[number] = _Made(sources, opened)
+        return made
+
+    def _sources(self, name: str, settings: Settings, today: dt.date) -> object:
+        """Everything a proof is made from: equal sources, equal proof."""
+        pictures = tuple(sorted(_pictures(self._root / files.ISSUES)))
+        theme = read_theme(self._root, settings)
+        names = files.issue_files(self._root)
+        return files.read_issue(self._root, name), theme, settings, today, names, pictures
+
+
+def _print(made: _Made, settings: Settings, reader: Reader) -> Proof:
+    opened = made.opened
+    printed = sample(settings, opened, reader.person(settings.fields))
+    letter = printed.letter
+    return Proof(
+        number=opened.issue.number,
+        file=opened.issue.file,
+        title=opened.issue.title,
+        status=opened.issue.status,
+        sender=settings.sender.from_name or settings.sender.from_address,
+        subject=letter.subject,
+        preheader=letter.preheader,
+        html=letter.html,
+        mjml=letter.mjml,
+        mail=printed.mail,
+        links=letter.links,
+        images=letter.images,
+        findings=opened.findings,
+        assets_url=settings.site.assets_url,
+        source=hashlib.sha256(repr(made.sources).encode()).hexdigest()[:16],
+    )
+
+
+def _pictures(folder: Path) -> Iterator[tuple[str, int, int]]:
+    for path in folder.rglob("*"):
+        with contextlib.suppress(OSError):  # it went just now
+            if path.suffix != ".md" and path.is_file():
+                found = path.stat()
+                yield str(path), found.st_mtime_ns, found.st_size
+
+
+def _with_subfolders(folder: Path) -> Iterator[Path]:
+    if folder.is_dir():
+        yield folder
+        yield from (path for path in folder.rglob("*") if path.is_dir())

@@ -1,0 +1,1 @@
+"""The author's folder: settings file, issues, theme, images, lists, git, ledger."""

@@ -1,0 +1,122 @@
+"""From a number to a letter: read what the author has on disk, render it, check it."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote
+
+from newsletter.audience import Expression, eligible
+from newsletter.audience.segment import parse_segment
+from newsletter.check import Answer, Finding, Letter, check
+from newsletter.issue import Issue, number_of, parse
+from newsletter.issue.approval import approval
+from newsletter.project import files
+from newsletter.project.pictures import hash_pictures
+from newsletter.render import Options, Rendered, Theme
+from newsletter.render.pictures import local_pictures
+from newsletter.render.pipeline import render
+from newsletter.settings import Settings
+from newsletter.settings.mail import options as mail_options
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """One issue, rendered and checked.
+
+    Attributes:
+        issue: as written.
+        options: what it was rendered with.
+        rendered: the letter.
+        letter: what the checks looked at.
+        findings: what the checks say, ignored ones marked.
+        audience: the rule of who gets it, its segment included.
+        approval: what the issue's `approved` has to say for it to go by itself.
+    """
+
+    issue: Issue
+    options: Options
+    rendered: Rendered
+    letter: Letter
+    findings: tuple[Finding, ...]
+    audience: Expression
+    approval: str
+
+
+def read_theme(root: Path, settings: Settings) -> Theme:
+    """The theme's files as a value.
+
+    Raises:
+        InputError: the folder or one of its entry files is missing or unreadable.
+    """
+    folder = settings.theme.folder
+    texts = files.read_theme(root, folder)
+    return Theme(folder=folder, files=tuple(sorted(texts.items())))
+
+
+def open_letter(root: Path, name: str, settings: Settings, *, today: dt.date) -> Opened:
+    """Read, render and check one issue.
+
+    Args:
+        root: the newsletter's folder, which holds the theme.
+        name: the issue's file: relative to `root`, or an absolute path anywhere.
+        settings: the newsletter's.
+        today: the author's date.
+
+    Raises:
+        InputError: the issue, its segment or the theme cannot be read.
+    """
+    path = root / name
+    issue = parse(files.read_issue(path.parent, path.name), file=name)
+    begins = issue.texts.get("segment") if issue.segment == issue.raw.get("segment") else None
+    segment = parse_segment(issue.segment, place=issue.place("segment"), begins=begins)
+    options = mail_options(settings, issue)
+    rendered = render(issue, read_theme(root, settings), options)
+    pictures = hash_pictures(
+        root if path.is_relative_to(root) else path.parent,
+        path.parent,
+        local_pictures(rendered.html, options.assets_url),
+    )
+    letter = Letter(
+        issue=issue,
+        rendered=rendered,
+        options=options,
+        today=today,
+        assets=_assets(path.parent, rendered, options),
+        twins=_twins(root, name),
+        ignore=settings.checks.ignore,
+    )
+    return Opened(
+        issue=issue,
+        options=options,
+        rendered=rendered,
+        letter=letter,
+        findings=check(letter),
+        audience=eligible(segment),
+        approval=approval(rendered.source_hash, issue.number, pictures),
+    )
+
+
+def answered(opened: Opened, answers: Mapping[str, Answer]) -> Opened:
+    """The same issue, checked again with what the web said about its addresses."""
+    letter = dataclasses.replace(opened.letter, answers=answers)
+    return dataclasses.replace(opened, letter=letter, findings=check(letter))
+
+
+def _assets(folder: Path, rendered: Rendered, options: Options) -> frozenset[str]:
+    """The local images that are there, named as in the Markdown."""
+    base = options.assets_url.rstrip("/")
+    sources = (image.src.removeprefix(f"{base}/") for image in rendered.images)
+    # Markdown percent-encodes what a file name may hold.
+    return frozenset(source for source in sources if files.image_exists(folder, unquote(source)))
+
+
+def _twins(root: Path, name: str) -> tuple[str, ...]:
+    """The newsletter's other issues of the same number; a file from elsewhere has none."""
+    names = files.issue_files(root)
+    if name not in names:
+        return ()
+    return tuple(n for n in names if n != name and number_of(n) == number_of(name))

@@ -1,0 +1,47 @@
+"""The ways out of the house; each file is one, and none knows another."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from newsletter.delivery.deliver import Transport
+    from newsletter.settings import Settings
+
+
+def open_transport(settings: Settings, root: Path, environ: Mapping[str, str]) -> Transport:
+    """The configured way out, from a newsletter's folder; nothing is connected yet.
+
+    Raises:
+        AccountError: AWS has no region or no such profile.
+        InputError: the endpoint of SES is no address.
+    """
+    group = settings.transport
+    if group.kind == "ses":
+        from newsletter.ses import SesTransport  # noqa: PLC0415  # boto3 is heavy
+
+        return SesTransport(
+            region=group.ses.region,
+            profile=group.ses.profile,
+            configuration_set=group.ses.configuration_set,
+            max_rate=group.ses.max_rate,
+            environ=environ,
+        )
+    if group.kind == "smtp":
+        from newsletter.smtp import Server, SmtpTransport  # noqa: PLC0415  # as above
+
+        password = group.smtp.password.get_secret_value() if group.smtp.password else ""
+        return SmtpTransport(
+            Server(
+                host=group.smtp.host,
+                port=group.smtp.port,
+                security=group.smtp.security,
+                username=group.smtp.username,
+                password=password,
+            )
+        )
+    from newsletter.folder import FolderTransport  # noqa: PLC0415  # as above
+
+    return FolderTransport(root / group.folder)

@@ -1,0 +1,170 @@
+"""The pages for readers: leaving, and what they want to get.
+
+GET and HEAD show a page with one button and change nothing, for programs that look for harm in
+mails follow every link. POST acts, whoever sends it: the button, or a mail program that knows
+RFC 8058. The token is the only thing that counts; for leaving, the body says nothing.
+
+Whoever leaves has left when the answer begins, also while another program keeps the records locked:
+then it stands beside them, and is made up for as soon as they are free.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime as dt
+import logging
+import socket
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from newsletter.audience.tokens import make_token, read_token
+from newsletter.errors import NewsletterError, PausedError
+from newsletter.server import WithHeaders, run
+from newsletter.server.connections import Limits
+from newsletter.server.pages import load
+from newsletter.settings import Settings
+from newsletter.site.answers import Answers, drain
+from newsletter.site.choices import Choices
+from newsletter.site.visitors import BehindProxies
+from newsletter.store.sql import Store
+
+Clock = Callable[[], dt.datetime]
+
+_LOG: Final = logging.getLogger(__name__)
+_SOURCE: Final = "unsubscribe page"
+_RETRY_SECONDS: Final = "60"
+#: How long a reader's browser waits for records that another program keeps locked.
+PATIENCE: Final = 2.0
+_CATCH_UP_SECONDS: Final = 5.0
+_LIMITS: Final = Limits()
+_NO_PHRASES: Final[Mapping[str, str]] = {}
+
+
+def application(
+    *, store: Store, settings: Settings, clock: Clock, phrases: Mapping[str, str] = _NO_PHRASES
+) -> Starlette:
+    """The public pages as a Starlette application.
+
+    Args:
+        store: the records, open for writing.
+        settings: the newsletter's, for name, language, colours and topics.
+        clock: says what time it is, in UTC.
+        phrases: words of the author's own, over those that are shipped.
+    """
+    answers = Answers(settings, phrases)
+    pages = _Pages(store, answers, clock)
+    choices = Choices(store, answers, clock, settings.web.topics)
+    app = Starlette(
+        routes=[
+            Route("/u/{token}", pages.ask, methods=["GET"]),
+            Route("/u/{token}", pages.act, methods=["POST"]),
+            Route("/p/{token}", choices.ask, methods=["GET"]),
+            Route("/p/{token}", choices.act, methods=["POST"]),
+            Route("/healthz", pages.health),
+        ],
+        middleware=[
+            Middleware(BehindProxies, trusted=settings.web.trusted_proxies),
+            Middleware(WithHeaders, headers=answers.headers()),
+        ],
+        exception_handlers={404: pages.unknown, NewsletterError: pages.busy},
+    )
+    app.router.redirect_slashes = False
+    return app
+
+
+def serve(
+    store: Store,
+    settings: Settings,
+    clock: Clock,
+    door: socket.socket,
+    ready: Callable[[], None],
+    *,
+    phrases: Mapping[str, str] = _NO_PHRASES,
+    limits: Limits = _LIMITS,
+) -> None:
+    """Answer readers until Ctrl-C or SIGTERM.
+
+    Args:
+        store: the records, open for writing.
+        settings: the newsletter's.
+        clock: says what time it is, in UTC.
+        door: a listening socket.
+        ready: called once readers are answered.
+        phrases: words of the author's own, over those that are shipped.
+        limits: how long readers' programs may take, and how many there may be at once.
+    """
+    kept = dt.timedelta(days=settings.web.keep_visitors)
+    # While another program writes, readers go first; the next start forgets them.
+    with contextlib.suppress(PausedError):
+        store.members.forget_visitors(before=clock() - kept)
+    load()
+    app = application(store=store, settings=settings, clock=clock, phrases=phrases)
+    run(app, door, ready=ready, closing=lambda: None, log_level="error", limits=limits)
+
+
+class _Pages:
+    def __init__(self, store: Store, answers: Answers, clock: Clock) -> None:
+        self._store = store
+        self._answers = answers
+        self._clock = clock
+        self._catching_up: asyncio.Task[None] | None = None
+
+    async def ask(self, request: Request) -> Response:
+        return self._page("ask", *await self._read(request))
+
+    async def act(self, request: Request) -> Response:
+        handle, choices = await self._read(request)
+        if handle:
+            await run_in_threadpool(self._leave, handle, request)
+            if self._store.departures.behind and not self._is_catching_up():
+                self._catching_up = asyncio.create_task(self._catch_up())
+        await drain(request)
+        return self._page("left", handle, choices)
+
+    async def health(self, _: Request) -> Response:
+        await run_in_threadpool(self._store.keys.all)
+        return PlainTextResponse("ok\n")
+
+    async def unknown(self, _: Request, __: Exception) -> Response:
+        return self._answers.page("unknown")
+
+    async def busy(self, request: Request, fault: Exception) -> Response:
+        """The records cannot be used just now: never say that it worked."""
+        _LOG.error("somebody was asked to come back later: %s", fault)
+        await drain(request)
+        return self._answers.page("busy", headers={"Retry-After": _RETRY_SECONDS})
+
+    def _leave(self, handle: str, request: Request) -> None:
+        evidence = self._answers.evidence(request, _SOURCE)
+        self._store.unsubscribe(handle, source=_SOURCE, now=self._clock(), evidence=evidence)
+
+    def _is_catching_up(self) -> bool:
+        return self._catching_up is not None and not self._catching_up.done()
+
+    async def _catch_up(self) -> None:
+        """Lists and counts shall know soon who has left; what is sent respects it anyhow."""
+        while self._store.departures.behind:
+            await asyncio.sleep(_CATCH_UP_SECONDS)
+            with contextlib.suppress(NewsletterError):
+                await run_in_threadpool(self._store.departures.catch_up)
+
+    async def _read(self, request: Request) -> tuple[str | None, str]:
+        """Whose link it is, and the link to their preferences."""
+        keys = await run_in_threadpool(self._store.keys.all)
+        handle = read_token(request.path_params["token"], keys)
+        if handle is None:
+            return None, ""
+        newest = list(keys.values())[-1]
+        # Relative, for the pages may be served below any path.
+        return handle, f"../p/{make_token(handle, newest, 'preferences')}"
+
+    def _page(self, kind: str, handle: str | None, choices: str) -> Response:
+        return self._answers.page(kind if handle else "unknown", preferences=choices)

@@ -1,0 +1,325 @@
+"""A mail server, driven step by step so that it is known which step failed.
+
+Until the final dot is begun to be written, a broken connection proves that nothing was accepted;
+after it, nothing is proven (RFC 1047). `smtplib.sendmail` tells the two apart no more than a coin
+does. Each step has a deadline for the whole of it, so that a server that says a letter a second
+does not outlive it.
+"""
+
+from __future__ import annotations
+
+import binascii
+import re
+import smtplib
+import ssl
+import time
+import weakref
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from newsletter import clocks, text_rules
+from newsletter.delivery import Allowance, Outcome
+from newsletter.delivery.outcomes import Seen, judged, smtp_reply
+from newsletter.message import Message
+from newsletter.smtp.session import Session, SessionError
+
+Security = Literal["starttls", "tls", "none"]
+
+#: Seconds for each of these: connect and log in; MAIL, RCPT and DATA; write the mail; RSET.
+_TIMEOUT: Final = 60.0
+#: Seconds until a whole mail is begun to be answered: giving up on it makes an unknown (RFC 5321,
+#: 4.5.3.2.6). Once begun, the answer has the time of every other.
+_PATIENCE: Final = 600.0
+#: Servers close what is idle; below the shortest limit in use.
+_IDLE: Final = 10.0
+#: Goodbyes are not worth a longer wait, all of them together.
+_GOODBYE: Final = 5.0
+_OK: Final = 250
+_TLS_READY: Final = 220
+_READY: Final = 354
+_BYE: Final = 421
+_TAKEN, _LATER, _NEVER = 2, 4, 5  # the first digit of an answer (RFC 5321, 4.2.1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """Where and how to connect; the password never shows in a repr.
+
+    Attributes:
+        security: "tls" from the first byte, "starttls" after the greeting, or "none".
+        username: "" for no log-in.
+    """
+
+    host: str
+    port: int
+    security: Security
+    username: str = ""
+    password: str = ""
+
+    def __repr__(self) -> str:
+        return f"Server({self.host}:{self.port}, {self.security})"
+
+
+@dataclass(frozen=True, slots=True)
+class _Idle:
+    """A session nobody uses, and since when."""
+
+    session: Session
+    since: float
+
+
+class SmtpTransport:
+    """Hands each mail to a mail server; one connection for each mail in flight, used again.
+
+    Args:
+        server: where to connect; a connection is made with the first mail.
+        timeout: seconds for each step, the one after the mail apart; see the module's constants.
+        patience: seconds to wait until a whole mail is begun to be answered.
+        idle: seconds after which an unused connection is not used again.
+        clock: seconds that go on while the machine sleeps, for `idle`.
+    """
+
+    name = "smtp"
+    rehearsal = False
+    stamps = False
+
+    def __init__(
+        self,
+        server: Server,
+        *,
+        timeout: float = _TIMEOUT,
+        patience: float = _PATIENCE,
+        idle: float = _IDLE,
+        clock: Callable[[], float] = clocks.seconds,
+    ) -> None:
+        self.server = server
+        self._timeout, self._patience, self._longest = timeout, patience, idle
+        self._clock = clock
+        # Appending and popping are atomic, so threads may share it.
+        self._idle: list[_Idle] = []
+        weakref.finalize(self, _say_goodbye, self._idle)
+
+    def describe(self) -> str:
+        """Where mail goes."""
+        return f"the mail server {self.server.host}:{self.server.port}"
+
+    def allowance(self) -> Allowance:
+        """As fast as the server answers."""
+        return Allowance()
+
+    def begin(self, issue: int) -> None:
+        """Nothing to do before a run."""
+
+    def close(self) -> None:
+        """Say goodbye on every unused connection; done anyway when the transport is let go."""
+        _say_goodbye(self._idle)
+
+    def deliver(self, message: Message) -> Outcome:
+        """Hand over one mail, once."""
+        if not text_rules.is_mailbox(message.sender):
+            return judged(Seen.EVERYBODY, "the sender's address cannot stand in a command of SMTP")
+        if not text_rules.is_mailbox(message.to):
+            return judged(Seen.UNFIT, "the address cannot stand in a command of SMTP")
+        try:
+            session = self._unused() or _open_session(self.server, self._timeout)
+        except (OSError, ValueError) as error:
+            return _no_session(error)
+        outcome, usable = _hand_over(session, message, self._timeout, self._patience)
+        if usable:
+            self._idle.append(_Idle(session, self._clock()))
+        else:
+            session.close()
+        return outcome
+
+    def _unused(self) -> Session | None:
+        """The session used last, when it is still there and empty; None to begin a new one."""
+        try:
+            idle = self._idle.pop()
+        except IndexError:
+            return None
+        if self._clock() - idle.since >= self._longest:
+            # So are all others, which wait for longer.
+            self._idle.append(idle)
+            _say_goodbye(self._idle)
+            return None
+        if _answers(idle.session, self._timeout):
+            return idle.session
+        idle.session.close()
+        return None
+
+
+def _open_session(server: Server, timeout: float) -> Session:
+    """Connect, and do what is asked before any mail; all of it within the timeout."""
+    session = Session(seconds=timeout)
+    session.allow(timeout)
+    try:
+        session.dial(server.host, server.port)
+        _log_in(session, server, ssl.create_default_context())
+    except BaseException:
+        session.close()
+        raise
+    return session
+
+
+def _log_in(session: Session, server: Server, context: ssl.SSLContext) -> None:
+    if server.security == "tls":
+        session.encrypt(context, server.host)
+    session.greet()
+    session.ehlo_or_helo_if_needed()
+    if server.security == "starttls":
+        _expect(session, "starttls", "STARTTLS")
+        code, words = session.docmd("STARTTLS")
+        if code != _TLS_READY:
+            raise smtplib.SMTPResponseException(code, words)
+        session.encrypt(context, server.host)
+        code, words = session.ehlo()
+        if code != _OK:
+            raise smtplib.SMTPHeloError(code, words)
+    if server.username:
+        _expect(session, "auth", "a log-in")
+        session.login(server.username, server.password)
+
+
+def _expect(session: Session, extension: str, name: str) -> None:
+    if not session.has_extn(extension):
+        raise smtplib.SMTPNotSupportedError(name)
+
+
+def _no_session(error: OSError | ValueError) -> Outcome:
+    """What follows when no session came about, so that nothing was handed over.
+
+    Only codes and names of errors are kept: a server's words may hold the user name.
+    """
+    match error:
+        case smtplib.SMTPAuthenticationError(smtp_code=code) if code // 100 == _NEVER:
+            return judged(Seen.EVERYBODY, f"the log-in is refused (SMTP {code})")
+        case smtplib.SMTPNotSupportedError():
+            return judged(Seen.EVERYBODY, f"the mail server does not offer {error}")
+        case smtplib.SMTPResponseException(smtp_code=code) if code // 100 == _NEVER:
+            return judged(Seen.EVERYBODY, f"the mail server takes no mail from here (SMTP {code})")
+        case smtplib.SMTPResponseException(smtp_code=code):
+            return judged(Seen.UNREACHABLE, f"the mail server takes no mail now (SMTP {code})")
+        case smtplib.SMTPException():
+            return judged(Seen.EVERYBODY, "the mail server offers no log-in that is known here")
+        case SessionError() | TimeoutError():
+            return judged(Seen.UNREACHABLE, _what_broke(error))
+        case ssl.SSLCertVerificationError():
+            return judged(Seen.UNREACHABLE, "the mail server's certificate is not trusted")
+        case binascii.Error():
+            # A challenge while logging in that is not base64.
+            return judged(Seen.UNREACHABLE, "the mail server's answer makes no sense")
+        case ValueError():
+            # Raised for the letters of a host name, a user name or a password.
+            return judged(Seen.EVERYBODY, "the mail server's name or the log-in is not ASCII")
+        case _:
+            return judged(
+                Seen.UNREACHABLE, f"the mail server cannot be reached ({type(error).__name__})"
+            )
+
+
+def _what_broke(error: OSError) -> str:
+    match error:
+        case SessionError():
+            return str(error)
+        case TimeoutError():
+            return "the mail server did not answer in time"
+        case _:
+            return f"the mail server hung up ({type(error).__name__})"
+
+
+def _answers(session: Session, timeout: float) -> bool:
+    """Whether a session kept from an earlier mail is still there, and empty (RSET)."""
+    try:
+        session.allow(timeout)
+        return session.rset()[0] == _OK and session.is_silent()
+    except OSError:
+        return False
+
+
+def _hand_over(
+    session: Session, message: Message, timeout: float, patience: float
+) -> tuple[Outcome, bool]:
+    """MAIL, RCPT, DATA, the mail, the dot; and whether the session can be used again."""
+    session.begin_mail()
+    try:
+        session.allow(timeout)
+        if stopped := _prepare(session, message):
+            return stopped
+        session.allow(timeout)
+        if not session.send_mail(_dotted(message.data)):
+            return _early(session)
+        session.end_mail()
+        session.allow(patience)
+        return _after_the_dot(session, message)
+    except OSError as error:
+        # What was raised says nothing about where the mail is; what was written does.
+        if session.dot_begun:
+            return judged(Seen.UNPROVEN, f"{_what_broke(error)}, after the whole mail"), False
+        return judged(Seen.UNREACHABLE, _what_broke(error)), False
+
+
+def _prepare(session: Session, message: Message) -> tuple[Outcome, bool] | None:
+    """MAIL, RCPT, DATA; None when the server waits for the mail."""
+    code, _ = session.docmd(f"MAIL FROM:<{message.sender}>")
+    seen = Seen.EVERYBODY  # who may not send, may not send to anybody
+    if code // 100 == _TAKEN:
+        seen = Seen.REFUSED
+        code, _ = session.docmd(f"RCPT TO:<{message.to}>")
+        if code // 100 == _TAKEN:
+            code, _ = session.docmd("DATA")
+            if code == _READY:
+                return None
+    if code // 100 not in {_LATER, _NEVER}:
+        raise SessionError("the mail server's answer makes no sense")
+    if session.is_contradicted(code):
+        raise SessionError("the mail server spoke before it was asked")
+    if code // 100 == _NEVER and seen is Seen.EVERYBODY:
+        return judged(seen, f"the sender is refused (SMTP {code})"), code != _BYE
+    return smtp_reply(code, ""), code != _BYE
+
+
+def _early(session: Session) -> tuple[Outcome, bool]:
+    """An answer before the dot, which then is not sent: nothing was accepted, whatever it says.
+
+    A "no" that stands alone is about this mail, the only thing asked since the server was silent.
+    """
+    code, _ = session.getreply()
+    if code // 100 not in {_LATER, _NEVER} or session.is_contradicted(code):
+        raise SessionError("the mail server spoke before it was asked")
+    return smtp_reply(code, ""), False
+
+
+def _after_the_dot(session: Session, message: Message) -> tuple[Outcome, bool]:
+    code, _ = session.getreply()
+    if session.is_contradicted(code):
+        return judged(Seen.UNPROVEN, "the mail server answered yes and no to the mail"), False
+    usable = code // 100 in {_TAKEN, _LATER, _NEVER} and code != _BYE
+    return smtp_reply(code, _message_id(message.data)), usable
+
+
+def _dotted(data: bytes) -> bytes:
+    """The mail as it is written: its lines end in CRLF, and leading dots are doubled.
+
+    No server may find an end in the middle of it, whatever it takes for one (RFC 5321, 4.5.2).
+    """
+    if not data.count(b"\r\n") == data.count(b"\r") == data.count(b"\n"):
+        data = re.sub(rb"\r\n?|\n", b"\r\n", data)
+    doubled = re.sub(rb"(?m)^\.", b"..", data)
+    return doubled if doubled.endswith(b"\r\n") else doubled + b"\r\n"
+
+
+def _message_id(data: bytes) -> str:
+    found = re.search(rb"(?m)^Message-ID: <([^>]+)>", data)
+    return found[1].decode("ascii", "replace") if found else "unnamed"
+
+
+def _say_goodbye(idle: list[_Idle]) -> None:
+    until = time.monotonic() + _GOODBYE
+    while idle:
+        session = idle.pop().session
+        try:
+            session.allow(until - time.monotonic())
+            session.quit()
+        except OSError:
+            session.close()

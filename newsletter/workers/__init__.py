@@ -1,1 +1,0 @@
-"""Who drains an outbox: for now one process on this machine."""
