@@ -1,17 +1,42 @@
-"""A newsletter in a git folder: composed, delivered and recorded in stages.
+"""A newsletter in a git folder: composed, delivered and recorded. This is the map of the house.
 
-    issue       text + front matter                -> Issue
-    markup      Markdown                           -> HTML fragment and text part
-    utm         one link in                        -> one link out
-    render      Issue + Theme                      -> Rendered, once per issue
-    check       Issue + Rendered                   -> findings
-    audience    who is eligible                    -> the recipients of an issue
-    message     Rendered x Subscriber              -> one MIME mail
-    outbox      Delivery + Outcome                 -> its next state
-    send        claim -> compose -> transport -> settle
+Faces: people meet them; they parse, ask and show
+    cli         the command line
+    preview     the author's browser
+    site        the readers' browser: leaving, preferences
 
-Files at this level think: values in, values out. Folders touch one outside thing each: `store`
-keeps the records, `transport` hands mail over, `workers` drain the outbox, `cli` is the face.
+What it does: one room per thing that a person asks for
+    sending     plan, drain, test mail, the log of a run
+
+Doors: each touches one thing outside
+    server      a web application on a socket
+    ses         Amazon SES: the transport, and what it reports
+    smtp        a mail server
+    folder      a folder of .eml files, for rehearsals
+    store       the records
+    project     the author's folder: settings file, issues, theme, git, the ledger
+    http        the one way out over HTTP
+    clocks      the clock that goes on while the machine sleeps
+
+Stages: values in, values out; no clock, no disk, no network
+    settings    texts and a mapping      -> the settings, each declared once
+    feedback    a provider's event       -> what it means for a delivery and an address
+    delivery    Delivery + Outcome       -> its next state; claim, compose, hand over, settle
+    message     Rendered x Subscriber    -> one MIME mail
+    check       Issue + Rendered         -> findings
+    schedule    rule, dates, records     -> what is due
+    audience    who is eligible          -> the recipients of an issue
+    render      Issue + Theme            -> Rendered, once per issue
+    issue       text + front matter      -> Issue
+
+Everybody may use
+    errors      the tree of expected faults, with their exit codes
+    humanize    numbers and lengths of time, as people say them
+    moments     days and moments, read in one place
+    networks    which addresses belong to the world
+    text_rules  what may stand in a header
+
+A storey knows those below it and none above; in the contracts of pyproject.toml that is executed.
 The life of one mail, in order, is told in docs/flow.md.
 """
 

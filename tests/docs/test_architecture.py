@@ -17,12 +17,14 @@ PACKAGE = ROOT / "newsletter"
 FILES = sorted(PACKAGE.rglob("*.py"))
 CONFIG = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 
-PURE_FOLDERS = {
-    "audience", "check", "issue", "markup", "message", "outbox", "render", "schedule", "settings",
-}  # fmt: skip
-DOORS = {"aws", "cli", "fetch", "store", "transport", "web", "workers"}
-#: Not code: what `init` copies.
-DATA = {"scaffold"}
+#: The map: each storey with its rooms, from the top down.
+MAP = {
+    part.split("\n")[0].split(":")[0]: re.findall(r"^    (\w+)  +\S", part, re.MULTILINE)
+    for part in (newsletter.__doc__ or "").split("\n\n")[1:]
+}
+STAGES = MAP["Stages"]
+LEAVES = MAP["Everybody may use"]
+ROOMS = [room for rooms in MAP.values() for room in rooms]
 
 
 def _contract(name):
@@ -30,31 +32,42 @@ def _contract(name):
     return next(c for c in contracts if c["name"].startswith(name))
 
 
-def test_every_folder_is_a_stage_or_a_door():
-    folders = {p.name for p in PACKAGE.iterdir() if p.is_dir() and p.name != "__pycache__"}
-    assert folders == PURE_FOLDERS | DOORS | DATA
+def test_the_map_names_every_room_once():
+    found = {p.stem for p in PACKAGE.iterdir() if p.suffix == ".py" or (p / "__init__.py").exists()}
+    assert sorted(ROOMS) == sorted(found - {"__init__"})
+    assert list(MAP)[:5] == ["Faces", "What it does", "Doors", "Stages", "Everybody may use"]
+
+
+def test_the_contract_has_the_storeys_of_the_map():
+    layers = [re.split(r"\s*[|:]\s*", line) for line in _contract("Four storeys")["layers"]]
+    assert [room for layer in layers for room in layer] == ROOMS
+    assert set(layers[-1]) == set(LEAVES)
 
 
 def test_every_stage_is_held_to_the_pure_contract():
-    named = set(_contract("Stages think")["source_modules"])
-    root_files = {f"newsletter.{p.stem}" for p in PACKAGE.glob("*.py") if p.stem != "__init__"}
-    folders = {f"newsletter.{name}" for name in PURE_FOLDERS}
-    assert named == root_files | folders | {f"{name}.**" for name in folders}
+    folders = {f"newsletter.{name}.**" for name in STAGES if (PACKAGE / name).is_dir()}
+    named = {f"newsletter.{name}" for name in STAGES + LEAVES}
+    assert set(_contract("Stages think")["source_modules"]) == named | folders
 
 
-def test_the_pipeline_is_told_in_the_same_words_everywhere():
-    told = re.findall(r"^    (\w+)  ", newsletter.__doc__ or "", re.MULTILINE)
-    layers = [
-        layer.strip()
-        for line in _contract("Data goes one way")["layers"]
-        for layer in re.split("[:|]", line)
-    ]
-    stages = "issue markup utm render check audience message outbox send"
-    assert told == stages.split()
-    assert set(told) <= set(layers)
+def test_the_rooms_that_touch_are_held_to_what_they_may_touch():
+    touching = {f"newsletter.{name}" for name in ROOMS if name not in STAGES + LEAVES}
+    may = {
+        "SQL stays": {"store"},
+        "Typer and rich": {"cli"},
+        "Starlette stays": {"preview", "site", "server"},
+        "boto3 stays": {"ses"},
+    }
+    for contract, rooms in may.items():
+        held = set(_contract(contract)["source_modules"])
+        assert held == touching - {f"newsletter.{name}" for name in rooms}, contract
+
+
+def test_the_flow_is_told_in_rooms_of_the_map():
     flow = (ROOT / "docs/flow.md").read_text("utf-8")
     headings = re.findall(r"^## \d+\. `(\w+)`", flow, re.MULTILINE)
-    assert headings == [*told, "transport", "store"]
+    assert headings
+    assert set(headings) <= set(ROOMS)
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
