@@ -40,6 +40,7 @@ from newsletter.preview.asking import Asking
 from newsletter.preview.editor import editor_command
 from newsletter.preview.endpoints import Endpoints
 from newsletter.preview.guard import LoopbackOnly
+from newsletter.preview.pages import STATIC, TEMPLATES
 from newsletter.preview.proofs import Proofs
 from newsletter.preview.reload import Changes, watch
 from newsletter.preview.sending import Ready, Sending
@@ -47,7 +48,6 @@ from newsletter.preview.shelf import Entry, Shelf
 from newsletter.preview.views import Builder, Views
 from newsletter.project import files
 from newsletter.server import WithHeaders, run
-from newsletter.server.pages import STATIC, page
 from newsletter.settings import Settings
 
 _HEADERS: Final = {
@@ -182,4 +182,4 @@ def serve(
 
 
 async def _nothing_here(_: Request, __: Exception) -> Response:
-    return HTMLResponse(page("missing.html"), status_code=404)
+    return HTMLResponse(TEMPLATES.fill("missing.html"), status_code=404)

@@ -16,6 +16,7 @@ from starlette.responses import FileResponse, HTMLResponse, Response, StreamingR
 from newsletter.check.mail import LIMIT
 from newsletter.preview import look as choices
 from newsletter.preview.look import Look
+from newsletter.preview.pages import TEMPLATES
 from newsletter.preview.readers import READERS, reader
 from newsletter.preview.reload import Changes, events
 from newsletter.preview.sending import Ready
@@ -23,7 +24,6 @@ from newsletter.preview.shelf import Entry
 from newsletter.preview.threads import apart
 from newsletter.preview.views import View, Views
 from newsletter.project import files
-from newsletter.server.pages import page
 
 # The page's script may look into the mail, to keep its place; the mail itself may do nothing.
 _SANDBOX: Final = "allow-same-origin allow-popups allow-popups-to-escape-sandbox"
@@ -68,7 +68,9 @@ class Endpoints:
     async def index(self, _: Request) -> Response:
         """The list of issues."""
         entries = await run_in_threadpool(self._shelf)
-        return HTMLResponse(page("index.html", entries=entries, version=_version_of(entries)))
+        return HTMLResponse(
+            TEMPLATES.fill("index.html", entries=entries, version=_version_of(entries))
+        )
 
     async def issue(self, request: Request) -> Response:
         """The page of one issue, with the part the address names."""
@@ -140,7 +142,7 @@ class Endpoints:
         return view
 
     def _filled(self, view: View, look: Look) -> str:
-        return page(
+        return TEMPLATES.fill(
             "issue.html",
             view=view,
             inbox=view.inbox,

@@ -29,10 +29,10 @@ from newsletter.audience.tokens import make_token, read_token
 from newsletter.errors import NewsletterError, PausedError
 from newsletter.server import WithHeaders, run
 from newsletter.server.connections import Limits
-from newsletter.server.pages import load
 from newsletter.settings import Settings
 from newsletter.site.answers import Answers, drain
 from newsletter.site.choices import Choices
+from newsletter.site.pages import TEMPLATES
 from newsletter.site.visitors import BehindProxies
 from newsletter.store.sql import Store
 
@@ -105,7 +105,7 @@ def serve(
     # While another program writes, readers go first; the next start forgets them.
     with contextlib.suppress(PausedError):
         store.members.forget_visitors(before=clock() - kept)
-    load()
+    TEMPLATES.load()
     app = application(store=store, settings=settings, clock=clock, phrases=phrases)
     run(app, door, ready=ready, closing=lambda: None, log_level="error", limits=limits)
 

@@ -12,8 +12,8 @@ from typing import Final
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, Response
 
-from newsletter.server.pages import page
 from newsletter.settings import Settings
+from newsletter.site.pages import TEMPLATES
 from newsletter.site.words import words
 from newsletter.store.people import Evidence
 
@@ -60,7 +60,7 @@ class Answers:
         **values: object,
     ) -> Response:
         """One page; its status follows from its kind unless it is given."""
-        html = page(
+        html = TEMPLATES.fill(
             template, kind=kind, words=self.words, name=self._name, style=self._style,
             **{"preferences": "", **values},
         )  # fmt: skip
@@ -105,7 +105,7 @@ async def body(request: Request) -> bytes | None:
 
 
 def _style(accent: str, accent_dark: str) -> str:
-    return page(
+    return TEMPLATES.fill(
         "leave.css",
         accent=accent, on_accent=_ink_on(accent),
         accent_dark=accent_dark, on_accent_dark=_ink_on(accent_dark),

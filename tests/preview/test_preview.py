@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 import pytest
 
 from newsletter.check import Finding
 from newsletter.errors import InputError, Place
+from newsletter.preview import pages
 from newsletter.preview.look import TABS
 from newsletter.preview.shelf import Entry
-from newsletter.server import pages
 from tests.support.pages import parse_page, text_of, with_class
 from tests.support.preview_fixtures import PAGE, a_proof, by_id, desk, words_of
 from tests.support.web_fixtures import policy
@@ -334,7 +333,7 @@ def test_every_answer_names_no_referrer_and_guesses_no_type(desk):
 
 
 def test_the_pages_name_nothing_outside(desk):
-    static = Path(pages.__file__).with_name("static")
+    static = pages.STATIC
     for page in (
         desk.page("/"),
         desk.page(),

@@ -61,7 +61,7 @@ connection.execute("rollback")
 
 CLAIM_ALL = """
 import sys, time
-from newsletter.outbox import Outcome, Result
+from newsletter.delivery import Outcome, Result
 from newsletter.store.sql import Store
 from tests.support.store_samples import NOW
 store = Store.open(sys.argv[1])

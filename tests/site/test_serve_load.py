@@ -30,8 +30,8 @@ pytestmark = pytest.mark.processes
 SERVE = """
 import datetime as dt, resource, sys
 from newsletter.store.sql import Store
-from newsletter.web import app, public
-from newsletter.web.connections import Limits
+from newsletter import server as app, site as public
+from newsletter.server.connections import Limits
 from tests.support.web_fixtures import settings_of
 url, descriptors, limits = sys.argv[1], int(sys.argv[2]), eval(sys.argv[3])
 if descriptors:
@@ -235,7 +235,7 @@ def test_two_thousand_connections_for_a_minute(tmp_path, request):
 
 def test_as_many_descriptors_as_may_be_are_asked_for():
     code = (
-        "import resource, sys; from newsletter.web.connections import *;"
+        "import resource, sys; from newsletter.server.connections import *;"
         "resource.setrlimit(resource.RLIMIT_NOFILE, (64, int(sys.argv[1])));"
         "print(within_descriptors(Limits()).connections, resource.getrlimit(resource.RLIMIT_NOFILE)[0])"
     )

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.processes
 
 HEAD = """
 import os, signal, sys, time
-from newsletter.outbox import Outcome, Result
+from newsletter.delivery import Outcome, Result
 from newsletter.store.sql import Store
 from tests.support.store_samples import NOW
 store = Store.open(sys.argv[1])

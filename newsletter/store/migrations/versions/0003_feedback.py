@@ -17,7 +17,7 @@ depends_on = None
 _HASH = sa.String(64)
 _MOMENT = sa.String(27)
 
-#: The arrows of newsletter.outbox.ARROWS as they were at this revision.
+#: The arrows of newsletter.delivery.ARROWS as they were at this revision.
 _ARROWS = (
     "queued>claimed", "queued>skipped", "claimed>accepted", "claimed>deferred", "claimed>queued",
     "claimed>refused", "claimed>unknown", "deferred>queued", "refused>queued", "unknown>queued",
