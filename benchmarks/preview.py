@@ -26,7 +26,7 @@ from newsletter.preview.look import TABS
 from newsletter.preview.proofs import Proofs
 from newsletter.preview.reload import Changes
 from newsletter.preview.sending import Ready, Trial
-from newsletter.project.issues import open_letter
+from newsletter.project.issues import prepare_issue
 from newsletter.settings import ConfigText, Settings, load
 
 ROOT = Path(__file__).parent.parent
@@ -89,7 +89,7 @@ def main() -> None:
             assert client.get(address).status_code == 200
 
         def render() -> None:
-            open_letter(root, name, settings(), today=dt.date(2026, 11, 22))
+            prepare_issue(root, name, settings(), today=dt.date(2026, 11, 22))
 
         alone: list[float] = []
         first: list[float] = []

@@ -51,14 +51,15 @@ def person(number: int) -> tuple[str, str, str]:
 
 def letter() -> tuple[str, str, str]:
     """Subject, text and HTML of the example issue, with a mark for the unsubscribe link."""
-    from newsletter.cli.desk import open_desk
+    from newsletter import clocks
+    from newsletter.cli.context import open_project
     from newsletter.render.markdown.fields import UNSUBSCRIBE
 
-    opened = open_desk().letter(ISSUE).rendered
+    rendered = open_project().issue(ISSUE, now=clocks.now()).rendered
     return (
-        opened.subject,
-        opened.text.replace(UNSUBSCRIBE, LEAVE),
-        opened.html.replace(UNSUBSCRIBE, LEAVE),
+        rendered.subject,
+        rendered.text.replace(UNSUBSCRIBE, LEAVE),
+        rendered.html.replace(UNSUBSCRIBE, LEAVE),
     )
 
 

@@ -1,16 +1,23 @@
-"""The clock by which a connection is idle: it goes on while the machine is suspended.
+"""The clocks of this machine: the time of day, and the one by which a connection is idle.
 
-`time.monotonic` stands still during a suspend on Linux, so that a connection of before the suspend
-would pass for one just used, though its server closed it hours ago.
+The latter goes on while the machine is suspended. `time.monotonic` stands still then on Linux, so
+that a connection of before the suspend would pass for one just used, though its server closed it
+hours ago.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 import time
 from typing import Final
 
 #: Absent where the system has no such clock; there the monotonic one has to serve.
 _CLOCK: Final[int | None] = getattr(time, "CLOCK_BOOTTIME", None)
+
+
+def now() -> dt.datetime:
+    """Now, in UTC: the only place where the time of day is looked at."""
+    return dt.datetime.now(dt.UTC)
 
 
 def seconds() -> float:

@@ -8,7 +8,7 @@
     sending   what `send` does before anything leaves
     draining  what it does then
     draft     the file of a new issue
-    desk      a newsletter's folder with its settings, as commands find it
+    project      a newsletter's folder with its settings, as commands find it
     show      what goes to stdout, what to stderr, and how
     progress  a bar on a terminal, a line now and then elsewhere
     reference the page docs/cli.md

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from newsletter import clocks
 from newsletter.cli.show import VOICE, result, result_json, say, table
 from newsletter.humanize import plural
 from newsletter.schedule.units import Kind
 
 if TYPE_CHECKING:
-    from newsletter.cli.desk import Desk
     from newsletter.issue import Issue
-    from newsletter.project.issues import Opened
+    from newsletter.project import Project
+    from newsletter.project.issues import PreparedIssue
     from newsletter.schedule.outlook import Prospect
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object.")]
@@ -26,27 +27,27 @@ def approve(
     issue: Annotated[int, typer.Option(metavar="N", help="The number of the issue.")],
 ) -> None:
     """Let the schedule send an issue as it is now; any change afterwards needs it again."""
-    from newsletter.cli.desk import open_desk
+    from newsletter.cli.context import open_project
     from newsletter.cli.sending import expect_fit
     from newsletter.errors import NotFitError
 
-    desk = open_desk()
-    opened = desk.letter(issue)
-    if opened.issue.status == "draft":
+    project = open_project()
+    prepared = project.issue(issue, now=clocks.now())
+    if prepared.issue.status == "draft":
         raise NotFitError(
             f"issue {issue} is a draft",
-            place=opened.issue.place("status"),
+            place=prepared.issue.place("status"),
             hint='write "status: ready" when it is',
         )
-    expect_fit(opened)
-    if opened.issue.approved == opened.approval:
+    expect_fit(prepared)
+    if prepared.issue.approved == prepared.approval:
         result(f"issue {issue} is approved already")
         return
-    _write_approval(desk, opened)
-    result(f"issue {issue} is approved: {opened.approval}")
-    name = shlex.quote(opened.issue.file)
+    _write_approval(project, prepared)
+    result(f"issue {issue} is approved: {prepared.approval}")
+    name = shlex.quote(prepared.issue.file)
     say(f'hint: git add {name} && git commit -m "Approve issue {issue}" {name}')
-    _warn_of_date(desk, opened.issue)
+    _warn_of_date(project, prepared.issue)
 
 
 def cancel(
@@ -54,23 +55,23 @@ def cancel(
     issue: Annotated[int, typer.Option(metavar="N", help="The number of the issue.")],
 ) -> None:
     """Stop an issue: nothing of it goes by itself any more, and a run at work ends at once."""
-    from newsletter.cli.desk import clock, open_desk
+    from newsletter.cli.context import open_project, open_store
     from newsletter.delivery import RunState, State
     from newsletter.errors import RefusedError
     from newsletter.project import files
 
-    desk = open_desk()
-    with desk.store(create=False) as store:
-        calendar = store.calendar(rehearsal=desk.rehearses)
-        if store.run(issue, rehearsal=desk.rehearses) is None:
-            files.find_issue(desk.root, issue)  # a typing error cancels nothing
-        before = calendar.cancel(issue, now=clock())
+    project = open_project()
+    with open_store(project, create=False) as store:
+        calendar = store.calendar(rehearsal=project.rehearses)
+        if store.run(issue, rehearsal=project.rehearses) is None:
+            files.find_issue(project.root, issue)  # a typing error cancels nothing
+        before = calendar.cancel(issue, now=clocks.now())
         if before and before.state is RunState.FINISHED:
             raise RefusedError(
                 f"issue {issue} has gone already; no mail can be called back",
                 hint=f"newsletter status --issue {issue}",
             )
-        run = store.run(issue, rehearsal=desk.rehearses)
+        run = store.run(issue, rehearsal=project.rehearses)
         assert run is not None
         counts = store.counts(run)
     gone = counts[State.ACCEPTED]
@@ -97,21 +98,21 @@ def schedule(
     as_json: AsJson = False,
 ) -> None:
     """List the next dates, local and UTC, and which issue is there for each."""
-    from newsletter.cli.desk import clock, issues_of, open_desk
+    from newsletter.cli.context import open_project
     from newsletter.schedule.outlook import moved, outlook
     from newsletter.settings.dates import timetable
 
     VOICE.json = as_json
-    desk = open_desk()
+    project = open_project()
     if printed:
-        result(_units(desk, printed))
+        result(_units(project, printed))
         return
     if trust_clock:
-        _trust(desk)
+        _trust(project)
         return
-    issues = issues_of(desk)
-    plan = timetable(desk.settings, moved=moved(issues, desk.zone))
-    found = outlook(plan, issues, clock(), is_same=_sameness(desk), most=number)
+    issues = project.issues()
+    plan = timetable(project.settings, moved=moved(issues, project.zone))
+    found = outlook(plan, issues, clocks.now(), is_same=_sameness(project), most=number)
     if as_json:
         result_json({"timezone": plan.zone.key, "dates": [as_dict(one) for one in found]})
     elif found:
@@ -121,28 +122,27 @@ def schedule(
         result("the schedule has no date any more")
 
 
-def coming(desk: Desk) -> tuple[Prospect, ...]:
+def coming(project: Project) -> tuple[Prospect, ...]:
     """The next two dates with their issues; none where the schedule or an issue is not in order."""
-    from newsletter.cli.desk import clock, issues_of
     from newsletter.errors import InputError
     from newsletter.schedule.outlook import moved, outlook
     from newsletter.settings.dates import timetable
 
-    if not desk.settings.schedule.rrule:
+    if not project.settings.schedule.rrule:
         return ()
     try:
-        issues = issues_of(desk)
-        plan = timetable(desk.settings, moved=moved(issues, desk.zone))
-        return outlook(plan, issues, clock(), is_same=_sameness(desk), most=2)
+        issues = project.issues()
+        plan = timetable(project.settings, moved=moved(issues, project.zone))
+        return outlook(plan, issues, clocks.now(), is_same=_sameness(project), most=2)
     except InputError:
         return ()
 
 
-def _sameness(desk: Desk) -> Callable[[Issue], bool]:
-    return lambda issue: desk.letter_at(issue.file).approval == issue.approved
+def _sameness(project: Project) -> Callable[[Issue], bool]:
+    return lambda issue: project.issue_at(issue.file, now=clocks.now()).approval == issue.approved
 
 
-def _units(desk: Desk, kind: Kind) -> str:
+def _units(project: Project, kind: Kind) -> str:
     """What makes this machine call `send --due` in this folder, with this very program."""
     import shutil
     import sys
@@ -153,33 +153,33 @@ def _units(desk: Desk, kind: Kind) -> str:
 
     beside = Path(sys.executable).with_name("newsletter")
     program = str(beside if beside.exists() else shutil.which("newsletter") or "newsletter")
-    tracked = git.state(desk.root, "newsletter.toml") != "no git"
+    tracked = git.state(project.root, "newsletter.toml") != "no git"
     found = shutil.which("git") if tracked else None
-    place = Place(folder=str(desk.root), program=program, git=found or "")
+    place = Place(folder=str(project.root), program=program, git=found or "")
     return units(kind, place).rstrip("\n")
 
 
-def _trust(desk: Desk) -> None:
+def _trust(project: Project) -> None:
     """Believe the clock from now on."""
-    from newsletter.cli.desk import clock
+    from newsletter.cli.context import open_store
 
-    now = clock()
-    with desk.store(create=False) as store:
-        opened = store.calendar(rehearsal=desk.rehearses).trust(now)
+    now = clocks.now()
+    with open_store(project, create=False) as store:
+        again = store.calendar(rehearsal=project.rehearses).trust(now)
     result(f"the clock is taken as right: {now:%Y-%m-%d %H:%M:%S} UTC")
-    if opened:
-        say(f"{plural(opened, 'date')} still ahead had been noted as missed and may be used again")
+    if again:
+        say(f"{plural(again, 'date')} still ahead had been noted as missed and may be used again")
 
 
-def _write_approval(desk: Desk, opened: Opened) -> None:
+def _write_approval(project: Project, prepared: PreparedIssue) -> None:
     """Write the line, after reading what comes of it: odd front matter may not take one."""
     from newsletter.errors import InputError
     from newsletter.issue import parse
     from newsletter.issue.approval import approve as with_approval
     from newsletter.project import files
 
-    issue, approval = opened.issue, opened.approval
-    data = with_approval(files.read_issue(desk.root, issue.file), approval)
+    issue, approval = prepared.issue, prepared.approval
+    data = with_approval(files.read_issue(project.root, issue.file), approval)
     try:
         after = parse(data, file=issue.file)
     except InputError:
@@ -190,17 +190,17 @@ def _write_approval(desk: Desk, opened: Opened) -> None:
             place=issue.place("approved"),
             hint='write one "key: value" per line there, and take out an older "approved"',
         )
-    files.write_atomic(desk.root / issue.file, data)
+    files.write_atomic(project.root / issue.file, data)
 
 
-def _warn_of_date(desk: Desk, issue: Issue) -> None:
+def _warn_of_date(project: Project, issue: Issue) -> None:
     """Say when it would go, or that no schedule would take it."""
     from newsletter.schedule.outlook import appointment, day_of, moved
     from newsletter.settings.dates import timetable
 
-    if not desk.settings.schedule.rrule:
+    if not project.settings.schedule.rrule:
         return
-    plan = timetable(desk.settings, moved=moved([issue], desk.zone))
+    plan = timetable(project.settings, moved=moved([issue], project.zone))
     found = appointment(plan, issue)
     if found is None:
         day = day_of(issue, plan.zone) or "none"

@@ -91,11 +91,11 @@ def choose(
     ] = False,
 ) -> None:
     """Write a newsletter in Markdown, send it through your own account, know who got it."""
-    from newsletter.cli.desk import CHOSEN
+    from newsletter.cli.context import CONTEXT
 
     VOICE.colour, VOICE.verbosity, VOICE.debug = color, verbose - quiet, debug
     VOICE.json = False
-    CHOSEN.directory, CHOSEN.config, CHOSEN.no_input = directory, config, no_input
+    CONTEXT.directory, CONTEXT.config, CONTEXT.no_input = directory, config, no_input
 
 
 def main() -> int:

@@ -9,7 +9,7 @@ import re
 import unicodedata
 from typing import TYPE_CHECKING
 
-from newsletter.cli.desk import clock
+from newsletter import clocks
 from newsletter.errors import InputError
 from newsletter.issue import number_of, parse
 from newsletter.project import files
@@ -18,12 +18,12 @@ from newsletter.schedule.outlook import day_of
 from newsletter.settings.dates import timetable
 
 if TYPE_CHECKING:
-    from newsletter.cli.desk import Desk
+    from newsletter.project import Project
 
 _SLUG = 60
 
 
-def start(desk: Desk, title: str) -> tuple[str, str]:
+def start(project: Project, title: str) -> tuple[str, str]:
     """The path and the text of the next issue.
 
     Raises:
@@ -34,10 +34,10 @@ def start(desk: Desk, title: str) -> tuple[str, str]:
     title = re.sub(r"[ \t\r\n]+", " ", title).strip(" ")
     if not title:
         raise InputError("the title is empty", hint='newsletter new "A title"')
-    names = files.issue_files(desk.root)
+    names = files.issue_files(project.root)
     number = max((number_of(name) or 0 for name in names), default=0) + 1
     name = f"{files.ISSUES}/{number:03d}{_slug(title)}.md"
-    text = _text(title, number, _date(desk, names))
+    text = _text(title, number, _date(project, names))
     _expect_readable(text, name)
     return name, text
 
@@ -48,15 +48,15 @@ def _slug(title: str) -> str:
     return f"-{words}" if words else ""
 
 
-def _date(desk: Desk, names: tuple[str, ...]) -> dt.date:
+def _date(project: Project, names: tuple[str, ...]) -> dt.date:
     """The next date of the schedule that no issue has, or today without a schedule."""
-    schedule, today = desk.settings.schedule, desk.today()
+    schedule, today = project.settings.schedule, project.today(clocks.now())
     if not schedule.rrule or schedule.anchor is None:
         return today
-    table = timetable(desk.settings)
-    issues = (parse(files.read_issue(desk.root, name), file=name) for name in names)
+    table = timetable(project.settings)
+    issues = (parse(files.read_issue(project.root, name), file=name) for name in names)
     taken = frozenset(day for issue in issues if (day := day_of(issue, table.zone)))
-    return next_free(table, clock(), taken=taken) or today
+    return next_free(table, clocks.now(), taken=taken) or today
 
 
 def _expect_readable(text: str, name: str) -> None:

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from newsletter import clocks
 from newsletter.cli import ledgers
-from newsletter.cli.desk import Desk, clock
 from newsletter.cli.ending import Ended, already, conclude
 from newsletter.cli.feedback import Watch
 from newsletter.cli.progress import progress
@@ -34,6 +34,7 @@ from newsletter.delivery.pace import Pace
 from newsletter.errors import NewsletterError, PausedError
 from newsletter.humanize import plural
 from newsletter.message import Envelope
+from newsletter.project import Project
 from newsletter.sending.drain import UNBOUND, Drained, Rhythm, drain
 from newsletter.sending.plan import same
 from newsletter.sending.run_log import RunLog
@@ -75,7 +76,7 @@ class Wish:
     occurrence: Occurrence | None = None
 
 
-def deliver(desk: Desk, wish: Wish, store: Store, plan: Plan) -> int:
+def deliver(project: Project, wish: Wish, store: Store, plan: Plan) -> int:
     """Freeze or go on, drain, record how it ended, and say so.
 
     Returns:
@@ -91,20 +92,20 @@ def deliver(desk: Desk, wish: Wish, store: Store, plan: Plan) -> int:
         if run.state is RunState.FINISHED:
             return already(store, run)
         _back_up(store, run)
-        with store.claims.marked(ledgers.write(desk, store, run)):
-            drained = _drain(desk, wish, store, plan, run, stopped=stopped, log=log)
+        with store.claims.marked(ledgers.write(project, store, run)):
+            drained = _drain(project, wish, store, plan, run, stopped=stopped, log=log)
         counts = store.counts(run)
         stop = _how(counts, drained)
         state = _settle(store, run, stop)
         log.note("ended", state=state, pause=stop.pause if stop else None,
                  reason=stop.reason if stop else "", by_state=counts.by_state)  # fmt: skip
-        ledgers.write(desk, store, run)
+        ledgers.write(project, store, run)
     ended = Ended(
         run=run, counts=counts, accepted=drained.accepted, stop=stop, state=state, log=log.path,
         signal=stopped[0] if stopped else 0,
     )  # fmt: skip
-    code = conclude(desk, store, ended)
-    ledgers.keep(desk, run)
+    code = conclude(project, store, ended)
+    ledgers.keep(project, run)
     return code
 
 
@@ -118,7 +119,7 @@ def _back_up(store: Store, run: Run) -> None:
     if run.rehearsal or counts[State.QUEUED] < counts.total:
         return
     try:
-        store.keep_backup(now=clock())
+        store.keep_backup(now=clocks.now())
     except PausedError as error:  # a full disk; no mail depends on the copy
         say(f"warning: no backup was made before this send: {error}")
 
@@ -127,13 +128,13 @@ def _settle(store: Store, run: Run, stop: Stop | None) -> RunState:
     """Record how a run stands; what a person has cancelled meanwhile stays so."""
     state = RunState.PAUSED if stop else RunState.FINISHED
     reason, pause = (stop.reason, stop.pause) if stop else ("", None)
-    store.set_run_state(run, state, clock(), pause=pause, reason=reason)
+    store.set_run_state(run, state, clocks.now(), pause=pause, reason=reason)
     found = store.run(run.content.issue, rehearsal=run.rehearsal)
     return found.state if found else state
 
 
 def _drain(
-    desk: Desk,
+    project: Project,
     wish: Wish,
     store: Store,
     plan: Plan,
@@ -144,19 +145,19 @@ def _drain(
 ) -> Drained:
     press = Press(
         envelope=Envelope.load(run.content.envelope),
-        public_url=desk.settings.site.public_url,
+        public_url=project.settings.site.public_url,
         key=store.keys.newest(),
         store=store.feedback.store_id(),
     )
     counts = store.counts(run)
-    rhythm = _rhythm(plan.transport, plan.allowance, desk.settings.transport.concurrency)
+    rhythm = _rhythm(plan.transport, plan.allowance, project.settings.transport.concurrency)
     log.note(
         "began", issue=run.content.issue, transport=plan.transport.name,
         content_hash=run.content.content_hash, by_state=counts.by_state,
         mails_per_second=plan.allowance.rate, left_today=plan.allowance.left,
         concurrency=rhythm.threads,
     )  # fmt: skip
-    watch, cancelled = Watch(desk, store, run), _cancelled(store, run)
+    watch, cancelled = Watch(project, store, run), _cancelled(store, run)
     with watch.going(), progress(counts.left) as shown:
 
         def told(attempt: Attempt) -> None:
@@ -199,7 +200,7 @@ def _cancelled(store: Store, run: Run) -> Callable[[], bool]:
 def _step(
     run: Run, store: Store, transport: Transport, press: Press, depart: Callable[[], None]
 ) -> Attempt | None:
-    return deliver_next(run, store, transport, press, clock, depart=depart)
+    return deliver_next(run, store, transport, press, clocks.now, depart=depart)
 
 
 def _rhythm(transport: Transport, allowance: Allowance, wanted: int | None) -> Rhythm:
@@ -222,7 +223,7 @@ def _begin(wish: Wish, store: Store, plan: Plan) -> Run:
     if run is not None and run.begun:
         same(run, plan.content)
         store.resume(run, by_hand=not wish.due)
-        lost = store.recover(run, now=clock())
+        lost = store.recover(run, now=clocks.now())
         if lost:
             say(f"{plural(lost, 'delivery', 'deliveries')} of an earlier run ended unknown")
     else:
@@ -231,9 +232,9 @@ def _begin(wish: Wish, store: Store, plan: Plan) -> Run:
             plan.content,
             rehearsal=plan.transport.rehearsal,
             transport=plan.transport.name,
-            eligible=plan.opened.audience,
+            eligible=plan.prepared.audience,
             expect=wish.expect,
-            now=clock(),
+            now=clocks.now(),
             occurrence=wish.occurrence,
         )
     return run
@@ -241,7 +242,7 @@ def _begin(wish: Wish, store: Store, plan: Plan) -> Run:
 
 def _log(store: Store, plan: Plan) -> RunLog:
     kind = "rehearsal" if plan.transport.rehearsal else plan.transport.name
-    return RunLog(store.folder, f"{plan.content.issue}-{kind}", clock)
+    return RunLog(store.folder, f"{plan.content.issue}-{kind}", clocks.now)
 
 
 def _how(counts: Counts, drained: Drained) -> Stop | None:

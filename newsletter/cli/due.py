@@ -6,7 +6,7 @@ import datetime as dt
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from newsletter.cli import desk as front
+from newsletter import clocks
 from newsletter.cli import ledgers
 from newsletter.cli.draining import Wish
 from newsletter.cli.ending import already
@@ -23,8 +23,8 @@ from newsletter.settings.dates import timetable
 from newsletter.store.calendar import Calendar, Used
 
 if TYPE_CHECKING:
-    from newsletter.cli.desk import Desk
     from newsletter.cli.owner import Owner
+    from newsletter.project import Project
     from newsletter.store.sql import Store
 
 #: What is said of a date that was missed, by what was there for it.
@@ -42,7 +42,7 @@ _WHY = {
 class _Trigger:
     """One call, and what it looks at."""
 
-    desk: Desk
+    project: Project
     wish: Wish
     store: Store
     calendar: Calendar
@@ -53,11 +53,11 @@ class _Trigger:
     rehearsal: bool
 
 
-def send_due(desk: Desk, wish: Wish, store: Store, owner: Owner) -> int:
+def send_due(project: Project, wish: Wish, store: Store, owner: Owner) -> int:
     """Do what is due: send, announce, remind, note what was missed; or say that nothing is.
 
     Args:
-        desk: the newsletter.
+        project: the newsletter.
         wish: the options; its issue is not looked at.
         store: the records, opened for reading only where it is a dry run.
         owner: who hears of what a person should know; not of what is raised.
@@ -69,10 +69,12 @@ def send_due(desk: Desk, wish: Wish, store: Store, owner: Owner) -> int:
     Raises:
         NewsletterError: there is no schedule, it is not clear what to send, or it may not go.
     """
-    calendar = store.calendar(rehearsal=desk.rehearses)
-    issues = front.issues_of(desk)
-    table = timetable(desk.settings, moved=moved(issues, desk.zone))
-    trigger = _Trigger(desk, wish, store, calendar, owner, owner.now, issues, table, desk.rehearses)
+    calendar = store.calendar(rehearsal=project.rehearses)
+    issues = project.issues()
+    table = timetable(project.settings, moved=moved(issues, project.zone))
+    trigger = _Trigger(
+        project, wish, store, calendar, owner, owner.now, issues, table, project.rehearses
+    )
     try:
         return _dry(trigger) if wish.dry_run else _act(trigger)
     except LockedError as error:
@@ -89,7 +91,7 @@ def _dry(trigger: _Trigger) -> int:
 
 def _act(trigger: _Trigger) -> int:
     _expect_ledgers(trigger)
-    group = trigger.desk.settings.schedule
+    group = trigger.project.settings.schedule
     found = _decide(trigger, window=group.cancel_window if trigger.owner.has_mail else 0)
     trigger.calendar.saw(trigger.now)
     _note_missed(trigger, found)
@@ -108,11 +110,11 @@ def _act(trigger: _Trigger) -> int:
 
 def _expect_ledgers(trigger: _Trigger) -> None:
     if not trigger.rehearsal:
-        ledgers.expect_agreement(trigger.desk, trigger.store)
+        ledgers.expect_agreement(trigger.project, trigger.store)
 
 
 def _decide(trigger: _Trigger, *, window: int) -> Due:
-    catch_up = trigger.desk.settings.schedule.catch_up
+    catch_up = trigger.project.settings.schedule.catch_up
     found = due(trigger.now, trigger.table, _ledger(trigger), catch_up=catch_up, window=window)
     if found.went_back:
         far = duration(found.went_back.total_seconds())
@@ -219,7 +221,7 @@ def _remind(trigger: _Trigger, found: Due) -> None:
 
 
 def _is_same(trigger: _Trigger, issue: Issue) -> bool:
-    return trigger.desk.letter_at(issue.file).approval == issue.approved
+    return trigger.project.issue_at(issue.file, now=clocks.now()).approval == issue.approved
 
 
 def _announce(trigger: _Trigger, date: Occurrence) -> None:
@@ -230,20 +232,20 @@ def _announce(trigger: _Trigger, date: Occurrence) -> None:
     run = _run(trigger, issue)
     if run and (run.begun or run.state is RunState.CANCELLED):
         return
-    opened = trigger.desk.letter(issue.number)
-    expect_approved(opened)
-    expect_fit(opened)
+    prepared = trigger.project.issue(issue.number, now=clocks.now())
+    expect_approved(prepared)
+    expect_fit(prepared)
     announced = trigger.calendar.announce(
-        issue.number, title=issue.title, source_hash=opened.approval, now=trigger.now
+        issue.number, title=issue.title, source_hash=prepared.approval, now=trigger.now
     )
     if announced is None:
         return
-    window = trigger.desk.settings.schedule.cancel_window
+    window = trigger.project.settings.schedule.cancel_window
     late = trigger.now >= date.at
     goes_at = trigger.now + dt.timedelta(minutes=window) if late else date.at
     left = round((goes_at - trigger.now).total_seconds() / 60)
-    recipients = trigger.store.audience(opened.audience).eligible
-    trigger.owner.announce(opened, recipients=recipients, goes_at=goes_at, window=left)
+    recipients = trigger.store.audience(prepared.audience).eligible
+    trigger.owner.announce(prepared, recipients=recipients, goes_at=goes_at, window=left)
 
 
 def _send(trigger: _Trigger, issue: Issue, date: Occurrence | None) -> int:
@@ -268,7 +270,7 @@ def _send_number(trigger: _Trigger, number: int, date: Occurrence | None) -> int
     wish = replace(trigger.wish, issue=number, confirm=number, due=True, occurrence=date)
     if date and trigger.now > date.at:
         say(f"issue {number} is {duration((trigger.now - date.at).total_seconds())} late")
-    code = send_issue(trigger.desk, wish)
+    code = send_issue(trigger.project, wish)
     run = trigger.store.run(number, rehearsal=trigger.rehearsal)
     if code and run and not trigger.wish.dry_run:
         why = run.reason or "some outcomes are unknown"

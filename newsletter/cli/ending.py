@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from newsletter.cli.desk import Desk, clock
+from newsletter import clocks
 from newsletter.cli.show import VOICE, result, result_json, say
 from newsletter.delivery import Counts, Pause, Run, RunState, State, Stop
 from newsletter.errors import AccountError, InputError, PausedError, UnknownOutcomesError
 from newsletter.humanize import plural
+from newsletter.project import Project
 
 if TYPE_CHECKING:
     from newsletter.store.sql import Store
@@ -44,7 +45,7 @@ class Ended:
     signal: int = 0
 
 
-def conclude(desk: Desk, store: Store, ended: Ended) -> int:
+def conclude(project: Project, store: Store, ended: Ended) -> int:
     """Say what came of a send and what to do next.
 
     Returns:
@@ -65,7 +66,7 @@ def conclude(desk: Desk, store: Store, ended: Ended) -> int:
         for (state, reason), found in store.reasons(ended.run).items():
             if state in {State.REFUSED, State.UNKNOWN}:
                 say(f"  {state.value} {found:,}: {reason}")
-        say(f"  the order of things: {_shown(ended.log, desk.root)}")
+        say(f"  the order of things: {_shown(ended.log, project.root)}")
     if stop:
         if ended.state is RunState.CANCELLED:
             say("cancelled by a person")
@@ -73,7 +74,7 @@ def conclude(desk: Desk, store: Store, ended: Ended) -> int:
             say(f"paused: {stop.reason}{_when(store, stop)}")
         say(f"next: newsletter send --issue {number} goes on with {ended.counts.left:,}")
         return 128 + ended.signal if ended.signal else PausedError.exit_code
-    return _finished(desk, ended)
+    return _finished(project, ended)
 
 
 def already(store: Store, run: Run) -> int:
@@ -114,10 +115,10 @@ def _tell(ended: Ended) -> None:
     )  # fmt: skip
 
 
-def _finished(desk: Desk, ended: Ended) -> int:
+def _finished(project: Project, ended: Ended) -> int:
     number, counts = ended.run.content.issue, ended.counts
     if ended.run.rehearsal:
-        folder = desk.settings.transport.folder
+        folder = project.settings.transport.folder
         say(f"look: {folder}/{number:03d}/0001.eml opens in any mail program")
     if refused := counts[State.REFUSED]:
         say(
@@ -137,7 +138,7 @@ def _when(store: Store, stop: Stop) -> str:
     """When the day's quota frees up: a mail counts for 24 hours (SES guide, sending quotas)."""
     if stop.pause is not Pause.QUOTA:
         return ""
-    first = store.first_accepted(since=clock() - _DAY)
+    first = store.first_accepted(since=clocks.now() - _DAY)
     if first is None:
         return ", and frees up within 24 hours"
     return f", and frees up from {first + _DAY:%Y-%m-%d at %H:%M} UTC on"

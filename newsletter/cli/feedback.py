@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from newsletter import clocks
 from newsletter.cli.show import VOICE, result, result_json, say
 from newsletter.errors import InputError, NewsletterError
 from newsletter.humanize import plural
 
 if TYPE_CHECKING:
-    from newsletter.cli.desk import Desk
     from newsletter.delivery import Attempt, Run, Stop
+    from newsletter.project import Project
     from newsletter.sending.plan import Plan
     from newsletter.ses.events import Pulled, Queue
     from newsletter.store.sql import Store
@@ -44,35 +45,35 @@ def pull(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """Fetch deliveries, bounces and complaints from the queue into the records."""
-    from newsletter.cli.desk import clock, open_desk
+    from newsletter.cli.context import open_project, open_store
     from newsletter.ses import events
 
     VOICE.json = as_json
-    desk = open_desk()
-    queue = queue_of(desk)
+    project = open_project()
+    queue = queue_of(project)
     if queue is None:
         raise InputError(
             "no queue of events is named",
             hint="set transport.ses.events_queue; docs/feedback.md says how to make one",
         )
     sums = events.Pulled()
-    with desk.store(create=False) as store, contextlib.closing(queue), _until_told():
+    with open_store(project, create=False) as store, contextlib.closing(queue), _until_told():
         if follow:
             say("waiting for events (Ctrl-C ends it)")
         events.pull(
-            queue, store.feedback, clock,
-            sender=desk.settings.sender.from_address, follow=follow, sums=sums,
+            queue, store.feedback, clocks.now,
+            sender=project.settings.sender.from_address, follow=follow, sums=sums,
         )  # fmt: skip
     _report(sums, as_json=as_json)
 
 
-def queue_of(desk: Desk) -> Queue | None:
+def queue_of(project: Project) -> Queue | None:
     """The queue of events, None where the settings name none.
 
     Raises:
         AccountError: AWS has no region or no such profile.
     """
-    ses = desk.settings.transport.ses
+    ses = project.settings.transport.ses
     if not ses.events_queue:
         return None
     from newsletter.ses.events import Queue
@@ -80,19 +81,18 @@ def queue_of(desk: Desk) -> Queue | None:
     return Queue(ses.events_queue, region=ses.region, profile=ses.profile, environ=os.environ)
 
 
-def listen_first(desk: Desk, store: Store) -> None:
+def listen_first(project: Project, store: Store) -> None:
     """Fetch what came back since last time; where that fails a send goes on without."""
-    from newsletter.cli.desk import clock
     from newsletter.ses import events
 
-    if desk.settings.transport.kind == "folder":
+    if project.settings.transport.kind == "folder":
         return
     try:
-        if (queue := queue_of(desk)) is None:
+        if (queue := queue_of(project)) is None:
             return
         with contextlib.closing(queue):
             sums = events.pull(
-                queue, store.feedback, clock, sender=desk.settings.sender.from_address
+                queue, store.feedback, clocks.now, sender=project.settings.sender.from_address
             )
     except Exception as fault:  # noqa: BLE001  # feedback must not stand in the way of an issue
         say(f"warning: {_why(fault)}; going on without what came back since")
@@ -104,12 +104,11 @@ def listen_first(desk: Desk, store: Store) -> None:
 
 def warn_of_growth(store: Store, plan: Plan) -> None:
     """Say so when many more mails would leave than on any day of late."""
-    from newsletter.cli.desk import clock
     from newsletter.delivery.reputation import warm_up
 
     if plan.transport.rehearsal:
         return
-    busiest = store.feedback.busiest_day(since=clock() - _MONTH)
+    busiest = store.feedback.busiest_day(since=clocks.now() - _MONTH)
     if warning := warm_up(plan.recipients, busiest):
         say(f"warning: {warning}")
 
@@ -118,18 +117,17 @@ class Watch:
     """Looks at what comes back while a run goes on, and says when it costs too much.
 
     Args:
-        desk: the newsletter.
+        project: the newsletter.
         store: the records.
         run: what is being sent.
     """
 
-    def __init__(self, desk: Desk, store: Store, run: Run) -> None:
-        from newsletter.cli.desk import clock
+    def __init__(self, project: Project, store: Store, run: Run) -> None:
 
-        self._desk = desk
+        self._desk = project
         self._store = store
         self._run = run
-        self._since = clock()
+        self._since = clocks.now()
         self._sent = 0
         self._stop: Stop | None = None
         self._over = threading.Event()
@@ -174,16 +172,16 @@ class _Fetcher:
     """Fetches events in a thread of its own: goes on whatever happens, and says it once.
 
     Args:
-        desk: the newsletter.
+        project: the newsletter.
         store: the records.
         over: set when the thread is to end.
         queue: where events come from; None to open it, as long as it takes.
     """
 
     def __init__(
-        self, desk: Desk, store: Store, over: threading.Event, queue: Queue | None = None
+        self, project: Project, store: Store, over: threading.Event, queue: Queue | None = None
     ) -> None:
-        self._desk = desk
+        self._desk = project
         self._store = store
         self._over = over
         self._queue = queue
@@ -218,32 +216,31 @@ class _Fetcher:
             self._said.pop(step.__name__, None)
 
     def _fetch(self) -> None:
-        from newsletter.cli.desk import clock
         from newsletter.ses import events
 
         self._queue = self._queue or queue_of(self._desk)
         if self._queue is not None:
             sums = events.pull(
-                self._queue, self._store.feedback, clock,
+                self._queue, self._store.feedback, clocks.now,
                 sender=self._desk.settings.sender.from_address, stopped=self._over.is_set,
             )  # fmt: skip
             warn(sums)
 
 
 @contextlib.contextmanager
-def beside(desk: Desk, store: Store) -> Iterator[None]:
+def beside(project: Project, store: Store) -> Iterator[None]:
     """Fetch events for the length of a `with`, in a thread of its own.
 
     Raises:
         InputError: the settings name no queue.
     """
-    queue = queue_of(desk)
+    queue = queue_of(project)
     if queue is None:
         raise InputError(
             "no queue of events is named", hint="set transport.ses.events_queue, or leave it out"
         )
     over = threading.Event()
-    fetcher = _Fetcher(desk, store, over, queue)
+    fetcher = _Fetcher(project, store, over, queue)
     thread = threading.Thread(target=_keep_on, args=(fetcher, over), daemon=True)
     thread.start()
     try:

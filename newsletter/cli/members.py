@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from newsletter import clocks
 from newsletter.cli.show import VOICE, result, result_json, say, table
 from newsletter.errors import CancelledError, InputError, PausedError, RefusedError
 from newsletter.humanize import plural
@@ -41,14 +42,14 @@ def export(
     """Write everybody as a CSV file that `import` and spreadsheets read."""
     from pathlib import Path
 
-    from newsletter.cli.desk import given, open_desk
+    from newsletter.cli.context import from_directory, open_project, open_store
     from newsletter.project.git import expect_untaken
     from newsletter.project.lists import new_list, write_list
 
-    with open_desk().store(create=False, read_only=True) as store:
+    with open_store(open_project(), create=False, read_only=True) as store:
         rows = _exported(store.members)
         if file:
-            path = given(Path(file))
+            path = from_directory(Path(file))
             expect_untaken(path)
             with new_list(path) as stream:
                 number = write_list(stream, rows)
@@ -72,7 +73,7 @@ def list_(
 ) -> None:
     """List people, their addresses masked; -v shows them whole."""
     from newsletter.audience import Status, mask
-    from newsletter.cli.desk import open_desk
+    from newsletter.cli.context import open_project, open_store
 
     VOICE.json = as_json
     if status not in {"", "suppressed", *Status}:
@@ -81,7 +82,7 @@ def list_(
         )
     whole = VOICE.verbosity > 0
     chosen = Status(status) if status in set(Status) else None
-    with open_desk().store(create=False, read_only=True) as store:
+    with open_store(open_project(), create=False, read_only=True) as store:
         found = store.members.each(status=chosen, tag=tag)
         rows = [
             (
@@ -108,11 +109,11 @@ def show(
 ) -> None:
     """Show what is on record about one person; --all --json gives every row."""
     from newsletter.audience import mask
-    from newsletter.cli.desk import open_desk
+    from newsletter.cli.context import open_project, open_store
 
     VOICE.json = as_json
     address = _address(who)
-    with open_desk().store(create=False, read_only=True) as store:
+    with open_store(open_project(), create=False, read_only=True) as store:
         person = store.members.find(address.canonical)
         reason = store.members.suppression(address.canonical)
         rows = store.members.dossier(address.canonical) if every else {}
@@ -147,7 +148,7 @@ def add(
     from newsletter.audience import Status
     from newsletter.audience.roster import Row
     from newsletter.audience.segment import tag_name
-    from newsletter.cli.desk import clock, open_desk
+    from newsletter.cli.context import open_project, open_store
     from newsletter.text_rules import one_line, stands_in_header
 
     address, source = _address(who), _source(consent_source)
@@ -160,8 +161,10 @@ def add(
         tags=frozenset(filter(None, map(tag_name, tag or ()))),
         fields=dict(_field(text) for text in field or ()),
     )
-    with open_desk().store() as store:
-        added = store.add([row], source=source, now=clock())
+    with open_store(
+        open_project(),
+    ) as store:
+        added = store.add([row], source=source, now=clocks.now())
     if added.kept_out:
         raise RefusedError(
             "this person has left, or the address is suppressed",
@@ -175,11 +178,11 @@ def add(
 
 def remove(who: Who) -> None:
     """Take a person off the list who asked for it; the record stays, and no import undoes it."""
-    from newsletter.cli.desk import clock, open_desk
+    from newsletter.cli.context import open_project, open_store
 
     address = _address(who)
-    with open_desk().store(create=False) as store:
-        if store.members.remove(address.canonical, now=clock()):
+    with open_store(open_project(), create=False) as store:
+        if store.members.remove(address.canonical, now=clocks.now()):
             result("unsubscribed")
             return
         if store.members.find(address.canonical) is None:
@@ -193,22 +196,22 @@ def erase(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Forget a person everywhere in the records; only a keyed hash stays, so that none returns."""
-    from newsletter.cli.desk import clock, open_desk
+    from newsletter.cli.context import open_project, open_store
     from newsletter.project.files import LISTS
     from newsletter.project.lists import traces
     from newsletter.project.private import STORE
 
     address = _address(who)
     _agree(yes=yes)
-    desk = open_desk()
-    with desk.store(create=False) as store:
-        known, clean = store.members.erase(address.canonical, now=clock())
+    project = open_project()
+    with open_store(project, create=False) as store:
+        known, clean = store.members.erase(address.canonical, now=clocks.now())
         # A typing error must not cost the backups.
-        renewed = store.renew_backups(now=clock()) if known else 0
+        renewed = store.renew_backups(now=clocks.now()) if known else 0
     result("erased" if known else "nobody here had this address; it is kept out from now on")
     for name in traces(
-        desk.root,
-        (LISTS, desk.settings.transport.folder, "build", STORE),
+        project.root,
+        (LISTS, project.settings.transport.folder, "build", STORE),
         address.mailbox,
     ):
         say(f"warning: the address still stands in {name}")
@@ -225,13 +228,13 @@ def erase(
 
 def allow(who: Who, *, consent_source: Consent) -> None:
     """Let an address in again that has left or is suppressed, because its person asked for it."""
-    from newsletter.cli.desk import clock, open_desk
+    from newsletter.cli.context import open_project, open_store
     from newsletter.store.people import Evidence
 
     address, source = _address(who), _source(consent_source)
-    with open_desk().store(create=False) as store:
+    with open_store(open_project(), create=False) as store:
         evidence = Evidence(source=source)
-        reason, back = store.members.allow(address.canonical, evidence, now=clock())
+        reason, back = store.members.allow(address.canonical, evidence, now=clocks.now())
         known = store.members.find(address.canonical) is not None
     if not reason and not back:
         result("nothing kept this address out")
@@ -271,11 +274,11 @@ def _nobody() -> InputError:
 
 
 def _agree(*, yes: bool) -> None:
-    from newsletter.cli.desk import CHOSEN
+    from newsletter.cli.context import CONTEXT
 
     if yes:
         return
-    if CHOSEN.no_input or not sys.stdin.isatty():
+    if CONTEXT.no_input or not sys.stdin.isatty():
         raise InputError(
             "erasing needs a confirmation, and nobody is there to ask", hint="add --yes"
         )

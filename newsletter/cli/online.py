@@ -11,13 +11,13 @@ from newsletter.check.online import addresses
 from newsletter.cli.show import say
 from newsletter.http import Fetcher, Reply, is_public
 from newsletter.humanize import plural
-from newsletter.project.issues import Opened, answered
+from newsletter.project.issues import PreparedIssue, answered
 
 #: How much of a picture is read whose server does not say how large it is.
 _PICTURE: Final = 4_000_000
 
 
-def asked(letters: Sequence[Opened]) -> list[Opened]:
+def asked(letters: Sequence[PreparedIssue]) -> list[PreparedIssue]:
     """The issues, checked again with what their links and pictures answer.
 
     An address that several of them hold is asked once; one of our own that unsubscribes or

@@ -10,6 +10,7 @@ import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from newsletter.cli import context
 from newsletter.cli.show import say
 from newsletter.delivery import Result, deliver
 from newsletter.errors import NewsletterError
@@ -21,10 +22,10 @@ from newsletter.settings.mail import sender
 from newsletter.store.notices import NoticeFiles
 
 if TYPE_CHECKING:
-    from newsletter.cli.desk import Desk
     from newsletter.delivery.deliver import Transport
     from newsletter.message import Message
-    from newsletter.project.issues import Opened
+    from newsletter.project import Project
+    from newsletter.project.issues import PreparedIssue
     from newsletter.store.calendar import Calendar
 
 
@@ -32,7 +33,7 @@ class Owner:
     """The newsletter's owner, reached by mail and, for alerts, by the webhook.
 
     Args:
-        desk: the newsletter; without `schedule.owner` and `schedule.webhook` nobody is told.
+        project: the newsletter; without `schedule.owner` and `schedule.webhook` nobody is told.
         now: the moment of this trigger.
 
     Attributes:
@@ -40,18 +41,18 @@ class Owner:
         unheard: whether there was something to tell, and it reached nobody.
     """
 
-    def __init__(self, desk: Desk, now: dt.datetime) -> None:
-        self.desk = desk
+    def __init__(self, project: Project, now: dt.datetime) -> None:
+        self.project = project
         self.now = now
         self.records: Calendar | None = None
         self.unheard = False
-        self._files = NoticeFiles(desk.root / ".newsletter" / "told")
+        self._files = NoticeFiles(project.root / ".newsletter" / "told")
         self._mails = 0
 
     @property
     def has_mail(self) -> bool:
         """Whether there is an address for announcements and reminders."""
-        return bool(self.desk.settings.schedule.owner)
+        return bool(self.project.settings.schedule.owner)
 
     def alert(self, topic: str, subject: str, text: str) -> None:
         """Tell of something that needs a person, once per topic, by mail and webhook."""
@@ -77,11 +78,11 @@ class Owner:
             self._tell(topic, subject, text, urgent=False)
 
     def announce(
-        self, opened: Opened, *, recipients: int, goes_at: dt.datetime, window: int
+        self, prepared: PreparedIssue, *, recipients: int, goes_at: dt.datetime, window: int
     ) -> None:
         """Send the letter itself, with the count, the time and how to cancel above it."""
-        number, settings = opened.issue.number, self.desk.settings
-        folder = shlex.quote(str(self.desk.root))
+        number, settings = prepared.issue.number, self.project.settings
+        folder = shlex.quote(str(self.project.root))
         people = plural(recipients, "person", "people")
         lines = (
             f"Issue {number} goes to {people} at {self._local(goes_at)}.",
@@ -89,8 +90,8 @@ class Owner:
             "Or take its approval back: a change of the issue that reaches that machine in time.",
         )
         try:
-            transport = self.desk.transport()
-            envelope = seal(with_banner(opened.rendered, lines), sender(settings))
+            transport = context.open_transport(self.project)
+            envelope = seal(with_banner(prepared.rendered, lines), sender(settings))
             message = deliver.trial(
                 envelope, settings.schedule.owner, issue=number,
                 public_url=settings.site.public_url, number=self._number(),
@@ -107,7 +108,7 @@ class Owner:
 
         Of a fault only those monitors hear that know such a call; with others silence tells it.
         """
-        url = self.desk.settings.schedule.heartbeat_url
+        url = self.project.settings.schedule.heartbeat_url
         if not orderly:
             url = calls.failure_url(url)
         try:
@@ -118,7 +119,7 @@ class Owner:
             say(f"the heartbeat was not heard: {why}")
 
     def _tell(self, topic: str, subject: str, text: str, *, urgent: bool) -> None:
-        settings = self.desk.settings
+        settings = self.project.settings
         webhook = settings.schedule.webhook if urgent else ""
         if not (self.has_mail or webhook):
             return
@@ -150,10 +151,10 @@ class Owner:
 
     def _mail(self, subject: str, text: str) -> str:
         """Why the owner was not reached, "" when the mail was taken."""
-        settings = self.desk.settings
-        where = f"{self.desk.root} on {socket.gethostname()}"
+        settings = self.project.settings
+        where = f"{self.project.root} on {socket.gethostname()}"
         try:
-            transport = self.desk.transport()
+            transport = context.open_transport(self.project)
             message = notice(
                 sender(settings), settings.schedule.owner,
                 subject=f"[{settings.site.name or 'newsletter'}] {subject}",
@@ -167,7 +168,7 @@ class Owner:
         return why
 
     def _local(self, moment: dt.datetime) -> str:
-        zone = self.desk.zone
+        zone = self.project.zone
         return f"{moment.astimezone(zone):%H:%M on %A, %d %B %Y} ({zone.key})"
 
     def _number(self) -> int:

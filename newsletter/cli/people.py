@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from newsletter import clocks
 from newsletter.cli.show import VOICE, result, result_json, say
 from newsletter.errors import InputError, NewsletterError
 from newsletter.humanize import plural
 
 if TYPE_CHECKING:
     from newsletter.audience.roster import Added, Reject, Row
-    from newsletter.cli.desk import Desk
+    from newsletter.project import Project
     from newsletter.store.importing import Import
     from newsletter.store.sql import Store
 
@@ -43,22 +44,22 @@ def import_(
 ) -> None:
     """Add people from a CSV file; nobody who left comes back this way."""
     from newsletter.audience import roster
-    from newsletter.cli.desk import clock, given, open_desk
+    from newsletter.cli.context import from_directory, open_project, open_store
     from newsletter.project import files
     from newsletter.store.importing import Import
     from newsletter.store.repeats import Repeats
     from newsletter.text_rules import one_line
 
     VOICE.json = as_json
-    file = given(file)
-    desk = open_desk()
+    file = from_directory(file)
+    project = open_project()
     if not (source := one_line(consent_source)):
         raise InputError("the source of consent is empty", hint='--consent-source "sign-up form"')
     listed = files.look_through(file)
     job = Import(
         source=source,
-        now=clock(),
-        file_name=files.list_name(desk.root, file),
+        now=clocks.now(),
+        file_name=files.list_name(project.root, file),
         file_hash=listed.sha256,
     )
     rejects = _Rejects(file)
@@ -69,7 +70,7 @@ def import_(
             rejects.count(rows)
             _report(rejects, None, as_json=as_json)
             return
-        with desk.store() as store, _told_how_far(job):
+        with open_store(project) as store, _told_how_far(job):
             before = store.unfinished_import()
             store.add_list(rows, job, rejects.keep)
             given_up = before and not job.resumed and not store.unfinished_import()
@@ -94,12 +95,12 @@ def _told_how_far(job: Import) -> Iterator[None]:
         raise
 
 
-def warn_of_unimported(desk: Desk, store: Store) -> None:
+def warn_of_unimported(project: Project, store: Store) -> None:
     """Lists are only ever imported: one that changed since is not what will be mailed."""
     from newsletter.project import files
 
-    for path in files.list_files(desk.root):
-        name = files.list_name(desk.root, path)
+    for path in files.list_files(project.root):
+        name = files.list_name(project.root, path)
         imported = store.imported_hash(name)
         if imported is not None and imported != _hash(path):
             say(f"warning: {name} changed since it was imported; the records are what counts")

@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from newsletter import clocks
 from newsletter.cli.show import VOICE, result
 from newsletter.errors import AccountError, InputError, PausedError, UnknownOutcomesError
 
 if TYPE_CHECKING:
-    from newsletter.cli.desk import Desk
     from newsletter.delivery import Outcome
     from newsletter.delivery.deliver import Transport
     from newsletter.message import Message
+    from newsletter.project import Project
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object.")]
 
@@ -26,30 +27,32 @@ def trial(
     ],
 ) -> None:
     """Send one real mail of an issue to yourself, marked [TEST]; it counts nowhere."""
-    from newsletter.cli.desk import clock, open_desk
+    from newsletter.cli.context import open_project, open_transport
     from newsletter.cli.write import list_aloud
     from newsletter.delivery.deliver import expect_way_out
     from newsletter.sending.trial import trial_mails
 
-    desk = open_desk()
-    opened, transport = desk.letter(issue), desk.transport()
+    project = open_project()
+    prepared, transport = project.issue(issue, now=clocks.now()), open_transport(project)
     expect_way_out(
         transport,
-        public_url=desk.settings.site.public_url,
-        unsubscribe_mailto=desk.settings.sender.unsubscribe_mailto,
+        public_url=project.settings.site.public_url,
+        unsubscribe_mailto=project.settings.sender.unsubscribe_mailto,
     )
     # A typing error stops them all.
-    now = None if transport.stamps else clock()
-    messages = trial_mails(desk.settings, opened, to, now=now)
-    list_aloud(opened)
+    now = None if transport.stamps else clocks.now()
+    messages = trial_mails(project.settings, prepared, to, now=now)
+    list_aloud(prepared)
     try:
-        outcomes = _deliver_trials(desk, transport, messages)
+        outcomes = _deliver_trials(project, transport, messages)
     finally:
         transport.close()
     _expect_accepted(outcomes)
 
 
-def _deliver_trials(desk: Desk, transport: Transport, messages: list[Message]) -> list[Outcome]:
+def _deliver_trials(
+    project: Project, transport: Transport, messages: list[Message]
+) -> list[Outcome]:
     from newsletter.audience import mask
     from newsletter.delivery import Result
 
@@ -58,7 +61,7 @@ def _deliver_trials(desk: Desk, transport: Transport, messages: list[Message]) -
         outcomes.append(outcome := transport.deliver(message))
         told = outcome.reason
         if transport.rehearsal and outcome.result is Result.ACCEPTED:
-            told = f"{desk.settings.transport.folder}/{outcome.message_id}"
+            told = f"{project.settings.transport.folder}/{outcome.message_id}"
         what = outcome.result.value.replace("_", " ")
         result(f"{mask(message.to)} {what}" + (f": {told}" if told else ""))
         if outcome.result is Result.NOT_SENT:  # and the next one would fail as well
@@ -130,7 +133,7 @@ def send(
     as_json: AsJson = False,
 ) -> None:
     """Send an issue to everybody who should get it, once; run it again to go on."""
-    from newsletter.cli.desk import open_desk
+    from newsletter.cli.context import open_project
     from newsletter.cli.draining import Wish
 
     VOICE.json = as_json
@@ -154,7 +157,7 @@ def send(
     else:
         from newsletter.cli.sending import send_issue
 
-        code = send_issue(open_desk(), wish)
+        code = send_issue(open_project(), wish)
     if code:
         raise typer.Exit(code)
 

@@ -6,11 +6,12 @@ import contextlib
 import datetime as dt
 from typing import TYPE_CHECKING, Final
 
-from newsletter.cli.desk import Desk, clock
+from newsletter import clocks
 from newsletter.cli.feedback import queue_of, warn
 from newsletter.cli.show import say
 from newsletter.errors import RefusedError
 from newsletter.humanize import plural
+from newsletter.project import Project
 
 if TYPE_CHECKING:
     from newsletter.delivery import Run
@@ -21,11 +22,11 @@ if TYPE_CHECKING:
 _PATIENCE: Final = dt.timedelta(minutes=15)
 
 
-def reconcile(desk: Desk, store: Store, run: Run, *, patient: bool) -> dict[str, object]:
+def reconcile(project: Project, store: Store, run: Run, *, patient: bool) -> dict[str, object]:
     """Fetch events, settle what they prove, and say how much they can be relied on.
 
     Args:
-        desk: the newsletter.
+        project: the newsletter.
         store: the records, locked.
         run: whose unknown deliveries a person is about to decide about.
         patient: whether to refuse while events may still be on their way.
@@ -39,11 +40,13 @@ def reconcile(desk: Desk, store: Store, run: Run, *, patient: bool) -> dict[str,
     """
     from newsletter.ses import events
 
-    queue = None if run.rehearsal else queue_of(desk)
+    queue = None if run.rehearsal else queue_of(project)
     if queue is None:
         return {}
     with contextlib.closing(queue):
-        sums = events.pull(queue, store.feedback, clock, sender=desk.settings.sender.from_address)
+        sums = events.pull(
+            queue, store.feedback, clocks.now, sender=project.settings.sender.from_address
+        )
         # What is about other records tells nothing about these.
         left = max(0, queue.left() - sums.foreign)
     warn(sums)
@@ -60,15 +63,15 @@ def reconcile(desk: Desk, store: Store, run: Run, *, patient: bool) -> dict[str,
     }  # fmt: skip
 
 
-def has_source(desk: Desk) -> bool:
+def has_source(project: Project) -> bool:
     """Whether events are reported anywhere."""
-    return bool(desk.settings.transport.ses.events_queue)
+    return bool(project.settings.transport.ses.events_queue)
 
 
 def _expect_settled_dust(run: Run, found: Coverage, left: int) -> None:
     number = run.content.issue
-    ready = (found.last_claim or clock()) + _PATIENCE
-    if clock() < ready:
+    ready = (found.last_claim or clocks.now()) + _PATIENCE
+    if clocks.now() < ready:
         raise RefusedError(
             f"{plural(found.unknown, 'delivery is', 'deliveries are')} unknown, and it is too early"
             " to tell: events may still be on their way",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from newsletter import clocks
 from newsletter.cli.show import VOICE, result, result_json, say, table
 from newsletter.errors import CancelledError, InputError, RefusedError
 from newsletter.humanize import plural
@@ -32,14 +33,14 @@ def status(
 ) -> None:
     """Say what happened to every recipient, issue by issue, and what is due next."""
     from newsletter.cli.ahead import as_dict, coming
-    from newsletter.cli.desk import open_desk
+    from newsletter.cli.context import open_project, open_store
 
     VOICE.json = as_json
-    desk = open_desk()
-    with desk.store(create=False, read_only=True) as store:
+    project = open_project()
+    with open_store(project, create=False, read_only=True) as store:
         runs = [run for run in store.runs() if issue in {None, run.content.issue}]
         sender = store.sender()
-        due = [one for one in coming(desk) if issue is None or _is_about(one, issue)]
+        due = [one for one in coming(project) if issue is None or _is_about(one, issue)]
         if as_json:
             found = [_as_dict(store, run, sender) for run in runs]
             dates = [as_dict(one) for one in due]
@@ -76,25 +77,25 @@ def retry(
     ] = None,
 ) -> None:
     """Queue deliveries again that were refused or put off; `newsletter send` then sends them."""
-    from newsletter.cli.desk import clock, open_desk
+    from newsletter.cli.context import open_project, open_store
     from newsletter.cli.reconcile import has_source, reconcile
 
-    desk = open_desk()
+    project = open_project()
     _expect_agreement(
-        unknown=unknown, risk=accept_duplicates, assume=assume_accepted, source=has_source(desk)
+        unknown=unknown, risk=accept_duplicates, assume=assume_accepted, source=has_source(project)
     )
-    with desk.store(create=False) as store, store.lock():
-        run = store.run(issue, rehearsal=desk.settings.transport.kind == "folder")
+    with open_store(project, create=False) as store, store.lock():
+        run = store.run(issue, rehearsal=project.settings.transport.kind == "folder")
         if run is None:
             raise InputError(
                 f"issue {issue} was not sent yet", hint=f"newsletter send --issue {issue}"
             )
         if unknown:
             patient = not (accept_duplicates or assume_accepted)
-            facts = reconcile(desk, store, run, patient=patient)
+            facts = reconcile(project, store, run, patient=patient)
             _settle_doubts(store, run, facts, confirm=confirm, assume=assume_accepted)
             return
-        number = store.retry(run, now=clock())
+        number = store.retry(run, now=clocks.now())
         _tell(issue, number, "none was refused or put off")
 
 
@@ -117,7 +118,6 @@ def _settle_doubts(
     store: Store, run: Run, facts: Mapping[str, object], *, confirm: int | None, assume: bool
 ) -> None:
     """Have a person decide about what nobody knows; the decision is kept in the run's log."""
-    from newsletter.cli.desk import clock
     from newsletter.delivery import State
     from newsletter.sending.run_log import RunLog
 
@@ -133,8 +133,8 @@ def _settle_doubts(
         if state is State.UNKNOWN:
             say(f"  unknown {found:,}: {reason}")
     _agree(number, confirm, assume=assume)
-    done = store.assume(run, now=clock()) if assume else store.risk(run, now=clock())
-    with RunLog(store.folder, f"{issue}-retry", clock) as log:
+    done = store.assume(run, now=clocks.now()) if assume else store.risk(run, now=clocks.now())
+    with RunLog(store.folder, f"{issue}-retry", clocks.now) as log:
         log.note("assumed" if assume else "risked", issue=issue, deliveries=done, **facts)
     if assume:
         taken = plural(done, "delivery is", "deliveries are")
@@ -145,13 +145,13 @@ def _settle_doubts(
 
 def _agree(number: int, confirm: int | None, *, assume: bool) -> None:
     """Have the number of deliveries typed: whoever types it has read it."""
-    from newsletter.cli.desk import CHOSEN
+    from newsletter.cli.context import CONTEXT
 
     people = plural(number, "person", "people")
     get = "gets" if number == 1 else "get"
     what = f"take {people} as served" if assume else f"risk that {people} {get} it twice"
     if confirm is None:
-        if CHOSEN.no_input or not sys.stdin.isatty():
+        if CONTEXT.no_input or not sys.stdin.isatty():
             raise InputError(
                 f"to {what} needs a confirmation, and nobody is there to ask",
                 hint=f"add --confirm {number}",

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from newsletter import clocks
 from newsletter.cli.show import VOICE, result, result_json, say, table
 from newsletter.errors import CancelledError, InputError, Place, RefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from newsletter.cli.desk import Desk
+    from newsletter.project import Project
     from newsletter.store.restore import Restoration
     from newsletter.store.sql import Store
 
@@ -33,32 +34,33 @@ def serve(
     """Answer the links in mails: the page on which a reader leaves."""
     from newsletter import server
     from newsletter import site as public
-    from newsletter.cli.desk import clock, open_desk
+    from newsletter.cli.context import open_project, open_store
 
-    desk = open_desk()
-    phrases = _phrases(desk)
-    with desk.store(create=False, patience=public.PATIENCE) as store:
+    project = open_project()
+    phrases = _phrases(project)
+    with open_store(project, create=False, patience=public.PATIENCE) as store:
         door = server.listen(host, port)
 
         def ready() -> None:
             say(f"serving on {server.url_of(door)} (Ctrl-C ends it)")
-            if not desk.settings.site.public_url:
+            if not project.settings.site.public_url:
                 say("hint: set site.public_url, or no mail will lead here")
 
-        with _events(desk) if with_events else nullcontext():
-            public.serve(store, desk.settings, clock, door, ready, phrases=phrases)
+        with _events(project) if with_events else nullcontext():
+            public.serve(store, project.settings, clocks.now, door, ready, phrases=phrases)
 
 
 @contextmanager
-def _events(desk: Desk) -> Iterator[None]:
+def _events(project: Project) -> Iterator[None]:
     """Fetch events beside the pages, with more patience than readers have."""
+    from newsletter.cli.context import open_store
     from newsletter.cli.feedback import beside
 
-    with desk.store(create=False) as store, beside(desk, store):
+    with open_store(project, create=False) as store, beside(project, store):
         yield
 
 
-def _phrases(desk: Desk) -> Mapping[str, str]:
+def _phrases(project: Project) -> Mapping[str, str]:
     """The author's own words for the pages; read before anything listens.
 
     Raises:
@@ -67,8 +69,8 @@ def _phrases(desk: Desk) -> Mapping[str, str]:
     from newsletter.project.phrases import read_phrases
     from newsletter.site.words import fault
 
-    language = desk.settings.site.language.partition("-")[0].lower()
-    own, file = read_phrases(desk.root, language)
+    language = project.settings.site.language.partition("-")[0].lower()
+    own, file = read_phrases(project.root, language)
     name, problem = fault(language, own) if file else ("", "")
     if problem:
         what = f'"{name}" {problem}' if name else f"it {problem}"
@@ -81,11 +83,11 @@ def settings(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """Show every setting and where it came from; secrets are masked."""
-    from newsletter.cli.desk import open_desk
+    from newsletter.cli.context import open_project
     from newsletter.settings import effective
 
     VOICE.json = as_json
-    rows = effective(open_desk().settings)
+    rows = effective(open_project().settings)
     if as_json:
         result_json(
             {"settings": [{"key": r.key, "value": r.value, "origin": r.origin} for r in rows]}
@@ -98,10 +100,10 @@ def settings(
 @db.command("upgrade")
 def upgrade() -> None:
     """Bring an older database up to this version."""
-    from newsletter.cli.desk import open_desk
+    from newsletter.cli.context import open_project
     from newsletter.store.schema import upgrade as migrate
 
-    before, after = migrate(open_desk().store_url, told=say)
+    before, after = migrate(open_project().store_url, told=say)
     if before == after:
         say("the records are up to date")
     else:
@@ -111,10 +113,10 @@ def upgrade() -> None:
 @db.command("rotate-key")
 def rotate_key() -> None:
     """Sign links with a new key from now on; links in old mails keep working."""
-    from newsletter.cli.desk import clock, open_desk
+    from newsletter.cli.context import open_project, open_store
 
-    with open_desk().store(create=False) as store:
-        number = store.keys.rotate(now=clock())
+    with open_store(open_project(), create=False) as store:
+        number = store.keys.rotate(now=clocks.now())
     say(f"links are signed with key {number} from now on; make a backup of the records")
 
 
@@ -128,17 +130,17 @@ def backup(
     ] = None,
 ) -> None:
     """Copy the records into a new file, also while a send is running."""
-    from newsletter.cli.desk import clock, given, open_desk
+    from newsletter.cli.context import from_directory, open_project, open_store
     from newsletter.project.git import expect_untaken
 
-    target = given(file) if file else None
+    target = from_directory(file) if file else None
     if target:
         expect_untaken(target)
-    with open_desk().store(create=False) as store:
+    with open_store(open_project(), create=False) as store:
         if target:
             store.backup(target)
         else:
-            target = store.keep_backup(now=clock())
+            target = store.keep_backup(now=clocks.now())
     size = target.stat().st_size
     say(f"{size:,} bytes: people, deliveries and the signing keys; keep it as you keep a password")
     result(str(target))
@@ -151,17 +153,17 @@ def restore(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Put a backup in the place of the records; who has left since stays out."""
-    from newsletter.cli.desk import clock, given, open_desk
+    from newsletter.cli.context import from_directory, open_project, open_store
     from newsletter.store.database import file_of
     from newsletter.store.restore import restoring
 
-    desk = open_desk()
-    with restoring(file_of(desk.store_url), given(file)) as restoration:
+    project = open_project()
+    with restoring(file_of(project.store_url), from_directory(file)) as restoration:
         restoration.expect_same_newsletter()
         for row in _compared(restoration):
             say(row)
         _agree(yes=yes)
-        aside = restoration.replace(now=clock())
+        aside = restoration.replace(now=clocks.now())
         outdated = restoration.outdated
     result("restored")
     if aside:
@@ -169,8 +171,8 @@ def restore(
     if outdated:
         say("next: newsletter db upgrade")
         return
-    with desk.store(create=False) as store:
-        _tell_of_runs(desk, store)
+    with open_store(project, create=False) as store:
+        _tell_of_runs(project, store)
 
 
 def _compared(restoration: Restoration) -> list[str]:
@@ -187,11 +189,11 @@ def _compared(restoration: Restoration) -> list[str]:
 
 
 def _agree(*, yes: bool) -> None:
-    from newsletter.cli.desk import CHOSEN
+    from newsletter.cli.context import CONTEXT
 
     if yes:
         return
-    if CHOSEN.no_input or not sys.stdin.isatty():
+    if CONTEXT.no_input or not sys.stdin.isatty():
         raise InputError(
             "restoring needs a confirmation, and nobody is there to ask", hint="add --yes"
         )
@@ -200,12 +202,12 @@ def _agree(*, yes: bool) -> None:
         raise CancelledError("cancelled; nothing was changed")
 
 
-def _tell_of_runs(desk: Desk, store: Store) -> None:
+def _tell_of_runs(project: Project, store: Store) -> None:
     """Say which issues the backup knows less of than the files beside the issues."""
     from newsletter.cli.ledgers import expect_agreement
 
     try:
-        expect_agreement(desk, store)
+        expect_agreement(project, store)
     except RefusedError as error:
         say(f"warning: {error}")
         say(f"hint: {error.hint}")

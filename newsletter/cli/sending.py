@@ -5,9 +5,10 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from newsletter import clocks
 from newsletter.check import RULES, errors
 from newsletter.cli import ledgers
-from newsletter.cli.desk import CHOSEN, Desk
+from newsletter.cli.context import CONTEXT, open_store, open_transport
 from newsletter.cli.draining import Wish, deliver
 from newsletter.cli.ending import already
 from newsletter.cli.feedback import listen_first, warn_of_growth
@@ -25,15 +26,16 @@ from newsletter.errors import (
     UnknownOutcomesError,
 )
 from newsletter.humanize import nearest, plural
+from newsletter.project import Project
 from newsletter.sending.plan import Plan, look, rows
 from newsletter.settings.mail import sender
 
 if TYPE_CHECKING:
-    from newsletter.project.issues import Opened
+    from newsletter.project.issues import PreparedIssue
     from newsletter.store.sql import Store
 
 
-def send_issue(desk: Desk, wish: Wish) -> int:
+def send_issue(project: Project, wish: Wish) -> int:
     """Send an issue, or say why not.
 
     Returns:
@@ -48,25 +50,25 @@ def send_issue(desk: Desk, wish: Wish) -> int:
             f"--confirm says {wish.confirm}, --issue says {wish.issue}", hint="make them agree"
         )
     _expect_checks(wish.skip_checks)
-    opened = desk.letter(wish.issue)
-    transport = desk.transport()
-    with desk.store(create=False, read_only=wish.dry_run) as store:
+    prepared = project.issue(wish.issue, now=clocks.now())
+    transport = open_transport(project)
+    with open_store(project, create=False, read_only=wish.dry_run) as store:
         if not wish.dry_run:
-            listen_first(desk, store)
+            listen_first(project, store)
         lost = None
         if not transport.rehearsal:
-            lost = ledgers.missing(desk, store, wish.issue, restored=wish.restored)
+            lost = ledgers.missing(project, store, wish.issue, restored=wish.restored)
         done = store.run(wish.issue, rehearsal=transport.rehearsal)
         again = wish.again and transport.rehearsal
         if done and done.state is RunState.FINISHED and not again and not lost:
             if not wish.dry_run:
-                ledgers.write_again(desk, store, done)
+                ledgers.write_again(project, store, done)
             return already(store, done)
-        _gate(desk, opened, transport, wish)
-        plan = _plan(desk, wish, store, opened, transport)
-        for name, value in rows(plan, desk.root):
+        _gate(project, prepared, transport, wish)
+        plan = _plan(project, wish, store, prepared, transport)
+        for name, value in rows(plan, project.root):
             say(f"{name:>10}  {value}")
-        warn_of_unimported(desk, store)
+        warn_of_unimported(project, store)
         warn_of_growth(store, plan)
         if done and lost:
             number = store.claims.exposed(done, lost.reached.position)
@@ -77,8 +79,8 @@ def send_issue(desk: Desk, wish: Wish) -> int:
         _confirm(wish)
         with store.lock():
             if not transport.rehearsal:
-                ledgers.agree(desk, store, wish.issue, restored=wish.restored)
-            return deliver(desk, wish, store, plan)
+                ledgers.agree(project, store, wish.issue, restored=wish.restored)
+            return deliver(project, wish, store, plan)
 
 
 def _expect_checks(names: tuple[str, ...]) -> None:
@@ -106,12 +108,12 @@ def _foresee(wish: Wish, plan: Plan) -> int:
     return UnknownOutcomesError.exit_code if plan.doubtful else 0
 
 
-def _gate(desk: Desk, opened: Opened, transport: Transport, wish: Wish) -> None:
+def _gate(project: Project, prepared: PreparedIssue, transport: Transport, wish: Wish) -> None:
     """Stop at what is not approved, at errors nobody answers for, where readers have no way out."""
     if wish.due:
-        expect_approved(opened)
-    expect_fit(opened, wish.skip_checks)
-    settings = desk.settings
+        expect_approved(prepared)
+    expect_fit(prepared, wish.skip_checks)
+    settings = project.settings
     expect_way_out(
         transport,
         public_url=settings.site.public_url,
@@ -119,41 +121,43 @@ def _gate(desk: Desk, opened: Opened, transport: Transport, wish: Wish) -> None:
     )
 
 
-def expect_fit(opened: Opened, skip: tuple[str, ...] = ()) -> None:
+def expect_fit(prepared: PreparedIssue, skip: tuple[str, ...] = ()) -> None:
     """Refuse a letter with errors, but for those of the checks in `skip`; each is shown.
 
     Raises:
         NotFitError: there are some.
     """
-    stopping = [f for f in errors(opened.findings) if f.id not in skip]
+    stopping = [f for f in errors(prepared.findings) if f.id not in skip]
     for finding in stopping:
         say(line(finding), quiet_at=-9)
     if stopping:
-        number = opened.issue.number
+        number = prepared.issue.number
         raise NotFitError(
             f"issue {number} is not fit to send: {plural(len(stopping), 'error')}",
             hint=f"mend them and look again: newsletter check --issue {number}",
         )
 
 
-def expect_approved(opened: Opened) -> None:
+def expect_approved(prepared: PreparedIssue) -> None:
     """Refuse what is not, to the byte, what a person has approved.
 
     Raises:
         RefusedError: something the letter is made from has changed since.
     """
-    if opened.issue.approved != opened.approval:
-        number = opened.issue.number
+    if prepared.issue.approved != prepared.approval:
+        number = prepared.issue.number
         raise RefusedError(
             f"issue {number}, its theme, pictures or settings changed since it was approved",
-            place=opened.issue.place("approved"),
+            place=prepared.issue.place("approved"),
             hint=f"look at it, then: newsletter approve --issue {number}",
         )
 
 
-def _plan(desk: Desk, wish: Wish, store: Store, opened: Opened, transport: Transport) -> Plan:
-    who = sender(desk.settings)
-    plan = look(store, opened, transport, who, skipped=wish.skip_checks, anew=wish.again)
+def _plan(
+    project: Project, wish: Wish, store: Store, prepared: PreparedIssue, transport: Transport
+) -> Plan:
+    who = sender(project.settings)
+    plan = look(store, prepared, transport, who, skipped=wish.skip_checks, anew=wish.again)
     begun = plan.run is not None and plan.run.begun
     left = None if begun or wish.expect is not None else store.unfinished_import()
     if left:
@@ -179,7 +183,7 @@ def _plan(desk: Desk, wish: Wish, store: Store, opened: Opened, transport: Trans
 def _confirm(wish: Wish) -> None:
     if wish.confirm is not None:
         return
-    if CHOSEN.no_input or not sys.stdin.isatty():
+    if CONTEXT.no_input or not sys.stdin.isatty():
         raise InputError(
             "sending needs a confirmation, and nobody is there to ask",
             hint=f"add --confirm {wish.issue}",

@@ -25,11 +25,11 @@ def stats(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """Say what happened to an issue after it was accepted: delivered, bounced, complained, left."""
-    from newsletter.cli.desk import open_desk
+    from newsletter.cli.context import open_project, open_store
 
     VOICE.json = as_json
-    desk = open_desk()
-    with desk.store(create=False, read_only=True) as store:
+    project = open_project()
+    with open_store(project, create=False, read_only=True) as store:
         run = store.run(issue, rehearsal=False)
         if run is None:
             raise InputError(
@@ -41,7 +41,7 @@ def stats(
         result_json(_as_dict(run, found))
     else:
         _show(found)
-        if not desk.settings.transport.ses.events_queue:
+        if not project.settings.transport.ses.events_queue:
             say("hint: without transport.ses.events_queue nothing is known but who left")
 
 

@@ -6,7 +6,8 @@ import contextlib
 import datetime as dt
 from typing import TYPE_CHECKING
 
-from newsletter.cli import desk as front
+from newsletter import clocks
+from newsletter.cli import context
 from newsletter.cli.owner import Owner
 from newsletter.cli.unforeseen import foreseen
 from newsletter.errors import InputError
@@ -27,11 +28,11 @@ def answer(wish: Wish) -> int:
     Raises:
         NewsletterError: what went wrong; the owner is told as far as there is a way to.
     """
-    now = front.clock()
+    now = clocks.now()
     owner: Owner | None = None
     with contextlib.ExitStack() as opened:
         try:
-            owner = Owner(front.open_desk(), now)
+            owner = Owner(context.open_project(), now)
             code = _answer(wish, owner, opened)
         except Exception as error:
             fault = foreseen(error)
@@ -51,16 +52,16 @@ def _answer(wish: Wish, owner: Owner, opened: contextlib.ExitStack) -> int:
     # Here, so that a broken installation is told as well.
     from newsletter.cli.due import send_due
 
-    desk = owner.desk
-    store = opened.enter_context(desk.store(create=False, read_only=wish.dry_run))
+    project = owner.project
+    store = opened.enter_context(context.open_store(project, create=False, read_only=wish.dry_run))
     if not wish.dry_run:
-        owner.records = store.calendar(rehearsal=desk.rehearses)
-    return send_due(desk, wish, store, owner)
+        owner.records = store.calendar(rehearsal=project.rehearses)
+    return send_due(project, wish, store, owner)
 
 
 def _salvaged(now: dt.datetime) -> Owner | None:
     """The owner as far as settings with faults tell who that is."""
     try:
-        return Owner(front.salvaged_desk(), now)
+        return Owner(context.salvaged_project(), now)
     except InputError:
         return None

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
+from newsletter import clocks
 from newsletter.cli.show import VOICE, paint, result, result_json, say
 from newsletter.errors import InputError, NotFitError, Place
 from newsletter.humanize import plural
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from newsletter.check import Finding
-    from newsletter.cli.desk import Desk
-    from newsletter.project.issues import Opened
+    from newsletter.project import Project
+    from newsletter.project.issues import PreparedIssue
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object.")]
 
@@ -31,10 +32,10 @@ def init(
     ] = Path(),
 ) -> None:
     """Make a new newsletter: settings, theme, a first issue; nothing is overwritten."""
-    from newsletter.cli.desk import given
+    from newsletter.cli.context import from_directory
     from newsletter.project import files, scaffold
 
-    root = given(directory)
+    root = from_directory(directory)
     if _holds_newsletter(root):
         raise InputError(
             "this folder holds a newsletter already",
@@ -55,13 +56,13 @@ def init(
 
 def new(title: Annotated[str, typer.Argument(help="The title of the issue.")]) -> None:
     """Start the next issue: its number, its file, the next free date."""
-    from newsletter.cli.desk import open_desk
+    from newsletter.cli.context import open_project
     from newsletter.cli.draft import start
     from newsletter.project import files
 
-    desk = open_desk()
-    name, text = start(desk, title)
-    files.write_new(desk.root / name, text.encode())
+    project = open_project()
+    name, text = start(project, title)
+    files.write_new(project.root / name, text.encode())
     result(name)
 
 
@@ -80,20 +81,24 @@ def check(
 ) -> None:
     """Say what is wrong with the issues, each finding with file, line and a hint."""
     from newsletter.check import errors, tally
-    from newsletter.cli.desk import open_desk
+    from newsletter.cli.context import open_project
     from newsletter.project import files
 
     VOICE.json = as_json
-    desk = open_desk()
+    project = open_project()
     alone = issue is not None
-    names = files.issue_files(desk.root) if issue is None else (files.find_issue(desk.root, issue),)
+    names = (
+        files.issue_files(project.root)
+        if issue is None
+        else (files.find_issue(project.root, issue),)
+    )
     if not names:
         raise InputError("there are no issues", hint='newsletter new "A title" starts one')
     if fix_encoding:
         for name in names:
-            _repair(desk, name)
-    opened = [desk.letter_at(name) for name in names]
-    looked_at = [one for one in opened if alone or one.issue.status != "draft"]
+            _repair(project, name)
+    prepared = [project.issue_at(name, now=clocks.now()) for name in names]
+    looked_at = [one for one in prepared if alone or one.issue.status != "draft"]
     if online:
         from newsletter.cli.online import asked
 
@@ -103,10 +108,10 @@ def check(
         result_json({"issues": len(looked_at), "findings": [as_dict(f) for f in findings]})
     else:
         _list(findings)
-        drafts = len(opened) - len(looked_at)
+        drafts = len(prepared) - len(looked_at)
         left_out = f"; {plural(drafts, 'draft')} left out (check --issue N)" if drafts else ""
         say(f"{plural(len(looked_at), 'issue')} checked: {tally(findings)}{left_out}")
-    _warn(desk)
+    _warn(project)
     if errors(findings):
         raise typer.Exit(NotFitError.exit_code)
 
@@ -129,12 +134,12 @@ def preview(
 ) -> None:
     """Show the issues in the browser as they will arrive; what you save is seen at once."""
     from newsletter import preview, server
-    from newsletter.cli.desk import clock, open_desk
+    from newsletter.cli.context import open_project
     from newsletter.project import files
 
-    desk = open_desk()
+    project = open_project()
     if issue is not None:
-        files.find_issue(desk.root, issue)
+        files.find_issue(project.root, issue)
     page = "/" if issue is None else f"/issues/{issue}"
     door = server.listen(server.LOOPBACK, port, tries=100)
     url = f"{server.url_of(door)}{page}"
@@ -144,7 +149,9 @@ def preview(
         if not no_open:
             server.open_browser(url)
 
-    preview.serve(desk.root, lambda: open_desk().settings, door, ready, clock=clock, editor=editor)
+    preview.serve(
+        project.root, lambda: open_project().settings, door, ready, clock=clocks.now, editor=editor
+    )
 
 
 def build(
@@ -153,37 +160,41 @@ def build(
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where the files go.")] = Path("build"),
 ) -> None:
     """Write one issue as HTML, text, MJML, .eml and a table of its links, always the same bytes."""
-    from newsletter.cli.desk import given, open_desk
+    from newsletter.cli.context import from_directory, open_project
     from newsletter.project import files
     from newsletter.render.links import table
     from newsletter.sending.trial import sample
 
-    desk, out = open_desk(), given(out)
-    opened = desk.letter(int(issue)) if issue.isdecimal() else desk.letter_at(_named(desk, issue))
-    made = sample(desk.settings, opened)
+    project, out = open_project(), from_directory(out)
+    prepared = (
+        project.issue(int(issue), now=clocks.now())
+        if issue.isdecimal()
+        else project.issue_at(_named(project, issue), now=clocks.now())
+    )
+    made = sample(project.settings, prepared)
     parts = {
         "html": made.letter.html.encode(),
         "txt": made.letter.text.encode(),
         "mjml": made.letter.mjml.encode(),
         "eml": made.mail,
-        "links.csv": table(made.letter.links, opened.options.tags).encode(),
+        "links.csv": table(made.letter.links, prepared.options.tags).encode(),
     }
     files.make_folder(out)
     for kind, data in parts.items():
-        path = out / f"{opened.issue.name}.{kind}"
+        path = out / f"{prepared.issue.name}.{kind}"
         files.write_atomic(path, data)
         result(str(path))
-    list_aloud(opened)
+    list_aloud(prepared)
 
 
-def list_aloud(opened: Opened) -> None:
+def list_aloud(prepared: PreparedIssue) -> None:
     """The findings of one issue on stderr, for commands whose result is something else."""
     from newsletter.check import tally
 
-    for finding in opened.findings:
+    for finding in prepared.findings:
         if not finding.ignored:
             say(line(finding))
-    say(f"{opened.issue.file}: {tally(opened.findings)}")
+    say(f"{prepared.issue.file}: {tally(prepared.findings)}")
 
 
 def line(finding: Finding, stream: TextIO | None = None) -> str:
@@ -217,38 +228,39 @@ def _holds_newsletter(root: Path) -> bool:
         return False
 
 
-def _named(desk: Desk, path: str) -> str:
+def _named(project: Project, path: str) -> str:
     """An issue's path as findings name it: relative to the newsletter's folder where inside."""
-    from newsletter.cli.desk import given
+    from newsletter.cli.context import from_directory
 
-    here = given(Path(path))
+    here = from_directory(Path(path))
     if not here.exists() and path.startswith("issues/"):
         return path  # typed in a folder further down
     if not here.is_file():
         raise InputError("this file is missing", place=Place(str(here)), hint="see its name")
-    whole, top = here.resolve(), desk.root.resolve()
+    whole, top = here.resolve(), project.root.resolve()
     return whole.relative_to(top).as_posix() if whole.is_relative_to(top) else str(whole)
 
 
-def _warn(desk: Desk) -> None:
+def _warn(project: Project) -> None:
+    from newsletter.cli.context import open_store
     from newsletter.cli.people import warn_of_unimported
 
     with (
         contextlib.suppress(InputError),  # without records nothing was imported
-        desk.store(create=False, read_only=True) as store,
+        open_store(project, create=False, read_only=True) as store,
     ):
-        warn_of_unimported(desk, store)
+        warn_of_unimported(project, store)
 
 
-def _repair(desk: Desk, name: str) -> None:
+def _repair(project: Project, name: str) -> None:
     from newsletter.check.words import repair
     from newsletter.project import files
 
-    before = files.read_issue(desk.root, name)
+    before = files.read_issue(project.root, name)
     # The mark at the start was never damaged, and would hide how the rest was.
     mark = codecs.BOM_UTF8 if before.startswith(codecs.BOM_UTF8) else b""
     text = before.removeprefix(mark).decode("utf-8", errors="surrogateescape")
     after = mark + repair(text).encode("utf-8", errors="surrogateescape")
     if after != before:
-        files.write_atomic(desk.root / name, after)
+        files.write_atomic(project.root / name, after)
         say(f"{name}: repaired")

@@ -164,7 +164,7 @@ def serve(
     """
     editor_command(editor, {})
     proofs, changes = Proofs(root, settings), Changes()
-    sending = Sending(root, proofs.opened, os.environ, clock)
+    sending = Sending(root, proofs.prepared, os.environ, clock)
     app = application(
         builder=proofs.proof,
         shelf=Shelf(root, settings, clock).entries,
@@ -174,7 +174,7 @@ def serve(
         editor=lambda: editor_command(editor, os.environ),
         ready=sending.ready,
         trial=sending.trial,
-        ask=Asking(proofs.opened).links,
+        ask=Asking(proofs.prepared).links,
         watching=lambda: watch(proofs.folders, changes),
     )
     # Nothing may appear in the terminal but the address; faults are shown on the page.

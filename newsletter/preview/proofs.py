@@ -16,7 +16,7 @@ from newsletter.check import Finding
 from newsletter.issue import Status, number_of
 from newsletter.preview.readers import Reader
 from newsletter.project import files
-from newsletter.project.issues import Opened, open_letter, read_theme
+from newsletter.project.issues import PreparedIssue, prepare_issue, read_theme
 from newsletter.render import RenderedLink
 from newsletter.render.markdown import Image
 from newsletter.sending.trial import sample
@@ -69,7 +69,7 @@ class _Made:
     """What is remembered of an issue: valid as long as its sources are the same."""
 
     sources: object
-    opened: Opened
+    prepared: PreparedIssue
     proofs: dict[str, Proof] = field(default_factory=dict)
 
 
@@ -104,7 +104,7 @@ class Proofs:
                 known = made.proofs[reader.key] = _print(made, settings, reader)
             return known
 
-    def opened(self, number: int) -> tuple[Settings, Opened] | None:
+    def prepared(self, number: int) -> tuple[Settings, PreparedIssue] | None:
         """One issue, rendered and checked, with the settings of now; None as for `proof`.
 
         Raises:
@@ -113,7 +113,7 @@ class Proofs:
         with self._one_at_a_time:
             settings = self._settings()
             made = self._open(number, settings)
-            return (settings, made.opened) if made else None
+            return (settings, made.prepared) if made else None
 
     def folders(self) -> tuple[Path, ...]:
         """Every folder in which a change may change a proof."""
@@ -131,8 +131,8 @@ class Proofs:
         sources = self._sources(name, settings, today)
         made = self._made.get(number)
         if made is None or made.sources != sources:
-            opened = open_letter(self._root, name, settings, today=today)
-            made = self._made[number] = _Made(sources, opened)
+            prepared = prepare_issue(self._root, name, settings, today=today)
+            made = self._made[number] = _Made(sources, prepared)
         return made
 
     def _sources(self, name: str, settings: Settings, today: dt.date) -> object:
@@ -144,14 +144,14 @@ class Proofs:
 
 
 def _print(made: _Made, settings: Settings, reader: Reader) -> Proof:
-    opened = made.opened
-    printed = sample(settings, opened, reader.person(settings.fields))
+    prepared = made.prepared
+    printed = sample(settings, prepared, reader.person(settings.fields))
     letter = printed.letter
     return Proof(
-        number=opened.issue.number,
-        file=opened.issue.file,
-        title=opened.issue.title,
-        status=opened.issue.status,
+        number=prepared.issue.number,
+        file=prepared.issue.file,
+        title=prepared.issue.title,
+        status=prepared.issue.status,
         sender=settings.sender.from_name or settings.sender.from_address,
         subject=letter.subject,
         preheader=letter.preheader,
@@ -160,7 +160,7 @@ def _print(made: _Made, settings: Settings, reader: Reader) -> Proof:
         mail=printed.mail,
         links=letter.links,
         images=letter.images,
-        findings=opened.findings,
+        findings=prepared.findings,
         assets_url=settings.site.assets_url,
         source=hashlib.sha256(repr(made.sources).encode()).hexdigest()[:16],
     )

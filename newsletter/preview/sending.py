@@ -13,8 +13,8 @@ from newsletter.delivery import Result, Run, RunState
 from newsletter.delivery.deliver import Transport, expect_way_out
 from newsletter.errors import NewsletterError, NotFitError
 from newsletter.humanize import plural
-from newsletter.project import files
-from newsletter.project.issues import Opened
+from newsletter.project import Project, files
+from newsletter.project.issues import PreparedIssue
 from newsletter.sending.plan import look, rows
 from newsletter.sending.transports import open_transport
 from newsletter.sending.trial import trial_mails
@@ -23,7 +23,7 @@ from newsletter.settings.mail import sender
 from newsletter.store.sql import Store
 
 #: Reads one issue with the settings of now; None for a number without one.
-Reading = Callable[[int], tuple[Settings, Opened] | None]
+Reading = Callable[[int], tuple[Settings, PreparedIssue] | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,10 +82,10 @@ class Sending:
             read = self._reading(number)
             if read is None:
                 return Ready()
-            settings, opened = read
-            transport = open_transport(settings, self._root, self._environ)
+            settings, prepared = read
+            transport = open_transport(Project(self._root, settings), self._environ)
             try:
-                return self._look(settings, opened, transport)
+                return self._look(settings, prepared, transport)
             finally:
                 transport.close()
         except NewsletterError as error:
@@ -101,12 +101,12 @@ class Sending:
         read = self._reading(number)
         if read is None:
             return None
-        settings, opened = read
-        transport = open_transport(settings, self._root, self._environ)
+        settings, prepared = read
+        transport = open_transport(Project(self._root, settings), self._environ)
         try:
             _expect_way_out(settings, transport)
             now = None if transport.stamps else self._clock()
-            [message] = trial_mails(settings, opened, [address], now=now)
+            [message] = trial_mails(settings, prepared, [address], now=now)
             outcome = transport.deliver(message)
         finally:
             transport.close()
@@ -117,8 +117,8 @@ class Sending:
         said = f"{mask(message.to)} {what}" + (f": {told}" if told else "")
         return Trial(accepted=outcome.result is Result.ACCEPTED, said=said)
 
-    def _look(self, settings: Settings, opened: Opened, transport: Transport) -> Ready:
-        stops = _findings_that_stop(opened)
+    def _look(self, settings: Settings, prepared: PreparedIssue, transport: Transport) -> Ready:
+        stops = _findings_that_stop(prepared)
         try:
             _expect_way_out(settings, transport)
         except NotFitError as error:
@@ -126,11 +126,11 @@ class Sending:
         url = files.store_url(self._root, settings.store.url)
         try:
             with Store.open(url, create=False, read_only=True) as store:
-                number = opened.issue.number
+                number = prepared.issue.number
                 done = store.run(number, rehearsal=transport.rehearsal)
                 if done and done.state is RunState.FINISHED:
                     return Ready(stops=stops, sent=_sent(done))
-                plan = look(store, opened, transport, sender(settings))
+                plan = look(store, prepared, transport, sender(settings))
         except NewsletterError as error:
             return Ready(stops=(*stops, _way_out(error)))
         if not plan.recipients and plan.run is None:
@@ -146,8 +146,8 @@ def _expect_way_out(settings: Settings, transport: Transport) -> None:
     )
 
 
-def _findings_that_stop(opened: Opened) -> tuple[tuple[str, str], ...]:
-    found = errors(opened.findings)
+def _findings_that_stop(prepared: PreparedIssue) -> tuple[tuple[str, str], ...]:
+    found = errors(prepared.findings)
     if not found:
         return ()
     return ((f"{plural(len(found), 'error')} in the checks", "the part Checks shows where"),)

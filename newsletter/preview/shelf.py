@@ -13,7 +13,7 @@ from newsletter.delivery import Counts, OccurrenceState, Run, RunState
 from newsletter.errors import InputError, NewsletterError
 from newsletter.issue import Issue, number_of, parse
 from newsletter.project import files
-from newsletter.project.issues import open_letter
+from newsletter.project.issues import prepare_issue
 from newsletter.schedule import Occurrence, is_in_time
 from newsletter.schedule.outlook import appointment, moved
 from newsletter.settings import Settings
@@ -126,10 +126,10 @@ class Shelf:
             return "ready", ""
         try:
             today = self._clock().astimezone(ZoneInfo(settings.site.timezone)).date()
-            opened = open_letter(self._root, issue.file, settings, today=today)
+            prepared = prepare_issue(self._root, issue.file, settings, today=today)
         except InputError:  # its own page says why
             return "ready", ""
-        if issue.approved != opened.approval:
+        if issue.approved != prepared.approval:
             return "changed", "since it was approved"
         occurrence = _occurrence(issue, settings)
         if occurrence is None:

@@ -24,7 +24,7 @@ from newsletter.settings.mail import options as mail_options
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Opened:
+class PreparedIssue:
     """One issue, rendered and checked.
 
     Attributes:
@@ -57,7 +57,7 @@ def read_theme(root: Path, settings: Settings) -> Theme:
     return Theme(folder=folder, files=tuple(sorted(texts.items())))
 
 
-def open_letter(root: Path, name: str, settings: Settings, *, today: dt.date) -> Opened:
+def prepare_issue(root: Path, name: str, settings: Settings, *, today: dt.date) -> PreparedIssue:
     """Read, render and check one issue.
 
     Args:
@@ -89,7 +89,7 @@ def open_letter(root: Path, name: str, settings: Settings, *, today: dt.date) ->
         twins=_twins(root, name),
         ignore=settings.checks.ignore,
     )
-    return Opened(
+    return PreparedIssue(
         issue=issue,
         options=options,
         rendered=rendered,
@@ -100,10 +100,10 @@ def open_letter(root: Path, name: str, settings: Settings, *, today: dt.date) ->
     )
 
 
-def answered(opened: Opened, answers: Mapping[str, Answer]) -> Opened:
+def answered(prepared: PreparedIssue, answers: Mapping[str, Answer]) -> PreparedIssue:
     """The same issue, checked again with what the web said about its addresses."""
-    letter = dataclasses.replace(opened.letter, answers=answers)
-    return dataclasses.replace(opened, letter=letter, findings=check(letter))
+    letter = dataclasses.replace(prepared.letter, answers=answers)
+    return dataclasses.replace(prepared, letter=letter, findings=check(letter))
 
 
 def _assets(folder: Path, rendered: Rendered, options: Options) -> frozenset[str]:

@@ -15,7 +15,7 @@ from newsletter.delivery.deliver import Transport, summary
 from newsletter.errors import RefusedError
 from newsletter.message import Sender, seal
 from newsletter.project import git
-from newsletter.project.issues import Opened
+from newsletter.project.issues import PreparedIssue
 from newsletter.store.sql import Store
 
 
@@ -24,7 +24,7 @@ class Plan:
     """One send, looked at but not begun.
 
     Attributes:
-        opened: the issue, rendered and checked.
+        prepared: the issue, rendered and checked.
         transport: the way out.
         sender: who the mail is from.
         content: what would be frozen, or was.
@@ -35,7 +35,7 @@ class Plan:
         doubtful: deliveries of that run whose outcome nobody knows, or will when it goes on.
     """
 
-    opened: Opened
+    prepared: PreparedIssue
     transport: Transport
     sender: Sender
     content: Content
@@ -53,7 +53,7 @@ class Plan:
 
 def look(
     store: Store,
-    opened: Opened,
+    prepared: PreparedIssue,
     transport: Transport,
     sender: Sender,
     *,
@@ -64,7 +64,7 @@ def look(
 
     Args:
         store: the records.
-        opened: the issue.
+        prepared: the issue.
         transport: the way out.
         sender: who the mail is from.
         skipped: ids of findings somebody answers for.
@@ -75,15 +75,15 @@ def look(
         AccountError: the account refuses, or cannot be asked.
         InputError: subject, a name or an address cannot stand in a header.
     """
-    content = _content(opened, sender, skipped)
+    content = _content(prepared, sender, skipped)
     again = anew and transport.rehearsal
-    run = None if again else store.run(opened.issue.number, rehearsal=transport.rehearsal)
+    run = None if again else store.run(prepared.issue.number, rehearsal=transport.rehearsal)
     if run is not None and not run.begun:  # announced, or cancelled before anything was frozen
         run = None
     left_out: Mapping[str, int] = {}
     doubtful = 0
     if run is None:
-        audience = store.audience(opened.audience)
+        audience = store.audience(prepared.audience)
         recipients, left_out = audience.eligible, audience.left_out
     else:
         same(run, content)
@@ -91,7 +91,7 @@ def look(
         recipients = counts.left
         doubtful = counts[State.CLAIMED] + counts[State.UNKNOWN]
     return Plan(
-        opened=opened, transport=transport, sender=sender, content=content,
+        prepared=prepared, transport=transport, sender=sender, content=content,
         recipients=recipients, left_out=left_out, run=run,
         allowance=transport.allowance(), doubtful=doubtful,
     )  # fmt: skip
@@ -104,7 +104,7 @@ def rows(plan: Plan, root: Path) -> tuple[tuple[str, str], ...]:
         plan: from `look`.
         root: the newsletter's folder, for what git says of the issue.
     """
-    issue, rendered = plan.opened.issue, plan.opened.rendered
+    issue, rendered = plan.prepared.issue, plan.prepared.rendered
     return summary(
         issue=f"{issue.number}: {issue.title}",
         file=f"{issue.file} ({git.state(root, issue.file)})",
@@ -116,7 +116,7 @@ def rows(plan: Plan, root: Path) -> tuple[tuple[str, str], ...]:
         allowance=plan.allowance,
         size=len(rendered.html.encode()),
         links=len(rendered.links),
-        findings=plan.opened.findings,
+        findings=plan.prepared.findings,
     )
 
 
@@ -136,13 +136,13 @@ def same(run: Run, content: Content) -> None:
         )
 
 
-def _content(opened: Opened, sender: Sender, skipped: tuple[str, ...]) -> Content:
-    dumped = seal(opened.rendered, sender).dump()
+def _content(prepared: PreparedIssue, sender: Sender, skipped: tuple[str, ...]) -> Content:
+    dumped = seal(prepared.rendered, sender).dump()
     return Content(
-        issue=opened.issue.number,
-        title=opened.issue.title,
+        issue=prepared.issue.number,
+        title=prepared.issue.title,
         envelope=dumped,
         content_hash=hashlib.sha256(dumped).hexdigest(),
-        source_hash=opened.rendered.source_hash,
+        source_hash=prepared.rendered.source_hash,
         skipped_checks=skipped,
     )

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from newsletter.delivery.deliver import Transport
-    from newsletter.settings import Settings
+    from newsletter.project import Project
 
 
-def open_transport(settings: Settings, root: Path, environ: Mapping[str, str]) -> Transport:
-    """The configured way out, from a newsletter's folder; nothing is connected yet.
+def open_transport(project: Project, environ: Mapping[str, str]) -> Transport:
+    """The configured way out; nothing is connected yet.
 
     Raises:
         AccountError: AWS has no region or no such profile.
         InputError: the endpoint of SES is no address.
     """
-    group = settings.transport
+    group = project.settings.transport
     if group.kind == "ses":
         from newsletter.ses import SesTransport  # noqa: PLC0415  # boto3 is heavy
 
@@ -44,4 +43,4 @@ def open_transport(settings: Settings, root: Path, environ: Mapping[str, str]) -
         )
     from newsletter.folder import FolderTransport  # noqa: PLC0415  # as above
 
-    return FolderTransport(root / group.folder)
+    return FolderTransport(project.root / group.folder)

@@ -10,7 +10,7 @@ from newsletter.audience import Subscriber
 from newsletter.audience.tokens import unsubscribe_url
 from newsletter.delivery.deliver import TRIAL_KEY, trial
 from newsletter.message import SAMPLE, Message, Stamp, compose, filled, seal, way_out
-from newsletter.project.issues import Opened
+from newsletter.project.issues import PreparedIssue
 from newsletter.render import Rendered
 from newsletter.settings import Settings
 from newsletter.settings.mail import sender
@@ -29,43 +29,47 @@ class Sample:
     mail: bytes
 
 
-def sample(settings: Settings, opened: Opened, person: Subscriber = SAMPLE) -> Sample:
+def sample(settings: Settings, prepared: PreparedIssue, person: Subscriber = SAMPLE) -> Sample:
     """Compose an issue for the invented reader, or for another person who does not exist.
 
     Raises:
         InputError: there is no sender, or a name cannot stand in a header.
     """
-    envelope = seal(opened.rendered, sender(settings))
-    day = opened.issue.date or dt.date(1970, 1, 1)
+    envelope = seal(prepared.rendered, sender(settings))
+    day = prepared.issue.date or dt.date(1970, 1, 1)
     domain = envelope.sender.rpartition("@")[2]
     stamp = Stamp(
         date=dt.datetime.combine(day, dt.time(), dt.UTC),
-        message_id=f"{opened.issue.number}.sample@{domain}",
+        message_id=f"{prepared.issue.number}.sample@{domain}",
     )
     base = settings.site.public_url
     url = unsubscribe_url(base, person.handle, TRIAL_KEY) if base else ""
     return Sample(
-        letter=filled(opened.rendered, person, url or way_out(envelope)),
+        letter=filled(prepared.rendered, person, url or way_out(envelope)),
         mail=compose(envelope, person, unsubscribe_url=url, stamp=stamp),
     )
 
 
 def trial_mails(
-    settings: Settings, opened: Opened, addresses: Sequence[str], *, now: dt.datetime | None
+    settings: Settings,
+    prepared: PreparedIssue,
+    addresses: Sequence[str],
+    *,
+    now: dt.datetime | None,
 ) -> list[Message]:
     """Compose test mails, all of them before the first one leaves.
 
     Args:
         settings: the newsletter's.
-        opened: the issue.
+        prepared: the issue.
         addresses: where they go, as typed.
         now: for Date and Message-ID; None where the transport writes them.
 
     Raises:
         InputError: there is no sender, or one of them is no mail address.
     """
-    envelope = seal(opened.rendered, sender(settings))
-    url, issue = settings.site.public_url, opened.issue.number
+    envelope = seal(prepared.rendered, sender(settings))
+    url, issue = settings.site.public_url, prepared.issue.number
     return [
         trial(envelope, address, issue=issue, public_url=url, number=number, now=now)
         for number, address in enumerate(addresses, 1)

@@ -16,9 +16,9 @@ from typing import Any
 import sqlalchemy as sa
 from botocore.awsrequest import AWSPreparedRequest
 
-import newsletter.cli.desk
 import newsletter.cli.draining
 import newsletter.cli.ending
+import newsletter.clocks
 import newsletter.delivery
 import newsletter.server
 import newsletter.ses
@@ -218,15 +218,14 @@ def impatient() -> None:
 
 def jumping_clock() -> None:
     """The clock stands a day off, back or ahead by turns, from the third look on."""
-    tell = newsletter.cli.desk.clock
+    tell = newsletter.clocks.now
     looks = itertools.count(int(os.environ.get("CLOCK_BEGINS", "0")))
 
     def clock() -> dt.datetime:
         turn = next(looks) // 5 % 3
         return tell() + dt.timedelta(days=(0, -1, 1)[turn])
 
-    for module in (newsletter.cli.desk, newsletter.cli.draining, newsletter.cli.ending):
-        module.clock = clock  # type: ignore[attr-defined]
+    newsletter.clocks.now = clock
 
 
 def mark_at_begin_and_end() -> None:

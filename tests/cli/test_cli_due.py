@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-from newsletter.cli import desk, draining
+from newsletter import clocks
 from newsletter.delivery import Pause, RunState
 from newsletter.store.sql import Store
 from tests.support.cli_fixtures import ISSUE, Folder, folder, plain_environment, ready
@@ -25,8 +25,7 @@ def at(monkeypatch):
 
     def turn(text: str) -> None:
         now = dt.datetime.fromisoformat(text).replace(tzinfo=dt.UTC)
-        for module in (desk, draining):
-            monkeypatch.setattr(module, "clock", lambda: now)
+        monkeypatch.setattr(clocks, "now", lambda: now)
 
     turn("2026-11-22 08:00")
     return turn
@@ -47,7 +46,7 @@ def stopped_by(newsletter: Folder, pause: Pause) -> None:
     with store_of(newsletter) as store:
         run = store.run(74, rehearsal=True)
         assert run is not None
-        store.set_run_state(run, RunState.PAUSED, desk.clock(), pause=pause, reason="so it is")
+        store.set_run_state(run, RunState.PAUSED, clocks.now(), pause=pause, reason="so it is")
 
 
 # --- approve ---------------------------------------------------------------------------------
@@ -284,7 +283,7 @@ def test_unknown_outcomes_are_told_once(approved):
         run = store.run(74, rehearsal=True)
         assert run is not None
         store.resume(run, by_hand=True)  # as a process that died leaves it
-        assert store.claim(run, now=desk.clock()) is not None
+        assert store.claim(run, now=clocks.now()) is not None
     assert approved.run(*DUE).code == 9
     again = approved.run(*DUE)
     assert again.code == 0

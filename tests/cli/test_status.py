@@ -56,7 +56,7 @@ def test_before_anything_was_sent_there_is_nothing_to_tell(world):
 
 def test_what_is_due_next_is_told_with_how_far_its_issue_is(world):
     friday = dt.datetime(2026, 11, 20, 15, tzinfo=dt.UTC)
-    world.newsletter.patch.setattr("newsletter.cli.desk.clock", lambda: friday)
+    world.newsletter.patch.setattr("newsletter.clocks.now", lambda: friday)
     assert world.newsletter.run("approve", "--issue", "74").code == 0
     soon = "next: Sun 2026-11-22 09:00 (Europe/Amsterdam), issue 74, approved\n"
     later = "next: Sun 2026-12-06 09:00 (Europe/Amsterdam), issue 75, draft\n"

@@ -47,7 +47,9 @@ def links(root: Path, body: str, asker: asking.Asker = here) -> dict[str, Asked]
     if not (root / "templates").exists():
         copy_theme(root)
     (root / "issues/007.md").write_text(f"---\ntitle: A title\n---\n{body}\n", "utf-8")
-    found = asyncio.run(Asking(Proofs(root, lambda: settings_of(SETTINGS)).opened, asker).links(7))
+    found = asyncio.run(
+        Asking(Proofs(root, lambda: settings_of(SETTINGS)).prepared, asker).links(7)
+    )
     assert found is not None
     return dict(found)
 
@@ -98,7 +100,7 @@ def test_one_host_is_asked_one_link_at_a_time(tmp_path):
 def test_there_are_no_links_of_an_issue_that_is_not_there(tmp_path):
     links(tmp_path, "Hello.")
     proofs = Proofs(tmp_path, lambda: settings_of(SETTINGS))
-    assert asyncio.run(Asking(proofs.opened, here).links(99)) is None
+    assert asyncio.run(Asking(proofs.prepared, here).links(99)) is None
 
 
 @pytest.mark.browser

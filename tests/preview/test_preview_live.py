@@ -17,9 +17,8 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from newsletter import preview
+from newsletter import clocks, preview
 from newsletter import server as web_app
-from newsletter.cli.desk import clock
 from newsletter.errors import InputError, NewsletterError
 from newsletter.preview import reload
 from newsletter.preview.parts import text_part
@@ -323,7 +322,7 @@ def test_it_serves_until_ctrl_c_and_gives_the_handlers_back(tmp_path, capfd):
             file="newsletter.toml", text=(root / "newsletter.toml").read_text("utf-8")
         )
         settings = load(config, environ={}, dotenv="")
-        preview.serve(root, lambda: settings, door, looking.start, clock=clock)
+        preview.serve(root, lambda: settings, door, looking.start, clock=clocks.now)
         looking.join(20)
         assert seen == [(200, True), b"retry: 500\n"]
         assert signal.getsignal(signal.SIGINT) is before

@@ -16,7 +16,7 @@ from newsletter.preview.look import Look
 from newsletter.preview.proofs import Proofs
 from newsletter.preview.readers import READERS, reader
 from newsletter.preview.views import Views
-from newsletter.project.issues import open_letter
+from newsletter.project.issues import prepare_issue
 from newsletter.render import RenderedLink
 from newsletter.render.markdown import Image
 from newsletter.sending.trial import sample
@@ -125,7 +125,7 @@ def test_pictures_are_found_beside_the_issue_or_said_to_be_elsewhere():
 @pytest.mark.parametrize("one", READERS, ids=lambda one: one.key)
 def test_headers_and_text_are_the_mail_s_own_for_every_reader(one):
     chosen = settings_of((ROOT / "newsletter.toml").read_text("utf-8"))
-    opened = open_letter(ROOT, ISSUE, chosen, today=dt.date(2026, 11, 22))
+    opened = prepare_issue(ROOT, ISSUE, chosen, today=dt.date(2026, 11, 22))
     made = sample(chosen, opened, one.person(chosen.fields))
     found = parts.headers(made.mail)
     head = "\n".join(f"{header.name}: {header.raw}" for header in found)

@@ -36,7 +36,7 @@ def sending(folder: Folder, more: str = "") -> Sending:
         return settings_of((folder.root / "newsletter.toml").read_text("utf-8") + more)
 
     proofs = Proofs(folder.root, settings)
-    return Sending(folder.root, proofs.opened, os.environ, lambda: NOON)
+    return Sending(folder.root, proofs.prepared, os.environ, lambda: NOON)
 
 
 def shelf(folder: Folder, now: dt.datetime = NOON) -> dict[int, Entry]:

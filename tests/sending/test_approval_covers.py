@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from newsletter.cli.desk import CHOSEN, open_desk
+from newsletter import clocks
+from newsletter.cli.context import CONTEXT, open_project
 from newsletter.issue.approval import approval
 from newsletter.render.pictures import local_pictures
 from tests.support.cli_fixtures import ISSUE, Folder, folder, plain_environment, ready
@@ -135,8 +136,8 @@ def test_what_lies_outside_the_folder_is_never_read(ready, at, tmp_path):
 
 
 def approval_of(newsletter: Folder) -> str:
-    CHOSEN.directory = newsletter.root
-    return open_desk().letter(74).approval
+    CONTEXT.directory = newsletter.root
+    return open_project().issue(74, now=clocks.now()).approval
 
 
 def test_number_and_pictures_are_both_in_the_hash():

@@ -13,7 +13,7 @@ import threading
 import pytest
 
 from newsletter.cli import feedback as command
-from newsletter.cli.desk import open_desk
+from newsletter.cli.context import open_project, open_store
 from newsletter.errors import AccountError, PausedError
 from newsletter.ses import events
 from newsletter.ses.events import Queue, pull
@@ -122,7 +122,7 @@ def test_one_message_stops_nothing(letters, room, poison):
 def test_a_send_goes_on(letters, room, monkeypatch, poison):
     room.put(poison, event("Send"))
     monkeypatch.setenv("NEWSLETTER_TRANSPORT__KIND", "ses")
-    with open_desk_in(letters) as (desk, store):
+    with open_project_in(letters) as (desk, store):
         command.listen_first(desk, store)
         assert store.feedback.store_id()
     assert names(letters) == {"0102018f-sample-000000"}
@@ -130,11 +130,11 @@ def test_a_send_goes_on(letters, room, monkeypatch, poison):
 
 
 @contextlib.contextmanager
-def open_desk_in(newsletter):
+def open_project_in(newsletter):
     newsletter.patch.chdir(newsletter.root)
-    desk = open_desk()
-    with desk.store(create=False) as store:
-        yield desk, store
+    project = open_project()
+    with open_store(project, create=False) as store:
+        yield project, store
 
 
 def test_one_event_that_cannot_be_recorded_holds_up_no_other(room, queue, store, tmp_path):
@@ -306,7 +306,7 @@ def quick(monkeypatch):
 
 def test_the_thread_beside_the_pages_survives_and_says_it_once(letters, quick, capsys):
     pulls = quick(ODD, ODD, ODD, AccountError("no queue"), ODD)
-    with open_desk_in(letters) as (desk, store), command.beside(desk, store):
+    with open_project_in(letters) as (desk, store), command.beside(desk, store):
         assert pulls.enough.wait(60)
     err = capsys.readouterr().err
     assert err.count("RecursionError") == 2, "once, and once more after something else"
@@ -317,7 +317,7 @@ def test_the_thread_beside_the_pages_survives_and_says_it_once(letters, quick, c
 def test_a_thread_that_ends_by_itself_says_so(letters, quick, capsys):
     quick(SystemExit(1))
     before = threading.active_count()
-    with open_desk_in(letters) as (desk, store), command.beside(desk, store):
+    with open_project_in(letters) as (desk, store), command.beside(desk, store):
         for thread in threading.enumerate():
             if "_keep_on" in thread.name:
                 thread.join(60)
@@ -328,7 +328,7 @@ def test_a_thread_that_ends_by_itself_says_so(letters, quick, capsys):
 def test_the_watch_of_a_send_survives_and_says_it_once(letters, quick, capsys, monkeypatch):
     pulls = quick(*[ODD] * 5)
     monkeypatch.setattr(Feedback, "setbacks", lambda *_, **__: 1 / 0)
-    with open_desk_in(letters) as (desk, store):
+    with open_project_in(letters) as (desk, store):
         run = begin(store)
         with command.Watch(desk, store, run).going():
             assert pulls.enough.wait(60)
@@ -341,7 +341,7 @@ def test_the_watch_of_a_send_survives_and_says_it_once(letters, quick, capsys, m
 def test_what_nobody_foresaw_keeps_no_issue_from_being_sent(letters, quick, capsys, monkeypatch):
     monkeypatch.setenv("NEWSLETTER_TRANSPORT__KIND", "ses")
     quick(ODD)
-    with open_desk_in(letters) as (desk, store):
+    with open_project_in(letters) as (desk, store):
         command.listen_first(desk, store)
     err = capsys.readouterr().err
     assert "going on without what came back since" in err
@@ -358,7 +358,7 @@ MOST = 20_000
 def test_any_mutation_of_any_event_leaves_all_others_alone(letters, room, request):
     """A fifth of what comes is good and must be recorded; nobody is settled, none was claimed."""
     number = 20_000 if request.config.getoption("--long") else 500
-    with open_desk_in(letters) as (_, store):
+    with open_project_in(letters) as (_, store):
         begin(store)
         own = store.feedback.store_id()
     chance = random.Random(7)

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 from alembic import command
 
+from newsletter import clocks
 from newsletter.audience import And, HasTag, eligible
-from newsletter.cli import desk, draining, records
+from newsletter.cli import records
 from newsletter.delivery import Run, RunState, State
 from newsletter.errors import RefusedError
 from newsletter.schedule import Occurrence
@@ -376,8 +377,7 @@ def test_an_older_store_keeps_its_runs_and_goes_on(tmp_path, monkeypatch):
 @pytest.fixture
 def clock(monkeypatch):
     now = dt.datetime(2026, 11, 22, 8, 0, tzinfo=dt.UTC)
-    for module in (desk, draining):
-        monkeypatch.setattr(module, "clock", lambda: now)
+    monkeypatch.setattr(clocks, "now", lambda: now)
 
 
 def died(newsletter: Folder, monkeypatch, *words: str) -> None:

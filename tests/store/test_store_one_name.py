@@ -143,7 +143,7 @@ def test_a_reader_sees_what_a_writer_has_done_since_whenever_the_file_changes(tm
     with Store.open(url_in(tmp_path), read_only=True) as reader:
         assert reader.subscriber_count() == 3
         for number in (400, 800, 1200):
-            # Opened and closed, so that the log is folded into the file under the reader.
+            # PreparedIssue and closed, so that the log is folded into the file under the reader.
             with Store.open(url_in(tmp_path)) as writer:
                 writer.add(people(number), source="test", now=NOW)
                 writer._database.rewrite()

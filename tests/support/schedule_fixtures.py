@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from newsletter.cli import desk, draft, draining, ending
+from newsletter import clocks
 from newsletter.store.sql import Store
 from tests.support.cli_fixtures import Folder, Ran, folder, plain_environment, ready
 from tests.support.smtp_servers import Keeper, aiosmtpd
@@ -33,8 +33,7 @@ def at(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
 
     def turn(text: str) -> None:
         now = dt.datetime.fromisoformat(text).replace(tzinfo=dt.UTC)
-        for module in (desk, draft, draining, ending):
-            monkeypatch.setattr(module, "clock", lambda: now)
+        monkeypatch.setattr(clocks, "now", lambda: now)
 
     turn("2026-11-22 08:00")
     return turn

@@ -1,0 +1,117 @@
+"""What the global options chose, and what a command opens by them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from newsletter.cli.show import say
+from newsletter.errors import InputError, Place
+from newsletter.humanize import plural
+from newsletter.project import Project, files
+from newsletter.settings import ConfigText, load, salvage
+
+if TYPE_CHECKING:
+    from newsletter.delivery.deliver import Transport
+    from newsletter.store.sql import Store
+
+
+@dataclass(slots=True)
+class Context:
+    """The global options; filled in before any command runs."""
+
+    directory: Path = field(default_factory=Path)
+    config: Path | None = None
+    no_input: bool = False
+
+
+CONTEXT = Context()
+
+
+def from_directory(path: Path) -> Path:
+    """A path of the command line, as if typed in the chosen folder."""
+    return CONTEXT.directory / path
+
+
+def open_project(flags: Mapping[str, object] | None = None) -> Project:
+    """Find the newsletter around the chosen folder and read its settings.
+
+    Raises:
+        InputError: there is none, or its settings are malformed.
+    """
+    root = _root()
+    config, dotenv = _config_of(root), files.read_dotenv(root)
+    return Project(root, load(config, environ=os.environ, dotenv=dotenv, flags=flags))
+
+
+def salvaged_project() -> Project:
+    """The same with what can be read of its settings, to tell their owner of their faults.
+
+    Raises:
+        InputError: there is no newsletter.
+    """
+    root = _root()
+    config, dotenv = None, ""
+    with contextlib.suppress(InputError):
+        config = _config_of(root)
+    with contextlib.suppress(InputError):
+        dotenv = files.read_dotenv(root)
+    return Project(root, salvage(config, environ=os.environ, dotenv=dotenv))
+
+
+def open_store(
+    project: Project,
+    *,
+    create: bool = True,
+    read_only: bool = False,
+    patience: float | None = None,
+) -> Store:
+    """Open the records, see `Store.open`; a restored backup learns who has left since."""
+    from newsletter.store.sql import Store
+
+    store = Store.open(project.store_url, create=create, read_only=read_only, patience=patience)
+    if store.departures.kept_out:
+        left = plural(store.departures.kept_out, "person", "people")
+        say(f"these records are older than what {left} did: they had left, and stay out")
+    return store
+
+
+def open_transport(project: Project) -> Transport:
+    """The configured way out.
+
+    Raises:
+        AccountError: AWS has no region or no such profile.
+        InputError: the endpoint of SES is no address.
+    """
+    from newsletter.sending import transports
+
+    return transports.open_transport(project, os.environ)
+
+
+def _root() -> Path:
+    start = CONTEXT.directory
+    if not start.is_dir():
+        raise InputError("this is not a folder", place=Place(str(start)), hint="see -C")
+    return start.absolute() if CONTEXT.config else files.find_root(start)
+
+
+def _config_of(root: Path) -> ConfigText | None:
+    if CONTEXT.config:
+        return _config(from_directory(CONTEXT.config))
+    return files.read_config(root)
+
+
+def _config(path: Path) -> ConfigText:
+    try:
+        text = path.read_text("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(
+            "these settings cannot be read", place=Place(str(path)), hint="see --config"
+        ) from error
+    if path.name == files.PYPROJECT:
+        return ConfigText(file=str(path), text=text, kind="pyproject")
+    return ConfigText(file=str(path), text=text)
