@@ -1,7 +1,8 @@
-"""Every string that a user can see, by file and line, to be read aloud: `python docs/strings.py [WORD]`.
+# ruff: noqa: INP001  # a script, not a package
+"""Every string that a user can see, with its place, to be read aloud: `docs/strings.py [WORD]`.
 
-Messages and hints of errors, what commands say and print, help texts, findings of the checks, labels of
-tables, and the text of the pages. With a WORD, only the strings that contain it.
+Messages and hints of errors, what commands say and print, help texts, findings of the checks,
+labels of tables, and the text of the pages. With a WORD, only the strings that contain it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeGuard
 
 ROOT: Final = Path(__file__).parent.parent
 PACKAGE: Final = ROOT / "newsletter"
@@ -41,11 +42,16 @@ def _in_code(path: Path) -> Iterator[tuple[str, int, str]]:
         if isinstance(node, ast.Call) and _is_shown(node.func):
             for value in [*node.args, *(k.value for k in node.keywords)]:
                 yield from ((name, line, text) for line, text in _texts(value))
-        elif (
-            isinstance(node, ast.FunctionDef) and path.parent.name == "cli" and node.name[0] != "_"
-        ):
-            if text := ast.get_docstring(node):
-                yield name, node.lineno, text.split("\n")[0]
+        elif _is_command(path, node) and (text := ast.get_docstring(node)):
+            yield name, node.lineno, text.split("\n")[0]
+
+
+def _is_command(path: Path, node: ast.AST) -> TypeGuard[ast.FunctionDef]:
+    """Whether a function's docstring is the help of a command: it is decorated, or has options."""
+    if path.parent.name != "cli" or not isinstance(node, ast.FunctionDef) or node.name[0] == "_":
+        return False
+    options = [one.annotation for one in (*node.args.args, *node.args.kwonlyargs) if one.annotation]
+    return bool(node.decorator_list) or any("Annotated" in ast.unparse(one) for one in options)
 
 
 def _is_shown(function: ast.expr) -> bool:
