@@ -14,6 +14,7 @@ from newsletter.humanize import plural
 from newsletter.schedule.units import Kind
 
 if TYPE_CHECKING:
+    from newsletter.delivery import Counts, Run
     from newsletter.issue import Issue
     from newsletter.project import Project
     from newsletter.project.issues import PreparedIssue
@@ -56,9 +57,10 @@ def cancel(
 ) -> None:
     """Stop an issue: nothing of it goes by itself any more, and a run at work ends at once."""
     from newsletter.cli.context import open_project, open_store
-    from newsletter.delivery import RunState, State
+    from newsletter.delivery import RunState
     from newsletter.errors import RefusedError
     from newsletter.project import files
+    from newsletter.store.agreement import forgotten
 
     project = open_project()
     with open_store(project, create=False) as store:
@@ -74,12 +76,22 @@ def cancel(
         run = store.run(issue, rehearsal=project.rehearses)
         assert run is not None
         counts = store.counts(run)
-    gone = counts[State.ACCEPTED]
-    what = (
-        f"{plural(gone, 'mail')} had gone, {counts.left:,} stay" if run.begun else "none had gone"
-    )
-    result(f"issue {issue} is cancelled; {what}")
+        more = "" if project.rehearses else forgotten(project.root, store, issue)
+    result(f"issue {issue} is cancelled; {_gone(run, counts, more)}")
     say(f"only by hand does it go on: newsletter send --issue {issue}")
+
+
+def _gone(run: Run, counts: Counts, forgotten: str) -> str:
+    """What had gone when an issue was cancelled, as far as that is known."""
+    from newsletter.delivery import State
+
+    doubtful = counts[State.CLAIMED] + counts[State.UNKNOWN]
+    parts = [f"{plural(counts[State.ACCEPTED] + counts[State.ASSUMED], 'mail')} had gone"]
+    parts += [f"{doubtful:,} may have gone"] if doubtful else []
+    parts += [f"{counts.left:,} stay"]
+    if not run.begun:
+        parts = [] if forgotten else ["none had gone"]
+    return ", ".join([*parts, *([forgotten] if forgotten else [])])
 
 
 def schedule(

@@ -11,14 +11,13 @@ from newsletter import clocks
 from newsletter.cli.show import say
 from newsletter.humanize import plural
 from newsletter.project import git, ledger
+from newsletter.store import agreement
 
 if TYPE_CHECKING:
     from newsletter.delivery import Run
     from newsletter.project import Project
-    from newsletter.project.ledger import Entry, HighWaterMark, Reached
+    from newsletter.project.ledger import Entry, HighWaterMark
     from newsletter.store.sql import Store
-
-_NOTHING = ledger.Reached(recipients=0, attempts=0, position=0)
 
 
 def expect_agreement(project: Project, store: Store) -> None:
@@ -45,10 +44,7 @@ def missing(project: Project, store: Store, issue: int, *, restored: bool) -> En
         RefusedError: they disagree, and nobody says so; or the records do not know the run at all.
         InputError: the file cannot be read.
     """
-    if _lost(project, store, issue) is None:
-        return None
-    # A run at work may have been writing the number just as it was read: look twice.
-    found = _lost(project, store, issue)
+    found = agreement.lost(project.root, store, issue)
     if found and not restored:
         raise ledger.behind(*found)
     return found[0] if found else None
@@ -66,7 +62,8 @@ def agree(project: Project, store: Store, issue: int, *, restored: bool) -> None
         # Should this end in the middle, nothing may be left that looks as if the records agreed:
         # the file first tells of more than they can reach.
         exposed = store.claims.exposed(run, entry.reached.position)
-        ahead = replace(entry.reached, attempts=entry.reached.attempts + exposed + 1)
+        made = max(entry.reached.attempts, store.claims.reached(run).attempts)
+        ahead = replace(entry.reached, attempts=made + exposed + 1)
         ledger.write(project.root, run, store.counts(run), ahead, occurrence=_day(store, run))
         number = store.claims.doubt(run, entry.reached, now=clocks.now())
         say(f"{plural(number, 'delivery', 'deliveries')} may have been sent since the backup: "
@@ -112,16 +109,6 @@ def keep(project: Project, run: Run) -> None:
         return
     where = shlex.quote(name)
     say(f'keep: git add {where} && git commit -m "{message}" {where}')
-
-
-def _lost(project: Project, store: Store, issue: int) -> tuple[Entry, Reached] | None:
-    """What the file says and what the records do, None unless they are behind it."""
-    entry = ledger.entry(project.root, issue)
-    if entry is None:
-        return None
-    run = store.run(issue, rehearsal=False)
-    reached = store.claims.reached(run) if run else _NOTHING
-    return (entry, reached) if ledger.is_behind(entry, run, reached) else None
 
 
 def _day(store: Store, run: Run) -> dt.date | None:

@@ -34,22 +34,30 @@ def status(
     """Say what happened to every recipient, issue by issue, and what is due next."""
     from newsletter.cli.ahead import as_dict, coming
     from newsletter.cli.context import open_project, open_store
+    from newsletter.store.agreement import all_forgotten
 
     VOICE.json = as_json
     project = open_project()
     with open_store(project, create=False, read_only=True) as store:
         runs = [run for run in store.runs() if issue in {None, run.content.issue}]
+        told = all_forgotten(project.root, store)
+        forgotten = {n: what for n, what in told.items() if issue in {None, n}}
         sender = store.sender()
         due = [one for one in coming(project) if issue is None or _is_about(one, issue)]
         if as_json:
             found = [_as_dict(store, run, sender) for run in runs]
             dates = [as_dict(one) for one in due]
-            result_json({"sending": sender or None, "runs": found, "next": dates})
+            lost = [{"issue": number, "reason": what} for number, what in forgotten.items()]
+            result_json(
+                {"sending": sender or None, "runs": found, "forgotten": lost, "next": dates}
+            )
             return
         if runs:
             _show(store, runs, sender, whole=issue is not None)
-        else:
+        elif not forgotten:
             result("nothing was sent yet" if issue is None else f"issue {issue} was not sent yet")
+        for number, what in forgotten.items():
+            result(f"  {number}: {what}")
     for one in due:
         what = f"issue {one.issue.number}, {one.standing.value}" if one.issue else "no issue yet"
         result(f"next: {one.when} ({one.zone.key}), {what}")
@@ -77,6 +85,7 @@ def retry(
     ] = None,
 ) -> None:
     """Queue deliveries again that were refused or put off; `newsletter send` then sends them."""
+    from newsletter.cli import ledgers
     from newsletter.cli.context import open_project, open_store
     from newsletter.cli.reconcile import has_source, reconcile
 
@@ -85,7 +94,9 @@ def retry(
         unknown=unknown, risk=accept_duplicates, assume=assume_accepted, source=has_source(project)
     )
     with open_store(project, create=False) as store, store.lock():
-        run = store.run(issue, rehearsal=project.settings.transport.kind == "folder")
+        if not project.rehearses:
+            ledgers.missing(project, store, issue, restored=False)
+        run = store.run(issue, rehearsal=project.rehearses)
         if run is None:
             raise InputError(
                 f"issue {issue} was not sent yet", hint=f"newsletter send --issue {issue}"

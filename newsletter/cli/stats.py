@@ -26,17 +26,23 @@ def stats(
 ) -> None:
     """Say what happened to an issue after it was accepted: delivered, bounced, complained, left."""
     from newsletter.cli.context import open_project, open_store
+    from newsletter.store.agreement import forgotten
 
     VOICE.json = as_json
     project = open_project()
     with open_store(project, create=False, read_only=True) as store:
         run = store.run(issue, rehearsal=False)
+        more = forgotten(project.root, store, issue)
+        if run is None and more:
+            raise InputError(more, hint="restore newer records")
         if run is None:
             raise InputError(
                 f"issue {issue} was not sent yet, and a rehearsal brings nothing back",
                 hint=f"newsletter send --issue {issue}",
             )
         found = store.feedback.stats(run)
+    if more:
+        say(f"warning: {more}")
     if as_json:
         result_json(_as_dict(run, found))
     else:

@@ -163,7 +163,10 @@ def api_success(message_id: object) -> Outcome:
 
 
 def smtp_reply(code: int, message_id: str) -> Outcome:
-    """A mail server's answer about one recipient, before or after DATA (RFC 5321, 4.2.1)."""
+    """A mail server's answer about one recipient (RFC 5321, 4.2.1).
+
+    421 in place of an answer to the whole mail is none: `transport.smtp` knows when it was said.
+    """
     match code // 100:
         case 2 if code in _SMTP_TAKEN:
             return taken(message_id)

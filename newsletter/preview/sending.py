@@ -20,6 +20,7 @@ from newsletter.sending.transports import open_transport
 from newsletter.sending.trial import trial_mails
 from newsletter.settings import Settings
 from newsletter.settings.mail import sender
+from newsletter.store.agreement import forgotten
 from newsletter.store.sql import Store
 
 #: Reads one issue with the settings of now; None for a number without one.
@@ -127,6 +128,9 @@ class Sending:
         try:
             with Store.open(url, create=False, read_only=True) as store:
                 number = prepared.issue.number
+                lost = "" if transport.rehearsal else forgotten(self._root, store, number)
+                if lost:
+                    stops = (*stops, (lost, "newsletter send says what to do"))
                 done = store.run(number, rehearsal=transport.rehearsal)
                 if done and done.state is RunState.FINISHED:
                     return Ready(stops=stops, sent=_sent(done))

@@ -18,6 +18,7 @@ from newsletter.schedule import Occurrence, is_in_time
 from newsletter.schedule.outlook import appointment, moved
 from newsletter.settings import Settings
 from newsletter.settings.dates import timetable
+from newsletter.store.agreement import all_forgotten
 from newsletter.store.sql import Store
 
 #: How far an issue is. "changed" was approved once, and something is another since.
@@ -62,11 +63,16 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Records:
-    """What the records hold: real runs and rehearsals by issue, and why dates were missed."""
+    """What the records hold: real runs and rehearsals by issue, and why dates were missed.
+
+    Attributes:
+        forgotten: what of an issue has gone that the records do not know, in words.
+    """
 
     real: Mapping[int, tuple[Run, Counts]] = field(default_factory=dict)
     rehearsals: Mapping[int, tuple[Run, Counts]] = field(default_factory=dict)
     missed: Mapping[dt.date, str] = field(default_factory=dict)
+    forgotten: Mapping[int, str] = field(default_factory=dict)
 
 
 class Shelf:
@@ -105,6 +111,8 @@ class Shelf:
         state, note = _of_run(run) if run else (None, "")
         if state is None:
             state, note = self._of_issue(issue, settings, records)
+        if lost := records.forgotten.get(issue.number):
+            state, note = (state if run and run.begun else "sending"), lost
         by_state = counts.by_state if counts else {}
         return Entry(
             number=issue.number,
@@ -157,12 +165,13 @@ class Shelf:
                     found[run.rehearsal][run.content.issue] = run, store.counts(run)
                 calendar = store.calendar(rehearsal=settings.transport.kind == "folder")
                 used = calendar.used()
+                lost = all_forgotten(self._root, store)
         except NewsletterError:
             return _Records()
         missed = {
             one.occurrence.day: one.reason for one in used if one.state is OccurrenceState.MISSED
         }
-        return _Records(real=found[False], rehearsals=found[True], missed=missed)
+        return _Records(real=found[False], rehearsals=found[True], missed=missed, forgotten=lost)
 
 
 def _of_run(run: Run) -> tuple[State | None, str]:

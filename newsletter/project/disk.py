@@ -45,6 +45,30 @@ def unwritten(path: Path, error: OSError, message: str, *, hint: str) -> InputEr
     return InputError(message, place=place, cause=cause, hint=hint)
 
 
+def is_mounted_alone(path: Path) -> bool:
+    """Whether a file was mounted by itself, apart from its folder, so that it has other neighbours.
+
+    False where the system does not tell: only Linux mounts single files.
+    """
+    return _mount_of(path) != _mount_of(path.parent)
+
+
+def _mount_of(path: Path) -> str:
+    """The kernel's number of the mount that a path is in, "" where it does not tell."""
+    # Opened for reading, and closed, it would cost this process SQLite's locks of the file.
+    flags = getattr(os, "O_PATH", None)
+    if flags is None:  # pragma: no cover
+        return ""
+    handle = os.open(path, flags | os.O_CLOEXEC)
+    try:
+        told = Path(f"/proc/self/fdinfo/{handle}").read_text("ascii")
+    except OSError:
+        return ""
+    finally:
+        os.close(handle)
+    return next((line for line in told.splitlines() if line.startswith("mnt_id:")), "")
+
+
 def flush_folder(folder: Path) -> None:
     """Have the names in a folder on the disk."""
     handle = os.open(folder, os.O_RDONLY)

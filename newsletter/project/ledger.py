@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from newsletter.delivery import Counts, Delivery, Run
+from newsletter.delivery import Counts, Delivery, Run, RunState, State
 from newsletter.errors import InputError, Place, RefusedError
 from newsletter.humanize import plural
 from newsletter.project import files
@@ -26,6 +26,8 @@ from newsletter.project.disk import flush, unwritten
 #: More than any newsletter has; what is larger was written by another hand.
 _MOST: Final = 10**12
 FOLDER: Final = f"{files.ISSUES}/.ledger"
+#: From these more may leave.
+_LEFT: Final = (State.QUEUED, State.CLAIMED, State.DEFERRED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +55,9 @@ class Entry:
         run: when the run was begun, to the microsecond, which names it.
         content_hash: SHA-256 in hex of what was sent.
         reached: the claims that may have led to a mail; the records can only have more.
+        vouches: whether no mail can have left of which it does not tell. A file without a mark, as
+            older versions wrote it, did not rise with the claims: it tells of all of them only
+            when nothing was left to be claimed.
     """
 
     file: str
@@ -60,6 +65,7 @@ class Entry:
     run: str
     content_hash: str
     reached: Reached
+    vouches: bool
 
 
 def name_of(issue: int) -> str:
@@ -77,6 +83,12 @@ def entries(root: Path) -> tuple[Entry, ...]:
     return tuple(_read(path, f"{FOLDER}/{path.name}") for path in found)
 
 
+def issues(root: Path) -> tuple[int, ...]:
+    """The numbers of the issues that have a file, whatever is in it."""
+    names = (path.stem for path in (root / FOLDER).glob("*.json"))
+    return tuple(sorted(int(name) for name in names if re.fullmatch(r"[0-9]{1,9}", name)))
+
+
 def entry(root: Path, issue: int) -> Entry | None:
     """What an issue's file says, None where there is none.
 
@@ -88,7 +100,7 @@ def entry(root: Path, issue: int) -> Entry | None:
 
 
 def is_behind(entry: Entry, run: Run | None, reached: Reached) -> bool:
-    """Whether a file tells of more of its run than the records do, which know the run.
+    """Whether a file tells, or may have to tell, of more of its run than the records do.
 
     Args:
         entry: the file.
@@ -100,7 +112,9 @@ def is_behind(entry: Entry, run: Run | None, reached: Reached) -> bool:
             newsletter's.
     """
     known = run is not None and run.begun and entry.run == _named(run)
-    if known and reached.attempts >= entry.reached.attempts:
+    # Nothing more leaves of a run that is finished on record, whatever has left of it.
+    told = entry.vouches or (run is not None and run.state is RunState.FINISHED)
+    if known and told and reached.attempts >= entry.reached.attempts:
         return False
     # Only when all are frozen does everybody stand at the position that the file speaks of.
     if known and reached.recipients == entry.reached.recipients:
@@ -116,8 +130,17 @@ def is_behind(entry: Entry, run: Run | None, reached: Reached) -> bool:
 
 
 def behind(entry: Entry, reached: Reached) -> RefusedError:
-    """What to say of records that know only a part of a run, and the way out."""
+    """What to say of records that know only a part of a run, or may, and the way out."""
     number = entry.issue
+    if reached.attempts >= entry.reached.attempts:
+        return RefusedError(
+            _begun(entry, "this file, of an older version, does not tell how far it came"),
+            place=Place(entry.file),
+            cause="should these records be a restored backup, more has left than they know",
+            hint=f"newsletter send --issue {number} --restored takes everybody who is left as "
+            "unknown; only if these records were never put back from a backup, take away "
+            f"{entry.file}, and the run goes on",
+        )
     return RefusedError(
         _begun(
             entry,
@@ -275,6 +298,16 @@ def _number(body: dict[str, Any], name: str, most: int) -> int:
     return found
 
 
+def _left(body: dict[str, Any]) -> int:
+    """How many deliveries were still to be made when a file was written.
+
+    Raises:
+        ValueError, TypeError, KeyError: it does not tell.
+    """
+    by_state = {state.value: 0 for state in _LEFT} | body["by_state"]
+    return sum(_number(by_state, state.value, _MOST) for state in _LEFT)
+
+
 def _read(path: Path, name: str) -> Entry:
     try:
         body: dict[str, Any] = json.loads(path.read_text("utf-8"))
@@ -290,6 +323,7 @@ def _read(path: Path, name: str) -> Entry:
                 # A version that wrote no mark: anybody may have been tried.
                 position=_number({"position": recipients} | body, "position", recipients),
             ),
+            vouches="position" in body or not _left(body),
         )
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(

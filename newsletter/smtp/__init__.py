@@ -251,7 +251,7 @@ def _hand_over(
             return _early(session)
         session.end_mail()
         session.allow(patience)
-        return _after_the_dot(session, message)
+        return _after_the_dot(session, message, timeout)
     except OSError as error:
         # What was raised says nothing about where the mail is; what was written does.
         if session.dot_begun:
@@ -290,12 +290,21 @@ def _early(session: Session) -> tuple[Outcome, bool]:
     return smtp_reply(code, ""), False
 
 
-def _after_the_dot(session: Session, message: Message) -> tuple[Outcome, bool]:
+def _after_the_dot(session: Session, message: Message, timeout: float) -> tuple[Outcome, bool]:
+    """What the answer to the whole mail proves; after a "no" the session is over.
+
+    A "no" lets the mail be sent again, so it must be the last word. 421 is none about the mail: a
+    server says it at any time, whatever it has done with the mail (docs/decisions/0009).
+    """
     code, _ = session.getreply()
-    if session.is_contradicted(code):
+    if code == _BYE:
+        words = f"the mail server ended the session (SMTP {code}), after the whole mail"
+        return judged(Seen.UNPROVEN, words), False
+    session.allow(timeout)
+    is_no = code // 100 in {_LATER, _NEVER}
+    if session.is_contradicted(code) or (is_no and not session.is_last_word(code)):
         return judged(Seen.UNPROVEN, "the mail server answered yes and no to the mail"), False
-    usable = code // 100 in {_TAKEN, _LATER, _NEVER} and code != _BYE
-    return smtp_reply(code, _message_id(message.data)), usable
+    return smtp_reply(code, _message_id(message.data)), code // 100 == _TAKEN
 
 
 def _dotted(data: bytes) -> bytes:

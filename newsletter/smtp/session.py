@@ -26,6 +26,7 @@ _READ: Final = 4096
 _WRITE: Final = 65536
 _LINE: Final = re.compile(rb"([2-5][0-9]{2})(?:([ -])(.*))?", re.DOTALL)
 _READY: Final = 220
+_GOODBYE: Final = 221
 _BYE: Final = 421
 _TAKEN, _LATER, _NEVER = 2, 4, 5  # the first digit of an answer (RFC 5321, 4.2.1)
 
@@ -186,6 +187,34 @@ class Session(smtplib.SMTP):
         """Whether the session can go on: nothing is there to be read, and nobody hung up."""
         return not self._heard() and not self._gone
 
+    def is_last_word(self, code: int) -> bool:
+        """End the session, and whether the server then took leave without another answer.
+
+        Answers come in the order of the questions, so that a second one about the mail comes before
+        the one to QUIT, however late it is. More like the first change nothing.
+
+        Raises:
+            SessionError: what it said makes no sense.
+            TimeoutError: it neither took leave nor hung up in time.
+        """
+        try:
+            self._write(b"QUIT\r\n")
+        except TimeoutError:
+            raise
+        except OSError:
+            pass  # It hung up; what it has said before can be read.
+        while True:
+            try:
+                other, _ = self.getreply()
+            except OSError:
+                if self._gone:
+                    return not self._unread
+                raise
+            if other == _GOODBYE:
+                return not self._heard()
+            if other != _BYE and other // 100 != code // 100:
+                return False
+
     def is_contradicted(self, code: int) -> bool:
         """Whether what stands behind an answer leaves open which of them is about the mail.
 
@@ -242,7 +271,13 @@ class Session(smtplib.SMTP):
         if not self._gone:
             sock = self._socket()
             sock.settimeout(self._left())
-            self._keep(sock.recv(_READ))
+            try:
+                self._keep(sock.recv(_READ))
+            except TimeoutError:
+                raise
+            except OSError:
+                self._gone = True
+                raise
         if self._gone:
             raise SessionError("the mail server hung up")
 

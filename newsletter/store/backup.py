@@ -101,6 +101,9 @@ def folder_of(source: Path) -> Path:
 def backup(source: Path, target: Path) -> int:
     """Copy the database at `source` into a new file, as it is at one moment.
 
+    The folder for backups beside the database is made where the file is to lie in it; no other is,
+    for its name may be a typing error.
+
     SQLite's own backup copies what is committed, its write-ahead log included; copying the file
     by hand would miss that, or catch a page half written.
 
@@ -117,6 +120,8 @@ def backup(source: Path, target: Path) -> int:
             place=Place(str(target)),
             hint="name a new file",
         )
+    if target.parent.resolve() == (source.parent / _FOLDER).resolve():
+        folder_of(source)
     draft = ""
     try:
         handle, draft = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")

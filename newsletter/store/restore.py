@@ -21,7 +21,7 @@ from newsletter.project.disk import unwritten
 from newsletter.store.backup import folder_of, sync
 from newsletter.store.database import Database
 from newsletter.store.lock import locked
-from newsletter.store.schema import HEAD, alone_in, expect_ours, revision
+from newsletter.store.schema import HEAD, alone_in, expect_one_name, expect_ours, revision
 
 _BESIDE: Final = ("", "-wal", "-shm")
 _COUNTED: Final = {
@@ -139,7 +139,8 @@ def restoring(path: Path, file: Path) -> Iterator[Restoration]:
         file: the backup, not changed; what lies beside it as its log belongs to it.
 
     Raises:
-        InputError: it is missing, damaged, no store of this program, or of a newer one.
+        InputError: it is missing, damaged, no store of this program, or of a newer one; or the
+            records have a second name.
         PausedError: the disk is full.
     """
     if not file.is_file():
@@ -152,6 +153,7 @@ def restoring(path: Path, file: Path) -> Iterator[Restoration]:
             place=Place(str(file)),
             hint="name a backup, such as one of .newsletter/backups/",
         )
+    expect_one_name(path)
     draft: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

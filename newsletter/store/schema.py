@@ -21,7 +21,7 @@ import sqlalchemy as sa
 
 from newsletter.errors import InputError, NewsletterError, Place
 from newsletter.project import git, private
-from newsletter.project.disk import unwritten
+from newsletter.project.disk import is_mounted_alone, unwritten
 from newsletter.store.backup import keep
 from newsletter.store.database import Database, file_of
 from newsletter.store.tables import signing_keys
@@ -50,7 +50,7 @@ def open_database(
     with _reachable(path):
         if not path.exists() and (read_only or not create):
             raise _missing(path)
-        _expect_one_name(path)
+        expect_one_name(path)
         if read_only:
             return _checked(Database(path, read_only=True, create=False), create=False)
         if create and not path.exists():
@@ -84,7 +84,7 @@ def upgrade(url: str, *, told: Callable[[str], None] = lambda _: None) -> tuple[
     with _reachable(path):
         if not path.exists():
             raise _missing(path)
-        _expect_one_name(path)
+        expect_one_name(path)
     database = Database(path, read_only=False, create=False)
     try:
         with database.rebuilding() as connection:
@@ -192,13 +192,28 @@ def _make_keys(connection: sa.Connection) -> None:
     )
 
 
-def _expect_one_name(path: Path) -> None:
-    """Refuse a file with hard links: under each name it would have a lock and a log of its own."""
-    if path.is_file() and path.stat().st_nlink > 1:
+def expect_one_name(path: Path) -> None:
+    """Refuse a file with hard links, or one that was mounted by itself.
+
+    Lock, log and the list of who left lie beside a database, and beside each of its names there
+    would be others: two could send from it, and neither would see what the other has written.
+
+    Raises:
+        InputError: it has more than one name, or may have.
+    """
+    if not path.is_file():
+        return
+    if path.stat().st_nlink > 1:
         raise InputError(
             "the store's file has a second name (a hard link), so two could send from it at once",
             place=Place(str(path)),
             hint=f"with nothing running: cp {path.name} new.db && mv new.db {path.name}",
+        )
+    if is_mounted_alone(path):
+        raise InputError(
+            "the store's file is mounted without its folder, so two could send from it at once",
+            place=Place(str(path)),
+            hint="mount the folder it is in, wherever it is needed, and not the file",
         )
 
 

@@ -110,3 +110,14 @@ def test_a_backup_made_during_a_run_opens_and_goes_on(world, tmp_path):
         assert done.returncode == 9, done.stderr  # of the fourth nobody knows
         assert server.ledger.update() == 21
     assert "issue 74: 21 mails sent now" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "target", [".newsletter/backups/mine.db", ".newsletter/../.newsletter/backups/x.db"]
+)
+def test_the_folder_for_backups_beside_the_records_is_made_where_it_is_named(world, target):
+    folder = world.newsletter.root / ".newsletter/backups"
+    shutil.rmtree(folder, ignore_errors=True)
+    assert world.newsletter.run("db", "backup", target).code == 0
+    assert (world.newsletter.root / target).stat().st_mode & 0o777 == 0o600
+    assert folder.stat().st_mode & 0o777 == 0o700

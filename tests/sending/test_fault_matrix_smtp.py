@@ -109,9 +109,16 @@ ONE = {
     **{
         f"dot-{name}": (after_two("dot", fault), cell)
         for name, fault, cell in [
-            ("451", "451 later", TWICE), ("421", "421 bye", TWICE), ("554", "554 spam", REFUSED),
+            ("451", "451 later", TWICE), ("421", "421 bye", UNKNOWN), ("554", "554 spam", REFUSED),
             ("hang-up", HANG_UP, UNKNOWN), ("stall", STALL, UNKNOWN), ("garbage", GARBAGE, UNKNOWN),
             ("half", SAY_NO_MORE, UNKNOWN), ("354", "354 what", UNKNOWN),
+        ]
+    },
+    **{
+        f"late-{name}": (after_two("dot", "451 later") | {"QUIT": [fault, "221 bye"]}, cell)
+        for name, fault, cell in [
+            ("250", "250 ok\r\n221 bye", UNKNOWN), ("554", "554 no\r\n221 bye", UNKNOWN),
+            ("hang-up", HANG_UP, TWICE), ("stall", STALL, UNKNOWN), ("garbage", GARBAGE, UNKNOWN),
         ]
     },
     **{

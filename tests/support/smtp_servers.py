@@ -188,9 +188,10 @@ class Scripted:
     def _mail(self, connection: socket.socket, lines: BinaryIO) -> str:
         first = lines.readline()
         if self._script["in data"] != [""]:
-            if self._answer(connection, "in data"):
-                lines.read()
-            return ""
+            answer = self._answer(connection, "in data")
+            while answer and (line := lines.readline()) != b".\r\n":
+                answer = answer if line else ""
+            return answer
         whole = [first]
         while whole[-1] not in {b".\r\n", b""}:
             whole.append(lines.readline())

@@ -1,0 +1,74 @@
+"""The two ledgers held against each other: the records, and the files beside the issues.
+
+Whoever says what has gone asks here first: records that were restored do not know it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from newsletter.errors import InputError, RefusedError
+from newsletter.humanize import plural
+from newsletter.project import ledger
+from newsletter.project.ledger import Entry, Reached
+from newsletter.store.sql import Store
+
+_NOTHING: Final = Reached(recipients=0, attempts=0, position=0)
+
+
+def lost(root: Path, store: Store, issue: int) -> tuple[Entry, Reached] | None:
+    """What an issue's file says and what the records do, None unless they are behind it.
+
+    Args:
+        root: the newsletter's folder.
+        store: its records.
+        issue: the number.
+
+    Raises:
+        RefusedError: the records do not know the run at all.
+        InputError: the file cannot be read.
+    """
+    if _lost(root, store, issue) is None:
+        return None
+    # A run at work may have been writing the number just as it was read: look twice.
+    return _lost(root, store, issue)
+
+
+def forgotten(root: Path, store: Store, issue: int) -> str:
+    """What of an issue has gone, or may have, that the records do not know; "" when they know all.
+
+    One sentence for people, whatever is wrong.
+    """
+    name = ledger.name_of(issue)
+    try:
+        found = lost(root, store, issue)
+    except RefusedError:
+        return f"{name} tells of mails that had gone, and these records do not know of them"
+    except InputError:
+        return f"{name} cannot be read, so nobody can say here what else has gone"
+    run = store.run(issue, rehearsal=False)
+    if found is None or run is None:
+        return ""
+    entry, reached = found
+    more = entry.reached.attempts - reached.attempts
+    if not entry.vouches:
+        more = max(more, store.claims.exposed(run, entry.reached.position))
+    return (
+        f"{plural(more, 'more mail')} may have gone: {name} knows of later ones than these records"
+    )
+
+
+def all_forgotten(root: Path, store: Store) -> dict[int, str]:
+    """The sentence of `forgotten` for each issue that has one, by number."""
+    told = {issue: forgotten(root, store, issue) for issue in ledger.issues(root)}
+    return {issue: sentence for issue, sentence in told.items() if sentence}
+
+
+def _lost(root: Path, store: Store, issue: int) -> tuple[Entry, Reached] | None:
+    entry = ledger.entry(root, issue)
+    if entry is None:
+        return None
+    run = store.run(issue, rehearsal=False)
+    reached = store.claims.reached(run) if run else _NOTHING
+    return (entry, reached) if ledger.is_behind(entry, run, reached) else None
