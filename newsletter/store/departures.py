@@ -85,6 +85,7 @@ _TRIGGERS: Final = (
     ("forgotten", "DELETE ON main.subscribers", "1", f"'{_FORGOTTEN}', OLD.address_hash"),
     ("left_unknown", "INSERT ON main.left_handles", "1", f"'{_HANDLE}', NEW.handle"),
 )  # fmt: skip
+_WATCHED: Final = "SELECT 1 FROM temp.sqlite_master WHERE type = 'trigger' LIMIT 1"
 
 
 def attach(database: Database, *, clock: Callable[[], dt.datetime]) -> Departures:
@@ -240,19 +241,21 @@ class Departures:
         )
 
     def _watch(self, connection: sa.Connection) -> None:
-        """Have the connection tell who leaves, whichever statement it is."""
-        told = connection.connection.info
-        if "departures" in told:
-            return
+        """Have the connection tell who leaves, whichever statement it is.
+
+        The triggers go with the transaction that made them when it is undone, so the connection
+        itself is asked whether it has them.
+        """
         plain = connection.connection.driver_connection
         assert isinstance(plain, sqlite3.Connection)
+        if plain.execute(_WATCHED).fetchone():
+            return
         plain.create_function("note_departure", 2, self._note)
         for name, what, when, values in _TRIGGERS:
             plain.execute(
                 f"CREATE TEMP TRIGGER departure_{name} AFTER {what} WHEN {when} "
                 f"BEGIN SELECT note_departure({values}); END"
             )
-        told["departures"] = True
 
     def _note(self, kind: str, name: str) -> None:
         self._new += _line(kind, name)

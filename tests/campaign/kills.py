@@ -15,8 +15,9 @@ from tests.campaign.checks import Snapshot
 from tests.campaign.letters import FIRST, Letters, letters
 from tests.campaign.servers import Kind, Server, serving
 
-#: At the most random moments: while it starts; while mails leave; at the very end.
-STARTING, SENDING, ENDING = "starting", "sending", "ending"
+#: At random moments: before anything can be on record; while it starts; while mails leave; at the
+#: very end.
+AT_ONCE, STARTING, SENDING, ENDING = "at once", "starting", "sending", "ending"
 
 #: Kills aimed at one issue; an issue more is sent for each so many.
 _PER_ISSUE = 10
@@ -147,13 +148,15 @@ class Hunt:
     def _moment(self, turn: int) -> str:
         if turn == _PER_ISSUE - 1:
             return ENDING
+        if not self.tally.kills:
+            return AT_ONCE  # so each way meets it, however few its kills are
         return STARTING if turn == 0 or self._chance.random() < 0.2 else SENDING
 
     def _wait(self, process: subprocess.Popen[str], issue: int, moment: str, *, kills: int) -> None:
         """Let the process live for a while."""
         began = time.monotonic()
-        if moment == STARTING:
-            self._chance_sleep(process, self._start * 1.3)
+        if moment in {AT_ONCE, STARTING}:
+            self._chance_sleep(process, self._start * (0.25 if moment == AT_ONCE else 1.3))
             return
         there = self._server.ledger.update()
         left = self._left(issue)

@@ -36,10 +36,8 @@ def test_nobody_is_sent_twice_and_nobody_is_lost_whenever_the_command_is_killed(
     for tally in tallies:
         # Kills that hit nothing prove nothing.
         assert tally.in_flight >= tally.kills / 3, tally.name
+        assert tally.before_freezing, tally.name
         assert tally.accepted > tally.recipients / 10, tally.name
-    # Fifty of each way meet the start for sure; of ten it is enough that some do.
-    for group in [[tally] for tally in tallies] if KILLS >= 300 else [tallies]:
-        assert sum(tally.before_freezing for tally in group), group[0].name
 
 
 def test_events_settle_every_accepted_unknown_and_no_other(hunted, tmp_path, capsys):

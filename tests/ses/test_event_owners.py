@@ -2,97 +2,43 @@
 
 from __future__ import annotations
 
-import contextlib
-import dataclasses
 import datetime as dt
-import hashlib
 import json
 import re
 import sqlite3
 
 import pytest
-from alembic import command
 
-from newsletter.audience import eligible
-from newsletter.delivery import Content, Outcome, Result
-from newsletter.feedback import read
+from newsletter.delivery import Outcome, Result
 from newsletter.message import Message
-from newsletter.store import schema
 from newsletter.store.owners import SKEW
 from newsletter.store.people import Evidence
 from newsletter.store.sql import Store
 from tests.conftest import CASES, require
-from tests.support.ses_events import SOURCE, STORE, Sent, bounce, complaint, event
+from tests.support.owned_events import (
+    begin,
+    hand_over,
+    hear,
+    kept_out,
+    moment,
+    sent,
+    states,
+    store,
+)
+from tests.support.ses_events import SOURCE, STORE, bounce, complaint, event
 from tests.support.store_samples import (
     LATER,
     NOW,
-    a_content,
     look,
-    named_store,
     new_store,
     url_in,
 )
 from tests.support.store_samples import people as crowd
 
-UNKNOWN = Outcome(result=Result.UNKNOWN, reason="no answer")
+__all__ = ["store"]
+
+
 FORWARDED = [{"emailAddress": "lee.forward@corp.example"}]
-
-
-@pytest.fixture
-def store(tmp_path):
-    with named_store(tmp_path, crowd(4)) as opened:
-        yield opened
-
-
-def envelope_from(sender: str) -> bytes:
-    return json.dumps({"sender": sender}).encode()
-
-
-def begin(store, *, issue=74, rehearsal=False, now=NOW, sender=SOURCE):
-    envelope = envelope_from(sender)
-    content_hash = hashlib.sha256(envelope).hexdigest()
-    content = dataclasses.replace(a_content(issue), envelope=envelope, content_hash=content_hash)
-    assert isinstance(content, Content)
-    return store.start_run(
-        content, rehearsal=rehearsal, transport="ses", eligible=eligible(), now=now
-    )
-
-
-def hand_over(store, run, number, outcome=UNKNOWN, now=NOW):
-    for _ in range(number):
-        delivery = store.claim(run, now=now)
-        assert delivery is not None
-        store.settle(run, delivery, outcome, now=now)
-
-
-def sent(position=1, **more):
-    return Sent(
-        **{"message_id": f"ses-{position}", "to": f"reader{position}@example.org",
-           "position": position, "store": STORE} | more
-    )  # fmt: skip
-
-
-def hear(store, *texts, sender=SOURCE, now=LATER):
-    found = [read(text) for text in texts]
-    return store.feedback.record([one for one in found if one], now=now, sender=sender)
-
-
-def states(folder, issue=74):
-    question = "select state from deliveries where issue = ? order by position"
-    return [state for (state,) in look(folder, question, issue)]
-
-
-def kept_out(folder):
-    """Addresses of readers, and how many hashes of others."""
-    rows = look(
-        folder,
-        "select email from suppressions left join subscribers using (address_hash) order by 1",
-    )
-    return [email for (email,) in rows]
-
-
-def moment(when: dt.datetime) -> str:
-    return when.isoformat()
 
 
 # --- the id of a store -------------------------------------------------------------------------
@@ -342,105 +288,3 @@ def test_the_case_of_a_forwarded_bounce(tmp_path, store):
     hear(store, json.dumps(found | {"mail": found["mail"] | {"messageId": "x"}}),
          sender=found["mail"]["source"])  # fmt: skip
     assert kept_out(tmp_path) == ["reader1@example.org"]
-
-
-# --- tags of the form from before stores had ids -------------------------------------------------
-
-
-@pytest.fixture
-def upgraded(tmp_path, monkeypatch):
-    """A store of the version before, with an issue under way; upgraded just now."""
-    real = command.upgrade
-    monkeypatch.setattr(command, "upgrade", lambda config, _: real(config, "0004"))
-    monkeypatch.setattr(schema, "HEAD", "0004")
-    began = dt.datetime.now(dt.UTC) - dt.timedelta(hours=1)
-    new_store(tmp_path, crowd(4)).close()
-    monkeypatch.undo()
-    _begin_as_before(tmp_path, f"{began:%Y-%m-%dT%H:%M:%S.%fZ}")
-    assert schema.upgrade(url_in(tmp_path)) == ("0004", schema.HEAD)
-    with Store.open(url_in(tmp_path)) as opened:
-        yield opened, began
-
-
-def _begin_as_before(folder, began):
-    """An issue to four readers, two of whom it was handed over to, in the tables of then."""
-    envelope = envelope_from(SOURCE)
-    run = (74, 0, "ses", "A title", envelope, hashlib.sha256(envelope).hexdigest(), "5" * 64, "",
-           "running", 4, began, None, "", "")  # fmt: skip
-    with contextlib.closing(sqlite3.connect(folder / "newsletter.db")) as records, records:
-        records.execute(f"insert into runs values (1, {', '.join('?' * len(run))})", run)
-        people = records.execute("select id, address_hash from subscribers order by id").fetchall()
-        for place, (reader, hashed) in enumerate(people, 1):
-            tried = place <= 2
-            records.execute(
-                "insert into deliveries values (NULL, 1, 74, 0, ?, ?, ?, ?, ?, '', ?, ?, ?, 0)",
-                (reader, hashed, place, "unknown" if tried else "queued", int(tried),
-                 "no answer" if tried else "", began if tried else None, began if tried else None),
-            )  # fmt: skip
-
-
-def old(position=1, **more):
-    return sent(position, **{"store": ""} | more)
-
-
-def test_a_store_of_the_version_before_gets_an_id(tmp_path, upgraded):
-    store, _ = upgraded
-    assert re.fullmatch("[0-9a-f]{32}", store.feedback.store_id())
-    assert look(tmp_path, "select count(*) from identity where old_tags_until is not null") == [
-        (1,)
-    ]
-
-
-def test_what_left_before_the_upgrade_is_settled_by_the_tags_it_had(tmp_path, upgraded):
-    store, began = upgraded
-    now = dt.datetime.now(dt.UTC)
-    texts = [event("Delivery", old(n, at=moment(began))) for n in range(1, 5)]
-    hear(store, *texts, bounce("Permanent", "NoEmail", old(2, at=moment(began))), now=now)
-    assert states(tmp_path) == ["accepted", "accepted", "queued", "queued"]
-    assert kept_out(tmp_path) == ["reader2@example.org"]
-
-
-@pytest.mark.parametrize(
-    "other",
-    [
-        {"attempt": 2}, {"attempt": 0}, {"to": "reader2@example.org"}, {"issue": 75},
-        {"source": "other@example.net"},
-    ],
-)  # fmt: skip
-def test_an_old_tag_must_agree_in_everything_else_as_well(tmp_path, upgraded, other):
-    store, began = upgraded
-    now = dt.datetime.now(dt.UTC)
-    hear(store, event("Send", old(1, **{"at": moment(began)} | other)), now=now)
-    assert states(tmp_path) == ["unknown", "unknown", "queued", "queued"]
-
-
-def test_a_mail_that_left_after_the_upgrade_has_no_old_tag(tmp_path, upgraded):
-    """Another newsletter's, whose program is older."""
-    store, _ = upgraded
-    now = dt.datetime.now(dt.UTC) + 2 * SKEW
-    hear(store, event("Send", old(1, at=moment(now))), now=now)
-    assert states(tmp_path)[0] == "unknown"
-
-
-def test_a_run_that_began_after_the_upgrade_has_no_old_tags(tmp_path, upgraded):
-    """Not even in the minutes by which clocks may differ."""
-    store, _ = upgraded
-    now = dt.datetime.now(dt.UTC) + SKEW / 3
-    hand_over(store, begin(store, issue=75, now=now), 1, now=now)
-    hear(store, event("Send", old(1, issue=75, at=moment(now))), now=now)
-    assert states(tmp_path, 75)[0] == "unknown"
-
-
-def test_a_store_made_by_this_version_knows_no_old_tags(tmp_path, store):
-    hand_over(store, begin(store), 1)
-    hear(store, event("Send", old(1)), bounce("Permanent", "NoEmail", old(1)))
-    assert states(tmp_path)[0] == "unknown"
-    assert look(tmp_path, "select old_tags_until from identity") == [(None,)]
-    # From our own address to one person: that one's mailbox is gone, whichever mail it was.
-    assert kept_out(tmp_path) == ["reader1@example.org"]
-
-
-def test_an_old_tag_is_not_needed_where_the_message_id_is_known(tmp_path, store):
-    hand_over(store, begin(store), 1, Outcome(result=Result.ACCEPTED, message_id="ses-1"))
-    hear(store, event("Delivery", old(1)))
-    assert look(tmp_path, "select count(*) from events where delivery_id is not null") == [(1,)]

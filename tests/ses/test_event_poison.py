@@ -19,10 +19,10 @@ from newsletter.ses import events
 from newsletter.ses.events import Queue, pull
 from newsletter.store.feedback import Feedback
 from newsletter.store.sql import Store
-from tests.ses.test_event_owners import begin, hand_over, kept_out, states
 from tests.support.cli_fixtures import folder, plain_environment, ready
 from tests.support.event_mutations import mutated
 from tests.support.mailroom import REGION, mailroom, post_office
+from tests.support.owned_events import begin, hand_over, kept_out, states
 from tests.support.ses_events import SOURCE, Sent, bounce, event, everything, in_envelope
 from tests.support.store_samples import NOW, new_store, store_with
 from tests.support.store_samples import people as crowd

@@ -12,9 +12,9 @@ from newsletter.audience.tokens import make_token
 from newsletter.site.words import NAMES, fault, words
 from newsletter.store.members import BLOCKED
 from newsletter.store.people import Evidence
-from tests.site.test_serve import Site
 from tests.support.cli_fixtures import Folder, folder, plain_environment, ready
 from tests.support.pages import parse_page, text_of
+from tests.support.site_fixtures import Site
 from tests.support.store_samples import LATER, NOW, a_row, look, store_with
 
 __all__ = ["folder", "plain_environment", "ready"]

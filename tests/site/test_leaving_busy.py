@@ -31,7 +31,7 @@ from newsletter.errors import PausedError
 from newsletter.store import deliveries, departures
 from newsletter.store.people import Evidence
 from newsletter.store.sql import Store
-from tests.site.test_serve import _free_port
+from tests.site.test_serve_command import _free_port
 from tests.store.test_departures import remembered, restore
 from tests.support.cli_fixtures import Folder, folder, plain_environment, ready, started
 from tests.support.store_samples import (

@@ -3,43 +3,34 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import re
-import select
-import signal
-import socket
 import sqlite3
-import threading
-import urllib.request
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
-from starlette.testclient import TestClient
 
-from newsletter import server
-from newsletter import site as public
 from newsletter.audience import Status
 from newsletter.audience.tokens import Key, make_token
 from newsletter.errors import PausedError
 from newsletter.site import answers
 from newsletter.site.words import words
 from newsletter.store import database
-from newsletter.store.sql import Store
-from tests.support.cli_fixtures import Folder, folder, plain_environment, ready, started
+from tests.support.cli_fixtures import plain_environment
 from tests.support.pages import parse_page, text_of
-from tests.support.store_samples import LATER, look, people, store_with
-from tests.support.web_fixtures import policy, settings_of
+from tests.support.site_fixtures import SETTINGS, Site, site
+from tests.support.store_samples import look, people, store_with
+from tests.support.web_fixtures import policy
 
-__all__ = ["folder", "plain_environment", "ready"]
+__all__ = ["plain_environment", "site"]
+
 
 FORM = "application/x-www-form-urlencoded"
 PARTS = (
     b'--x\r\nContent-Disposition: form-data; name="List-Unsubscribe"\r\n\r\nOne-Click\r\n--x--\r\n'
 )
+
+
 BODIES = [
     pytest.param(b"List-Unsubscribe=One-Click", {"Content-Type": FORM}, id="one-click"),
     pytest.param(PARTS, {"Content-Type": "multipart/form-data; boundary=x"}, id="multipart"),
@@ -53,47 +44,12 @@ BODIES = [
     pytest.param(b"", {"Origin": "https://mail.example", "Referer": "https://mail.example/"}, id="foreign origin"),
     pytest.param(b"", {"Origin": "null", "Cookie": "a=b"}, id="no origin"),
 ]  # fmt: skip
-SETTINGS = '[site]\nname = "Slack Water"\n'
+
+
 WRONG = [
     "x", "a" * 40, "A" * 900, "%00", "..", "ü", "a.b", "token with blanks",
     make_token("0" * 24, Key(255, bytes(32))),
 ]  # fmt: skip
-
-
-@dataclass
-class Site:
-    """The pages over real records."""
-
-    root: Path
-    store: Store
-    settings: str = SETTINGS
-
-    def client(self, **options: Any) -> TestClient:
-        pages = public.application(
-            store=self.store, settings=settings_of(self.settings), clock=lambda: LATER
-        )
-        return TestClient(pages, base_url="https://letters.example.org", follow_redirects=False, **options)  # fmt: skip
-
-    def token(self, person: int = 1) -> str:
-        question = "select handle from subscribers where id = ?"
-        return make_token(look(self.root, question, person)[0][0], self.store.keys.newest())
-
-    def path(self, person: int = 1) -> str:
-        return f"/u/{self.token(person)}"
-
-    def status(self, person: int = 1) -> str:
-        return str(look(self.root, "select status from subscribers where id = ?", person)[0][0])
-
-    def everything(self) -> dict[str, list[tuple[Any, ...]]]:
-        """Every row of every table."""
-        tables = look(self.root, "select name from sqlite_master where type = 'table'")
-        return {name: look(self.root, f'select * from "{name}"') for (name,) in tables}
-
-
-@pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
-    with store_with(tmp_path, people(30)) as store:
-        yield Site(tmp_path, store)
 
 
 def plain(answer: Any) -> str:
@@ -357,73 +313,3 @@ def test_a_bug_is_not_success_either(site, monkeypatch):
 
     monkeypatch.setattr(site.store, "unsubscribe", leave)
     assert site.client(raise_server_exceptions=False).post(site.path()).status_code == 500
-
-
-# --- the command -------------------------------------------------------------------------------
-
-
-@pytest.mark.processes
-def test_the_command_serves_links_until_it_is_told_to_stop(ready: Folder):
-    with Store.open(f"sqlite:///{ready.root}/.newsletter/newsletter.db") as store:
-        [(handle,)] = ready.ask("select handle from subscribers where status = 'active' limit 1")
-        token = make_token(handle, store.keys.newest())
-    with started(ready.root, "serve", "--port", _free_port(), world="graceful") as process:
-        assert process.stderr
-        assert select.select([process.stderr], [], [], 120)[0]
-        found = re.search(r"http://127\.0\.0\.1:\d+", process.stderr.readline())
-        assert found
-        request = urllib.request.Request(f"{found[0]}/u/{token}", method="POST")
-        with urllib.request.urlopen(request, timeout=20) as answer:
-            assert answer.status == 200
-        told = "select status from subscribers where handle = ?"
-        assert ready.ask(told, handle) == [("unsubscribed",)]
-        process.send_signal(signal.SIGTERM)
-        out, err = process.communicate(timeout=120)
-        assert (process.returncode, out, err) == (0, "", "")
-
-
-@pytest.mark.processes
-def test_it_serves_until_told_to_stop_in_this_very_process(site):
-    door = server.listen("127.0.0.1", 0)
-    url, seen = f"{server.url_of(door)}{site.path()}", []
-
-    def act() -> None:
-        with urllib.request.urlopen(url, data=b"", timeout=20) as answer:
-            seen.append((answer.status, site.status()))
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    acting = threading.Thread(target=act)
-    public.serve(site.store, settings_of(SETTINGS), lambda: LATER, door, acting.start)
-    acting.join(20)
-    assert seen == [(200, "unsubscribed")]
-    told = "select source, at from consents where event = 'unsubscribed'"
-    assert look(site.root, told) == [("unsubscribe page", "2026-11-22T08:05:00.123456Z")]
-
-
-def test_without_records_there_is_nothing_to_serve(folder: Folder):
-    ran = folder.run("serve")
-    assert ran.code == 2
-    assert "there is no store here" in ran.error
-
-
-@pytest.mark.processes
-def test_a_taken_port_is_said_and_no_other_is_tried(ready: Folder):
-    port = _free_port()
-    with socket.create_server(("127.0.0.1", int(port))):
-        ran = ready.run("serve", "--port", port)
-    assert ran.code == 2
-    assert f"port {port} is taken" in ran.error
-
-
-@pytest.mark.processes
-def test_a_newsletter_without_a_public_url_hears_of_it(ready: Folder):
-    ready.edit("newsletter.toml", 'public_url = "https://letters.slackwater.example.org"\n', "")
-    with started(ready.root, "serve", "--port", _free_port()) as process:
-        assert process.stderr
-        lines = [process.stderr.readline() for _ in range(2)]
-        assert lines[1].startswith("hint: set site.public_url")
-
-
-def _free_port() -> str:
-    with socket.create_server(("127.0.0.1", 0)) as door:
-        return str(door.getsockname()[1])

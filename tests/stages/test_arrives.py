@@ -11,7 +11,7 @@ from email.message import EmailMessage
 import pytest
 
 from newsletter.message import SAMPLE, Stamp, compose, seal
-from tests.stages.test_markup import OTHERS
+from tests.stages.test_markup_fields import OTHERS
 from tests.stages.test_render_odd import TORTURE, escaped
 from tests.support.letter_samples import SENDER, WAY_OUT
 from tests.support.pages import letter_of, parse_page, text_of

@@ -25,9 +25,10 @@ from newsletter.delivery.breaker import Breaker
 from newsletter.delivery.outcomes import Seen, judged
 from newsletter.errors import InputError
 from newsletter.message import compose, filled, seal
-from tests.stages.test_message import ALL_HEADERS, INJECTIONS, STAMP, decoded, display, raw
+from tests.stages.test_message_headers import INJECTIONS
 from tests.support.cli_fixtures import Folder, folder, plain_environment
 from tests.support.letter_samples import NAME, SENDER, SLOTS, TOWN, WAY_OUT, a_letter
+from tests.support.mails import ALL_HEADERS, STAMP, decoded, display, raw
 
 __all__ = ["folder", "plain_environment"]
 

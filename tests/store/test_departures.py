@@ -156,6 +156,20 @@ def test_what_is_undone_leaves_no_line(tmp_path):
     assert remembered(tmp_path) == ["u"]
 
 
+@pytest.mark.parametrize("first", [True, False])
+def test_after_a_transaction_that_was_undone_each_departure_is_a_line(tmp_path, first):
+    """Also when it was the first one of its connection."""
+    store_with(tmp_path, people(2)).close()
+    with Store.open(url_in(tmp_path)) as store:
+        if not first:
+            store.add([a_row("one@example.org")], source="list", now=NOW)
+        for _ in range(2):
+            with contextlib.suppress(ZeroDivisionError), store._database.writing():
+                raise ZeroDivisionError
+        store.members.remove(ADDRESSES[1], now=LATER)
+    assert remembered(tmp_path) == ["u"]
+
+
 def test_a_line_torn_by_a_power_cut_is_written_over(tmp_path):
     with store_with(tmp_path, people(3)) as store:
         store.backup(tmp_path / "copy.db")

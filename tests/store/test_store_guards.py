@@ -32,14 +32,22 @@ WAYS = {
 }
 
 
-@pytest.fixture
-def database(tmp_path):
-    """The bare file of a store with two deliveries of a real run and one of a rehearsal."""
-    with store_with(tmp_path, people(2)) as store:
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """The file of a store with two deliveries of a real run and two of a rehearsal."""
+    folder = tmp_path_factory.mktemp("made")
+    with store_with(folder, people(2)) as store:
         for rehearsal in (False, True):
             store.start_run(
                 a_content(), rehearsal=rehearsal, transport="ses", eligible=eligible(), now=NOW
             )
+    return (folder / "newsletter.db").read_bytes()
+
+
+@pytest.fixture
+def database(tmp_path, made):
+    """A copy of it, bare."""
+    (tmp_path / "newsletter.db").write_bytes(made)
     with contextlib.closing(sqlite3.connect(tmp_path / "newsletter.db")) as connection:
         connection.execute("PRAGMA foreign_keys = 1")
         yield connection

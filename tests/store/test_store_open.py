@@ -1,13 +1,13 @@
+"""Making, opening and upgrading a store; what cannot be opened."""
+
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import sqlite3
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -15,18 +15,11 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from newsletter.errors import InputError, NewsletterError, PausedError
+from newsletter.errors import InputError, NewsletterError
 from newsletter.store import schema, tables
 from newsletter.store.database import _make_durable
 from newsletter.store.sql import Store
-from tests.support.store_samples import LATER, NOW, a_row, look, new_store, people, url_in
-
-
-def snapshot(folder: Path) -> dict[str, tuple[str, int]]:
-    return {
-        path.name: (hashlib.sha256(path.read_bytes()).hexdigest(), path.stat().st_mtime_ns)
-        for path in folder.iterdir()
-    }
+from tests.support.store_samples import look, new_store, people, url_in
 
 
 def test_a_new_store_makes_its_folder_and_its_keys(tmp_path):
@@ -307,132 +300,3 @@ def test_two_processes_can_make_the_same_store_at_once(tmp_path):
     secrets = {process.communicate()[0] for process in started}
     assert [process.returncode for process in started] == [0, 0, 0]
     assert len(secrets) == 1
-
-
-# --- reading only ----------------------------------------------------------------------------
-
-
-def test_reading_changes_not_one_byte_of_the_folder(tmp_path):
-    new_store(tmp_path, people(3)).close()
-    before = snapshot(tmp_path)
-    assert {name for name in before if not name.startswith("left-")} == {"newsletter.db"}
-    with Store.open(url_in(tmp_path), read_only=True) as store:
-        assert store.subscriber_count() == 3
-        assert store.runs() == ()
-        # SQLite's own two files come and go.
-        assert snapshot(tmp_path)["newsletter.db"] == before["newsletter.db"]
-    assert snapshot(tmp_path) == before
-
-
-KILLED = """
-import os, signal, sys
-from newsletter.store.sql import Store
-from tests.support.store_samples import NOW, people
-store = Store.open(sys.argv[1])
-store.add(people(5), source="test", now=NOW)
-os.kill(os.getpid(), signal.SIGKILL)
-"""
-
-
-def kill_while_open(folder: Path) -> None:
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
-    subprocess.run([sys.executable, "-c", KILLED, url_in(folder)], check=False, env=environment)
-    assert (folder / "newsletter.db-wal").stat().st_size
-
-
-@pytest.mark.processes
-def test_reading_after_a_crash_sees_all_and_changes_nothing(tmp_path):
-    kill_while_open(tmp_path)
-    before = snapshot(tmp_path)
-    with Store.open(url_in(tmp_path), read_only=True) as store:
-        assert store.subscriber_count() == 5
-    assert snapshot(tmp_path) == before
-
-
-def test_reading_beside_a_writer_sees_what_it_committed(tmp_path):
-    with new_store(tmp_path, people(3)) as writer:
-        before = snapshot(tmp_path)
-        with Store.open(url_in(tmp_path), read_only=True) as reader:
-            assert reader.subscriber_count() == 3
-            after = snapshot(tmp_path)
-            # -shm is the memory in which SQLite's processes tell each other what they read.
-            assert before | {"newsletter.db-shm": after["newsletter.db-shm"]} == after
-            writer.add([a_row()], source="test", now=LATER)
-            assert reader.subscriber_count() == 4
-
-
-@pytest.mark.processes
-def test_incomplete_traces_of_a_crash_are_put_in_order_by_hand(tmp_path):
-    kill_while_open(tmp_path)
-    (tmp_path / "newsletter.db-shm").unlink()
-    with pytest.raises(InputError, match="traces are incomplete") as caught:
-        Store.open(url_in(tmp_path), read_only=True)
-    assert str(caught.value.hint).startswith("newsletter db upgrade")
-    schema.upgrade(url_in(tmp_path))
-    with Store.open(url_in(tmp_path), read_only=True) as store:
-        assert store.subscriber_count() == 5
-
-
-def test_a_store_opened_for_reading_takes_no_writes_and_no_lock(tmp_path):
-    new_store(tmp_path, []).close()
-    with Store.open(url_in(tmp_path), read_only=True) as store:
-        with pytest.raises(NewsletterError, match="for reading only"):
-            store.add(people(1), source="test", now=NOW)
-        with pytest.raises(NewsletterError, match="for reading only"):
-            store.lock()
-
-
-# --- faults in the middle --------------------------------------------------------------------
-
-
-def tell(store: Store, pragma: str) -> None:
-    """Say something to the one connection the store keeps open."""
-    with store._database._engine.connect() as connection:
-        connection.exec_driver_sql(pragma)
-
-
-def test_a_full_disk_pauses_and_leaves_what_was_there(tmp_path):
-    with new_store(tmp_path, people(3)) as store:
-        tell(store, "PRAGMA max_page_count = 1")  # SQLite then answers as on a full disk
-        with pytest.raises(PausedError, match="the disk is full") as caught:
-            store.add(people(3000), source="test", now=LATER)
-        assert caught.value.cause == "database or disk is full"
-        assert store.subscriber_count() == 3
-        tell(store, "PRAGMA max_page_count = 1000000")
-        assert store.add(people(3000), source="test", now=LATER).added == 2997
-
-
-def test_a_lock_of_another_program_pauses(tmp_path):
-    with new_store(tmp_path, people(3)) as store:
-        tell(store, "PRAGMA busy_timeout = 20")
-        other = sqlite3.connect(tmp_path / "newsletter.db", isolation_level=None)
-        other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(PausedError, match="kept the store locked"):
-            store.suppress("ada@example.org", reason="bounced", now=NOW)
-        other.execute("ROLLBACK")
-        other.close()
-        assert store.suppress("ada@example.org", reason="bounced", now=NOW)
-
-
-def test_a_store_that_turned_unwritable_is_an_input_error(tmp_path):
-    with new_store(tmp_path, people(3)) as store:
-        tell(store, "PRAGMA query_only = 1")
-        with pytest.raises(InputError, match="cannot be written"):
-            store.suppress("ada@example.org", reason="bounced", now=NOW)
-
-
-def test_a_refused_statement_is_a_bug_that_names_nobody(tmp_path):
-    nothing: Any = None
-    rows = [a_row("ada@example.org", name=nothing)]
-    with new_store(tmp_path, []) as store:
-        with pytest.raises(NewsletterError) as caught:
-            store.add(rows, source="test", now=NOW)
-        assert type(caught.value) is NewsletterError
-        assert "IntegrityError" in str(caught.value.cause)
-        assert "ada" not in f"{caught.value} {caught.value.cause} {caught.value.__cause__}"
-        assert store.subscriber_count() == 0
-
-
-def test_a_moment_without_a_time_zone_is_a_bug(tmp_path):
-    with new_store(tmp_path, []) as store, pytest.raises(sa.exc.StatementError, match="time zone"):
-        store.add(people(1), source="test", now=NOW.replace(tzinfo=None))

@@ -13,6 +13,7 @@ from newsletter.audience import eligible
 from newsletter.delivery import State
 from newsletter.store import steps
 from newsletter.store.sql import Store
+from tests.support.effort import either
 from tests.support.store_samples import (
     LATER,
     NOW,
@@ -24,7 +25,7 @@ from tests.support.store_samples import (
     url_in,
 )
 
-MANY = 20_000
+MANY = either(5_000, 20_000)
 STEP = 1000
 #: A person is a row here, one in the consent log, a tag, and a row that leaves the stage.
 MOST = 4 * STEP + 10

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer.main
 
 from newsletter.cli.app import main
 
@@ -27,6 +28,9 @@ ROOT = Path(__file__).parents[2]
 SCRIPT = Path(sys.executable).parent / "newsletter"
 ISSUE = "issues/074-the-long-minute.md"
 PARTS = ("issues", "templates", "subscribers/example.csv", "newsletter.toml")
+
+#: Typer reads the signatures of all commands whenever one runs; they do not change between two.
+_get_command = functools.cache(typer.main.get_command)
 
 
 def list_rows() -> list[dict[str, str]]:
@@ -75,6 +79,7 @@ class Folder:
     def run(self, *words: str) -> Ran:
         """Run one command; whatever it is, it must not tell an address."""
         self.patch.chdir(self.root)
+        self.patch.setattr(typer.main, "get_command", _get_command)
         self.patch.setattr(sys, "argv", ["newsletter", *words])
         self.capture.readouterr()
         code = main()

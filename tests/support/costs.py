@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.tiers import TIERS, tier_of
+from tests.support.tiers import QUICK, TIERS, tier_of
 
 _PROC = Path("/proc")
 _TICK = os.sysconf("SC_CLK_TCK")
@@ -58,8 +58,13 @@ def processor_seconds() -> float:
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """Measure a test with its set-up and tear-down; the last report carries it."""
-    item.stash[_BEGAN] = (processor_seconds(), time.monotonic())
+    item.stash[_BEGAN] = (_spent(item), time.monotonic())
     return (yield)
+
+
+def _spent(item: pytest.Item) -> float:
+    """A quick test starts nothing, so there is nothing to look for below this process."""
+    return time.process_time() if tier_of(item) == QUICK else processor_seconds()
 
 
 _BEGAN = pytest.StashKey[tuple[float, float]]()
@@ -73,7 +78,7 @@ def pytest_runtest_makereport(
     report = yield
     if report.when == "teardown":
         processor, wall = item.stash[_BEGAN]
-        cost = (tier_of(item), processor_seconds() - processor, time.monotonic() - wall)
+        cost = (tier_of(item), _spent(item) - processor, time.monotonic() - wall)
         report.user_properties.append(("cost", cost))
     return report
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import functools
 import hashlib
 import secrets
 import sqlite3
@@ -63,35 +62,61 @@ def url_in(folder: Path) -> str:
     return f"sqlite:///{folder}/newsletter.db"
 
 
-@functools.cache
-def _empty() -> bytes:
-    """The file of a store just made: making it takes longer than most tests."""
-    with tempfile.TemporaryDirectory() as folder:
-        Store.open(url_in(Path(folder))).close()
-        return (Path(folder) / "newsletter.db").read_bytes()
+#: Lists up to this length are kept as files; a longer one is written each time.
+_SHORT = 50
+
+_kept: dict[tuple[str, str], dict[str, bytes]] = {}
 
 
-def store_with(folder: Path, rows: list[Row]) -> Store:
-    """A store with these rows; its keys and its identity are those of every other such store."""
-    path = folder / "newsletter.db"
-    if not path.exists():
+def _files(rows: list[Row], identity: str) -> dict[str, bytes]:
+    """What a store with these rows has in its folder; the tables and the list are made once.
+
+    Args:
+        rows: its list.
+        identity: its id, "" for any.
+    """
+    if (key := (identity, repr(rows))) not in _kept:
+        with tempfile.TemporaryDirectory() as made, pytest.MonkeyPatch.context() as patch:
+            folder = Path(made)
+            if rows:
+                _copy(_files([], identity), folder)
+            elif identity:
+                patch.setattr(secrets, "token_hex", lambda _: identity)
+            new_store(folder, rows).close()
+            _kept[key] = {path.name: path.read_bytes() for path in folder.iterdir()}
+    return _kept[key]
+
+
+def _copy(files: dict[str, bytes], folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in files.items():
+        path = folder / name
         path.touch(0o600)
-        path.write_bytes(_empty())
-    return new_store(folder, rows)
+        path.write_bytes(content)
+
+
+def store_with(folder: Path, rows: list[Row], *, identity: str = "") -> Store:
+    """A store with these rows; its keys and its identity are those of every other such store."""
+    if (folder / "newsletter.db").exists():
+        return new_store(folder, rows)
+    if len(rows) > _SHORT:
+        _copy(_files([], identity), folder)
+        return new_store(folder, rows)
+    _copy(_files(rows, identity), folder)
+    return Store.open(url_in(folder))
 
 
 def new_store(folder: Path, rows: list[Row]) -> Store:
     """One made from nothing, with keys and an identity of its own."""
     store = Store.open(url_in(folder))
-    store.add(rows, source="test", now=NOW)
+    if rows:
+        store.add(rows, source="test", now=NOW)
     return store
 
 
 def named_store(folder: Path, rows: list[Row]) -> Store:
-    """The same with an id that tests know beforehand."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(secrets, "token_hex", lambda _: STORE)
-        return new_store(folder, rows)
+    """One with an id that tests know beforehand."""
+    return store_with(folder, rows, identity=STORE)
 
 
 def look(folder: Path, question: str, *values: Any) -> list[tuple[Any, ...]]:

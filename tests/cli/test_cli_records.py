@@ -1,0 +1,180 @@
+"""Commands that show settings and records, and imports."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+
+from newsletter.store.sql import Store
+from tests.support.cli_commands import SOURCE, only_json
+from tests.support.cli_fixtures import (
+    folder,
+    list_rows,
+    plain_environment,
+    ready,
+    snapshot,
+)
+
+__all__ = ["folder", "plain_environment", "ready"]
+
+
+# --- settings, status, db --------------------------------------------------------------------
+
+
+def test_settings_show_where_each_value_came_from(folder, monkeypatch):
+    monkeypatch.setenv("NEWSLETTER_SITE__NAME", "From outside")
+    monkeypatch.setenv("NEWSLETTER_SIGNING_KEY", "correct-horse-battery-staple")
+    folder.write(".env", "NEWSLETTER_TRANSPORT__SMTP__PASSWORD=hunter2-hunter2\n")
+    folder.edit(
+        "newsletter.toml",
+        '"Slack Water, 4 Ferry Stairs, Port Example"',
+        '"4 Ferry Stairs\\nPort Example"',
+    )
+    ran = folder.run("settings", "--json")
+    rows = only_json(ran)["settings"]
+    found = {row["key"]: (row["value"], row["origin"]) for row in rows}
+    assert found["site.name"] == ("From outside", "NEWSLETTER_SITE__NAME")
+    assert found["signing_key"] == ("****", "NEWSLETTER_SIGNING_KEY")
+    assert found["transport.smtp.password"] == ("****", ".env")
+    assert found["transport.kind"][1].startswith("newsletter.toml:")
+    assert found["theme.accent"][1] == "default"
+    assert found["site.postal_address"][0] == "4 Ferry Stairs\nPort Example"
+    plain = folder.run("settings")
+    for secret in ("correct-horse", "hunter2"):
+        assert secret not in ran.out + plain.out
+    # A row for each, whatever its value holds.
+    assert len(plain.out.splitlines()) == len(rows)
+    assert [line.split()[0] for line in plain.out.splitlines()] == [row["key"] for row in rows]
+
+
+@pytest.mark.processes
+def test_status_counts_the_outcomes_of_each_run(ready):
+    ready.patch.setenv("NEWSLETTER_SCHEDULE__RRULE", "")
+    assert ready.run("status").out == "nothing was sent yet\n"
+    ready.send("--limit", "10")
+    ready.send(issue=73)
+    lines = [line.split() for line in ready.run("status").out.splitlines()]
+    assert lines == [
+        "issue run state recipients outcomes".split(),
+        "74 rehearsal paused 25 accepted 10, queued 15".split(),
+        "73 rehearsal finished 25 accepted 25".split(),
+        "74: paused: the limit is reached".split(),
+    ]
+    assert "73: " in ready.run("status", "--issue", "73").out
+    assert ready.run("status", "--issue", "7").out == "issue 7 was not sent yet\n"
+
+
+@pytest.mark.processes
+def test_status_tells_scripts_the_same_and_why(ready):
+    ready.send("--limit", "10")
+    (handle,) = ready.ask("select handle from subscribers where id = 12")[0]
+    with Store.open(f"sqlite:///{ready.root}/.newsletter/newsletter.db") as store:
+        store.unsubscribe(handle, source="test", now=dt.datetime.now(dt.UTC))
+    ready.send()
+    (run,) = only_json(ready.run("status", "--json"))["runs"]
+    assert (run["issue"], run["rehearsal"], run["transport"], run["state"]) == (
+        74,
+        True,
+        "folder",
+        "finished",
+    )
+    assert (run["recipients"], run["by_state"]["accepted"], run["by_state"]["skipped"]) == (
+        25,
+        24,
+        1,
+    )
+    assert run["reasons"] == [{"state": "skipped", "reason": "unsubscribed", "deliveries": 1}]
+    for moment in (run["started_at"], run["finished_at"]):
+        assert dt.datetime.fromisoformat(moment).utcoffset() == dt.timedelta(0)
+    assert "  74: skipped 1: unsubscribed\n" in ready.run("status").out
+
+
+@pytest.mark.processes
+def test_a_run_that_has_not_ended_has_no_end(ready):
+    ready.send("--limit", "1")
+    (run,) = only_json(ready.run("status", "--json"))["runs"]
+    assert run["finished_at"] is None
+
+
+def test_records_of_this_version_need_no_upgrade(ready):
+    ran = ready.run("db", "upgrade")
+    assert (ran.code, ran.out, ran.err) == (0, "", "the records are up to date\n")
+
+
+def test_records_that_are_not_there_cannot_be_upgraded(folder):
+    assert folder.run("db", "upgrade").code == 2
+    assert not (folder.root / ".newsletter").exists()
+
+
+def test_an_upgrade_names_the_new_version(ready, monkeypatch):
+    # There is one version so far, so the step itself is made up.
+    monkeypatch.setattr("newsletter.store.schema.upgrade", lambda _, **__: ("0001", "0002"))
+    assert ready.run("db", "upgrade").err == (
+        "the records are now at 0002; what they were is in backups/ beside them\n"
+    )
+
+
+# --- people ----------------------------------------------------------------------------------
+
+
+def test_an_import_counts_what_became_of_each_row(folder):
+    first = folder.run("subscribers", "import", "subscribers/example.csv", *SOURCE)
+    assert first.out == "25 added, 0 updated, 0 unchanged, 0 kept out, 0 rejected\n"
+    again = only_json(
+        folder.run("subscribers", "import", "subscribers/example.csv", *SOURCE, "--json")
+    )
+    assert again == {
+        "schema": 1, "dry_run": False, "added": 0, "updated": 0, "unchanged": 25,
+        "kept_out": 0, "suppressed": 0, "rejected": 0,
+    }  # fmt: skip
+    assert folder.ask("select distinct consent_source from imports") == [("an invented list",)]
+    assert sorted(email for (email,) in folder.ask("select email from subscribers")) == sorted(
+        f"{local}@{domain.lower()}"
+        for local, _, domain in (row["email"].partition("@") for row in list_rows())
+    )
+
+
+BAD_ROWS = "email,name\n" + "".join(f"nobody{n},x\n" for n in range(7)) + "ok@example.org,Ok\n"
+
+
+def test_rejected_rows_are_told_and_kept_beside_the_list(folder):
+    folder.write("subscribers/new.csv", BAD_ROWS)
+    ran = folder.run("subscribers", "import", "subscribers/new.csv", *SOURCE)
+    assert ran.out == "1 added, 0 updated, 0 unchanged, 0 kept out, 7 rejected\n"
+    lines = ran.err.splitlines()
+    assert lines[0] == "subscribers/new.csv:2: left out: this is not a mail address"
+    assert lines[5:] == ["... and 2 more"]
+    kept = (folder.root / "subscribers/new-rejected.csv").read_text("utf-8")
+    assert kept.splitlines()[:2] == ["line,reason", '2,"this is not a mail address"']
+    assert len(kept.splitlines()) == 8
+    assert "nobody" not in kept + ran.err
+
+
+def test_an_import_that_cannot_keep_its_rejects_has_still_happened(folder):
+    folder.write("subscribers/new.csv", BAD_ROWS)
+    (folder.root / "subscribers/new-rejected.csv").mkdir()
+    ran = folder.run("subscribers", "import", "subscribers/new.csv", *SOURCE)
+    assert ran.code == 0
+    assert "warning: the list of rejected rows is missing: " in ran.err
+    assert folder.ask("select count(*) from subscribers") == [(1,)]
+
+
+def test_a_dry_import_writes_nothing(folder):
+    folder.write("subscribers/new.csv", BAD_ROWS)
+    whole = snapshot(folder.root)
+    ran = folder.run("subscribers", "import", "subscribers/new.csv", *SOURCE, "--dry-run")
+    assert ran.out == "1 row can be imported, 7 cannot; nothing was written\n"
+    found = only_json(
+        folder.run("subscribers", "import", "subscribers/new.csv", *SOURCE, "--dry-run", "--json")
+    )
+    assert found == {"schema": 1, "dry_run": True, "good": 1, "rejected": 7}
+    assert snapshot(folder.root) == whole
+
+
+@pytest.mark.parametrize("words", [(), ("--consent-source", " ")])
+def test_nobody_is_imported_without_saying_how_they_agreed(folder, words):
+    ran = folder.run("subscribers", "import", "subscribers/example.csv", *words)
+    assert ran.code == 2
+    assert "consent" in ran.error
+    assert not (folder.root / ".newsletter").exists()

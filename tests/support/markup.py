@@ -1,0 +1,13 @@
+"""A letter's HTML and text, rendered for tests of Markdown."""
+
+from __future__ import annotations
+
+from newsletter.render import Rendered
+from newsletter.render.pipeline import render
+from tests.conftest import example_options, issue_with, read_theme
+
+THEME, OPTIONS = read_theme(), example_options()
+
+
+def rendered(body: str, front: str = "title: A title") -> Rendered:
+    return render(issue_with(body, front), THEME, OPTIONS)

@@ -1,0 +1,137 @@
+"""A run of an issue, and a transport that does as it is told."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from newsletter.audience import MAILABLE
+from newsletter.delivery import Attempt, Content, Outcome, Result, Run
+from newsletter.delivery.deliver import Press, Records, Transport, deliver_next
+from newsletter.folder import FolderTransport
+from newsletter.message import Envelope, Message, seal
+from newsletter.render.markdown.fields import UNSUBSCRIBE
+from newsletter.sending.drain import Drained, drain
+from newsletter.store.sql import Store
+from tests.support.letter_samples import SENDER, a_letter
+from tests.support.store_samples import LATER, NOW, a_row, look, people, store_with
+
+PUBLIC = "https://letters.example.org"
+ENVELOPE = seal(a_letter(f"Hello __NL_F_A__, leave: {UNSUBSCRIBE}\n"), SENDER)
+#: As an older version let in; no header carries it.
+ODD = "=?x?q?{}@example.org"
+
+
+@dataclass
+class Desk:
+    """A store with people in it, a run that has begun, and a folder for mails."""
+
+    folder: Path
+    store: Store
+    run: Run
+    press: Press
+    transport: FolderTransport
+
+    def drain(
+        self,
+        transport: Transport | None = None,
+        *,
+        records: Records | None = None,
+        limit: int | None = None,
+        stopped: Callable[[], bool] = lambda: False,
+        told: Callable[[Attempt], None] = lambda _: None,
+    ) -> Drained:
+        return drain(
+            lambda depart: deliver_next(
+                self.run,
+                records or self.store,
+                transport or self.transport,
+                self.press,
+                lambda: LATER,
+                depart=depart,
+            ),
+            limit=limit,
+            stopped=stopped,
+            told=told,
+        )
+
+    def states(self) -> dict[str, int]:
+        return {str(state): n for state, n in self.store.counts(self.run).by_state.items() if n}
+
+    def rows(self) -> list[tuple[int, str, int]]:
+        question = "SELECT position, state, attempt FROM deliveries ORDER BY position"
+        return [
+            (position, state, attempt) for position, state, attempt in look(self.folder, question)
+        ]
+
+    def mails(self) -> dict[str, bytes]:
+        found = sorted((self.folder / "mail").rglob("*"))
+        return {
+            str(p.relative_to(self.folder / "mail")): p.read_bytes()
+            for p in found
+            if p.is_file() and p.name != ".gitignore"
+        }
+
+
+@pytest.fixture
+def desk(tmp_path):
+    def make(number=3, *, addresses=None, public_url=PUBLIC):
+        rows = people(number) if addresses is None else [a_row(one) for one in addresses]
+        store = store_with(tmp_path, rows)
+        stores.append(store)
+        content = Content(
+            issue=74,
+            title="A letter",
+            envelope=ENVELOPE.dump(),
+            content_hash=hashlib.sha256(ENVELOPE.dump()).hexdigest(),
+            source_hash="5" * 64,
+        )
+        run = store.start_run(
+            content, rehearsal=True, transport="folder", eligible=MAILABLE, now=NOW
+        )
+        press = Press(
+            envelope=Envelope.load(run.content.envelope),
+            public_url=public_url,
+            key=store.keys.newest(),
+            store=store.feedback.store_id(),
+        )
+        return Desk(tmp_path, store, run, press, FolderTransport(tmp_path / "mail"))
+
+    stores: list[Store] = []
+    yield make
+    for store in stores:
+        store.close()
+
+
+@dataclass
+class Scripted:
+    """A transport that answers what it was told to, and asks `seen` at the moment of each mail."""
+
+    answers: list[Outcome | Exception]
+    seen: Callable[[Message], None] = lambda _: None
+    stamps: bool = False
+    name: str = "scripted"
+    rehearsal: bool = True
+    mails: list[Message] = field(default_factory=list)
+
+    def describe(self) -> str:
+        return "nowhere"
+
+    def begin(self, issue: int) -> None:
+        pass
+
+    def deliver(self, message: Message) -> Outcome:
+        self.seen(message)
+        self.mails.append(message)
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+def accepted(name="1"):
+    return Outcome(result=Result.ACCEPTED, message_id=name)

@@ -1,0 +1,55 @@
+"""The public pages over a store of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from newsletter import site as public
+from newsletter.audience.tokens import make_token
+from newsletter.store.sql import Store
+from tests.support.store_samples import LATER, look, people, store_with
+from tests.support.web_fixtures import settings_of
+
+SETTINGS = '[site]\nname = "Slack Water"\n'
+
+
+@dataclass
+class Site:
+    """The pages over real records."""
+
+    root: Path
+    store: Store
+    settings: str = SETTINGS
+
+    def client(self, **options: Any) -> TestClient:
+        pages = public.application(
+            store=self.store, settings=settings_of(self.settings), clock=lambda: LATER
+        )
+        return TestClient(pages, base_url="https://letters.example.org", follow_redirects=False, **options)  # fmt: skip
+
+    def token(self, person: int = 1) -> str:
+        question = "select handle from subscribers where id = ?"
+        return make_token(look(self.root, question, person)[0][0], self.store.keys.newest())
+
+    def path(self, person: int = 1) -> str:
+        return f"/u/{self.token(person)}"
+
+    def status(self, person: int = 1) -> str:
+        return str(look(self.root, "select status from subscribers where id = ?", person)[0][0])
+
+    def everything(self) -> dict[str, list[tuple[Any, ...]]]:
+        """Every row of every table."""
+        tables = look(self.root, "select name from sqlite_master where type = 'table'")
+        return {name: look(self.root, f'select * from "{name}"') for (name,) in tables}
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    with store_with(tmp_path, people(30)) as store:
+        yield Site(tmp_path, store)
