@@ -35,9 +35,9 @@ from tests.support.cli_fixtures import (
     list_rows,
     plain_environment,
     ready,
-    script,
     snapshot,
 )
+from tests.support.commands import installed, script
 from tests.support.web_servers import Told, web_server
 
 __all__ = ["folder", "plain_environment", "ready"]
@@ -452,15 +452,10 @@ def test_build_writes_five_files_the_same_every_time(folder):
     assert all(b"__NL_" not in data for data in first.values())
     assert folder.run("build", "--issue", "74", "--out", "deep/er").code == 0
     assert {p.name: p.read_bytes() for p in (folder.root / "deep/er").iterdir()} == first
-    other = script(
-        folder.root,
-        "build",
-        "--issue",
-        "74",
-        "--out",
-        "other",
+    other = installed(
+        folder.root, "build", "--issue", "74", "--out", "other",
         env={**os.environ, "PYTHONHASHSEED": "7"},
-    )
+    )  # fmt: skip
     assert other.returncode == 0
     assert {p.name: p.read_bytes() for p in (folder.root / "other").iterdir()} == first
 
