@@ -66,7 +66,8 @@ static void start(void) {
     if (to) journal = open(to, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 }
 
-__attribute__((constructor)) static void begin(void) { start(); }
+/* Called by whoever forks a command, too, when its environment is in place. */
+__attribute__((constructor)) void begin(void) { start(); }
 
 static int path_of(int fd, char *path, size_t size) {
     char link[64];

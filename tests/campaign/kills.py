@@ -14,6 +14,7 @@ from tests.campaign import checks
 from tests.campaign.checks import Snapshot
 from tests.campaign.letters import FIRST, Letters, letters
 from tests.campaign.servers import Kind, Server, serving
+from tests.support.commands import Command
 
 #: At random moments: before anything can be on record; while it starts; while mails leave; at the
 #: very end.
@@ -22,7 +23,7 @@ AT_ONCE, STARTING, SENDING, ENDING = "at once", "starting", "sending", "ending"
 #: Kills aimed at one issue; an issue more is sent for each so many.
 _PER_ISSUE = 10
 #: Seconds; a first guess of how long a start takes, corrected by what is seen.
-_START = 0.8
+_START = 0.2
 _LATENCY = 0.03
 _AFTER_THE_LAST = 0.06
 
@@ -152,7 +153,7 @@ class Hunt:
             return AT_ONCE  # so each way meets it, however few its kills are
         return STARTING if turn == 0 or self._chance.random() < 0.2 else SENDING
 
-    def _wait(self, process: subprocess.Popen[str], issue: int, moment: str, *, kills: int) -> None:
+    def _wait(self, process: Command, issue: int, moment: str, *, kills: int) -> None:
         """Let the process live for a while."""
         began = time.monotonic()
         if moment in {AT_ONCE, STARTING}:
@@ -176,11 +177,11 @@ class Hunt:
         rows = [row for mail, row in self._before.rows.items() if mail[0] == issue]
         return sum(row.state == "queued" for row in rows) if rows else self._variant.people
 
-    def _until(self, process: subprocess.Popen[str], accepted: int) -> None:
+    def _until(self, process: Command, accepted: int) -> None:
         while self._server.ledger.update() < accepted and process.poll() is None:
             time.sleep(0.002)
 
-    def _chance_sleep(self, process: subprocess.Popen[str], most: float) -> None:
+    def _chance_sleep(self, process: Command, most: float) -> None:
         try:
             process.wait(timeout=self._chance.uniform(0, most))
         except subprocess.TimeoutExpired:

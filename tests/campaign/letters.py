@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import subprocess
-import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.campaign.checks import Snapshot, look
-from tests.support.cli_fixtures import ROOT, SCRIPT, Ran, copy_example
+from tests.support.cli_fixtures import ROOT, Ran, copy_example
+from tests.support.commands import Command
 from tests.support.store_samples import people as readers
 from tests.support.store_samples import store_with
 
@@ -26,7 +24,7 @@ class Letters:
 
     Attributes:
         environ: the whole environment of the command.
-        bugs: planted in the command, see `planted`; the installed command is run when empty.
+        bugs: planted in the command, see `planted`.
     """
 
     root: Path
@@ -44,32 +42,25 @@ class Letters:
 
     def words(self, issue: int = FIRST, *more: str) -> list[str]:
         """The command line that sends an issue; the same at every start."""
-        return self.command("send", "--issue", str(issue), "--confirm", str(issue), *more)
+        return ["send", "--issue", str(issue), "--confirm", str(issue), *more]
 
-    def command(self, *words: str) -> list[str]:
-        """Any command line, with the bugs planted."""
-        if not self.bugs:
-            return [str(SCRIPT), *words]
-        return [sys.executable, "-m", "tests.campaign.planted", ",".join(self.bugs), *words]
+    def start(self, *words: str) -> Command:
+        """Start any command with the bugs planted; used as a block, it is killed at its end."""
+        return Command(self.root, words, env=self.environ, bugs=self.bugs)
 
-    @contextlib.contextmanager
-    def sending(self, issue: int = FIRST, *more: str) -> Iterator[subprocess.Popen[str]]:
-        """Start the command; it is killed with the block, unless it has ended."""
-        with subprocess.Popen(
-            self.words(issue, *more), cwd=self.root, env=self.environ, text=True,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        ) as process:  # fmt: skip
-            try:
-                yield process
-            finally:
-                process.kill()
-                process.wait()
+    def run(self, *words: str) -> Ran:
+        """Run any command to its end."""
+        with self.start(*words) as process:
+            out, err = process.communicate(timeout=_SECONDS)
+            return Ran(process.wait(), out, err)
+
+    def sending(self, issue: int = FIRST, *more: str) -> Command:
+        """Start sending an issue; it is killed with the block, unless it has ended."""
+        return self.start(*self.words(issue, *more))
 
     def send(self, issue: int = FIRST, *more: str) -> Ran:
-        """Run the command to its end."""
-        with self.sending(issue, *more) as process:
-            out, err = process.communicate(timeout=_SECONDS)
-        return Ran(process.returncode, out, err)
+        """Send an issue to the end of the command."""
+        return self.run(*self.words(issue, *more))
 
 
 def letters(

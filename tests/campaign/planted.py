@@ -1,4 +1,4 @@
-"""The real command with a bug planted: `python -m tests.campaign.planted BUG,BUG send ...`.
+"""The real command with a bug planted, before it runs.
 
 Each bug is what a plausible program would do; the tests show that the checks find it.
 """
@@ -9,7 +9,6 @@ import contextlib
 import datetime as dt
 import itertools
 import os
-import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -22,7 +21,6 @@ import newsletter.clocks
 import newsletter.delivery
 import newsletter.server
 import newsletter.ses
-from newsletter.cli.app import run_and_exit
 from newsletter.delivery import Attempt, Delivery, Result, State
 from newsletter.delivery.outcomes import Seen, judged
 from newsletter.errors import UnknownOutcomesError
@@ -263,13 +261,7 @@ WORLDS: dict[str, Bug] = {
 }
 
 
-def main() -> None:
-    """Plant, then run the command with what is left of the command line."""
-    names = sys.argv.pop(1)
+def plant(names: str) -> None:
+    """Plant what these names, separated by commas, stand for."""
     for name in names.split(","):
         (BUGS | LEDGER_BUGS | WORLDS)[name]()
-    run_and_exit()
-
-
-if __name__ == "__main__":
-    main()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import random
 import shutil
-import subprocess
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,11 +13,10 @@ from typing import Any
 
 from tests.campaign.checks import Mail, Snapshot, look
 from tests.campaign.letters import Letters
-from tests.support.cli_fixtures import SCRIPT
+from tests.support.commands import script
 from tests.support.mailroom import Mailroom
 from tests.support.ses_events import Sent, event, in_envelope, sent_of
 
-_SECONDS = 300
 _SHARE = 0.1
 
 
@@ -65,10 +63,7 @@ def pull(letters: Letters, accepted: Path, room: Mailroom, *, lost: float, seed:
     texts = [text for one in told for text in _texts(one, chance)]
     chance.shuffle(texts)
     room.put(*texts)
-    ran = subprocess.run(
-        [SCRIPT, "events", "pull", "--json"], cwd=letters.root, capture_output=True, text=True,
-        env=letters.environ | room.environ, timeout=_SECONDS, check=False, stdin=subprocess.DEVNULL,
-    )  # fmt: skip
+    ran = script(letters.root, "events", "pull", "--json", env=letters.environ | room.environ)
     assert ran.returncode == 0, ran.stderr
     return Pull(
         told=frozenset(map(_mail, told)),

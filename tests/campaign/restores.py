@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import random
 import shutil
-import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +15,6 @@ from tests.campaign import checks
 from tests.campaign.checks import DATABASE, Ledger
 from tests.campaign.letters import FIRST, Letters, letters
 from tests.campaign.servers import Server, serving
-from tests.support.cli_fixtures import Ran
 
 DUE = ("--no-input", "send", "--due", "--yes")
 BY_HAND = ("send", "--issue", str(FIRST), "--confirm", str(FIRST))
@@ -25,7 +23,6 @@ RESTORED = (*BY_HAND, "--restored")
 _PEOPLE = 150
 _CONCURRENCY = 8
 _LATENCY = 0.02
-_SECONDS = 120
 
 
 @dataclass(slots=True)
@@ -66,18 +63,9 @@ def newsletter(folder: Path, environ: Mapping[str, str], *, people: int) -> Lett
     path = folder / f"issues/{FIRST}-a-letter.md"
     text = path.read_text("utf-8")
     path.write_text(text.replace("---\n", f"---\ndate: {today}\n", 1), "utf-8")
-    ran = run(made, "approve", "--issue", str(FIRST))
+    ran = made.run("approve", "--issue", str(FIRST))
     assert ran.code == 0, ran.err
     return made
-
-
-def run(made: Letters, *words: str) -> Ran:
-    """Run a command to its end."""
-    done = subprocess.run(
-        made.command(*words), cwd=made.root, env=made.environ, text=True, capture_output=True,
-        stdin=subprocess.DEVNULL, timeout=_SECONDS, check=False,
-    )  # fmt: skip
-    return Ran(done.returncode, done.stdout, done.stderr)
 
 
 def copied_over(made: Letters, copy: Path) -> None:
@@ -108,7 +96,7 @@ def log_forgotten(made: Letters, copy: Path) -> None:
 
 def by_command(made: Letters, copy: Path) -> None:
     """As the program does it."""
-    ran = run(made, "db", "restore", str(copy), "--yes")
+    ran = made.run("db", "restore", str(copy), "--yes")
     assert ran.code == 0, ran.err
 
 
@@ -161,10 +149,7 @@ def _voyage(machine: Letters, server: Server, chance: random.Random, number: int
     began = DUE if chance.random() < 0.5 else BY_HAND
     *moments, killed = sorted(chance.sample(range(1, _PEOPLE - 4), number + 1))
     copies = [machine.root / f"copy-{moment}.db" for moment in moments]
-    with subprocess.Popen(
-        machine.command(*began), cwd=machine.root, env=machine.environ, text=True,
-        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    ) as process:  # fmt: skip
+    with machine.start(*began) as process:
         try:
             for moment, copy in zip(moments, copies, strict=True):
                 server.wait(moment)
@@ -189,7 +174,7 @@ def _refused(
     tally.behind += 1
     found = []
     for words in asked:
-        ran = run(machine, *words)
+        ran = machine.run(*words)
         # Of the killed sender's mails some may be under way yet: what was claimed tells.
         if ran.code != 8 or "--restored" not in ran.err or _tried(machine) != tried:
             found.append(f"{' '.join(words)} ended with {ran.code}: {ran.err}")
@@ -204,7 +189,7 @@ def _to_the_end(machine: Letters, server: Server, tally: Tally) -> list[str]:
     """A person says that it is a backup: those who may have got the issue are unknown."""
     queued = {mail for mail, row in machine.look().rows.items() if row.state == "queued"}
     left = queued - set(server.ledger.mails)
-    ran = run(machine, *RESTORED)
+    ran = machine.run(*RESTORED)
     server.ledger.update()
     now = machine.look()
     tally.unknown += len(now.of("unknown"))

@@ -10,7 +10,8 @@ import pytest
 
 from tests.campaign.servers import serving
 from tests.cli.test_status import SEND
-from tests.support.cli_fixtures import plain_environment, script, snapshot, started
+from tests.support.cli_fixtures import plain_environment, snapshot
+from tests.support.commands import installed, script, started
 from tests.support.faults import imported, world
 
 __all__ = ["imported", "plain_environment", "world"]
@@ -57,7 +58,7 @@ def test_a_disk_that_fills_up_leaves_no_half_of_a_backup(world):
     def small() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000))
 
-    done = script(world.newsletter.root, "db", "backup", "copy.db", preexec_fn=small)
+    done = installed(world.newsletter.root, "db", "backup", "copy.db", preexec_fn=small)
     assert done.returncode == 6, done.stderr
     assert "error: copy.db: the disk is full\n" in done.stderr
     assert "hint: free some space, or name a file on another disk" in done.stderr

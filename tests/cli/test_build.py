@@ -12,12 +12,8 @@ import pytest
 
 from tests.conftest import CORPUS, corpus_names, require
 from tests.support.cli_commands import empty
-from tests.support.cli_fixtures import (
-    ISSUE,
-    folder,
-    plain_environment,
-    script,
-)
+from tests.support.cli_fixtures import ISSUE, folder, plain_environment
+from tests.support.commands import installed
 
 __all__ = ["empty", "folder", "plain_environment"]
 
@@ -41,15 +37,10 @@ def test_build_writes_five_files_the_same_every_time(folder):
     assert all(b"__NL_" not in data for data in first.values())
     assert folder.run("build", "--issue", "74", "--out", "deep/er").code == 0
     assert {p.name: p.read_bytes() for p in (folder.root / "deep/er").iterdir()} == first
-    other = script(
-        folder.root,
-        "build",
-        "--issue",
-        "74",
-        "--out",
-        "other",
+    other = installed(
+        folder.root, "build", "--issue", "74", "--out", "other",
         env={**os.environ, "PYTHONHASHSEED": "7"},
-    )
+    )  # fmt: skip
     assert other.returncode == 0
     assert {p.name: p.read_bytes() for p in (folder.root / "other").iterdir()} == first
 

@@ -25,10 +25,9 @@ from tests.support.cli_fixtures import (
     folder,
     plain_environment,
     ready,
-    script,
     snapshot,
-    started,
 )
+from tests.support.commands import Command, script, started
 from tests.support.terminal import Session
 
 __all__ = ["folder", "plain_environment", "ready"]
@@ -64,7 +63,7 @@ def large(
     return Folder(root, monkeypatch, capsys)
 
 
-def wait_for_mail(newsletter: Folder, process: subprocess.Popen[str], more_than: int = 0) -> None:
+def wait_for_mail(newsletter: Folder, process: Command, more_than: int = 0) -> None:
     """Return when mails are being written; fail when the process ends before."""
     while len(newsletter.mails()) <= more_than:
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -72,7 +71,7 @@ def wait_for_mail(newsletter: Folder, process: subprocess.Popen[str], more_than:
             pytest.fail(f"it ended before it could be stopped: {process.communicate()}")
 
 
-def ended(process: subprocess.Popen[str]) -> Ran:
+def ended(process: Command) -> Ran:
     out, err = process.communicate(timeout=60)
     ran = Ran(process.returncode, out, err)
     assert "@example.org" not in (out + err).replace("<wren@slackwater.example.org>", "")
@@ -232,8 +231,6 @@ def test_the_two_commands_of_the_readme_end_with_25_mails(folder):
 
 def test_a_reader_of_stdout_that_goes_away_is_no_bug(ready):
     with started(ready.root, "settings") as process:
-        assert process.stdout is not None
         process.stdout.close()
         assert process.wait(timeout=60) == 1
-        assert process.stderr is not None
         assert "Traceback" not in process.stderr.read()

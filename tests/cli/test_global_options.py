@@ -8,13 +8,8 @@ import pytest
 
 from newsletter.cli import app as cli
 from tests.support.cli_commands import SOURCE, empty, only_json
-from tests.support.cli_fixtures import (
-    Folder,
-    folder,
-    plain_environment,
-    ready,
-    script,
-)
+from tests.support.cli_fixtures import Folder, folder, plain_environment, ready
+from tests.support.commands import script
 
 __all__ = ["empty", "folder", "plain_environment", "ready"]
 

@@ -10,7 +10,8 @@ import sys
 
 import pytest
 
-from tests.support.cli_fixtures import ROOT, SCRIPT
+from tests.support.cli_fixtures import ROOT
+from tests.support.commands import SCRIPT
 
 pytestmark = pytest.mark.processes
 

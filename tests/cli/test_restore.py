@@ -18,9 +18,9 @@ from newsletter.store import schema
 from newsletter.store.backup import keep
 from newsletter.store.schema import HEAD
 from newsletter.store.sql import Store
-from tests.cli.test_cli_send import Terminal
-from tests.support.cli_fixtures import Folder, script, snapshot
-from tests.support.cli_fixtures import started as starting
+from tests.support.cli_fixtures import Folder, snapshot
+from tests.support.commands import installed, script
+from tests.support.commands import started as starting
 from tests.support.schedule_fixtures import (
     approved,
     at,
@@ -32,6 +32,7 @@ from tests.support.schedule_fixtures import (
     store_of,
 )
 from tests.support.store_samples import NOW, new_store, people, store_with
+from tests.support.terminal import Terminal
 
 __all__ = ["approved", "at", "folder", "owned", "plain_environment", "post", "ready"]
 
@@ -231,7 +232,6 @@ def test_a_server_that_answers_readers_keeps_it_out(ready, copy):
     with socket.create_server(("127.0.0.1", 0)) as door:
         port = str(door.getsockname()[1])
     with starting(ready.root, "serve", "--port", port) as server:
-        assert server.stderr
         while "serving on" not in (line := server.stderr.readline()):
             assert line
         done = script(ready.root, "db", "restore", "copy.db", "--yes")
@@ -244,7 +244,7 @@ def test_a_full_disk_leaves_the_records_as_they_are(ready, copy):
         resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000))
 
     before = snapshot(ready.root)
-    done = script(ready.root, "db", "restore", "copy.db", "--yes", preexec_fn=small)
+    done = installed(ready.root, "db", "restore", "copy.db", "--yes", preexec_fn=small)
     assert done.returncode in {2, 6}, done.stderr
     assert "Traceback" not in done.stderr
     assert {n: d for n, d in snapshot(ready.root).items() if "lock" not in n} == {

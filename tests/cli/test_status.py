@@ -15,7 +15,8 @@ from newsletter.audience.tokens import unsubscribe_url
 from newsletter.delivery import Pause, RunState
 from newsletter.store.sql import Store
 from tests.fake_ses import FakeSes, Fault
-from tests.support.cli_fixtures import plain_environment, script, started
+from tests.support.cli_fixtures import plain_environment
+from tests.support.commands import script, started
 from tests.support.faults import imported, world
 
 __all__ = ["imported", "plain_environment", "world"]

@@ -10,7 +10,8 @@ import sqlite3
 import pytest
 
 from tests.fake_ses import FakeSes
-from tests.support.cli_fixtures import Folder, Ran, folder, plain_environment, ready, script
+from tests.support.cli_fixtures import Folder, Ran, folder, plain_environment, ready
+from tests.support.commands import script
 
 __all__ = ["folder", "plain_environment", "ready"]
 

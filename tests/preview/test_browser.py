@@ -7,7 +7,6 @@ import email.policy
 import functools
 import itertools
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,20 +15,19 @@ from typing import Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, Route, sync_playwright
+from playwright.sync_api import Browser, Page, Route
 
 from newsletter.issue import Issue, parse
 from newsletter.message import SAMPLE, filled
 from newsletter.render import Options
 from newsletter.render.pipeline import render
-from tests.conftest import ROOT, corpus_file, example_options, issue_with, read_theme, require
+from tests.conftest import ROOT, corpus_file, example_options, issue_with, read_theme
+from tests.support.preview_browser import chromium
+
+__all__ = ["chromium"]
 
 pytestmark = pytest.mark.browser
 
-ARGUMENTS = """
-    --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking
-    --disable-component-update --disable-sync
-""".split()
 LEAVE = "https://letters.slackwater.example.org/u/token-of-one-person"
 FAULTS = (ROOT / "tests/support/letter_faults.js").read_text("utf-8")
 WIDTHS = [320, 375, 600, 1100]
@@ -51,16 +49,6 @@ RIGHT_EDGES = """elements => elements.map(element => {
     range.selectNodeContents(element);
     return Math.abs(range.getBoundingClientRect().right - element.getBoundingClientRect().right);
 })"""
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    path = shutil.which("chromium") or shutil.which("chromium-browser")
-    require(path, "chromium is not installed")
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
-        yield opened
-        opened.close()
 
 
 @pytest.fixture
@@ -105,6 +93,7 @@ def letter(issue: Issue, options: Options) -> str:
     return filled(render(issue, read_theme(), options), SAMPLE, LEAVE).html
 
 
+@functools.lru_cache(maxsize=8)
 def written(body: str, language: str = "en") -> str:
     options = Options(
         site_name="Slack Water",

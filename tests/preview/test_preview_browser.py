@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import re
 import socket
+from typing import Literal
 
 import pytest
 from playwright.sync_api import expect
@@ -18,6 +19,7 @@ __all__ = ["chromium", "plain_environment", "root", "tab"]
 pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("plain_environment")]
 
 FAR_DOWN = 900
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 
 
 def test_the_list_leads_to_an_issue_and_back(root, tab):
@@ -172,22 +174,20 @@ def test_the_next_free_port_is_taken_and_said(root, tab):
             expect(tab.get_by_role("heading", name="Issues")).to_be_visible()
 
 
-def test_it_fits_a_phone_and_a_desk_by_day_and_night(root, chromium):
+def test_it_fits_a_phone_and_a_desk_by_day_and_night(root, tab):
     with preview(root, "--port", "7700") as running:
-        for scheme in ("light", "dark"):
+        for path in (
+            "",
+            "issues/74",
+            *(f"issues/74?tab={part}" for part in [OVERVIEW, *dict(TABS)]),
+        ):
+            tab.set_viewport_size({"width": 390, "height": 800})
+            tab.goto(running.url + path)
             for width in (390, 1280):
-                context = chromium.new_context(
-                    viewport={"width": width, "height": 800}, color_scheme=scheme
-                )
-                page = context.new_page()
-                for path in (
-                    "",
-                    "issues/74",
-                    *(f"issues/74?tab={tab}" for tab in [OVERVIEW, *dict(TABS)]),
-                ):
-                    page.goto(running.url + path)
-                    assert page.evaluate("document.documentElement.scrollWidth") <= width
-                context.close()
+                tab.set_viewport_size({"width": width, "height": 800})
+                for scheme in SCHEMES:
+                    tab.emulate_media(color_scheme=scheme)
+                    assert tab.evaluate("document.documentElement.scrollWidth") <= width
 
 
 def test_the_running_server_knows_no_other_host_and_no_other_path(root):

@@ -14,7 +14,8 @@ from PIL import Image
 from playwright.sync_api import Page, Route, expect
 
 from newsletter.preview.readers import READERS
-from tests.support.cli_fixtures import ISSUE, copy_example, plain_environment, script
+from tests.support.cli_fixtures import ISSUE, copy_example, plain_environment
+from tests.support.commands import script
 from tests.support.preview_browser import WORDS, Preview, chromium, edit, letter, look, preview, tab
 
 __all__ = ["chromium", "plain_environment", "tab"]

@@ -20,14 +20,8 @@ from newsletter.errors import PausedError
 from newsletter.ses.events import Queue
 from newsletter.store.feedback import Feedback
 from tests.fake_ses import FakeSes, Fault
-from tests.support.cli_fixtures import (
-    copy_example,
-    folder,
-    plain_environment,
-    ready,
-    script,
-    started,
-)
+from tests.support.cli_fixtures import copy_example, folder, plain_environment, ready
+from tests.support.commands import script, started
 from tests.support.mailroom import mailroom, post_office, send_event_of
 from tests.support.ses_events import Sent, bounce, event, everything, in_envelope
 
@@ -194,7 +188,6 @@ def test_a_queue_that_is_not_there_is_told(letters, queue, monkeypatch):
 
 def test_it_follows_until_it_is_told_to_stop(letters, queue):
     with started(letters.root, "events", "pull", "--follow") as process:
-        assert process.stderr
         assert select.select([process.stderr], [], [], 60)[0]
         assert "waiting for events" in process.stderr.readline()
         queue.publish(event("Send"))
@@ -211,7 +204,6 @@ def test_events_are_fetched_beside_the_pages(letters, queue):
     with socket.create_server(("127.0.0.1", 0)) as door:
         port = str(door.getsockname()[1])
     with started(letters.root, "serve", "--with-events", "--port", port) as process:
-        assert process.stderr
         assert select.select([process.stderr], [], [], 60)[0]
         url = re.search(r"http://127\.0\.0\.1:\d+", process.stderr.readline())
         assert url

@@ -23,7 +23,8 @@ from newsletter.audience.tokens import make_token
 from newsletter.store.sql import Store
 from tests.campaign.letters import letters
 from tests.fake_ses import FakeSes
-from tests.support.cli_fixtures import Folder, folder, plain_environment, ready, started
+from tests.support.cli_fixtures import Folder, folder, plain_environment, ready
+from tests.support.commands import started
 
 __all__ = ["folder", "plain_environment", "ready"]
 
@@ -50,7 +51,6 @@ def call(url, method="GET", data=None, **headers):
 def served(root, port, **options):
     """The pages, by the real command; their address."""
     with started(root, "serve", "--port", str(port), **options) as process:
-        assert process.stderr
         assert select.select([process.stderr], [], [], 60)[0]
         url = re.search(r"http://127\.0\.0\.1:\d+", process.stderr.readline())
         assert url

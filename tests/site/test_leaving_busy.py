@@ -33,7 +33,8 @@ from newsletter.store.people import Evidence
 from newsletter.store.sql import Store
 from tests.site.test_serve_command import _free_port
 from tests.store.test_departures import remembered, restore
-from tests.support.cli_fixtures import Folder, folder, plain_environment, ready, started
+from tests.support.cli_fixtures import Folder, folder, plain_environment, ready
+from tests.support.commands import Command, started
 from tests.support.store_samples import (
     LATER,
     NOW,
@@ -126,10 +127,9 @@ def begin(store: Store) -> Any:
 
 
 @contextlib.contextmanager
-def serving(newsletter: Folder) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def serving(newsletter: Folder) -> Iterator[tuple[Command, str]]:
     """The command itself, and where it answers."""
     with started(newsletter.root, "serve", "--port", _free_port()) as process:
-        assert process.stderr
         assert select.select([process.stderr], [], [], 60)[0]
         found = re.search(r"http://127\.0\.0\.1:\d+", process.stderr.readline())
         assert found

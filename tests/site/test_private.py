@@ -13,7 +13,8 @@ from newsletter.errors import InputError
 from newsletter.project import git
 from newsletter.project.files import find_root, write_atomic
 from newsletter.store.sql import Store
-from tests.support.cli_fixtures import Folder, folder, plain_environment, ready, script, snapshot
+from tests.support.cli_fixtures import Folder, folder, plain_environment, ready, snapshot
+from tests.support.commands import script
 from tests.support.store_samples import people, store_with, url_in
 
 __all__ = ["folder", "plain_environment", "ready"]

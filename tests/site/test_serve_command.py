@@ -16,7 +16,8 @@ from newsletter import server
 from newsletter import site as public
 from newsletter.audience.tokens import make_token
 from newsletter.store.sql import Store
-from tests.support.cli_fixtures import Folder, folder, plain_environment, ready, started
+from tests.support.cli_fixtures import Folder, folder, plain_environment, ready
+from tests.support.commands import started
 from tests.support.site_fixtures import SETTINGS, site
 from tests.support.store_samples import LATER, look
 from tests.support.web_fixtures import settings_of
@@ -33,7 +34,6 @@ def test_the_command_serves_links_until_it_is_told_to_stop(ready: Folder):
         [(handle,)] = ready.ask("select handle from subscribers where status = 'active' limit 1")
         token = make_token(handle, store.keys.newest())
     with started(ready.root, "serve", "--port", _free_port(), world="graceful") as process:
-        assert process.stderr
         assert select.select([process.stderr], [], [], 120)[0]
         found = re.search(r"http://127\.0\.0\.1:\d+", process.stderr.readline())
         assert found
@@ -84,7 +84,6 @@ def test_a_taken_port_is_said_and_no_other_is_tried(ready: Folder):
 def test_a_newsletter_without_a_public_url_hears_of_it(ready: Folder):
     ready.edit("newsletter.toml", 'public_url = "https://letters.slackwater.example.org"\n', "")
     with started(ready.root, "serve", "--port", _free_port()) as process:
-        assert process.stderr
         lines = [process.stderr.readline() for _ in range(2)]
         assert lines[1].startswith("hint: set site.public_url")
 

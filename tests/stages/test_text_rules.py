@@ -27,6 +27,7 @@ from newsletter.errors import InputError
 from newsletter.message import compose, filled, seal
 from tests.stages.test_message_headers import INJECTIONS
 from tests.support.cli_fixtures import Folder, folder, plain_environment
+from tests.support.effort import examples
 from tests.support.letter_samples import NAME, SENDER, SLOTS, TOWN, WAY_OUT, a_letter
 from tests.support.mails import ALL_HEADERS, STAMP, decoded, display, raw
 
@@ -92,7 +93,7 @@ def expect_one_recipient(data: bytes, address: str) -> None:
 
 
 @given(words, words)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 def test_whoever_a_list_names_is_mailed_whatever_their_name(name, town):
     row = listed("sam@example.org", name, town)
     data = mailed(row)
@@ -118,7 +119,7 @@ domains = st.sampled_from(
 @given(st.builds("{}@{}".format, local_parts, domains) | st.emails())
 @example("a" * 64 + "@" + ".".join(["b" * 60] * 3) + ".example")
 @example("=?x?q?1@example.org")
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 def test_every_address_that_is_let_in_is_the_one_recipient(text):
     try:
         mailbox = read_address(text).mailbox
@@ -134,7 +135,7 @@ def test_every_address_that_is_let_in_is_the_one_recipient(text):
 
 
 @given(words)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 def test_a_line_made_once_is_made_for_good_and_any_store_holds_it(text):
     line = text_rules.one_line(text)
     assert text_rules.one_line(line) == line

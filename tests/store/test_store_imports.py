@@ -17,7 +17,8 @@ from newsletter.errors import InputError, LockedError, NewsletterError
 from newsletter.store import importing, steps
 from newsletter.store import people as store_people
 from newsletter.store.importing import Import
-from tests.support.cli_fixtures import Folder, folder, plain_environment, script, started
+from tests.support.cli_fixtures import Folder, folder, plain_environment
+from tests.support.commands import script, started
 from tests.support.store_samples import LATER, NOW, a_row, look, people, store_with
 
 __all__ = ["folder", "plain_environment"]

@@ -11,10 +11,8 @@ import io
 import os
 import shutil
 import sqlite3
-import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,7 +23,6 @@ import typer.main
 from newsletter.cli.app import main
 
 ROOT = Path(__file__).parents[2]
-SCRIPT = Path(sys.executable).parent / "newsletter"
 ISSUE = "issues/074-the-long-minute.md"
 PARTS = ("issues", "templates", "subscribers/example.csv", "newsletter.toml")
 
@@ -207,33 +204,3 @@ def ready(folder: Folder) -> Folder:
     """The example newsletter with its list imported."""
     shutil.copytree(imported_example() / ".newsletter", folder.root / ".newsletter")
     return folder
-
-
-def script(root: Path, *words: str, **options: Any) -> subprocess.CompletedProcess[str]:
-    """Run the installed console script in a folder to its end."""
-    return subprocess.run(
-        [SCRIPT, *words], cwd=root, capture_output=True, text=True, timeout=60, check=False,
-        stdin=subprocess.DEVNULL, **options,
-    )  # fmt: skip
-
-
-@contextlib.contextmanager
-def started(
-    root: Path, *words: str, world: str = "", **options: Any
-) -> Iterator[subprocess.Popen[str]]:
-    """Start the console script; it is ended with the block, whatever happens.
-
-    Args:
-        world: one of the campaign's, such as "patient"; the command runs in it.
-    """
-    program: list[str | Path] = [SCRIPT]
-    if world:
-        program = [sys.executable, "-m", "tests.campaign.planted", world]
-        options["env"] = {**options.get("env", os.environ), "PYTHONPATH": str(ROOT)}
-    streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    process = subprocess.Popen([*program, *words], cwd=root, text=True, **(streams | options))
-    with process:
-        try:
-            yield process
-        finally:
-            process.kill()

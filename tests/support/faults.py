@@ -7,7 +7,7 @@ import gc
 import json
 import shutil
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -141,9 +141,13 @@ class World:
 
     def send(self) -> Ran:
         """Send issue 74."""
-        ran = self.newsletter.send()
-        # urllib3 closes what an exception still refers to when that is collected.
-        gc.collect()
+        gc.freeze()  # what is there already is not looked through again
+        try:
+            ran = self.newsletter.send()
+            # urllib3 closes what an exception still refers to when that is collected.
+            gc.collect()
+        finally:
+            gc.unfreeze()
         return ran
 
     def expect(self, cell: Cell, ran: Ran) -> None:
@@ -182,18 +186,18 @@ class World:
     def attempts(self) -> set[tuple[str, str]]:
         """Every attempt there was, as SES's tags name it; the fake's second name is not used."""
         rows = self.newsletter.ask("select position, attempt from deliveries where attempt > 0")
-        return {self._tag(p, n) for p, most in rows for n in range(1, most + 1)}
+        return self._tags((p, n) for p, most in rows for n in range(1, most + 1))
 
     def admitted(self) -> set[tuple[str, str]]:
         """The attempts that SES may have taken, as the records say: accepted or unknown."""
         rows = self.newsletter.ask(
             "select position, attempt from deliveries where state in ('accepted', 'unknown')"
         )
-        return {self._tag(position, attempt) for position, attempt in rows}
+        return self._tags(rows)
 
-    def _tag(self, position: int, attempt: int) -> tuple[str, str]:
+    def _tags(self, attempts: Iterable[tuple[int, int]]) -> set[tuple[str, str]]:
         ((store,),) = self.newsletter.ask("select id from identity")
-        return f"{store}-74-{position}-{attempt}", ""
+        return {(f"{store}-74-{position}-{attempt}", "") for position, attempt in attempts}
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import select
 import signal
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,7 +14,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, FrameLocator, Page, expect
 
-from tests.support.cli_fixtures import ISSUE, copy_example, started
+from tests.support.cli_fixtures import ISSUE, copy_example
+from tests.support.commands import Command, started
 from tests.support.web_fixtures import browser
 
 #: Words that stand once in issue 74.
@@ -26,7 +26,7 @@ WORDS = "Put the kettle on"
 class Preview:
     """The running command, and the URL it said."""
 
-    process: subprocess.Popen[str]
+    process: Command
     url: str
     said: str
 
@@ -45,7 +45,6 @@ class Preview:
 def preview(root: Path, *words: str, **options: Any) -> Iterator[Preview]:
     """`newsletter preview` in a folder, once it has said where it is."""
     with started(root, "preview", "--no-open", *words, **options) as process:
-        assert process.stderr
         ready, _, _ = select.select([process.stderr], [], [], 120)
         assert ready, "nothing was said"
         said = process.stderr.readline()

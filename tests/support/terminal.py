@@ -1,13 +1,15 @@
-"""A terminal for tests: a command on a pty of its own."""
+"""Terminals for tests: a command on a pty of its own, and a stream that says it is one."""
 
 from __future__ import annotations
 
+import io
 import os
 import pty
 import subprocess
 from pathlib import Path
 
-from tests.support.cli_fixtures import SCRIPT, Ran, expect_no_address
+from tests.support.cli_fixtures import Ran, expect_no_address
+from tests.support.commands import SCRIPT
 
 
 class Session:
@@ -45,3 +47,10 @@ class Session:
         ran = Ran(self.process.returncode, out, self.said)
         expect_no_address(ran)
         return ran
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self):
+        return True
