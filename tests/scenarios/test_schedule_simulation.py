@@ -222,4 +222,4 @@ def silent(now: dt.datetime, table: Timetable, ledger: Ledger) -> Due:
 @pytest.mark.parametrize("bug", [odd_weeks, utc_fortnight, forgetful, trusting, silent])
 def test_a_planted_bug_is_caught(bug):
     with pytest.raises(AssertionError):
-        simulate("Europe/Amsterdam", bug, years=(2024, 2029), per_date=12)
+        simulate("Europe/Amsterdam", bug, years=(2024, 2026), per_date=12)

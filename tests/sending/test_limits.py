@@ -10,8 +10,12 @@ from newsletter.render import limits
 from newsletter.render.pipeline import render
 from tests.conftest import example_options, issue_with, read_theme
 from tests.support.cli_fixtures import ISSUE, folder, plain_environment
+from tests.support.effort import either
 
 __all__ = ["folder", "plain_environment"]
+
+#: Half of what a letter may have, or a quarter of that: what grows with the square shows in both.
+FULL = either(25_000, 100_000)
 
 
 def refusal(body: str) -> InputError:
@@ -98,10 +102,10 @@ def test_what_is_far_too_much_is_refused_with_its_line(body):
 
 @pytest.mark.parametrize(
     "body",
-    [100_000 * "&", 100_000 * "[", 100_000 * ">", 20_000 * "> ", 20_000 * "- ", 100_000 * "<",
-     "".join("  " * n + "- a\n" for n in range(300)), 60_000 * "{{ ",
-     50_000 * "_a", "[a](" + 100_000 * "(", 199_000 * "a", 30_000 * "\\",
-     20_000 * '[a](b "'],
+    ["&" * FULL, "[" * FULL, ">" * FULL, FULL // 5 * "> ", FULL // 5 * "- ", "<" * FULL,
+     "".join("  " * n + "- a\n" for n in range(either(150, 300))), FULL * 3 // 5 * "{{ ",
+     FULL // 2 * "_a", "[a](" + "(" * FULL, 199_000 * "a", FULL * 3 // 10 * "\\",
+     FULL // 5 * '[a](b "'],
     ids=range(13),
 )  # fmt: skip
 def test_what_is_only_odd_is_rendered(body):
