@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from newsletter import __version__
-from newsletter.cli import ahead, feedback, members, people, post, records, run, stats, write
+from newsletter.cli import ahead, events, members, people, post, records, run, stats, write
 from newsletter.cli.show import VOICE, Colour, error
 from newsletter.cli.unforeseen import foreseen
 from newsletter.errors import InputError, NewsletterError
@@ -57,7 +57,7 @@ app.command("retry", rich_help_panel=SEND)(records.retry)
 app.command("stats", rich_help_panel=SEND)(stats.stats)
 app.command("schedule", rich_help_panel=SEND)(ahead.schedule)
 app.command("serve", rich_help_panel=RUN)(run.serve)
-app.add_typer(feedback.app, name="events", rich_help_panel=RUN)
+app.add_typer(events.app, name="events", rich_help_panel=RUN)
 app.command("settings", rich_help_panel=RUN)(run.settings)
 app.add_typer(run.db, name="db", rich_help_panel=RUN)
 
