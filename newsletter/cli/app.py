@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from newsletter import __version__
-from newsletter.cli import ahead, events, members, people, post, records, run, stats, write
+from newsletter.cli import ahead, events, post, records, run, stats, subscribers, write
 from newsletter.cli.show import VOICE, Colour, error
 from newsletter.cli.unforeseen import foreseen
 from newsletter.errors import InputError, NewsletterError
@@ -41,14 +41,13 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-members.register(people.app)
 app.command("init", rich_help_panel=WRITE)(write.init)
 app.command("new", rich_help_panel=WRITE)(write.new)
 app.command("check", rich_help_panel=WRITE)(write.check)
 app.command("preview", rich_help_panel=WRITE)(write.preview)
 app.command("build", rich_help_panel=WRITE)(write.build)
 app.command("test", rich_help_panel=WRITE)(post.trial)
-app.add_typer(people.app, name="subscribers", rich_help_panel=PEOPLE)
+app.add_typer(subscribers.app, name="subscribers", rich_help_panel=PEOPLE)
 app.command("send", rich_help_panel=SEND)(post.send)
 app.command("approve", rich_help_panel=SEND)(ahead.approve)
 app.command("cancel", rich_help_panel=SEND)(ahead.cancel)

@@ -12,7 +12,6 @@ from newsletter.cli import ledgers
 from newsletter.cli.context import CONTEXT, open_store, open_transport
 from newsletter.cli.draining import Wish, deliver
 from newsletter.cli.ending import already
-from newsletter.cli.people import warn_of_unimported
 from newsletter.cli.show import VOICE, Console, result_json, say
 from newsletter.cli.write import line
 from newsletter.delivery import RunState
@@ -28,6 +27,7 @@ from newsletter.errors import (
 from newsletter.events.pull import pull_before_send
 from newsletter.events.reputation import growth_warning
 from newsletter.humanize import nearest, plural
+from newsletter.people.importing import warn_of_changed_lists
 from newsletter.project import Project
 from newsletter.sending.plan import Plan, look, rows
 from newsletter.settings.mail import sender
@@ -70,7 +70,7 @@ def send_issue(project: Project, wish: Wish) -> int:
         plan = _plan(project, wish, store, prepared, transport)
         for name, value in rows(plan, project.root):
             say(f"{name:>10}  {value}")
-        warn_of_unimported(project, store)
+        warn_of_changed_lists(project, store, Console())
         growth = "" if transport.rehearsal else growth_warning(store, plan.recipients)
         if growth:
             say(f"warning: {growth}")
