@@ -7,6 +7,9 @@ Faces: people meet them; they parse, ask and show
 
 What it does: one room per thing that a person asks for
     sending     plan, drain, test mail, the log of a run
+    people      the list: import, export, add, remove, erase, show
+    events      what Amazon SES reports: fetched, judged, reconciled
+    alerts      what the owner is told: mail, webhook, heartbeat
 
 Doors: each touches one thing outside
     server      a web application on a socket
@@ -34,6 +37,7 @@ Everybody may use
     humanize    numbers and lengths of time, as people say them
     moments     days and moments, read in one place
     networks    which addresses belong to the world
+    reporter    hears what happens while something long goes on
     text_rules  what may stand in a header
 
 A storey knows those below it and none above; in the contracts of pyproject.toml that is executed.

@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from newsletter import __version__
-from newsletter.cli import ahead, feedback, members, people, post, records, run, stats, write
+from newsletter.cli import ahead, events, post, records, run, stats, subscribers, write
 from newsletter.cli.show import VOICE, Colour, error
 from newsletter.cli.unforeseen import foreseen
 from newsletter.errors import InputError, NewsletterError
@@ -41,14 +41,13 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-members.register(people.app)
 app.command("init", rich_help_panel=WRITE)(write.init)
 app.command("new", rich_help_panel=WRITE)(write.new)
 app.command("check", rich_help_panel=WRITE)(write.check)
 app.command("preview", rich_help_panel=WRITE)(write.preview)
 app.command("build", rich_help_panel=WRITE)(write.build)
 app.command("test", rich_help_panel=WRITE)(post.trial)
-app.add_typer(people.app, name="subscribers", rich_help_panel=PEOPLE)
+app.add_typer(subscribers.app, name="subscribers", rich_help_panel=PEOPLE)
 app.command("send", rich_help_panel=SEND)(post.send)
 app.command("approve", rich_help_panel=SEND)(ahead.approve)
 app.command("cancel", rich_help_panel=SEND)(ahead.cancel)
@@ -57,7 +56,7 @@ app.command("retry", rich_help_panel=SEND)(records.retry)
 app.command("stats", rich_help_panel=SEND)(stats.stats)
 app.command("schedule", rich_help_panel=SEND)(ahead.schedule)
 app.command("serve", rich_help_panel=RUN)(run.serve)
-app.add_typer(feedback.app, name="events", rich_help_panel=RUN)
+app.add_typer(events.app, name="events", rich_help_panel=RUN)
 app.command("settings", rich_help_panel=RUN)(run.settings)
 app.add_typer(run.db, name="db", rich_help_panel=RUN)
 

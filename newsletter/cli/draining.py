@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import math
+import os
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -14,9 +15,8 @@ from typing import TYPE_CHECKING, Final
 from newsletter import clocks
 from newsletter.cli import ledgers
 from newsletter.cli.ending import Ended, already, conclude
-from newsletter.cli.feedback import Watch
 from newsletter.cli.progress import progress
-from newsletter.cli.show import say
+from newsletter.cli.show import Console, say
 from newsletter.delivery import (
     Allowance,
     Attempt,
@@ -32,6 +32,7 @@ from newsletter.delivery.breaker import Breaker
 from newsletter.delivery.deliver import Press, Transport, deliver_next
 from newsletter.delivery.pace import Pace
 from newsletter.errors import NewsletterError, PausedError
+from newsletter.events.reputation import ReputationWatch
 from newsletter.humanize import plural
 from newsletter.message import Envelope
 from newsletter.project import Project
@@ -157,7 +158,8 @@ def _drain(
         mails_per_second=plan.allowance.rate, left_today=plan.allowance.left,
         concurrency=rhythm.threads,
     )  # fmt: skip
-    watch, cancelled = Watch(project, store, run), _cancelled(store, run)
+    watch = ReputationWatch(project, store, run, environ=os.environ, reporter=Console())
+    cancelled = _cancelled(store, run)
     with watch.going(), progress(counts.left) as shown:
 
         def told(attempt: Attempt) -> None:

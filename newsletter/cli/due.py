@@ -23,7 +23,7 @@ from newsletter.settings.dates import timetable
 from newsletter.store.calendar import Calendar, Used
 
 if TYPE_CHECKING:
-    from newsletter.cli.owner import Owner
+    from newsletter.alerts.notifier import Notifier
     from newsletter.project import Project
     from newsletter.store.sql import Store
 
@@ -46,14 +46,14 @@ class _Trigger:
     wish: Wish
     store: Store
     calendar: Calendar
-    owner: Owner
+    owner: Notifier
     now: dt.datetime
     issues: tuple[Issue, ...]
     table: Timetable
     rehearsal: bool
 
 
-def send_due(project: Project, wish: Wish, store: Store, owner: Owner) -> int:
+def send_due(project: Project, wish: Wish, store: Store, owner: Notifier) -> int:
     """Do what is due: send, announce, remind, note what was missed; or say that nothing is.
 
     Args:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from newsletter import clocks
-from newsletter.cli.show import VOICE, result, result_json, say, table
+from newsletter.cli.show import VOICE, Console, result, result_json, say, table
 from newsletter.errors import CancelledError, InputError, RefusedError
 from newsletter.humanize import plural
 
@@ -87,11 +89,12 @@ def retry(
     """Queue deliveries again that were refused or put off; `newsletter send` then sends them."""
     from newsletter.cli import ledgers
     from newsletter.cli.context import open_project, open_store
-    from newsletter.cli.reconcile import has_source, reconcile
+    from newsletter.events.pull import has_queue
+    from newsletter.events.reconcile import reconcile
 
     project = open_project()
     _expect_agreement(
-        unknown=unknown, risk=accept_duplicates, assume=assume_accepted, source=has_source(project)
+        unknown=unknown, risk=accept_duplicates, assume=assume_accepted, source=has_queue(project)
     )
     with open_store(project, create=False) as store, store.lock():
         if not project.rehearses:
@@ -103,7 +106,10 @@ def retry(
             )
         if unknown:
             patient = not (accept_duplicates or assume_accepted)
-            facts = reconcile(project, store, run, patient=patient)
+            found = reconcile(
+                project, store, run, patient=patient, environ=os.environ, reporter=Console()
+            )
+            facts = asdict(found) if found else {}
             _settle_doubts(store, run, facts, confirm=confirm, assume=assume_accepted)
             return
         number = store.retry(run, now=clocks.now())

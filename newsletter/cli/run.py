@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from newsletter import clocks
-from newsletter.cli.show import VOICE, result, result_json, say, table
+from newsletter.cli.show import VOICE, Console, result, result_json, say, table
 from newsletter.errors import CancelledError, InputError, Place, RefusedError
 
 if TYPE_CHECKING:
@@ -54,9 +55,12 @@ def serve(
 def _events(project: Project) -> Iterator[None]:
     """Fetch events beside the pages, with more patience than readers have."""
     from newsletter.cli.context import open_store
-    from newsletter.cli.feedback import beside
+    from newsletter.events.background import fetching
 
-    with open_store(project, create=False) as store, beside(project, store):
+    with (
+        open_store(project, create=False) as store,
+        fetching(project, store, environ=os.environ, reporter=Console()),
+    ):
         yield
 
 

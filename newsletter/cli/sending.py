@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -11,9 +12,7 @@ from newsletter.cli import ledgers
 from newsletter.cli.context import CONTEXT, open_store, open_transport
 from newsletter.cli.draining import Wish, deliver
 from newsletter.cli.ending import already
-from newsletter.cli.feedback import listen_first, warn_of_growth
-from newsletter.cli.people import warn_of_unimported
-from newsletter.cli.show import VOICE, result_json, say
+from newsletter.cli.show import VOICE, Console, result_json, say
 from newsletter.cli.write import line
 from newsletter.delivery import RunState
 from newsletter.delivery.deliver import Transport, expect_way_out
@@ -25,7 +24,10 @@ from newsletter.errors import (
     RefusedError,
     UnknownOutcomesError,
 )
+from newsletter.events.pull import pull_before_send
+from newsletter.events.reputation import growth_warning
 from newsletter.humanize import nearest, plural
+from newsletter.people.importing import warn_of_changed_lists
 from newsletter.project import Project
 from newsletter.sending.plan import Plan, look, rows
 from newsletter.settings.mail import sender
@@ -54,7 +56,7 @@ def send_issue(project: Project, wish: Wish) -> int:
     transport = open_transport(project)
     with open_store(project, create=False, read_only=wish.dry_run) as store:
         if not wish.dry_run:
-            listen_first(project, store)
+            pull_before_send(project, store, os.environ, Console())
         lost = None
         if not transport.rehearsal:
             lost = ledgers.missing(project, store, wish.issue, restored=wish.restored)
@@ -68,8 +70,10 @@ def send_issue(project: Project, wish: Wish) -> int:
         plan = _plan(project, wish, store, prepared, transport)
         for name, value in rows(plan, project.root):
             say(f"{name:>10}  {value}")
-        warn_of_unimported(project, store)
-        warn_of_growth(store, plan)
+        warn_of_changed_lists(project, store, Console())
+        growth = "" if transport.rehearsal else growth_warning(store, plan.recipients)
+        if growth:
+            say(f"warning: {growth}")
         if done and lost:
             number = store.claims.exposed(done, lost.reached.position)
             say(f"{plural(number, 'mail')} of these may have left since the backup was made; not "

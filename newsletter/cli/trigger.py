@@ -7,13 +7,15 @@ import datetime as dt
 from typing import TYPE_CHECKING
 
 from newsletter import clocks
+from newsletter.alerts.notifier import Notifier
 from newsletter.cli import context
-from newsletter.cli.owner import Owner
+from newsletter.cli.show import Console
 from newsletter.cli.unforeseen import foreseen
 from newsletter.errors import InputError
 
 if TYPE_CHECKING:
     from newsletter.cli.draining import Wish
+    from newsletter.project import Project
 
 
 def answer(wish: Wish) -> int:
@@ -29,10 +31,10 @@ def answer(wish: Wish) -> int:
         NewsletterError: what went wrong; the owner is told as far as there is a way to.
     """
     now = clocks.now()
-    owner: Owner | None = None
+    owner: Notifier | None = None
     with contextlib.ExitStack() as opened:
         try:
-            owner = Owner(context.open_project(), now)
+            owner = _notifier(context.open_project(), now)
             code = _answer(wish, owner, opened)
         except Exception as error:
             fault = foreseen(error)
@@ -48,7 +50,7 @@ def answer(wish: Wish) -> int:
     return code
 
 
-def _answer(wish: Wish, owner: Owner, opened: contextlib.ExitStack) -> int:
+def _answer(wish: Wish, owner: Notifier, opened: contextlib.ExitStack) -> int:
     # Here, so that a broken installation is told as well.
     from newsletter.cli.due import send_due
 
@@ -59,9 +61,15 @@ def _answer(wish: Wish, owner: Owner, opened: contextlib.ExitStack) -> int:
     return send_due(project, wish, store, owner)
 
 
-def _salvaged(now: dt.datetime) -> Owner | None:
+def _salvaged(now: dt.datetime) -> Notifier | None:
     """The owner as far as settings with faults tell who that is."""
     try:
-        return Owner(context.salvaged_project(), now)
+        return _notifier(context.salvaged_project(), now)
     except InputError:
         return None
+
+
+def _notifier(project: Project, now: dt.datetime) -> Notifier:
+    return Notifier(
+        project, now, open_transport=lambda: context.open_transport(project), reporter=Console()
+    )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 import typer
 
 from newsletter import clocks
-from newsletter.cli.show import VOICE, paint, result, result_json, say
+from newsletter.cli.show import VOICE, Console, paint, result, result_json, say
 from newsletter.errors import InputError, NotFitError, Place
 from newsletter.humanize import plural
 
@@ -243,13 +243,13 @@ def _named(project: Project, path: str) -> str:
 
 def _warn(project: Project) -> None:
     from newsletter.cli.context import open_store
-    from newsletter.cli.people import warn_of_unimported
+    from newsletter.people.importing import warn_of_changed_lists
 
     with (
         contextlib.suppress(InputError),  # without records nothing was imported
         open_store(project, create=False, read_only=True) as store,
     ):
-        warn_of_unimported(project, store)
+        warn_of_changed_lists(project, store, Console())
 
 
 def _repair(project: Project, name: str) -> None:

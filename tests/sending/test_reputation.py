@@ -64,7 +64,7 @@ def crowd(tmp_path, monkeypatch, capsys, plain_environment):
         paced = {"NEWSLETTER_TRANSPORT__KIND": "ses", "NEWSLETTER_TRANSPORT__SES__MAX_RATE": "100"}
         for name, value in (fake.environ | room.environ | paced).items():
             monkeypatch.setenv(name, value)
-        monkeypatch.setattr("newsletter.cli.feedback._EVERY", 0.2)
+        monkeypatch.setattr("newsletter.events.background.POLL_INTERVAL", 0.2)
         yield Folder(root, monkeypatch, capsys), log, room
 
 

@@ -7,7 +7,8 @@ import shutil
 
 import pytest
 
-from newsletter.cli import due, owner
+from newsletter.alerts import notifier, owner_mail
+from newsletter.cli import due
 from newsletter.http import calls
 from newsletter.project import Project
 from newsletter.store.calendar import Calendar
@@ -124,7 +125,7 @@ def test_a_refusal_is_told_and_is_no_sign_of_life(owned, at, beats, monkeypatch)
 
 def test_a_pause_that_nobody_could_be_told_of_is_no_sign_of_life(owned, at, beats, monkeypatch):
     known(monkeypatch)
-    monkeypatch.setattr(owner, "notice", broken(RuntimeError))
+    monkeypatch.setattr(owner_mail, "notice", broken(RuntimeError))
     ran = owned.due("--limit", "5")
     assert ran.code == 6
     assert "the owner was not told: RuntimeError" in ran.err
@@ -133,7 +134,7 @@ def test_a_pause_that_nobody_could_be_told_of_is_no_sign_of_life(owned, at, beat
 
 def test_what_keeps_the_owner_from_hearing_does_not_hide_the_fault(owned, at, monkeypatch):
     monkeypatch.setattr(due, "_decide", broken(OverflowError))
-    monkeypatch.setattr(owner.Owner, "_tell", broken(ZeroDivisionError))
+    monkeypatch.setattr(notifier.Notifier, "_tell", broken(ZeroDivisionError))
     ran = owned.due()
     assert ran.code == 1
     assert "(OverflowError)" in ran.error
@@ -146,7 +147,7 @@ def test_a_mail_that_fails_does_not_keep_the_webhook_from_being_called(
     url = os.environ["NEWSLETTER_SCHEDULE__HEARTBEAT_URL"].replace("/alive", "/hook")
     owned.newsletter.patch.setenv("NEWSLETTER_SCHEDULE__WEBHOOK", url)
     monkeypatch.setattr(due, "_decide", broken(OverflowError))
-    monkeypatch.setattr(owner, "notice", broken(ZeroDivisionError))
+    monkeypatch.setattr(owner_mail, "notice", broken(ZeroDivisionError))
     assert [owned.due().code, owned.due().code] == [1, 1]
     assert beats() == ["/hook"]
 

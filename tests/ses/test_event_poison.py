@@ -6,15 +6,19 @@ import contextlib
 import datetime as dt
 import itertools
 import json
+import os
 import random
 import sqlite3
 import threading
 
 import pytest
 
-from newsletter.cli import feedback as command
 from newsletter.cli.context import open_project, open_store
+from newsletter.cli.show import Console
 from newsletter.errors import AccountError, PausedError
+from newsletter.events import background
+from newsletter.events.pull import pull_before_send
+from newsletter.events.reputation import ReputationWatch
 from newsletter.ses import events
 from newsletter.ses.events import Queue, pull
 from newsletter.store.feedback import Feedback
@@ -122,8 +126,8 @@ def test_one_message_stops_nothing(letters, room, poison):
 def test_a_send_goes_on(letters, room, monkeypatch, poison):
     room.put(poison, event("Send"))
     monkeypatch.setenv("NEWSLETTER_TRANSPORT__KIND", "ses")
-    with open_project_in(letters) as (desk, store):
-        command.listen_first(desk, store)
+    with open_project_in(letters) as (project, store):
+        pull_before_send(project, store, os.environ, Console())
         assert store.feedback.store_id()
     assert names(letters) == {"0102018f-sample-000000"}
     assert room.left() == 0
@@ -294,7 +298,7 @@ ODD = RecursionError("ada@example.org")
 
 @pytest.fixture
 def quick(monkeypatch):
-    monkeypatch.setattr(command, "_EVERY", 0.01)
+    monkeypatch.setattr(background, "POLL_INTERVAL", 0.01)
 
     def plant(*faults):
         pulls = Pulls(*faults)
@@ -304,9 +308,13 @@ def quick(monkeypatch):
     return plant
 
 
+def beside(project, store):
+    return background.fetching(project, store, environ=os.environ, reporter=Console())
+
+
 def test_the_thread_beside_the_pages_survives_and_says_it_once(letters, quick, capsys):
     pulls = quick(ODD, ODD, ODD, AccountError("no queue"), ODD)
-    with open_project_in(letters) as (desk, store), command.beside(desk, store):
+    with open_project_in(letters) as (project, store), beside(project, store):
         assert pulls.enough.wait(60)
     err = capsys.readouterr().err
     assert err.count("RecursionError") == 2, "once, and once more after something else"
@@ -317,9 +325,9 @@ def test_the_thread_beside_the_pages_survives_and_says_it_once(letters, quick, c
 def test_a_thread_that_ends_by_itself_says_so(letters, quick, capsys):
     quick(SystemExit(1))
     before = threading.active_count()
-    with open_project_in(letters) as (desk, store), command.beside(desk, store):
+    with open_project_in(letters) as (project, store), beside(project, store):
         for thread in threading.enumerate():
-            if "_keep_on" in thread.name:
+            if "_keep_fetching" in thread.name:
                 thread.join(60)
         assert threading.active_count() <= before
     assert "events are no longer fetched" in capsys.readouterr().err
@@ -328,9 +336,10 @@ def test_a_thread_that_ends_by_itself_says_so(letters, quick, capsys):
 def test_the_watch_of_a_send_survives_and_says_it_once(letters, quick, capsys, monkeypatch):
     pulls = quick(*[ODD] * 5)
     monkeypatch.setattr(Feedback, "setbacks", lambda *_, **__: 1 / 0)
-    with open_project_in(letters) as (desk, store):
+    with open_project_in(letters) as (project, store):
         run = begin(store)
-        with command.Watch(desk, store, run).going():
+        watch = ReputationWatch(project, store, run, environ=os.environ, reporter=Console())
+        with watch.going():
             assert pulls.enough.wait(60)
     err = capsys.readouterr().err
     assert err.count("RecursionError") == 1
@@ -341,8 +350,8 @@ def test_the_watch_of_a_send_survives_and_says_it_once(letters, quick, capsys, m
 def test_what_nobody_foresaw_keeps_no_issue_from_being_sent(letters, quick, capsys, monkeypatch):
     monkeypatch.setenv("NEWSLETTER_TRANSPORT__KIND", "ses")
     quick(ODD)
-    with open_project_in(letters) as (desk, store):
-        command.listen_first(desk, store)
+    with open_project_in(letters) as (project, store):
+        pull_before_send(project, store, os.environ, Console())
     err = capsys.readouterr().err
     assert "going on without what came back since" in err
     assert "@" not in err

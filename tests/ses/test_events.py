@@ -255,7 +255,7 @@ def test_retry_tells_coverage_and_the_expected_duplicates_before_it_asks(
     assert early.code == 8
     assert "too early" in early.error
     assert newsletter.states() == {"accepted": 22, "unknown": 3}
-    monkeypatch.setattr("newsletter.cli.reconcile._PATIENCE", dt.timedelta())
+    monkeypatch.setattr("newsletter.events.reconcile.PATIENCE", dt.timedelta())
     queue.put(event("Delivery"))
     with monkeypatch.context() as patch:
         patch.setattr(Queue, "receive", lambda *_, **__: ())  # somebody else has it in hand
@@ -286,7 +286,7 @@ def test_retry_tells_coverage_and_the_expected_duplicates_before_it_asks(
 
 def test_events_of_other_records_hold_up_no_decision(doubtful, queue, monkeypatch):
     newsletter, accepted = doubtful
-    monkeypatch.setattr("newsletter.cli.reconcile._PATIENCE", dt.timedelta())
+    monkeypatch.setattr("newsletter.events.reconcile.PATIENCE", dt.timedelta())
     queue.publish(*map(send_event_of, accepted))
     queue.put(event("Send", Sent(store="6" * 32)))
     ran = newsletter.run("retry", "--issue", "74", "--unknown", "--confirm", "1")

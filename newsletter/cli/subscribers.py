@@ -1,22 +1,25 @@
-"""Commands about single people: add, remove, erase, allow; list, show, export."""
+"""`newsletter subscribers`: the people on the list, all of them or one."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from newsletter import clocks
-from newsletter.cli.show import VOICE, result, result_json, say, table
-from newsletter.errors import CancelledError, InputError, PausedError, RefusedError
+from newsletter.cli.show import VOICE, Console, result, result_json, say, table
+from newsletter.errors import CancelledError, InputError, PausedError
 from newsletter.humanize import plural
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from newsletter.audience import Address
-    from newsletter.store.members import Member, Members
+    from newsletter.audience.roster import Reject
+    from newsletter.people.importing import ImportResult, ListCheck
+    from newsletter.store.members import Member
 
 Who = Annotated[str, typer.Argument(metavar="ADDR", help="The person's mail address.")]
 Consent = Annotated[
@@ -24,45 +27,104 @@ Consent = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object.")]
 
-
-def register(app: typer.Typer) -> None:
-    """Add these commands to the group `subscribers`, in the order in which people need them."""
-    for name, command in (
-        ("export", export), ("list", list_), ("show", show), ("add", add), ("remove", remove),
-        ("erase", erase), ("allow", allow),
-    ):  # fmt: skip
-        app.command(name)(command)
+app = typer.Typer(help="The people on the list.", no_args_is_help=True)
 
 
+@app.callback()
+def _subscribers() -> None:
+    """The people on the list."""
+
+
+@app.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A CSV file with an email column.")],
+    *,
+    consent_source: Annotated[
+        str, typer.Option(metavar="TEXT", help="How these people agreed, for the consent log.")
+    ],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would happen.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Add people from a CSV file; nobody who left comes back this way."""
+    from newsletter.cli.context import from_directory, open_project, open_store
+    from newsletter.people import consent
+    from newsletter.people.importing import check_list, import_list, open_list
+
+    VOICE.json = as_json
+    file = from_directory(file)
+    project = open_project()
+    source = consent.consent_source(consent_source, example="sign-up form")
+    with open_list(project.root, file) as listed:
+        if dry_run:
+            _report_check(file, check_list(listed), as_json=as_json)
+            return
+        with open_store(project) as store:
+            done = import_list(listed, store, source=source, now=clocks.now(), reporter=Console())
+    _report_import(file, done, as_json=as_json)
+
+
+def _report_check(file: Path, found: ListCheck, *, as_json: bool) -> None:
+    _report_rows(file, found.first_rejected, found.rejected, found.odd_names)
+    if as_json:
+        result_json({"dry_run": True, "good": found.good, "rejected": found.rejected})
+    else:
+        good = plural(found.good, "row")
+        result(f"{good} can be imported, {found.rejected:,} cannot; nothing was written")
+
+
+def _report_import(file: Path, done: ImportResult, *, as_json: bool) -> None:
+    if done.given_up:
+        name, number = done.given_up
+        left = plural(number, "row of it is", "rows of it are")
+        say(f"warning: the import of {name} was interrupted and is given up; {left} "
+            "not in the records: import it again")  # fmt: skip
+    if done.resumed:
+        say("an import of this list that was interrupted has gone on")
+    _report_rows(file, done.first_rejected, done.rejected, done.odd_names)
+    added = done.added
+    if as_json:
+        result_json({"dry_run": False, **asdict(added), "rejected": done.rejected})
+    else:
+        result(
+            f"{added.added:,} added, {added.updated:,} updated, {added.unchanged:,} unchanged, "
+            f"{added.kept_out:,} kept out, {done.rejected:,} rejected"
+        )
+
+
+def _report_rows(file: Path, first: Sequence[Reject], rejected: int, odd_names: int) -> None:
+    for reject in first:
+        say(f"{file}:{reject.line}: left out: {reject.reason}")
+    if rejected > len(first):
+        say(f"... and {rejected - len(first):,} more")
+    if odd_names:
+        names = plural(odd_names, "name stands", "names stand")
+        say(f"{names} in no header of a mail; those mails name the address alone")
+
+
+@app.command("export")
 def export(
     file: Annotated[
         str, typer.Argument(metavar="FILE", help="The new file; without it, stdout.")
     ] = "",
 ) -> None:
     """Write everybody as a CSV file that `import` and spreadsheets read."""
-    from pathlib import Path
-
     from newsletter.cli.context import from_directory, open_project, open_store
-    from newsletter.project.git import expect_untaken
-    from newsletter.project.lists import new_list, write_list
+    from newsletter.people.export import export_file, export_to
 
     with open_store(open_project(), create=False, read_only=True) as store:
-        rows = _exported(store.members)
         if file:
             path = from_directory(Path(file))
-            expect_untaken(path)
-            with new_list(path) as stream:
-                number = write_list(stream, rows)
+            done = export_file(path, store)
             result(str(path))
         else:
-            number = write_list(sys.stdout, rows)
-        strays = store.members.strays()
-    say(f"{plural(number, 'person', 'people')}; keep it as you keep a password")
-    if strays:
-        kept = plural(strays, "suppressed address is", "suppressed addresses are")
+            done = export_to(sys.stdout, store)
+    say(f"{plural(done.people, 'person', 'people')}; keep it as you keep a password")
+    if done.hashes_only:
+        kept = plural(done.hashes_only, "suppressed address is", "suppressed addresses are")
         say(f"{kept} on record as a hash only, and cannot be exported")
 
 
+@app.command("list")
 def list_(
     *,
     status: Annotated[
@@ -72,18 +134,17 @@ def list_(
     as_json: AsJson = False,
 ) -> None:
     """List people, their addresses masked; -v shows them whole."""
-    from newsletter.audience import Status, mask
+    from newsletter.audience import mask
     from newsletter.cli.context import open_project, open_store
+    from newsletter.people.show import STATUSES, list_people
 
     VOICE.json = as_json
-    if status not in {"", "suppressed", *Status}:
+    if status and status not in STATUSES:
         raise InputError(
             f'"{status}" is no status', hint="pending, active, unsubscribed or suppressed"
         )
     whole = VOICE.verbosity > 0
-    chosen = Status(status) if status in set(Status) else None
     with open_store(open_project(), create=False, read_only=True) as store:
-        found = store.members.each(status=chosen, tag=tag)
         rows = [
             (
                 one.email if whole else mask(one.email),
@@ -91,8 +152,7 @@ def list_(
                 " ".join(sorted(one.tags)),
                 f"{one.created_at:%Y-%m-%d}",
             )
-            for one in found
-            if status != "suppressed" or one.suppression
+            for one in list_people(store, status=status, tag=tag)
         ]
     names = ("address", "status", "tags", "since")
     if as_json:
@@ -101,6 +161,7 @@ def list_(
         result(table([names, *rows]))
 
 
+@app.command("show")
 def show(
     who: Who,
     *,
@@ -110,27 +171,26 @@ def show(
     """Show what is on record about one person; --all --json gives every row."""
     from newsletter.audience import mask
     from newsletter.cli.context import open_project, open_store
+    from newsletter.people.show import look_up
 
     VOICE.json = as_json
     address = _address(who)
     with open_store(open_project(), create=False, read_only=True) as store:
-        person = store.members.find(address.canonical)
-        reason = store.members.suppression(address.canonical)
-        rows = store.members.dossier(address.canonical) if every else {}
-    if person is None and not reason and not any(rows.values()):
-        raise _nobody()
+        found = look_up(store, address, every_row=every)
+    person, reason = found.person, found.suppression
     if as_json:
         told = {"address": address.canonical, "person": _as_dict(person), "suppressed": reason}
-        result_json(told | ({"rows": rows} if every else {}))
+        result_json(told | ({"rows": found.rows} if every else {}))
         return
     lines = [("address", mask(address.mailbox)), ("suppressed", reason or "no")]
     if person is not None:
         facts = {"name": person.name, "tags": " ".join(sorted(person.tags)), **person.fields}
         lines[1:1] = [("status", person.status.value), *facts.items()]
-    lines += [(name, plural(len(found), "row")) for name, found in rows.items()]
+    lines += [(name, plural(len(rows), "row")) for name, rows in found.rows.items()]
     result(table(lines))
 
 
+@app.command("add")
 def add(
     who: Who,
     *,
@@ -145,51 +205,35 @@ def add(
     ] = None,
 ) -> None:
     """Add one person, or what is new about them; nobody who left comes back this way."""
-    from newsletter.audience import Status
-    from newsletter.audience.roster import Row
-    from newsletter.audience.segment import tag_name
     from newsletter.cli.context import open_project, open_store
-    from newsletter.text_rules import one_line, stands_in_header
+    from newsletter.people.add import Change
+    from newsletter.people.add import add as add_person
 
     address, source = _address(who), _source(consent_source)
-    row = Row(
-        line=0,
-        email=address.mailbox,
-        canonical=address.canonical,
-        name=one_line(name),
-        status=Status.ACTIVE,
-        tags=frozenset(filter(None, map(tag_name, tag or ()))),
-        fields=dict(_field(text) for text in field or ()),
-    )
-    with open_store(
-        open_project(),
-    ) as store:
-        added = store.add([row], source=source, now=clocks.now())
-    if added.kept_out:
-        raise RefusedError(
-            "this person has left, or the address is suppressed",
-            hint="where they ask to come back: newsletter subscribers allow ADDR "
-            "--consent-source TEXT",
-        )
-    if not stands_in_header(row.name):
+    fields = dict(_field(text) for text in field or ())
+    with open_store(open_project()) as store:
+        done = add_person(
+            store, address, name=name, tags=tag or (), fields=fields, source=source,
+            now=clocks.now(),
+        )  # fmt: skip
+    if done.odd_name:
         say("mails to this person name the address alone: no header can carry the name")
-    result("added" if added.added else "updated" if added.updated else "known just so")
+    result("known just so" if done.change is Change.NONE else done.change.value)
 
 
+@app.command("remove")
 def remove(who: Who) -> None:
     """Take a person off the list who asked for it; the record stays, and no import undoes it."""
     from newsletter.cli.context import open_project, open_store
+    from newsletter.people.remove import remove as remove_person
 
     address = _address(who)
     with open_store(open_project(), create=False) as store:
-        if store.members.remove(address.canonical, now=clocks.now()):
-            result("unsubscribed")
-            return
-        if store.members.find(address.canonical) is None:
-            raise _nobody()
-    result("had left already")
+        gone = remove_person(store, address, now=clocks.now())
+    result("unsubscribed" if gone else "had left already")
 
 
+@app.command("erase")
 def erase(
     who: Who,
     *,
@@ -197,50 +241,42 @@ def erase(
 ) -> None:
     """Forget a person everywhere in the records; only a keyed hash stays, so that none returns."""
     from newsletter.cli.context import open_project, open_store
-    from newsletter.project.files import LISTS
-    from newsletter.project.lists import traces
-    from newsletter.project.private import STORE
+    from newsletter.people.erase import erase as erase_person
+    from newsletter.people.erase import files_naming
 
     address = _address(who)
     _agree(yes=yes)
     project = open_project()
     with open_store(project, create=False) as store:
-        known, clean = store.members.erase(address.canonical, now=clocks.now())
-        # A typing error must not cost the backups.
-        renewed = store.renew_backups(now=clocks.now()) if known else 0
-    result("erased" if known else "nobody here had this address; it is kept out from now on")
-    for name in traces(
-        project.root,
-        (LISTS, project.settings.transport.folder, "build", STORE),
-        address.mailbox,
-    ):
+        done = erase_person(store, address, now=clocks.now())
+    result("erased" if done.known else "nobody here had this address; it is kept out from now on")
+    for name in files_naming(project, address):
         say(f"warning: the address still stands in {name}")
-    if renewed:
-        say(f"{plural(renewed, 'backup')} beside the records held what they held: deleted, and "
-            "a new one is made")  # fmt: skip
+    if done.renewed_backups:
+        say(f"{plural(done.renewed_backups, 'backup')} beside the records held what they held: "
+            "deleted, and a new one is made")  # fmt: skip
     say("copies of the records elsewhere hold what they held; delete them, or restore and erase")
-    if not clean:
+    if not done.clean:
         raise PausedError(
             "another program was reading the records, and old pages of the file remain",
             hint="end it, then run the same command again",
         )
 
 
+@app.command("allow")
 def allow(who: Who, *, consent_source: Consent) -> None:
     """Let an address in again that has left or is suppressed, because its person asked for it."""
     from newsletter.cli.context import open_project, open_store
-    from newsletter.store.people import Evidence
+    from newsletter.people.remove import allow as allow_person
 
     address, source = _address(who), _source(consent_source)
     with open_store(open_project(), create=False) as store:
-        evidence = Evidence(source=source)
-        reason, back = store.members.allow(address.canonical, evidence, now=clocks.now())
-        known = store.members.find(address.canonical) is not None
-    if not reason and not back:
-        result("nothing kept this address out")
+        done = allow_person(store, address, source=source, now=clocks.now())
+    if done.kept_out:
+        result(f"allowed again (was: {done.kept_out})")
     else:
-        result(f"allowed again (was: {reason or 'unsubscribed'})")
-    if not known:
+        result("nothing kept this address out")
+    if not done.known:
         say("next: newsletter subscribers add ADDR --consent-source TEXT")
 
 
@@ -251,13 +287,9 @@ def _address(text: str) -> Address:
 
 
 def _source(text: str) -> str:
-    from newsletter.text_rules import one_line
+    from newsletter.people import consent
 
-    if not (source := one_line(text)):
-        raise InputError(
-            "the source of consent is empty", hint='--consent-source "a mail of today"'
-        )
-    return source
+    return consent.consent_source(text, example="a mail of today")
 
 
 def _field(text: str) -> tuple[str, str]:
@@ -267,10 +299,6 @@ def _field(text: str) -> tuple[str, str]:
     if not equals or not name.isidentifier() or name != name.lower():
         raise InputError("a field is written NAME=TEXT", hint="--field city=Ghent")
     return name, one_line(value)
-
-
-def _nobody() -> InputError:
-    return InputError("nobody here has this address", hint="newsletter subscribers list")
 
 
 def _agree(*, yes: bool) -> None:
@@ -285,28 +313,6 @@ def _agree(*, yes: bool) -> None:
     say("Type erase to forget this person for good, anything else cancels: ", quiet_at=-9)
     if sys.stdin.readline().strip() != "erase":
         raise CancelledError("cancelled; nothing was changed")
-
-
-def _exported(members: Members) -> Iterator[list[str]]:
-    from newsletter.audience.roster import guarded
-
-    names = members.field_names()
-    yield ["email", "name", "status", "tags", *names]
-    for one in members.each():
-        fields = [one.fields.get(name, "") for name in names]
-        cells = [one.email, one.name, _standing(one), ", ".join(sorted(one.tags)), *fields]
-        yield [guarded(cell) for cell in cells]
-
-
-def _standing(one: Member) -> str:
-    """The status in a word that `import` takes for the same."""
-    from newsletter.feedback import Suppression
-
-    if not one.suppression:
-        return one.status.value
-    known = {Suppression.BOUNCED: "bounced", Suppression.SOFT: "bounced",
-             Suppression.COMPLAINED: "complained"}  # fmt: skip
-    return {reason.value: word for reason, word in known.items()}.get(one.suppression, "blocked")
 
 
 def _as_dict(one: Member | None) -> dict[str, Any] | None:

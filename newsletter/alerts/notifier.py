@@ -3,51 +3,54 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import datetime as dt
 import shlex
-import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from newsletter.cli import context
-from newsletter.cli.show import say
-from newsletter.delivery import Result, deliver
+from newsletter.alerts.notice_files import NoticeFiles
+from newsletter.alerts.owner_mail import OwnerMail, reason
+from newsletter.delivery.deliver import Transport
 from newsletter.errors import NewsletterError
 from newsletter.http import calls
 from newsletter.humanize import plural
-from newsletter.message import seal
-from newsletter.message.notices import NO_ISSUE, notice, with_banner
-from newsletter.settings.mail import sender
-from newsletter.store.notices import NoticeFiles
+from newsletter.project import Project
+from newsletter.reporter import Reporter
+from newsletter.store.calendar import Calendar
 
 if TYPE_CHECKING:
-    from newsletter.delivery.deliver import Transport
-    from newsletter.message import Message
-    from newsletter.project import Project
     from newsletter.project.issues import PreparedIssue
-    from newsletter.store.calendar import Calendar
 
 
-class Owner:
-    """The newsletter's owner, reached by mail and, for alerts, by the webhook.
+class Notifier:
+    """Reaches the newsletter's owner by mail and, for alerts, by the webhook.
 
     Args:
         project: the newsletter; without `schedule.owner` and `schedule.webhook` nobody is told.
         now: the moment of this trigger.
+        open_transport: opens the configured way out, once for each mail.
+        reporter: hears whether the owner was told.
 
     Attributes:
         records: where it is noted who was told of what; None where they cannot be opened.
         unheard: whether there was something to tell, and it reached nobody.
     """
 
-    def __init__(self, project: Project, now: dt.datetime) -> None:
+    def __init__(
+        self,
+        project: Project,
+        now: dt.datetime,
+        *,
+        open_transport: Callable[[], Transport],
+        reporter: Reporter,
+    ) -> None:
         self.project = project
         self.now = now
         self.records: Calendar | None = None
         self.unheard = False
         self._files = NoticeFiles(project.root / ".newsletter" / "told")
-        self._mails = 0
+        self._mail = OwnerMail(project, now, open_transport)
+        self._reporter = reporter
 
     @property
     def has_mail(self) -> bool:
@@ -70,7 +73,7 @@ class Owner:
         try:
             self.alert(topic, f"Stopped: {fault.message}", "\n".join(lines))
         except Exception as error:  # noqa: BLE001  # as the docstring says
-            say(_outcome(_why(error)))
+            self._reporter.say(_outcome(reason(error)))
 
     def remind(self, topic: str, subject: str, text: str) -> None:
         """Tell of what is still to be done, once per topic, by mail."""
@@ -80,8 +83,15 @@ class Owner:
     def announce(
         self, prepared: PreparedIssue, *, recipients: int, goes_at: dt.datetime, window: int
     ) -> None:
-        """Send the letter itself, with the count, the time and how to cancel above it."""
-        number, settings = prepared.issue.number, self.project.settings
+        """Send the letter itself, with the count, the time and how to cancel above it.
+
+        Args:
+            prepared: the issue.
+            recipients: how many people get it.
+            goes_at: when, with a time zone.
+            window: minutes until then.
+        """
+        number = prepared.issue.number
         folder = shlex.quote(str(self.project.root))
         people = plural(recipients, "person", "people")
         lines = (
@@ -89,19 +99,9 @@ class Owner:
             f"To stop it where it is sent from: newsletter -C {folder} cancel --issue {number}",
             "Or take its approval back: a change of the issue that reaches that machine in time.",
         )
-        try:
-            transport = context.open_transport(self.project)
-            envelope = seal(with_banner(prepared.rendered, lines), sender(settings))
-            message = deliver.trial(
-                envelope, settings.schedule.owner, issue=number,
-                public_url=settings.site.public_url, number=self._number(),
-                now=None if transport.stamps else self.now, mark=f"[in {window} min] ",
-            )  # fmt: skip
-            why = _deliver(transport, dataclasses.replace(message, issue=NO_ISSUE))
-        except NewsletterError as error:
-            why = str(error)
+        why = self._mail.announcement(prepared, lines, minutes=window)
         self.unheard = self.unheard or bool(why)
-        say(f"issue {number} goes at {self._local(goes_at)}; " + _outcome(why))
+        self._reporter.say(f"issue {number} goes at {self._local(goes_at)}; " + _outcome(why))
 
     def heartbeat(self, *, orderly: bool) -> None:
         """Let the monitor outside know that a trigger came to an orderly end, or that it did not.
@@ -114,9 +114,9 @@ class Owner:
         try:
             why = calls.post(url) if url else ""
         except OSError as error:  # no certificates to judge by
-            why = _why(error)
+            why = reason(error)
         if why:
-            say(f"the heartbeat was not heard: {why}")
+            self._reporter.say(f"the heartbeat was not heard: {why}")
 
     def _tell(self, topic: str, subject: str, text: str, *, urgent: bool) -> None:
         settings = self.project.settings
@@ -126,13 +126,16 @@ class Owner:
         wanted, told = self._begin(topic)
         if not wanted:
             return
-        heard = [self._mail(subject, text)] if self.has_mail else []
+        failures = []
+        if self.has_mail:
+            failures.append(self._mail.notice(subject, text))
+            self._reporter.say(_outcome(failures[-1]))
         if webhook:
             body = {"schema": 1, "newsletter": settings.site.name, "subject": subject, "text": text}
-            heard.append(calls.post(webhook, body))
-            if heard[-1]:
-                say(f"the webhook was not reached: {heard[-1]}")
-        if "" in heard:
+            failures.append(calls.post(webhook, body))
+            if failures[-1]:
+                self._reporter.say(f"the webhook was not reached: {failures[-1]}")
+        if "" in failures:
             told(topic)
         else:
             self.unheard = True
@@ -149,45 +152,9 @@ class Owner:
                     return notices.begin_notice(topic, now=self.now), notices.told
         return True, lambda _: None
 
-    def _mail(self, subject: str, text: str) -> str:
-        """Why the owner was not reached, "" when the mail was taken."""
-        settings = self.project.settings
-        where = f"{self.project.root} on {socket.gethostname()}"
-        try:
-            transport = context.open_transport(self.project)
-            message = notice(
-                sender(settings), settings.schedule.owner,
-                subject=f"[{settings.site.name or 'newsletter'}] {subject}",
-                text=f"{text}\n\n-- \n{where}", number=self._number(),
-                now=None if transport.stamps else self.now,
-            )  # fmt: skip
-            why = _deliver(transport, message)
-        except Exception as error:  # noqa: BLE001  # the webhook may still be reached
-            why = _why(error)
-        say(_outcome(why))
-        return why
-
     def _local(self, moment: dt.datetime) -> str:
         zone = self.project.zone
         return f"{moment.astimezone(zone):%H:%M on %A, %d %B %Y} ({zone.key})"
-
-    def _number(self) -> int:
-        """One that no other notice has: the moment, and a count."""
-        self._mails += 1
-        return int(f"{self.now:%Y%m%d%H%M%S}{self._mails:02d}")
-
-
-def _deliver(transport: Transport, message: Message) -> str:
-    try:
-        outcome = transport.deliver(message)
-    finally:
-        transport.close()
-    return "" if outcome.result is Result.ACCEPTED else outcome.reason or outcome.result.value
-
-
-def _why(error: Exception) -> str:
-    """A fault in words; those of a library may hold an address."""
-    return str(error) if isinstance(error, NewsletterError) else type(error).__name__
 
 
 def _outcome(why: str) -> str:

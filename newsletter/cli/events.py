@@ -1,0 +1,71 @@
+"""`newsletter events`: what Amazon SES reports, fetched by hand."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from newsletter.cli.show import VOICE, Console, result, result_json, say
+
+app = typer.Typer(help="What Amazon SES reports.", no_args_is_help=True)
+
+
+@app.callback()
+def _events() -> None:
+    """What Amazon SES reports."""
+
+
+@app.command("pull")
+def pull(
+    *,
+    follow: Annotated[bool, typer.Option("--follow", help="Wait for more until Ctrl-C.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Fetch deliveries, bounces and complaints from the queue into the records."""
+    from newsletter.cli.context import open_project, open_store
+    from newsletter.events import pull as events
+    from newsletter.ses.events import Pulled
+
+    VOICE.json = as_json
+    project = open_project()
+    queue = events.require_queue(
+        project, os.environ,
+        hint="set transport.ses.events_queue; docs/feedback.md says how to make one",
+    )  # fmt: skip
+    pulled = Pulled()  # counted on batch by batch, for a signal may end it
+    with open_store(project, create=False) as store, contextlib.closing(queue), _until_signal():
+        if follow:
+            say("waiting for events (Ctrl-C ends it)")
+        events.pull(project, store, queue, follow=follow, sums=pulled)
+    events.warn_of_unusable(pulled, Console())
+    if as_json:
+        result_json(asdict(pulled))
+    else:
+        result(events.summary(pulled))
+
+
+@contextlib.contextmanager
+def _until_signal() -> Iterator[None]:
+    """End quietly on Ctrl-C or SIGTERM, wherever that comes: what is half done is undone."""
+
+    class _Ended(BaseException):  # an Exception botocore would catch, and ask again
+        pass
+
+    def end(_: int, __: object) -> None:
+        raise _Ended
+
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, end) for number in numbers]
+    try:
+        yield
+    except _Ended:
+        return
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)

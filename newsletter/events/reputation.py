@@ -1,0 +1,86 @@
+"""The sender's reputation: judged while a run goes on, and before it begins."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import threading
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from newsletter import clocks
+from newsletter.delivery import Attempt, Run, Stop
+from newsletter.delivery.reputation import Reputation, judge, warm_up
+from newsletter.events.background import EventFetcher
+from newsletter.project import Project
+from newsletter.reporter import Reporter
+from newsletter.store.sql import Store
+
+#: How long one looks back for the busiest day.
+_MONTH: Final = dt.timedelta(days=30)
+
+
+def growth_warning(store: Store, recipients: int) -> str:
+    """A warning where many more mails would leave than on any day of the last month, or ""."""
+    return warm_up(recipients, store.feedback.busiest_day(since=clocks.now() - _MONTH))
+
+
+class ReputationWatch:
+    """Looks at what comes back while a run goes on, and says when it costs too much.
+
+    Args:
+        project: the newsletter.
+        store: the records.
+        run: what is being sent.
+        environ: AWS_REGION counts where the settings name no region.
+        reporter: hears from a thread of the watch what is wrong with the events.
+    """
+
+    def __init__(
+        self,
+        project: Project,
+        store: Store,
+        run: Run,
+        *,
+        environ: Mapping[str, str],
+        reporter: Reporter,
+    ) -> None:
+        self._store = store
+        self._run = run
+        self._since = clocks.now()
+        self._sent = 0
+        self._stop: Stop | None = None
+        self._over = threading.Event()
+        self._fetcher = EventFetcher(project, store, self._over, environ=environ, reporter=reporter)
+
+    def told(self, attempt: Attempt) -> None:
+        """Hear one settled attempt."""
+        self._sent += bool(attempt.outcome.message_id)
+
+    def stop(self) -> Stop | None:
+        """Why the run must pause, None to go on."""
+        return self._stop
+
+    @contextlib.contextmanager
+    def going(self) -> Iterator[None]:
+        """Watch for the length of a `with`; a rehearsal brings nothing back."""
+        if self._run.rehearsal:
+            yield
+            return
+        thread = threading.Thread(target=self._watch, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            self._over.set()
+            thread.join()
+
+    def _watch(self) -> None:
+        with self._fetcher.open():
+            while not self._fetcher.wait():
+                self._fetcher.fetch()
+                self._fetcher.survive(self._judge)
+
+    def _judge(self) -> None:
+        bounced, complained = self._store.feedback.setbacks(self._run, since=self._since)
+        self._stop = judge(Reputation(sent=self._sent, bounced=bounced, complained=complained))

@@ -1,0 +1,68 @@
+"""Everybody on the list as a CSV file that `import` and spreadsheets read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Final
+
+from newsletter.audience.roster import guarded
+from newsletter.feedback import Suppression
+from newsletter.project.git import expect_untaken
+from newsletter.project.lists import new_list, write_list
+from newsletter.store.members import Member
+from newsletter.store.sql import Store
+
+#: Suppressions in a word that `import` takes for the same; every other one is "blocked".
+_WORDS: Final = {
+    Suppression.BOUNCED.value: "bounced",
+    Suppression.SOFT.value: "bounced",
+    Suppression.COMPLAINED.value: "complained",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportResult:
+    """What an export holds.
+
+    Attributes:
+        people: how many.
+        hashes_only: suppressed addresses it cannot hold, because only their hash is on record.
+    """
+
+    people: int
+    hashes_only: int
+
+
+def export_to(stream: IO[str], store: Store) -> ExportResult:
+    """Write everybody to an open stream."""
+    number = write_list(stream, _rows(store))
+    return ExportResult(people=number, hashes_only=store.members.strays())
+
+
+def export_file(path: Path, store: Store) -> ExportResult:
+    """Write everybody to a new file, its owner's alone.
+
+    Raises:
+        InputError: the file exists, its folder cannot be written, or git would take it up.
+    """
+    expect_untaken(path)
+    with new_list(path) as stream:
+        number = write_list(stream, _rows(store))
+    return ExportResult(people=number, hashes_only=store.members.strays())
+
+
+def _rows(store: Store) -> Iterator[list[str]]:
+    names = store.members.field_names()
+    yield ["email", "name", "status", "tags", *names]
+    for one in store.members.each():
+        fields = [one.fields.get(name, "") for name in names]
+        cells = [one.email, one.name, _status(one), ", ".join(sorted(one.tags)), *fields]
+        yield [guarded(cell) for cell in cells]
+
+
+def _status(one: Member) -> str:
+    if not one.suppression:
+        return one.status.value
+    return _WORDS.get(one.suppression, "blocked")

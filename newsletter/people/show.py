@@ -1,0 +1,64 @@
+"""What is on record about people: the list, or one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from newsletter.audience import Address, Status
+from newsletter.errors import InputError
+from newsletter.store.members import Member
+from newsletter.store.sql import Store
+
+SUPPRESSED: Final = "suppressed"
+#: What a list can be narrowed to.
+STATUSES: Final = (*(status.value for status in Status), SUPPRESSED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnRecord:
+    """What is on record about one address.
+
+    Attributes:
+        person: None where nobody on the list has it.
+        suppression: why it is never mailed, "" where it may be.
+        rows: every row about it by table; empty unless it was asked for.
+    """
+
+    person: Member | None
+    suppression: str
+    rows: Mapping[str, Sequence[Mapping[str, Any]]]
+
+
+def list_people(store: Store, *, status: str = "", tag: str = "") -> Iterator[Member]:
+    """Everybody, or those with a status and a tag.
+
+    Args:
+        store: the records.
+        status: one of STATUSES, "" for any.
+        tag: "" for any.
+    """
+    chosen = Status(status) if status and status != SUPPRESSED else None
+    for one in store.members.each(status=chosen, tag=tag):
+        if status != SUPPRESSED or one.suppression:
+            yield one
+
+
+def look_up(store: Store, address: Address, *, every_row: bool = False) -> OnRecord:
+    """Look up an address.
+
+    Raises:
+        InputError: nothing is on record about it.
+    """
+    person = store.members.find(address.canonical)
+    reason = store.members.suppression(address.canonical)
+    rows = store.members.dossier(address.canonical) if every_row else {}
+    if person is None and not reason and not any(rows.values()):
+        raise unknown_address()
+    return OnRecord(person=person, suppression=reason, rows=rows)
+
+
+def unknown_address() -> InputError:
+    """What to say where nothing is on record about an address."""
+    return InputError("nobody here has this address", hint="newsletter subscribers list")
