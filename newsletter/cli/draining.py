@@ -236,6 +236,7 @@ def _begin(wish: Wish, store: Store, plan: Plan) -> Run:
             now=clock(),
             occurrence=wish.occurrence,
         )
+    store.feedback.note_account(run, plan.allowance.account)
     return run
 
 
