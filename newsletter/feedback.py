@@ -85,6 +85,7 @@ _NO_STORE: Final = "none-"
 _TAG: Final = re.compile(r"([0-9a-f]{32})-([0-9]{1,9})-([0-9]{1,9})-([0-9]{1,9})", re.ASCII)
 #: Before stores had ids: issue and position, with the attempt in a tag of its own.
 _OLD_TAG: Final = re.compile(r"([0-9]{1,9})-([0-9]{1,9})", re.ASCII)
+_ACCOUNT: Final = re.compile(r"[0-9]{12}", re.ASCII)
 _ATTEMPT: Final = re.compile(r"[0-9]{1,9}", re.ASCII)
 #: No address is longer (RFC 5321: 254), not even with a name before it; reading it could take long.
 _LONGEST_ADDRESS: Final = 2000
@@ -124,6 +125,8 @@ class Event:
             mailbox a reader forwards to.
         senders: addresses the mail was from, canonical.
         tag: our own, None where the event carries none.
+        account: the provider's number of the account the mail left from, "" where it is not said;
+            what is no number is no account of ours.
     """
 
     key: str
@@ -135,6 +138,12 @@ class Event:
     recipient: str
     senders: frozenset[str]
     tag: Tag | None
+    account: str = ""
+
+
+def is_account(text: str) -> bool:
+    """Whether this can be the number of an AWS account."""
+    return bool(_ACCOUNT.fullmatch(text))
 
 
 def read(text: str) -> Event | None:
@@ -265,6 +274,7 @@ def _event(found: Mapping[str, Any]) -> Event:
         recipient=_recipient(mail),
         senders=_senders(mail),
         tag=_tag(mail),
+        account=_account(mail),
     )
 
 
@@ -307,6 +317,13 @@ def _address(text: object) -> str:
         return read_address(parseaddr(text)[1]).canonical
     except InputError:
         return ""
+
+
+def _account(mail: Mapping[str, Any]) -> str:
+    said = mail.get("sendingAccountId")
+    if said is None:
+        return ""
+    return said if isinstance(said, str) and is_account(said) else "?"
 
 
 def _tag(mail: Mapping[str, Any]) -> Tag | None:

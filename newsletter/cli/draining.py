@@ -239,6 +239,7 @@ def _begin(wish: Wish, store: Store, plan: Plan) -> Run:
             now=clocks.now(),
             occurrence=wish.occurrence,
         )
+    store.feedback.note_account(run, plan.allowance.account)
     return run
 
 

@@ -145,10 +145,13 @@ class Allowance:
     Attributes:
         rate: mails a second at most, None for as many as it answers.
         left: mails of the day's quota, None for no limit.
+        account: the provider's number of the account they leave from, "?" where it is not told,
+            "" where there is none.
     """
 
     rate: float | None = None
     left: int | None = None
+    account: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,6 +31,7 @@ from newsletter.delivery import Allowance, Outcome
 from newsletter.delivery.outcomes import Seen, judged
 from newsletter.delivery.pace import SHARE
 from newsletter.errors import AccountError, InputError
+from newsletter.feedback import is_account
 from newsletter.message import Message
 from newsletter.ses.account import Account, read_account
 from newsletter.ses.answers import account_error, account_refused, judge, read, sent, unsent
@@ -110,6 +111,7 @@ class SesTransport:
         self._bodies = threading.local()
         self._account: Account | None = None
         self._validated = False
+        self._caller = ""
         events = self._client.meta.events
         events.register("before-call.sesv2.SendEmail", self._put_body)
         for operation in ("GetAccount", "SendEmail"):
@@ -118,10 +120,8 @@ class SesTransport:
     def describe(self) -> str:
         """Where mail goes: account, region and its origin, and whether it is a sandbox."""
         sandbox = ", sandbox: verified addresses only" if self.account.sandbox else ""
-        return (
-            f"Amazon SES, account ...{self._number()}, {self.region} (from {self.region_from})"
-            f"{sandbox}"
-        )
+        number = "????" if self._number() == "?" else self._number()[-4:]
+        return f"Amazon SES, account ...{number}, {self.region} (from {self.region_from}){sandbox}"
 
     def begin(self, issue: int) -> None:
         """Nothing to do before a run; the account was asked for when it was described."""
@@ -138,7 +138,9 @@ class SesTransport:
         """
         account = self._account = self.read_account()
         allowed = account.rate * SHARE
-        return Allowance(rate=min(allowed, self._max_rate or allowed), left=account.left)
+        return Allowance(
+            rate=min(allowed, self._max_rate or allowed), left=account.left, account=self._number()
+        )
 
     @property
     def account(self) -> Account:
@@ -228,17 +230,22 @@ class SesTransport:
         params["body"] = self._bodies.own
 
     def _number(self) -> str:
-        """The last four digits of the AWS account, "????" where STS does not tell."""
+        """The AWS account, 12 digits, "?" where STS does not tell; asked once."""
+        self._caller = self._caller or self._ask_number()
+        return self._caller
+
+    def _ask_number(self) -> str:
         self._wire.forget()
         try:
             sts = self._session.client("sts", region_name=self.region, config=_CONFIG)
             sts.meta.events.register("before-send.sts", self._wire.send)
             with contextlib.closing(sts):
-                return str(sts.get_caller_identity()["Account"])[-4:]
+                told = str(sts.get_caller_identity()["Account"])
         except Exception:  # noqa: BLE001  # whatever answers there, a send does not depend on it
-            return "????"
+            return "?"
         finally:
             self._wire.hang_up()
+        return told if is_account(told) else "?"
 
 
 def find_region(chosen: str, environ: Mapping[str, str], session: boto3.Session) -> tuple[str, str]:

@@ -59,6 +59,7 @@ class Session(smtplib.SMTP):
         self._until = 0.0
         self._unread = bytearray()
         self._gone = False
+        self._garbled = False
 
     def allow(self, seconds: float) -> None:
         """All that is read and written from now on must be done within so many seconds."""
@@ -208,7 +209,7 @@ class Session(smtplib.SMTP):
                 other, _ = self.getreply()
             except OSError:
                 if self._gone:
-                    return not self._unread
+                    return not self._unread and not self._garbled
                 raise
             if other == _GOODBYE:
                 return not self._heard()
@@ -250,8 +251,8 @@ class Session(smtplib.SMTP):
                 self._keep(sock.recv(_READ))
             except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
                 return False
-            except OSError:
-                self._gone = True
+            except OSError as error:
+                self._lose(error)
         return bool(self._unread)
 
     # --- bytes -------------------------------------------------------------------------------
@@ -275,11 +276,16 @@ class Session(smtplib.SMTP):
                 self._keep(sock.recv(_READ))
             except TimeoutError:
                 raise
-            except OSError:
-                self._gone = True
+            except OSError as error:
+                self._lose(error)
                 raise
         if self._gone:
             raise SessionError("the mail server hung up")
+
+    def _lose(self, error: OSError) -> None:
+        """Note that nothing more can be read: it hung up, or what it wrote cannot be decrypted."""
+        self._gone = True
+        self._garbled = not isinstance(error, ConnectionError)
 
     def _keep(self, data: bytes) -> None:
         self._unread += data

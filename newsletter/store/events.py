@@ -210,15 +210,17 @@ def record(
         return Recorded(known=len(given))
     before = connection.execute(_SUPPRESSED).scalar_one()
     hashes = {r: hashed(r) for event in new.values() if (r := event.recipient)}
-    owners = finder.find(list(new.values()), hashes, now)
+    found_owners = finder.find(list(new.values()), hashes, now)
+    owners, contradicted = found_owners.owners, found_owners.contradicted
     rows = [
-        _row(event, owners.get(event.key), hashes, now) | {"issue": _lost_issue(event, owners)}
+        _row(event, owners.get(event.key), hashes, now)
+        | {"issue": None if event.key in contradicted else _lost_issue(event, owners)}
         for event in new.values()
     ]
     connection.execute(sa.insert(events), rows)
     for event in new.values():
         reader = _reader(event, owners.get(event.key), hashes, sender)
-        if reader:
+        if reader and event.key not in contradicted:
             _act(connection, reader, kind=event.kind, detail=event.detail, at=event.at, now=now)
     settled = settle_proven(connection, [owner.id for owner in owners.values()])
     settled += adopt(connection) if settled else 0

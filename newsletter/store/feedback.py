@@ -15,7 +15,7 @@ from newsletter.store.database import Database
 from newsletter.store.events import Recorded
 from newsletter.store.stats import Stats
 from newsletter.store.steps import Steps
-from newsletter.store.tables import deliveries
+from newsletter.store.tables import deliveries, runs
 from newsletter.store.tables import events as reported
 
 
@@ -66,6 +66,24 @@ class Feedback:
         """How these records are named in the tags of mails, and so in events."""
         with self._database.reading() as connection:
             return owners.store_id(connection)
+
+    def note_account(self, run: Run, account: str) -> None:
+        """Note, before a run's mails leave, from which of the provider's accounts they do.
+
+        An event about one of them that names another account is not believed.
+
+        Args:
+            run: begun.
+            account: as in `outbox.Allowance`.
+        """
+        if not account:
+            return
+        this = sa.select(runs.c.accounts).where(runs.c.id == run.id)
+        with self._database.writing() as connection:
+            known = connection.execute(this).scalar_one().split()
+            if account not in known:
+                told = {"accounts": " ".join([*known, account])}
+                connection.execute(sa.update(runs).where(runs.c.id == run.id).values(told))
 
     def record(self, found: Iterable[Event], *, now: dt.datetime, sender: str) -> Recorded:
         """Record events, durably, with all that follows; known ones change nothing.

@@ -32,9 +32,9 @@ _BY_NAME: Final = sa.select(
     deliveries.c.message_id != "",
     deliveries.c.rehearsal.is_(False),
 )
-_RUNS: Final = sa.select(runs.c.id, runs.c.issue, runs.c.started_at).where(
-    runs.c.issue.in_(sa.bindparam("issues", expanding=True)), runs.c.rehearsal.is_(False)
-)
+_RUNS: Final = sa.select(
+    runs.c.id, runs.c.issue, runs.c.started_at, runs.c.recipients, runs.c.accounts
+).where(runs.c.issue.in_(sa.bindparam("issues", expanding=True)), runs.c.rehearsal.is_(False))
 _ENVELOPE: Final = sa.select(runs.c.envelope).where(runs.c.id == sa.bindparam("run"))
 # By run and position, which are unique together: an issue has up to a million deliveries.
 _BY_PLACE: Final = sa.select(
@@ -62,12 +62,28 @@ class Place:
         began: when its run began.
         sender: whom its mail is from, canonical; "" where its run does not tell.
         attempt: its newest, 0 when it was never claimed.
+        accounts: the provider's accounts its run's mails left from; empty where they are not known.
     """
 
     owner: Owner
     began: dt.datetime
     sender: str
     attempt: int
+    accounts: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What was found for some events.
+
+    Attributes:
+        owners: deliveries, by the event's key.
+        contradicted: keys of events that bear our id and say of their mail what is not so, by
+            everything that the records know of the run: nothing follows from them for anybody.
+    """
+
+    owners: dict[str, Owner]
+    contradicted: frozenset[str]
 
 
 @dataclass(slots=True)
@@ -95,10 +111,8 @@ class Owners:
         row = connection.execute(_IDENTITY).one()
         return cls(connection, row.id, row.old_tags_until, senders)
 
-    def find(
-        self, found: Sequence[Event], hashes: Mapping[str, str], now: dt.datetime
-    ) -> dict[str, Owner]:
-        """The deliveries that events are about, by the event's key.
+    def find(self, found: Sequence[Event], hashes: Mapping[str, str], now: dt.datetime) -> Found:
+        """The deliveries that events are about.
 
         By our tag, where all the rest agrees with it. An event without our id in its tag finds its
         delivery by the message id, which the provider told us itself; else by a tag of the older
@@ -112,15 +126,21 @@ class Owners:
         names = sorted({event.message_id for event in found})
         rows = self.connection.execute(_BY_NAME, {"names": names})
         by_name = {row.message_id: Owner(row.id, row.address_hash) for row in rows}
-        places = self._places([event.tag for event in found if event.tag])
+        places, begun = self._places([event.tag for event in found if event.tag])
         owners: dict[str, Owner] = {}
+        contradicted = set()
         for event in found:
             is_ours = event.tag is not None and event.tag.store == self.store
             owner = None if is_ours else by_name.get(event.message_id)
             owner = owner or self._by_tag(event, places, hashes, now)
             if owner is not None:
                 owners[event.key] = owner
-        return owners
+            elif is_ours and event.tag and event.tag.position and event.tag.issue in begun:
+                place = places.get((event.tag.issue, event.tag.position))
+                # Only an attempt that is not on record yet may be what a restored backup forgot.
+                if place is None or not self._agrees(event, place, hashes, now):
+                    contradicted.add(event.key)
+        return Found(owners, frozenset(contradicted))
 
     def _by_tag(
         self,
@@ -139,18 +159,30 @@ class Owners:
             if self.old_tags_until is None or place.began > self.old_tags_until:
                 return None
             latest = min(now, self.old_tags_until)
-        agrees = (
-            1 <= tag.attempt <= place.attempt
-            and place.began - SKEW <= event.sent_at <= latest + SKEW
-            and (not place.sender or place.sender in event.senders)
-            and hashes.get(event.recipient) == place.owner.address_hash
-        )
+        agrees = tag.attempt <= place.attempt and self._agrees(event, place, hashes, latest)
         return place.owner if agrees else None
 
-    def _places(self, tags: Sequence[Tag]) -> dict[tuple[int, int], Place]:
+    def _agrees(
+        self, event: Event, place: Place, hashes: Mapping[str, str], latest: dt.datetime
+    ) -> bool:
+        """Whether all that an event says of its mail is so, but for the number of its attempt."""
+        return (
+            event.tag is not None
+            and event.tag.attempt >= 1
+            and place.began - SKEW <= event.sent_at <= latest + SKEW
+            and (not place.sender or place.sender in event.senders)
+            and (not event.account or not place.accounts or event.account in place.accounts)
+            and hashes.get(event.recipient) == place.owner.address_hash
+        )
+
+    def _places(self, tags: Sequence[Tag]) -> tuple[dict[tuple[int, int], Place], set[int]]:
+        """What tags name, by issue and position; and which of the issues have their recipients."""
         found: dict[tuple[int, int], Place] = {}
+        begun = set()
         issues = sorted({tag.issue for tag in tags if tag.position})
         for run in self.connection.execute(_RUNS, {"issues": issues}).all():
+            if run.recipients:
+                begun.add(run.issue)
             positions = sorted({tag.position for tag in tags if tag.issue == run.issue})
             given = {"run": run.id, "positions": positions}
             for row in self.connection.execute(_BY_PLACE, given):
@@ -159,8 +191,9 @@ class Owners:
                     began=run.started_at,
                     sender=self._sender(run.id),
                     attempt=row.attempt,
+                    accounts=_accounts(run.accounts),
                 )
-        return found
+        return found, begun
 
     def _sender(self, run: int) -> str:
         """Whom the mails of a run with recipients are from; frozen with them."""
@@ -181,6 +214,12 @@ def canonical(address: str) -> str:
         return read_address(address).canonical
     except InputError:
         return ""
+
+
+def _accounts(told: str) -> frozenset[str]:
+    """Accounts as a run has them on record; none where one of them was not told."""
+    accounts = frozenset(told.split())
+    return frozenset() if "?" in accounts else accounts
 
 
 def _sender_of(envelope: bytes) -> str:

@@ -27,7 +27,7 @@ from newsletter.store.database import Database, file_of
 from newsletter.store.tables import signing_keys
 
 #: The revision this program reads and writes: the newest file in migrations/versions.
-HEAD: Final = "0007"
+HEAD: Final = "0008"
 
 #: From here on what is deleted is overwritten.
 _OVERWRITING: Final = 7

@@ -225,6 +225,8 @@ runs: Final = sa.Table(
     sa.Column("reason", sa.Text, nullable=False, server_default=""),
     # Claims that a restored backup does not know, but the file of its run does.
     sa.Column("forgotten_attempts", sa.Integer, nullable=False, server_default="0"),
+    # The provider's, that its mails left from: each number once, "?" where one was not told.
+    sa.Column("accounts", sa.Text, nullable=False, server_default=""),
     _one_of("state", RunState),
     _one_of("pause", ("", *Pause)),
     sa.UniqueConstraint("issue", "rehearsal"),

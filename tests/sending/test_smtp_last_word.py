@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import threading
 from collections.abc import Iterator
@@ -22,7 +23,7 @@ from tests.sending.test_smtp import (
     transport,
 )
 from tests.support.certificates import certificate, server_side
-from tests.support.smtp_servers import HANG_UP, SAY_NO_MORE, STALL, scripted
+from tests.support.smtp_servers import HANG_UP, SAY_NO_MORE, STALL, Scripted, scripted
 
 __all__ = ["certificate"]
 
@@ -79,6 +80,27 @@ def test_a_server_that_never_says_goodbye_leaves_its_no_in_doubt(end):
     with scripted(dot="451 later", QUIT=end) as server:
         outcome = handed(server, timeout=0.2)
     assert meaning(outcome) == UNKNOWN
+
+
+@pytest.mark.parametrize("when", ["at once", "when asked"])
+def test_what_cannot_be_decrypted_behind_a_no_puts_it_in_doubt(when, certificate, monkeypatch):
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    answer = Scripted._answer
+
+    def garbling(server, connection, what):
+        if what == "QUIT" and when == "when asked":
+            os.write(connection.fileno(), b"no record of TLS at all\r\n")
+            return HANG_UP
+        said = answer(server, connection, what)
+        if what == "dot" and when == "at once":
+            os.write(connection.fileno(), b"no record of TLS at all\r\n")
+        return said
+
+    monkeypatch.setattr(Scripted, "_answer", garbling)
+    with scripted(tls=server_side(certificate), dot="451 later") as server:
+        outcome = handed(server, security="tls")
+    assert meaning(outcome) == UNKNOWN
+    assert server.mails == [DATA]
 
 
 @contextlib.contextmanager
