@@ -131,12 +131,10 @@ def two_senders(folder, *bugs):
 def somebody_leaves(folder, *bugs):
     with scene(folder, *bugs) as it:
         assert it.letters.send(FIRST, "--limit", "2").code == 6
-        with contextlib.closing(sqlite3.connect(it.letters.store / checks.DATABASE)) as connection:
-            (handle,) = connection.execute(
-                "SELECT handle FROM subscribers WHERE email = 'reader5@example.org'"
-            ).fetchone()
         with Store.open(f"sqlite:///{it.letters.store}/{checks.DATABASE}") as store:
-            assert store.unsubscribe(handle, source="test", now=NOW)
+            reader = store.members.find("reader5@example.org")
+            assert reader
+            assert store.unsubscribe(reader.handle, source="test", now=NOW)
         return it.found(it.letters.send().code)
 
 

@@ -10,7 +10,6 @@ import json
 import re
 import select
 import socket
-import sqlite3
 import time
 import urllib.error
 import urllib.request
@@ -25,6 +24,7 @@ from tests.campaign.letters import letters
 from tests.fake_ses import FakeSes
 from tests.support.cli_fixtures import Folder, folder, plain_environment, ready
 from tests.support.commands import started
+from tests.support.store_samples import look
 
 __all__ = ["folder", "plain_environment", "ready"]
 
@@ -59,10 +59,8 @@ def served(root, port, **options):
 
 def everything(root):
     """Every row of every table."""
-    database = f"file:{root}/.newsletter/newsletter.db?mode=ro"
-    with contextlib.closing(sqlite3.connect(database, uri=True)) as connection:
-        names = connection.execute("select name from sqlite_master where type = 'table'").fetchall()
-        return {name: connection.execute(f'select * from "{name}"').fetchall() for (name,) in names}
+    names = look(root / ".newsletter", "select name from sqlite_master where type = 'table'")
+    return {name: look(root / ".newsletter", f'select * from "{name}"') for (name,) in names}
 
 
 @pytest.fixture
@@ -170,8 +168,7 @@ def test_leaving_during_a_run_counts_for_every_claim_after_it(tmp_path, free_por
     assert (skipped | mailed, skipped & mailed) == ({a for _, a in now.rows}, set())
     late = """select count(*) from deliveries d join consents c on c.address_hash = d.address_hash
         where c.event = 'unsubscribed' and d.claimed_at > c.at"""
-    with contextlib.closing(sqlite3.connect(made.store / "newsletter.db")) as connection:
-        assert connection.execute(late).fetchall() == [(0,)]
+    assert look(made.store, late) == [(0,)]
 
 
 def wait_for_a_mail(log, process):

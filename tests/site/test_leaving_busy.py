@@ -9,7 +9,6 @@ import random
 import re
 import select
 import signal
-import sqlite3
 import subprocess
 import sys
 import threading
@@ -389,7 +388,5 @@ def test_a_store_opens_though_another_program_writes_and_somebody_left_meanwhile
                 assert third.departures.behind
                 assert third.members.by_handle(handle) is not None
         store.departures.catch_up()
-    connection = sqlite3.connect(tmp_path / "newsletter.db")
-    assert connection.execute("select count(*) from left_handles").fetchone() == (0,)
-    connection.close()
+    assert look(tmp_path, "select count(*) from left_handles") == [(0,)]
     assert statuses(tmp_path) == ["unsubscribed"]

@@ -1,0 +1,32 @@
+"""Tests see records through the store or a command; SQL is for tests about the database itself."""
+
+from __future__ import annotations
+
+import re
+
+from tests.conftest import ROOT
+
+#: Who opens the database past the store all the same, and why.
+PAST_THE_STORE = {
+    "tests/campaign/checks.py": "what a crash has left, which opening the store would mend",
+    "tests/cli/test_backup.py": "a backup is a file, and a damaged one too",
+    "tests/cli/test_restore.py": "the same",
+    "tests/cli/test_subscribers.py": "another program that reads",
+    "tests/scenarios/test_planted_bugs.py": "takes the guards of the database away",
+    "tests/ses/test_event_owners.py": "the guard of the id, and the tables of an older version",
+    "tests/ses/test_event_poison.py": "a guard that refuses one event",
+    "tests/site/test_leaving_busy.py": "another program that writes",
+    "tests/site/test_serve.py": "another program that writes, and a key from the future",
+    "tests/support/cli_fixtures.py": "the question of a test that no command answers",
+    "tests/support/store_samples.py": "the same of a test without a newsletter",
+}
+OPENS = re.compile(r"sqlite3\.connect\(|\bexec_driver_sql\(")
+
+
+def test_only_who_has_a_reason_opens_the_database_past_the_store():
+    opening = {
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / "tests").rglob("*.py")
+        if OPENS.search(path.read_text("utf-8"))
+    }
+    assert {path for path in opening if not path.startswith("tests/store/")} == set(PAST_THE_STORE)
