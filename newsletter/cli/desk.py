@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
 from newsletter.cli.show import say
@@ -16,6 +15,7 @@ from newsletter.errors import InputError, Place
 from newsletter.humanize import plural
 from newsletter.project import files
 from newsletter.settings import ConfigText, Settings, load, salvage
+from newsletter.store import salvaged
 
 if TYPE_CHECKING:
     from newsletter.delivery.deliver import Transport
@@ -34,6 +34,7 @@ class Chosen:
 
 
 CHOSEN = Chosen()
+_NO_CONFIGS: Final[tuple[ConfigText, ...]] = ()
 
 
 def given(path: Path) -> Path:
@@ -118,18 +119,27 @@ def open_desk(flags: Mapping[str, object] | None = None) -> Desk:
 
 
 def salvaged_desk() -> Desk:
-    """The same with what can be read of its settings, to tell their owner of their faults.
+    """The same as far as it can be known, to tell the owner of a fault in it.
 
-    Raises:
-        InputError: there is no newsletter.
+    What the settings do not tell is taken from the last ones a trigger found sound; where there is
+    no newsletter, the environment may still name an owner.
     """
-    root = _root()
-    config, dotenv = None, ""
-    with contextlib.suppress(InputError):
-        config = _config_of(root)
-    with contextlib.suppress(InputError):
-        dotenv = files.read_dotenv(root)
-    return Desk(root, salvage(config, environ=os.environ, dotenv=dotenv))
+    try:
+        root = _root()
+    except (InputError, OSError):  # none, or one that somebody else may have made
+        root, configs, dotenv = CHOSEN.directory.absolute(), _NO_CONFIGS, ""
+    else:
+        configs, dotenv = _salvaged_configs(root), salvaged.text(root / ".env") or ""
+    last = salvaged.last(root)
+    return Desk(root, salvage(configs, environ=os.environ, dotenv=dotenv, last=last))
+
+
+def _salvaged_configs(root: Path) -> tuple[ConfigText, ...]:
+    if not CHOSEN.config:
+        return salvaged.configs(root)
+    path = given(CHOSEN.config)
+    text = salvaged.text(path)
+    return _NO_CONFIGS if text is None else (_config_text(path, text),)
 
 
 def _root() -> Path:
@@ -150,6 +160,10 @@ def _config(path: Path) -> ConfigText:
         raise InputError(
             "these settings cannot be read", place=Place(str(path)), hint="see --config"
         ) from error
+    return _config_text(path, text)
+
+
+def _config_text(path: Path, text: str) -> ConfigText:
     if path.name == files.PYPROJECT:
         return ConfigText(file=str(path), text=text, kind="pyproject")
     return ConfigText(file=str(path), text=text)

@@ -7,8 +7,10 @@ import dataclasses
 import datetime as dt
 import shlex
 import socket
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+import time
+from collections.abc import Callable, Mapping
+from threading import Thread
+from typing import TYPE_CHECKING, Final
 
 from newsletter.cli.show import say
 from newsletter.delivery import Result, deliver
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
     from newsletter.message import Message
     from newsletter.project.issues import Opened
     from newsletter.store.calendar import Calendar
+
+#: Until whoever is told has answered, all ways together.
+_SECONDS: Final = 30.0
 
 
 class Owner:
@@ -45,7 +50,7 @@ class Owner:
         self.now = now
         self.records: Calendar | None = None
         self.unheard = False
-        self._files = NoticeFiles(desk.root / ".newsletter" / "told")
+        self._files = NoticeFiles(desk.root)
         self._mails = 0
 
     @property
@@ -88,7 +93,8 @@ class Owner:
             f"To stop it where it is sent from: newsletter -C {folder} cancel --issue {number}",
             "Or take its approval back: a change of the issue that reaches that machine in time.",
         )
-        try:
+
+        def mail() -> str:
             transport = self.desk.transport()
             envelope = seal(with_banner(opened.rendered, lines), sender(settings))
             message = deliver.trial(
@@ -96,9 +102,9 @@ class Owner:
                 public_url=settings.site.public_url, number=self._number(),
                 now=None if transport.stamps else self.now, mark=f"[in {window} min] ",
             )  # fmt: skip
-            why = _deliver(transport, dataclasses.replace(message, issue=NO_ISSUE))
-        except NewsletterError as error:
-            why = str(error)
+            return _deliver(transport, dataclasses.replace(message, issue=NO_ISSUE))
+
+        why = _in_time({"mail": mail})["mail"]
         self.unheard = self.unheard or bool(why)
         say(f"issue {number} goes at {self._local(goes_at)}; " + _outcome(why))
 
@@ -110,11 +116,7 @@ class Owner:
         url = self.desk.settings.schedule.heartbeat_url
         if not orderly:
             url = calls.failure_url(url)
-        try:
-            why = calls.post(url) if url else ""
-        except OSError as error:  # no certificates to judge by
-            why = _why(error)
-        if why:
+        if url and (why := _in_time({"heartbeat": lambda: calls.post(url)})["heartbeat"]):
             say(f"the heartbeat was not heard: {why}")
 
     def _tell(self, topic: str, subject: str, text: str, *, urgent: bool) -> None:
@@ -125,13 +127,18 @@ class Owner:
         wanted, told = self._begin(topic)
         if not wanted:
             return
-        heard = [self._mail(subject, text)] if self.has_mail else []
+        ways: dict[str, Callable[[], str]] = {}
+        if self.has_mail:
+            ways["mail"] = lambda: self._mail(subject, text)
         if webhook:
             body = {"schema": 1, "newsletter": settings.site.name, "subject": subject, "text": text}
-            heard.append(calls.post(webhook, body))
-            if heard[-1]:
-                say(f"the webhook was not reached: {heard[-1]}")
-        if "" in heard:
+            ways["webhook"] = lambda: calls.post(webhook, body)
+        heard = _in_time(ways)
+        if "mail" in heard:
+            say(_outcome(heard["mail"]))
+        if why := heard.get("webhook"):
+            say(f"the webhook was not reached: {why}")
+        if "" in heard.values():
             told(topic)
         else:
             self.unheard = True
@@ -152,19 +159,14 @@ class Owner:
         """Why the owner was not reached, "" when the mail was taken."""
         settings = self.desk.settings
         where = f"{self.desk.root} on {socket.gethostname()}"
-        try:
-            transport = self.desk.transport()
-            message = notice(
-                sender(settings), settings.schedule.owner,
-                subject=f"[{settings.site.name or 'newsletter'}] {subject}",
-                text=f"{text}\n\n-- \n{where}", number=self._number(),
-                now=None if transport.stamps else self.now,
-            )  # fmt: skip
-            why = _deliver(transport, message)
-        except Exception as error:  # noqa: BLE001  # the webhook may still be reached
-            why = _why(error)
-        say(_outcome(why))
-        return why
+        transport = self.desk.transport()
+        message = notice(
+            sender(settings), settings.schedule.owner,
+            subject=f"[{settings.site.name or 'newsletter'}] {subject}",
+            text=f"{text}\n\n-- \n{where}", number=self._number(),
+            now=None if transport.stamps else self.now,
+        )  # fmt: skip
+        return _deliver(transport, message)
 
     def _local(self, moment: dt.datetime) -> str:
         zone = self.desk.zone
@@ -174,6 +176,30 @@ class Owner:
         """One that no other notice has: the moment, and a count."""
         self._mails += 1
         return int(f"{self.now:%Y%m%d%H%M%S}{self._mails:02d}")
+
+
+def _in_time(ways: Mapping[str, Callable[[], str]]) -> dict[str, str]:
+    """Try several ways at once, none of which waits for another.
+
+    Returns:
+        why each failed, "" where it did not. What does not answer in time is left to itself: a
+        trigger must come to its end, whatever a server or a resolver does.
+    """
+    heard = dict.fromkeys(ways, "no answer in time")
+
+    def attempt(name: str, way: Callable[[], str]) -> None:
+        try:
+            heard[name] = way()
+        except Exception as error:  # noqa: BLE001  # one way's fault is not another's
+            heard[name] = _why(error)
+
+    threads = [Thread(target=attempt, args=way, daemon=True) for way in ways.items()]
+    for thread in threads:
+        thread.start()
+    until = time.monotonic() + _SECONDS
+    for thread in threads:
+        thread.join(max(0.0, until - time.monotonic()))
+    return dict(heard)
 
 
 def _deliver(transport: Transport, message: Message) -> str:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import datetime as dt
+import sys
 from typing import TYPE_CHECKING
 
 from newsletter.cli import desk as front
 from newsletter.cli.owner import Owner
+from newsletter.cli.show import say
 from newsletter.cli.unforeseen import foreseen
-from newsletter.errors import InputError
+from newsletter.errors import NewsletterError
+from newsletter.settings import worth_keeping
+from newsletter.store import salvaged
 
 if TYPE_CHECKING:
     from newsletter.cli.draining import Wish
@@ -35,16 +38,29 @@ def answer(wish: Wish) -> int:
             code = _answer(wish, owner, opened)
         except Exception as error:
             fault = foreseen(error)
-            owner = owner or _salvaged(now)
-            if owner and not wish.dry_run:
+            if not wish.dry_run:
+                owner = owner or Owner(front.salvaged_desk(), now)
                 owner.fault(fault)
                 owner.heartbeat(orderly=False)
             if fault is error:
                 raise
             raise fault from error
     if not wish.dry_run:
+        _keep(owner)
         owner.heartbeat(orderly=not owner.unheard)
     return code
+
+
+def tell(fault: NewsletterError) -> None:
+    """Tell the owner that a trigger was called in a way that cannot be understood.
+
+    Who types at a terminal sees it, and needs no mail.
+    """
+    if sys.stdin.isatty():
+        return
+    owner = Owner(front.salvaged_desk(), front.clock())
+    owner.fault(fault)
+    owner.heartbeat(orderly=False)
 
 
 def _answer(wish: Wish, owner: Owner, opened: contextlib.ExitStack) -> int:
@@ -58,9 +74,9 @@ def _answer(wish: Wish, owner: Owner, opened: contextlib.ExitStack) -> int:
     return send_due(desk, wish, store, owner)
 
 
-def _salvaged(now: dt.datetime) -> Owner | None:
-    """The owner as far as settings with faults tell who that is."""
+def _keep(owner: Owner) -> None:
+    """Keep how the owner is reached, for a call that cannot read the settings."""
     try:
-        return Owner(front.salvaged_desk(), now)
-    except InputError:
-        return None
+        salvaged.keep(owner.desk.root, worth_keeping(owner.desk.settings))
+    except (OSError, NewsletterError) as error:
+        say(f"how the owner is reached could not be kept: {type(error).__name__}")

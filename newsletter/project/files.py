@@ -49,7 +49,7 @@ def find_root(start: Path) -> Path:
     start = start.absolute()
     for folder in (start, *start.parents):
         name = CONFIG if (folder / CONFIG).is_file() else PYPROJECT
-        if name == CONFIG or _has_our_table(folder / PYPROJECT):
+        if name == CONFIG or has_our_table(folder / PYPROJECT):
             private.expect_own(folder / name, chosen=folder == start)
             return folder
     raise InputError(
@@ -58,7 +58,7 @@ def find_root(start: Path) -> Path:
     )
 
 
-def _has_our_table(pyproject: Path) -> bool:
+def has_our_table(pyproject: Path) -> bool:
     """Whether a pyproject.toml is a newsletter's; one that cannot be read is somebody else's."""
     try:
         return bool(_OUR_TABLE.search(pyproject.read_text("utf-8", errors="replace")))
