@@ -44,6 +44,7 @@ def import_(
     """Add people from a CSV file; nobody who left comes back this way."""
     from newsletter.audience import roster
     from newsletter.cli.desk import clock, given, open_desk
+    from newsletter.cli.progress import progress_of_rows
     from newsletter.project import files
     from newsletter.store.importing import Import
     from newsletter.store.repeats import Repeats
@@ -69,7 +70,11 @@ def import_(
             rejects.count(rows)
             _report(rejects, None, as_json=as_json)
             return
-        with desk.store() as store, _told_how_far(job):
+        with (
+            desk.store() as store,
+            _told_how_far(job),
+            progress_of_rows(listed.length) as job.told,
+        ):
             before = store.unfinished_import()
             store.add_list(rows, job, rejects.keep)
             given_up = before and not job.resumed and not store.unfinished_import()
