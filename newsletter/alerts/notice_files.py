@@ -11,6 +11,8 @@ import os
 from pathlib import Path
 from typing import Final
 
+from newsletter.project import private
+from newsletter.project.salvaged import is_newsletter
 from newsletter.store.calendar import TRIES
 
 #: Topics carry their day, so that older names are of no more use.
@@ -21,22 +23,27 @@ class NoticeFiles:
     """What the owner was told, each thing once; every method may raise OSError.
 
     Args:
-        folder: made where it is missing.
+        root: a newsletter's folder; nothing is made in one that is none.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._folder = root / private.STORE / "told"
 
     def begin_notice(self, topic: str, *, now: dt.datetime) -> bool:
         """Note that the owner is about to be told; false when that is done, or given up."""
-        self._folder.mkdir(parents=True, exist_ok=True)
+        if not is_newsletter(self._root):
+            raise FileNotFoundError(self._root)
+        private.make_folder(self._folder.parent)
+        private.hide_from_git(self._folder.parent)
+        private.make_folder(self._folder)
         self._forget(now - _KEPT)
         if self._name(topic, "told").exists():
             return False
         for number in range(TRIES):
             path = self._name(topic, str(number))
             try:
-                path.touch(exist_ok=False)
+                path.touch(private.FILE, exist_ok=False)
             except FileExistsError:
                 continue
             os.utime(path, (now.timestamp(), now.timestamp()))
@@ -45,7 +52,7 @@ class NoticeFiles:
 
     def told(self, topic: str) -> None:
         """Note that the owner was told."""
-        self._name(topic, "told").touch()
+        self._name(topic, "told").touch(private.FILE)
 
     def _name(self, topic: str, end: str) -> Path:
         return self._folder / f"{hashlib.sha256(topic.encode()).hexdigest()[:32]}.{end}"

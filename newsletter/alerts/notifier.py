@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import shlex
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+import time
+from collections.abc import Callable, Mapping
+from threading import Thread
+from typing import TYPE_CHECKING, Final
 
 from newsletter.alerts.notice_files import NoticeFiles
 from newsletter.alerts.owner_mail import OwnerMail, reason
@@ -20,6 +22,9 @@ from newsletter.store.calendar import Calendar
 
 if TYPE_CHECKING:
     from newsletter.project.issues import PreparedIssue
+
+#: Until whoever is told has answered, all ways together.
+_SECONDS: Final = 30.0
 
 
 class Notifier:
@@ -48,7 +53,7 @@ class Notifier:
         self.now = now
         self.records: Calendar | None = None
         self.unheard = False
-        self._files = NoticeFiles(project.root / ".newsletter" / "told")
+        self._files = NoticeFiles(project.root)
         self._mail = OwnerMail(project, now, open_transport)
         self._reporter = reporter
 
@@ -99,7 +104,11 @@ class Notifier:
             f"To stop it where it is sent from: newsletter -C {folder} cancel --issue {number}",
             "Or take its approval back: a change of the issue that reaches that machine in time.",
         )
-        why = self._mail.announcement(prepared, lines, minutes=window)
+
+        def mail() -> str:
+            return self._mail.announcement(prepared, lines, minutes=window)
+
+        why = _in_time({"mail": mail})["mail"]
         self.unheard = self.unheard or bool(why)
         self._reporter.say(f"issue {number} goes at {self._local(goes_at)}; " + _outcome(why))
 
@@ -111,11 +120,7 @@ class Notifier:
         url = self.project.settings.schedule.heartbeat_url
         if not orderly:
             url = calls.failure_url(url)
-        try:
-            why = calls.post(url) if url else ""
-        except OSError as error:  # no certificates to judge by
-            why = reason(error)
-        if why:
+        if url and (why := _in_time({"heartbeat": lambda: calls.post(url)})["heartbeat"]):
             self._reporter.say(f"the heartbeat was not heard: {why}")
 
     def _tell(self, topic: str, subject: str, text: str, *, urgent: bool) -> None:
@@ -126,16 +131,18 @@ class Notifier:
         wanted, told = self._begin(topic)
         if not wanted:
             return
-        failures = []
+        ways: dict[str, Callable[[], str]] = {}
         if self.has_mail:
-            failures.append(self._mail.notice(subject, text))
-            self._reporter.say(_outcome(failures[-1]))
+            ways["mail"] = lambda: self._mail.notice(subject, text)
         if webhook:
             body = {"schema": 1, "newsletter": settings.site.name, "subject": subject, "text": text}
-            failures.append(calls.post(webhook, body))
-            if failures[-1]:
-                self._reporter.say(f"the webhook was not reached: {failures[-1]}")
-        if "" in failures:
+            ways["webhook"] = lambda: calls.post(webhook, body)
+        heard = _in_time(ways)
+        if "mail" in heard:
+            self._reporter.say(_outcome(heard["mail"]))
+        if why := heard.get("webhook"):
+            self._reporter.say(f"the webhook was not reached: {why}")
+        if "" in heard.values():
             told(topic)
         else:
             self.unheard = True
@@ -155,6 +162,30 @@ class Notifier:
     def _local(self, moment: dt.datetime) -> str:
         zone = self.project.zone
         return f"{moment.astimezone(zone):%H:%M on %A, %d %B %Y} ({zone.key})"
+
+
+def _in_time(ways: Mapping[str, Callable[[], str]]) -> dict[str, str]:
+    """Try several ways at once, none of which waits for another.
+
+    Returns:
+        why each failed, "" where it did not. What does not answer in time is left to itself: a
+        trigger must come to its end, whatever a server or a resolver does.
+    """
+    heard = dict.fromkeys(ways, "no answer in time")
+
+    def attempt(name: str, way: Callable[[], str]) -> None:
+        try:
+            heard[name] = way()
+        except Exception as error:  # noqa: BLE001  # one way's fault is not another's
+            heard[name] = reason(error)
+
+    threads = [Thread(target=attempt, args=way, daemon=True) for way in ways.items()]
+    for thread in threads:
+        thread.start()
+    until = time.monotonic() + _SECONDS
+    for thread in threads:
+        thread.join(max(0.0, until - time.monotonic()))
+    return dict(heard)
 
 
 def _outcome(why: str) -> str:

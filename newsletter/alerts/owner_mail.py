@@ -39,39 +39,33 @@ class OwnerMail:
         self._sent = 0
 
     def notice(self, subject: str, text: str) -> str:
-        """Send a plain mail; why it was not taken, "" when it was. Nothing is raised."""
+        """Send a plain mail; why it was not taken, "" when it was. Anything may be raised."""
         settings = self._project.settings
         where = f"{self._project.root} on {socket.gethostname()}"
-        try:
-            transport = self._open_transport()
-            message = notice(
-                sender(settings), settings.schedule.owner,
-                subject=f"[{settings.site.name or 'newsletter'}] {subject}",
-                text=f"{text}\n\n-- \n{where}", number=self._number(),
-                now=None if transport.stamps else self._now,
-            )  # fmt: skip
-            return _deliver(transport, message)
-        except Exception as error:  # noqa: BLE001  # the webhook may still be reached
-            return reason(error)
+        transport = self._open_transport()
+        message = notice(
+            sender(settings), settings.schedule.owner,
+            subject=f"[{settings.site.name or 'newsletter'}] {subject}",
+            text=f"{text}\n\n-- \n{where}", number=self._number(),
+            now=None if transport.stamps else self._now,
+        )  # fmt: skip
+        return _deliver(transport, message)
 
     def announcement(self, prepared: PreparedIssue, lines: Sequence[str], *, minutes: int) -> str:
         """Send the letter itself with lines above it, marked with the minutes until it goes.
 
         Returns:
-            why it was not taken, "" when it was.
+            why it was not taken, "" when it was. Anything may be raised.
         """
         settings = self._project.settings
-        try:
-            transport = self._open_transport()
-            envelope = seal(with_banner(prepared.rendered, lines), sender(settings))
-            message = deliver.trial(
-                envelope, settings.schedule.owner, issue=prepared.issue.number,
-                public_url=settings.site.public_url, number=self._number(),
-                now=None if transport.stamps else self._now, mark=f"[in {minutes} min] ",
-            )  # fmt: skip
-            return _deliver(transport, dataclasses.replace(message, issue=NO_ISSUE))
-        except NewsletterError as error:
-            return str(error)
+        transport = self._open_transport()
+        envelope = seal(with_banner(prepared.rendered, lines), sender(settings))
+        message = deliver.trial(
+            envelope, settings.schedule.owner, issue=prepared.issue.number,
+            public_url=settings.site.public_url, number=self._number(),
+            now=None if transport.stamps else self._now, mark=f"[in {minutes} min] ",
+        )  # fmt: skip
+        return _deliver(transport, dataclasses.replace(message, issue=NO_ISSUE))
 
     def _number(self) -> int:
         """One that no other mail to the owner has: the moment, and a count."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -117,6 +118,10 @@ def main() -> int:
 
 def run_and_exit() -> None:
     """The console script."""
+    # Who closes a stream gets no file opened in its place, which would take what is printed.
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "r+", encoding="utf-8"))  # noqa: PTH123, SIM115
     sys.exit(main())
 
 
@@ -125,5 +130,10 @@ def _usage(fault: typer.TyperException) -> int:
     if words := " ".join(fault.format_message().split()):
         VOICE.json = "--json" in sys.argv
         command = getattr(getattr(fault, "ctx", None), "command_path", "newsletter")
-        error(InputError(words.rstrip("."), hint=f"{command} --help"))
+        told = InputError(words.rstrip("."), hint=f"{command} --help")
+        if "--due" in sys.argv:
+            from newsletter.cli.trigger import tell
+
+            tell(told)
+        error(told)
     return InputError.exit_code

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from newsletter.cli.show import say
 from newsletter.errors import InputError, Place
 from newsletter.humanize import plural
-from newsletter.project import Project, files
+from newsletter.project import Project, files, salvaged
 from newsletter.settings import ConfigText, load, salvage
 
 if TYPE_CHECKING:
@@ -30,6 +29,7 @@ class Context:
 
 
 CONTEXT = Context()
+_NO_CONFIGS: Final[tuple[ConfigText, ...]] = ()
 
 
 def from_directory(path: Path) -> Path:
@@ -49,18 +49,27 @@ def open_project(flags: Mapping[str, object] | None = None) -> Project:
 
 
 def salvaged_project() -> Project:
-    """The same with what can be read of its settings, to tell their owner of their faults.
+    """The same as far as it can be known, to tell the owner of a fault in it.
 
-    Raises:
-        InputError: there is no newsletter.
+    What the settings do not tell is taken from the last ones a trigger found sound; where there is
+    no newsletter, the environment may still name an owner.
     """
-    root = _root()
-    config, dotenv = None, ""
-    with contextlib.suppress(InputError):
-        config = _config_of(root)
-    with contextlib.suppress(InputError):
-        dotenv = files.read_dotenv(root)
-    return Project(root, salvage(config, environ=os.environ, dotenv=dotenv))
+    try:
+        root = _root()
+    except (InputError, OSError):  # none, or one that somebody else may have made
+        root, configs, dotenv = CONTEXT.directory.absolute(), _NO_CONFIGS, ""
+    else:
+        configs, dotenv = _salvaged_configs(root), salvaged.text(root / ".env") or ""
+    last = salvaged.last(root)
+    return Project(root, salvage(configs, environ=os.environ, dotenv=dotenv, last=last))
+
+
+def _salvaged_configs(root: Path) -> tuple[ConfigText, ...]:
+    if not CONTEXT.config:
+        return salvaged.configs(root)
+    path = from_directory(CONTEXT.config)
+    text = salvaged.text(path)
+    return _NO_CONFIGS if text is None else (_config_text(path, text),)
 
 
 def open_store(
@@ -112,6 +121,10 @@ def _config(path: Path) -> ConfigText:
         raise InputError(
             "these settings cannot be read", place=Place(str(path)), hint="see --config"
         ) from error
+    return _config_text(path, text)
+
+
+def _config_text(path: Path, text: str) -> ConfigText:
     if path.name == files.PYPROJECT:
         return ConfigText(file=str(path), text=text, kind="pyproject")
     return ConfigText(file=str(path), text=text)

@@ -137,9 +137,13 @@ def send(
     from newsletter.cli.draining import Wish
 
     VOICE.json = as_json
-    _expect_agreement(
-        issue, due=due, yes=yes, by_hand=bool(confirm or skip_check or again or restored)
-    )
+    by_hand = bool(confirm or skip_check or again or restored)
+    if fault := _disagreement(issue, due=due, yes=yes, by_hand=by_hand):
+        if due:
+            from newsletter.cli.trigger import tell
+
+            tell(fault)
+        raise fault
     wish = Wish(
         issue=issue or 0,
         confirm=confirm,
@@ -162,16 +166,17 @@ def send(
         raise typer.Exit(code)
 
 
-def _expect_agreement(issue: int | None, *, due: bool, yes: bool, by_hand: bool) -> None:
-    """Refuse options that contradict each other: by number or by date, never both."""
+def _disagreement(issue: int | None, *, due: bool, yes: bool, by_hand: bool) -> InputError | None:
+    """The fault of options that contradict each other: by number or by date, never both."""
     if not due and issue is None:
-        raise InputError("Missing option '--issue'", hint="newsletter send --help")
+        return InputError("Missing option '--issue'", hint="newsletter send --help")
     if not due and yes:
-        raise InputError("--yes goes with --due", hint=f"by hand: --confirm {issue}")
+        return InputError("--yes goes with --due", hint=f"by hand: --confirm {issue}")
     if due and (issue is not None or by_hand):
-        raise InputError(
+        return InputError(
             "--due finds the issue by its date, and nobody is there to decide",
             hint="leave out --issue, --confirm, --skip-check, --again and --restored",
         )
     if due and not yes:
-        raise InputError("--due asks nobody, so it needs --yes", hint="add --yes")
+        return InputError("--due asks nobody, so it needs --yes", hint="add --yes")
+    return None

@@ -9,11 +9,15 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from newsletter.cli.show import VOICE, Colour, say
 from newsletter.delivery import Outcome, Result
 from newsletter.humanize import duration
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import TaskID
 
 _SECONDS: Final = 10.0
 #: From here on no decimals are shown.
@@ -35,11 +39,31 @@ def progress(total: int) -> Iterator[Told]:
     """Show how `total` deliveries come along, for the length of a `with`."""
     if VOICE.verbosity < 0:
         yield lambda _: None
-    elif sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
+    elif _is_terminal():
         with _bar(total) as told:
             yield told
     else:
         yield _lines(total)
+
+
+class Counted(Protocol):
+    """Hears how many rows are done."""
+
+    def __call__(self, step: str, rows: int, /) -> None:
+        """Count rows of one step; another step begins anew."""
+        ...
+
+
+@contextmanager
+def progress_of_rows(total: int) -> Iterator[Counted]:
+    """Show how about `total` rows come along, step after step, for the length of a `with`."""
+    if VOICE.verbosity < 0:
+        yield lambda _step, _rows: None
+    elif _is_terminal():
+        with _row_bars(total) as told:
+            yield told
+    else:
+        yield _row_lines(total)
 
 
 @dataclass(slots=True)
@@ -71,7 +95,7 @@ class _Tally:
     def left(self) -> str:
         """How long the rest takes, "" when nothing tells."""
         rest = self.total - self.done
-        return f"about {duration(rest / self.rate())} left" if rest and self.done else ""
+        return f"about {duration(rest / self.rate())} left" if rest > 0 and self.done else ""
 
 
 def _lines(total: int) -> Told:
@@ -90,19 +114,50 @@ def _lines(total: int) -> Told:
     return told
 
 
+def _row_lines(total: int) -> Counted:
+    tallies: dict[str, _Tally] = {}
+    last = time.monotonic()
+
+    def told(step: str, rows: int) -> None:
+        nonlocal last
+        tally = tallies.setdefault(step, _Tally(total, began=last))
+        tally.done += rows
+        now = time.monotonic()
+        if now - last >= _SECONDS:
+            last = now
+            parts = (tally.speed(), tally.left())
+            shown = ", ".join(part for part in parts if part)
+            say(f"{step}: {tally.done:,} of about {max(total, tally.done):,}, {shown}")
+
+    return told
+
+
 @contextmanager
-def _bar(total: int) -> Iterator[Told]:
-    from rich.console import Console
+def _row_bars(total: int) -> Iterator[Counted]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-    plain = VOICE.colour is Colour.NEVER or bool(os.environ.get("NO_COLOR"))
-    console = Console(stderr=True, no_color=plain, highlight=False)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    tasks: dict[str, TaskID] = {}
+    with Progress(*columns, console=_console(), transient=True) as bar:
+
+        def told(step: str, rows: int) -> None:
+            if step not in tasks:
+                tasks[step] = bar.add_task(step, total=total)
+            bar.advance(tasks[step], rows)
+
+        yield told
+
+
+@contextmanager
+def _bar(total: int) -> Iterator[Told]:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
     columns = (
         BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"),
         TextColumn("{task.fields[left]}"), TextColumn("{task.fields[seen]}"),
     )  # fmt: skip
     tally = _Tally(total)
-    with Progress(*columns, console=console, transient=True) as bar:
+    with Progress(*columns, console=_console(), transient=True) as bar:
         task = bar.add_task("", total=total, rate="", left="", seen="")
 
         def told(outcome: Outcome) -> None:
@@ -113,3 +168,14 @@ def _bar(total: int) -> Iterator[Told]:
             )  # fmt: skip
 
         yield told
+
+
+def _is_terminal() -> bool:
+    return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    plain = VOICE.colour is Colour.NEVER or bool(os.environ.get("NO_COLOR"))
+    return Console(stderr=True, no_color=plain, highlight=False)

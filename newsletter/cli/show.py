@@ -6,6 +6,7 @@ errors go to stderr. Colour never carries meaning alone.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
@@ -41,9 +42,13 @@ VOICE = Voice()
 
 
 def say(text: str = "", *, quiet_at: int = 0) -> None:
-    """A message for people, on stderr; left out when less than `quiet_at` is asked for."""
+    """A message for people, on stderr; left out when less than `quiet_at` is asked for.
+
+    A log on a full disk, or a terminal that is gone, stops nothing.
+    """
     if VOICE.verbosity >= quiet_at:
-        print(text, file=sys.stderr, flush=True)  # noqa: T201  # the one place that prints
+        with contextlib.suppress(OSError):
+            print(text, file=sys.stderr, flush=True)  # noqa: T201  # the one place that prints
 
 
 class Console:

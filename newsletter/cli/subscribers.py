@@ -47,6 +47,7 @@ def import_(
 ) -> None:
     """Add people from a CSV file; nobody who left comes back this way."""
     from newsletter.cli.context import from_directory, open_project, open_store
+    from newsletter.cli.progress import progress_of_rows
     from newsletter.people import consent
     from newsletter.people.importing import check_list, import_list, open_list
 
@@ -58,8 +59,11 @@ def import_(
         if dry_run:
             _report_check(file, check_list(listed), as_json=as_json)
             return
-        with open_store(project) as store:
-            done = import_list(listed, store, source=source, now=clocks.now(), reporter=Console())
+        with open_store(project) as store, progress_of_rows(listed.lines) as progressed:
+            done = import_list(
+                listed, store, source=source, now=clocks.now(), reporter=Console(),
+                progressed=progressed,
+            )  # fmt: skip
     _report_import(file, done, as_json=as_json)
 
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import sys
 from typing import TYPE_CHECKING
 
 from newsletter import clocks
 from newsletter.alerts.notifier import Notifier
 from newsletter.cli import context
-from newsletter.cli.show import Console
+from newsletter.cli.show import Console, say
 from newsletter.cli.unforeseen import foreseen
-from newsletter.errors import InputError
+from newsletter.errors import NewsletterError
+from newsletter.project import salvaged
+from newsletter.settings import worth_keeping
 
 if TYPE_CHECKING:
     from newsletter.cli.draining import Wish
@@ -38,16 +41,29 @@ def answer(wish: Wish) -> int:
             code = _answer(wish, owner, opened)
         except Exception as error:
             fault = foreseen(error)
-            owner = owner or _salvaged(now)
-            if owner and not wish.dry_run:
+            if not wish.dry_run:
+                owner = owner or _notifier(context.salvaged_project(), now)
                 owner.fault(fault)
                 owner.heartbeat(orderly=False)
             if fault is error:
                 raise
             raise fault from error
     if not wish.dry_run:
+        _keep(owner)
         owner.heartbeat(orderly=not owner.unheard)
     return code
+
+
+def tell(fault: NewsletterError) -> None:
+    """Tell the owner that a trigger was called in a way that cannot be understood.
+
+    Who types at a terminal sees it, and needs no mail.
+    """
+    if sys.stdin.isatty():
+        return
+    owner = _notifier(context.salvaged_project(), clocks.now())
+    owner.fault(fault)
+    owner.heartbeat(orderly=False)
 
 
 def _answer(wish: Wish, owner: Notifier, opened: contextlib.ExitStack) -> int:
@@ -61,12 +77,13 @@ def _answer(wish: Wish, owner: Notifier, opened: contextlib.ExitStack) -> int:
     return send_due(project, wish, store, owner)
 
 
-def _salvaged(now: dt.datetime) -> Notifier | None:
-    """The owner as far as settings with faults tell who that is."""
+def _keep(owner: Notifier) -> None:
+    """Keep how the owner is reached, for a call that cannot read the settings."""
+    project = owner.project
     try:
-        return _notifier(context.salvaged_project(), now)
-    except InputError:
-        return None
+        salvaged.keep(project.root, worth_keeping(project.settings))
+    except (OSError, NewsletterError) as error:
+        say(f"how the owner is reached could not be kept: {type(error).__name__}")
 
 
 def _notifier(project: Project, now: dt.datetime) -> Notifier:

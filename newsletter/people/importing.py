@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from itertools import chain, islice
@@ -33,12 +33,14 @@ class OpenList:
         file: where it is.
         name: how the records name it.
         sha256: of its bytes, in hex.
+        lines: how many it has, as its bytes tell.
         rows: what it holds, read as it is needed, once.
     """
 
     file: Path
     name: str
     sha256: str
+    lines: int
     rows: Iterator[Row | Reject]
 
 
@@ -99,6 +101,7 @@ def open_list(root: Path, file: Path) -> Iterator[OpenList]:
             file=file,
             name=files.list_name(root, file),
             sha256=listed.sha256,
+            lines=listed.length,
             rows=chain(list(islice(rows, 1)), rows),
         )
 
@@ -122,7 +125,13 @@ def check_list(listed: OpenList) -> ListCheck:
 
 
 def import_list(
-    listed: OpenList, store: Store, *, source: str, now: dt.datetime, reporter: Reporter
+    listed: OpenList,
+    store: Store,
+    *,
+    source: str,
+    now: dt.datetime,
+    reporter: Reporter,
+    progressed: Callable[[str, int], None] = lambda _step, _rows: None,
 ) -> ImportResult:
     """Import a list; rejected rows are left out and written down beside it.
 
@@ -133,13 +142,16 @@ def import_list(
         now: with a time zone.
         reporter: hears how far an import is that something stops, and of rejected rows that could
             not be written down.
+        progressed: hears of a long list how many rows a step has done since it was last called.
 
     Raises:
         InputError: what breaks the whole file; nobody was imported.
         LockedError: another import is going on.
         NewsletterError: whatever is wrong with the records; what was imported by then stays.
     """
-    job = Import(source=source, now=now, file_name=listed.name, file_hash=listed.sha256)
+    job = Import(
+        source=source, now=now, file_name=listed.name, file_hash=listed.sha256, told=progressed
+    )
     tally = _Tally()
     with _reported_progress(job, reporter):
         before = store.unfinished_import()

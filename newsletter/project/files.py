@@ -49,7 +49,7 @@ def find_root(start: Path) -> Path:
     start = start.absolute()
     for folder in (start, *start.parents):
         name = CONFIG if (folder / CONFIG).is_file() else PYPROJECT
-        if name == CONFIG or _has_our_table(folder / PYPROJECT):
+        if name == CONFIG or has_our_table(folder / PYPROJECT):
             private.expect_own(folder / name, chosen=folder == start)
             return folder
     raise InputError(
@@ -58,7 +58,7 @@ def find_root(start: Path) -> Path:
     )
 
 
-def _has_our_table(pyproject: Path) -> bool:
+def has_our_table(pyproject: Path) -> bool:
     """Whether a pyproject.toml is a newsletter's; one that cannot be read is somebody else's."""
     try:
         return bool(_OUR_TABLE.search(pyproject.read_text("utf-8", errors="replace")))
@@ -190,11 +190,13 @@ class ListFile:
         path: where it is; lists may lie outside the newsletter's folder.
         encoding: as `roster.sniff` told it.
         sha256: of its bytes, in hex.
+        length: how many lines it has, as its bytes tell.
     """
 
     path: Path
     encoding: str
     sha256: str
+    length: int
 
     def lines(self) -> Iterator[str]:
         """Its lines, decoded, with their line ends; for `roster.read`.
@@ -216,17 +218,19 @@ def look_through(path: Path) -> ListFile:
     Raises:
         InputError: missing, empty, or not text.
     """
-    digest = hashlib.sha256()
+    digest, length = hashlib.sha256(), 0
 
     def blocks() -> Iterator[bytes]:
+        nonlocal length
         with path.open("rb") as stream:
             while block := stream.read(_BLOCK):
                 digest.update(block)
+                length += block.count(b"\n")
                 yield block
 
     with _readable(str(path)):
         encoding = sniff(blocks(), file=str(path))
-    return ListFile(path=path, encoding=encoding, sha256=digest.hexdigest())
+    return ListFile(path=path, encoding=encoding, sha256=digest.hexdigest(), length=length)
 
 
 # --- writing ---------------------------------------------------------------------------------

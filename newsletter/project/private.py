@@ -64,6 +64,11 @@ def narrow_all(folder: Path) -> None:
             narrow(folder)
 
 
+def is_own(found: os.stat_result) -> bool:
+    """Whether nobody but us, and root, can have written what this was found of."""
+    return found.st_uid in {os.geteuid(), 0} and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+
+
 def expect_own(file: Path, *, chosen: bool) -> None:
     """Refuse settings that somebody else may have put there.
 

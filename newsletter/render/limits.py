@@ -13,11 +13,15 @@ from newsletter.issue import Issue
 from newsletter.render.markdown import Document
 
 #: Characters of Markdown.
-CHARACTERS: Final = 200_000
+CHARACTERS: Final = 100_000
+#: Lines of Markdown.
+LINES: Final = 10_000
 #: Signs that may end a cell of a table.
 CELLS: Final = 10_000
 #: Pieces the Markdown is read into: paragraphs, words between signs, links, cells.
-PIECES: Final = 40_000
+PIECES: Final = 20_000
+#: Pictures, each of which costs as much as ten other pieces.
+PICTURES: Final = 2_000
 
 _SHORTER: Final = "make several issues of it"
 
@@ -31,6 +35,8 @@ def expect_length(issue: Issue) -> None:
     if len(issue.body) > CHARACTERS:
         what = f"the letter is longer than {CHARACTERS:,} characters"
         raise _refused(issue, what, issue.body.count("\n", 0, CHARACTERS), _SHORTER)
+    if issue.body.count("\n") > LINES:
+        raise _refused(issue, f"the letter has more than {LINES:,} lines", LINES, _SHORTER)
     if issue.body.count("|") > CELLS:
         at = next(m.start() for n, m in enumerate(re.finditer(r"\|", issue.body)) if n == CELLS)
         what = f"the tables of this letter have more than {CELLS:,} cells"
@@ -43,6 +49,9 @@ def expect_few_pieces(issue: Issue, document: Document) -> None:
     Raises:
         InputError: with the line on which they become too many.
     """
+    if len(document.images) > PICTURES:
+        what = f"the letter has more than {PICTURES:,} pictures"
+        raise _refused(issue, what, document.images[PICTURES].line - 1, _SHORTER)
     number, line = 0, 0
     for token in document.tokens:
         line = token.map[0] if token.map else line

@@ -20,7 +20,8 @@ from newsletter.settings.groups import (
     Web,
 )
 from newsletter.settings.listing import Setting, effective, reference
-from newsletter.settings.loading import Settings, choose, load, salvage
+from newsletter.settings.loading import Settings, choose, load
+from newsletter.settings.salvaging import salvage, worth_keeping
 from newsletter.settings.sources import ConfigText
 
 __all__ = [
@@ -43,4 +44,5 @@ __all__ = [
     "load",
     "reference",
     "salvage",
+    "worth_keeping",
 ]

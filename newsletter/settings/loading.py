@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any
 
 from pydantic import SecretStr, ValidationError
 
 from newsletter.errors import InputError, Place
-from newsletter.settings.faults import Entry, Fault, entry_of, from_pydantic, raise_first
+from newsletter.settings.faults import Entry, Fault, from_pydantic, raise_first
 from newsletter.settings.groups import (
     Checks,
     Groups,
@@ -32,9 +32,6 @@ from newsletter.settings.sources import (
     from_file,
     from_flags,
 )
-
-#: The groups that say how a mail leaves and in whose name.
-_WAY_OUT: Final = ("transport", "sender")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,35 +97,7 @@ def load(
             how many more there are.
     """
     entries, faults = _read(file, environ, dotenv, flags or {})
-    return _settings(_validated(entries, faults), entries)
-
-
-def salvage(file: ConfigText | None, *, environ: Mapping[str, str], dotenv: str = "") -> Settings:
-    """What can be read of settings that have faults; the rest as if it were not set.
-
-    Good for telling somebody of the faults and for nothing else. Where anything about the way out
-    or the sender is in doubt there is no `schedule.owner`: the mail would go astray unnoticed.
-    """
-    try:
-        entries, faults = _read(file, environ, dotenv, {})
-    except InputError:  # not TOML
-        entries, faults = _read(None, environ, dotenv, {})
-    doubtful = any(group in f.setter.name.lower() for f in faults for group in _WAY_OUT)
-    doubtful = doubtful or ("transport", "kind") not in entries
-    while True:
-        try:
-            groups = Groups.model_validate(_nested(entries))
-            break
-        except ValidationError as error:
-            details = error.errors(include_url=False)
-            faulty = {entry_of(detail, entries).path for detail in details}
-            doubtful = doubtful or any(path[0] in _WAY_OUT for path in faulty)
-            entries = {path: entry for path, entry in entries.items() if path not in faulty}
-    found = _settings(groups, entries)
-    if doubtful:
-        schedule = found.schedule.model_copy(update={"owner": ""})
-        return replace(found, schedule=schedule)
-    return found
+    return as_settings(_validated(entries, faults), entries)
 
 
 def _read(
@@ -158,7 +127,8 @@ def _read(
     return entries, faults
 
 
-def _settings(groups: Groups, entries: Mapping[Path, Entry]) -> Settings:
+def as_settings(groups: Groups, entries: Mapping[Path, Entry]) -> Settings:
+    """Settings of validated groups; `entries` tells who set what."""
     values: dict[str, Any] = {name: getattr(groups, name) for name in Groups.model_fields}
     origins = {".".join(path): entry.setter.origin for path, entry in entries.items()}
     return Settings(**values, origins=MappingProxyType(origins))
@@ -198,14 +168,15 @@ def _validated(entries: Mapping[Path, Entry], faults: Iterable[Fault]) -> Groups
     found = list(faults)
     groups = Groups()
     try:
-        groups = Groups.model_validate(_nested(entries))
+        groups = Groups.model_validate(nested(entries))
     except ValidationError as error:
         found += [from_pydantic(detail, entries) for detail in error.errors(include_url=False)]
     raise_first(found)
     return groups
 
 
-def _nested(entries: Mapping[Path, Entry]) -> dict[str, Any]:
+def nested(entries: Mapping[Path, Entry]) -> dict[str, Any]:
+    """Entries as the document that `Groups` validates."""
     document: dict[str, Any] = {}
     for path, entry in entries.items():
         table = document

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, fields
 from itertools import chain, islice
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import sqlalchemy as sa
 
@@ -26,6 +26,9 @@ from newsletter.store.database import Database
 from newsletter.store.lock import locked
 from newsletter.store.steps import FIRST, Steps
 from newsletter.store.tables import Stage, staged_imports, staged_rows
+
+#: What is done to a row of a long list, one after the other.
+Step = Literal["read", "in the records"]
 
 _REJECTS: Final = 256
 _PLACE: Final = (staged_rows.c.slice, staged_rows.c.position)
@@ -44,6 +47,8 @@ class Import:
         added: what became of the rows that were applied so far, those of an interrupted import too.
         rejected: how many rows cannot be imported.
         resumed: whether an interrupted import goes on.
+        told: hears how many rows of a long list were read, or are in the records, since the last
+            time.
     """
 
     source: str
@@ -53,6 +58,7 @@ class Import:
     added: Added = field(default_factory=Added)
     rejected: int = 0
     resumed: bool = False
+    told: Callable[[Step, int], None] = field(default=lambda _step, _rows: None, repr=False)
 
     def write(
         self,
@@ -143,6 +149,7 @@ class Import:
             ]:
                 with steps.writing() as connection:
                     connection.execute(sa.insert(staged_rows), batch)
+                self.told("read", len(batch))
         except BaseException:
             # What stopped the reading is what to tell; leftovers go with the next import.
             with contextlib.suppress(NewsletterError):
@@ -170,6 +177,7 @@ class Import:
                 connection.execute(sa.delete(staged_rows).where(good, done))
                 _set(connection, this, counts=_dumped(added))
             self.added = added
+            self.told("in the records", len(rows))
         with database.writing() as connection:
             self._note(connection, self.added)
             _set(connection, this, state=Stage.APPLIED)

@@ -14,8 +14,8 @@ from newsletter.events.reconcile import Reconciled, reconcile
 from newsletter.events.reputation import growth_warning
 from newsletter.project import Project
 from newsletter.settings import load
-from tests.support.owned_events import begin, hand_over
 from tests.support.mailroom import mailroom, post_office
+from tests.support.owned_events import begin, hand_over
 from tests.support.reports import Heard
 from tests.support.ses_events import SOURCE, Sent, event
 from tests.support.store_samples import NOW, people, store_with

@@ -17,9 +17,9 @@ from newsletter.store import schema
 from newsletter.store.owners import SKEW
 from newsletter.store.sql import Store
 from tests.fake_ses import FakeSes
-from tests.ses.test_event_owners import begin, hand_over, hear, kept_out, moment, sent, states
 from tests.support.cli_fixtures import plain_environment
 from tests.support.faults import imported, world
+from tests.support.owned_events import begin, hand_over, hear, kept_out, moment, sent, states
 from tests.support.ses_events import STORE, bounce, complaint, event
 from tests.support.store_samples import LATER, NOW, look, named_store, url_in
 from tests.support.store_samples import people as crowd

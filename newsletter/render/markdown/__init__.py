@@ -220,7 +220,9 @@ class _Collected:
         href = str(child.attrs.get("href", ""))
         until = next(i for i, c in enumerate(after) if c.type == "link_close")
         child.meta["l"] = len(self.links)
-        line = self._find(str(child.meta.get("href", href)), block)
+        # <wren@example.org> becomes mailto:, and what stands nowhere is looked for everywhere.
+        written = str(child.meta.get("href", href)).removeprefix("mailto:")
+        line = self._find(written, block)
         off = child.attrs.pop("utm", "") == "off"
         text = " ".join(plain(after[:until]).split())
         self.links.append(Link(text=text, href=href, line=line, utm=not off))

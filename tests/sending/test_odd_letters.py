@@ -1,0 +1,87 @@
+"""Each kind of letter that costs more than it is worth is refused at its limit, and not before.
+
+The limits are counts; how long the dearest letters within them take is `benchmarks/odd_letters.py`'s
+to tell.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from newsletter.errors import InputError
+from newsletter.render import limits
+from newsletter.render.markdown import parse
+from newsletter.render.markdown.fields import Fields
+from tests.conftest import issue_with
+
+#: What repeats, and which limit it meets first.
+KINDS = {
+    "one word": ("a", "characters"),
+    "stars in a row": ("***", "characters"),
+    "open brackets": ("[", "characters"),
+    "images without an end": ("![", "characters"),
+    "entities": ("&amp;", "characters"),
+    "quotes in a line": ("> ", "characters"),
+    "lists in a line": ("- ", "characters"),
+    "emphasis without an end": ("*a ", "characters"),
+    "lines": ("word\n", "lines"),
+    "rules": ("***\n", "lines"),
+    "rules apart": ("***\n\n", "lines"),
+    "fences": ("```\na\n```\n", "lines"),
+    "paragraphs": ("a\n\n", "lines"),
+    "references": ("[a]: /x\n", "lines"),
+    "list items": ("- a\n", "lines"),
+    "callouts": ("> [!NOTE]\n> a\n\n", "lines"),
+    "cells": ("|a", "cells"),
+    "emphasis": ("*a* ", "pieces"),
+    "links": ("[a](b) ", "pieces"),
+    "mail links": ("<a@b.example> ", "pieces"),
+    "pictures": ("![a](b.png) ", "pictures"),
+    "pictures that are links": ("[![a](b.png)](c) ", "pictures"),
+}
+SAID = {
+    "characters": f"longer than {limits.CHARACTERS:,} characters",
+    "lines": f"more than {limits.LINES:,} lines",
+    "cells": f"more than {limits.CELLS:,} cells",
+    "pieces": f"more than {limits.PIECES:,} links",
+    "pictures": f"more than {limits.PICTURES:,} pictures",
+}
+
+
+def refusal(body: str) -> InputError | None:
+    """What a letter is refused with before anything is rendered."""
+    issue = issue_with(body)
+    try:
+        limits.expect_length(issue)
+        limits.expect_few_pieces(issue, parse(issue.body, Fields({})))
+    except InputError as error:
+        return error
+    return None
+
+
+@pytest.mark.parametrize(("piece", "limit"), KINDS.values(), ids=KINDS)
+def test_each_kind_meets_its_limit_with_its_place(piece, limit):
+    full = limits.CHARACTERS // len(piece)
+    error = refusal(piece * (full + 2 if limit == "characters" else full - 2))
+    assert error
+    assert SAID[limit] in str(error)
+    assert error.hint
+    assert error.place
+    assert error.place.line >= 4
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "word " * 19_000, "a\n\n" * 4_900, "***\n" * 9_900, "*a* " * 4_900, "|a" * 9_000,
+        "![a](b.png) " * 1_900, "[a](b) " * 4_000, "".join(f"[a{n}]: /x\n" for n in range(7_000)),
+    ],
+    ids="words paragraphs rules emphasis cells pictures links references".split(),
+)  # fmt: skip
+def test_what_is_just_below_is_none_of_it(body):
+    assert refusal(body) is None
+
+
+def test_a_link_to_a_mailbox_knows_its_line():
+    document = parse("a\n\nb\n<wren@example.org> c\n<wren@example.org>\n", Fields({}))
+    assert [link.line for link in document.links] == [4, 5]
