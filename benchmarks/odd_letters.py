@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from newsletter.errors import InputError
-from newsletter.project.issues import open_letter
+from newsletter.project.issues import prepare_issue
 from newsletter.render import limits
 from newsletter.settings import ConfigText, load
 
@@ -224,7 +224,7 @@ def main() -> None:
             begun = time.process_time()
             why = ""
             try:
-                open_letter(folder, "issues/900-odd.md", settings, today=dt.date(2026, 11, 20))
+                prepare_issue(folder, "issues/900-odd.md", settings, today=dt.date(2026, 11, 20))
             except InputError as error:
                 why = str(error)
             return time.process_time() - begun, why
