@@ -112,7 +112,7 @@ def check_list(listed: OpenList) -> ListCheck:
     Raises:
         InputError: what breaks the whole file, with line and column.
     """
-    tally, good = _Tally(), 0
+    tally, good = _RowTally(), 0
     for row in tally.looked_at(listed.rows):
         if isinstance(row, Reject):
             tally.note(row)
@@ -152,7 +152,7 @@ def import_list(
     job = Import(
         source=source, now=now, file_name=listed.name, file_hash=listed.sha256, told=progressed
     )
-    tally = _Tally()
+    tally = _RowTally()
     with _reported_progress(job, reporter):
         before = store.unfinished_import()
         store.add_list(
@@ -209,7 +209,7 @@ def _keep_rejects(file: Path, rejects: Iterator[Reject], reporter: Reporter) -> 
 
 
 @dataclass(slots=True)
-class _Tally:
+class _RowTally:
     """What is wrong or odd about the rows of a list, counted as they pass."""
 
     rejected: int = 0
