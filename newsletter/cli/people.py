@@ -56,12 +56,8 @@ def import_(
     if not (source := one_line(consent_source)):
         raise InputError("the source of consent is empty", hint='--consent-source "sign-up form"')
     listed = files.look_through(file)
-    job = Import(
-        source=source,
-        now=clock(),
-        file_name=files.list_name(desk.root, file),
-        file_hash=listed.sha256,
-    )
+    name = files.list_name(desk.root, file)
+    job = Import(source=source, now=clock(), file_name=name, file_hash=listed.sha256)
     rejects = _Rejects(file)
     with Repeats() as seen:
         read = roster.read(listed.lines(), file=str(file), seen=seen)
@@ -79,12 +75,18 @@ def import_(
             store.add_list(rows, job, rejects.keep)
             given_up = before and not job.resumed and not store.unfinished_import()
     if before and given_up:
-        left = plural(before[1], "row of it is", "rows of it are")
-        say(f"warning: the import of {before[0]} was interrupted and is given up; {left} "
-            "not in the records: import it again")  # fmt: skip
+        _warn_of_given_up(*before)
     if job.resumed:
         say("an import of this list that was interrupted has gone on")
     _report(rejects, job.added, as_json=as_json)
+
+
+def _warn_of_given_up(name: str, rows: int) -> None:
+    left = plural(rows, "row of it is", "rows of it are")
+    say(
+        f"warning: the import of {name} was interrupted and is given up; {left} "
+        "not in the records: import it again"
+    )
 
 
 @contextmanager
