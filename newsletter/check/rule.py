@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -81,7 +82,9 @@ class Letter:
         """Where `needle` stands from `line` to the end of its paragraph, else the line alone."""
         first = self.issue.body_line
         if needle and line >= first:
-            for number, text in enumerate(self.issue.body.split("\n")[line - first :], line):
+            lines = _lines(self.issue.body)
+            for number in range(line, first + len(lines)):
+                text = lines[number - first]
                 if needle in text:
                     return Place(self.issue.file, number, text.find(needle) + 1)
                 if not text.strip():
@@ -91,11 +94,17 @@ class Letter:
     def exact(self, place: Place) -> Place:
         """`place` with a line and a column: of the line's first word where no more is known."""
         line = place.line or 1
-        texts = self.issue.body.split("\n")
+        texts = _lines(self.issue.body)
         at = line - self.issue.body_line
         text = texts[at] if 0 <= at < len(texts) else ""
         indent = len(text) - len(text.lstrip()) if text.strip() else 0
         return Place(place.file, line, place.column or indent + 1)
+
+
+@functools.lru_cache(maxsize=2)
+def _lines(body: str) -> list[str]:
+    """The lines of a letter, split once for all its findings."""
+    return body.split("\n")
 
 
 #: One fault a rule found: where, in one sentence, and what to do.

@@ -188,8 +188,7 @@ class ListFile:
 
     Attributes:
         path: where it is; lists may lie outside the newsletter's folder.
-        encoding: as `roster.sniff` told it.
-        sha256: of its bytes, in hex.
+        encoding, sha256: as `roster.sniff` told it; of its bytes, in hex.
         length: how many lines it has, as its bytes tell.
     """
 

@@ -23,6 +23,7 @@ PIECES: Final = 20_000
 #: Pictures, each of which costs as much as ten other pieces.
 PICTURES: Final = 2_000
 
+_IMG: Final = re.compile(r"<img\b", re.IGNORECASE)
 _SHORTER: Final = "make several issues of it"
 
 
@@ -49,13 +50,17 @@ def expect_few_pieces(issue: Issue, document: Document) -> None:
     Raises:
         InputError: with the line on which they become too many.
     """
-    if len(document.images) > PICTURES:
+    pictures = [image.line for image in document.images]
+    pictures += [raw.line for raw in document.raws for _ in _IMG.findall(raw.html)]
+    if len(pictures) > PICTURES:
         what = f"the letter has more than {PICTURES:,} pictures"
-        raise _refused(issue, what, document.images[PICTURES].line - 1, _SHORTER)
+        raise _refused(issue, what, sorted(pictures)[PICTURES] - 1, _SHORTER)
     number, line = 0, 0
     for token in document.tokens:
         line = token.map[0] if token.map else line
-        number += 1 + len(token.children or ())
+        # What reads an author's HTML takes the longer the deeper it goes.
+        tags = token.content.count("<") if token.type == "html_block" else 0
+        number += 1 + len(token.children or ()) + tags
         if number > PIECES:
             what = f"the letter has more than {PIECES:,} links, words in bold, cells and the like"
             raise _refused(issue, what, line, _SHORTER)

@@ -6,6 +6,7 @@ import fcntl
 import os
 import re
 import socket
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,13 +34,14 @@ def locked(path: Path, doing: str = _SENDING) -> Iterator[None]:
     Raises:
         LockedError: somebody else holds it; the message names their process and machine.
         PausedError: the disk is full.
-        InputError: the file cannot be made, or its disk knows no locks.
+        InputError: the file cannot be made, is a link, or its disk knows no locks.
     """
     try:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
     except OSError as error:
         raise _unusable(path, error) from error
     try:
+        _expect_alone(handle, path)
         _take(handle, path, doing)
         # Removing the file later would let a third process lock a new one of the same name.
         _sign(handle, path)
@@ -72,6 +74,17 @@ def _lives(pid: int) -> bool:
     except PermissionError:
         return True
     return True
+
+
+def _expect_alone(handle: int, path: Path) -> None:
+    """Refuse a file with another name, which signing would empty: the records, perhaps."""
+    found = os.fstat(handle)
+    if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
+        raise InputError(
+            "the lock beside the store is a link to something else",
+            place=Place(str(path)),
+            hint="remove this file; it is made anew",
+        )
 
 
 def _take(handle: int, path: Path, doing: str = _SENDING) -> None:

@@ -31,6 +31,7 @@ from_address = "letters@slackwater.example.org"
 def notifier_in(folder, heard, *, owner=OWNER, now=NOW, open_transport=None):
     named = f'owner = "{owner}"' if owner else ""
     config = ConfigText(file="newsletter.toml", text=f"{SETTINGS}{named}\n")
+    (folder / config.file).write_text(config.text, "utf-8")  # notes are kept in no other folder
     project = Project(folder, load(config, environ={}, dotenv=""))
     way_out = open_transport or (lambda: FolderTransport(folder / "mail"))
     return Notifier(project, now, open_transport=way_out, reporter=heard)

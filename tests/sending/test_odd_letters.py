@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import pytest
 
+from newsletter.check import check, rule
+from newsletter.check.rule import Letter
 from newsletter.errors import InputError
 from newsletter.render import limits
 from newsletter.render.markdown import parse
 from newsletter.render.markdown.fields import Fields
-from tests.conftest import issue_with
+from newsletter.render.pipeline import render
+from tests.conftest import example_options, issue_with, read_theme
 
 #: What repeats, and which limit it meets first.
 KINDS = {
@@ -37,6 +40,10 @@ KINDS = {
     "links": ("[a](b) ", "pieces"),
     "mail links": ("<a@b.example> ", "pieces"),
     "pictures": ("![a](b.png) ", "pictures"),
+    "tags of the author's HTML": ("<ul>", "pieces"),
+    "comments without an end": ("<!--", "pieces"),
+    "pictures of the author's HTML": ("<img src=a.png> ", "pictures"),
+    "pictures in one block": ("<p><IMG src=a.png>", "pictures"),
     "pictures that are links": ("[![a](b.png)](c) ", "pictures"),
 }
 SAID = {
@@ -85,3 +92,15 @@ def test_what_is_just_below_is_none_of_it(body):
 def test_a_link_to_a_mailbox_knows_its_line():
     document = parse("a\n\nb\n<wren@example.org> c\n<wren@example.org>\n", Fields({}))
     assert [link.line for link in document.links] == [4, 5]
+
+
+def test_a_letter_of_many_findings_is_split_into_lines_once():
+    rule._lines.cache_clear()
+    body = "".join(f"A line with [a link](missing-{n}.html).\n\n" for n in range(200))
+    issue = issue_with(body)
+    options = example_options()
+    found = check(
+        Letter(issue=issue, rendered=render(issue, read_theme(), options), options=options)
+    )
+    assert len(found) >= 200
+    assert rule._lines.cache_info().misses == 1

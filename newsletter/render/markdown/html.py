@@ -80,7 +80,8 @@ def _depth(html: str) -> int:
 def forbidden(html: str) -> tuple[str, ...]:
     """The names of elements in author HTML that a mail cannot carry, and "script" for handlers."""
     names = [
-        name.lower() for name in _TAG.findall(re.sub(r"<!--.*?-->", "", html, flags=re.DOTALL))
+        name.lower()
+        for name in _TAG.findall(re.sub(r"<!--.*?(?:-->|\Z)", "", html, flags=re.DOTALL))
     ]
     if _SCRIPTED.search(html):
         names.append("script")
