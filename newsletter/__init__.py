@@ -34,6 +34,7 @@ Everybody may use
     humanize    numbers and lengths of time, as people say them
     moments     days and moments, read in one place
     networks    which addresses belong to the world
+    reporter    hears what happens while something long goes on
     text_rules  what may stand in a header
 
 A storey knows those below it and none above; in the contracts of pyproject.toml that is executed.

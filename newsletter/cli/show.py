@@ -46,6 +46,18 @@ def say(text: str = "", *, quiet_at: int = 0) -> None:
         print(text, file=sys.stderr, flush=True)  # noqa: T201  # the one place that prints
 
 
+class Console:
+    """Prints what a `Reporter` hears."""
+
+    def say(self, text: str) -> None:
+        """A plain line on stderr."""
+        say(text)
+
+    def warn(self, text: str) -> None:
+        """The same, marked as a warning."""
+        say(f"warning: {text}")
+
+
 def result(text: str) -> None:
     """The result of a command, on stdout."""
     print(text, flush=True)  # noqa: T201  # the one place that prints
