@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import os
-import signal
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import fields
@@ -15,13 +14,14 @@ import typer
 
 from newsletter import clocks
 from newsletter.cli.show import VOICE, result, result_json, say
+from newsletter.cli.signals import ended_by_signal
 from newsletter.errors import InputError, NewsletterError
 from newsletter.humanize import plural
 
 if TYPE_CHECKING:
     from newsletter.delivery import Attempt, Run, Stop
     from newsletter.project import Project
-    from newsletter.sending.plan import Plan
+    from newsletter.sending.result import Plan
     from newsletter.ses.events import Pulled, Queue
     from newsletter.store.sql import Store
 
@@ -57,7 +57,7 @@ def pull(
             hint="set transport.ses.events_queue; docs/feedback.md says how to make one",
         )
     sums = events.Pulled()
-    with open_store(project, create=False) as store, contextlib.closing(queue), _until_told():
+    with open_store(project, create=False) as store, contextlib.closing(queue), ended_by_signal():
         if follow:
             say("waiting for events (Ctrl-C ends it)")
         events.pull(
@@ -263,27 +263,6 @@ def _why(fault: BaseException) -> str:
     if isinstance(fault, NewsletterError):
         return str(fault)
     return f"events could not be fetched ({type(fault).__name__}; this is a bug, please report it)"
-
-
-@contextlib.contextmanager
-def _until_told() -> Iterator[None]:
-    """End quietly on Ctrl-C or SIGTERM, wherever that comes: what is half done is undone."""
-
-    class _Ended(BaseException):  # an Exception botocore would catch, and ask again
-        pass
-
-    def end(_: int, __: object) -> None:
-        raise _Ended
-
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(number, end) for number in numbers]
-    try:
-        yield
-    except _Ended:
-        return
-    finally:
-        for number, handler in zip(numbers, before, strict=True):
-            signal.signal(number, handler)
 
 
 def warn(sums: Pulled) -> None:

@@ -9,7 +9,7 @@ import typer
 
 from newsletter import clocks
 from newsletter.cli.show import VOICE, result, result_json, say, table
-from newsletter.errors import CancelledError, InputError, PausedError, RefusedError
+from newsletter.errors import InputError, PausedError, RefusedError
 from newsletter.humanize import plural
 
 if TYPE_CHECKING:
@@ -196,13 +196,18 @@ def erase(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Forget a person everywhere in the records; only a keyed hash stays, so that none returns."""
+    from newsletter.cli.confirm import confirm
     from newsletter.cli.context import open_project, open_store
     from newsletter.project.files import LISTS
     from newsletter.project.lists import traces
     from newsletter.project.private import STORE
 
     address = _address(who)
-    _agree(yes=yes)
+    if not yes:
+        confirm(
+            "erase", to="to forget this person for good", subject="erasing", hint="--yes",
+            unchanged="nothing was changed",
+        )  # fmt: skip
     project = open_project()
     with open_store(project, create=False) as store:
         known, clean = store.members.erase(address.canonical, now=clocks.now())
@@ -271,20 +276,6 @@ def _field(text: str) -> tuple[str, str]:
 
 def _nobody() -> InputError:
     return InputError("nobody here has this address", hint="newsletter subscribers list")
-
-
-def _agree(*, yes: bool) -> None:
-    from newsletter.cli.context import CONTEXT
-
-    if yes:
-        return
-    if CONTEXT.no_input or not sys.stdin.isatty():
-        raise InputError(
-            "erasing needs a confirmation, and nobody is there to ask", hint="add --yes"
-        )
-    say("Type erase to forget this person for good, anything else cancels: ", quiet_at=-9)
-    if sys.stdin.readline().strip() != "erase":
-        raise CancelledError("cancelled; nothing was changed")
 
 
 def _exported(members: Members) -> Iterator[list[str]]:

@@ -63,11 +63,6 @@ def reconcile(project: Project, store: Store, run: Run, *, patient: bool) -> dic
     }  # fmt: skip
 
 
-def has_source(project: Project) -> bool:
-    """Whether events are reported anywhere."""
-    return bool(project.settings.transport.ses.events_queue)
-
-
 def _expect_settled_dust(run: Run, found: Coverage, left: int) -> None:
     number = run.content.issue
     ready = (found.last_claim or clocks.now()) + _PATIENCE
