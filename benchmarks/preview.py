@@ -25,8 +25,9 @@ from newsletter.preview import application
 from newsletter.preview.look import TABS
 from newsletter.preview.proofs import Proofs
 from newsletter.preview.reload import Changes
-from newsletter.preview.sending import Ready, Trial
+from newsletter.preview.sending import Ready
 from newsletter.project.issues import prepare_issue
+from newsletter.sending.trial import TrialResult
 from newsletter.settings import ConfigText, Settings, load
 
 ROOT = Path(__file__).parent.parent
@@ -49,7 +50,7 @@ def settings() -> Settings:
 def asking(proofs: Proofs, root: Path) -> TestClient:
     """The preview of a folder, asked without a socket."""
 
-    def trial(_: int, __: str) -> Trial | None:
+    def trial(_: int, __: str) -> TrialResult | None:
         return None
 
     async def ask(_: int) -> None:

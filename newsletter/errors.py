@@ -75,7 +75,8 @@ class NewsletterError(Exception):
     @property
     def code(self) -> str:
         """The name scripts match on: `InputError` becomes `input`, `NotFitError` `not_fit`."""
-        name = type(self).__name__.removesuffix("Error")
+        kind = next(one for one in type(self).__mro__ if "exit_code" in vars(one))
+        name = kind.__name__.removesuffix("Error")
         return "".join(f"_{c.lower()}" if c.isupper() else c for c in name).removeprefix("_")
 
 

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from newsletter.delivery import Counts, Run
     from newsletter.issue import Issue
     from newsletter.project import Project
-    from newsletter.project.issues import PreparedIssue
     from newsletter.schedule.outlook import Prospect
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object.")]
@@ -29,26 +28,19 @@ def approve(
 ) -> None:
     """Let the schedule send an issue as it is now; any change afterwards needs it again."""
     from newsletter.cli.context import open_project
-    from newsletter.cli.sending import expect_fit
-    from newsletter.errors import NotFitError
+    from newsletter.cli.write import findings_shown
+    from newsletter.sending.approve import approve_issue
 
     project = open_project()
-    prepared = project.issue(issue, now=clocks.now())
-    if prepared.issue.status == "draft":
-        raise NotFitError(
-            f"issue {issue} is a draft",
-            place=prepared.issue.place("status"),
-            hint='write "status: ready" when it is',
-        )
-    expect_fit(prepared)
-    if prepared.issue.approved == prepared.approval:
+    with findings_shown():
+        found = approve_issue(project, issue, now=clocks.now())
+    if found.before:
         result(f"issue {issue} is approved already")
         return
-    _write_approval(project, prepared)
-    result(f"issue {issue} is approved: {prepared.approval}")
-    name = shlex.quote(prepared.issue.file)
+    result(f"issue {issue} is approved: {found.approval}")
+    name = shlex.quote(found.issue.file)
     say(f'hint: git add {name} && git commit -m "Approve issue {issue}" {name}')
-    _warn_of_date(project, prepared.issue)
+    _warn_of_date(project, found.issue)
 
 
 def cancel(
@@ -57,27 +49,12 @@ def cancel(
 ) -> None:
     """Stop an issue: nothing of it goes by itself any more, and a run at work ends at once."""
     from newsletter.cli.context import open_project, open_store
-    from newsletter.delivery import RunState
-    from newsletter.errors import RefusedError
-    from newsletter.project import files
-    from newsletter.store.agreement import forgotten
+    from newsletter.sending.cancel import cancel_issue
 
     project = open_project()
     with open_store(project, create=False) as store:
-        calendar = store.calendar(rehearsal=project.rehearses)
-        if store.run(issue, rehearsal=project.rehearses) is None:
-            files.find_issue(project.root, issue)  # a typing error cancels nothing
-        before = calendar.cancel(issue, now=clocks.now())
-        if before and before.state is RunState.FINISHED:
-            raise RefusedError(
-                f"issue {issue} has gone already; no mail can be called back",
-                hint=f"newsletter status --issue {issue}",
-            )
-        run = store.run(issue, rehearsal=project.rehearses)
-        assert run is not None
-        counts = store.counts(run)
-        more = "" if project.rehearses else forgotten(project.root, store, issue)
-    result(f"issue {issue} is cancelled; {_gone(run, counts, more)}")
+        found = cancel_issue(project, store, issue, now=clocks.now())
+    result(f"issue {issue} is cancelled; {_gone(found.run, found.counts, found.forgotten)}")
     say(f"only by hand does it go on: newsletter send --issue {issue}")
 
 
@@ -181,28 +158,6 @@ def _trust(project: Project) -> None:
     result(f"the clock is taken as right: {now:%Y-%m-%d %H:%M:%S} UTC")
     if again:
         say(f"{plural(again, 'date')} still ahead had been noted as missed and may be used again")
-
-
-def _write_approval(project: Project, prepared: PreparedIssue) -> None:
-    """Write the line, after reading what comes of it: odd front matter may not take one."""
-    from newsletter.errors import InputError
-    from newsletter.issue import parse
-    from newsletter.issue.approval import approve as with_approval
-    from newsletter.project import files
-
-    issue, approval = prepared.issue, prepared.approval
-    data = with_approval(files.read_issue(project.root, issue.file), approval)
-    try:
-        after = parse(data, file=issue.file)
-    except InputError:
-        after = None
-    if after is None or (after.approved, after.source_hash) != (approval, issue.source_hash):
-        raise InputError(
-            "the approval cannot be written into this front matter",
-            place=issue.place("approved"),
-            hint='write one "key: value" per line there, and take out an older "approved"',
-        )
-    files.write_atomic(project.root / issue.file, data)
 
 
 def _warn_of_date(project: Project, issue: Issue) -> None:

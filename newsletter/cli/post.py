@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+import contextlib
+from typing import Annotated
 
 import typer
 
 from newsletter import clocks
 from newsletter.cli.show import VOICE, result
-from newsletter.errors import AccountError, InputError, PausedError, UnknownOutcomesError
-
-if TYPE_CHECKING:
-    from newsletter.delivery import Outcome
-    from newsletter.delivery.deliver import Transport
-    from newsletter.message import Message
-    from newsletter.project import Project
+from newsletter.errors import InputError
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object.")]
 
@@ -29,71 +24,18 @@ def trial(
     """Send one real mail of an issue to yourself, marked [TEST]; it counts nowhere."""
     from newsletter.cli.context import open_project, open_transport
     from newsletter.cli.write import list_aloud
-    from newsletter.delivery.deliver import expect_way_out
-    from newsletter.sending.trial import trial_mails
+    from newsletter.sending.trial import refuse_unaccepted, send_trial
 
     project = open_project()
-    prepared, transport = project.issue(issue, now=clocks.now()), open_transport(project)
-    expect_way_out(
-        transport,
-        public_url=project.settings.site.public_url,
-        unsubscribe_mailto=project.settings.sender.unsubscribe_mailto,
-    )
-    # A typing error stops them all.
-    now = None if transport.stamps else clocks.now()
-    messages = trial_mails(project.settings, prepared, to, now=now)
-    list_aloud(prepared)
-    try:
-        outcomes = _deliver_trials(project, transport, messages)
-    finally:
-        transport.close()
-    _expect_accepted(outcomes)
-
-
-def _deliver_trials(
-    project: Project, transport: Transport, messages: list[Message]
-) -> list[Outcome]:
-    from newsletter.audience import mask
-    from newsletter.delivery import Result
-
-    outcomes = []
-    for message in messages:
-        outcomes.append(outcome := transport.deliver(message))
-        told = outcome.reason
-        if transport.rehearsal and outcome.result is Result.ACCEPTED:
-            told = f"{project.settings.transport.folder}/{outcome.message_id}"
-        what = outcome.result.value.replace("_", " ")
-        result(f"{mask(message.to)} {what}" + (f": {told}" if told else ""))
-        if outcome.result is Result.NOT_SENT:  # and the next one would fail as well
-            break
-    return outcomes
-
-
-def _expect_accepted(outcomes: list[Outcome]) -> None:
-    """Raise what the worst outcome of a test means; nothing is tried again by itself."""
-    from newsletter.delivery import Effect, Result
-
-    for outcome in outcomes:
-        if outcome.result is Result.UNKNOWN:
-            raise UnknownOutcomesError(
-                f"nobody can say whether the test mail arrived: {outcome.reason}",
-                hint="look into the mailbox before testing again",
-            )
-    for outcome in outcomes:
-        if outcome.effect is Effect.REJECT:
-            raise InputError(f"the test mail is malformed: {outcome.reason}")
-        if outcome.effect is not Effect.STOP and outcome.result in {
-            Result.NOT_SENT,
-            Result.REFUSED,
-        }:
-            raise AccountError(
-                f"the test mail was refused: {outcome.reason}", hint="newsletter settings"
-            )
-    for outcome in outcomes:
-        if outcome.result is not Result.ACCEPTED:
-            raise PausedError(
-                f"the test mail was not taken now: {outcome.reason}", hint="try again later"
-            )
+    prepared = project.issue(issue, now=clocks.now())
+    with contextlib.closing(open_transport(project)) as transport:
+        trials = send_trial(project, prepared, transport, to, clock=clocks.now)
+        list_aloud(prepared)
+        results = []
+        for one in trials:
+            result(one.said)
+            results.append(one)
+    refuse_unaccepted(results)
 
 
 def send(
@@ -134,7 +76,7 @@ def send(
 ) -> None:
     """Send an issue to everybody who should get it, once; run it again to go on."""
     from newsletter.cli.context import open_project
-    from newsletter.cli.draining import Wish
+    from newsletter.sending.options import SendOptions
 
     VOICE.json = as_json
     by_hand = bool(confirm or skip_check or again or restored)
@@ -144,9 +86,8 @@ def send(
 
             tell(fault)
         raise fault
-    wish = Wish(
+    options = SendOptions(
         issue=issue or 0,
-        confirm=confirm,
         dry_run=dry_run,
         limit=limit,
         expect=expect,
@@ -157,11 +98,11 @@ def send(
     if due:
         from newsletter.cli.trigger import answer
 
-        code = answer(wish)
+        code = answer(options)
     else:
         from newsletter.cli.sending import send_issue
 
-        code = send_issue(open_project(), wish)
+        code = send_issue(open_project(), options, confirmed=confirm)
     if code:
         raise typer.Exit(code)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +10,7 @@ import typer
 
 from newsletter import clocks
 from newsletter.cli.show import VOICE, Console, result, result_json, say, table
-from newsletter.errors import CancelledError, InputError, RefusedError
+from newsletter.errors import InputError
 from newsletter.humanize import plural
 
 if TYPE_CHECKING:
@@ -87,72 +86,58 @@ def retry(
     ] = None,
 ) -> None:
     """Queue deliveries again that were refused or put off; `newsletter send` then sends them."""
-    from newsletter.cli import ledgers
     from newsletter.cli.context import open_project, open_store
-    from newsletter.events.pull import has_queue
     from newsletter.events.reconcile import reconcile
+    from newsletter.sending import second_ledger
+    from newsletter.sending.retry import refuse_guessing, run_of
 
     project = open_project()
-    _expect_agreement(
-        unknown=unknown, risk=accept_duplicates, assume=assume_accepted, source=has_queue(project)
-    )
+    decided = accept_duplicates or assume_accepted
+    _refuse_contradictions(unknown=unknown, risk=accept_duplicates, assume=assume_accepted)
+    if unknown:
+        refuse_guessing(project, decided=decided)
     with open_store(project, create=False) as store, store.lock():
         if not project.rehearses:
-            ledgers.missing(project, store, issue, restored=False)
-        run = store.run(issue, rehearsal=project.rehearses)
-        if run is None:
-            raise InputError(
-                f"issue {issue} was not sent yet", hint=f"newsletter send --issue {issue}"
-            )
+            second_ledger.missing(project, store, issue, restored=False)
+        run = run_of(project, store, issue)
         if unknown:
-            patient = not (accept_duplicates or assume_accepted)
             found = reconcile(
-                project, store, run, patient=patient, environ=os.environ, reporter=Console()
+                project, store, run, patient=not decided, environ=os.environ, reporter=Console()
             )
             facts = asdict(found) if found else {}
-            _settle_doubts(store, run, facts, confirm=confirm, assume=assume_accepted)
+            _settle_doubts(store, run, facts, confirmed=confirm, assume=assume_accepted)
             return
-        number = store.retry(run, now=clocks.now())
-        _tell(issue, number, "none was refused or put off")
+        _tell(issue, store.retry(run, now=clocks.now()), "none was refused or put off")
 
 
-def _expect_agreement(*, unknown: bool, risk: bool, assume: bool, source: bool) -> None:
+def _refuse_contradictions(*, unknown: bool, risk: bool, assume: bool) -> None:
     if risk and assume:
         raise InputError(
             "--accept-duplicates and --assume-accepted contradict each other", hint="choose one"
         )
     if (risk or assume) and not unknown:
         raise InputError("this is about what is unknown", hint="add --unknown")
-    if unknown and not (risk or assume or source):
-        raise RefusedError(
-            "nothing here tells whether what is unknown has arrived",
-            hint="--accept-duplicates queues it again, and some may get it twice; "
-            "--assume-accepted takes it as sent; transport.ses.events_queue would tell",
-        )
 
 
 def _settle_doubts(
-    store: Store, run: Run, facts: Mapping[str, object], *, confirm: int | None, assume: bool
+    store: Store, run: Run, facts: Mapping[str, object], *, confirmed: int | None, assume: bool
 ) -> None:
-    """Have a person decide about what nobody knows; the decision is kept in the run's log."""
-    from newsletter.delivery import State
-    from newsletter.sending.run_log import RunLog
+    """Have the operator decide about what is unknown; the decision is kept in the run's log."""
+    from newsletter.sending.retry import find_doubts, settle_doubts
 
-    issue, doubtful = run.content.issue, store.counts(run)[State.UNKNOWN]
-    number = doubtful if assume else store.riskable(run)
-    if doubtful > number:
-        again = plural(doubtful - number, "delivery was", "deliveries were")
+    issue = run.content.issue
+    doubts = find_doubts(store, run, assume=assume)
+    if doubts.unknown > doubts.number:
+        again = plural(doubts.unknown - doubts.number, "delivery was", "deliveries were")
         say(f"{again} queued like this before; once each is the most, so unknown is the end of it")
-    if not number:
-        _tell(issue, 0, "none is unknown" if not doubtful else "none may be queued once more")
+    if not doubts.number:
+        nothing = "none is unknown" if not doubts.unknown else "none may be queued once more"
+        _tell(issue, 0, nothing)
         return
-    for (state, reason), found in store.reasons(run).items():
-        if state is State.UNKNOWN:
-            say(f"  unknown {found:,}: {reason}")
-    _agree(number, confirm, assume=assume)
-    done = store.assume(run, now=clocks.now()) if assume else store.risk(run, now=clocks.now())
-    with RunLog(store.folder, f"{issue}-retry", clocks.now) as log:
-        log.note("assumed" if assume else "risked", issue=issue, deliveries=done, **facts)
+    for reason, found in doubts.reasons.items():
+        say(f"  unknown {found:,}: {reason}")
+    _confirm_doubts(doubts.number, confirmed, assume=assume)
+    done = settle_doubts(store, run, assume=assume, facts=facts)
     if assume:
         taken = plural(done, "delivery is", "deliveries are")
         result(f"issue {issue}: {taken} taken as sent; nothing was sent")
@@ -160,25 +145,22 @@ def _settle_doubts(
         _tell(issue, done, "")
 
 
-def _agree(number: int, confirm: int | None, *, assume: bool) -> None:
+def _confirm_doubts(number: int, confirmed: int | None, *, assume: bool) -> None:
     """Have the number of deliveries typed: whoever types it has read it."""
-    from newsletter.cli.context import CONTEXT
+    from newsletter.cli.confirm import confirm
 
     people = plural(number, "person", "people")
     get = "gets" if number == 1 else "get"
     what = f"take {people} as served" if assume else f"risk that {people} {get} it twice"
-    if confirm is None:
-        if CONTEXT.no_input or not sys.stdin.isatty():
-            raise InputError(
-                f"to {what} needs a confirmation, and nobody is there to ask",
-                hint=f"add --confirm {number}",
-            )
-        say(f"Type {number} to {what}, anything else cancels: ", quiet_at=-9)
-        if sys.stdin.readline().strip() != str(number):
-            raise CancelledError("cancelled; nothing was changed")
-    elif confirm != number:
+    if confirmed is None:
+        confirm(
+            str(number), to=f"to {what}", subject=f"to {what}", hint=f"--confirm {number}",
+            unchanged="nothing was changed",
+        )  # fmt: skip
+    elif confirmed != number:
         raise InputError(
-            f"--confirm says {confirm}, but it is about {plural(number, 'delivery', 'deliveries')}",
+            f"--confirm says {confirmed}, but it is about "
+            f"{plural(number, 'delivery', 'deliveries')}",
             hint="look again: newsletter status",
         )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,7 +11,7 @@ import typer
 
 from newsletter import clocks
 from newsletter.cli.show import VOICE, Console, result, result_json, say, table
-from newsletter.errors import CancelledError, InputError, Place, RefusedError
+from newsletter.errors import InputError, Place, RefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -157,6 +156,7 @@ def restore(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Put a backup in the place of the records; who has left since stays out."""
+    from newsletter.cli.confirm import confirm
     from newsletter.cli.context import from_directory, open_project, open_store
     from newsletter.store.database import file_of
     from newsletter.store.restore import restoring
@@ -166,7 +166,11 @@ def restore(
         restoration.expect_same_newsletter()
         for row in _compared(restoration):
             say(row)
-        _agree(yes=yes)
+        if not yes:
+            confirm(
+                "restore", to="to put the backup in their place", subject="restoring",
+                hint="--yes", unchanged="nothing was changed",
+            )  # fmt: skip
         aside = restoration.replace(now=clocks.now())
         outdated = restoration.outdated
     result("restored")
@@ -192,23 +196,9 @@ def _compared(restoration: Restoration) -> list[str]:
     return [f"{a:<{widths[0]}}  {b:>{widths[1]}}  {c:>{widths[2]}}".rstrip() for a, b, c in rows]
 
 
-def _agree(*, yes: bool) -> None:
-    from newsletter.cli.context import CONTEXT
-
-    if yes:
-        return
-    if CONTEXT.no_input or not sys.stdin.isatty():
-        raise InputError(
-            "restoring needs a confirmation, and nobody is there to ask", hint="add --yes"
-        )
-    say("Type restore to put the backup in their place, anything else cancels: ", quiet_at=-9)
-    if sys.stdin.readline().strip() != "restore":
-        raise CancelledError("cancelled; nothing was changed")
-
-
 def _tell_of_runs(project: Project, store: Store) -> None:
     """Say which issues the backup knows less of than the files beside the issues."""
-    from newsletter.cli.ledgers import expect_agreement
+    from newsletter.sending.second_ledger import expect_agreement
 
     try:
         expect_agreement(project, store)

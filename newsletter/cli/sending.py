@@ -1,44 +1,41 @@
-"""`newsletter send`, step by step: look, ask, freeze, drain, say what came of it."""
+"""`newsletter send --issue N`: open, plan, ask, send, say what came of it."""
 
 from __future__ import annotations
 
 import os
-import sys
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 
-from newsletter import clocks
-from newsletter.check import RULES, errors
-from newsletter.cli import ledgers
-from newsletter.cli.context import CONTEXT, open_store, open_transport
-from newsletter.cli.draining import Wish, deliver
-from newsletter.cli.ending import already
-from newsletter.cli.show import VOICE, Console, result_json, say
-from newsletter.cli.write import line
-from newsletter.delivery import RunState
-from newsletter.delivery.deliver import Transport, expect_way_out
-from newsletter.errors import (
-    CancelledError,
-    InputError,
-    NotFitError,
-    PausedError,
-    RefusedError,
-    UnknownOutcomesError,
-)
+from newsletter.cli.confirm import confirm
+from newsletter.cli.context import open_store
+from newsletter.cli.progress import progress
+from newsletter.cli.results import exit_code, show_dry_run, show_send
+from newsletter.cli.show import Console, say
+from newsletter.cli.signals import Signals
+from newsletter.cli.write import findings_shown
+from newsletter.delivery import Outcome
+from newsletter.errors import InputError
 from newsletter.events.pull import pull_before_send
-from newsletter.events.reputation import growth_warning
-from newsletter.humanize import nearest, plural
+from newsletter.events.reputation import ReputationWatch, growth_warning
+from newsletter.humanize import plural
 from newsletter.people.importing import warn_of_changed_lists
 from newsletter.project import Project
-from newsletter.sending.plan import Plan, look, rows
-from newsletter.settings.mail import sender
+from newsletter.sending.context import SendContext
+from newsletter.sending.options import SendOptions
+from newsletter.sending.plan import plan_send, rows
+from newsletter.sending.result import AlreadySent, Plan
+from newsletter.sending.run import send
+from newsletter.store.sql import Store
 
-if TYPE_CHECKING:
-    from newsletter.project.issues import PreparedIssue
-    from newsletter.store.sql import Store
 
-
-def send_issue(project: Project, wish: Wish) -> int:
+def send_issue(project: Project, options: SendOptions, *, confirmed: int | None) -> int:
     """Send an issue, or say why not.
+
+    Args:
+        project: the newsletter.
+        options: what is asked.
+        confirmed: the number given with --confirm, None to ask.
 
     Returns:
         The exit code: 0, 6 when deliveries are left, 9 when outcomes are unknown, 130 or 143
@@ -47,151 +44,70 @@ def send_issue(project: Project, wish: Wish) -> int:
     Raises:
         NewsletterError: it must not or cannot be sent; nothing has left.
     """
-    if wish.confirm not in {None, wish.issue}:
+    if confirmed not in {None, options.issue}:
         raise InputError(
-            f"--confirm says {wish.confirm}, --issue says {wish.issue}", hint="make them agree"
+            f"--confirm says {confirmed}, --issue says {options.issue}", hint="make them agree"
         )
-    _expect_checks(wish.skip_checks)
-    prepared = project.issue(wish.issue, now=clocks.now())
-    transport = open_transport(project)
-    with open_store(project, create=False, read_only=wish.dry_run) as store:
-        if not wish.dry_run:
-            pull_before_send(project, store, os.environ, Console())
-        lost = None
-        if not transport.rehearsal:
-            lost = ledgers.missing(project, store, wish.issue, restored=wish.restored)
-        done = store.run(wish.issue, rehearsal=transport.rehearsal)
-        again = wish.again and transport.rehearsal
-        if done and done.state is RunState.FINISHED and not again and not lost:
-            if not wish.dry_run:
-                ledgers.write_again(project, store, done)
-            return already(store, done)
-        _gate(project, prepared, transport, wish)
-        plan = _plan(project, wish, store, prepared, transport)
-        for name, value in rows(plan, project.root):
-            say(f"{name:>10}  {value}")
-        warn_of_changed_lists(project, store, Console())
-        growth = "" if transport.rehearsal else growth_warning(store, plan.recipients)
-        if growth:
-            say(f"warning: {growth}")
-        if done and lost:
-            number = store.claims.exposed(done, lost.reached.position)
-            say(f"{plural(number, 'mail')} of these may have left since the backup was made; not "
-                "sent again, but unknown")  # fmt: skip
-        if wish.dry_run:
-            return _foresee(wish, plan)
-        _confirm(wish)
-        with store.lock():
-            if not transport.rehearsal:
-                ledgers.agree(project, store, wish.issue, restored=wish.restored)
-            return deliver(project, wish, store, plan)
+    signals = Signals()
+    with open_store(project, create=False, read_only=options.dry_run) as store, findings_shown():
+        context = send_context(project, store, signals)
+        plan = plan_send(context, options)
+        if isinstance(plan, AlreadySent):
+            show_send(project, plan)
+            return exit_code(plan)
+        context.reporter.planned(plan)
+        if options.dry_run:
+            show_dry_run(plan)
+            return exit_code(plan)
+        if confirmed is None:
+            _confirm(plan.content.issue)
+        result = send(context, plan)
+    show_send(project, result)
+    return exit_code(result, signal=signals.number)
 
 
-def _expect_checks(names: tuple[str, ...]) -> None:
-    """Refuse a check nobody knows: with a typing error in it, a flag would do nothing."""
-    for name in names:
-        if name not in RULES:
-            raise InputError(
-                f'no check is called "{name}"',
-                hint=nearest(name, RULES, "docs/checks.md lists them"),
-            )
+def _confirm(number: int) -> None:
+    confirm(
+        str(number), to="to send it", subject="sending", hint=f"--confirm {number}",
+        unchanged="nothing was sent",
+    )  # fmt: skip
 
 
-def _foresee(wish: Wish, plan: Plan) -> int:
-    """Say that this was a dry run; the exit code is the one the real run would have."""
-    say("dry run: nothing was sent and nothing was written")
-    if VOICE.json:
-        result_json(
-            {
-                "issue": wish.issue, "rehearsal": plan.transport.rehearsal, "dry_run": True,
-                "recipients": plan.recipients, "left_out": dict(plan.left_out),
-            }
-        )  # fmt: skip
-    if plan.short or (wish.limit is not None and wish.limit < plan.recipients):
-        return PausedError.exit_code
-    return UnknownOutcomesError.exit_code if plan.doubtful else 0
-
-
-def _gate(project: Project, prepared: PreparedIssue, transport: Transport, wish: Wish) -> None:
-    """Stop at what is not approved, at errors nobody answers for, where readers have no way out."""
-    if wish.due:
-        expect_approved(prepared)
-    expect_fit(prepared, wish.skip_checks)
-    settings = project.settings
-    expect_way_out(
-        transport,
-        public_url=settings.site.public_url,
-        unsubscribe_mailto=settings.sender.unsubscribe_mailto,
+def send_context(project: Project, store: Store, signals: Signals) -> SendContext:
+    """What a send is done with at the command line."""
+    reporter = _SendConsole(project, store)
+    return SendContext(
+        project=project,
+        store=store,
+        environ=os.environ,
+        reporter=reporter,
+        fetch_events=lambda: pull_before_send(project, store, os.environ, reporter),
+        watch=lambda run: ReputationWatch(
+            project, store, run, environ=os.environ, reporter=reporter
+        ),
+        stopping=signals.noted,
     )
 
 
-def expect_fit(prepared: PreparedIssue, skip: tuple[str, ...] = ()) -> None:
-    """Refuse a letter with errors, but for those of the checks in `skip`; each is shown.
+@dataclass(frozen=True, slots=True)
+class _SendConsole(Console):
+    """Prints what a `SendReporter` hears."""
 
-    Raises:
-        NotFitError: there are some.
-    """
-    stopping = [f for f in errors(prepared.findings) if f.id not in skip]
-    for finding in stopping:
-        say(line(finding), quiet_at=-9)
-    if stopping:
-        number = prepared.issue.number
-        raise NotFitError(
-            f"issue {number} is not fit to send: {plural(len(stopping), 'error')}",
-            hint=f"mend them and look again: newsletter check --issue {number}",
-        )
+    project: Project
+    store: Store
 
+    def planned(self, plan: Plan) -> None:
+        """What would go out, and what is odd about it."""
+        for name, value in rows(plan, self.project.root):
+            say(f"{name:>10}  {value}")
+        warn_of_changed_lists(self.project, self.store, self)
+        growth = "" if plan.transport.rehearsal else growth_warning(self.store, plan.recipients)
+        if growth:
+            self.warn(growth)
+        if plan.exposed is not None:
+            say(f"{plural(plan.exposed, 'mail')} of these may have left since the backup was made; "
+                "not sent again, but unknown")  # fmt: skip
 
-def expect_approved(prepared: PreparedIssue) -> None:
-    """Refuse what is not, to the byte, what a person has approved.
-
-    Raises:
-        RefusedError: something the letter is made from has changed since.
-    """
-    if prepared.issue.approved != prepared.approval:
-        number = prepared.issue.number
-        raise RefusedError(
-            f"issue {number}, its theme, pictures or settings changed since it was approved",
-            place=prepared.issue.place("approved"),
-            hint=f"look at it, then: newsletter approve --issue {number}",
-        )
-
-
-def _plan(
-    project: Project, wish: Wish, store: Store, prepared: PreparedIssue, transport: Transport
-) -> Plan:
-    who = sender(project.settings)
-    plan = look(store, prepared, transport, who, skipped=wish.skip_checks, anew=wish.again)
-    begun = plan.run is not None and plan.run.begun
-    left = None if begun or wish.expect is not None else store.unfinished_import()
-    if left:
-        raise RefusedError(
-            f"the import of {left[0]} is not finished: {plural(left[1], 'row is', 'rows are')} "
-            "not in the records yet",
-            hint="run the same import again, it goes on with the rest; or say how many shall get "
-            f"this issue: --expect {plan.recipients}",
-        )
-    if wish.expect not in {None, plan.recipients}:
-        raise RefusedError(
-            f"--expect says {wish.expect}, but there are {plural(plan.recipients, 'recipient')}",
-            hint="find out why before sending",
-        )
-    if not plan.recipients and plan.run is None:
-        raise NotFitError(
-            "nobody would get this issue",
-            hint="import a list: newsletter subscribers import FILE --consent-source TEXT",
-        )
-    return plan
-
-
-def _confirm(wish: Wish) -> None:
-    if wish.confirm is not None:
-        return
-    if CONTEXT.no_input or not sys.stdin.isatty():
-        raise InputError(
-            "sending needs a confirmation, and nobody is there to ask",
-            hint=f"add --confirm {wish.issue}",
-        )
-    say(f"Type {wish.issue} to send it, anything else cancels: ", quiet_at=-9)
-    if sys.stdin.readline().strip() != str(wish.issue):
-        raise CancelledError("cancelled; nothing was sent")
+    def progress(self, total: int) -> AbstractContextManager[Callable[[Outcome], None]]:
+        """A bar or lines."""
+        return progress(total)

@@ -12,7 +12,7 @@ import typer
 
 from newsletter import clocks
 from newsletter.cli.show import VOICE, Console, result, result_json, say, table
-from newsletter.errors import CancelledError, InputError, PausedError
+from newsletter.errors import InputError, PausedError
 from newsletter.humanize import plural
 
 if TYPE_CHECKING:
@@ -244,12 +244,17 @@ def erase(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Forget a person everywhere in the records; only a keyed hash stays, so that none returns."""
+    from newsletter.cli.confirm import confirm
     from newsletter.cli.context import open_project, open_store
     from newsletter.people.erase import erase as erase_person
     from newsletter.people.erase import files_naming
 
     address = _address(who)
-    _agree(yes=yes)
+    if not yes:
+        confirm(
+            "erase", to="to forget this person for good", subject="erasing", hint="--yes",
+            unchanged="nothing was changed",
+        )  # fmt: skip
     project = open_project()
     with open_store(project, create=False) as store:
         done = erase_person(store, address, now=clocks.now())
@@ -303,20 +308,6 @@ def _field(text: str) -> tuple[str, str]:
     if not equals or not name.isidentifier() or name != name.lower():
         raise InputError("a field is written NAME=TEXT", hint="--field city=Ghent")
     return name, one_line(value)
-
-
-def _agree(*, yes: bool) -> None:
-    from newsletter.cli.context import CONTEXT
-
-    if yes:
-        return
-    if CONTEXT.no_input or not sys.stdin.isatty():
-        raise InputError(
-            "erasing needs a confirmation, and nobody is there to ask", hint="add --yes"
-        )
-    say("Type erase to forget this person for good, anything else cancels: ", quiet_at=-9)
-    if sys.stdin.readline().strip() != "erase":
-        raise CancelledError("cancelled; nothing was changed")
 
 
 def _as_dict(one: Member | None) -> dict[str, Any] | None:

@@ -17,18 +17,18 @@ from newsletter.project import salvaged
 from newsletter.settings import worth_keeping
 
 if TYPE_CHECKING:
-    from newsletter.cli.draining import Wish
     from newsletter.project import Project
+    from newsletter.sending.options import SendOptions
 
 
-def answer(wish: Wish) -> int:
+def answer(options: SendOptions) -> int:
     """Do what is due; tell the owner of any fault, a bug included, and the monitor how it ended.
 
     The heartbeat says that the call came to an orderly end, so it is no `finally`: a call that
     was killed or broke off must be missed outside. A dry run tells nobody.
 
     Returns:
-        the exit code, as `send_due` tells.
+        the exit code of its send; 0 where nothing was due.
 
     Raises:
         NewsletterError: what went wrong; the owner is told as far as there is a way to.
@@ -38,17 +38,17 @@ def answer(wish: Wish) -> int:
     with contextlib.ExitStack() as opened:
         try:
             owner = _notifier(context.open_project(), now)
-            code = _answer(wish, owner, opened)
+            code = _answer(options, owner, opened)
         except Exception as error:
             fault = foreseen(error)
-            if not wish.dry_run:
+            if not options.dry_run:
                 owner = owner or _notifier(context.salvaged_project(), now)
                 owner.fault(fault)
                 owner.heartbeat(orderly=False)
             if fault is error:
                 raise
             raise fault from error
-    if not wish.dry_run:
+    if not options.dry_run:
         _keep(owner)
         owner.heartbeat(orderly=not owner.unheard)
     return code
@@ -66,15 +66,23 @@ def tell(fault: NewsletterError) -> None:
     owner.heartbeat(orderly=False)
 
 
-def _answer(wish: Wish, owner: Notifier, opened: contextlib.ExitStack) -> int:
+def _answer(options: SendOptions, owner: Notifier, opened: contextlib.ExitStack) -> int:
     # Here, so that a broken installation is told as well.
-    from newsletter.cli.due import send_due
+    from newsletter.cli.results import show_due
+    from newsletter.cli.sending import send_context
+    from newsletter.cli.signals import Signals
+    from newsletter.cli.write import findings_shown
+    from newsletter.sending.due import run_due
 
-    project = owner.project
-    store = opened.enter_context(context.open_store(project, create=False, read_only=wish.dry_run))
-    if not wish.dry_run:
+    project, signals = owner.project, Signals()
+    store = opened.enter_context(
+        context.open_store(project, create=False, read_only=options.dry_run)
+    )
+    if not options.dry_run:
         owner.records = store.calendar(rehearsal=project.rehearses)
-    return send_due(project, wish, store, owner)
+    with findings_shown():
+        found = run_due(send_context(project, store, signals), options, owner, now=owner.now)
+    return show_due(project, found, signal=signals.number)
 
 
 def _keep(owner: Notifier) -> None:

@@ -17,7 +17,7 @@ from newsletter.errors import InputError, NotFitError, Place
 from newsletter.humanize import plural
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from newsletter.check import Finding
     from newsletter.project import Project
@@ -195,6 +195,19 @@ def list_aloud(prepared: PreparedIssue) -> None:
         if not finding.ignored:
             say(line(finding))
     say(f"{prepared.issue.file}: {tally(prepared.findings)}")
+
+
+@contextlib.contextmanager
+def findings_shown() -> Iterator[None]:
+    """Print the findings for which an issue is refused, for the length of a `with`."""
+    from newsletter.sending.gate import UnfitError
+
+    try:
+        yield
+    except UnfitError as error:
+        for finding in error.findings:
+            say(line(finding), quiet_at=-9)
+        raise
 
 
 def line(finding: Finding, stream: TextIO | None = None) -> str:

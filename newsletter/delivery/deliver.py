@@ -19,7 +19,7 @@ from newsletter.check import Finding, tally
 from newsletter.check.mail import LIMIT
 from newsletter.delivery import Allowance, Attempt, Delivery, Outcome, Run
 from newsletter.delivery.outcomes import Seen, judged
-from newsletter.errors import InputError, NotFitError
+from newsletter.errors import InputError
 from newsletter.humanize import duration, plural
 from newsletter.message import SAMPLE, Envelope, Message, Sender, Stamp, compose
 
@@ -137,7 +137,7 @@ def deliver_next(
     press: Press,
     clock: Clock,
     *,
-    depart: Callable[[], None] = lambda: None,
+    wait_for_slot: Callable[[], None] = lambda: None,
 ) -> Attempt | None:
     """Take one delivery through all its steps.
 
@@ -147,7 +147,7 @@ def deliver_next(
         transport: the way out.
         press: makes the mail.
         clock: tells the time, in UTC.
-        depart: called when the mail is ready to be handed over; returns when it may leave.
+        wait_for_slot: called when the mail is ready to be handed over; returns when it may leave.
 
     Returns:
         The attempt with what the transport said, or None when nothing is queued any more.
@@ -166,7 +166,7 @@ def deliver_next(
         # One odd row must not keep everybody else waiting; nothing has left for this one.
         outcome = judged(Seen.UNFIT, error.message)
     else:
-        depart()
+        wait_for_slot()
         outcome = transport.deliver(message)
     records.settle(run, delivery, outcome, now=clock())
     return Attempt(position=delivery.position, number=delivery.attempt, outcome=outcome)
@@ -238,20 +238,6 @@ def _quota(recipients: int, allowance: Allowance) -> str:
     if allowance.left >= recipients:
         return left
     return f"{left}: it pauses after them, and goes on when the same command is run tomorrow"
-
-
-def expect_way_out(transport: Transport, *, public_url: str, unsubscribe_mailto: str) -> None:
-    """Refuse to send a mail for real that its readers could not unsubscribe from.
-
-    Raises:
-        NotFitError: neither an https page nor a mailbox takes people off the list.
-    """
-    if transport.rehearsal or public_url.startswith("https://") or unsubscribe_mailto:
-        return
-    raise NotFitError(
-        "nobody could unsubscribe from this mail",
-        hint="set site.public_url to an https address, or sender.unsubscribe_mailto",
-    )
 
 
 def trial(

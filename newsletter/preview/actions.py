@@ -16,16 +16,16 @@ from starlette.responses import JSONResponse, Response
 from newsletter.errors import InputError, NewsletterError, Place
 from newsletter.preview.asking import Asked
 from newsletter.preview.editor import open_in_editor
-from newsletter.preview.sending import Trial
 from newsletter.preview.threads import apart
 from newsletter.preview.views import Views
+from newsletter.sending.trial import TrialResult
 
 #: The header that carries the token; a page from elsewhere can set none without being asked.
 TOKEN: Final = "X-Preview-Token"  # noqa: S105  # its name, not its value
 #: The words of an editor's command, None where none is known; asked at every press.
 Editor = Callable[[], tuple[str, ...] | None]
 #: Sends one test mail of an issue to an address.
-SendTrial = Callable[[int, str], Trial | None]
+SendTrial = Callable[[int, str], TrialResult | None]
 #: Asks for the links of an issue, by their addresses.
 AskLinks = Callable[[int], Awaitable[Mapping[str, Asked] | None]]
 

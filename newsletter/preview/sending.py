@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from newsletter.audience import mask
-from newsletter.check import errors
-from newsletter.delivery import Result, Run, RunState
-from newsletter.delivery.deliver import Transport, expect_way_out
-from newsletter.errors import NewsletterError, NotFitError
+from newsletter.delivery import Run
+from newsletter.errors import NewsletterError
 from newsletter.humanize import plural
-from newsletter.project import Project, files
+from newsletter.project import Project
 from newsletter.project.issues import PreparedIssue
-from newsletter.sending.plan import look, rows
+from newsletter.sending.gate import UnfitError
+from newsletter.sending.plan import check_readiness, rows
 from newsletter.sending.transports import open_transport
-from newsletter.sending.trial import trial_mails
+from newsletter.sending.trial import TrialResult, send_trial
 from newsletter.settings import Settings
-from newsletter.settings.mail import sender
-from newsletter.store.agreement import forgotten
-from newsletter.store.sql import Store
 
 #: Reads one issue with the settings of now; None for a number without one.
 Reading = Callable[[int], tuple[Settings, PreparedIssue] | None]
@@ -40,19 +36,6 @@ class Ready:
     rows: tuple[tuple[str, str], ...] = ()
     stops: tuple[tuple[str, str], ...] = ()
     sent: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trial:
-    """What became of a test mail.
-
-    Attributes:
-        accepted: whether the transport took it.
-        said: one sentence, the address masked.
-    """
-
-    accepted: bool
-    said: str
 
 
 class Sending:
@@ -84,15 +67,17 @@ class Sending:
             if read is None:
                 return Ready()
             settings, prepared = read
-            transport = open_transport(Project(self._root, settings), self._environ)
-            try:
-                return self._look(settings, prepared, transport)
-            finally:
-                transport.close()
+            project = Project(self._root, settings)
+            with contextlib.closing(open_transport(project, self._environ)) as transport:
+                found = check_readiness(project, prepared, transport)
         except NewsletterError as error:
-            return Ready(stops=(_way_out(error),))
+            return Ready(stops=(_stop(error),))
+        stops = tuple(_stop(error) for error in found.obstacles)
+        if found.already:
+            return Ready(stops=stops, sent=_sent(found.already.run))
+        return Ready(rows=rows(found.plan, self._root) if found.plan else (), stops=stops)
 
-    def trial(self, number: int, address: str) -> Trial | None:
+    def trial(self, number: int, address: str) -> TrialResult | None:
         """Send one test mail, once; None for a number without an issue.
 
         Raises:
@@ -103,64 +88,20 @@ class Sending:
         if read is None:
             return None
         settings, prepared = read
-        transport = open_transport(Project(self._root, settings), self._environ)
-        try:
-            _expect_way_out(settings, transport)
-            now = None if transport.stamps else self._clock()
-            [message] = trial_mails(settings, prepared, [address], now=now)
-            outcome = transport.deliver(message)
-        finally:
-            transport.close()
-        told = outcome.reason
-        if transport.rehearsal and outcome.result is Result.ACCEPTED:
-            told = f"{settings.transport.folder}/{outcome.message_id}"
-        what = outcome.result.value.replace("_", " ")
-        said = f"{mask(message.to)} {what}" + (f": {told}" if told else "")
-        return Trial(accepted=outcome.result is Result.ACCEPTED, said=said)
-
-    def _look(self, settings: Settings, prepared: PreparedIssue, transport: Transport) -> Ready:
-        stops = _findings_that_stop(prepared)
-        try:
-            _expect_way_out(settings, transport)
-        except NotFitError as error:
-            stops = (*stops, _way_out(error))
-        url = files.store_url(self._root, settings.store.url)
-        try:
-            with Store.open(url, create=False, read_only=True) as store:
-                number = prepared.issue.number
-                lost = "" if transport.rehearsal else forgotten(self._root, store, number)
-                if lost:
-                    stops = (*stops, (lost, "newsletter send says what to do"))
-                done = store.run(number, rehearsal=transport.rehearsal)
-                if done and done.state is RunState.FINISHED:
-                    return Ready(stops=stops, sent=_sent(done))
-                plan = look(store, prepared, transport, sender(settings))
-        except NewsletterError as error:
-            return Ready(stops=(*stops, _way_out(error)))
-        if not plan.recipients and plan.run is None:
-            stops = (*stops, ("nobody would get this issue", "import a list"))
-        return Ready(rows=rows(plan, self._root), stops=stops)
+        project = Project(self._root, settings)
+        with contextlib.closing(open_transport(project, self._environ)) as transport:
+            [result] = send_trial(project, prepared, transport, [address], clock=self._clock)
+        return result
 
 
-def _expect_way_out(settings: Settings, transport: Transport) -> None:
-    expect_way_out(
-        transport,
-        public_url=settings.site.public_url,
-        unsubscribe_mailto=settings.sender.unsubscribe_mailto,
-    )
-
-
-def _findings_that_stop(prepared: PreparedIssue) -> tuple[tuple[str, str], ...]:
-    found = errors(prepared.findings)
-    if not found:
-        return ()
-    return ((f"{plural(len(found), 'error')} in the checks", "the part Checks shows where"),)
+def _stop(error: NewsletterError) -> tuple[str, str]:
+    """What stops a send and the way out, which for findings is on the page itself."""
+    if isinstance(error, UnfitError):
+        number = plural(len(error.findings), "error")
+        return f"{number} in the checks", "the part Checks shows where"
+    return str(error), error.hint or ""
 
 
 def _sent(run: Run) -> str:
     when = f" on {run.finished_at:%Y-%m-%d at %H:%M} UTC" if run.finished_at else ""
     return f"{'rehearsed' if run.rehearsal else 'sent'} already{when}"
-
-
-def _way_out(error: NewsletterError) -> tuple[str, str]:
-    return str(error), error.hint or ""

@@ -1,4 +1,4 @@
-"""What a send would do now, looked up and not begun: for the eye before a send, and for the send.
+"""The plan: what a send would do now, looked up and not begun.
 
 The command line and the preview show the same rows, because both come from here.
 """
@@ -7,93 +7,129 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
-from newsletter.delivery import Allowance, Content, Run, State
+from newsletter import clocks
+from newsletter.delivery import Content, Run, RunState, State
 from newsletter.delivery.deliver import Transport, summary
-from newsletter.errors import RefusedError
+from newsletter.errors import NewsletterError, RefusedError
 from newsletter.message import Sender, seal
-from newsletter.project import git
+from newsletter.project import Project, git
 from newsletter.project.issues import PreparedIssue
+from newsletter.project.ledger import Entry
+from newsletter.sending import second_ledger, transports
+from newsletter.sending.context import SendContext
+from newsletter.sending.gate import (
+    refuse,
+    refuse_unknown_checks,
+    rules_of_audience,
+    rules_of_issue,
+)
+from newsletter.sending.options import SendOptions
+from newsletter.sending.result import AlreadySent, Plan, Readiness
+from newsletter.settings.mail import sender
 from newsletter.store.sql import Store
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """One send, looked at but not begun.
+def plan_send(context: SendContext, options: SendOptions) -> Plan | AlreadySent:
+    """Look up what a send would do, and refuse what must not go.
 
-    Attributes:
+    Nothing is written but what the provider has reported since last time and a missing file of the
+    second ledger, and in a dry run not even these.
+
+    Raises:
+        NotFitError: the letter is not fit to send, or nobody would get it.
+        RefusedError: it is not what was approved or begun, there are not the recipients expected,
+            an import is not finished, or the two ledgers disagree.
+        AccountError: the account refuses, or cannot be asked.
+        InputError: the issue cannot be read; a check is not known; subject, a name or an address
+            cannot stand in a header.
+    """
+    project, store = context.project, context.store
+    refuse_unknown_checks(options.skip_checks)
+    prepared = project.issue(options.issue, now=clocks.now())
+    transport = transports.open_transport(project, context.environ)
+    if not options.dry_run:
+        context.fetch_events()
+    found = _finished(project, store, transport, options)
+    if isinstance(found, AlreadySent):
+        if not options.dry_run:
+            second_ledger.write_again(project, store, found.run, context.reporter)
+        return found
+    refuse(rules_of_issue(project.settings, prepared, transport, options))
+    plan = _look_up(project, store, prepared, transport, options, behind=found)
+    begun = plan.run is not None
+    refuse(rules_of_audience(store, options, recipients=plan.recipients, begun=begun))
+    return plan
+
+
+def check_readiness(project: Project, prepared: PreparedIssue, transport: Transport) -> Readiness:
+    """Look up what a send would do and all that stands in its way; nothing is written.
+
+    Args:
+        project: the newsletter; it need not have records yet.
         prepared: the issue, rendered and checked.
         transport: the way out.
-        sender: who the mail is from.
-        content: what would be frozen, or was.
-        recipients: how many mails would go out now.
-        left_out: how many people would not get one, by reason.
-        run: the run to go on with, None for a new one.
-        allowance: what the transport takes now.
-        doubtful: deliveries of that run whose outcome nobody knows, or will when it goes on.
     """
-
-    prepared: PreparedIssue
-    transport: Transport
-    sender: Sender
-    content: Content
-    recipients: int
-    left_out: Mapping[str, int]
-    run: Run | None
-    allowance: Allowance
-    doubtful: int = 0
-
-    @property
-    def short(self) -> bool:
-        """Whether the day's quota ends before the recipients do."""
-        return self.allowance.left is not None and self.allowance.left < self.recipients
+    options = SendOptions(issue=prepared.issue.number, dry_run=True)
+    obstacles = rules_of_issue(project.settings, prepared, transport, options)
+    try:
+        with Store.open(project.store_url, create=False, read_only=True) as store:
+            found = _finished(project, store, transport, options)
+            if isinstance(found, AlreadySent):
+                return Readiness(obstacles=tuple(obstacles), already=found)
+            plan = _look_up(project, store, prepared, transport, options, behind=None)
+            begun = plan.run is not None
+            obstacles += rules_of_audience(store, options, recipients=plan.recipients, begun=begun)
+    except NewsletterError as error:
+        return Readiness(obstacles=(*obstacles, error))
+    return Readiness(obstacles=tuple(obstacles), plan=plan)
 
 
-def look(
+def _finished(
+    project: Project, store: Store, transport: Transport, options: SendOptions
+) -> AlreadySent | Entry | None:
+    """What was sent before; or, of a backup that was put back, what the second ledger says."""
+    behind = None
+    if not transport.rehearsal:
+        behind = second_ledger.missing(project, store, options.issue, restored=options.restored)
+    run = store.run(options.issue, rehearsal=transport.rehearsal)
+    again = options.again and transport.rehearsal
+    if run and run.state is RunState.FINISHED and not again and not behind:
+        return AlreadySent(run=run, counts=store.counts(run))
+    return behind
+
+
+def _look_up(
+    project: Project,
     store: Store,
     prepared: PreparedIssue,
     transport: Transport,
-    sender: Sender,
+    options: SendOptions,
     *,
-    skipped: tuple[str, ...] = (),
-    anew: bool = False,
+    behind: Entry | None,
 ) -> Plan:
-    """Look up what a send would do; nothing is written.
-
-    Args:
-        store: the records.
-        prepared: the issue.
-        transport: the way out.
-        sender: who the mail is from.
-        skipped: ids of findings somebody answers for.
-        anew: whether a rehearsal begins again, as if it had not been.
-
-    Raises:
-        RefusedError: the run has begun with another letter.
-        AccountError: the account refuses, or cannot be asked.
-        InputError: subject, a name or an address cannot stand in a header.
-    """
-    content = _content(prepared, sender, skipped)
-    again = anew and transport.rehearsal
-    run = None if again else store.run(prepared.issue.number, rehearsal=transport.rehearsal)
-    if run is not None and not run.begun:  # announced, or cancelled before anything was frozen
-        run = None
+    who = sender(project.settings)
+    content = _content(prepared, who, options.skip_checks)
+    again = options.again and transport.rehearsal
+    found = None if again else store.run(options.issue, rehearsal=transport.rehearsal)
+    # Announced, or cancelled before anything was frozen, it is none to go on with.
+    run = found if found is not None and found.begun else None
     left_out: Mapping[str, int] = {}
     doubtful = 0
     if run is None:
         audience = store.audience(prepared.audience)
         recipients, left_out = audience.eligible, audience.left_out
     else:
-        same(run, content)
+        require_same_content(run, content)
         counts = store.counts(run)
         recipients = counts.left
         doubtful = counts[State.CLAIMED] + counts[State.UNKNOWN]
+    exposed = store.claims.exposed(found, behind.reached.position) if found and behind else None
     return Plan(
-        prepared=prepared, transport=transport, sender=sender, content=content,
-        recipients=recipients, left_out=left_out, run=run,
-        allowance=transport.allowance(), doubtful=doubtful,
+        options=options, prepared=prepared, transport=transport, sender=who, content=content,
+        recipients=recipients, left_out=left_out, run=run, allowance=transport.allowance(),
+        doubtful=doubtful, exposed=exposed,
     )  # fmt: skip
 
 
@@ -101,7 +137,7 @@ def rows(plan: Plan, root: Path) -> tuple[tuple[str, str], ...]:
     """Everything worth a look before anything leaves, as names and values.
 
     Args:
-        plan: from `look`.
+        plan: what would go out.
         root: the newsletter's folder, for what git says of the issue.
     """
     issue, rendered = plan.prepared.issue, plan.prepared.rendered
@@ -120,7 +156,7 @@ def rows(plan: Plan, root: Path) -> tuple[tuple[str, str], ...]:
     )
 
 
-def same(run: Run, content: Content) -> None:
+def require_same_content(run: Run, content: Content) -> None:
     """Refuse to go on with a letter that is not the one that was begun.
 
     Raises:

@@ -82,7 +82,7 @@ class RunLog:
             # A full disk stops the run where the records are written; the log has no say in it.
             return
 
-    def told(self, attempt: Attempt) -> None:
+    def settled(self, attempt: Attempt) -> None:
         """Hear one settled attempt."""
         outcome = attempt.outcome
         self._seen[outcome.result.value] += 1

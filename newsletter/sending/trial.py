@@ -1,17 +1,21 @@
-"""One mail for a person who does not exist, for those who want to look inside."""
+"""Mails that count nowhere: a sample to look inside, and test mails that are really sent."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from newsletter.audience import Subscriber
+from newsletter.audience import Subscriber, mask
 from newsletter.audience.tokens import unsubscribe_url
-from newsletter.delivery.deliver import TRIAL_KEY, trial
+from newsletter.delivery import Effect, Outcome, Result
+from newsletter.delivery.deliver import TRIAL_KEY, Transport, trial
+from newsletter.errors import AccountError, InputError, PausedError, UnknownOutcomesError
 from newsletter.message import SAMPLE, Message, Stamp, compose, filled, seal, way_out
+from newsletter.project import Project
 from newsletter.project.issues import PreparedIssue
 from newsletter.render import Rendered
+from newsletter.sending.gate import no_way_out, refuse
 from newsletter.settings import Settings
 from newsletter.settings.mail import sender
 
@@ -50,27 +54,107 @@ def sample(settings: Settings, prepared: PreparedIssue, person: Subscriber = SAM
     )
 
 
-def trial_mails(
-    settings: Settings,
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialResult:
+    """What became of one test mail.
+
+    Attributes:
+        outcome: what the transport said.
+        said: one sentence, the address masked.
+    """
+
+    outcome: Outcome
+    said: str
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the transport took it."""
+        return self.outcome.result is Result.ACCEPTED
+
+
+def send_trial(
+    project: Project,
     prepared: PreparedIssue,
+    transport: Transport,
     addresses: Sequence[str],
     *,
-    now: dt.datetime | None,
-) -> list[Message]:
-    """Compose test mails, all of them before the first one leaves.
+    clock: Callable[[], dt.datetime],
+) -> Iterator[TrialResult]:
+    """Send one real mail of an issue to each address, marked as a test; it counts nowhere.
+
+    All of them are composed before this returns: a typing error stops them all.
 
     Args:
-        settings: the newsletter's.
+        project: the newsletter.
         prepared: the issue.
+        transport: the way out; the caller closes it.
         addresses: where they go, as typed.
-        now: for Date and Message-ID; None where the transport writes them.
+        clock: now, for Date and Message-ID where the transport does not write them.
+
+    Returns:
+        What became of each, sent as it is asked for, once; it ends early where the next one would
+        fail as well.
 
     Raises:
+        NotFitError: readers could not unsubscribe.
         InputError: there is no sender, or one of them is no mail address.
     """
+    settings = project.settings
+    refuse([no_way_out(settings, transport)])
+    now = None if transport.stamps else clock()
     envelope = seal(prepared.rendered, sender(settings))
     url, issue = settings.site.public_url, prepared.issue.number
-    return [
+    messages = [
         trial(envelope, address, issue=issue, public_url=url, number=number, now=now)
         for number, address in enumerate(addresses, 1)
     ]
+    folder = settings.transport.folder if transport.rehearsal else ""
+    return _delivered(transport, messages, folder)
+
+
+def _delivered(
+    transport: Transport, messages: Sequence[Message], folder: str
+) -> Iterator[TrialResult]:
+    for message in messages:
+        outcome = transport.deliver(message)
+        told = outcome.reason
+        if folder and outcome.result is Result.ACCEPTED:
+            told = f"{folder}/{outcome.message_id}"
+        what = outcome.result.value.replace("_", " ")
+        said = f"{mask(message.to)} {what}" + (f": {told}" if told else "")
+        yield TrialResult(outcome=outcome, said=said)
+        if outcome.result is Result.NOT_SENT:  # and the next one would fail as well
+            return
+
+
+def refuse_unaccepted(results: Iterable[TrialResult]) -> None:
+    """Raise what the worst outcome of a test means; nothing is tried again by itself.
+
+    Raises:
+        UnknownOutcomesError: a test mail may have arrived or not.
+        InputError: our own request is malformed.
+        AccountError: the provider or the account refuses.
+        PausedError: it was not taken now.
+    """
+    outcomes = [one.outcome for one in results]
+    for outcome in outcomes:
+        if outcome.result is Result.UNKNOWN:
+            raise UnknownOutcomesError(
+                f"nobody can say whether the test mail arrived: {outcome.reason}",
+                hint="look into the mailbox before testing again",
+            )
+    for outcome in outcomes:
+        if outcome.effect is Effect.REJECT:
+            raise InputError(f"the test mail is malformed: {outcome.reason}")
+        if outcome.effect is not Effect.STOP and outcome.result in {
+            Result.NOT_SENT,
+            Result.REFUSED,
+        }:
+            raise AccountError(
+                f"the test mail was refused: {outcome.reason}", hint="newsletter settings"
+            )
+    for outcome in outcomes:
+        if outcome.result is not Result.ACCEPTED:
+            raise PausedError(
+                f"the test mail was not taken now: {outcome.reason}", hint="try again later"
+            )

@@ -15,10 +15,9 @@ from typing import Any
 import sqlalchemy as sa
 from botocore.awsrequest import AWSPreparedRequest
 
-import newsletter.cli.draining
-import newsletter.cli.ending
 import newsletter.clocks
 import newsletter.delivery
+import newsletter.sending.run
 import newsletter.server
 import newsletter.ses
 from newsletter.delivery import Attempt, Delivery, Result, State
@@ -52,7 +51,7 @@ def record_before_claim() -> None:
         records.settle(run, claimed, outcome, now=clock())
         return Attempt(position=claimed.position, number=claimed.attempt, outcome=outcome)
 
-    newsletter.cli.draining.deliver_next = deliver_next  # type: ignore[attr-defined]
+    newsletter.sending.run.deliver_next = deliver_next  # type: ignore[attr-defined]
 
 
 class _UndoneError(Exception):

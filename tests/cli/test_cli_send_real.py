@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from newsletter.cli.context import open_project
-from newsletter.cli.draining import Wish
 from newsletter.cli.sending import send_issue
 from newsletter.delivery import Allowance, Outcome, Result
 from newsletter.errors import RefusedError
 from newsletter.message import Message
 from newsletter.project import Project
 from newsletter.sending import transports
+from newsletter.sending.options import SendOptions
 from tests.support.cli_fixtures import ISSUE, Folder, folder, plain_environment, ready
 from tests.support.terminal import Terminal
 
@@ -67,10 +67,10 @@ class Counter:
     box: Postbox
     patch: pytest.MonkeyPatch
 
-    def send(self, wish: Wish) -> int:
+    def send(self, options: SendOptions, *, confirmed: int | None = 74) -> int:
         with self.patch.context() as patch:
             patch.setattr(transports, "open_transport", lambda *_: self.box)
-            return send_issue(self.project, wish)
+            return send_issue(self.project, options, confirmed=confirmed)
 
 
 @pytest.fixture
@@ -81,10 +81,10 @@ def counter(ready: Folder, monkeypatch: pytest.MonkeyPatch) -> Counter:
 
 
 def test_again_never_repeats_a_real_send(counter, capsys):
-    assert counter.send(Wish(issue=74, confirm=74, limit=10)) == 6
-    assert counter.send(Wish(issue=74, confirm=74, again=True, expect=15)) == 0
+    assert counter.send(SendOptions(issue=74, limit=10)) == 6
+    assert counter.send(SendOptions(issue=74, again=True, expect=15)) == 0
     assert len(set(counter.box.taken)) == len(counter.box.taken) == 25
-    assert counter.send(Wish(issue=74, confirm=74, again=True)) == 0
+    assert counter.send(SendOptions(issue=74, again=True)) == 0
     assert "issue 74 was already sent on " in capsys.readouterr().err
     assert len(counter.box.taken) == 25
 
@@ -92,12 +92,12 @@ def test_again_never_repeats_a_real_send(counter, capsys):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_one_signal_lets_the_mail_in_flight_finish(counter, ready, capsys, number):
     counter.box.signals = {5: [number]}
-    assert counter.send(Wish(issue=74, confirm=74)) == 128 + number
+    assert counter.send(SendOptions(issue=74)) == 128 + number
     assert capsys.readouterr().err.endswith(
         "paused: interrupted\nnext: newsletter send --issue 74 goes on with 20\n"
     )
     assert ready.states() == {"accepted": 5, "queued": 20}
-    assert counter.send(Wish(issue=74, confirm=74)) == 0
+    assert counter.send(SendOptions(issue=74)) == 0
     assert len(set(counter.box.taken)) == len(counter.box.taken) == 25
 
 
@@ -105,46 +105,46 @@ def test_one_signal_lets_the_mail_in_flight_finish(counter, ready, capsys, numbe
 def test_a_second_signal_ends_at_once_and_leaves_one_mail_in_doubt(counter, ready, number):
     counter.box.signals = {5: [number, number]}
     with pytest.raises(SystemExit) as ended:
-        counter.send(Wish(issue=74, confirm=74))
+        counter.send(SendOptions(issue=74))
     assert ended.value.code == 128 + number
     assert ready.states() == {"accepted": 4, "claimed": 1, "queued": 20}
-    assert counter.send(Wish(issue=74, confirm=74)) == 9
+    assert counter.send(SendOptions(issue=74)) == 9
     assert ready.states() == {"accepted": 24, "unknown": 1}
     assert len(set(counter.box.taken)) == len(counter.box.taken) == 25
 
 
 def test_a_signal_with_the_last_mail_changes_nothing(counter, ready):
     counter.box.signals = {25: [signal.SIGINT]}
-    assert counter.send(Wish(issue=74, confirm=74)) == 0
+    assert counter.send(SendOptions(issue=74)) == 0
     assert ready.states() == {"accepted": 25}
 
 
 def test_who_typed_the_number_late_finds_it_sent(counter, ready, monkeypatch, capsys):
     class Slow(Terminal):
         def readline(self, *_):
-            assert counter.send(Wish(issue=74, confirm=74)) == 0
+            assert counter.send(SendOptions(issue=74)) == 0
             return "74\n"
 
     monkeypatch.setattr(sys, "stdin", Slow())
     finished = "select finished_at from runs"
-    assert counter.send(Wish(issue=74)) == 0
+    assert counter.send(SendOptions(issue=74), confirmed=None) == 0
     assert "issue 74 was already sent on " in capsys.readouterr().err
     assert len(counter.box.taken) == 25
     assert ready.ask(finished)[0][0]
 
 
 def test_a_real_run_that_changed_must_go_on_as_it_began(counter, ready, capsys):
-    assert counter.send(Wish(issue=74, confirm=74, limit=10)) == 6
+    assert counter.send(SendOptions(issue=74, limit=10)) == 6
     ready.edit(ISSUE, "number: 74\n", "number: 74\npreheader2: x\n")
     with pytest.raises(RefusedError, match="changed since it was begun") as caught:
-        counter.send(Wish(issue=74, confirm=74))
+        counter.send(SendOptions(issue=74))
     assert "put back what was sent first" in str(caught.value.hint)
     assert len(counter.box.taken) == 10
 
 
 def test_a_rehearsal_never_stands_in_the_way_of_the_real_thing(counter, ready, capsys):
     assert ready.send().code == 0
-    assert counter.send(Wish(issue=74, confirm=74)) == 0
+    assert counter.send(SendOptions(issue=74)) == 0
     assert len(counter.box.taken) == 25
     shutil.rmtree(Path(ready.root) / "mail")
     assert ready.send("--again").code == 0

@@ -8,9 +8,9 @@ import shutil
 import pytest
 
 from newsletter.alerts import notifier, owner_mail
-from newsletter.cli import due
 from newsletter.http import calls
 from newsletter.project import Project
+from newsletter.sending import due
 from newsletter.store.calendar import Calendar
 from tests.support.certificates import certificate, server_side
 from tests.support.cli_fixtures import ISSUE
@@ -59,7 +59,7 @@ def broken(kind: type[Exception]):
 
 @pytest.mark.parametrize("kind", [OverflowError, RecursionError, MemoryError, OSError, KeyError])
 @pytest.mark.parametrize(
-    ("module", "name"), [(Project, "issues"), (due, "_decide"), (due, "send_issue")]
+    ("module", "name"), [(Project, "issues"), (due, "_decide"), (due, "plan_send")]
 )
 @pytest.mark.usefixtures("at")
 def test_a_bug_is_told_once_and_is_no_sign_of_life(owned, beats, kind, module, name):

@@ -13,7 +13,7 @@ import threading
 import pytest
 
 from newsletter.alerts import notifier
-from newsletter.cli import due
+from newsletter.sending import due
 from tests.support.certificates import certificate, server_side
 from tests.support.commands import SCRIPT
 from tests.support.schedule_fixtures import (

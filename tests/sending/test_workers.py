@@ -12,7 +12,7 @@ from newsletter.delivery.breaker import Breaker
 from newsletter.delivery.outcomes import Seen, judged
 from newsletter.delivery.pace import SHARE, Pace
 from newsletter.errors import AccountError
-from newsletter.sending.drain import Rhythm, drain
+from newsletter.sending.drain import Throttle, drain
 
 FINE = Outcome(result=Result.ACCEPTED, message_id="m")
 
@@ -61,11 +61,11 @@ class World:
         return tried(outcome)
 
     def drain(self, rate=14.0, threads=1, **options):
-        rhythm = Rhythm(
+        throttle = Throttle(
             pace=Pace(rate, now=0.0), threads=threads, clock=lambda: self.now,
             sleep=self.sleep, jitter=self.jitter,
         )  # fmt: skip
-        return drain(options.pop("step", self.next), rhythm=rhythm, **options)
+        return drain(options.pop("step", self.next), throttle=throttle, **options)
 
 
 @pytest.mark.parametrize("threads", [1, 7, 32])
@@ -137,16 +137,16 @@ def test_what_a_hand_raises_is_raised(fault, threads):
         World([]).drain(step=step, threads=threads)
 
 
-def test_outcomes_are_never_told_by_two_hands_at_once():
+def test_outcomes_are_never_told_by_two_threads_at_once():
     inside, most = [0], [0]
 
-    def told(_):
+    def settled(_):
         inside[0] += 1
         most[0] = max(most[0], inside[0])
         threading.Event().wait(0.001)
         inside[0] -= 1
 
-    World([FINE] * 60).drain(rate=1e6, threads=8, told=told)
+    World([FINE] * 60).drain(rate=1e6, threads=8, settled=settled)
     assert most == [1]
 
 
@@ -157,8 +157,8 @@ def test_what_fails_while_the_run_is_held_makes_no_wait_longer():
         pace.hold(5.0, now=world.now)  # another hand's failure was heard first
         return world.next(depart)
 
-    rhythm = Rhythm(pace=pace, clock=lambda: world.now, sleep=world.sleep, jitter=world.jitter)
-    drain(step, rhythm=rhythm)
+    throttle = Throttle(pace=pace, clock=lambda: world.now, sleep=world.sleep, jitter=world.jitter)
+    drain(step, throttle=throttle)
     assert world.waits == []
 
 
@@ -206,7 +206,7 @@ def test_the_account_is_asked_every_minute_and_its_rate_is_followed():
             else:
                 World.sleep(world, over, seconds)
 
-    rhythm = Rhythm(
+    throttle = Throttle(
         pace=(pace := Pace(0.5, now=0.0)), allowance=allowance, clock=lambda: world.now,
         sleep=Watch([]).sleep, jitter=world.jitter,
     )  # fmt: skip
@@ -216,7 +216,7 @@ def test_the_account_is_asked_every_minute_and_its_rate_is_followed():
             assert more.wait(10)
         return world.next(depart)
 
-    assert drain(step, rhythm=rhythm).accepted == 100
+    assert drain(step, throttle=throttle).accepted == 100
     assert len(asked) == 2
     assert pace.rate == 50.0
     assert world.now < 130.0

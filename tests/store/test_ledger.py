@@ -9,8 +9,8 @@ import subprocess
 
 import pytest
 
-from newsletter.cli import draining
 from newsletter.delivery import deliver
+from newsletter.sending import run as sending
 from newsletter.store.deliveries import ENDED
 from tests.support.cli_fixtures import ADDRESSES
 from tests.support.schedule_fixtures import (
@@ -45,7 +45,7 @@ def test_the_file_is_there_before_the_first_claim_also_for_a_send_by_hand(post, 
         seen.append((ledger(post.newsletter)["attempts"], states.get("claimed", 0)))
         return real(*words, **more)
 
-    monkeypatch.setattr(draining, "deliver_next", watched)
+    monkeypatch.setattr(sending, "deliver_next", watched)
     assert (post.due() if way == "due" else post.newsletter.send()).code == 0
     assert seen[0] == (0, 0)
     found = ledger(post.newsletter)

@@ -12,11 +12,11 @@ from dataclasses import replace
 import pytest
 
 from newsletter import smtp
-from newsletter.cli import draining
 from newsletter.delivery import Outcome, Result, deliver
 from newsletter.feedback import read
 from newsletter.project import ledger
 from newsletter.project.disk import flush
+from newsletter.sending import run as sending
 from newsletter.store import claims
 from newsletter.store.claims import RESTORED
 from newsletter.store.steps import Steps
@@ -117,7 +117,7 @@ def test_a_file_that_another_hand_changes_during_the_run_is_written_anew(post, m
         seen.append(told(post.newsletter)["attempts"])
         return attempt
 
-    monkeypatch.setattr(draining, "deliver_next", watched)
+    monkeypatch.setattr(sending, "deliver_next", watched)
     assert post.newsletter.send().code == 0
     assert seen[:25] == list(range(1, 26))
     assert told(post.newsletter)["by_state"] == {"accepted": 25}
@@ -133,7 +133,7 @@ def test_where_the_mark_cannot_be_written_nothing_leaves(post, monkeypatch):
             path.mkdir()
         return real(*words, **more)
 
-    monkeypatch.setattr(draining, "deliver_next", watched)
+    monkeypatch.setattr(sending, "deliver_next", watched)
     ran = post.newsletter.send()
     assert ran.code == 2
     assert "the ledger cannot be written" in ran.error

@@ -19,7 +19,7 @@ from newsletter.delivery.pace import Pace
 from newsletter.issue import Issue
 from newsletter.render import Options, Rendered, Theme
 from newsletter.render.pipeline import render
-from newsletter.sending.drain import Rhythm
+from newsletter.sending.drain import Throttle
 from newsletter.ses import SesTransport
 from newsletter.smtp import SmtpTransport
 from tests.support.cli_fixtures import ADDRESSES, Folder, Ran, imported_example
@@ -134,10 +134,10 @@ class World:
         def leap(_event: threading.Event, seconds: float) -> None:
             now[0] += seconds
 
-        def rhythm(_transport: object, _allowance: object, _wanted: object) -> Rhythm:
-            return Rhythm(pace=Pace(1e9, now=now[0]), clock=lambda: now[0], sleep=leap)
+        def throttle(_transport: object, _allowance: object, _wanted: object) -> Throttle:
+            return Throttle(pace=Pace(1e9, now=now[0]), clock=lambda: now[0], sleep=leap)
 
-        self.newsletter.patch.setattr("newsletter.cli.draining._rhythm", rhythm)
+        self.newsletter.patch.setattr("newsletter.sending.run._throttle", throttle)
 
     def send(self) -> Ran:
         """Send issue 74."""

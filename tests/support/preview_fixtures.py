@@ -10,13 +10,15 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from newsletter.delivery import Outcome, Result
 from newsletter.preview import application
 from newsletter.preview.asking import Asked
 from newsletter.preview.proofs import Proof
 from newsletter.preview.readers import Reader
 from newsletter.preview.reload import Changes
-from newsletter.preview.sending import Ready, Trial
+from newsletter.preview.sending import Ready
 from newsletter.preview.shelf import Entry
+from newsletter.sending.trial import TrialResult
 from tests.support.pages import parse_page
 
 PAGE = "<!DOCTYPE html><html><head><title>x</title></head><body>{}</body></html>"
@@ -59,11 +61,14 @@ class Desk:
             raise made
         return made
 
-    def trial(self, number: int, address: str) -> Trial | None:
+    def trial(self, number: int, address: str) -> TrialResult | None:
         if number not in self.made:
             return None
         self.trials.append((number, address))
-        return Trial(accepted=address.startswith("a"), said=f"mail {len(self.trials)}")
+        result = Result.ACCEPTED if address.startswith("a") else Result.REFUSED
+        return TrialResult(
+            outcome=Outcome(result=result, message_id="m1"), said=f"mail {len(self.trials)}"
+        )
 
     async def ask(self, number: int) -> Mapping[str, Asked] | None:
         if number not in self.made:

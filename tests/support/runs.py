@@ -46,17 +46,17 @@ class Desk:
         told: Callable[[Attempt], None] = lambda _: None,
     ) -> Drained:
         return drain(
-            lambda depart: deliver_next(
+            lambda wait_for_slot: deliver_next(
                 self.run,
                 records or self.store,
                 transport or self.transport,
                 self.press,
                 lambda: LATER,
-                depart=depart,
+                wait_for_slot=wait_for_slot,
             ),
             limit=limit,
             stopped=stopped,
-            told=told,
+            settled=told,
         )
 
     def states(self) -> dict[str, int]:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import datetime as dt
-import shlex
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from newsletter import clocks
-from newsletter.cli.show import say
 from newsletter.humanize import plural
 from newsletter.project import git, ledger
+from newsletter.sending.result import LedgerFile
 from newsletter.store import agreement
 
 if TYPE_CHECKING:
     from newsletter.delivery import Run
     from newsletter.project import Project
     from newsletter.project.ledger import Entry, HighWaterMark
+    from newsletter.reporter import Reporter
     from newsletter.store.sql import Store
 
 
@@ -38,7 +38,7 @@ def missing(project: Project, store: Store, issue: int, *, restored: bool) -> En
         project: the newsletter.
         store: its records.
         issue: the number.
-        restored: whether a person says that these are a backup, put back.
+        restored: whether the operator says that these are a backup, put back.
 
     Raises:
         RefusedError: they disagree, and nobody says so; or the records do not know the run at all.
@@ -50,7 +50,9 @@ def missing(project: Project, store: Store, issue: int, *, restored: bool) -> En
     return found[0] if found else None
 
 
-def agree(project: Project, store: Store, issue: int, *, restored: bool) -> None:
+def agree(
+    project: Project, store: Store, issue: int, *, restored: bool, reporter: Reporter
+) -> None:
     """Under the lock: make a backup that was put back good to go on with, or refuse as `missing`.
 
     Whoever may have got the issue since is unknown from then on. A file that is missing is written
@@ -66,11 +68,13 @@ def agree(project: Project, store: Store, issue: int, *, restored: bool) -> None
         ahead = replace(entry.reached, attempts=made + exposed + 1)
         ledger.write(project.root, run, store.counts(run), ahead, occurrence=_day(store, run))
         number = store.claims.doubt(run, entry.reached, now=clocks.now())
-        say(f"{plural(number, 'delivery', 'deliveries')} may have been sent since the backup: "
-            "unknown, and not sent again")  # fmt: skip
+        reporter.say(
+            f"{plural(number, 'delivery', 'deliveries')} may have been sent since the backup: "
+            "unknown, and not sent again"
+        )
         write(project, store, run)
     elif run:
-        write_again(project, store, run)
+        write_again(project, store, run, reporter)
 
 
 def write(project: Project, store: Store, run: Run) -> HighWaterMark | None:
@@ -89,26 +93,27 @@ def write(project: Project, store: Store, run: Run) -> HighWaterMark | None:
     return ledger.write(project.root, run, store.counts(run), reached, occurrence=_day(store, run))
 
 
-def write_again(project: Project, store: Store, run: Run) -> None:
+def write_again(project: Project, store: Store, run: Run, reporter: Reporter) -> None:
     """Write the file of a real run that has lost it, and say so."""
     if run.begun and not run.rehearsal and ledger.entry(project.root, run.content.issue) is None:
         write(project, store, run)
-        say(f"{ledger.name_of(run.content.issue)} was missing and is written again")
+        reporter.say(f"{ledger.name_of(run.content.issue)} was missing and is written again")
 
 
-def keep(project: Project, run: Run) -> None:
-    """Bring the file of a real run into git, or say how."""
+def keep(project: Project, run: Run) -> LedgerFile | None:
+    """Bring the file of a real run into git where the settings say so.
+
+    Returns:
+        what is to be told of it; None for a rehearsal, without git, or when git has it already.
+    """
     if run.rehearsal:
-        return
+        return None
     number, name = run.content.issue, ledger.name_of(run.content.issue)
     if git.state(project.root, name) in {"no git", "committed"}:
-        return
+        return None
     message = f"Issue {number} was sent"
-    if project.settings.schedule.commit_ledger and git.commit(project.root, name, message):
-        say(f"{name} is committed; push it, and no restored backup sends issue {number} again")
-        return
-    where = shlex.quote(name)
-    say(f'keep: git add {where} && git commit -m "{message}" {where}')
+    committed = project.settings.schedule.commit_ledger and git.commit(project.root, name, message)
+    return LedgerFile(name=name, message=message, committed=committed)
 
 
 def _day(store: Store, run: Run) -> dt.date | None:

@@ -1,31 +1,32 @@
-"""`newsletter send --due`: what a trigger does, whenever it comes and however often."""
+"""What a trigger does, whenever it comes and however often: at most one send."""
 
 from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from newsletter import clocks
-from newsletter.cli import ledgers
-from newsletter.cli.draining import Wish
-from newsletter.cli.ending import already
-from newsletter.cli.sending import expect_approved, expect_fit, send_issue
-from newsletter.cli.show import VOICE, result_json, say
-from newsletter.delivery import OccurrenceState, Run, RunState, goes_on_by_itself
+from newsletter.delivery import OccurrenceState, Run, RunState, State, goes_on_by_itself
 from newsletter.errors import LockedError, RefusedError
 from newsletter.humanize import duration
 from newsletter.issue import Issue
+from newsletter.project import Project
+from newsletter.project.issues import PreparedIssue
+from newsletter.reporter import Reporter
 from newsletter.schedule import Occurrence, Timetable, latest
 from newsletter.schedule.decision import Due, Ledger, due, reminder
 from newsletter.schedule.outlook import Standing, day_of, moved, there
+from newsletter.sending import second_ledger
+from newsletter.sending.context import SendContext
+from newsletter.sending.gate import refuse, unapproved, unfit
+from newsletter.sending.options import SendOptions
+from newsletter.sending.plan import plan_send
+from newsletter.sending.result import AlreadySent, DueResult, SendResult
+from newsletter.sending.run import send
 from newsletter.settings.dates import timetable
 from newsletter.store.calendar import Calendar, Used
-
-if TYPE_CHECKING:
-    from newsletter.alerts.notifier import Notifier
-    from newsletter.project import Project
-    from newsletter.store.sql import Store
+from newsletter.store.sql import Store
 
 #: What is said of a date that was missed, by what was there for it.
 _WHY = {
@@ -38,58 +39,92 @@ _WHY = {
 }
 
 
+class Owner(Protocol):
+    """The newsletter's owner, who is told each thing once."""
+
+    @property
+    def has_mail(self) -> bool:
+        """Whether there is an address for announcements and reminders."""
+        ...
+
+    def alert(self, topic: str, subject: str, text: str) -> None:
+        """Tell of something that the owner must decide, once per topic."""
+        ...
+
+    def remind(self, topic: str, subject: str, text: str) -> None:
+        """Tell of what is still to be done, once per topic."""
+        ...
+
+    def announce(
+        self, prepared: PreparedIssue, *, recipients: int, goes_at: dt.datetime, window: int
+    ) -> None:
+        """Send the letter itself, with the count, the time and how to cancel above it."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class _Trigger:
     """One call, and what it looks at."""
 
-    project: Project
-    wish: Wish
-    store: Store
-    calendar: Calendar
-    owner: Notifier
+    context: SendContext
+    options: SendOptions
+    owner: Owner
     now: dt.datetime
+    calendar: Calendar
     issues: tuple[Issue, ...]
     table: Timetable
-    rehearsal: bool
+
+    @property
+    def project(self) -> Project:
+        return self.context.project
+
+    @property
+    def store(self) -> Store:
+        return self.context.store
+
+    @property
+    def reporter(self) -> Reporter:
+        return self.context.reporter
+
+    @property
+    def rehearsal(self) -> bool:
+        return self.project.rehearses
 
 
-def send_due(project: Project, wish: Wish, store: Store, owner: Notifier) -> int:
-    """Do what is due: send, announce, remind, note what was missed; or say that nothing is.
+def run_due(
+    context: SendContext, options: SendOptions, owner: Owner, *, now: dt.datetime
+) -> DueResult:
+    """Do what is due: send, announce, remind, note what was missed.
 
     Args:
-        project: the newsletter.
-        wish: the options; its issue is not looked at.
-        store: the records, opened for reading only where it is a dry run.
-        owner: who hears of what a person should know; not of what is raised.
-
-    Returns:
-        The exit code of the send; 0 also where nothing is due, all is done, or another run is
-        at it.
+        context: the newsletter, its records, and whoever asked.
+        options: what is asked; the issue in it is not looked at.
+        owner: who hears of what needs attention; not of what is raised.
+        now: the moment of the trigger.
 
     Raises:
         NewsletterError: there is no schedule, it is not clear what to send, or it may not go.
     """
-    calendar = store.calendar(rehearsal=project.rehearses)
+    project = context.project
+    calendar = context.store.calendar(rehearsal=project.rehearses)
     issues = project.issues()
     table = timetable(project.settings, moved=moved(issues, project.zone))
-    trigger = _Trigger(
-        project, wish, store, calendar, owner, owner.now, issues, table, project.rehearses
-    )
+    trigger = _Trigger(context, options, owner, now, calendar, issues, table)
     try:
-        return _dry(trigger) if wish.dry_run else _act(trigger)
+        return _foresee(trigger) if options.dry_run else _act(trigger)
     except LockedError as error:
-        return _nothing(str(error))
+        return DueResult(reason=str(error))
 
 
-def _dry(trigger: _Trigger) -> int:
-    """Look what a trigger would send now; nothing is written and nobody is told."""
+def _foresee(trigger: _Trigger) -> DueResult:
+    """Look what a trigger would send now; nothing is written and no one is told."""
     _expect_ledgers(trigger)
     found = _decide(trigger, window=0)
     issue = _approved(trigger, found.send.day) if found.send else None
-    return _send(trigger, issue, found.send) if issue else _nothing(_next(found))
+    return _send(trigger, issue, found.send) if issue else DueResult(reason=_next(found))
 
 
-def _act(trigger: _Trigger) -> int:
+def _act(trigger: _Trigger) -> DueResult:
     _expect_ledgers(trigger)
     group = trigger.project.settings.schedule
     found = _decide(trigger, window=group.cancel_window if trigger.owner.has_mail else 0)
@@ -104,13 +139,16 @@ def _act(trigger: _Trigger) -> int:
     if found.send and (issue := _approved(trigger, found.send.day)):
         return _send(trigger, issue, found.send)
     if found.waiting and found.waiting.day in _ledger(trigger).announced:
-        return _nothing(f"the issue of {found.waiting.day} is announced, and may be cancelled yet")
-    return 0 if _was_done(trigger) else _nothing(_next(found))
+        return DueResult(
+            reason=f"the issue of {found.waiting.day} is announced, and may be cancelled yet"
+        )
+    done = _done_before(trigger)
+    return DueResult(done_before=done) if done else DueResult(reason=_next(found))
 
 
 def _expect_ledgers(trigger: _Trigger) -> None:
     if not trigger.rehearsal:
-        ledgers.expect_agreement(trigger.project, trigger.store)
+        second_ledger.expect_agreement(trigger.project, trigger.store)
 
 
 def _decide(trigger: _Trigger, *, window: int) -> Due:
@@ -153,7 +191,7 @@ def _note_missed(trigger: _Trigger, found: Due) -> None:
         if one.state is OccurrenceState.TAKEN:
             continue
         day = one.occurrence.day
-        say(f"{day} was missed: {one.reason}; it does not go by itself any more")
+        trigger.reporter.say(f"{day} was missed: {one.reason}; it does not go by itself any more")
         if one.reason == _CANCELLED:
             continue
         hint = f"By hand: newsletter send --issue {one.issue}" if one.issue else ""
@@ -178,11 +216,11 @@ def _missed(trigger: _Trigger, date: Occurrence) -> Used:
     return Used(occurrence=date, state=state, issue=number, reason=reason)
 
 
-def _go_on(trigger: _Trigger) -> int | None:
+def _go_on(trigger: _Trigger) -> DueResult | None:
     """Go on with what a schedule has begun and a signal, the quota or the network has stopped.
 
     Returns:
-        its exit code, None where there is nothing like that; the next trigger does what is left.
+        what came of it, None where there is nothing like that; the next trigger does what is left.
     """
     for used in trigger.calendar.used():
         if used.state is not OccurrenceState.TAKEN or used.issue is None:
@@ -192,7 +230,7 @@ def _go_on(trigger: _Trigger) -> int | None:
             continue
         if goes_on_by_itself(run):
             return _send_number(trigger, used.issue, None)
-        say(
+        trigger.reporter.say(
             f"issue {used.issue} is {run.state.value}"
             + (f" ({run.reason})" if run.reason else "")
             + f" and waits for a person: newsletter send --issue {used.issue}"
@@ -233,8 +271,7 @@ def _announce(trigger: _Trigger, date: Occurrence) -> None:
     if run and (run.begun or run.state is RunState.CANCELLED):
         return
     prepared = trigger.project.issue(issue.number, now=clocks.now())
-    expect_approved(prepared)
-    expect_fit(prepared)
+    refuse([unapproved(prepared), unfit(prepared)])
     announced = trigger.calendar.announce(
         issue.number, title=issue.title, source_hash=prepared.approval, now=trigger.now
     )
@@ -248,40 +285,57 @@ def _announce(trigger: _Trigger, date: Occurrence) -> None:
     trigger.owner.announce(prepared, recipients=recipients, goes_at=goes_at, window=left)
 
 
-def _send(trigger: _Trigger, issue: Issue, date: Occurrence | None) -> int:
+def _send(trigger: _Trigger, issue: Issue, date: Occurrence | None) -> DueResult:
     """Begin the issue of a date."""
     number, run = issue.number, _run(trigger, issue)
     if run and run.state is RunState.CANCELLED:
-        return _nothing(f"issue {number} is cancelled; a person sends it: "
-                        f"newsletter send --issue {number}")  # fmt: skip
+        return DueResult(
+            reason=f"issue {number} is cancelled; a person sends it: "
+            f"newsletter send --issue {number}"
+        )
     if run and run.begun:
-        if not trigger.wish.dry_run and date:
+        if not trigger.options.dry_run and date:
             used = Used(occurrence=date, state=OccurrenceState.TAKEN, issue=number, reason="")
             trigger.calendar.note([used], now=trigger.now)
         if run.state is RunState.FINISHED:
-            already(trigger.store, run)
-            return 0
-        return _nothing(f"issue {number} was begun by hand, and goes on by hand")
+            return DueResult(done_before=_already(trigger, run))
+        return DueResult(reason=f"issue {number} was begun by hand, and goes on by hand")
     return _send_number(trigger, number, date)
 
 
-def _send_number(trigger: _Trigger, number: int, date: Occurrence | None) -> int:
-    """Send or go on; tell the owner when it does not end well."""
-    wish = replace(trigger.wish, issue=number, confirm=number, due=True, occurrence=date)
+def _send_number(trigger: _Trigger, number: int, date: Occurrence | None) -> DueResult:
+    """Send or go on, as `newsletter send` does; tell the owner when it does not end well."""
+    options = replace(trigger.options, issue=number, scheduled=True, occurrence=date)
     if date and trigger.now > date.at:
-        say(f"issue {number} is {duration((trigger.now - date.at).total_seconds())} late")
-    code = send_issue(trigger.project, wish)
+        late = duration((trigger.now - date.at).total_seconds())
+        trigger.reporter.say(f"issue {number} is {late} late")
+    plan = plan_send(trigger.context, options)
+    if isinstance(plan, AlreadySent):
+        result: SendResult | AlreadySent = plan
+    else:
+        trigger.context.reporter.planned(plan)
+        if options.dry_run:
+            return DueResult(planned=plan)
+        result = send(trigger.context, plan)
+    if not options.dry_run:
+        _alert(trigger, number, result)
+    return DueResult(sent=result)
+
+
+def _alert(trigger: _Trigger, number: int, result: SendResult | AlreadySent) -> None:
+    """Tell the owner of a send that stopped, or whose outcomes are unknown."""
+    stopped = isinstance(result, SendResult) and result.stop is not None
     run = trigger.store.run(number, rehearsal=trigger.rehearsal)
-    if code and run and not trigger.wish.dry_run:
-        why = run.reason or "some outcomes are unknown"
-        topic = f"ended {number} {run.state.value} {run.pause or ''} {trigger.now:%Y-%m-%d}"
-        by_itself = "It goes on by itself." if goes_on_by_itself(run) else "It waits for a person."
-        if run.state is RunState.FINISHED:
-            by_itself = f"See: newsletter status --issue {number}"
-        trigger.owner.alert(
-            topic, f"Issue {number} is {run.state.value}: {why}", f"{why}.\n{by_itself}"
-        )
-    return code
+    if run is None or not (stopped or result.counts[State.UNKNOWN]):
+        return
+    why = run.reason or "some outcomes are unknown"
+    topic = f"ended {number} {run.state.value} {run.pause or ''} {trigger.now:%Y-%m-%d}"
+    by_itself = "It goes on by itself." if goes_on_by_itself(run) else "It waits for a person."
+    if run.state is RunState.FINISHED:
+        by_itself = f"See: newsletter status --issue {number}"
+    trigger.owner.alert(
+        topic, f"Issue {number} is {run.state.value}: {why}", f"{why}.\n{by_itself}"
+    )
 
 
 def _approved(trigger: _Trigger, day: dt.date) -> Issue | None:
@@ -301,26 +355,20 @@ def _run(trigger: _Trigger, issue: Issue) -> Run | None:
     return trigger.store.run(issue.number, rehearsal=trigger.rehearsal)
 
 
-def _was_done(trigger: _Trigger) -> bool:
-    """Say so when the last date was done; of unknown outcomes people were told by then."""
+def _already(trigger: _Trigger, run: Run) -> AlreadySent:
+    return AlreadySent(run=run, counts=trigger.store.counts(run))
+
+
+def _done_before(trigger: _Trigger) -> AlreadySent | None:
+    """The issue of the last date, where it was sent."""
     last = latest(trigger.table, trigger.now)
     used = {one.occurrence.day: one for one in trigger.calendar.used()}
     one = used.get(last.day) if last else None
     run = trigger.store.run(one.issue, rehearsal=trigger.rehearsal) if one and one.issue else None
-    if run is None or run.state is not RunState.FINISHED:
-        return False
-    already(trigger.store, run)
-    return True
+    return _already(trigger, run) if run and run.state is RunState.FINISHED else None
 
 
 def _next(found: Due) -> str:
     coming = found.coming
     more = f"; the next date is {coming.day} ({coming.at:%Y-%m-%d %H:%M} UTC)" if coming else ""
     return f"nothing due{more}"
-
-
-def _nothing(why: str) -> int:
-    say(why)
-    if VOICE.json:
-        result_json({"issue": None, "sent_now": 0, "reason": why})
-    return 0

@@ -1,0 +1,68 @@
+"""What a send is done with: the newsletter, its records, and whoever asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from newsletter.delivery import Attempt, Outcome, Run, Stop
+from newsletter.project import Project
+from newsletter.reporter import Reporter
+from newsletter.sending.result import Plan
+from newsletter.store.sql import Store
+
+#: Listens for the wish to stop for the length of a `with`, and tells whether it has come.
+Stopping = Callable[[], AbstractContextManager[Callable[[], bool]]]
+
+
+class SendReporter(Reporter, Protocol):
+    """Hears how a send comes along."""
+
+    def planned(self, plan: Plan) -> None:
+        """Show what would go out, before anything does."""
+        ...
+
+    def progress(self, total: int) -> AbstractContextManager[Callable[[Outcome], None]]:
+        """Show how `total` deliveries come along: what it gives hears every outcome."""
+        ...
+
+
+class Watch(Protocol):
+    """Looks at what the provider reports while a run goes on."""
+
+    def going(self) -> AbstractContextManager[None]:
+        """Watch for the length of a `with`."""
+        ...
+
+    def told(self, attempt: Attempt) -> None:
+        """Hear one settled attempt."""
+        ...
+
+    def stop(self) -> Stop | None:
+        """Why the run must pause, None to go on."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendContext:
+    """What a send is done with.
+
+    Attributes:
+        project: the newsletter.
+        store: its records, opened for reading only where it is a dry run.
+        environ: the environment, for the transport.
+        reporter: hears how it comes along.
+        fetch_events: fetches what the provider has reported since last time.
+        watch: makes what watches a run.
+        stopping: listens for the wish to stop.
+    """
+
+    project: Project
+    store: Store
+    environ: Mapping[str, str]
+    reporter: SendReporter
+    fetch_events: Callable[[], None]
+    watch: Callable[[Run], Watch]
+    stopping: Stopping

@@ -1,0 +1,151 @@
+"""The gate: the rules that keep an issue from being sent, each said once.
+
+A send raises the first that is broken; the preview's "ready?" lists all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from newsletter.check import RULES, Finding, errors
+from newsletter.delivery.deliver import Transport
+from newsletter.errors import InputError, NewsletterError, NotFitError, RefusedError
+from newsletter.humanize import nearest, plural
+from newsletter.project.issues import PreparedIssue
+from newsletter.sending.options import SendOptions
+from newsletter.settings import Settings
+from newsletter.store.sql import Store
+
+
+class UnfitError(NotFitError):
+    """Checks found errors that nobody answers for.
+
+    Args:
+        issue: its number.
+        findings: the errors.
+    """
+
+    def __init__(self, issue: int, findings: tuple[Finding, ...]) -> None:
+        super().__init__(
+            f"issue {issue} is not fit to send: {plural(len(findings), 'error')}",
+            hint=f"mend them and look again: newsletter check --issue {issue}",
+        )
+        self.findings = findings
+
+
+def refuse(broken: Iterable[NewsletterError | None]) -> None:
+    """Raise the first broken rule.
+
+    Raises:
+        NewsletterError: there is one.
+    """
+    for error in broken:
+        if error:
+            raise error
+
+
+def refuse_unknown_checks(names: Iterable[str]) -> None:
+    """Refuse a check nobody knows: with a typing error in it, a flag would do nothing.
+
+    Raises:
+        InputError: one of them is no id of a check.
+    """
+    for name in names:
+        if name not in RULES:
+            raise InputError(
+                f'no check is called "{name}"',
+                hint=nearest(name, RULES, "docs/checks.md lists them"),
+            )
+
+
+def rules_of_issue(
+    settings: Settings, prepared: PreparedIssue, transport: Transport, options: SendOptions
+) -> list[NewsletterError]:
+    """Which rules about the letter itself are broken; nobody is asked, no record is read."""
+    broken = (
+        unapproved(prepared) if options.scheduled else None,
+        unfit(prepared, options.skip_checks),
+        no_way_out(settings, transport),
+    )
+    return [error for error in broken if error]
+
+
+def rules_of_audience(
+    store: Store, options: SendOptions, *, recipients: int, begun: bool
+) -> list[NewsletterError]:
+    """Which rules about the recipients are broken.
+
+    Args:
+        store: the records.
+        options: what is asked.
+        recipients: how many mails would go out.
+        begun: whether they are the rest of a run begun earlier.
+    """
+    broken = (
+        None if begun or options.expect is not None else unfinished_import(store, recipients),
+        unexpected_number(options.expect, recipients),
+        None if begun else no_recipients(recipients),
+    )
+    return [error for error in broken if error]
+
+
+def unapproved(prepared: PreparedIssue) -> RefusedError | None:
+    """What a schedule sends is, to the byte, what was approved."""
+    if prepared.issue.approved == prepared.approval:
+        return None
+    number = prepared.issue.number
+    return RefusedError(
+        f"issue {number}, its theme, pictures or settings changed since it was approved",
+        place=prepared.issue.place("approved"),
+        hint=f"look at it, then: newsletter approve --issue {number}",
+    )
+
+
+def unfit(prepared: PreparedIssue, skip: tuple[str, ...] = ()) -> UnfitError | None:
+    """Checks find no error, but for those of the checks in `skip`."""
+    stopping = tuple(f for f in errors(prepared.findings) if f.id not in skip)
+    return UnfitError(prepared.issue.number, stopping) if stopping else None
+
+
+def no_way_out(settings: Settings, transport: Transport) -> NotFitError | None:
+    """Readers of a real mail can unsubscribe: on an https page, or through a mailbox."""
+    page, mailbox = settings.site.public_url, settings.sender.unsubscribe_mailto
+    if transport.rehearsal or page.startswith("https://") or mailbox:
+        return None
+    return NotFitError(
+        "nobody could unsubscribe from this mail",
+        hint="set site.public_url to an https address, or sender.unsubscribe_mailto",
+    )
+
+
+def unfinished_import(store: Store, recipients: int) -> RefusedError | None:
+    """No list is half imported, or whoever is missing would get nothing."""
+    left = store.unfinished_import()
+    if not left:
+        return None
+    return RefusedError(
+        f"the import of {left[0]} is not finished: {plural(left[1], 'row is', 'rows are')} "
+        "not in the records yet",
+        hint="run the same import again, it goes on with the rest; or say how many shall get "
+        f"this issue: --expect {recipients}",
+    )
+
+
+def unexpected_number(expect: int | None, recipients: int) -> RefusedError | None:
+    """There are as many recipients as the operator expects."""
+    if expect in {None, recipients}:
+        return None
+    return RefusedError(
+        f"--expect says {expect}, but there are {plural(recipients, 'recipient')}",
+        hint="find out why before sending",
+    )
+
+
+def no_recipients(recipients: int) -> NotFitError | None:
+    """Somebody gets it."""
+    if recipients:
+        return None
+    return NotFitError(
+        "nobody would get this issue",
+        hint="import a list: newsletter subscribers import FILE --consent-source TEXT",
+    )

@@ -1,0 +1,143 @@
+"""The values of a send: what would go out, and what came of it.
+
+Whoever asked for it makes sentences, JSON and exit codes from them.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from newsletter.delivery import Allowance, Content, Counts, Run, RunState, State, Stop
+from newsletter.delivery.deliver import Transport
+from newsletter.errors import NewsletterError
+from newsletter.message import Sender
+from newsletter.project.issues import PreparedIssue
+from newsletter.sending.options import SendOptions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """One send, looked at but not begun.
+
+    Attributes:
+        options: what is asked.
+        prepared: the issue, rendered and checked.
+        transport: the way out.
+        sender: who the mail is from.
+        content: what would be frozen, or was.
+        recipients: how many mails would go out now.
+        left_out: how many people would not get one, by reason.
+        run: the run to go on with, None for a new one.
+        allowance: what the transport takes now.
+        doubtful: deliveries of that run whose outcome nobody knows, or will when it goes on.
+        exposed: of a backup that was put back, how many mails may have left since it was made;
+            None where the records are no such backup.
+    """
+
+    options: SendOptions
+    prepared: PreparedIssue
+    transport: Transport
+    sender: Sender
+    content: Content
+    recipients: int
+    left_out: Mapping[str, int]
+    run: Run | None
+    allowance: Allowance
+    doubtful: int
+    exposed: int | None
+
+    @property
+    def short(self) -> bool:
+        """Whether the day's quota ends before the recipients do."""
+        return self.allowance.left is not None and self.allowance.left < self.recipients
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlreadySent:
+    """The issue was sent before; this send did nothing.
+
+    Attributes:
+        run: the finished run.
+        counts: its deliveries by state.
+    """
+
+    run: Run
+    counts: Counts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Readiness:
+    """Whether an issue could be sent now.
+
+    Attributes:
+        obstacles: every rule of the gate that is broken, each with its way out.
+        plan: what a send would do; None where that cannot be told.
+        already: set where it was sent before.
+    """
+
+    obstacles: tuple[NewsletterError, ...]
+    plan: Plan | None = None
+    already: AlreadySent | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerFile:
+    """The file of a real run that git does not have yet, or has since this send.
+
+    Attributes:
+        name: relative to the newsletter's folder.
+        message: of the commit.
+        committed: whether this send committed it.
+    """
+
+    name: str
+    message: str
+    committed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendResult:
+    """How one send ended.
+
+    Attributes:
+        run: as it was when this send began.
+        counts: deliveries by state, now.
+        sent_now: mails handed over by this send.
+        stop: why the run stands still, None when it is finished.
+        state: as it is on record now; it may have been cancelled meanwhile.
+        reasons: deliveries that were refused or are unknown, by state and reason.
+        quota_frees_at: when the day's quota begins to free up; None where the quota did not stop
+            it, or nothing tells.
+        log: the run's log.
+        ledger: the file to keep in git, None where there is nothing to do.
+    """
+
+    run: Run
+    counts: Counts
+    sent_now: int
+    stop: Stop | None
+    state: RunState
+    reasons: Mapping[tuple[State, str], int]
+    quota_frees_at: dt.datetime | None
+    log: Path
+    ledger: LedgerFile | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DueResult:
+    """What a trigger did; one of these, or nothing where only the time had not come.
+
+    Attributes:
+        sent: the send it began or went on with.
+        planned: in a dry run, the send it would begin or go on with.
+        done_before: the issue of the last date, sent by an earlier call.
+        reason: why nothing was sent, "" otherwise.
+    """
+
+    sent: SendResult | AlreadySent | None = None
+    planned: Plan | None = None
+    done_before: AlreadySent | None = None
+    reason: str = ""

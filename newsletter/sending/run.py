@@ -1,0 +1,259 @@
+"""One send, from the plan to the result: lock, freeze or resume, drain, settle.
+
+Run again after whatever ended it, `send` goes on with what is left and sends nothing twice.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import functools
+import math
+import time
+from collections.abc import Callable
+from typing import Final
+
+from newsletter import clocks
+from newsletter.delivery import (
+    Allowance,
+    Attempt,
+    Counts,
+    Pause,
+    Run,
+    RunState,
+    State,
+    Stop,
+    is_finished,
+)
+from newsletter.delivery.breaker import Breaker
+from newsletter.delivery.deliver import Press, Transport, deliver_next
+from newsletter.delivery.pace import Pace
+from newsletter.errors import AccountError, InputError, NewsletterError, PausedError
+from newsletter.humanize import plural
+from newsletter.message import Envelope
+from newsletter.sending import second_ledger
+from newsletter.sending.context import SendContext
+from newsletter.sending.drain import UNBOUND, Drained, Throttle, drain
+from newsletter.sending.plan import require_same_content
+from newsletter.sending.result import AlreadySent, Plan, SendResult
+from newsletter.sending.run_log import RunLog
+from newsletter.store.sql import Store
+
+#: How often a delivery that is deferred is tried in one run.
+_TRIES: Final = 5
+#: Each waits for one answer at a time; more only fight over the processor.
+_MOST_THREADS: Final = 32
+#: How often a run looks whether it was cancelled.
+_CANCEL_POLL_SECONDS: Final = 0.25
+#: An answer may take as long as this before the pace suffers.
+_ANSWER_SECONDS: Final = 0.5
+#: A mail counts against the day's quota for so long (SES guide, sending quotas).
+_QUOTA_WINDOW: Final = dt.timedelta(days=1)
+#: Nothing else will go either, so with nothing accepted this is a fault, not a pause.
+_FOR_EVERYBODY: Final = {Pause.ACCOUNT: AccountError, Pause.MALFORMED: InputError}
+
+
+def send(context: SendContext, plan: Plan) -> SendResult | AlreadySent:
+    """Freeze or resume, drain, record how it ended.
+
+    Raises:
+        LockedError: another run is sending from these records.
+        RefusedError: issue, theme or settings are not those of the run, or the ledgers disagree.
+        PausedError: the disk is full.
+        AccountError: everything was refused, nothing accepted.
+        InputError: our own request is malformed, or something cannot be written.
+    """
+    project, store = context.project, context.store
+    with store.lock():
+        if not plan.transport.rehearsal:
+            second_ledger.agree(
+                project, store, plan.options.issue,
+                restored=plan.options.restored, reporter=context.reporter,
+            )  # fmt: skip
+        # The log before the freeze: a run that cannot be logged is not begun.
+        with (
+            contextlib.closing(plan.transport),
+            context.stopping() as stopped,
+            _log(store, plan) as log,
+        ):
+            run = _freeze_or_resume(context, plan)
+            if run.state is RunState.FINISHED:
+                return AlreadySent(run=run, counts=store.counts(run))
+            _back_up(context, run)
+            with store.claims.marked(second_ledger.write(project, store, run)):
+                drained = _drain(context, plan, run, stopped=stopped, log=log)
+            counts = store.counts(run)
+            stop = _stop_of(counts, drained)
+            state = _settle(store, run, stop)
+            log.note("ended", state=state, pause=stop.pause if stop else None,
+                     reason=stop.reason if stop else "", by_state=counts.by_state)  # fmt: skip
+            second_ledger.write(project, store, run)
+        _refuse_where_nothing_goes(run, counts, stop)
+        return SendResult(
+            run=run, counts=counts, sent_now=drained.accepted, stop=stop, state=state,
+            reasons=_reasons(store, run, counts), quota_frees_at=_quota_frees_at(store, stop),
+            log=log.path, ledger=second_ledger.keep(project, run),
+        )  # fmt: skip
+
+
+def _log(store: Store, plan: Plan) -> RunLog:
+    kind = "rehearsal" if plan.transport.rehearsal else plan.transport.name
+    return RunLog(store.folder, f"{plan.content.issue}-{kind}", clocks.now)
+
+
+def _freeze_or_resume(context: SendContext, plan: Plan) -> Run:
+    """The run to drain, looked up again under the lock: another sender may have been here."""
+    store, options, transport = context.store, plan.options, plan.transport
+    if options.again and transport.rehearsal:
+        store.clear_rehearsal(options.issue)
+    run = store.run(options.issue, rehearsal=transport.rehearsal)
+    if run is not None and run.state is RunState.FINISHED:
+        return run
+    if run is not None and run.begun:
+        require_same_content(run, plan.content)
+        store.resume(run, by_hand=not options.scheduled)
+        lost = store.recover(run, now=clocks.now())
+        if lost:
+            lost_words = plural(lost, "delivery", "deliveries")
+            context.reporter.say(f"{lost_words} of an earlier run ended unknown")
+    else:
+        transport.begin(options.issue)
+        run = store.start_run(
+            plan.content,
+            rehearsal=transport.rehearsal,
+            transport=transport.name,
+            eligible=plan.prepared.audience,
+            expect=options.expect,
+            now=clocks.now(),
+            occurrence=options.occurrence,
+        )
+    store.feedback.note_account(run, plan.allowance.account)
+    return run
+
+
+def _back_up(context: SendContext, run: Run) -> None:
+    """Before the first real claim: a copy that knows the recipients, so that it can go on.
+
+    Raises:
+        InputError: the records are damaged, or their folder cannot be written.
+    """
+    counts = context.store.counts(run)
+    if run.rehearsal or counts[State.QUEUED] < counts.total:
+        return
+    try:
+        context.store.keep_backup(now=clocks.now())
+    except PausedError as error:  # a full disk; no mail depends on the copy
+        context.reporter.warn(f"no backup was made before this send: {error}")
+
+
+def _drain(
+    context: SendContext, plan: Plan, run: Run, *, stopped: Callable[[], bool], log: RunLog
+) -> Drained:
+    store, settings = context.store, context.project.settings
+    press = Press(
+        envelope=Envelope.load(run.content.envelope),
+        public_url=settings.site.public_url,
+        key=store.keys.newest(),
+        store=store.feedback.store_id(),
+    )
+    counts = store.counts(run)
+    throttle = _throttle(plan.transport, plan.allowance, settings.transport.concurrency)
+    log.note(
+        "began", issue=run.content.issue, transport=plan.transport.name,
+        content_hash=run.content.content_hash, by_state=counts.by_state,
+        mails_per_second=plan.allowance.rate, left_today=plan.allowance.left,
+        concurrency=throttle.threads,
+    )  # fmt: skip
+    watch, cancelled = context.watch(run), _cancelled(store, run)
+    with watch.going(), context.reporter.progress(counts.left) as shown:
+
+        def settled(attempt: Attempt) -> None:
+            log.settled(attempt)
+            watch.told(attempt)
+            shown(attempt.outcome)
+
+        return drain(
+            functools.partial(_deliver_next, run, store, plan.transport, press),
+            breaker=Breaker(total=counts.total, guard=watch.stop),
+            limit=plan.options.limit,
+            stopped=lambda: stopped() or cancelled(),
+            settled=settled,
+            requeue=lambda: 0 if cancelled() else store.requeue(run, tries=_TRIES),
+            throttle=throttle,
+        )
+
+
+def _deliver_next(
+    run: Run, store: Store, transport: Transport, press: Press, wait_for_slot: Callable[[], None]
+) -> Attempt | None:
+    return deliver_next(run, store, transport, press, clocks.now, wait_for_slot=wait_for_slot)
+
+
+def _throttle(transport: Transport, allowance: Allowance, wanted: int | None) -> Throttle:
+    """As many threads as the settings say, or as the pace needs while each waits for an answer."""
+    now = time.monotonic()
+    if allowance.rate is None:
+        return Throttle(pace=Pace(UNBOUND, now=now), threads=wanted or 1)
+    needed = min(_MOST_THREADS, math.ceil(allowance.rate * _ANSWER_SECONDS))
+    pace = Pace(allowance.rate, now=now)
+    return Throttle(pace=pace, threads=wanted or needed, allowance=transport.allowance)
+
+
+def _cancelled(store: Store, run: Run) -> Callable[[], bool]:
+    """Asks whether the run was cancelled, a few times a second however often it is called.
+
+    The records themselves refuse a claim from that moment; this only ends the waiting.
+    """
+    calendar = store.calendar(rehearsal=run.rehearsal)
+    answer, asked = False, -math.inf
+
+    def ask() -> bool:
+        nonlocal answer, asked
+        now = time.monotonic()
+        if not answer and now - asked >= _CANCEL_POLL_SECONDS:
+            asked = now
+            # What is wrong with the records, the next claim tells.
+            with contextlib.suppress(NewsletterError):
+                answer = calendar.is_cancelled(run.content.issue)
+        return answer
+
+    return ask
+
+
+def _stop_of(counts: Counts, drained: Drained) -> Stop | None:
+    """Why the run stands still, None when it is finished."""
+    if is_finished(counts):
+        return None
+    deferred = Stop(Pause.PUT_OFF, f"what is left was put off {_TRIES} times")
+    return drained.stop or deferred
+
+
+def _settle(store: Store, run: Run, stop: Stop | None) -> RunState:
+    """Record how a run stands; what was cancelled meanwhile stays so."""
+    state = RunState.PAUSED if stop else RunState.FINISHED
+    reason, pause = (stop.reason, stop.pause) if stop else ("", None)
+    store.set_run_state(run, state, clocks.now(), pause=pause, reason=reason)
+    found = store.run(run.content.issue, rehearsal=run.rehearsal)
+    return found.state if found else state
+
+
+def _refuse_where_nothing_goes(run: Run, counts: Counts, stop: Stop | None) -> None:
+    if stop and stop.pause in _FOR_EVERYBODY and not counts[State.ACCEPTED]:
+        raise _FOR_EVERYBODY[stop.pause](
+            f"{run.transport} refuses every mail: {stop.reason}",
+            hint=f"mend that, then: newsletter send --issue {run.content.issue}",
+        )
+
+
+def _reasons(store: Store, run: Run, counts: Counts) -> dict[tuple[State, str], int]:
+    told = {State.REFUSED, State.UNKNOWN}
+    if not any(counts[state] for state in told):
+        return {}
+    return {found: n for found, n in store.reasons(run).items() if found[0] in told}
+
+
+def _quota_frees_at(store: Store, stop: Stop | None) -> dt.datetime | None:
+    if stop is None or stop.pause is not Pause.QUOTA:
+        return None
+    first = store.first_accepted(since=clocks.now() - _QUOTA_WINDOW)
+    return first and first + _QUOTA_WINDOW
