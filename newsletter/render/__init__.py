@@ -13,7 +13,7 @@ naming them costs no compiler.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 from newsletter.render.markdown import Image, Raw
@@ -44,17 +44,17 @@ class Theme:
 class Look:
     """Colours (six-digit hex), fonts and forms a theme takes from the settings."""
 
-    accent: str = "#1f7a8c"
-    accent_dark: str = "#6fc3d4"
-    font: str = "Georgia, serif"
-    heading_font: str = "Helvetica, Arial, sans-serif"
-    divider: Divider = "bar"
-    header_image: str = ""
+    accent: str
+    accent_dark: str
+    font: str
+    heading_font: str
+    divider: Divider
+    header_image: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """Everything but issue and theme that reaches the mail.
+    """Everything but issue and theme that reaches the mail; the settings have the defaults.
 
     Attributes:
         site_name: the newsletter's name.
@@ -72,19 +72,19 @@ class Options:
         look: colours and fonts.
     """
 
-    site_name: str = ""
-    public_url: str = ""
-    archive_url: str = ""
-    assets_url: str = ""
-    postal_address: str = ""
-    language: str = "en"
-    from_name: str = ""
-    from_address: str = ""
-    reply_to: str = ""
-    unsubscribe_mailto: str = ""
-    fields: Mapping[str, str] = field(default_factory=dict)
-    tags: Tags | None = None
-    look: Look = field(default_factory=Look)
+    site_name: str
+    public_url: str
+    archive_url: str
+    assets_url: str
+    postal_address: str
+    language: str
+    from_name: str
+    from_address: str
+    reply_to: str
+    unsubscribe_mailto: str
+    fields: Mapping[str, str]
+    tags: Tags | None
+    look: Look
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

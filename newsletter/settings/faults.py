@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 from newsletter.errors import InputError, Place
-from newsletter.settings.knobs import Knob, Path, as_toml, as_variable
+from newsletter.settings.registry import Path, Setting, as_toml, as_variable
 
 Source = Literal["file", ".env", "environment", "flag"]
 
@@ -63,10 +63,10 @@ class Setter:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class GivenValue:
     """One value of one source; `items` tells where the items of a list stand."""
 
-    knob: Knob
+    setting: Setting
     path: Path
     value: object
     setter: Setter
@@ -109,20 +109,24 @@ def raise_first(faults: Iterable[Fault]) -> None:
         raise ordered[0].error(more=len(ordered) - 1)
 
 
-def example(entry: Entry) -> str:
+def example(entry: GivenValue) -> str:
     """A hint that shows how the setting is written where it was set."""
-    knob = entry.knob
-    if knob.choices:
-        *most, last = (f'"{choice}"' for choice in knob.choices)
+    setting = entry.setting
+    if setting.choices:
+        *most, last = (f'"{choice}"' for choice in setting.choices)
         return f"write {', '.join(most)} or {last}"
     if entry.setter.source in {"environment", ".env"}:
-        return f"write it like this: {knob.variable}={as_variable(knob.example)}"
-    named = knob.example if isinstance(knob.example, Mapping) else {knob.path[-1]: knob.example}
+        return f"write it like this: {setting.variable}={as_variable(setting.example)}"
+    named = (
+        setting.example
+        if isinstance(setting.example, Mapping)
+        else {setting.path[-1]: setting.example}
+    )
     pairs = (f"{name} = {as_toml(value)}" for name, value in named.items())
     return f"write it like this: {', '.join(pairs)}"
 
 
-def from_pydantic(error: Mapping[str, Any], entries: Mapping[Path, Entry]) -> Fault:
+def from_pydantic(error: Mapping[str, Any], entries: Mapping[Path, GivenValue]) -> Fault:
     """One of pydantic's error details, in our words.
 
     Args:
@@ -130,7 +134,7 @@ def from_pydantic(error: Mapping[str, Any], entries: Mapping[Path, Entry]) -> Fa
         entries: the values that were validated.
     """
     context = error.get("ctx", {})
-    entry = entry_of(error, entries)
+    entry = given_for(error, entries)
     problem = _problem(error, context, entry)
     hint = context.get("hint") or example(entry)
     below = _location(error)[len(entry.path) :]
@@ -139,7 +143,7 @@ def from_pydantic(error: Mapping[str, Any], entries: Mapping[Path, Entry]) -> Fa
     return Fault(setter=setter, problem=problem, hint=hint)
 
 
-def entry_of(error: Mapping[str, Any], entries: Mapping[Path, Entry]) -> Entry:
+def given_for(error: Mapping[str, Any], entries: Mapping[Path, GivenValue]) -> GivenValue:
     """The value that one of pydantic's error details is about."""
     location = _location(error)
     path = next(location[:n] for n in range(len(location), 0, -1) if location[:n] in entries)
@@ -151,12 +155,12 @@ def _location(error: Mapping[str, Any]) -> tuple[Any, ...]:
     return (*error["loc"], key) if key else tuple(error["loc"])
 
 
-def _of_item(entry: Entry, item: int) -> Setter:
+def _of_item(entry: GivenValue, item: int) -> Setter:
     place = entry.items[item] if entry.items else entry.setter.place
     return replace(entry.setter, name=f"item {item + 1} of {entry.setter.name}", place=place)
 
 
-def _problem(error: Mapping[str, Any], context: Mapping[str, Any], entry: Entry) -> str:
+def _problem(error: Mapping[str, Any], context: Mapping[str, Any], entry: GivenValue) -> str:
     kind = error["type"]
     if kind == "newsletter":
         return str(context["problem"])

@@ -7,7 +7,7 @@ from newsletter.issue import Issue
 from newsletter.message import Sender
 from newsletter.render import Look, Options
 from newsletter.render.utm import Tags
-from newsletter.settings.loading import Settings
+from newsletter.settings.load import Settings
 
 
 def options(settings: Settings, issue: Issue) -> Options:

@@ -10,7 +10,7 @@ import pytest
 import typer.main
 
 from newsletter.cli.app import app
-from newsletter.settings.knobs import KNOBS
+from newsletter.settings.registry import SETTINGS
 from tests.support.cli_fixtures import ROOT
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -78,6 +78,6 @@ def test_every_command_and_option_is_documented():
 
 def test_every_setting_is_documented():
     page = (ROOT / "docs/settings.md").read_text("utf-8")
-    for path in KNOBS:
+    for path in SETTINGS:
         name = ".".join(path)
         assert f"`{name}`" in page or f"`{name}.<name>`" in page, name

@@ -22,7 +22,15 @@ from newsletter.issue import Issue, parse
 from newsletter.message import SAMPLE, filled
 from newsletter.render import Options
 from newsletter.render.pipeline import render
-from tests.conftest import ROOT, corpus_file, example_options, issue_with, read_theme, require
+from tests.conftest import (
+    ROOT,
+    corpus_file,
+    example_options,
+    issue_with,
+    options_with,
+    read_theme,
+    require,
+)
 
 pytestmark = pytest.mark.browser
 
@@ -106,7 +114,7 @@ def letter(issue: Issue, options: Options) -> str:
 
 
 def written(body: str, language: str = "en") -> str:
-    options = Options(
+    options = options_with(
         site_name="Slack Water",
         postal_address="4 Ferry Stairs",
         assets_url="https://assets.slackwater.example.org",

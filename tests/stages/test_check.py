@@ -18,9 +18,9 @@ from newsletter.check.reference import reference
 from newsletter.check.words import repair
 from newsletter.errors import Place
 from newsletter.issue import parse
-from newsletter.render import Look, Theme
+from newsletter.render import Theme
 from newsletter.render.pipeline import render
-from tests.conftest import ROOT, corpus_file, corpus_names, own_issues
+from tests.conftest import LOOK, ROOT, corpus_file, corpus_names, own_issues
 from tests.support.letter_samples import FILE, OPTIONS, THEME, an_issue
 
 # Front matter without a fault; a letter's body then starts on line 5.
@@ -196,9 +196,9 @@ CASES = [
     Case("link-braces", "warning", "![a](https://x.example/{{nick}}.png)\n", "![a](https://x.example/{{name}}.png) <img src='https://x.example/{{ name }}.png' alt='b'>\n",
          [":5:24|nobody fills in the {{nick}} of this picture|a merge field in an address is {{name}}, and declared under [fields]"]),
     # colours
-    Case("contrast", "warning", {"body": "See [the tides](https://x.example/) now\n", "options": {"look": Look(accent="#ffcc00")}}, {"options": {"look": Look(accent="#0b5563")}},
+    Case("contrast", "warning", {"body": "See [the tides](https://x.example/) now\n", "options": {"look": dataclasses.replace(LOOK, accent="#ffcc00")}}, {"options": {"look": dataclasses.replace(LOOK, accent="#0b5563")}},
          [':5:6|"the tides" is hard to read in light mode: #ffcc00 on #ffffff has a contrast of 1.5, not 4.5|choose another theme.accent']),
-    Case("contrast", "warning", {"options": {"look": Look(accent_dark="#405060")}}, {"options": {"look": Look(accent_dark="#9fd8e4")}},
+    Case("contrast", "warning", {"options": {"look": dataclasses.replace(LOOK, accent_dark="#405060")}}, {"options": {"look": dataclasses.replace(LOOK, accent_dark="#9fd8e4")}},
          [':1:1|"Unsubscribe" is hard to read in dark mode: #405060 on #0b1622 has a contrast of 2.2, not 4.5|choose another theme.accent_dark']),
     Case("contrast", "warning", {"theme": themed(mjml="#4d5d6b|#b0b0b0")}, {"theme": themed(mjml="#4d5d6b|#202020")},
          [f':1:1|"{words}" is hard to read in light mode: #b0b0b0 on #f2e8d5 has a contrast of 1.8, not 4.5|choose other colours in the theme' for words in ["Issue\xa074"]]),

@@ -12,12 +12,13 @@ import sys
 import pytest
 
 from newsletter.issue import parse
-from newsletter.render import Divider, Look, Options, Rendered, Theme
+from newsletter.render import Divider, Options, Rendered, Theme
 from newsletter.render.markdown.fields import UNSUBSCRIBE
 from newsletter.render.pipeline import source_hash
 from newsletter.render.words import callouts, date, direction, words
 from tests.conftest import (
     CORPUS,
+    LOOK,
     ROOT,
     corpus_file,
     corpus_names,
@@ -131,7 +132,8 @@ def test_an_address_of_several_lines_is_told_whole() -> None:
 
 
 def test_colours_fonts_and_header_image_come_from_the_look() -> None:
-    look = Look(
+    look = dataclasses.replace(
+        LOOK,
         accent="#123456",
         accent_dark="#abcdef",
         font="Verdana, 'Open Sans', sans-serif",
@@ -149,7 +151,9 @@ def test_colours_fonts_and_header_image_come_from_the_look() -> None:
     [("bar", "48px/4px solid #e4572e"), ("line", "100%/1px solid #ddd3bf"), ("dots", "52px/4px dotted #e4572e"), ("space", "48px/0")],
 )  # fmt: skip
 def test_dividers_take_the_form_the_settings_say(divider: Divider, line: str) -> None:
-    [rule] = letter_of(rendered("a\n\n---\n\nb", look=Look(divider=divider)).html).iter("hr")
+    [rule] = letter_of(
+        rendered("a\n\n---\n\nb", look=dataclasses.replace(LOOK, divider=divider)).html
+    ).iter("hr")
     styles = dict(part.strip().split(":", 1) for part in rule.attrib["style"].split(";"))
     assert f"{styles['width']}/{styles['border-top']}" == line
 
@@ -253,7 +257,7 @@ def test_the_source_hash_changes_with_everything_a_letter_is_made_from() -> None
     assert first == source_hash(issue, read_theme_again(), example_options())
     changes: list[Options] = [
         dataclasses.replace(OPTIONS, site_name="x"), dataclasses.replace(OPTIONS, fields={"name": "you"}), dataclasses.replace(OPTIONS, tags=None),
-        dataclasses.replace(OPTIONS, look=Look(accent="#000000")),
+        dataclasses.replace(OPTIONS, look=dataclasses.replace(LOOK, accent="#000000")),
     ]  # fmt: skip
     theme = Theme(folder=THEME.folder, files=(*THEME.files, ("z.mjml", "")))
     hashes = {source_hash(issue, THEME, o) for o in changes} | {

@@ -6,10 +6,9 @@ from typing import Any
 
 from newsletter.issue import Issue, parse
 from newsletter.message import Sender
-from newsletter.render import Options, Rendered
+from newsletter.render import Rendered
 from newsletter.render.markdown.fields import UNSUBSCRIBE, Slot
-from newsletter.render.utm import Tags
-from tests.conftest import read_theme
+from tests.conftest import link_tags, options_with, read_theme
 
 FILE = "issues/074-a-letter.md"
 WAY_OUT = "https://letters.example.org/u/" + "aB3_" * 10
@@ -30,14 +29,14 @@ SENDER = Sender(
     unsubscribe_mailto="leave@slackwater.example.org",
 )
 THEME = read_theme()
-OPTIONS = Options(
+OPTIONS = options_with(
     site_name="Slack Water",
     public_url="https://letters.example.org",
     archive_url="https://letters.example.org/archive",
     assets_url="https://assets.example.org",
     postal_address="Slack Water\n4 Ferry Stairs, Port Example",
     fields={"name": "there", "town": ""},
-    tags=Tags(source="slack-water", medium="email", campaign="issue-74"),
+    tags=link_tags(),
 )
 
 

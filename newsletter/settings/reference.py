@@ -7,9 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 
-from newsletter.settings import values
-from newsletter.settings.knobs import GROUPS, KNOBS, Knob, Path, as_toml
-from newsletter.settings.loading import Settings
+from newsletter.settings.load import Settings
+from newsletter.settings.registry import GROUPS, SETTINGS, Path, Setting, as_toml
 
 _INTRO = """\
 # Settings
@@ -33,7 +32,7 @@ _HEAD = "| Setting | Default | Environment variable | Meaning |\n|---|---|---|--
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Setting:
+class EffectiveSetting:
     """One row of `newsletter settings`.
 
     Attributes:
@@ -49,68 +48,63 @@ class Setting:
     description: str
 
 
-def effective(settings: Settings) -> tuple[Setting, ...]:
+def effective(settings: Settings) -> tuple[EffectiveSetting, ...]:
     """Every setting with its value and origin; of open tables, every entry."""
-    return tuple(row for knob in KNOBS.values() for row in _rows(settings, knob))
+    return tuple(row for setting in SETTINGS.values() for row in _rows(settings, setting))
 
 
 def reference() -> str:
     """The page docs/settings.md, in Markdown."""
     sections = [_INTRO]
-    for section, knobs in groupby(KNOBS.values(), key=_section):
-        model = GROUPS.get(section)
-        title = f"`[{'.'.join(section)}]`" if section else "Outside the groups"
-        about = f"{model.__doc__}\n\n" if model else ""
-        sections.append(f"## {title}\n\n{about}{_HEAD}{''.join(map(_line, knobs))}")
+    for section, settings in groupby(SETTINGS.values(), key=_section):
+        about = f"{GROUPS[section].__doc__}\n\n" if section in GROUPS else ""
+        title = f"`[{'.'.join(section)}]`"
+        sections.append(f"## {title}\n\n{about}{_HEAD}{''.join(map(_line, settings))}")
     return "\n".join(sections)
 
 
-def _section(knob: Knob) -> Path:
-    return knob.path if knob.kind == "table" else knob.path[:-1]
+def _section(setting: Setting) -> Path:
+    return setting.path if setting.kind == "table" else setting.path[:-1]
 
 
-def _rows(settings: Settings, knob: Knob) -> Iterator[Setting]:
+def _rows(settings: Settings, setting: Setting) -> Iterator[EffectiveSetting]:
     value: object = settings
-    for name in knob.path:
+    for name in setting.path:
         value = getattr(value, name)
     table = value if isinstance(value, Mapping) else {"": value}
     for name, item in table.items():
-        key = f"{knob.key}.{name}" if name else knob.key
-        yield Setting(
+        key = f"{setting.key}.{name}" if name else setting.key
+        yield EffectiveSetting(
             key=key,
-            value=_shown(knob.path, item),
+            value=_shown(setting, item),
             origin=settings.origin(key),
-            description=knob.description,
+            description=setting.description,
         )
 
 
-def _shown(path: Path, value: object) -> str:
-    match value, path:
-        case None, _:
-            return ""
-        case str(), ("store", "url"):
-            return values.without_password(value)
-        case str(), ("schedule", "owner"):
-            return values.masked_address(value)
-        case str(), ("schedule", "webhook" | "heartbeat_url"):
-            return values.masked_path(value)
-        case bool(), _:
+def _shown(setting: Setting, value: object) -> str:
+    if value is None or value == "":
+        return ""
+    if setting.kind == "secret":
+        return "****"
+    if setting.masked:
+        return setting.masked(str(value))
+    match value:
+        case bool():
             return str(value).lower()
-        case dt.time(), _:
+        case dt.time():
             return f"{value:%H:%M}"
-        case tuple(), _:
+        case tuple():
             return ", ".join(value)
-        case _ if KNOBS.get(path) and KNOBS[path].kind == "secret":
-            return "****"
     return str(value)
 
 
-def _line(knob: Knob) -> str:
-    default = "" if knob.default in (None, "", (), {}) else f"`{as_toml(knob.default)}`"
-    key = f"{knob.key}.<name>" if knob.kind == "table" else knob.key
-    meaning = knob.description
-    if knob.kind == "secret":
+def _line(setting: Setting) -> str:
+    default = "" if setting.default in (None, "", (), {}) else f"`{as_toml(setting.default)}`"
+    key = f"{setting.key}.<name>" if setting.kind == "table" else setting.key
+    meaning = setting.description
+    if setting.kind == "secret":
         meaning += " A secret: environment or `.env` only."
-    elif knob.choices:
-        meaning += f" One of {', '.join(f'`{choice}`' for choice in knob.choices)}."
-    return f"| `{key}` | {default} | `{knob.variable}` | {meaning} |\n"
+    elif setting.choices:
+        meaning += f" One of {', '.join(f'`{choice}`' for choice in setting.choices)}."
+    return f"| `{key}` | {default} | `{setting.variable}` | {meaning} |\n"

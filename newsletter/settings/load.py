@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
-from pydantic import SecretStr, ValidationError
+from pydantic import PrivateAttr, ValidationError
 
 from newsletter.errors import InputError, Place
-from newsletter.settings.faults import Entry, Fault, entry_of, from_pydantic, raise_first
-from newsletter.settings.groups import (
-    Checks,
-    Groups,
-    Schedule,
-    Sender,
-    Site,
-    Store,
-    Theme,
-    Transport,
-    Utm,
-    Web,
+from newsletter.settings.faults import (
+    Fault,
+    GivenValue,
+    from_pydantic,
+    given_for,
+    raise_first,
 )
-from newsletter.settings.knobs import KNOBS, Path
+from newsletter.settings.groups import Groups
+from newsletter.settings.registry import SETTINGS, Path
 from newsletter.settings.sources import (
     ConfigText,
     from_dotenv,
@@ -37,29 +31,15 @@ from newsletter.settings.sources import (
 _WAY_OUT: Final = ("transport", "sender")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """Every setting, validated.
+class Settings(Groups):
+    """Every setting, validated; unset ones have their default."""
 
-    Attributes:
-        site, sender, theme, utm, store, transport, schedule, web, checks: the groups.
-        fields: merge fields and their fallbacks; "" where there is none.
-        signing_key: the key that overrides the store's, or None.
-        origins: who set what is not a default, by dotted name.
-    """
+    _origins: Mapping[str, str] = PrivateAttr(default_factory=dict)
 
-    site: Site
-    sender: Sender
-    fields: Mapping[str, str]
-    theme: Theme
-    utm: Utm
-    store: Store
-    transport: Transport
-    schedule: Schedule
-    web: Web
-    checks: Checks
-    signing_key: SecretStr | None
-    origins: Mapping[str, str] = field(repr=False)
+    @property
+    def origins(self) -> Mapping[str, str]:
+        """Who set what is not a default, by dotted name."""
+        return MappingProxyType(self._origins)
 
     def origin(self, key: str) -> str:
         """Where the value of `key` came from.
@@ -75,7 +55,7 @@ class Settings:
         """
         if key in self.origins:
             return self.origins[key]
-        if tuple(key.split(".")) not in KNOBS:
+        if tuple(key.split(".")) not in SETTINGS:
             raise KeyError(key)
         return "default"
 
@@ -99,8 +79,14 @@ def load(
         InputError: the first fault in the order file, `.env`, environment, flags; the hint tells
             how many more there are.
     """
-    entries, faults = _read(file, environ, dotenv, flags or {})
-    return _settings(_validated(entries, faults), entries)
+    given, faults = _read(file, environ, dotenv, flags or {})
+    settings = Settings()
+    try:
+        settings = _settings(given)
+    except ValidationError as error:
+        faults += [from_pydantic(detail, given) for detail in error.errors(include_url=False)]
+    raise_first(faults)
+    return settings
 
 
 def salvage(file: ConfigText | None, *, environ: Mapping[str, str], dotenv: str = "") -> Settings:
@@ -110,24 +96,23 @@ def salvage(file: ConfigText | None, *, environ: Mapping[str, str], dotenv: str 
     or the sender is in doubt there is no `schedule.owner`: the mail would go astray unnoticed.
     """
     try:
-        entries, faults = _read(file, environ, dotenv, {})
+        given, faults = _read(file, environ, dotenv, {})
     except InputError:  # not TOML
-        entries, faults = _read(None, environ, dotenv, {})
+        given, faults = _read(None, environ, dotenv, {})
     doubtful = any(group in f.setter.name.lower() for f in faults for group in _WAY_OUT)
-    doubtful = doubtful or ("transport", "kind") not in entries
+    doubtful = doubtful or ("transport", "kind") not in given
     while True:
         try:
-            groups = Groups.model_validate(_nested(entries))
+            found = _settings(given)
             break
         except ValidationError as error:
             details = error.errors(include_url=False)
-            faulty = {entry_of(detail, entries).path for detail in details}
+            faulty = {given_for(detail, given).path for detail in details}
             doubtful = doubtful or any(path[0] in _WAY_OUT for path in faulty)
-            entries = {path: entry for path, entry in entries.items() if path not in faulty}
-    found = _settings(groups, entries)
+            given = {path: one for path, one in given.items() if path not in faulty}
     if doubtful:
         schedule = found.schedule.model_copy(update={"owner": ""})
-        return replace(found, schedule=schedule)
+        return found.model_copy(update={"schedule": schedule})
     return found
 
 
@@ -136,14 +121,14 @@ def _read(
     environ: Mapping[str, str],
     dotenv: str,
     flags: Mapping[str, object],
-) -> tuple[dict[Path, Entry], list[Fault]]:
+) -> tuple[dict[Path, GivenValue], list[Fault]]:
     """The strongest value of each setting, and what is no value.
 
     Raises:
         InputError: the file is not TOML.
     """
     faults: list[Fault] = []
-    entries: dict[Path, Entry] = {}
+    given: dict[Path, GivenValue] = {}
     for reading in (
         from_file(file) if file else (),
         from_dotenv(dotenv),
@@ -154,14 +139,21 @@ def _read(
             if isinstance(found, Fault):
                 faults.append(found)
             else:
-                entries[found.path] = found
-    return entries, faults
+                given[found.path] = found
+    return given, faults
 
 
-def _settings(groups: Groups, entries: Mapping[Path, Entry]) -> Settings:
-    values: dict[str, Any] = {name: getattr(groups, name) for name in Groups.model_fields}
-    origins = {".".join(path): entry.setter.origin for path, entry in entries.items()}
-    return Settings(**values, origins=MappingProxyType(origins))
+def _settings(given: Mapping[Path, GivenValue]) -> Settings:
+    """What is given as settings; pydantic's ValidationError tells all that is wrong with it."""
+    document: dict[str, Any] = {}
+    for path, one in given.items():
+        table = document
+        for name in path[:-1]:
+            table = table.setdefault(name, {})
+        table[path[-1]] = one.value
+    settings = Settings.model_validate(document)
+    settings._origins = {".".join(path): one.setter.origin for path, one in given.items()}  # noqa: SLF001  # being made
+    return settings
 
 
 def choose(newsletter_toml: ConfigText | None, pyproject: ConfigText | None) -> ConfigText | None:
@@ -192,24 +184,3 @@ def _has_settings(pyproject: ConfigText, *, unreadable: bool) -> bool:
     except (ValueError, RecursionError):
         return unreadable
     return isinstance(tool, dict) and "newsletter" in tool
-
-
-def _validated(entries: Mapping[Path, Entry], faults: Iterable[Fault]) -> Groups:
-    found = list(faults)
-    groups = Groups()
-    try:
-        groups = Groups.model_validate(_nested(entries))
-    except ValidationError as error:
-        found += [from_pydantic(detail, entries) for detail in error.errors(include_url=False)]
-    raise_first(found)
-    return groups
-
-
-def _nested(entries: Mapping[Path, Entry]) -> dict[str, Any]:
-    document: dict[str, Any] = {}
-    for path, entry in entries.items():
-        table = document
-        for name in path[:-1]:
-            table = table.setdefault(name, {})
-        table[path[-1]] = entry.value
-    return document
