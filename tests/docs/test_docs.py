@@ -76,6 +76,12 @@ def test_every_command_and_option_is_documented():
                 assert re.search(rf"`{re.escape(name)}[ `]", section), f"{path} {name}"
 
 
+def test_every_command_stands_on_a_page_that_tells_what_it_is_for():
+    shown = "\n".join(line for page in PAGES if page.name != "cli.md" for line in quoted(page))
+    for path, _ in leaves():
+        assert re.search(rf"{re.escape(path)}(?![\w-])", shown), path
+
+
 def test_every_setting_is_documented():
     page = (ROOT / "docs/settings.md").read_text("utf-8")
     for path in SETTINGS:
