@@ -22,6 +22,7 @@ from mjml import mjml2html
 from newsletter.errors import InputError, Place
 from newsletter.issue import Issue
 from newsletter.render import Options, Rendered, Theme, armour, shell, tree
+from newsletter.render.inline import inline_styles
 from newsletter.render.limits import expect_few_pieces, expect_length
 from newsletter.render.lint import lint
 from newsletter.render.markdown import Document, Image, parse
@@ -72,7 +73,7 @@ def render(issue: Issue, theme: Theme, options: Options) -> Rendered:
     images = tree.put_back_targets(root, document, lambda src: _asset(src, options.assets_url))
     tree.harden(root)
     links = tree.tag_links(root, tagged, body_line=issue.body_line)
-    root = tree.inline_styles(root)
+    root = inline_styles(root)
     tree.set_widths(root)
     html = tree.write(root)
     _expect_tokens(html, page, document)
