@@ -16,7 +16,7 @@ import lxml.html
 from cssselect import SelectorError, parse
 from lxml.cssselect import CSSSelector
 
-from newsletter.check.rule import Fault, Letter, rule
+from newsletter.check.rule import Fault, RuleContext, rule
 from newsletter.errors import Place
 from newsletter.render.colours import BLACK, WHITE, Colour, as_hex, contrast, from_hex
 from newsletter.render.stylesheet import declarations
@@ -47,8 +47,8 @@ class _Look:
 
 
 @rule("contrast", "warning", "Text that stands out too little from what is behind it.")
-def _contrast(letter: Letter) -> Iterator[Fault]:
-    page = lxml.html.document_fromstring(letter.rendered.html)
+def _contrast(context: RuleContext) -> Iterator[Fault]:
+    page = lxml.html.document_fromstring(context.rendered.html)
     said: set[tuple[str, Colour, Colour]] = set()
     for mode, night in (("light", {}), ("dark", _night(page))):
         for text, look in _texts(page, _Look(BLACK, WHITE, 16.0, bold=False), night):
@@ -65,24 +65,24 @@ def _contrast(letter: Letter) -> Iterator[Fault]:
                     f'"{text[:_SAMPLE]}" is hard to read in {mode} mode: {colours} has a contrast '
                     f"of {found:.1f}, not {wanted}"
                 )
-                yield _place(letter, text), message, _hint(letter, look)
+                yield _place(context, text), message, _hint(context, look)
 
 
-def _hint(letter: Letter, look: _Look) -> str:
+def _hint(context: RuleContext, look: _Look) -> str:
     colours = {look.colour and as_hex(look.colour), look.ground and as_hex(look.ground)}
     for name in ("accent", "accent_dark"):
-        if getattr(letter.options.look, name) in colours:
+        if getattr(context.options.look, name) in colours:
             return f"choose another theme.{name}"
     return "choose other colours in the theme"
 
 
-def _place(letter: Letter, text: str) -> Place:
+def _place(context: RuleContext, text: str) -> Place:
     """Where the author wrote these words; the theme's own have no line in the issue."""
     first = text.partition("\n")[0]
-    for number, line in enumerate(letter.issue.body.split("\n"), letter.issue.body_line):
+    for number, line in enumerate(context.issue.body.split("\n"), context.issue.body_line):
         if first in line:
-            return Place(letter.issue.file, number, line.index(first) + 1)
-    return Place(letter.issue.file, 1)
+            return Place(context.issue.file, number, line.index(first) + 1)
+    return Place(context.issue.file, 1)
 
 
 def _texts(

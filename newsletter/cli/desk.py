@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -106,7 +105,7 @@ class Desk:
         return open_transport(self.settings, self.root, os.environ)
 
 
-def open_desk(flags: Mapping[str, object] | None = None) -> Desk:
+def open_desk() -> Desk:
     """Find the newsletter around the chosen folder and read its settings.
 
     Raises:
@@ -114,7 +113,7 @@ def open_desk(flags: Mapping[str, object] | None = None) -> Desk:
     """
     root = _root()
     config, dotenv = _config_of(root), files.read_dotenv(root)
-    return Desk(root, load(config, environ=os.environ, dotenv=dotenv, flags=flags))
+    return Desk(root, load(config, environ=os.environ, dotenv=dotenv))
 
 
 def salvaged_desk() -> Desk:

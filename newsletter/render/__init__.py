@@ -105,7 +105,7 @@ class RenderedLink:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rendered:
+class RenderedIssue:
     """One letter, ready but for the words that differ from person to person.
 
     Attributes:

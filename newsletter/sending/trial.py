@@ -11,7 +11,7 @@ from newsletter.audience.tokens import unsubscribe_url
 from newsletter.delivery.deliver import TRIAL_KEY, trial
 from newsletter.message import SAMPLE, Message, Stamp, compose, filled, seal, way_out
 from newsletter.project.issues import Opened
-from newsletter.render import Rendered
+from newsletter.render import RenderedIssue
 from newsletter.settings import Settings
 from newsletter.settings.mail import sender
 
@@ -25,7 +25,7 @@ class Sample:
         mail: the bytes of the .eml, the same every time: its date is the issue's.
     """
 
-    letter: Rendered
+    letter: RenderedIssue
     mail: bytes
 
 

@@ -1,4 +1,4 @@
-"""Texts become Settings: flags over environment over `.env` over newsletter.toml over defaults.
+"""Texts become Settings: environment over `.env` over newsletter.toml over defaults.
 
 A pure function of texts: whoever calls it reads the disk. `groups` declares every setting once;
 the command `newsletter settings` and the page docs/settings.md are made from it.

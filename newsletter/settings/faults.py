@@ -13,9 +13,9 @@ from typing import Any, Final, Literal
 from newsletter.errors import InputError, Place
 from newsletter.settings.registry import Path, Setting, as_toml, as_variable
 
-Source = Literal["file", ".env", "environment", "flag"]
+Source = Literal["file", ".env", "environment"]
 
-_ORDER: Final[tuple[Source, ...]] = ("file", ".env", "environment", "flag")
+_ORDER: Final[tuple[Source, ...]] = ("file", ".env", "environment")
 _WANTED: Final[Mapping[str, str]] = {
     "string_type": "a text in quotes",
     "bool_type": "true or false",
@@ -52,7 +52,7 @@ class Setter:
     Attributes:
         source: the kind of source.
         name: how a sentence begins that is about it: `"site.name"` or the variable's name.
-        origin: what `newsletter settings` shows: "newsletter.toml:3", the variable, ".env", "flag".
+        origin: what `newsletter settings` shows: "newsletter.toml:3", the variable, ".env".
         place: where it stands, for those sources that are texts.
     """
 

@@ -62,9 +62,7 @@ class SiteSettings(_Group):
     """The newsletter as its readers know it."""
 
     name: Header = _setting(
-        "",
-        "The newsletter's name, as it stands in mails and on pages.",
-        example="Slack Water",
+        "", "The newsletter's name, as it stands in mails and on pages.", example="Slack Water"
     )
     public_url: SiteUrl = _setting(
         "",
@@ -318,7 +316,7 @@ class ScheduleSettings(_Group):
         if first != self.anchor:
             raise values.wrong(
                 f'is {self.anchor}, a {self.anchor:%A}, which is no day of "schedule.rrule"',
-                f"write {first}, or the date of another issue" if first else "mend the rule",
+                f"write {first}, or the date of another issue" if first else "fix the rule",
                 key="anchor",
             )
         return self

@@ -10,13 +10,7 @@ from typing import Any, Final
 from pydantic import PrivateAttr, ValidationError
 
 from newsletter.errors import InputError, Place
-from newsletter.settings.faults import (
-    Fault,
-    GivenValue,
-    from_pydantic,
-    given_for,
-    raise_first,
-)
+from newsletter.settings.faults import Fault, GivenValue, from_pydantic, given_for, raise_first
 from newsletter.settings.groups import Groups
 from newsletter.settings.registry import SETTINGS, Path
 from newsletter.settings.sources import (
@@ -24,7 +18,6 @@ from newsletter.settings.sources import (
     from_dotenv,
     from_environment,
     from_file,
-    from_flags,
 )
 
 #: The groups that say how a mail leaves and in whose name.
@@ -48,7 +41,7 @@ class Settings(Groups):
             key: a dotted name such as "site.name" or "fields.name".
 
         Returns:
-            "default", "newsletter.toml:3", the environment variable, ".env" or "flag".
+            "default", "newsletter.toml:3", the environment variable or ".env".
 
         Raises:
             KeyError: there is no such setting.
@@ -65,21 +58,19 @@ def load(
     *,
     environ: Mapping[str, str],
     dotenv: str = "",
-    flags: Mapping[str, object] | None = None,
 ) -> Settings:
-    """Read the settings from texts alone: flags over environment over `.env` over file.
+    """Read the settings from texts alone: environment over `.env` over file.
 
     Args:
         file: newsletter.toml or pyproject.toml, or None without one.
         environ: the environment's variables; only NEWSLETTER_* are looked at.
         dotenv: the text of `.env`.
-        flags: values by dotted name, typed or as text; None stands for "not given".
 
     Raises:
-        InputError: the first fault in the order file, `.env`, environment, flags; the hint tells
-            how many more there are.
+        InputError: the first fault in the order file, `.env`, environment; its hint tells how
+            many more there are.
     """
-    given, faults = _read(file, environ, dotenv, flags or {})
+    given, faults = _read(file, environ, dotenv)
     settings = Settings()
     try:
         settings = _settings(given)
@@ -96,9 +87,9 @@ def salvage(file: ConfigText | None, *, environ: Mapping[str, str], dotenv: str 
     or the sender is in doubt there is no `schedule.owner`: the mail would go astray unnoticed.
     """
     try:
-        given, faults = _read(file, environ, dotenv, {})
+        given, faults = _read(file, environ, dotenv)
     except InputError:  # not TOML
-        given, faults = _read(None, environ, dotenv, {})
+        given, faults = _read(None, environ, dotenv)
     doubtful = any(group in f.setter.name.lower() for f in faults for group in _WAY_OUT)
     doubtful = doubtful or ("transport", "kind") not in given
     while True:
@@ -117,10 +108,7 @@ def salvage(file: ConfigText | None, *, environ: Mapping[str, str], dotenv: str 
 
 
 def _read(
-    file: ConfigText | None,
-    environ: Mapping[str, str],
-    dotenv: str,
-    flags: Mapping[str, object],
+    file: ConfigText | None, environ: Mapping[str, str], dotenv: str
 ) -> tuple[dict[Path, GivenValue], list[Fault]]:
     """The strongest value of each setting, and what is no value.
 
@@ -133,7 +121,6 @@ def _read(
         from_file(file) if file else (),
         from_dotenv(dotenv),
         from_environment(environ),
-        from_flags(flags),
     ):
         for found in reading:
             if isinstance(found, Fault):

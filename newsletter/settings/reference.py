@@ -16,11 +16,10 @@ _INTRO = """\
 Settings stand in `newsletter.toml`, or in the table `[tool.newsletter]` of `pyproject.toml`, but
 not in both. Of several values for one setting, the first in this order counts:
 
-1. a flag of the command;
-2. an environment variable;
-3. a line with the same name in the file `.env`;
-4. the file with the settings;
-5. the default.
+1. an environment variable;
+2. a line with the same name in the file `.env`;
+3. the file with the settings;
+4. the default.
 
 In a variable, a list is separated by commas or written as JSON. A setting that ends in `<name>` is
 a table of names and texts: its variable takes a JSON object, a merge field may have a variable of

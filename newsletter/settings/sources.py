@@ -1,4 +1,4 @@
-"""The four places a setting can come from, each read into values and faults."""
+"""The three places a setting can come from, each read into values and faults."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ class _File:
 
     def entry(self, setting: Setting, path: Path, value: object) -> GivenValue | Fault:
         setter = self.setter(path)
-        if secret := _secret(setting, setter, f"in {self.config.file}"):
+        if secret := _secret(setting, setter, self.config.file):
             return secret
         value, count = (tuple(value), len(value)) if isinstance(value, list) else (value, 0)
         items = tuple(self.place((*path, n)) for n in range(count))
@@ -185,24 +185,6 @@ def from_environment(environ: Mapping[str, str]) -> Reading:
         if name.upper().startswith(PREFIX):
             setter = Setter(source="environment", name=name.upper(), origin=name.upper())
             yield from _variable(name.upper(), environ[name], setter)
-
-
-def from_flags(flags: Mapping[str, object]) -> Reading:
-    """Settings given as flags, by dotted name; None means that the flag was not given."""
-    for key, value in flags.items():
-        if value is None:
-            continue
-        path = tuple(key.split("."))
-        setting = find(path)
-        setter = Setter(source="flag", name=f'"{key}"', origin="flag")
-        if setting is None:
-            yield Fault(setter=setter, problem="is not a setting", hint=near_key(path))
-        elif secret := _secret(setting, setter, "on the command line"):
-            yield secret
-        else:
-            given = _typed(setting, value) if isinstance(value, str) else value
-            given = tuple(given) if isinstance(given, list) else given
-            yield from _given(setting, path, given, setter)
 
 
 def _variable(name: str, text: str | None, setter: Setter) -> Reading:
@@ -264,13 +246,13 @@ def _utf8(name: str) -> str:
     return name.encode(errors="backslashreplace").decode()
 
 
-def _secret(setting: Setting, setter: Setter, where: str) -> Fault | None:
-    """The fault of a secret that is given where others can read it."""
+def _secret(setting: Setting, setter: Setter, file: str) -> Fault | None:
+    """The fault of a secret that stands in a file which others can read."""
     if setting.kind != "secret":
         return None
     return Fault(
         setter=setter,
-        problem=f"is a secret and must not stand {where}",
+        problem=f"is a secret and must not stand in {file}",
         hint=f"set {setting.variable} in the environment or in .env instead, "
         "and change the secret if anybody may have seen it",
     )

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsletter.check import Letter, check
+from newsletter.check import RuleContext, check
 from newsletter.render.colours import as_hex, contrast, from_hex, ink_on
 from tests.support.letter_samples import OPTIONS, a_letter, an_issue
 
@@ -18,7 +18,7 @@ NIGHT = "<style>@media (prefers-color-scheme: dark) {{ {} }}</style>"
 def found(html: str) -> list[str]:
     """ "mode: colour on colour" of every finding about a page."""
     page = f"<!DOCTYPE html><html><head><title>x</title></head><body>{html}</body></html>"
-    letter = Letter(issue=an_issue("Hello.\n"), rendered=a_letter(html=page), options=OPTIONS)
+    letter = RuleContext(issue=an_issue("Hello.\n"), rendered=a_letter(html=page), options=OPTIONS)
     told = [f.message for f in check(letter) if f.id == "contrast"]
     return [re.sub(r'".*" is hard to read in (\w+) mode: (.*) has a.*', r"\1: \2", m) for m in told]
 

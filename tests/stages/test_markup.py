@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from newsletter.errors import InputError
-from newsletter.render import Rendered
-from newsletter.render.markdown import Link, parse
+from newsletter.render import RenderedIssue
+from newsletter.render.markdown import MarkdownLink, parse
 from newsletter.render.markdown.fields import TOKEN, Fields, Slot
 from newsletter.render.markdown.html import forbidden, fragment
 from newsletter.render.markdown.text import text_part
@@ -24,7 +24,7 @@ THEME, OPTIONS = read_theme(), example_options()
 TAG = "utm_source=slack-water&utm_medium=email&utm_campaign=issue-74"
 
 
-def rendered(body: str, front: str = "title: A title") -> Rendered:
+def rendered(body: str, front: str = "title: A title") -> RenderedIssue:
     return render(issue_with(body, front), THEME, OPTIONS)
 
 
@@ -210,7 +210,9 @@ def test_links_know_their_words_their_line_and_whether_they_are_tagged() -> None
         ("e", "https://f.example", 5),
         ("g", "https://h.example", 7),
     ]
-    assert parse(body, Fields({})).links[0] == Link(text="b c", href="https://d.example", line=1)
+    assert parse(body, Fields({})).links[0] == MarkdownLink(
+        text="b c", href="https://d.example", line=1
+    )
     assert "utm=off" not in text_of(letter_of(done.html))
     assert "utm" not in done.text.replace(TAG, "")
 

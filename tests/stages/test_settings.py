@@ -14,15 +14,15 @@ from pydantic import SecretStr, ValidationError
 
 from newsletter.errors import InputError
 from newsletter.settings import ConfigText, Settings, choose, effective, load, reference
-from newsletter.settings.registry import SETTINGS
+from newsletter.settings.registry import SETTINGS, as_variable
 
 EXAMPLE = Path(__file__).parents[2] / "newsletter.toml"
 
 
-def loaded(text="", *, kind="newsletter.toml", environ=None, dotenv="", flags=None) -> Settings:
+def loaded(text="", *, kind="newsletter.toml", environ=None, dotenv="") -> Settings:
     name = "pyproject.toml" if kind == "pyproject" else kind
     file = ConfigText(file=name, text=text, kind=kind)
-    return load(file, environ=environ or {}, dotenv=dotenv, flags=flags)
+    return load(file, environ=environ or {}, dotenv=dotenv)
 
 
 def rows(settings):
@@ -77,9 +77,13 @@ def test_without_any_source_everything_has_its_default():
 def test_every_example_and_every_default_is_itself_allowed(setting):
     if setting.kind == "secret":
         return
-    flags = {"schedule.anchor": "2026-11-08", "transport.smtp.host": "localhost"}
+    environ = {
+        "NEWSLETTER_SCHEDULE__ANCHOR": "2026-11-08",
+        "NEWSLETTER_TRANSPORT__SMTP__HOST": "localhost",
+    }
     for value in (setting.example, setting.default):
-        settings = load(None, environ={}, flags=flags | {setting.key: value})
+        text = "" if value is None else as_variable(value)
+        settings = load(None, environ=environ | {setting.variable: text})
         shown: object = settings
         for name in setting.path:
             shown = getattr(shown, name)
@@ -95,9 +99,8 @@ def test_every_knob_says_what_it_is_for_in_a_sentence(setting):
 # Precedence and origin
 
 
-def test_flag_beats_environment_beats_dotenv_beats_file_beats_default():
+def test_environment_beats_dotenv_beats_file_beats_default():
     sources: dict[str | None, Any] = {
-        "flags": {"site.name": "flag"},
         "environ": {"NEWSLETTER_SITE__NAME": "variable"},
         "dotenv": "NEWSLETTER_SITE__NAME=dotenv",
         "text": "[site]\n\nname = 'file'",
@@ -108,7 +111,6 @@ def test_flag_beats_environment_beats_dotenv_beats_file_beats_default():
         seen.append((settings.site.name, settings.origin("site.name")))
         sources.pop(weaker, None)
     assert seen == [
-        ("flag", "flag"),
         ("variable", "NEWSLETTER_SITE__NAME"),
         ("dotenv", ".env"),
         ("file", "newsletter.toml:3"),
@@ -121,9 +123,8 @@ def test_sources_add_up_setting_by_setting_and_entry_by_entry():
         "[fields]\nname = 'there'\ncity = 'town'\n[transport.ses]\nregion = 'eu-west-1'",
         dotenv="NEWSLETTER_FIELDS__CITY=port",
         environ={"NEWSLETTER_FIELDS": '{"boat": "ferry"}', "NEWSLETTER_TRANSPORT__SES__PROFILE": "letters"},
-        flags={"fields.quay": "four"},
     )  # fmt: skip
-    assert settings.fields == {"name": "there", "city": "port", "boat": "ferry", "quay": "four"}
+    assert settings.fields == {"name": "there", "city": "port", "boat": "ferry"}
     assert (settings.transport.ses.region, settings.transport.ses.profile) == (
         "eu-west-1",
         "letters",
@@ -132,13 +133,7 @@ def test_sources_add_up_setting_by_setting_and_entry_by_entry():
         "name": "newsletter.toml:2",
         "city": ".env",
         "boat": "NEWSLETTER_FIELDS",
-        "quay": "flag",
     }
-
-
-def test_a_flag_that_was_not_given_changes_nothing():
-    settings = loaded("[site]\nname = 'file'", flags={"site.name": None})
-    assert (settings.site.name, settings.origin("site.name")) == ("file", "newsletter.toml:2")
 
 
 def test_asking_for_the_origin_of_nothing_is_a_key_error():

@@ -133,14 +133,13 @@ MALFORMED = [
 ]  # fmt: skip
 
 
-def refused(text="", *, environ=None, dotenv="", flags=None, kind="newsletter.toml"):
+def refused(text="", *, environ=None, dotenv="", kind="newsletter.toml"):
     name = "pyproject.toml" if kind == "pyproject" else kind
     with pytest.raises(InputError) as caught:
         load(
             ConfigText(file=name, text=text, kind=kind),
             environ=environ or {},
             dotenv=dotenv,
-            flags=flags,
         )
     return caught.value
 
@@ -216,24 +215,6 @@ def test_an_unreadable_line_of_dotenv_is_told_with_its_number(dotenv, message, h
 
 
 @pytest.mark.parametrize(
-    ("flags", "message", "hint"),
-    [
-        ({"site.nmae": "x"}, '"site.nmae" is not a setting', 'did you mean "site.name"?'),
-        ({"site": "x"}, '"site" is not a setting', 'did you mean "site"?'),
-        ({"": "x"}, '"" is not a setting', "the file takes site, sender, theme, utm, store, transport, schedule, web, checks and fields"),
-        ({"transport.smtp.port": "x"}, '"transport.smtp.port" has to be a whole number, not a text', "write it like this: port = 587"),
-        ({"site.name": object()}, '"site.name" has to be a text in quotes, not something else', 'write it like this: name = "Slack Water"'),
-        ({"utm.skip_hosts": ["a.org", "/"]}, 'item 2 of "utm.skip_hosts" is not a bare host name', 'leave out "https://", the port and the path'),
-        ({"transport.smtp.password": SECRET}, '"transport.smtp.password" is a secret and must not stand on the command line', f"set NEWSLETTER_TRANSPORT__SMTP__PASSWORD {MOVE_IT}"),
-        ({"store.url": f"postgresql://a:{SECRET}@b/c"}, '"store.url" names a PostgreSQL database, which is not supported yet', DATABASE),
-    ],
-)  # fmt: skip
-def test_a_fault_in_a_flag_names_the_setting(flags, message, hint):
-    error = refused(flags=flags)
-    assert (error.place, error.message, error.hint) == (None, message, hint)
-
-
-@pytest.mark.parametrize(
     ("text", "place", "message", "hint"),
     [
         ("x = 1\n[tool.newsletter.site]\nnmae = 'x'\n", ":3:1", '"site.nmae" is not a setting', 'did you mean "site.name"?'),
@@ -260,7 +241,6 @@ def test_the_first_of_faults_in_several_sources_is_the_one_in_the_file():
         "text": "[site]\nlanguage = '?'\n",
         "dotenv": "NEWSLETTER_SITE__TIMEZONE=x",
         "environ": {"NEWSLETTER_SITE__PUBLIC_URL": "x"},
-        "flags": {"site.name": 3},
     }
     told = []
     while sources:
@@ -268,10 +248,9 @@ def test_the_first_of_faults_in_several_sources_is_the_one_in_the_file():
         told.append((error.message.split(" ")[0], error.hint.rpartition("(")[2][:6]))
         sources.pop(next(iter(sources)))
     assert told == [
-        ('"site.language"', "3 more"),
-        ("NEWSLETTER_SITE__TIMEZONE", "2 more"),
-        ("NEWSLETTER_SITE__PUBLIC_URL", "1 more"),
-        ('"site.name"', "write "),
+        ('"site.language"', "2 more"),
+        ("NEWSLETTER_SITE__TIMEZONE", "1 more"),
+        ("NEWSLETTER_SITE__PUBLIC_URL", "write "),
     ]
 
 
@@ -285,7 +264,6 @@ def test_the_first_of_faults_in_several_sources_is_the_one_in_the_file():
         {"environ": {"NEWSLETTER_STORE__URL": f"mysql://me:{SECRET}@db/x"}},
         {"dotenv": f"NEWSLETTER_TRANSPORT__SMTP__PASSWORD='{SECRET}"},
         {"dotenv": f"NEWSLETTER_STORE__URL=postgres://me:{SECRET}@db/x"},
-        {"flags": {"transport.smtp.password": SECRET}},
     ],
 )
 def test_no_error_quotes_a_value_not_even_its_traceback(sources):
@@ -314,7 +292,6 @@ def test_any_unknown_name_is_refused_wherever_it_stands(group, name):
         assert error.message == f'"{key}" is not a setting'
         assert error.place is not None
         assert (error.place.line, error.place.column) == (1, len(key) - len(name) + 1)
-    assert refused(flags={key: "x"}).message == f'"{key}" is not a setting'
 
 
 @given(name=NAMES.map(str.upper))

@@ -6,7 +6,7 @@ from typing import Any
 
 from newsletter.issue import Issue, parse
 from newsletter.message import Sender
-from newsletter.render import Rendered
+from newsletter.render import RenderedIssue
 from newsletter.render.markdown.fields import UNSUBSCRIBE, Slot
 from tests.conftest import link_tags, options_with, read_theme
 
@@ -46,11 +46,11 @@ def an_issue(body: str = "Hello.\n", *, front: str = "", file: str = FILE) -> Is
     return parse(f"---\n{front}---\n{body}".encode(), file=file)
 
 
-def a_letter(text: str = "Hello\n", html: str = "<p>Hello</p>\n", **changed: Any) -> Rendered:
+def a_letter(text: str = "Hello\n", html: str = "<p>Hello</p>\n", **changed: Any) -> RenderedIssue:
     """A rendered letter made by hand: no theme, so any text goes."""
     whole: dict[str, Any] = {
         "subject": "A letter", "preheader": "", "html": html, "text": text, "mjml": "",
         "slots": SLOTS, "links": (), "images": (), "raws": (), "words": (), "headings": (),
         "fields_without_fallback": (), "source_hash": "5" * 64,
     }  # fmt: skip
-    return Rendered(**{**whole, **changed})
+    return RenderedIssue(**{**whole, **changed})
