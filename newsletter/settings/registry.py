@@ -104,7 +104,7 @@ def near_key(path: Path) -> str:
     *group, name = path
     known = [*GROUPS, *(path for path, setting in SETTINGS.items() if setting.kind != "secret")]
     names = [path[-1] for path in known if path and path[:-1] == tuple(group)]
-    near = [".".join([*group, match]) for match in _close(name, names)]
+    near = [".".join([*group, match]) for match in difflib.get_close_matches(name, names, 1)]
     elsewhere = [setting.key for setting in SETTINGS.values() if setting.path[-1] == name]
     if meant := near + elsewhere[:1]:
         return 'did you mean "' + '" or "'.join(meant) + '"?'
@@ -116,13 +116,9 @@ def near_variable(name: str) -> str:
     """What somebody who set the unknown variable `name` may have meant: a hint."""
     # The prefix they share would make all of them look alike.
     known = [variable.removeprefix(PREFIX) for variable in VARIABLES]
-    if near := _close(name.removeprefix(PREFIX), known):
+    if near := difflib.get_close_matches(name.removeprefix(PREFIX), known, 1):
         return f"did you mean {PREFIX}{near[0]}?"
     return 'unset it; "newsletter settings" lists those there are'
-
-
-def _close(name: str, names: Iterable[str]) -> list[str]:
-    return difflib.get_close_matches(name, list(names), 1)
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -155,9 +155,7 @@ class _File:
     def setter(self, path: Path) -> Setter:
         place = self.place(path)
         name = ".".join(path or self.config.table)
-        return Setter(
-            source="file", name=f'"{name}"', origin=f"{place.file}:{place.line}", place=place
-        )
+        return Setter(name=f'"{name}"', origin=f"{place.file}:{place.line}", place=place)
 
 
 def from_dotenv(text: str) -> Reading:
@@ -168,13 +166,13 @@ def from_dotenv(text: str) -> Reading:
         place = Place(".env", binding.original.line + blank.count("\n"))
         if binding.error and PREFIX in source.upper():
             yield Fault(
-                setter=Setter(source=".env", name="this line", origin=".env", place=place),
+                setter=Setter(name="this line", origin=".env", place=place),
                 problem="cannot be read",
                 hint='write NAME="value" with both quotes',
             )
         elif binding.key and binding.key.upper().startswith(PREFIX):
             name = binding.key.upper()
-            setter = Setter(source=".env", name=name, origin=".env", place=place)
+            setter = Setter(name=name, origin=".env", place=place)
             yield from _variable(name, binding.value, setter)
 
 
@@ -183,7 +181,7 @@ def from_environment(environ: Mapping[str, str]) -> Reading:
     # Of two names that differ in case only, the one in capitals comes last and counts.
     for name in sorted(environ, reverse=True):
         if name.upper().startswith(PREFIX):
-            setter = Setter(source="environment", name=name.upper(), origin=name.upper())
+            setter = Setter(name=name.upper(), origin=name.upper())
             yield from _variable(name.upper(), environ[name], setter)
 
 
