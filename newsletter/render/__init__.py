@@ -2,8 +2,12 @@
 
     pipeline    the stages in their order
     shell       the theme through Jinja, every line knowing its file
+    lint        what is wrong with a theme and the MJML compiler would pass
     armour      what keeps odd characters whole on their way through the MJML compiler
-    tree        links, images and styles on the parsed page
+    tree        links and images on the parsed page
+    inline      style sheets copied onto its elements
+    utm         one link in, the same link tagged out
+    colours     how well one colour is read on another
     words       the few fixed words, by language
 
 Import `render` from `newsletter.render.pipeline`; this file holds only the values, so that
