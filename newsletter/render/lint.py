@@ -29,7 +29,7 @@ _UNCLOSED: Final = frozenset({3, 7})  # expat: "no element found", "mismatched t
 
 
 # By the page and not by the theme alone: which of its lines a theme shows may depend on the issue.
-@functools.lru_cache(maxsize=16)
+@functools.lru_cache(maxsize=64)
 def lint(theme: Theme, shell: Shell) -> None:
     """Refuse a filled-in page with the first fault in it; a page without one is read once.
 
