@@ -26,7 +26,8 @@ from typing import Any
 from newsletter.errors import InputError
 from newsletter.issue import parse
 from newsletter.render import Options, Theme, pipeline, shell, tree
-from newsletter.render.utm import Tags
+from newsletter.settings import ConfigText, load
+from newsletter.settings.mail import options
 
 ROOT = Path(__file__).parent.parent
 CORPUS = ROOT.parent / "shared" / "corpus"
@@ -42,6 +43,7 @@ STAGES: tuple[tuple[Any, dict[str, str]], ...] = (
             "fragment": "fragment",
             "text_part": "text part",
             "lint": "lint",
+            "inline_styles": "premailer",
             "_compile": "MJML",
         },
     ),
@@ -53,7 +55,6 @@ STAGES: tuple[tuple[Any, dict[str, str]], ...] = (
             "put_back_targets": "links",
             "harden": "links",
             "tag_links": "links",
-            "inline_styles": "premailer",
             "write": "tree",
         },
     ),
@@ -153,11 +154,9 @@ class Ours:
         folder = ROOT / "templates" / "email"
         files = tuple((f.name, f.read_text("utf-8")) for f in sorted(folder.iterdir()))
         self.theme = Theme(folder="templates/email", files=files)
-        self.options = Options(
-            site_name="Slack Water", public_url="https://letters.example.org",
-            assets_url="https://assets.example.org", postal_address="4 Ferry Stairs",
-            tags=Tags(source="slack-water", medium="email", campaign="issue"),
-        )  # fmt: skip
+        config = ConfigText(file="newsletter.toml", text=(ROOT / "newsletter.toml").read_text())
+        first = parse(next(iter(texts.values())), file="issues/001.md")
+        self.options = options(load(config, environ={}), first)
         self.issues = {name: parse(text, file=name) for name, text in texts.items()}
         self.times: dict[str, list[float]] = defaultdict(list)
         self.html: dict[str, list[float]] = defaultdict(list)

@@ -25,11 +25,11 @@ Stages: values in, values out; no clock, no disk, no network
     settings    texts and a mapping      -> the settings, each declared once
     feedback    a provider's event       -> what it means for a delivery and an address
     delivery    Delivery + Outcome       -> its next state; claim, compose, hand over, settle
-    message     Rendered x Subscriber    -> one MIME mail
-    check       Issue + Rendered         -> findings
+    message     RenderedIssue x Subscriber -> one MIME mail
+    check       Issue + RenderedIssue    -> findings
     schedule    rule, dates, records     -> what is due
     audience    who is eligible          -> the recipients of an issue
-    render      Issue + Theme            -> Rendered, once per issue
+    render      Issue + Theme            -> RenderedIssue, once per issue
     issue       text + front matter      -> Issue
 
 Everybody may use

@@ -20,6 +20,7 @@ _UNSEEN: Final = re.compile(
 )
 #: The joiners and marks that stay, where nothing is left that they could stand beside.
 _NOTHING: Final = re.compile("[ \u061c\u200c-\u200f\ufe00-\ufe0f\U000e0000-\U000e01ef]*")
+_CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 #: Controls, and an encoded word up to its text (RFC 2047, 2): programs decode it without its end.
 _UNSAFE: Final = re.compile(
     "[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]|" + r"=\?[^?]*\?[bBqQ]\?"
@@ -40,6 +41,12 @@ def one_line(text: str) -> str:
         text = _UNSEEN.sub("", _BREAKS.sub(" ", text))
     line = " ".join(text.split())
     return "" if _NOTHING.fullmatch(line) else line
+
+
+def control_character(text: str) -> str:
+    """The first control character of a text by the name it is looked up by, "U+000A"; or ""."""
+    found = _CONTROL.search(text)
+    return f"U+{ord(found[0]):04X}" if found else ""
 
 
 def is_safe_in_header(text: str) -> bool:

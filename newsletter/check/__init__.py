@@ -1,4 +1,4 @@
-"""Rendered -> findings: what a careful friend would say before the letter goes out.
+"""RenderedIssue -> findings: what a careful friend would say before the letter goes out.
 
 An error stops `send` (exit 5), a warning is only said. Every rule has an id by which an author
 answers for it: `checks: {ignore: {link-http: "their certificate is broken"}}`.
@@ -10,11 +10,11 @@ from collections.abc import Iterable
 from typing import Final
 
 from newsletter.check import contrast, front, links, mail, online, words
-from newsletter.check.rule import RULES, Answer, Finding, Letter, Rule, Severity
+from newsletter.check.rule import RULES, Finding, Rule, RuleContext, Severity, UrlStatus
 from newsletter.humanize import plural
 
 __all__ = [
-    "GROUPS", "RULES", "Answer", "Finding", "Letter", "Rule", "Severity", "check", "errors",
+    "GROUPS", "RULES", "Finding", "Rule", "RuleContext", "Severity", "UrlStatus", "check", "errors",
     "tally",
 ]  # fmt: skip
 
@@ -22,16 +22,16 @@ __all__ = [
 GROUPS: Final = (front, words, links, mail, contrast, online)
 
 
-def check(letter: Letter) -> tuple[Finding, ...]:
+def check(context: RuleContext) -> tuple[Finding, ...]:
     """Run every rule; findings in the order of the file, ignored ones marked, never raises."""
-    reasons = {**letter.ignore, **letter.issue.ignored_checks}
+    reasons = {**context.ignore, **context.issue.ignored_checks}
     findings = [
         Finding(
-            id=one.id, severity=one.severity, place=letter.exact(place), message=message, hint=hint,
-            ignored=reasons.get(one.id, ""),
+            id=one.id, severity=one.severity, place=context.exact(place), message=message,
+            hint=hint, ignored=reasons.get(one.id, ""),
         )
         for one in RULES.values()
-        for place, message, hint in one.find(letter)
+        for place, message, hint in one.find(context)
     ]  # fmt: skip
     return tuple(sorted(findings, key=lambda f: (f.place.line, f.place.column, f.severity)))
 

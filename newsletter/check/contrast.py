@@ -16,11 +16,11 @@ import lxml.html
 from cssselect import SelectorError, parse
 from lxml.cssselect import CSSSelector
 
-from newsletter.check.rule import Fault, Letter, rule
+from newsletter.check.rule import Fault, RuleContext, rule
 from newsletter.errors import Place
+from newsletter.render.colours import BLACK, WHITE, Colour, as_hex, contrast, from_hex
 from newsletter.render.stylesheet import declarations
 
-Colour = tuple[int, int, int]
 #: What the night changes, element by element.
 Night = Mapping[Any, Mapping[str, str]]
 
@@ -30,7 +30,7 @@ _LARGE: Final = 24.0  # px; or 18.66 and bold
 _LARGE_BOLD: Final = 18.66
 _BOLD: Final = frozenset({"strong", "b", "th", "h1", "h2", "h3", "h4", "h5", "h6"})
 _SHOWN: Final = re.compile(r"[^\s\u00a0\u034f\u200b\u200c]")
-_NAMED: Final = {"white": (255, 255, 255), "black": (0, 0, 0)}
+_NAMED: Final = {"white": WHITE, "black": BLACK}
 _HEX: Final = re.compile(r"#([0-9a-f]{6})(?![0-9a-f])", re.IGNORECASE)
 _RGB: Final = re.compile(r"rgb\(\s*(\d+)[\s,]+(\d+)[\s,]+(\d+)\s*\)", re.IGNORECASE)
 _SAMPLE: Final = 40
@@ -47,61 +47,42 @@ class _Look:
 
 
 @rule("contrast", "warning", "Text that stands out too little from what is behind it.")
-def _contrast(letter: Letter) -> Iterator[Fault]:
-    page = lxml.html.document_fromstring(letter.rendered.html)
+def _contrast(context: RuleContext) -> Iterator[Fault]:
+    page = lxml.html.document_fromstring(context.rendered.html)
     said: set[tuple[str, Colour, Colour]] = set()
     for mode, night in (("light", {}), ("dark", _night(page))):
-        for text, look in _texts(page, _Look((0, 0, 0), (255, 255, 255), 16.0, bold=False), night):
+        for text, look in _texts(page, _Look(BLACK, WHITE, 16.0, bold=False), night):
             if look.colour is None or look.ground is None:
                 continue
             large = look.size >= _LARGE or (look.bold and look.size >= _LARGE_BOLD)
             wanted = _ENOUGH_LARGE if large else _ENOUGH
-            found = ratio(look.colour, look.ground)
+            found = contrast(look.colour, look.ground)
             pair = (mode, look.colour, look.ground)
             if found < wanted and pair not in said:
                 said.add(pair)
-                colours = f"{_hex(look.colour)} on {_hex(look.ground)}"
+                colours = f"{as_hex(look.colour)} on {as_hex(look.ground)}"
                 message = (
                     f'"{text[:_SAMPLE]}" is hard to read in {mode} mode: {colours} has a contrast '
                     f"of {found:.1f}, not {wanted}"
                 )
-                yield _place(letter, text), message, _hint(letter, look)
+                yield _place(context, text), message, _hint(context, look)
 
 
-def ratio(one: Colour, other: Colour) -> float:
-    """The contrast ratio of two colours, from 1 to 21 (WCAG 2.2, relative luminance)."""
-    low, high = sorted((_luminance(one), _luminance(other)))
-    return (high + 0.05) / (low + 0.05)
-
-
-def _luminance(colour: Colour) -> float:
-    parts = (part / 255 for part in colour)
-    red, green, blue = (
-        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4  # noqa: PLR2004  # WCAG's own
-        for part in parts
-    )
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
-
-
-def _hex(colour: Colour) -> str:
-    return "#" + "".join(f"{part:02x}" for part in colour)
-
-
-def _hint(letter: Letter, look: _Look) -> str:
-    colours = {look.colour and _hex(look.colour), look.ground and _hex(look.ground)}
+def _hint(context: RuleContext, look: _Look) -> str:
+    colours = {look.colour and as_hex(look.colour), look.ground and as_hex(look.ground)}
     for name in ("accent", "accent_dark"):
-        if getattr(letter.options.look, name) in colours:
+        if getattr(context.options.look, name) in colours:
             return f"choose another theme.{name}"
     return "choose other colours in the theme"
 
 
-def _place(letter: Letter, text: str) -> Place:
+def _place(context: RuleContext, text: str) -> Place:
     """Where the author wrote these words; the theme's own have no line in the issue."""
     first = text.partition("\n")[0]
-    for number, line in enumerate(letter.issue.body.split("\n"), letter.issue.body_line):
+    for number, line in enumerate(context.issue.body.split("\n"), context.issue.body_line):
         if first in line:
-            return Place(letter.issue.file, number, line.index(first) + 1)
-    return Place(letter.issue.file, 1)
+            return Place(context.issue.file, number, line.index(first) + 1)
+    return Place(context.issue.file, 1)
 
 
 def _texts(
@@ -138,17 +119,13 @@ def _look(element: lxml.html.HtmlElement, style: Mapping[str, str], around: _Loo
 def _colour(value: str, around: Colour | None) -> Colour | None:
     """A colour of a style, `around` where it lets that through, None where nobody can tell."""
     if found := _HEX.search(value):
-        return _triple(int(found[1][at : at + 2], 16) for at in (0, 2, 4))
+        return from_hex(found[1])
     if found := _RGB.search(value):
-        return _triple(min(int(part), 255) for part in found.groups())
+        red, green, blue = (min(int(part), 255) for part in found.groups())
+        return red, green, blue
     if value.lower() in {"transparent", "inherit", "none", ""}:
         return around
     return _NAMED.get(value.lower())
-
-
-def _triple(parts: Iterator[int]) -> Colour:
-    red, green, blue = parts
-    return red, green, blue
 
 
 def _size(value: str, around: float) -> float:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
-from newsletter.check.rule import Fault, Letter, rule
+from newsletter.check.rule import Fault, RuleContext, rule
 from newsletter.errors import Place
 from newsletter.networks import is_public
 from newsletter.render import RenderedLink
@@ -28,121 +28,125 @@ _PERSONAL: Final = re.compile(
 
 
 @rule("link-malformed", "error", "A web link that no browser can open.")
-def _malformed(letter: Letter) -> Iterator[Fault]:
-    for link in own_links(letter):
+def _malformed(context: RuleContext) -> Iterator[Fault]:
+    for link in own_links(context):
         if is_malformed(link.written) and not _is_private(link.written):
             message = f"the link {link.written} leads nowhere: its host is impossible"
-            yield letter.at(link.line, link.written), message, "mend the address"
+            yield context.at(link.line, link.written), message, "fix the address"
 
 
 @rule("link-relative", "error", "A link without a scheme, which a mail cannot follow.")
-def _relative(letter: Letter) -> Iterator[Fault]:
-    for link in own_links(letter):
+def _relative(context: RuleContext) -> Iterator[Fault]:
+    for link in own_links(context):
         if not link.written:
-            yield letter.at(link.line, "]("), f'the link "{link.text}" is empty', "give it a target"
+            yield (
+                context.at(link.line, "]("),
+                f'the link "{link.text}" is empty',
+                "give it a target",
+            )
         elif not _SCHEME.match(link.written) and "__NL_" not in link.written:
             message = f"the link {link.written} is relative; a mail has no page to start from"
-            yield letter.at(link.line, link.written), message, "write it out, from https:// on"
+            yield context.at(link.line, link.written), message, "write it out, from https:// on"
 
 
 @rule("link-local", "error", "A link to the author's own machine or network.")
-def _local(letter: Letter) -> Iterator[Fault]:
-    for link in own_links(letter):
+def _local(context: RuleContext) -> Iterator[Fault]:
+    for link in own_links(context):
         if _is_private(link.written):
             message = f"the link {link.written} only works on your own machine or network"
-            yield letter.at(link.line, link.written), message, "link to its public address"
-    for place, _ in _refused(letter, "file"):
+            yield context.at(link.line, link.written), message, "link to its public address"
+    for place, _ in _refused(context, "file"):
         yield place, "a file: link only works on your own machine", "link to its public address"
 
 
 @rule("link-script", "error", "A link that would run a script; Markdown leaves it as text.")
-def _script(letter: Letter) -> Iterator[Fault]:
-    for place, scheme in _refused(letter, "javascript", "vbscript", "data"):
+def _script(context: RuleContext) -> Iterator[Fault]:
+    for place, scheme in _refused(context, "javascript", "vbscript", "data"):
         yield place, f"a {scheme}: link is not made and shows as text", "link to an https page"
 
 
 @rule("link-http", "warning", "A link without encryption.")
-def _http(letter: Letter) -> Iterator[Fault]:
-    for link in own_links(letter):
+def _http(context: RuleContext) -> Iterator[Fault]:
+    for link in own_links(context):
         if link.written.lower().startswith("http://") and not is_malformed(link.written):
             message = f"the link {link.written} is not encrypted"
-            yield letter.at(link.line, link.written), message, "try https://"
+            yield context.at(link.line, link.written), message, "try https://"
 
 
 @rule("link-vague", "warning", "Link text that says nothing about its target.")
-def _vague(letter: Letter) -> Iterator[Fault]:
-    for link in own_links(letter):
+def _vague(context: RuleContext) -> Iterator[Fault]:
+    for link in own_links(context):
         if link.text.strip(" .,!").lower() in _VAGUE:
             yield (
-                letter.at(link.line, link.text),
+                context.at(link.line, link.text),
                 f'the link says only "{link.text}"',
                 ("let the words say where it leads; screen readers list links alone"),
             )
 
 
 @rule("link-ambiguous", "warning", "The same words lead to different pages.")
-def _ambiguous(letter: Letter) -> Iterator[Fault]:
+def _ambiguous(context: RuleContext) -> Iterator[Fault]:
     targets: dict[str, str] = {}
     said: set[str] = set()
-    for link in own_links(letter):
+    for link in own_links(context):
         words = link.text.casefold()
         first = targets.setdefault(words, link.written)
         if words and first != link.written and words not in said:
             said.add(words)
             message = f'"{link.text}" leads to two different pages'
-            yield letter.at(link.line, link.written), message, "tell them apart in words"
+            yield context.at(link.line, link.written), message, "tell them apart in words"
 
 
 @rule("utm-foreign", "warning", "Links that carry another service's tags.")
-def _foreign(letter: Letter) -> Iterator[Fault]:
-    tags = letter.options.tags
+def _foreign(context: RuleContext) -> Iterator[Fault]:
+    tags = context.options.tags
     if tags is None:
         return
-    links = [link for link in own_links(letter) if source_of(link.url) not in {"", tags.source}]
+    links = [link for link in own_links(context) if source_of(link.url) not in {"", tags.source}]
     for source, count in Counter(source_of(link.url) for link in links).items():
         first = next(link for link in links if source_of(link.url) == source)
         message = f'{count} links are tagged with the source "{source}", not yours'
         yield (
-            letter.at(first.line, first.written),
+            context.at(first.line, first.written),
             message.replace("1 links are", "1 link is"),
             (f"keep a sponsor's; for an old service's set utm.replace_sources = [\"{source}\"]"),
         )
 
 
 @rule("personal-id", "warning", "Links copied from a mail, with its reader's id in them.")
-def _personal(letter: Letter) -> Iterator[Fault]:
+def _personal(context: RuleContext) -> Iterator[Fault]:
     found = [
-        (match[1], link) for link in own_links(letter) if (match := _PERSONAL.search(link.written))
+        (match[1], link) for link in own_links(context) if (match := _PERSONAL.search(link.written))
     ]
     for name, count in Counter(name.lower() for name, _ in found).items():
         written, first = next(one for one in found if one[0].lower() == name)
         links = "1 link carries" if count == 1 else f"{count} links carry"
         message = f'{links} somebody\'s personal id ("{written}")'
-        yield letter.at(first.line, first.written), message, "take that part out"
+        yield context.at(first.line, first.written), message, "take that part out"
 
 
-@rule("link-braces", "warning", "An address with template braces in it that nobody will fill in.")
-def _braces(letter: Letter) -> Iterator[Fault]:
-    links = ((link.written, link.line, "link") for link in own_links(letter))
-    images = ((image.src, image.line, "picture") for image in letter.rendered.images)
+@rule("link-braces", "warning", "An address with template braces in it, which are never filled in.")
+def _braces(context: RuleContext) -> Iterator[Fault]:
+    links = ((link.written, link.line, "link") for link in own_links(context))
+    images = ((image.src, image.line, "picture") for image in context.rendered.images)
     for target, line, kind in (*links, *images):
         if found := _BRACES.search(unquote(target)):
-            message = f"nobody fills in the {found[0]} of this {kind}"
+            message = f"the {found[0]} in this {kind} is never filled in"
             hint = "a merge field in an address is {{name}}, and declared under [fields]"
-            yield letter.at(line, found[0]), message, hint
+            yield context.at(line, found[0]), message, hint
 
 
-def own_links(letter: Letter) -> Iterator[RenderedLink]:
-    """The letter's own links; the theme's are the theme's business."""
-    return (link for link in letter.rendered.links if link.line)
+def own_links(context: RuleContext) -> Iterator[RenderedLink]:
+    """The links of the issue itself; the theme's are left out."""
+    return (link for link in context.rendered.links if link.line)
 
 
-def _refused(letter: Letter, *schemes: str) -> Iterator[tuple[Place, str]]:
+def _refused(context: RuleContext, *schemes: str) -> Iterator[tuple[Place, str]]:
     """The links that Markdown did not make because of their scheme."""
-    for text, line in letter.rendered.words:
+    for text, line in context.rendered.words:
         for found in _REFUSED.finditer(text):
             if found[1].lower() in schemes:
-                yield letter.at(line, found[0]), found[1].lower()
+                yield context.at(line, found[0]), found[1].lower()
 
 
 def _is_private(url: str) -> bool:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import functools
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
 from newsletter.errors import Place
 from newsletter.issue import Issue
-from newsletter.render import Options, Rendered
+from newsletter.render import Options, RenderedIssue
 
 Severity = Literal["error", "warning"]
 
@@ -26,7 +26,7 @@ class Finding:
         place: file, line and, where known, column.
         message: one sentence.
         hint: what to do about it.
-        ignored: the author's reason for leaving it, "" when nobody answers for it.
+        ignored: the author's reason for leaving it, "" for none.
     """
 
     id: str
@@ -38,8 +38,8 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """What one address of the letter answered.
+class UrlStatus:
+    """What one web address of the issue answered.
 
     Attributes:
         status: the HTTP status of the last hop, 0 when there was no answer.
@@ -55,8 +55,8 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Letter:
-    """What the rules look at.
+class RuleContext:
+    """What a rule may look at: the issue, as written and as it will arrive, and what is around it.
 
     Attributes:
         issue: as written.
@@ -66,17 +66,17 @@ class Letter:
         assets: paths of the local images that exist, as Markdown names them; None when unknown.
         twins: other files with the same number.
         ignore: finding ids the newsletter's settings answer for.
-        answers: what the web said about addresses of the letter; None when nobody asked.
+        answers: what the web said about addresses of the letter; None without `--online`.
     """
 
     issue: Issue
-    rendered: Rendered
+    rendered: RenderedIssue
     options: Options
     today: dt.date | None = None
     assets: frozenset[str] | None = None
     twins: tuple[str, ...] = ()
     ignore: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    answers: Mapping[str, Answer] | None = None
+    answers: Mapping[str, UrlStatus] | None = None
 
     def at(self, line: int, needle: str = "") -> Place:
         """Where `needle` stands from `line` to the end of its paragraph, else the line alone."""
@@ -109,6 +109,7 @@ def _lines(body: str) -> list[str]:
 
 #: One fault a rule found: where, in one sentence, and what to do.
 Fault = tuple[Place, str, str]
+Find = Callable[[RuleContext], Iterator[Fault]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,18 +126,16 @@ class Rule:
     id: str
     severity: Severity
     meaning: str
-    find: Callable[[Letter], Iterable[Fault]]
+    find: Find
 
 
 RULES: Final[dict[str, Rule]] = {}
 
 
-def rule(
-    id_: str, severity: Severity, meaning: str
-) -> Callable[[Callable[[Letter], Iterator[Fault]]], Callable[[Letter], Iterator[Fault]]]:
+def rule(id_: str, severity: Severity, meaning: str) -> Callable[[Find], Find]:
     """Register a check under its id."""
 
-    def register(find: Callable[[Letter], Iterator[Fault]]) -> Callable[[Letter], Iterator[Fault]]:
+    def register(find: Find) -> Find:
         RULES[id_] = Rule(id=id_, severity=severity, meaning=meaning, find=find)
         return find
 

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 import ftfy
 
-from newsletter.check.rule import Fault, Letter, rule
+from newsletter.check.rule import Fault, RuleContext, rule
 from newsletter.errors import Place
 from newsletter.render.markdown.fields import Fields
 from newsletter.render.markdown.html import forbidden
@@ -29,26 +29,26 @@ _KEYS: Final = ("title", "subject", "preheader")
 
 
 @rule("body-empty", "error", "There is no letter under the front matter.")
-def _empty(letter: Letter) -> Iterator[Fault]:
-    if not letter.issue.body.strip():
-        place = Place(letter.issue.file, letter.issue.body_line)
+def _empty(context: RuleContext) -> Iterator[Fault]:
+    if not context.issue.body.strip():
+        place = Place(context.issue.file, context.issue.body_line)
         yield place, "there is no letter under the front matter", "write one"
 
 
 @rule("mojibake", "error", "Text that was read in the wrong encoding.")
-def _mojibake(letter: Letter) -> Iterator[Fault]:
+def _mojibake(context: RuleContext) -> Iterator[Fault]:
     hint = "newsletter check --fix-encoding writes the repair"
     for key in _KEYS:
-        raw = letter.issue.raw.get(key)
+        raw = context.issue.raw.get(key)
         if isinstance(raw, str) and ftfy.fix_encoding(raw) != raw:
-            yield letter.issue.place(key), f"the {key} was read in the wrong encoding", hint
-    body = letter.issue.body
+            yield context.issue.place(key), f"the {key} was read in the wrong encoding", hint
+    body = context.issue.body
     pairs = zip(body.split("\n"), repair(body).split("\n"), strict=True)
-    for number, (line, repaired) in enumerate(pairs, letter.issue.body_line):
+    for number, (line, repaired) in enumerate(pairs, context.issue.body_line):
         if repaired != line:
             same = (i for i, (a, b) in enumerate(zip(line, repaired, strict=False)) if a != b)
             at = next(same, min(len(line), len(repaired)))
-            place = Place(letter.issue.file, number, at + 1)
+            place = Place(context.issue.file, number, at + 1)
             wrong, right = _around(line, at), _around(repaired, at)
             yield place, f'text in the wrong encoding: "{wrong}" is "{right}"', hint
 
@@ -87,84 +87,84 @@ def _around(line: str, at: int) -> str:
 
 
 @rule("html-forbidden", "error", "Author HTML that mail programs drop or distrust.")
-def _forbidden(letter: Letter) -> Iterator[Fault]:
-    raws = (raw for raw in letter.rendered.raws if not raw.html.startswith("</"))
+def _forbidden(context: RuleContext) -> Iterator[Fault]:
+    raws = (raw for raw in context.rendered.raws if not raw.html.startswith("</"))
     for raw in raws:
         for name in forbidden(raw.html):
             yield (
-                letter.at(raw.line, f"<{name}"),
+                context.at(raw.line, f"<{name}"),
                 f"<{name}> is left out: mail programs do not show it",
                 "link to a page that holds it",
             )
 
 
 @rule("field-no-fallback", "error", "A merge field without a fallback.")
-def _no_fallback(letter: Letter) -> Iterator[Fault]:
-    for name in letter.rendered.fields_without_fallback:
+def _no_fallback(context: RuleContext) -> Iterator[Fault]:
+    for name in context.rendered.fields_without_fallback:
         yield (
-            _first_use(letter, name),
+            _first_use(context, name),
             f'the field "{name}" has no fallback for people without one',
             f'write {{{{ {name} | default("there") }}}} or give it one under [fields]',
         )
 
 
 @rule("field-in-link", "error", "A blank inside a merge field keeps Markdown from seeing the link.")
-def _in_link(letter: Letter) -> Iterator[Fault]:
+def _in_link(context: RuleContext) -> Iterator[Fault]:
     # Only where the text shows what is left of a link; in code it is meant.
-    if not any("](" in text for text, _ in letter.rendered.words):
+    if not any("](" in text for text, _ in context.rendered.words):
         return
-    for number, line in enumerate(letter.issue.body.split("\n"), letter.issue.body_line):
+    for number, line in enumerate(context.issue.body.split("\n"), context.issue.body_line):
         for found in _FIELD_IN_LINK.finditer(line):
-            if found[2] in letter.options.fields:
+            if found[2] in context.options.fields:
                 yield (
-                    letter.at(number, found[0]),
+                    context.at(number, found[0]),
                     f"the blanks in {found[1]} keep this from being a link",
                     f"write {{{{{found[2]}}}}} without blanks inside a link",
                 )
 
 
 @rule("field-near-miss", "warning", "Braces that look like a merge field but are not read as one.")
-def _near_miss(letter: Letter) -> Iterator[Fault]:
-    fields = Fields(letter.options.fields)
-    for text, where in _texts(letter):
+def _near_miss(context: RuleContext) -> Iterator[Fault]:
+    fields = Fields(context.options.fields)
+    for text, where in _texts(context):
         for found in fields.near_misses(text):
             # Markdown has taken the backslash away, and with it what the author meant.
-            if f"\\{found}" in (text if isinstance(where, str) else letter.issue.body):
+            if f"\\{found}" in (text if isinstance(where, str) else context.issue.body):
                 continue
             yield (
-                _place(letter, where, found),
+                _place(context, where, found),
                 f"{found} is not a merge field and will be read as it stands",
                 'a field is {{ name }} or {{ name | default("x") }}; \\{{ means it literally',
             )
 
 
 @rule("undone", "warning", "A reminder or dummy text was left in.")
-def _undone(letter: Letter) -> Iterator[Fault]:
-    for text, where in _texts(letter):
+def _undone(context: RuleContext) -> Iterator[Fault]:
+    for text, where in _texts(context):
         for found in _UNDONE.finditer(text):
             if found[0].upper() in _CASED and not found[0].isupper():
                 continue
             message = f'"{found[0]}" was left in the text'
-            yield _place(letter, where, found[0]), message, "finish it"
+            yield _place(context, where, found[0]), message, "finish it"
 
 
 @rule("stray-marker", "warning", "A literal * or _ that was probably meant as emphasis.")
-def _stray(letter: Letter) -> Iterator[Fault]:
-    notes = any(_NOTE.search(text) for text, _ in letter.rendered.words)
-    for text, line in letter.rendered.words:
-        strays = (found for found in _STRAY.finditer(text) if not _is_meant(letter, found))
+def _stray(context: RuleContext) -> Iterator[Fault]:
+    notes = any(_NOTE.search(text) for text, _ in context.rendered.words)
+    for text, line in context.rendered.words:
+        strays = (found for found in _STRAY.finditer(text) if not _is_meant(context, found))
         found = next(strays, None)
         if found is None or (notes and found[0] == "*" and not found.start()):
             continue
         near = text[max(0, found.start() - 10) : found.end() + 15].strip()
         yield (
-            letter.at(line, _around(text, found.start())),
+            context.at(line, _around(text, found.start())),
             f'a literal "{found[0]}" is left in "{near}"',
             r"close the emphasis, or write \* or \_",
         )
 
 
-def _is_meant(letter: Letter, found: re.Match[str]) -> bool:
+def _is_meant(context: RuleContext, found: re.Match[str]) -> bool:
     """Whether the author wrote the marker with a backslash, or as part of an address."""
     begin = found.string.rfind(" ", 0, found.start()) + 1
     word = _around(found.string, found.start())
@@ -172,69 +172,69 @@ def _is_meant(letter: Letter, found: re.Match[str]) -> bool:
         (r"\\" if found.start() <= begin + at < found.end() else r"\\?") + re.escape(character)
         for at, character in enumerate(word)
     )
-    return "://" in word or re.search(written, letter.issue.body) is not None
+    return "://" in word or re.search(written, context.issue.body) is not None
 
 
 @rule("heading-skipped", "warning", "A heading level is skipped.")
-def _skipped(letter: Letter) -> Iterator[Fault]:
+def _skipped(context: RuleContext) -> Iterator[Fault]:
     last = 1
-    for level, text, line in letter.rendered.headings:
+    for level, text, line in context.rendered.headings:
         if level > last + 1:
             message = f'"{text[:_SHOWN]}" is a level {level} heading after level {last}'
-            yield letter.at(line), message, f"use {'#' * (last + 1)}"
+            yield context.at(line), message, f"use {'#' * (last + 1)}"
         last = level
 
 
 @rule("alt-missing", "warning", "An image without alternative text.")
-def _alt(letter: Letter) -> Iterator[Fault]:
-    for image in letter.rendered.images:
+def _alt(context: RuleContext) -> Iterator[Fault]:
+    for image in context.rendered.images:
         if not image.alt.strip():
             what = "has no alternative text"
         elif _FILE_NAME.fullmatch(image.alt.strip()):
             what = "has a file name for alternative text"
         else:
             continue
-        markdown = letter.at(image.line, "![")
-        place = markdown if markdown.column else letter.at(image.line, "<img")
+        markdown = context.at(image.line, "![")
+        place = markdown if markdown.column else context.at(image.line, "<img")
         yield place, f"an image {what}", "say what it shows: ![words](...) or alt=..."
 
 
 @rule("image-local", "error", "A local image that no reader could load.")
-def _local(letter: Letter) -> Iterator[Fault]:
-    base = letter.options.assets_url.rstrip("/")
-    for image in letter.rendered.images:
+def _local(context: RuleContext) -> Iterator[Fault]:
+    base = context.options.assets_url.rstrip("/")
+    for image in context.rendered.images:
         local = image.src.removeprefix(f"{base}/") if base else image.src
         if re.match(r"[a-z][a-z0-9+.-]*:|//", local, re.IGNORECASE):
             continue
-        written = local if local in letter.issue.body else unquote(local)
-        place = letter.at(image.line, written)
+        written = local if local in context.issue.body else unquote(local)
+        place = context.at(image.line, written)
         if not base:
             yield place, "a local image cannot be seen in a mail", "set site.assets_url"
         elif local.startswith("/"):
             message = f'the image "{local}" cannot be seen in a mail'
             yield place, message, "name it without the leading /"
-        elif letter.assets is not None and local not in letter.assets:
+        elif context.assets is not None and local not in context.assets:
             yield place, f'the image "{local}" is not there', "put the file beside the issue"
 
 
-def _texts(letter: Letter) -> Iterator[tuple[str, str | int]]:
+def _texts(context: RuleContext) -> Iterator[tuple[str, str | int]]:
     """What readers see, with the front-matter key or the line it comes from."""
     for key in _KEYS:
-        if key in letter.issue.raw:
-            yield getattr(letter.issue, key), key
-    yield from letter.rendered.words
+        if key in context.issue.raw:
+            yield getattr(context.issue, key), key
+    yield from context.rendered.words
 
 
-def _place(letter: Letter, where: str | int, needle: str) -> Place:
-    return letter.issue.place(where) if isinstance(where, str) else letter.at(where, needle)
+def _place(context: RuleContext, where: str | int, needle: str) -> Place:
+    return context.issue.place(where) if isinstance(where, str) else context.at(where, needle)
 
 
-def _first_use(letter: Letter, name: str) -> Place:
+def _first_use(context: RuleContext, name: str) -> Place:
     """Where a merge field without a fallback of its own stands first."""
     field = re.compile(r"\{\{\s*" + re.escape(name) + r"\s*\}\}")
     for key in _KEYS:
-        if field.search(getattr(letter.issue, key)):
-            return letter.issue.place(key)
-    found = field.search(letter.issue.body)
-    line = letter.issue.body.count("\n", 0, found.start()) if found else 0
-    return letter.at(letter.issue.body_line + line, found[0] if found else "")
+        if field.search(getattr(context.issue, key)):
+            return context.issue.place(key)
+    found = field.search(context.issue.body)
+    line = context.issue.body.count("\n", 0, found.start()) if found else 0
+    return context.at(context.issue.body_line + line, found[0] if found else "")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -37,7 +36,7 @@ def from_directory(path: Path) -> Path:
     return CONTEXT.directory / path
 
 
-def open_project(flags: Mapping[str, object] | None = None) -> Project:
+def open_project() -> Project:
     """Find the newsletter around the chosen folder and read its settings.
 
     Raises:
@@ -45,7 +44,7 @@ def open_project(flags: Mapping[str, object] | None = None) -> Project:
     """
     root = _root()
     config, dotenv = _config_of(root), files.read_dotenv(root)
-    return Project(root, load(config, environ=os.environ, dotenv=dotenv, flags=flags))
+    return Project(root, load(config, environ=os.environ, dotenv=dotenv))
 
 
 def salvaged_project() -> Project:

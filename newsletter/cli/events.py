@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
-from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
 from newsletter.cli.show import VOICE, Console, result, result_json, say
+from newsletter.cli.signals import ended_by_signal
 
 app = typer.Typer(help="What Amazon SES reports.", no_args_is_help=True)
 
@@ -39,7 +38,7 @@ def pull(
         hint="set transport.ses.events_queue; docs/feedback.md says how to make one",
     )  # fmt: skip
     pulled = Pulled()  # counted on batch by batch, for a signal may end it
-    with open_store(project, create=False) as store, contextlib.closing(queue), _until_signal():
+    with open_store(project, create=False) as store, contextlib.closing(queue), ended_by_signal():
         if follow:
             say("waiting for events (Ctrl-C ends it)")
         events.pull(project, store, queue, follow=follow, sums=pulled)
@@ -48,24 +47,3 @@ def pull(
         result_json(asdict(pulled))
     else:
         result(events.summary(pulled))
-
-
-@contextlib.contextmanager
-def _until_signal() -> Iterator[None]:
-    """End quietly on Ctrl-C or SIGTERM, wherever that comes: what is half done is undone."""
-
-    class _Ended(BaseException):  # an Exception botocore would catch, and ask again
-        pass
-
-    def end(_: int, __: object) -> None:
-        raise _Ended
-
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(number, end) for number in numbers]
-    try:
-        yield
-    except _Ended:
-        return
-    finally:
-        for number, handler in zip(numbers, before, strict=True):
-            signal.signal(number, handler)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from newsletter.audience.tokens import acts_when_opened
-from newsletter.check import Answer
+from newsletter.check import UrlStatus
 from newsletter.check.online import addresses
 from newsletter.cli.show import say
 from newsletter.http import Fetcher, Reply, is_public
@@ -41,7 +41,7 @@ def asked(letters: Sequence[PreparedIssue]) -> list[PreparedIssue]:
     return [answered(one, answers) for one in letters]
 
 
-def _answer(reply: Reply, *, connected: bool) -> Answer:
+def _answer(reply: Reply, *, connected: bool) -> UrlStatus:
     # Without a network no name is known, which says nothing about the link.
     certain = reply.certain and (connected or not reply.unnamed)
-    return Answer(status=reply.status, problem=reply.problem, certain=certain, size=reply.size)
+    return UrlStatus(status=reply.status, problem=reply.problem, certain=certain, size=reply.size)

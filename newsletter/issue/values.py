@@ -9,14 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from newsletter import moments
+from newsletter import moments, text_rules
 from newsletter.errors import InputError, Place
 from newsletter.issue.front_matter import Value
 
 Status = Literal["draft", "ready"]
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
-_ENCODED_WORD = re.compile(r"=\?[^?\s]+\?[bBqQ]\?")
 _OFF = frozenset({"off", "false", "no"})
 
 
@@ -60,13 +58,13 @@ class Values:
         if required and not text:
             hint = f'write "{key}: ..."; a value with a # in it needs quotes'
             raise self.error(key, f'"{key}" is empty', hint)
-        if found := _CONTROL.search(text):
+        if found := text_rules.control_character(text):
             raise self.error(
                 key,
-                f'"{key}" holds the control character U+{ord(found[0]):04X}',
+                f'"{key}" holds the control character {found}',
                 "remove it; it is often pasted along from a web page",
             )
-        if _ENCODED_WORD.search(text):
+        if not text_rules.is_safe_in_header(text):
             raise self.error(
                 key,
                 f'"{key}" holds a piece that mail programs would decode (=?...?=)',

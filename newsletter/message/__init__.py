@@ -1,4 +1,4 @@
-"""Rendered x Subscriber becomes one mail.
+"""RenderedIssue x Subscriber becomes one mail.
 
 An Envelope is the whole mail, encoded once per issue, with holes; `compose` fills them for one
 person. What a person's record holds is put in once, escaped for the place it lands in, and never
@@ -22,7 +22,7 @@ from urllib.parse import quote
 from newsletter import text_rules
 from newsletter.audience import Subscriber, read_address
 from newsletter.message import headers, quoted_printable
-from newsletter.render import Rendered
+from newsletter.render import RenderedIssue
 from newsletter.render.markdown.fields import Slot
 
 _BLANKS: Final = re.compile("[ \\t-\\r\\x1c-\\x1f\\x85\\u2028\\u2029]+")
@@ -149,7 +149,7 @@ class Message:
         return f"{self.store}-{self.issue}-{self.position}-{self.attempt}"
 
 
-def seal(rendered: Rendered, sender: Sender) -> Envelope:
+def seal(rendered: RenderedIssue, sender: Sender) -> Envelope:
     """Encode a rendered letter once, with a hole for every token.
 
     Raises:
@@ -213,7 +213,7 @@ def way_out(envelope: Envelope) -> str:
     return _mailto(envelope.unsubscribe_mailto)
 
 
-def filled(rendered: Rendered, subscriber: Subscriber, leave: str) -> Rendered:
+def filled(rendered: RenderedIssue, subscriber: Subscriber, leave: str) -> RenderedIssue:
     """A letter with every token replaced for one person: what they will read.
 
     Args:

@@ -11,7 +11,7 @@ from typing import Final
 
 from newsletter.audience import read_address
 from newsletter.message import Message, Sender, Stamp, headers, quoted_printable, stamp_headers
-from newsletter.render import Rendered
+from newsletter.render import RenderedIssue
 
 #: The issue of a mail that is about none.
 NO_ISSUE: Final = 0
@@ -58,7 +58,7 @@ def notice(
     )  # fmt: skip
 
 
-def with_banner(rendered: Rendered, lines: Sequence[str]) -> Rendered:
+def with_banner(rendered: RenderedIssue, lines: Sequence[str]) -> RenderedIssue:
     """The letter with lines above it, in the HTML and in the text; merge fields stay open."""
     shown = "<br>".join(html.escape(line) for line in lines)
     banner = f'<div style="{_LOOK}">{shown}</div>'

@@ -11,12 +11,12 @@ from urllib.parse import unquote
 
 from newsletter.audience import Expression, eligible
 from newsletter.audience.segment import parse_segment
-from newsletter.check import Answer, Finding, Letter, check
+from newsletter.check import Finding, RuleContext, UrlStatus, check
 from newsletter.issue import Issue, number_of, parse
 from newsletter.issue.approval import approval
 from newsletter.project import files
 from newsletter.project.pictures import hash_pictures
-from newsletter.render import Options, Rendered, Theme
+from newsletter.render import Options, RenderedIssue, Theme
 from newsletter.render.pictures import local_pictures
 from newsletter.render.pipeline import render
 from newsletter.settings import Settings
@@ -39,8 +39,8 @@ class PreparedIssue:
 
     issue: Issue
     options: Options
-    rendered: Rendered
-    letter: Letter
+    rendered: RenderedIssue
+    letter: RuleContext
     findings: tuple[Finding, ...]
     audience: Expression
     approval: str
@@ -80,7 +80,7 @@ def prepare_issue(root: Path, name: str, settings: Settings, *, today: dt.date) 
         path.parent,
         local_pictures(rendered.html, options.assets_url),
     )
-    letter = Letter(
+    letter = RuleContext(
         issue=issue,
         rendered=rendered,
         options=options,
@@ -100,13 +100,13 @@ def prepare_issue(root: Path, name: str, settings: Settings, *, today: dt.date) 
     )
 
 
-def answered(prepared: PreparedIssue, answers: Mapping[str, Answer]) -> PreparedIssue:
+def answered(prepared: PreparedIssue, answers: Mapping[str, UrlStatus]) -> PreparedIssue:
     """The same issue, checked again with what the web said about its addresses."""
     letter = dataclasses.replace(prepared.letter, answers=answers)
     return dataclasses.replace(prepared, letter=letter, findings=check(letter))
 
 
-def _assets(folder: Path, rendered: Rendered, options: Options) -> frozenset[str]:
+def _assets(folder: Path, rendered: RenderedIssue, options: Options) -> frozenset[str]:
     """The local images that are there, named as in the Markdown."""
     base = options.assets_url.rstrip("/")
     sources = (image.src.removeprefix(f"{base}/") for image in rendered.images)

@@ -2,8 +2,12 @@
 
     pipeline    the stages in their order
     shell       the theme through Jinja, every line knowing its file
+    lint        what is wrong with a theme and the MJML compiler would pass
     armour      what keeps odd characters whole on their way through the MJML compiler
-    tree        links, images and styles on the parsed page
+    tree        links and images on the parsed page
+    inline      style sheets copied onto its elements
+    utm         one link in, the same link tagged out
+    colours     how well one colour is read on another
     words       the few fixed words, by language
 
 Import `render` from `newsletter.render.pipeline`; this file holds only the values, so that
@@ -13,7 +17,7 @@ naming them costs no compiler.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 from newsletter.render.markdown import Image, Raw
@@ -44,17 +48,17 @@ class Theme:
 class Look:
     """Colours (six-digit hex), fonts and forms a theme takes from the settings."""
 
-    accent: str = "#1f7a8c"
-    accent_dark: str = "#6fc3d4"
-    font: str = "Georgia, serif"
-    heading_font: str = "Helvetica, Arial, sans-serif"
-    divider: Divider = "bar"
-    header_image: str = ""
+    accent: str
+    accent_dark: str
+    font: str
+    heading_font: str
+    divider: Divider
+    header_image: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """Everything but issue and theme that reaches the mail.
+    """Everything but issue and theme that reaches the mail; the settings have the defaults.
 
     Attributes:
         site_name: the newsletter's name.
@@ -72,19 +76,19 @@ class Options:
         look: colours and fonts.
     """
 
-    site_name: str = ""
-    public_url: str = ""
-    archive_url: str = ""
-    assets_url: str = ""
-    postal_address: str = ""
-    language: str = "en"
-    from_name: str = ""
-    from_address: str = ""
-    reply_to: str = ""
-    unsubscribe_mailto: str = ""
-    fields: Mapping[str, str] = field(default_factory=dict)
-    tags: Tags | None = None
-    look: Look = field(default_factory=Look)
+    site_name: str
+    public_url: str
+    archive_url: str
+    assets_url: str
+    postal_address: str
+    language: str
+    from_name: str
+    from_address: str
+    reply_to: str
+    unsubscribe_mailto: str
+    fields: Mapping[str, str]
+    tags: Tags | None
+    look: Look
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +109,7 @@ class RenderedLink:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rendered:
+class RenderedIssue:
     """One letter, ready but for the words that differ from person to person.
 
     Attributes:

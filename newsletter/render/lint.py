@@ -8,6 +8,7 @@ style sheets that fetch others.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping
 from typing import Final
@@ -27,8 +28,10 @@ _OPAQUE: Final = re.compile(r"url\([^)]*\)?|\"[^\"]*\"|'[^']*'", re.IGNORECASE)
 _UNCLOSED: Final = frozenset({3, 7})  # expat: "no element found", "mismatched tag"
 
 
+# By the page and not by the theme alone: which of its lines a theme shows may depend on the issue.
+@functools.lru_cache(maxsize=64)
 def lint(theme: Theme, shell: Shell) -> None:
-    """Refuse a filled-in page with the first fault in it.
+    """Refuse a filled-in page with the first fault in it; a page without one is read once.
 
     Raises:
         InputError: with the theme's file and line.

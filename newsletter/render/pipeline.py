@@ -1,7 +1,7 @@
 """The stages of rendering in their order.
 
     fields -> Markdown tokens -> text part and HTML fragment -> theme shell -> XML check ->
-    armour -> MJML -> fragment into its slot -> tree -> targets -> tags -> styles -> Rendered
+    armour -> MJML -> fragment into its slot -> tree -> targets -> tags -> styles -> RenderedIssue
 
 Only the theme's shell goes through the MJML compiler; the letter is put in afterwards, so nothing
 an author writes can break a page. Tokens are counted at every step: exactly as many as before.
@@ -21,7 +21,8 @@ from mjml import mjml2html
 
 from newsletter.errors import InputError, Place
 from newsletter.issue import Issue
-from newsletter.render import Options, Rendered, Theme, armour, shell, tree
+from newsletter.render import Options, RenderedIssue, Theme, armour, shell, tree
+from newsletter.render.inline import inline_styles
 from newsletter.render.limits import expect_few_pieces, expect_length
 from newsletter.render.lint import lint
 from newsletter.render.markdown import Document, Image, parse
@@ -41,7 +42,7 @@ from newsletter.render.words import callouts, date, direction, words
 _OFFSET: Final = re.compile(r"(?: in root template)?(?: at)? position \d+(?::\d+)?")
 
 
-def render(issue: Issue, theme: Theme, options: Options) -> Rendered:
+def render(issue: Issue, theme: Theme, options: Options) -> RenderedIssue:
     """Render an issue once, for everybody; same input, same bytes.
 
     Raises:
@@ -72,11 +73,11 @@ def render(issue: Issue, theme: Theme, options: Options) -> Rendered:
     images = tree.put_back_targets(root, document, lambda src: _asset(src, options.assets_url))
     tree.harden(root)
     links = tree.tag_links(root, tagged, body_line=issue.body_line)
-    root = tree.inline_styles(root)
+    root = inline_styles(root)
     tree.set_widths(root)
     html = tree.write(root)
     _expect_tokens(html, page, document)
-    return Rendered(
+    return RenderedIssue(
         subject=subject,
         preheader=str(values["preheader"]),
         html=html,

@@ -87,7 +87,7 @@ def fill(theme: Theme, entry: str, values: Mapping[str, Any]) -> Shell:
             LookupError, RecursionError) as error:  # fmt: skip
         raise InputError(
             "an expression of the theme fails", place=_place(theme, error, entry),
-            cause=str(error).split("\n")[0], hint="mend the expression on that line",
+            cause=str(error).split("\n")[0], hint="fix the expression on that line",
         ) from error  # fmt: skip
 
 

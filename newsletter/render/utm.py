@@ -24,12 +24,6 @@ Verdict = Literal[
     "tagged", "kept", "replaced", "skipped host", "signed", "malformed", "no web link"
 ]
 
-# A tag there breaks the look-up: the address of the page is the rest of the path.
-SKIP_HOSTS: Final = (
-    "web.archive.org", "archive.today", "archive.ph", "archive.is", "archive.li", "archive.vn",
-    "archive.fo", "archive.md", "translate.goog",
-)  # fmt: skip
-
 _OURS: Final = ("utm_source", "utm_medium", "utm_campaign")
 _SIGNATURES: Final = frozenset(
     {"x-amz-signature", "x-goog-signature", "signature", "key-pair-id", "sig"}
@@ -64,9 +58,9 @@ class Tags:
     source: str
     medium: str
     campaign: str
-    existing: Existing = "keep"
-    replace_sources: tuple[str, ...] = ()
-    skip_hosts: tuple[str, ...] = SKIP_HOSTS
+    existing: Existing
+    replace_sources: tuple[str, ...]
+    skip_hosts: tuple[str, ...]
 
 
 def tag(url: str, tags: Tags) -> str:

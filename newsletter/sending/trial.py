@@ -14,7 +14,7 @@ from newsletter.errors import AccountError, InputError, PausedError, UnknownOutc
 from newsletter.message import SAMPLE, Message, Stamp, compose, filled, seal, way_out
 from newsletter.project import Project
 from newsletter.project.issues import PreparedIssue
-from newsletter.render import Rendered
+from newsletter.render import RenderedIssue
 from newsletter.sending.gate import no_way_out, refuse
 from newsletter.settings import Settings
 from newsletter.settings.mail import sender
@@ -29,7 +29,7 @@ class Sample:
         mail: the bytes of the .eml, the same every time: its date is the issue's.
     """
 
-    letter: Rendered
+    letter: RenderedIssue
     mail: bytes
 
 

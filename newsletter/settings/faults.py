@@ -8,14 +8,11 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from newsletter.errors import InputError, Place
-from newsletter.settings.knobs import Knob, Path, as_toml, as_variable
+from newsletter.settings.registry import Path, Setting, as_toml, as_variable
 
-Source = Literal["file", ".env", "environment", "flag"]
-
-_ORDER: Final[tuple[Source, ...]] = ("file", ".env", "environment", "flag")
 _WANTED: Final[Mapping[str, str]] = {
     "string_type": "a text in quotes",
     "bool_type": "true or false",
@@ -50,23 +47,26 @@ class Setter:
     """Who set a value.
 
     Attributes:
-        source: the kind of source.
         name: how a sentence begins that is about it: `"site.name"` or the variable's name.
-        origin: what `newsletter settings` shows: "newsletter.toml:3", the variable, ".env", "flag".
-        place: where it stands, for those sources that are texts.
+        origin: what `newsletter settings` shows: "newsletter.toml:3", the variable, ".env".
+        place: where it stands in a file; None for the environment.
     """
 
-    source: Source
     name: str
     origin: str
     place: Place | None = None
 
+    @property
+    def is_variable(self) -> bool:
+        """Whether the value is a text by its nature, of the environment or of `.env`."""
+        return self.place is None or self.place.file == ".env"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class GivenValue:
     """One value of one source; `items` tells where the items of a list stand."""
 
-    knob: Knob
+    setting: Setting
     path: Path
     value: object
     setter: Setter
@@ -82,10 +82,10 @@ class Fault:
     hint: str
 
     @property
-    def order(self) -> tuple[int, int, int, str]:
-        """Sorts faults as a person would meet them: the file from its top, then the others."""
-        place = self.setter.place or Place("")
-        return _ORDER.index(self.setter.source), place.line, place.column, self.setter.name
+    def order(self) -> tuple[bool, bool, int, int, str]:
+        """Sorts faults by their source, the weaker first, and there by their place or name."""
+        setter, place = self.setter, self.setter.place or Place("")
+        return setter.place is None, setter.is_variable, place.line, place.column, setter.name
 
     def error(self, more: int = 0) -> InputError:
         """The fault as an exception that also tells how many others there are."""
@@ -109,41 +109,43 @@ def raise_first(faults: Iterable[Fault]) -> None:
         raise ordered[0].error(more=len(ordered) - 1)
 
 
-def example(entry: Entry) -> str:
+def _written(one: GivenValue) -> str:
     """A hint that shows how the setting is written where it was set."""
-    knob = entry.knob
-    if knob.choices:
-        *most, last = (f'"{choice}"' for choice in knob.choices)
+    setting = one.setting
+    if setting.choices:
+        *most, last = (f'"{choice}"' for choice in setting.choices)
         return f"write {', '.join(most)} or {last}"
-    if entry.setter.source in {"environment", ".env"}:
-        return f"write it like this: {knob.variable}={as_variable(knob.example)}"
-    named = knob.example if isinstance(knob.example, Mapping) else {knob.path[-1]: knob.example}
-    pairs = (f"{name} = {as_toml(value)}" for name, value in named.items())
-    return f"write it like this: {', '.join(pairs)}"
+    if one.setter.is_variable:
+        return f"write it like this: {setting.variable}={as_variable(setting.example)}"
+    example = setting.example
+    ((name, value),) = (
+        example if isinstance(example, Mapping) else {setting.path[-1]: example}
+    ).items()
+    return f"write it like this: {name} = {as_toml(value)}"
 
 
-def from_pydantic(error: Mapping[str, Any], entries: Mapping[Path, Entry]) -> Fault:
+def from_pydantic(error: Mapping[str, Any], given: Mapping[Path, GivenValue]) -> Fault:
     """One of pydantic's error details, in our words.
 
     Args:
         error: an item of `ValidationError.errors()`.
-        entries: the values that were validated.
+        given: the values that were validated.
     """
     context = error.get("ctx", {})
-    entry = entry_of(error, entries)
-    problem = _problem(error, context, entry)
-    hint = context.get("hint") or example(entry)
-    below = _location(error)[len(entry.path) :]
+    one = given_for(error, given)
+    problem = _problem(error, context, one)
+    hint = context.get("hint") or _written(one)
+    below = _location(error)[len(one.path) :]
     item = next((part for part in below if isinstance(part, int)), None)
-    setter = entry.setter if item is None else _of_item(entry, item)
+    setter = one.setter if item is None else _of_item(one, item)
     return Fault(setter=setter, problem=problem, hint=hint)
 
 
-def entry_of(error: Mapping[str, Any], entries: Mapping[Path, Entry]) -> Entry:
+def given_for(error: Mapping[str, Any], given: Mapping[Path, GivenValue]) -> GivenValue:
     """The value that one of pydantic's error details is about."""
     location = _location(error)
-    path = next(location[:n] for n in range(len(location), 0, -1) if location[:n] in entries)
-    return entries[path]
+    path = next(location[:n] for n in range(len(location), 0, -1) if location[:n] in given)
+    return given[path]
 
 
 def _location(error: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -151,12 +153,12 @@ def _location(error: Mapping[str, Any]) -> tuple[Any, ...]:
     return (*error["loc"], key) if key else tuple(error["loc"])
 
 
-def _of_item(entry: Entry, item: int) -> Setter:
-    place = entry.items[item] if entry.items else entry.setter.place
-    return replace(entry.setter, name=f"item {item + 1} of {entry.setter.name}", place=place)
+def _of_item(one: GivenValue, item: int) -> Setter:
+    place = one.items[item] if one.items else one.setter.place
+    return replace(one.setter, name=f"item {item + 1} of {one.setter.name}", place=place)
 
 
-def _problem(error: Mapping[str, Any], context: Mapping[str, Any], entry: Entry) -> str:
+def _problem(error: Mapping[str, Any], context: Mapping[str, Any], one: GivenValue) -> str:
     kind = error["type"]
     if kind == "newsletter":
         return str(context["problem"])
@@ -165,7 +167,7 @@ def _problem(error: Mapping[str, Any], context: Mapping[str, Any], entry: Entry)
     if kind in _BOUNDS:
         return f"has to be {_BOUNDS[kind].format(**context)}"
     wanted = _WANTED[kind]
-    if entry.setter.source in {"environment", ".env"} or kind == "finite_number":
+    if one.setter.is_variable or kind == "finite_number":
         return f"has to be {wanted.removesuffix(' in quotes')}"
     given = next(words for kind, words in _GIVEN if isinstance(error["input"], kind))
     # A whole number of three hundred digits is no floating-point number.

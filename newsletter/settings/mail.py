@@ -7,7 +7,7 @@ from newsletter.issue import Issue
 from newsletter.message import Sender
 from newsletter.render import Look, Options
 from newsletter.render.utm import Tags
-from newsletter.settings.loading import Settings
+from newsletter.settings.load import Settings
 
 
 def options(settings: Settings, issue: Issue) -> Options:
@@ -46,7 +46,7 @@ def sender(settings: Settings) -> Sender:
     group, site = settings.sender, settings.site
     if not group.from_address:
         raise InputError(
-            "nobody is named as the sender", hint="set sender.from_address in newsletter.toml"
+            "there is no sender address", hint="set sender.from_address in newsletter.toml"
         )
     return Sender(
         name=group.from_name,

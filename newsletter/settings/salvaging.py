@@ -15,17 +15,16 @@ from typing import Final
 from pydantic import ValidationError
 
 from newsletter.errors import InputError
-from newsletter.settings.faults import Entry, Fault, Setter, entry_of
+from newsletter.settings.faults import Fault, GivenValue, Setter, given_for
 from newsletter.settings.groups import Groups
-from newsletter.settings.knobs import KNOBS, Knob, Path
-from newsletter.settings.loading import Settings, as_settings, nested
+from newsletter.settings.load import Settings, as_settings
+from newsletter.settings.registry import SETTINGS, Path, Setting
 from newsletter.settings.sources import (
     ConfigText,
     Reading,
     from_dotenv,
     from_environment,
     from_file,
-    from_flags,
 )
 
 #: The groups that say how a mail leaves and in whose name.
@@ -45,17 +44,17 @@ _UNREADABLE: Final = "\ufffd"
 
 def worth_keeping(settings: Settings) -> dict[str, object]:
     """What it takes to reach the owner, by dotted name, in values JSON knows; no secret."""
-    found = {knob.key: _value(settings, knob) for knob in KNOBS.values() if _reaches(knob)}
+    found = {one.key: _value(settings, one) for one in SETTINGS.values() if _reaches(one)}
     return {key: value for key, value in found.items() if value is not None}
 
 
-def _reaches(knob: Knob) -> bool:
-    return knob.kind != "secret" and (knob.path[0] in _WAY_OUT or knob.key in _OWNER)
+def _reaches(setting: Setting) -> bool:
+    return setting.kind != "secret" and (setting.path[0] in _WAY_OUT or setting.key in _OWNER)
 
 
-def _value(settings: Settings, knob: Knob) -> object:
+def _value(settings: Settings, setting: Setting) -> object:
     value: object = settings
-    for name in knob.path:
+    for name in setting.path:
         value = getattr(value, name)
     return value
 
@@ -77,9 +76,7 @@ def salvage(
         last: what `worth_keeping` told of the last sound settings; {} when there are none.
     """
     now, faults = _read_now(files, environ, dotenv)
-    # Another version may have kept what is no setting here.
-    known = {key: value for key, value in last.items() if tuple(key.split(".")) in KNOBS}
-    kept = {entry.path: entry for entry in from_flags(known) if isinstance(entry, Entry)}
+    kept = dict(_kept(last))
     doubtful = set(_GROUPS) if len(files) != 1 else set()
     hurt: set[str] = set()
     for fault in faults:
@@ -90,26 +87,37 @@ def salvage(
         below = {path: entry for path, entry in kept.items() if path[0] in doubtful}
         entries = below | now
         try:
-            groups = Groups.model_validate(nested(entries))
+            found = as_settings(entries)
             break
         except ValidationError as error:
             details = error.errors(include_url=False)
-            for path in {entry_of(detail, entries).path for detail in details}:
+            for path in {given_for(detail, entries).path for detail in details}:
                 doubtful.add(path[0])
                 hurt.add(path[0])
                 # The stronger of the two is at fault; the other may be sound.
                 del (now if path in now else kept)[path]
-    found = as_settings(groups, entries)
     missing = (hurt & _WAY_OUT) - {path[0] for path in kept}
     if missing or ("transport", "kind") not in entries:
-        return replace(found, schedule=found.schedule.model_copy(update={"owner": ""}))
+        schedule = found.schedule.model_copy(update={"owner": ""})
+        return found.model_copy(update={"schedule": schedule})
     return found
+
+
+def _kept(last: Mapping[str, object]) -> Iterator[tuple[Path, GivenValue]]:
+    """What was kept, as if it were set anew; another version may have kept what is no setting."""
+    for key, value in last.items():
+        path = tuple(key.split("."))
+        setting = SETTINGS.get(path)
+        if setting and setting.kind != "secret":
+            setter = Setter(name=f'"{key}"', origin="kept")
+            given = tuple(value) if isinstance(value, list) else value
+            yield path, GivenValue(setting=setting, path=path, value=given, setter=setter)
 
 
 def _read_now(
     files: Iterable[ConfigText], environ: Mapping[str, str], dotenv: str
-) -> tuple[dict[Path, Entry], list[Fault]]:
-    entries: dict[Path, Entry] = {}
+) -> tuple[dict[Path, GivenValue], list[Fault]]:
+    entries: dict[Path, GivenValue] = {}
     faults: list[Fault] = []
     readings = [*map(_tables, files), from_dotenv(dotenv), from_environment(environ)]
     for found in (found for reading in readings for found in reading):
@@ -122,7 +130,7 @@ def _read_now(
     return entries, faults
 
 
-def _tables(file: ConfigText) -> Iterator[Entry | Fault]:
+def _tables(file: ConfigText) -> Iterator[GivenValue | Fault]:
     """The settings of a file; where it is no TOML, those of each table that is."""
     try:
         yield from from_file(file)
@@ -136,5 +144,5 @@ def _table(part: ConfigText) -> Reading:
         yield from from_file(part)
     except InputError:
         name = part.text.lstrip().partition("\n")[0]
-        setter = Setter(source="file", name=name, origin=part.file)
+        setter = Setter(name=name, origin=part.file)
         yield Fault(setter=setter, problem="cannot be read", hint="")

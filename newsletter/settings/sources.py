@@ -1,4 +1,4 @@
-"""The four places a setting can come from, each read into entries and faults."""
+"""The three places a setting can come from, each read into values and faults."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from typing import Final, Literal
 from dotenv.parser import parse_stream
 
 from newsletter.errors import InputError, Place
-from newsletter.settings import toml_places, values
-from newsletter.settings.faults import Entry, Fault, Setter
-from newsletter.settings.knobs import (
+from newsletter.settings import toml_places
+from newsletter.settings.faults import Fault, GivenValue, Setter
+from newsletter.settings.registry import (
     GROUPS,
-    KNOBS,
     PREFIX,
+    SETTINGS,
     VARIABLES,
-    Knob,
     Path,
+    Setting,
     find,
     near_key,
     near_variable,
 )
 
-Reading = Iterator[Entry | Fault]
+Reading = Iterator[GivenValue | Fault]
 
 _WHERE: Final = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)")
 _SYNTAX: Final[tuple[tuple[str, str], ...]] = (
@@ -117,28 +117,26 @@ class _File:
     def group(self, table: Mapping[str, object], path: Path) -> Reading:
         for name, value in table.items():
             here = (*path, name)
-            knob = find(here)
-            opens = here in GROUPS or (
-                knob is not None and knob.kind == "table" and knob.path == here
-            )
+            setting = find(here)
+            opens = here in GROUPS or (setting and setting.kind == "table" and setting.path == here)
             if opens and isinstance(value, dict):
                 yield from self.group(value, here)
             elif opens:
                 yield self.not_a_group(here)
-            elif knob is None:
+            elif setting is None:
                 yield Fault(
                     setter=self.setter(here), problem="is not a setting", hint=near_key(here)
                 )
             else:
-                yield self.entry(knob, here, value)
+                yield self.entry(setting, here, value)
 
-    def entry(self, knob: Knob, path: Path, value: object) -> Entry | Fault:
+    def entry(self, setting: Setting, path: Path, value: object) -> GivenValue | Fault:
         setter = self.setter(path)
-        if secret := _secret(knob, value, setter, f"in {self.config.file}"):
+        if secret := _secret(setting, setter, self.config.file):
             return secret
         value, count = (tuple(value), len(value)) if isinstance(value, list) else (value, 0)
         items = tuple(self.place((*path, n)) for n in range(count))
-        return Entry(knob=knob, path=path, value=value, setter=setter, items=items)
+        return GivenValue(setting=setting, path=path, value=value, setter=setter, items=items)
 
     def not_a_group(self, path: Path) -> Fault:
         table = ".".join((*self.config.table, *path))
@@ -157,9 +155,7 @@ class _File:
     def setter(self, path: Path) -> Setter:
         place = self.place(path)
         name = ".".join(path or self.config.table)
-        return Setter(
-            source="file", name=f'"{name}"', origin=f"{place.file}:{place.line}", place=place
-        )
+        return Setter(name=f'"{name}"', origin=f"{place.file}:{place.line}", place=place)
 
 
 def from_dotenv(text: str) -> Reading:
@@ -170,13 +166,13 @@ def from_dotenv(text: str) -> Reading:
         place = Place(".env", binding.original.line + blank.count("\n"))
         if binding.error and PREFIX in source.upper():
             yield Fault(
-                setter=Setter(source=".env", name="this line", origin=".env", place=place),
+                setter=Setter(name="this line", origin=".env", place=place),
                 problem="cannot be read",
                 hint='write NAME="value" with both quotes',
             )
         elif binding.key and binding.key.upper().startswith(PREFIX):
             name = binding.key.upper()
-            setter = Setter(source=".env", name=name, origin=".env", place=place)
+            setter = Setter(name=name, origin=".env", place=place)
             yield from _variable(name, binding.value, setter)
 
 
@@ -185,50 +181,32 @@ def from_environment(environ: Mapping[str, str]) -> Reading:
     # Of two names that differ in case only, the one in capitals comes last and counts.
     for name in sorted(environ, reverse=True):
         if name.upper().startswith(PREFIX):
-            setter = Setter(source="environment", name=name.upper(), origin=name.upper())
+            setter = Setter(name=name.upper(), origin=name.upper())
             yield from _variable(name.upper(), environ[name], setter)
 
 
-def from_flags(flags: Mapping[str, object]) -> Reading:
-    """Settings given as flags, by dotted name; None means that the flag was not given."""
-    for key, value in flags.items():
-        if value is None:
-            continue
-        path = tuple(key.split("."))
-        knob = find(path)
-        setter = Setter(source="flag", name=f'"{key}"', origin="flag")
-        if knob is None:
-            yield Fault(setter=setter, problem="is not a setting", hint=near_key(path))
-        elif secret := _secret(knob, value, setter, "on the command line"):
-            yield secret
-        else:
-            given = _typed(knob, value) if isinstance(value, str) else value
-            given = tuple(given) if isinstance(given, list) else given
-            yield from _entries(knob, path, given, setter)
-
-
 def _variable(name: str, text: str | None, setter: Setter) -> Reading:
-    knob = VARIABLES.get(name)
-    path = knob.path if knob else ()
+    setting = VARIABLES.get(name)
+    path = setting.path if setting else ()
     if name.startswith(_FIELD) and name != _FIELD:
         path = ("fields", _utf8(name.removeprefix(_FIELD).lower()))
-        knob = KNOBS["fields",]
-    if knob is None:
+        setting = SETTINGS["fields",]
+    if setting is None:
         yield Fault(setter=setter, problem="is not a setting", hint=near_variable(name))
     elif text is None:
         yield Fault(setter=setter, problem="has no value", hint=f"write {name}=the value")
     else:
-        value = _typed(knob, text) if path == knob.path else text
-        yield from _entries(knob, path, value, setter)
+        value = _typed(setting, text) if path == setting.path else text
+        yield from _given(setting, path, value, setter)
 
 
-def _entries(knob: Knob, path: Path, value: object, setter: Setter) -> Reading:
-    if knob.kind != "table" or path != knob.path:
-        yield Entry(knob=knob, path=path, value=value, setter=setter)
+def _given(setting: Setting, path: Path, value: object, setter: Setter) -> Reading:
+    if setting.kind != "table" or path != setting.path:
+        yield GivenValue(setting=setting, path=path, value=value, setter=setter)
     elif isinstance(value, Mapping):
         for name, item in value.items():
             owner = replace(setter, name=f'"{name}" in {setter.name}')
-            yield Entry(knob=knob, path=(*path, _utf8(name)), value=item, setter=owner)
+            yield GivenValue(setting=setting, path=(*path, _utf8(name)), value=item, setter=owner)
     else:
         yield Fault(
             setter=setter,
@@ -237,13 +215,13 @@ def _entries(knob: Knob, path: Path, value: object, setter: Setter) -> Reading:
         )
 
 
-def _typed(knob: Knob, text: str) -> object:
-    """A variable's text as the type its knob has; as it is where it does not fit."""
+def _typed(setting: Setting, text: str) -> object:
+    """A variable's text as the type its setting has; as it is where it does not fit."""
     bare = text.strip()
-    if knob.optional and not bare:
+    if setting.optional and not bare:
         return None
     try:
-        match knob.kind:
+        match setting.kind:
             case "switch":
                 return _SWITCH.get(bare.lower(), text)
             case "whole":
@@ -266,17 +244,13 @@ def _utf8(name: str) -> str:
     return name.encode(errors="backslashreplace").decode()
 
 
-def _secret(knob: Knob, value: object, setter: Setter, where: str) -> Fault | None:
-    """The fault of a secret that is given where others can read it."""
-    if knob.kind == "secret":
-        problem = f"is a secret and must not stand {where}"
-    elif knob.path == ("store", "url") and isinstance(value, str) and values.has_password(value):
-        problem = f"holds a password, which must not stand {where}"
-    else:
+def _secret(setting: Setting, setter: Setter, file: str) -> Fault | None:
+    """The fault of a secret that stands in a file which others can read."""
+    if setting.kind != "secret":
         return None
     return Fault(
         setter=setter,
-        problem=problem,
-        hint=f"set {knob.variable} in the environment or in .env instead, "
+        problem=f"is a secret and must not stand in {file}",
+        hint=f"set {setting.variable} in the environment or in .env instead, "
         "and change the secret if anybody may have seen it",
     )

@@ -11,23 +11,25 @@ import datetime as dt
 import ipaddress
 import re
 import zoneinfo
-from collections.abc import Mapping
-from types import MappingProxyType
-from typing import Final
+from collections.abc import Callable
+from dataclasses import dataclass
 
-from email_validator import EmailNotValidError, validate_email
-from pydantic import SecretStr
+from pydantic import AfterValidator
 from pydantic_core import PydanticCustomError
 
-from newsletter import moments
+from newsletter import moments, text_rules
+from newsletter.audience import read_address
+from newsletter.errors import InputError
 from newsletter.humanize import nearest
 from newsletter.render.utm import is_malformed
 from newsletter.schedule import rule as rules
 
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-_ENCODED_WORD: Final = re.compile(r"=\?[^?\s]+\?[bBqQ]\?")
-_PASSWORD: Final = re.compile(r"(://[^/?#@:]*:).+(?=@)|([?&](?:ssl)?password=)[^&]+", re.IGNORECASE)
-_MIN_KEY: Final = 16
+
+@dataclass(frozen=True, slots=True)
+class Masked:
+    """Marks a setting whose value is never shown whole; `show` makes what may be shown of it."""
+
+    show: Callable[[str], str]
 
 
 def wrong(problem: str, hint: str = "", *, key: str = "") -> PydanticCustomError:
@@ -43,9 +45,28 @@ def wrong(problem: str, hint: str = "", *, key: str = "") -> PydanticCustomError
     )
 
 
+def matching(
+    pattern: str, problem: str, hint: str = "", *, tidy: Callable[[str], str] | None = None
+) -> AfterValidator:
+    """A rule for a text that a pattern tells, after `tidy` (by default `one_line`)."""
+
+    def matched(value: str) -> str:
+        text = (tidy or one_line)(value)
+        if not re.fullmatch(pattern, text):
+            raise wrong(problem, hint)
+        return text
+
+    return AfterValidator(matched)
+
+
 def one_line(value: str) -> str:
     """Text without control characters, trimmed."""
-    return _printable(value.strip())
+    return printable(value.strip())
+
+
+def lower_case(value: str) -> str:
+    """A line in lower case."""
+    return one_line(value).lower()
 
 
 def required(value: str) -> str:
@@ -58,7 +79,7 @@ def required(value: str) -> str:
 def header(value: str) -> str:
     """A line that may stand in a mail header."""
     line = one_line(value)
-    if _ENCODED_WORD.search(line):
+    if not text_rules.is_safe_in_header(line):
         raise wrong(
             "holds a piece that mail programs would decode (=?...?=)",
             "write the characters themselves",
@@ -72,17 +93,13 @@ def lines(value: str) -> str:
 
 
 def address(value: str) -> str:
-    """An e-mail address that SES takes: ASCII before the @, or "" for none."""
+    """An e-mail address that SES takes and a header carries, or "" for none."""
     if not value.strip():
         return ""
     try:
-        found = validate_email(
-            value.strip(), check_deliverability=False, allow_smtputf8=False, test_environment=True
-        )
-    except EmailNotValidError:
-        # Its words quote parts of the address.
+        return read_address(value).mailbox
+    except InputError:
         raise wrong("is not an e-mail address") from None
-    return found.ascii_email or found.normalized
 
 
 def https(value: str) -> str:
@@ -115,26 +132,12 @@ def picture(value: str) -> str:
     return path
 
 
-def colour(value: str) -> str:
-    """Six hexadecimal digits behind a #, in lower case."""
-    if not re.fullmatch(r"#[0-9A-Fa-f]{6}", value.strip()):
-        raise wrong("is not a colour of six hexadecimal digits")
-    return value.strip().lower()
-
-
 def font(value: str) -> str:
     """A list of font names, as in a style sheet."""
     line = one_line(value)
     if re.search(r'[;{}<>"\\]', line):
         raise wrong("is not a list of font names", "separate names by commas; quote with ' only")
     return line
-
-
-def language(value: str) -> str:
-    """A language tag such as "en" or "pt-BR"."""
-    if not re.fullmatch(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})*", value.strip()):
-        raise wrong('is not a language tag such as "en" or "pt-BR"')
-    return value.strip()
 
 
 def timezone(value: str) -> str:
@@ -158,7 +161,7 @@ def campaign(value: str) -> str:
 
 def host(value: str) -> str:
     """A host name without scheme, port or path, in lower case."""
-    name = one_line(value).lower().rstrip(".")
+    name = lower_case(value).rstrip(".")
     if re.search(r"[\s/:@?#*]", name):
         raise wrong("is not a bare host name", 'leave out "https://", the port and the path')
     return name
@@ -181,31 +184,6 @@ def network(value: str) -> str:
     return str(found.network_address if alone else found)
 
 
-def region(value: str) -> str:
-    """An AWS region, or "" for the one AWS's own configuration names."""
-    if not re.fullmatch(r"(?:[a-z]{2}(?:-[a-z]+)+-\d{1,2})?", value.strip()):
-        raise wrong("is not the name of an AWS region")
-    return value.strip()
-
-
-def configuration_set(value: str) -> str:
-    """A name SES allows, or "" for none."""
-    if not re.fullmatch(r"[A-Za-z0-9_-]{0,64}", value.strip()):
-        raise wrong("has other characters than letters, digits, - and _, or more than 64")
-    return value.strip()
-
-
-def queue_url(value: str) -> str:
-    """The address of an SQS queue, or "" for none; http only on this machine, for tests."""
-    url = one_line(value)
-    if not url or re.fullmatch(r"(https://|http://(localhost|127\.0\.0\.1):)\S+/\S+", url):
-        return url
-    raise wrong(
-        "is not the address of an SQS queue",
-        "write https://sqs.REGION.amazonaws.com/ACCOUNT/NAME, as the SQS console shows it",
-    )
-
-
 def tag(value: str) -> str:
     """A tag as segments name it: lower-case letters, digits and any of `._+-`."""
     if not re.fullmatch(r"[\w.+-]+", value) or value != value.lower():
@@ -214,24 +192,16 @@ def tag(value: str) -> str:
 
 
 def store_url(value: str) -> str:
-    """The address of a SQLite file or a PostgreSQL database, or "" for the default file."""
+    """The address of a SQLite file, or "" for the default file."""
     url = one_line(value)
-    if not url or re.fullmatch(r"sqlite:///.+", url) or re.match(r"postgresql://.", url):
-        return url
-    raise wrong(
-        "is neither a SQLite file nor a PostgreSQL database",
-        "write sqlite:///path/to/file.db or postgresql://user@host/database",
-    )
-
-
-def has_password(url: str) -> bool:
-    """Whether a database address carries a password."""
-    return _PASSWORD.search(url) is not None
-
-
-def without_password(url: str) -> str:
-    """A database address with its password starred out."""
-    return _PASSWORD.sub(r"\1\2****", url)
+    hint = "write sqlite:///path/to/file.db, or leave it out"
+    if url.startswith("postgres"):
+        raise wrong("names a PostgreSQL database, which is not supported yet", hint)
+    if url and not url.startswith("sqlite:///"):
+        raise wrong("is not the address of a SQLite file", hint)
+    if re.fullmatch(r"sqlite:///(?::memory:|.*\?\w+=.*)?", url):
+        raise wrong("must name a file and nothing else", hint)
+    return url
 
 
 def rrule(value: str) -> str:
@@ -266,21 +236,6 @@ def clock(value: object) -> dt.time:
     raise wrong("is not a time of day, from 00:00 to 23:59")
 
 
-def field_name(value: str) -> str:
-    """The name of a merge field."""
-    if not re.fullmatch(r"[a-z][a-z0-9_]*", value):
-        raise wrong(
-            "is not a possible name for a merge field",
-            "use small letters, digits and _, and begin with a letter: first_name",
-        )
-    return value
-
-
-def fallback(value: str) -> str:
-    """What stands in for a merge field; kept as written, blanks and all."""
-    return _printable(value)
-
-
 def reason(value: str) -> str:
     """Why a finding is ignored."""
     if not one_line(value):
@@ -288,36 +243,19 @@ def reason(value: str) -> str:
     return one_line(value)
 
 
-def signing_key(value: SecretStr) -> SecretStr:
-    """A key long enough that nobody guesses it."""
-    if len(value.get_secret_value()) < _MIN_KEY:
-        raise wrong("is too short to be safe", f"use at least {_MIN_KEY} random characters")
-    return value
-
-
-def masked_address(value: str) -> str:
-    """An address as it may be shown: a***@d***.org."""
-    local, _, domain = value.rpartition("@")
-    return f"{local[:1]}***@{domain[:1]}***.{domain.rpartition('.')[2]}" if local else value
-
-
 def masked_path(url: str) -> str:
     """A web address without its path and query, where such services keep their token."""
     return re.sub(r"(?<=[^/:])[/?#].*", "/****", url, count=1)
 
 
-def frozen(value: Mapping[str, str]) -> Mapping[str, str]:
-    """A read-only view, because frozen models freeze their fields but not what those hold."""
-    return MappingProxyType(dict(value))
-
-
-def _printable(value: str) -> str:
+def printable(value: str) -> str:
+    """Text without control characters, kept as written, blanks and all."""
     if re.search(r"[\ud800-\udfff]", value):
         # So Python hands over bytes of the environment that are not UTF-8.
         raise wrong("is not text in UTF-8", "set it again, in a terminal that uses UTF-8")
-    if found := _CONTROL.search(value):
+    if found := text_rules.control_character(value):
         raise wrong(
-            f"holds the control character U+{ord(found[0]):04X}",
+            f"holds the control character {found}",
             "remove it; it is often pasted along from another program",
         )
     return value

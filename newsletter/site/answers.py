@@ -12,6 +12,7 @@ from typing import Final
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, Response
 
+from newsletter.render.colours import as_hex, from_hex, ink_on
 from newsletter.settings import Settings
 from newsletter.site.pages import TEMPLATES
 from newsletter.site.words import words
@@ -107,15 +108,6 @@ async def body(request: Request) -> bytes | None:
 def _style(accent: str, accent_dark: str) -> str:
     return TEMPLATES.fill(
         "leave.css",
-        accent=accent, on_accent=_ink_on(accent),
-        accent_dark=accent_dark, on_accent_dark=_ink_on(accent_dark),
+        accent=accent, on_accent=as_hex(ink_on(from_hex(accent))),
+        accent_dark=accent_dark, on_accent_dark=as_hex(ink_on(from_hex(accent_dark))),
     )  # fmt: skip
-
-
-def _ink_on(colour: str) -> str:
-    """Black or white, whichever reads better on a six-digit hex colour (WCAG's luminance)."""
-    shares = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
-    linear = (s / 12.92 if s <= 0.04045 else ((s + 0.055) / 1.055) ** 2.4 for s in shares)  # noqa: PLR2004
-    red, green, blue = linear
-    luminance = 0.2126 * red + 0.7152 * green + 0.0722 * blue
-    return "#000000" if luminance > 0.179 else "#ffffff"  # noqa: PLR2004  # equal contrast

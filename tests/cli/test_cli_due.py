@@ -113,7 +113,7 @@ def test_an_anchor_that_is_no_day_of_the_rule_is_refused_with_its_line(ready, at
     lines = (ready.root / "newsletter.toml").read_text().splitlines()
     ran = ready.run(*words)
     assert ran.code == 2
-    assert f"newsletter.toml:{lines.index('anchor = 2026-11-09') + 1}: " in ran.error
+    assert f"newsletter.toml:{lines.index('anchor = 2026-11-09') + 1}:1: " in ran.error
     assert "2026-11-09, a Monday" in ran.error
 
 

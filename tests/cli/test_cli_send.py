@@ -168,7 +168,7 @@ def test_without_a_sender_nothing_leaves(ready):
     ready.edit("newsletter.toml", 'from_address = "wren@slackwater.example.org"\n', "")
     ran = ready.send()
     assert ran.code == 2
-    assert ran.error == "error: nobody is named as the sender"
+    assert ran.error == "error: there is no sender address"
     assert "sender.from_address" in ran.hint
 
 

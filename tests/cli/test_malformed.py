@@ -122,7 +122,7 @@ ENVIRONMENT = [
     ("NEWSLETTER_TRANSPORT__SMTP__PORT", "many", "has to be a whole number"),
     ("NEWSLETTER_SENDER__FROM_ADDRESS", f"{MARA}>", "is not an e-mail address"),
     ("NEWSLETTER_SITE__NAME", "caf\udce9", "is not text in UTF-8"),
-    ("NEWSLETTER_STORE__URL", f"mysql://{MARA}/x", "is neither a SQLite file nor a PostgreSQL database"),
+    ("NEWSLETTER_STORE__URL", f"mysql://{MARA}/x", "is not the address of a SQLite file"),
     ("NEWSLETTER_FIELDS", "[]", "has to be a JSON object"),
 ]  # fmt: skip
 

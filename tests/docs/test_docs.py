@@ -10,7 +10,7 @@ import pytest
 import typer.main
 
 from newsletter.cli.app import app
-from newsletter.settings.knobs import KNOBS
+from newsletter.settings.registry import SETTINGS
 from tests.support.cli_fixtures import ROOT
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -76,8 +76,14 @@ def test_every_command_and_option_is_documented():
                 assert re.search(rf"`{re.escape(name)}[ `]", section), f"{path} {name}"
 
 
+def test_every_command_stands_on_a_page_that_tells_what_it_is_for():
+    shown = "\n".join(line for page in PAGES if page.name != "cli.md" for line in quoted(page))
+    for path, _ in leaves():
+        assert re.search(rf"{re.escape(path)}(?![\w-])", shown), path
+
+
 def test_every_setting_is_documented():
     page = (ROOT / "docs/settings.md").read_text("utf-8")
-    for path in KNOBS:
+    for path in SETTINGS:
         name = ".".join(path)
         assert f"`{name}`" in page or f"`{name}.<name>`" in page, name

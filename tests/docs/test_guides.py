@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from newsletter.check import Letter, check
+from newsletter.check import RuleContext, check
 from newsletter.issue import parse
 from newsletter.render import Theme
 from newsletter.render.pipeline import render
@@ -70,7 +70,7 @@ def test_the_theme_of_the_page_is_a_whole_one() -> None:
     done = render(issue, theme, options)
     assert text_of(next(e for e in elements(parse_page(done.html)) if e.tag == "h1")) == "A title"
     assert "Hello you [1]." in done.text
-    assert check(Letter(issue=issue, rendered=done, options=options)) == ()
+    assert check(RuleContext(issue=issue, rendered=done, options=options)) == ()
 
 
 def test_every_class_the_page_names_is_one_the_letter_has() -> None:

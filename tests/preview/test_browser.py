@@ -21,7 +21,14 @@ from newsletter.issue import Issue, parse
 from newsletter.message import SAMPLE, filled
 from newsletter.render import Options
 from newsletter.render.pipeline import render
-from tests.conftest import ROOT, corpus_file, example_options, issue_with, read_theme
+from tests.conftest import (
+    ROOT,
+    corpus_file,
+    example_options,
+    issue_with,
+    options_with,
+    read_theme,
+)
 from tests.support.preview_browser import chromium
 
 __all__ = ["chromium"]
@@ -95,7 +102,7 @@ def letter(issue: Issue, options: Options) -> str:
 
 @functools.lru_cache(maxsize=8)
 def written(body: str, language: str = "en") -> str:
-    options = Options(
+    options = options_with(
         site_name="Slack Water",
         postal_address="4 Ferry Stairs",
         assets_url="https://assets.slackwater.example.org",

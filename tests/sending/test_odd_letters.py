@@ -9,7 +9,7 @@ from __future__ import annotations
 import pytest
 
 from newsletter.check import check, rule
-from newsletter.check.rule import Letter
+from newsletter.check.rule import RuleContext
 from newsletter.errors import InputError
 from newsletter.render import limits
 from newsletter.render.markdown import parse
@@ -100,7 +100,7 @@ def test_a_letter_of_many_findings_is_split_into_lines_once():
     issue = issue_with(body)
     options = example_options()
     found = check(
-        Letter(issue=issue, rendered=render(issue, read_theme(), options), options=options)
+        RuleContext(issue=issue, rendered=render(issue, read_theme(), options), options=options)
     )
     assert len(found) >= 200
     assert rule._lines.cache_info().misses == 1

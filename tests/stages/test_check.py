@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
-from newsletter.check import RULES, Answer, check, errors
+from newsletter.check import RULES, UrlStatus, check, errors
 from newsletter.errors import Place
-from newsletter.render import Look, Theme
+from newsletter.render import Theme
+from tests.conftest import LOOK
 from tests.support.checked_letters import FRONT, WRONG_CODE, a_letter, front, said
 from tests.support.letter_samples import FILE, THEME
 
@@ -138,7 +140,7 @@ CASES = [
     Case("image-local", "error", "![a](/images/a.png)\n", "![a](HTTPS://x.example/images/a.png)\n", [':5:6|the image "/images/a.png" cannot be seen in a mail|name it without the leading /']),
     # links
     Case("link-malformed", "error", "x\n\n[a](http://ClipDrop%20) and\n[b](http://ttps//x.example)\n", "[a](http://clipdrop.example/%20) [b](HTTPS://X.example)\n",
-         [":7:5|the link http://ClipDrop%20 leads nowhere: its host is impossible|mend the address", ":8:5|the link http://ttps//x.example leads nowhere: its host is impossible|mend the address"]),
+         [":7:5|the link http://ClipDrop%20 leads nowhere: its host is impossible|fix the address", ":8:5|the link http://ttps//x.example leads nowhere: its host is impossible|fix the address"]),
     Case("link-relative", "error", "[a](about.html) [b](#c) [d]()\n", "[a](https://x.example/about.html) [b](mailto:a@x.example) [c](https://x.example/{{name}})\n",
          [":5:5|the link about.html is relative; a mail has no page to start from|write it out, from https:// on",
           ":5:21|the link #c is relative; a mail has no page to start from|write it out, from https:// on",
@@ -165,32 +167,32 @@ CASES = [
          [':5:5|2 links carry somebody\'s personal id ("MC_EID")|take that part out', ':5:43|1 link carries somebody\'s personal id ("_hsenc")|take that part out']),
     Case("link-braces", "warning", "x\n\n[a](https://x.example/{{nick}}) [b](<https://x.example/?{% if x %}>) [c]({{amazonSESUnsubscribeUrl}})\n",
          "[a](https://x.example/{{name}}) [b](https://x.example/?a={%20x%20}) `[c](https://x.example/{{nick}})`\n",
-         [f":7:{column}|nobody fills in the {braces} of this link|a merge field in an address is {{{{name}}}}, and declared under [fields]"
+         [f":7:{column}|the {braces} in this link is never filled in|a merge field in an address is {{{{name}}}}, and declared under [fields]"
           for column, braces in ((23, "{{nick}}"), (57, "{% if x %}"), (74, "{{amazonSESUnsubscribeUrl}}"))]),
     Case("link-braces", "warning", "![a](https://x.example/{{nick}}.png)\n", "![a](https://x.example/{{name}}.png) <img src='https://x.example/{{ name }}.png' alt='b'>\n",
-         [":5:24|nobody fills in the {{nick}} of this picture|a merge field in an address is {{name}}, and declared under [fields]"]),
+         [":5:24|the {{nick}} in this picture is never filled in|a merge field in an address is {{name}}, and declared under [fields]"]),
     # colours
-    Case("contrast", "warning", {"body": "See [the tides](https://x.example/) now\n", "options": {"look": Look(accent="#ffcc00")}}, {"options": {"look": Look(accent="#0b5563")}},
+    Case("contrast", "warning", {"body": "See [the tides](https://x.example/) now\n", "options": {"look": dataclasses.replace(LOOK, accent="#ffcc00")}}, {"options": {"look": dataclasses.replace(LOOK, accent="#0b5563")}},
          [':5:6|"the tides" is hard to read in light mode: #ffcc00 on #ffffff has a contrast of 1.5, not 4.5|choose another theme.accent']),
-    Case("contrast", "warning", {"options": {"look": Look(accent_dark="#405060")}}, {"options": {"look": Look(accent_dark="#9fd8e4")}},
+    Case("contrast", "warning", {"options": {"look": dataclasses.replace(LOOK, accent_dark="#405060")}}, {"options": {"look": dataclasses.replace(LOOK, accent_dark="#9fd8e4")}},
          [':1:1|"Unsubscribe" is hard to read in dark mode: #405060 on #0b1622 has a contrast of 2.2, not 4.5|choose another theme.accent_dark']),
     Case("contrast", "warning", {"theme": themed(mjml="#4d5d6b|#b0b0b0")}, {"theme": themed(mjml="#4d5d6b|#202020")},
          [f':1:1|"{words}" is hard to read in light mode: #b0b0b0 on #f2e8d5 has a contrast of 1.8, not 4.5|choose other colours in the theme' for words in ["Issue\xa074"]]),
     # the web
-    Case("link-dead", "error", {"body": "x\n\n[a](https://x.example/a) [b](https://x.example/b) [c](https://x.example/c)\n", "answers": {tagged("a"): Answer(status=404), tagged("b"): Answer(problem="there is no such host", certain=True), tagged("c"): Answer(status=200)}},
-         {"body": "[a](https://x.example/a) [b](https://x.example/b)\n", "answers": {tagged("a"): Answer(status=500), tagged("b"): Answer(problem="no answer in time")}},
-         [":7:5|the link https://x.example/a leads nowhere: the server answers 404|mend the address or take it out",
-          ":7:30|the link https://x.example/b leads nowhere: there is no such host|mend the address or take it out"]),
-    Case("link-unsure", "warning", {"body": "[a](https://x.example/a) [b](https://x.example/b)\n", "answers": {tagged("a"): Answer(status=500), tagged("b"): Answer(problem="no answer in time")}},
-         {"body": "[a](https://x.example/a) [b](https://x.example/b)\n", "answers": {tagged("a"): Answer(status=403), tagged("b"): Answer(status=410)}},
+    Case("link-dead", "error", {"body": "x\n\n[a](https://x.example/a) [b](https://x.example/b) [c](https://x.example/c)\n", "answers": {tagged("a"): UrlStatus(status=404), tagged("b"): UrlStatus(problem="there is no such host", certain=True), tagged("c"): UrlStatus(status=200)}},
+         {"body": "[a](https://x.example/a) [b](https://x.example/b)\n", "answers": {tagged("a"): UrlStatus(status=500), tagged("b"): UrlStatus(problem="no answer in time")}},
+         [":7:5|the link https://x.example/a leads nowhere: the server answers 404|fix the address or take it out",
+          ":7:30|the link https://x.example/b leads nowhere: there is no such host|fix the address or take it out"]),
+    Case("link-unsure", "warning", {"body": "[a](https://x.example/a) [b](https://x.example/b)\n", "answers": {tagged("a"): UrlStatus(status=500), tagged("b"): UrlStatus(problem="no answer in time")}},
+         {"body": "[a](https://x.example/a) [b](https://x.example/b)\n", "answers": {tagged("a"): UrlStatus(status=403), tagged("b"): UrlStatus(status=410)}},
          [":5:5|the link https://x.example/a could not be seen: the server answers 500|open it in a browser",
           ":5:30|the link https://x.example/b could not be seen: no answer in time|open it in a browser"]),
-    Case("image-dead", "error", {"body": "x ![a](images/a.png) ![b](https://x.example/b.png)\n", "answers": {"https://assets.example.org/images/a.png": Answer(status=404), "https://x.example/b.png": Answer(problem="no answer in time")}},
-         {"body": "![a](images/a.png)\n", "answers": {"https://assets.example.org/images/a.png": Answer(status=200)}},
+    Case("image-dead", "error", {"body": "x ![a](images/a.png) ![b](https://x.example/b.png)\n", "answers": {"https://assets.example.org/images/a.png": UrlStatus(status=404), "https://x.example/b.png": UrlStatus(problem="no answer in time")}},
+         {"body": "![a](images/a.png)\n", "answers": {"https://assets.example.org/images/a.png": UrlStatus(status=200)}},
          [":5:3|the picture https://assets.example.org/images/a.png does not load: the server answers 404|publish it before the letter goes out",
           ":5:3|the picture https://x.example/b.png does not load: no answer in time|publish it before the letter goes out"]),
-    Case("image-heavy", "warning", {"body": "![a](https://x.example/b.png)\n", "answers": {"https://x.example/b.png": Answer(status=200, size=2_345_678)}},
-         {"body": "![a](https://x.example/b.png) ![c](https://x.example/d.png)\n", "answers": {"https://x.example/b.png": Answer(status=200, size=1_000_000), "https://x.example/d.png": Answer(status=200)}},
+    Case("image-heavy", "warning", {"body": "![a](https://x.example/b.png)\n", "answers": {"https://x.example/b.png": UrlStatus(status=200, size=2_345_678)}},
+         {"body": "![a](https://x.example/b.png) ![c](https://x.example/d.png)\n", "answers": {"https://x.example/b.png": UrlStatus(status=200, size=1_000_000), "https://x.example/d.png": UrlStatus(status=200)}},
          [":5:1|the picture https://x.example/b.png has 2.3 MB|make it smaller: 1200 pixels are enough"]),
     # the finished mail
     Case("size", "error", long_letter(1200), long_letter(1030), [":1:1|the HTML has SIZE bytes; Gmail cuts it at 102,400|shorten it"]),

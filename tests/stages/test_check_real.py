@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from newsletter.check import RULES, Letter, check, errors
+from newsletter.check import RULES, RuleContext, check, errors
 from newsletter.check.reference import reference
 from newsletter.check.words import repair
 from newsletter.issue import parse
@@ -80,9 +80,9 @@ def test_sound_text_in_many_scripts_is_no_mojibake():
 # --- real letters ----------------------------------------------------------------------------
 
 
-def corpus_letter(name: str) -> Letter:
+def corpus_letter(name: str) -> RuleContext:
     issue = parse(corpus_file(name), file=f"issues/{name}")
-    return Letter(issue=issue, rendered=render(issue, THEME, OPTIONS), options=OPTIONS)
+    return RuleContext(issue=issue, rendered=render(issue, THEME, OPTIONS), options=OPTIONS)
 
 
 @pytest.mark.corpus
@@ -94,7 +94,7 @@ def test_the_seed_issue_has_the_faults_its_author_handed_over():
         "title-entities", "subject-long", "preheader-missing", "utm-foreign", "link-ambiguous",
     }  # fmt: skip
     assert (
-        ":24:323|the link http://ClipDrop%20 leads nowhere: its host is impossible|mend the address"
+        ":24:323|the link http://ClipDrop%20 leads nowhere: its host is impossible|fix the address"
         in said(letter, "link-malformed")
     )
     assert said(letter, "title-entities") == [
@@ -142,7 +142,7 @@ def test_the_example_newsletters_own_issues_have_no_errors(file):
     issue = parse((ROOT / file).read_bytes(), file=file)
     options = dataclasses.replace(OPTIONS, fields={"name": "there"})
     images = frozenset(f"images/{path.name}" for path in (ROOT / "issues" / "images").iterdir())
-    letter = Letter(
+    letter = RuleContext(
         issue=issue, rendered=render(issue, THEME, options), options=options, assets=images
     )
     expected = {"draft"} if issue.status == "draft" else set()

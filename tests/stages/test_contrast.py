@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsletter.check import Letter, check
-from newsletter.check.contrast import ratio
+from newsletter.check import RuleContext, check
+from newsletter.render.colours import as_hex, contrast, from_hex, ink_on
 from tests.support.letter_samples import OPTIONS, a_letter, an_issue
 
 NIGHT = "<style>@media (prefers-color-scheme: dark) {{ {} }}</style>"
@@ -18,7 +18,7 @@ NIGHT = "<style>@media (prefers-color-scheme: dark) {{ {} }}</style>"
 def found(html: str) -> list[str]:
     """ "mode: colour on colour" of every finding about a page."""
     page = f"<!DOCTYPE html><html><head><title>x</title></head><body>{html}</body></html>"
-    letter = Letter(issue=an_issue("Hello.\n"), rendered=a_letter(html=page), options=OPTIONS)
+    letter = RuleContext(issue=an_issue("Hello.\n"), rendered=a_letter(html=page), options=OPTIONS)
     told = [f.message for f in check(letter) if f.id == "contrast"]
     return [re.sub(r'".*" is hard to read in (\w+) mode: (.*) has a.*', r"\1: \2", m) for m in told]
 
@@ -83,8 +83,10 @@ def test_rules_for_other_windows_change_nothing():
 
 
 def test_black_on_white_is_the_most_there_is():
-    assert round(ratio((0, 0, 0), (255, 255, 255)), 2) == 21
-    assert round(ratio((118, 118, 118), (255, 255, 255)), 2) == 4.54  # WCAG's own example, #767676
+    assert round(contrast((0, 0, 0), (255, 255, 255)), 2) == 21
+    assert (
+        round(contrast((118, 118, 118), (255, 255, 255)), 2) == 4.54
+    )  # WCAG's own example, #767676
 
 
 COLOURS = st.tuples(*3 * [st.integers(0, 255)])
@@ -92,9 +94,19 @@ COLOURS = st.tuples(*3 * [st.integers(0, 255)])
 
 @given(COLOURS, COLOURS)
 def test_contrast_is_the_same_both_ways_and_never_below_one(one, other):
-    assert ratio(one, other) == ratio(other, one)
-    assert 1 <= ratio(one, other) <= 21.0001
-    assert ratio(one, one) == 1
+    assert contrast(one, other) == contrast(other, one)
+    assert 1 <= contrast(one, other) <= 21.0001
+    assert contrast(one, one) == 1
+
+
+@given(COLOURS)
+def test_ink_is_black_or_white_and_the_better_of_the_two(ground):
+    ink = ink_on(ground)
+    assert contrast(ink, ground) == max(
+        contrast((0, 0, 0), ground), contrast((255, 255, 255), ground)
+    )
+    assert contrast(ink, ground) > 4.5
+    assert from_hex(as_hex(ground)) == ground
 
 
 @given(st.lists(st.sampled_from("a{b:c} @media ( ) ; } { /* */ ' \" color: #fff !important url( \\ , > : \n".split(" ")), max_size=25).map(" ".join))  # fmt: skip

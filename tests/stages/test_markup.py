@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsletter.render.markdown import Link, parse
+from newsletter.render.markdown import MarkdownLink, parse
 from newsletter.render.markdown.fields import Fields
 from newsletter.render.markdown.html import forbidden, fragment
 from newsletter.render.markdown.text import text_part
@@ -45,7 +45,9 @@ def test_links_know_their_words_their_line_and_whether_they_are_tagged() -> None
         ("e", "https://f.example", 5),
         ("g", "https://h.example", 7),
     ]
-    assert parse(body, Fields({})).links[0] == Link(text="b c", href="https://d.example", line=1)
+    assert parse(body, Fields({})).links[0] == MarkdownLink(
+        text="b c", href="https://d.example", line=1
+    )
     assert "utm=off" not in text_of(letter_of(done.html))
     assert "utm" not in done.text.replace(TAG, "")
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsletter.render import Rendered
+from newsletter.render import RenderedIssue
 from newsletter.render.markdown.fields import UNSUBSCRIBE
 from tests.conftest import issue_with
 from tests.support.pages import elements, letter_of, parse_page, text_of, with_class
@@ -123,7 +123,7 @@ def test_nothing_an_author_writes_breaks_the_page(frame: str, body: str) -> None
     )
 
 
-def letter_source(done: Rendered) -> str:
+def letter_source(done: RenderedIssue) -> str:
     return tostring(letter_of(done.html), encoding="unicode").lower()
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from wcwidth import wcswidth
 
 from newsletter.issue import parse as parse_issue
-from newsletter.render import Rendered
+from newsletter.render import RenderedIssue
 from newsletter.render.markdown import parse
 from newsletter.render.markdown.fields import Fields
 from newsletter.render.markdown.text import columns, text_part, wrap
@@ -37,7 +37,7 @@ def plain(body: str) -> str:
     return text_part(document, lambda index: document.links[index].href)
 
 
-def golden_letter(name: str) -> Rendered:
+def golden_letter(name: str) -> RenderedIssue:
     """A letter of tests/golden, or issue 74."""
     if name == "074":
         path = ROOT / "issues/074-the-long-minute.md"

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from newsletter.render.utm import SKIP_HOSTS, Tags, decide, is_malformed, legal, source_of, tag
-from tests.conftest import CASES, require
+from newsletter.render.utm import Tags, decide, is_malformed, legal, source_of, tag
+from tests.conftest import CASES, SKIP_HOSTS, link_tags, require
 
 OURS = "utm_source=dt&utm_medium=email&utm_campaign=issue-74"
-KEEP = Tags(source="dt", medium="email", campaign="issue-74")
-REPLACE = Tags(source="dt", medium="email", campaign="issue-74", existing="replace")
+KEEP = link_tags(source="dt")
+REPLACE = link_tags(source="dt", existing="replace")
 MODES = {"keep": KEEP, "replace": REPLACE}
 
 
@@ -153,37 +153,37 @@ def test_foreign_tags_are_kept_whole_or_replaced_whole(url: str) -> None:
 
 
 def test_the_tags_of_an_earlier_service_are_replaced_even_when_others_are_kept() -> None:
-    tags = Tags(
+    chosen = link_tags(
         source="dt", medium="email", campaign="c", replace_sources=("Revue newsletter", "Old")
     )
     ours = "utm_source=dt&utm_medium=email&utm_campaign=c"
-    assert tag("https://slack.example/?utm_source=Revue%20newsletter&utm_content=x", tags).endswith(
-        f"/?{ours}"
-    )
-    assert tag("https://slack.example/?utm_source=revue+newsletter", tags).endswith(f"/?{ours}")
-    assert tag("https://slack.example/?utm_source=old&b", tags).endswith(f"/?b&{ours}")
-    assert tag("https://slack.example/?utm_source=sponsor", tags).endswith("?utm_source=sponsor")
-    assert tag("https://slack.example/?utm_medium=email", tags).endswith("?utm_medium=email")
+    assert tag(
+        "https://slack.example/?utm_source=Revue%20newsletter&utm_content=x", chosen
+    ).endswith(f"/?{ours}")
+    assert tag("https://slack.example/?utm_source=revue+newsletter", chosen).endswith(f"/?{ours}")
+    assert tag("https://slack.example/?utm_source=old&b", chosen).endswith(f"/?b&{ours}")
+    assert tag("https://slack.example/?utm_source=sponsor", chosen).endswith("?utm_source=sponsor")
+    assert tag("https://slack.example/?utm_medium=email", chosen).endswith("?utm_medium=email")
 
 
 def test_values_are_percent_encoded() -> None:
-    tags = Tags(source="Slack Water & co", medium="e/mail?", campaign="été#1\ud800")
-    assert tag("https://slack.example/a", tags) == (
+    chosen = link_tags(source="Slack Water & co", medium="e/mail?", campaign="été#1\ud800")
+    assert tag("https://slack.example/a", chosen) == (
         "https://slack.example/a?utm_source=Slack%20Water%20%26%20co&utm_medium=e%2Fmail%3F"
         "&utm_campaign=%C3%A9t%C3%A9%231%3F"
     )
 
 
 def test_hosts_to_skip_are_the_authors_own_with_all_their_subdomains() -> None:
-    tags = Tags(source="a", medium="b", campaign="c", skip_hosts=("Slack.Example",))
+    chosen = link_tags(source="a", medium="b", campaign="c", skip_hosts=("Slack.Example",))
     for url in (
         "https://slack.example/",
         "https://a.b.SLACK.example:80/",
         "https://slack.example.",
     ):
-        assert tag(url, tags) == url
-    assert tag("https://myslack.example/", tags) != "https://myslack.example/"
-    assert tag("https://web.archive.org/x", tags) != "https://web.archive.org/x"
+        assert tag(url, chosen) == url
+    assert tag("https://myslack.example/", chosen) != "https://myslack.example/"
+    assert tag("https://web.archive.org/x", chosen) != "https://web.archive.org/x"
     assert "web.archive.org" in SKIP_HOSTS
 
 
@@ -269,6 +269,7 @@ TAGS = st.builds(
     campaign=st.text(max_size=6),
     existing=st.sampled_from(["keep", "replace"]),
     replace_sources=st.sampled_from([(), ("x",)]),
+    skip_hosts=st.just(SKIP_HOSTS),
 )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from newsletter.check import Letter, check
+from newsletter.check import RuleContext, check
 from newsletter.render.pipeline import render
 from tests.support.letter_samples import FILE, OPTIONS, THEME, an_issue
 
@@ -15,10 +15,10 @@ FRONT = 'title: "A letter"\npreheader: "What it is about"\n'
 
 def a_letter(
     body="Hello.\n", *, front=FRONT, file=FILE, theme=THEME, options=None, **rest: Any
-) -> Letter:
+) -> RuleContext:
     issue = an_issue(body, front=front, file=file)
     chosen = dataclasses.replace(OPTIONS, **options or {})
-    return Letter(issue=issue, rendered=render(issue, theme, chosen), options=chosen, **rest)
+    return RuleContext(issue=issue, rendered=render(issue, theme, chosen), options=chosen, **rest)
 
 
 def front(*lines: str) -> str:
@@ -28,7 +28,7 @@ def front(*lines: str) -> str:
 WRONG_CODE = "newsletter check --fix-encoding writes the repair"
 
 
-def said(letter: Letter, rule: str) -> list[str]:
+def said(letter: RuleContext, rule: str) -> list[str]:
     return [
         f"{str(f.place).removeprefix(letter.issue.file)}|{f.message}|{f.hint}"
         for f in check(letter)

@@ -17,7 +17,7 @@ import pytest
 
 from newsletter.delivery.pace import Pace
 from newsletter.issue import Issue
-from newsletter.render import Options, Rendered, Theme
+from newsletter.render import Options, RenderedIssue, Theme
 from newsletter.render.pipeline import render
 from newsletter.sending.drain import Throttle
 from newsletter.ses import SesTransport
@@ -208,10 +208,10 @@ def imported() -> Path:
 
 #: botocore reads its own files, and the issue is rendered, once: no cell is about that.
 _LOADER = functools.lru_cache(4)(botocore.loaders.create_loader)
-_RENDERED: dict[str, Rendered] = {}
+_RENDERED: dict[str, RenderedIssue] = {}
 
 
-def _render(issue: Issue, theme: Theme, options: Options) -> Rendered:
+def _render(issue: Issue, theme: Theme, options: Options) -> RenderedIssue:
     key = repr((issue, theme, options))
     if key not in _RENDERED:
         _RENDERED[key] = render(issue, theme, options)

@@ -6,10 +6,9 @@ from typing import Any
 
 from newsletter.issue import Issue, parse
 from newsletter.message import Sender
-from newsletter.render import Options, Rendered
+from newsletter.render import RenderedIssue
 from newsletter.render.markdown.fields import UNSUBSCRIBE, Slot
-from newsletter.render.utm import Tags
-from tests.conftest import read_theme
+from tests.conftest import link_tags, options_with, read_theme
 
 FILE = "issues/074-a-letter.md"
 WAY_OUT = "https://letters.example.org/u/" + "aB3_" * 10
@@ -30,14 +29,14 @@ SENDER = Sender(
     unsubscribe_mailto="leave@slackwater.example.org",
 )
 THEME = read_theme()
-OPTIONS = Options(
+OPTIONS = options_with(
     site_name="Slack Water",
     public_url="https://letters.example.org",
     archive_url="https://letters.example.org/archive",
     assets_url="https://assets.example.org",
     postal_address="Slack Water\n4 Ferry Stairs, Port Example",
     fields={"name": "there", "town": ""},
-    tags=Tags(source="slack-water", medium="email", campaign="issue-74"),
+    tags=link_tags(),
 )
 
 
@@ -47,11 +46,11 @@ def an_issue(body: str = "Hello.\n", *, front: str = "", file: str = FILE) -> Is
     return parse(f"---\n{front}---\n{body}".encode(), file=file)
 
 
-def a_letter(text: str = "Hello\n", html: str = "<p>Hello</p>\n", **changed: Any) -> Rendered:
+def a_letter(text: str = "Hello\n", html: str = "<p>Hello</p>\n", **changed: Any) -> RenderedIssue:
     """A rendered letter made by hand: no theme, so any text goes."""
     whole: dict[str, Any] = {
         "subject": "A letter", "preheader": "", "html": html, "text": text, "mjml": "",
         "slots": SLOTS, "links": (), "images": (), "raws": (), "words": (), "headings": (),
         "fields_without_fallback": (), "source_hash": "5" * 64,
     }  # fmt: skip
-    return Rendered(**{**whole, **changed})
+    return RenderedIssue(**{**whole, **changed})

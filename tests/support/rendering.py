@@ -6,7 +6,7 @@ import dataclasses
 from xml.etree.ElementTree import Element
 
 from newsletter.issue import Issue
-from newsletter.render import Options, Rendered, Theme
+from newsletter.render import Options, RenderedIssue, Theme
 from newsletter.render.pipeline import render
 from tests.conftest import example_options, issue_with, quietly, read_theme
 from tests.support.pages import elements
@@ -18,12 +18,12 @@ PLAIN = render(issue_with("Hello.", "title: A title\npreheader: P"), THEME, OPTI
 
 def rendered(
     body: str = "Hello.", front: str = "title: A title\npreheader: P", **changes: object
-) -> Rendered:
+) -> RenderedIssue:
     options = dataclasses.replace(OPTIONS, **changes)  # type: ignore[arg-type]
     return quiet_render(issue_with(body, front), options=options)
 
 
-def quiet_render(issue: Issue, theme: Theme = THEME, options: Options = OPTIONS) -> Rendered:
+def quiet_render(issue: Issue, theme: Theme = THEME, options: Options = OPTIONS) -> RenderedIssue:
     """Every render of these tests runs where no file and no network can be reached."""
     with quietly():
         return render(issue, theme, options)

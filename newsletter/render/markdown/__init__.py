@@ -29,7 +29,7 @@ _TASK: Final = re.compile(r"\[([ xX])\] ")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Link:
+class MarkdownLink:
     """A link as the author wrote it.
 
     Attributes:
@@ -77,7 +77,7 @@ class Document:
     """
 
     tokens: Tokens
-    links: tuple[Link, ...]
+    links: tuple[MarkdownLink, ...]
     images: tuple[Image, ...]
     raws: tuple[Raw, ...]
     words: tuple[tuple[str, int], ...]
@@ -192,7 +192,7 @@ class _Collected:
     """What one walk over the tokens gathers."""
 
     lines: list[str]
-    links: list[Link] = field(default_factory=list)
+    links: list[MarkdownLink] = field(default_factory=list)
     images: list[Image] = field(default_factory=list)
     raws: list[Raw] = field(default_factory=list)
     words: list[tuple[str, int]] = field(default_factory=list)
@@ -225,7 +225,7 @@ class _Collected:
         line = self._find(written, block)
         off = child.attrs.pop("utm", "") == "off"
         text = " ".join(plain(after[:until]).split())
-        self.links.append(Link(text=text, href=href, line=line, utm=not off))
+        self.links.append(MarkdownLink(text=text, href=href, line=line, utm=not off))
 
     def _image(self, child: Token, block: Token) -> None:
         src = str(child.attrs.get("src", ""))

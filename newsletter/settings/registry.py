@@ -1,4 +1,4 @@
-"""The list of all knobs, read off the models, and the nearest name to one that is not there."""
+"""All settings, read off their groups, and the nearest name to one that is not there."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import difflib
 import inspect
 import json
 import typing
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, get_args, get_origin
 
@@ -15,6 +15,7 @@ from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
 from newsletter.settings.groups import Groups
+from newsletter.settings.values import Masked
 
 Path = tuple[str, ...]
 Kind = Literal["text", "switch", "whole", "number", "list", "table", "date", "time", "secret"]
@@ -36,8 +37,8 @@ _KINDS: Final[Mapping[object, Kind]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Knob:
-    """One setting.
+class Setting:
+    """One setting, as it is declared.
 
     Attributes:
         path: the names from the outermost group inwards.
@@ -46,6 +47,7 @@ class Knob:
         choices: the only values it takes, or () when it takes others.
         default: the value without any source.
         example: a value that is allowed and not empty.
+        masked: makes what may be shown of its value, where that may not be shown whole.
         description: one or two sentences for people.
     """
 
@@ -55,6 +57,7 @@ class Knob:
     choices: tuple[str, ...]
     default: object
     example: object
+    masked: Callable[[str], str] | None
     description: str
 
     @property
@@ -88,21 +91,21 @@ def as_variable(value: object) -> str:
     return value if isinstance(value, str) else as_toml(value).strip('"')
 
 
-def find(path: Path) -> Knob | None:
-    """The knob at `path`, or the open table that `path` names an entry of."""
-    if knob := KNOBS.get(path):
-        return knob
-    table = KNOBS.get(path[:-1])
+def find(path: Path) -> Setting | None:
+    """The setting at `path`, or the open table that `path` names an entry of."""
+    if setting := SETTINGS.get(path):
+        return setting
+    table = SETTINGS.get(path[:-1])
     return table if table and table.kind == "table" else None
 
 
 def near_key(path: Path) -> str:
     """What somebody who wrote the unknown `path` may have meant: a hint."""
     *group, name = path
-    known = [*GROUPS, *(path for path, knob in KNOBS.items() if knob.kind != "secret")]
+    known = [*GROUPS, *(path for path, setting in SETTINGS.items() if setting.kind != "secret")]
     names = [path[-1] for path in known if path and path[:-1] == tuple(group)]
-    near = [".".join([*group, match]) for match in _close(name, names)]
-    elsewhere = [knob.key for knob in KNOBS.values() if knob.path[-1] == name]
+    near = [".".join([*group, match]) for match in difflib.get_close_matches(name, names, 1)]
+    elsewhere = [setting.key for setting in SETTINGS.values() if setting.path[-1] == name]
     if meant := near + elsewhere[:1]:
         return 'did you mean "' + '" or "'.join(meant) + '"?'
     inside = f"[{'.'.join(group)}]" if group else "the file"
@@ -113,13 +116,9 @@ def near_variable(name: str) -> str:
     """What somebody who set the unknown variable `name` may have meant: a hint."""
     # The prefix they share would make all of them look alike.
     known = [variable.removeprefix(PREFIX) for variable in VARIABLES]
-    if near := _close(name.removeprefix(PREFIX), known):
+    if near := difflib.get_close_matches(name.removeprefix(PREFIX), known, 1):
         return f"did you mean {PREFIX}{near[0]}?"
     return 'unset it; "newsletter settings" lists those there are'
-
-
-def _close(name: str, names: Iterable[str]) -> list[str]:
-    return difflib.get_close_matches(name, list(names), 1)
 
 
 def _listed(names: Iterable[str]) -> str:
@@ -134,31 +133,32 @@ def _groups(model: type[BaseModel], path: Path) -> Iterator[tuple[Path, type[Bas
             yield from _groups(field.annotation, (*path, name))
 
 
-def _knobs(groups: Mapping[Path, type[BaseModel]]) -> Iterator[Knob]:
+def _settings(groups: Mapping[Path, type[BaseModel]]) -> Iterator[Setting]:
     for group, model in groups.items():
         for name, field in model.model_fields.items():
             if (*group, name) not in groups:
-                yield _knob((*group, name), field)
+                yield _setting((*group, name), field)
 
 
-def _knob(path: Path, field: FieldInfo) -> Knob:
+def _setting(path: Path, field: FieldInfo) -> Setting:
     annotation, optional = field.annotation, False
     if type(None) in get_args(annotation):
         annotation, optional = get_args(annotation)[0], True
     if get_origin(annotation) is typing.Annotated:
         annotation = get_args(annotation)[0]
     default = field.get_default(call_default_factory=True)
-    return Knob(
+    return Setting(
         path=path,
         kind=_KINDS[get_origin(annotation) or annotation],
         optional=optional,
         choices=get_args(annotation) if get_origin(annotation) is Literal else (),
         default=default,
         example=field.examples[0] if field.examples else default,
+        masked=next((mark.show for mark in field.metadata if isinstance(mark, Masked)), None),
         description=field.description or "",
     )
 
 
 GROUPS: Final[Mapping[Path, type[BaseModel]]] = dict(_groups(Groups, ()))
-KNOBS: Final[Mapping[Path, Knob]] = {knob.path: knob for knob in _knobs(GROUPS)}
-VARIABLES: Final[Mapping[str, Knob]] = {knob.variable: knob for knob in KNOBS.values()}
+SETTINGS: Final[Mapping[Path, Setting]] = {one.path: one for one in _settings(GROUPS)}
+VARIABLES: Final[Mapping[str, Setting]] = {one.variable: one for one in SETTINGS.values()}

@@ -1,0 +1,96 @@
+"""Style sheets copied onto the elements, for mail programs that drop style sheets.
+
+premailer does it. What is private of premailer and overridden, two methods, stands in this file and
+nowhere else, and so do two settings of cssutils; a test holds them to the library beneath.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import re
+from collections.abc import Mapping
+from typing import Any, Final, cast
+
+import cssutils
+from lxml import etree
+from premailer import Premailer
+
+from newsletter.render.stylesheet import everywhere
+
+#: Premailer's own form: (specificity, selector, declarations) of what is copied, and the rest.
+_Rules = tuple[list[tuple[tuple[int, ...], str, str]], list[object]]
+
+# It would write #ffffff as #fff, which Outlook and Lotus Notes read as another colour.
+cssutils.ser.prefs.minimizeColorHash = False
+# premailer asks for no validation everywhere but in `style` attributes; the profiles are a fifth
+# of a second of patterns to compile, and all they could do is log.
+cssutils.profile.removeProfile(all=True)
+
+#: Each mends a default that breaks mail: a lost doctype, dark mode stripped of its `!important`,
+#: style sheets fetched over the network, image widths overwritten for Outlook, every picture's
+#: style parsed anew to look for a float.
+OPTIONS: Final[Mapping[str, Any]] = {
+    "keep_style_tags": True,
+    "strip_important": False,
+    "remove_classes": False,
+    "disable_link_rewrites": True,
+    "allow_network": False,
+    "disable_validation": True,
+    "disable_basic_attributes": ["width", "height", "align", "valign", "bgcolor"],
+    "align_floating_images": False,
+    "cssutils_logging_level": logging.CRITICAL,
+}
+_NAME: Final = re.compile(r"[.#]?[A-Za-z_][\w-]*")
+
+
+def inline_styles(tree: etree._Element) -> etree._Element:
+    """Copy the rules of `<style>` onto the elements they match."""
+    return cast(etree._Element, Inliner(tree, **OPTIONS).transform())  # noqa: SLF001  # its only name
+
+
+class Inliner(Premailer):  # type: ignore[misc]  # premailer has no types
+    """Premailer that reads a style sheet once, and no other than the one it is given.
+
+    Its own cache keeps the parsed sheet, but writes every rule of it out anew for every letter,
+    which was half the time of a whole render; and its parser fetches what an @import names, from
+    the network and from the disk, whatever `allow_network` says.
+    """
+
+    def _parse_css_string(self, css_body: str, validate: bool = False) -> Any:  # noqa: ANN401, FBT001, FBT002  # premailer's signature
+        parser = cssutils.CSSParser(
+            loglevel=logging.CRITICAL, validate=validate, fetcher=lambda _: None
+        )
+        return parser.parseString(css_body)
+
+    def _parse_style_rules(self, css_body: str | None, ruleset_index: int) -> _Rules:
+        rules, rest = _rules(css_body or "", ruleset_index)  # None of an empty element
+        there = self._names()
+        # Looking for what is not there takes as long as looking for what is.
+        return [rule for rule in rules if _asked(rule[1]) <= there], rest
+
+    def _names(self) -> frozenset[str]:
+        """The elements and classes of the page, such as `p` and `.button`."""
+        if not self._there:
+            tags = {str(element.tag) for element in self.html.iter(etree.Element)}
+            classes = " ".join(map(str, self.html.xpath("//@class"))).split()
+            ids = (f"#{name}" for name in self.html.xpath("//@id"))
+            self._there = frozenset(tags).union((f".{name}" for name in classes), ids)
+        return self._there
+
+    _there: frozenset[str] = frozenset()
+
+
+@functools.lru_cache(maxsize=64)
+def _rules(css: str, index: int) -> _Rules:
+    reader = Inliner("", strip_important=False, disable_validation=True)
+    # What holds in some windows only is never copied, so it need not be parsed.
+    return cast(_Rules, Premailer._parse_style_rules(reader, everywhere(css), index))  # noqa: SLF001  # what is cached
+
+
+@functools.lru_cache(maxsize=512)
+def _asked(selector: str) -> frozenset[str]:
+    """The elements and classes that a selector needs; () of one too hard to tell."""
+    plain = re.sub(r":[\w-]+", "", selector)
+    names = _NAME.findall(plain) if re.fullmatch(r"[\w\s.#>+~,-]+", plain) else []
+    return frozenset(name if name[0] in ".#" else name.lower() for name in names)
