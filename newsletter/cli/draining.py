@@ -33,7 +33,7 @@ from newsletter.delivery.deliver import Press, Transport, deliver_next
 from newsletter.delivery.pace import Pace
 from newsletter.errors import NewsletterError, PausedError
 from newsletter.humanize import plural
-from newsletter.message import Envelope
+from newsletter.message import load_template
 from newsletter.project import Project
 from newsletter.sending.drain import UNBOUND, Drained, Rhythm, drain
 from newsletter.sending.plan import same
@@ -144,7 +144,7 @@ def _drain(
     log: RunLog,
 ) -> Drained:
     press = Press(
-        envelope=Envelope.load(run.content.envelope),
+        template=load_template(run.content.frozen),
         public_url=project.settings.site.public_url,
         key=store.keys.newest(),
         store=store.feedback.store_id(),

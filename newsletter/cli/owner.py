@@ -16,7 +16,7 @@ from newsletter.delivery import Result, deliver
 from newsletter.errors import NewsletterError
 from newsletter.http import calls
 from newsletter.humanize import plural
-from newsletter.message import seal
+from newsletter.message import encode, freeze
 from newsletter.message.notices import NO_ISSUE, notice, with_banner
 from newsletter.settings.mail import sender
 from newsletter.store.notices import NoticeFiles
@@ -91,9 +91,9 @@ class Owner:
         )
         try:
             transport = context.open_transport(self.project)
-            envelope = seal(with_banner(prepared.rendered, lines), sender(settings))
+            template = encode(freeze(with_banner(prepared.rendered, lines), sender(settings)))
             message = deliver.trial(
-                envelope, settings.schedule.owner, issue=number,
+                template, settings.schedule.owner, issue=number,
                 public_url=settings.site.public_url, number=self._number(),
                 now=None if transport.stamps else self.now, mark=f"[in {window} min] ",
             )  # fmt: skip

@@ -9,7 +9,16 @@ from dataclasses import dataclass
 from newsletter.audience import Subscriber
 from newsletter.audience.tokens import unsubscribe_url
 from newsletter.delivery.deliver import TRIAL_KEY, trial
-from newsletter.message import SAMPLE, Message, Stamp, compose, filled, seal, way_out
+from newsletter.message import (
+    SAMPLE,
+    Message,
+    Stamp,
+    compose,
+    encode,
+    filled,
+    freeze,
+    unsubscribe_by_mail,
+)
 from newsletter.project.issues import PreparedIssue
 from newsletter.render import Rendered
 from newsletter.settings import Settings
@@ -35,9 +44,9 @@ def sample(settings: Settings, prepared: PreparedIssue, person: Subscriber = SAM
     Raises:
         InputError: there is no sender, or a name cannot stand in a header.
     """
-    envelope = seal(prepared.rendered, sender(settings))
+    template = encode(freeze(prepared.rendered, sender(settings)))
     day = prepared.issue.date or dt.date(1970, 1, 1)
-    domain = envelope.sender.rpartition("@")[2]
+    domain = template.sender.rpartition("@")[2]
     stamp = Stamp(
         date=dt.datetime.combine(day, dt.time(), dt.UTC),
         message_id=f"{prepared.issue.number}.sample@{domain}",
@@ -45,8 +54,8 @@ def sample(settings: Settings, prepared: PreparedIssue, person: Subscriber = SAM
     base = settings.site.public_url
     url = unsubscribe_url(base, person.handle, TRIAL_KEY) if base else ""
     return Sample(
-        letter=filled(prepared.rendered, person, url or way_out(envelope)),
-        mail=compose(envelope, person, unsubscribe_url=url, stamp=stamp),
+        letter=filled(prepared.rendered, person, url or unsubscribe_by_mail(template)),
+        mail=compose(template, person, unsubscribe_url=url, stamp=stamp),
     )
 
 
@@ -68,9 +77,9 @@ def trial_mails(
     Raises:
         InputError: there is no sender, or one of them is no mail address.
     """
-    envelope = seal(prepared.rendered, sender(settings))
+    template = encode(freeze(prepared.rendered, sender(settings)))
     url, issue = settings.site.public_url, prepared.issue.number
     return [
-        trial(envelope, address, issue=issue, public_url=url, number=number, now=now)
+        trial(template, address, issue=issue, public_url=url, number=number, now=now)
         for number, address in enumerate(addresses, 1)
     ]

@@ -38,7 +38,7 @@ def envelope_from(sender: str) -> bytes:
 def begin(store, *, issue=74, rehearsal=False, now=NOW, sender=SOURCE):
     envelope = envelope_from(sender)
     content_hash = hashlib.sha256(envelope).hexdigest()
-    content = dataclasses.replace(a_content(issue), envelope=envelope, content_hash=content_hash)
+    content = dataclasses.replace(a_content(issue), frozen=envelope, content_hash=content_hash)
     assert isinstance(content, Content)
     return store.start_run(
         content, rehearsal=rehearsal, transport="ses", eligible=eligible(), now=now
