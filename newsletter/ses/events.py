@@ -20,9 +20,11 @@ from botocore.config import Config
 
 from newsletter import __version__
 from newsletter.errors import AccountError, InputError, NewsletterError
-from newsletter.feedback import Event, is_foreign, read
-from newsletter.ses import find_region
-from newsletter.ses.answers import FAILURES, account_error
+from newsletter.feedback import Event, is_foreign
+from newsletter.ses.account import account_error
+from newsletter.ses.client import find_region
+from newsletter.ses.event_format import read_event
+from newsletter.ses.outcomes import FAILURES
 from newsletter.store.events import Recorded
 from newsletter.store.feedback import Feedback
 
@@ -322,7 +324,7 @@ def _sort(messages: Sequence[QueueMessage], store: str) -> _Sorted:
     work = _Sorted()
     for message in messages:
         try:
-            event = read(message.body)
+            event = read_event(message.body)
         except Exception:  # noqa: BLE001  # a stranger's text; whatever it does, the next one waits
             work.unreadable.append(message)
             continue

@@ -20,8 +20,9 @@ from typing import Final, Literal
 
 from newsletter import clocks, text_rules
 from newsletter.delivery import Allowance, Outcome
-from newsletter.delivery.outcomes import Seen, judged, smtp_reply
+from newsletter.delivery.outcomes import Seen, judged
 from newsletter.message import Message
+from newsletter.smtp.outcomes import smtp_reply
 from newsletter.smtp.session import Session, SessionError
 
 Security = Literal["starttls", "tls", "none"]

@@ -55,6 +55,7 @@ def send(same_for_all, *words):
 
 def upgrade_rendering(patch):
     """A version of the program that makes another letter of the same issue."""
+
     def render(*given):
         done = real(*given)
         return dataclasses.replace(

@@ -10,13 +10,12 @@ from typing import Any
 import pytest
 
 from newsletter.delivery import Allowance, Effect, Result
-from newsletter.delivery.outcomes import api_error, api_success
 from newsletter.errors import AccountError
-from newsletter.ses import SesTransport
 from newsletter.ses.account import read_account
-from newsletter.ses.answers import error_code
+from newsletter.ses.client import SesTransport
 from newsletter.ses.connection import Connection, Record, Stage, route_to
 from newsletter.ses.http1 import Answer
+from newsletter.ses.outcomes import api_error, api_success, error_code
 from tests.fake_ses import FakeSes, Fault
 from tests.ses.test_wire import message, opened, plain_aws
 from tests.support.gateway import Gateway

@@ -13,9 +13,16 @@ import pytest
 
 from newsletter.delivery import Effect, Pause, Result, State, next_state
 from newsletter.delivery.breaker import Breaker
-from newsletter.delivery.outcomes import Seen, api_error, api_success, judged, smtp_reply, taken
+from newsletter.delivery.outcomes import Seen, judged, taken
 from newsletter.errors import AccountError
-from newsletter.ses.answers import account_error, sent, unsent
+from newsletter.ses.account import account_error
+from newsletter.ses.outcomes import (
+    api_error,
+    api_success,
+    failed_after_request,
+    failed_before_request,
+)
+from newsletter.smtp.outcomes import smtp_reply
 
 # --- the rows --------------------------------------------------------------------------------
 
@@ -261,8 +268,8 @@ def test_every_exception_of_botocore_is_decided():
 
 @pytest.mark.parametrize("name", KINDS)
 def test_an_exception_means_what_it_proves_before_and_after_the_request_left(name):
-    expect(unsent(built(KINDS[name])), RAISED[name])
-    expect(sent(built(KINDS[name])), Seen.UNPROVEN)
+    expect(failed_before_request(built(KINDS[name])), RAISED[name])
+    expect(failed_after_request(built(KINDS[name])), Seen.UNPROVEN)
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -300,9 +307,12 @@ def test_an_account_that_cannot_be_asked_now_is_not_blamed(code, status, message
     ],
 )
 def test_the_service_that_gives_credentials_never_refuses_a_recipient(code, status, seen):
-    expect(unsent(built(botocore.exceptions.ClientError, code=code, status=status)), seen)
+    expect(
+        failed_before_request(built(botocore.exceptions.ClientError, code=code, status=status)),
+        seen,
+    )
 
 
 def test_what_is_no_exception_of_botocore_proves_nothing_once_the_request_has_left():
-    expect(sent(ValueError("x")), Seen.UNPROVEN)
-    expect(unsent(ValueError("x")), Seen.EVERYBODY)
+    expect(failed_after_request(ValueError("x")), Seen.UNPROVEN)
+    expect(failed_before_request(ValueError("x")), Seen.EVERYBODY)

@@ -11,7 +11,7 @@ import pytest
 
 from newsletter.audience import eligible
 from newsletter.delivery import Content, Outcome, Result
-from newsletter.feedback import read
+from newsletter.ses.event_format import read_event
 from tests.support.ses_events import SOURCE, STORE, Sent
 from tests.support.store_samples import (
     LATER,
@@ -60,7 +60,7 @@ def sent(position=1, **more):
 
 
 def hear(store, *texts, sender=SOURCE, now=LATER):
-    found = [read(text) for text in texts]
+    found = [read_event(text) for text in texts]
     return store.feedback.record([one for one in found if one], now=now, sender=sender)
 
 
