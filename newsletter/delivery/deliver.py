@@ -18,7 +18,7 @@ from newsletter.audience.tokens import Key, unsubscribe_url
 from newsletter.check import Finding, tally
 from newsletter.check.mail import LIMIT
 from newsletter.delivery import Allowance, Attempt, Delivery, Outcome, Run
-from newsletter.delivery.outcomes import Seen, judged
+from newsletter.delivery.outcomes import Verdict, judged
 from newsletter.errors import InputError, NotFitError
 from newsletter.humanize import duration, plural
 from newsletter.message import SAMPLE, Message, MimeTemplate, Sender, Stamp, compose
@@ -164,7 +164,7 @@ def deliver_next(
         message = press.print(run, delivery, stamp=stamp)
     except InputError as error:
         # One odd row must not keep everybody else waiting; nothing has left for this one.
-        outcome = judged(Seen.UNFIT, error.message)
+        outcome = judged(Verdict.UNFIT, error.message)
     else:
         depart()
         outcome = transport.deliver(message)

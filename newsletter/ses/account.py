@@ -13,7 +13,7 @@ import botocore.parsers
 from newsletter.delivery import Outcome, Result
 from newsletter.errors import AccountError, NewsletterError
 from newsletter.ses.connection import UnreachableError
-from newsletter.ses.http1 import Answer, ClosedError, MalformedAnswerError
+from newsletter.ses.http1 import ClosedError, HttpResponse, MalformedResponseError
 from newsletter.ses.outcomes import CLOCK, NETWORK, client_error, error_code, outcome_of, why
 
 #: No account sends more a second, or a day; what is above is no number of SES's.
@@ -115,7 +115,7 @@ def account_error(error: Exception) -> NewsletterError:
         return _unreachable(name)
     if isinstance(error, (OSError, ClosedError)):
         return _unreachable(why(error))
-    if isinstance(error, (botocore.parsers.ResponseParserError, MalformedAnswerError)):
+    if isinstance(error, (botocore.parsers.ResponseParserError, MalformedResponseError)):
         return _no_ses(name)
     return AccountError(
         "AWS cannot be used from here",
@@ -124,7 +124,7 @@ def account_error(error: Exception) -> NewsletterError:
     )
 
 
-def account_refused(answer: Answer) -> NewsletterError:
+def account_refused(answer: HttpResponse) -> NewsletterError:
     """Why SES did not answer for the account with a 200."""
     if answer.status < HTTPStatus.OK or not (error_code(answer) or answer.status >= _SERVER):
         return _no_ses(f"HTTP {answer.status}")

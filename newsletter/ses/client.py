@@ -26,7 +26,7 @@ from botocore.validate import ParamValidator
 
 from newsletter import __version__
 from newsletter.delivery import Allowance, Outcome
-from newsletter.delivery.outcomes import Seen, judged
+from newsletter.delivery.outcomes import Verdict, judged
 from newsletter.delivery.pace import SHARE
 from newsletter.errors import AccountError, InputError
 from newsletter.message import Message
@@ -210,7 +210,7 @@ class SesTransport:
         whole = parameters | {"Content": {"Raw": {"Data": b""}}}
         report = ParamValidator().validate(whole, shape)
         if report.has_errors():
-            return judged(Seen.MALFORMED, "the request is malformed (ParamValidationError)")
+            return judged(Verdict.MALFORMED, "the request is malformed (ParamValidationError)")
         self._validated = True
         return None
 

@@ -16,9 +16,9 @@ import botocore.exceptions as failures
 import botocore.parsers
 
 from newsletter.delivery import Outcome, Result
-from newsletter.delivery.outcomes import Seen, judged, taken
+from newsletter.delivery.outcomes import Verdict, accepted_as, judged
 from newsletter.ses.connection import UnreachableError
-from newsletter.ses.http1 import Answer, ClosedError, MalformedAnswerError
+from newsletter.ses.http1 import ClosedError, HttpResponse, MalformedResponseError
 from newsletter.ses.wire import REQUEST_ID
 
 #: What the network does; said of a request that was not sent, it came of looking for credentials.
@@ -104,21 +104,21 @@ def api_error(code: str, status: int, text: str) -> Outcome:
     """
     code = code if _NAME.fullmatch(code) else ""
     if not _BAD_REQUEST <= status < _SERVER or status == _TIMEOUT or code in _GIVEN_UP:
-        return judged(Seen.UNPROVEN, f"HTTP {status} {code}".rstrip())
+        return judged(Verdict.UNPROVEN, f"HTTP {status} {code}".rstrip())
     if not code:
-        return judged(Seen.UNPROVEN, f"HTTP {status}, not from SES")
+        return judged(Verdict.UNPROVEN, f"HTTP {status}, not from SES")
     if _THROTTLES.search(code) or status == _TOO_MANY:
         if _DAILY.search(text):
-            return judged(Seen.QUOTA, "the day's quota is used up")
-        return judged(Seen.TOO_FAST, code)
+            return judged(Verdict.QUOTA, "the day's quota is used up")
+        return judged(Verdict.THROTTLED, code)
     if words := _FOR_EVERYBODY.get(code):
         if "ignature" in code and _SKEWED.search(text):
             words = _FOR_EVERYBODY["RequestExpired"]
-        return judged(Seen.EVERYBODY, f"{words} ({code})")
+        return judged(Verdict.FATAL, f"{words} ({code})")
     if _UNVERIFIED.search(text):
-        return judged(Seen.EVERYBODY, f"an address is not verified, as in the sandbox ({code})")
+        return judged(Verdict.FATAL, f"an address is not verified, as in the sandbox ({code})")
     # What SES has against one mail is always a 400; another status comes of where it was sent.
-    return judged(Seen.REFUSED if status == _BAD_REQUEST else Seen.EVERYBODY, code)
+    return judged(Verdict.REFUSED if status == _BAD_REQUEST else Verdict.FATAL, code)
 
 
 def api_success(message_id: object) -> Outcome:
@@ -128,11 +128,11 @@ def api_success(message_id: object) -> Outcome:
         message_id: whatever stood in its place.
     """
     if isinstance(message_id, str) and _MESSAGE_ID.fullmatch(message_id):
-        return taken(message_id)
-    return judged(Seen.UNNAMED, "an answer without a message id")
+        return accepted_as(message_id)
+    return judged(Verdict.UNNAMED, "an answer without a message id")
 
 
-def outcome_of(answer: Answer) -> Outcome:
+def outcome_of(answer: HttpResponse) -> Outcome:
     """What an answer to SendEmail means."""
     if answer.status == _OK:
         named = _REQUEST_ID.fullmatch(answer.header(REQUEST_ID))
@@ -140,7 +140,7 @@ def outcome_of(answer: Answer) -> Outcome:
     return api_error(error_code(answer), answer.status, _text(answer))
 
 
-def read(answer: Answer) -> dict[str, Any]:
+def read(answer: HttpResponse) -> dict[str, Any]:
     """The JSON object an answer is; {} where it is anything else."""
     if not answer.whole:
         return {}
@@ -151,7 +151,7 @@ def read(answer: Answer) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def error_code(answer: Answer) -> str:
+def error_code(answer: HttpResponse) -> str:
     """The name SES gave its error (AWS restJson1, "Operation error serialization").
 
     "" where SES did not write the answer: it lacks AWS's request id, or an error's name, or two
@@ -170,7 +170,7 @@ def _bare(name: object) -> str:
     return name.partition(":")[0].rpartition("#")[2].strip() if isinstance(name, str) else ""
 
 
-def _text(answer: Answer) -> str:
+def _text(answer: HttpResponse) -> str:
     content = read(answer)
     text = content.get("message") or content.get("Message")
     return text if isinstance(text, str) else ""
@@ -178,7 +178,7 @@ def _text(answer: Answer) -> str:
 
 def failed_after_request(error: Exception) -> Outcome:
     """What an error means once a byte of the request may have left: nothing is proven."""
-    return judged(Seen.UNPROVEN, f"no answer that can be read ({why(error)})")
+    return judged(Verdict.UNPROVEN, f"no answer that can be read ({why(error)})")
 
 
 def why(error: Exception) -> str:
@@ -190,7 +190,7 @@ def why(error: Exception) -> str:
             return "the connection was closed"
         case ConnectionError():
             return "the connection broke"
-        case MalformedAnswerError():
+        case MalformedResponseError():
             return str(error)
         case _:
             return type(error).__name__
@@ -200,18 +200,18 @@ def failed_before_request(error: Exception) -> Outcome:
     """What an error means when nothing has left: network, credentials, our own request."""
     name = type(error).__name__
     if isinstance(error, UnreachableError):
-        return judged(Seen.UNREACHABLE, str(error))
+        return judged(Verdict.UNREACHABLE, str(error))
     if isinstance(error, NETWORK):
-        return judged(Seen.UNREACHABLE, f"credentials cannot be fetched ({name})")
+        return judged(Verdict.UNREACHABLE, f"credentials cannot be fetched ({name})")
     if isinstance(error, failures.ClientError):
         # Of the service that gives credentials, not of SES.
         outcome = client_error(error)
         if outcome.result is Result.DEFERRED or outcome.result is Result.UNKNOWN:
-            return judged(Seen.UNREACHABLE, f"credentials cannot be fetched ({name})")
-        return judged(Seen.EVERYBODY, outcome.reason)
+            return judged(Verdict.UNREACHABLE, f"credentials cannot be fetched ({name})")
+        return judged(Verdict.FATAL, outcome.reason)
     if isinstance(error, _MALFORMED):
-        return judged(Seen.MALFORMED, f"the request is malformed ({name})")
-    return judged(Seen.EVERYBODY, f"AWS cannot be used ({name})")
+        return judged(Verdict.MALFORMED, f"the request is malformed ({name})")
+    return judged(Verdict.FATAL, f"AWS cannot be used ({name})")
 
 
 def client_error(error: failures.ClientError) -> Outcome:

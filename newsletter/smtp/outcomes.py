@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from newsletter.delivery import Outcome
-from newsletter.delivery.outcomes import Seen, judged, taken
+from newsletter.delivery.outcomes import Verdict, accepted_as, judged
 
 #: "Done", here or on the way (RFC 5321, 4.2.3). A greeting (220) or a goodbye (221) in its place
 #: is of the 200s, too, and says nothing about a mail.
@@ -19,10 +19,10 @@ def smtp_reply(code: int, message_id: str) -> Outcome:
     """
     match code // 100:
         case 2 if code in _SMTP_TAKEN:
-            return taken(message_id)
+            return accepted_as(message_id)
         case 4:
-            return judged(Seen.PUT_OFF, f"SMTP {code}")
+            return judged(Verdict.DEFERRED, f"SMTP {code}")
         case 5:
-            return judged(Seen.REFUSED, f"SMTP {code}")
+            return judged(Verdict.REFUSED, f"SMTP {code}")
         case _:
-            return judged(Seen.UNPROVEN, f"SMTP {code}")
+            return judged(Verdict.UNPROVEN, f"SMTP {code}")

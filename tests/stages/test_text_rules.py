@@ -22,7 +22,7 @@ from newsletter.audience import Subscriber, read_address
 from newsletter.audience.roster import Row, read, unguarded
 from newsletter.delivery import Outcome
 from newsletter.delivery.breaker import Breaker
-from newsletter.delivery.outcomes import Seen, judged
+from newsletter.delivery.outcomes import Verdict, judged
 from newsletter.errors import InputError
 from newsletter.message import compose, filled
 from tests.stages.test_message_headers import INJECTIONS
@@ -128,7 +128,7 @@ def test_every_address_that_is_let_in_is_the_one_recipient(text):
         return
     assert text_rules.is_mailbox(mailbox)
     assert len(mailbox) <= 254
-    # In a list, an apostrophe before such a letter guards a formula and is taken off.
+    # In a list, an apostrophe before such a letter guards a formula and is accepted_as off.
     assume(unguarded(text) == text)
     for name in ("", "Sam", "é" * 40):
         expect_one_recipient(mailed(listed(text, name, "")), mailbox)
@@ -192,7 +192,7 @@ def test_a_subject_that_its_own_fallbacks_spoil_is_told_before_anybody_is_writte
 
 # --- our own refusals ------------------------------------------------------------------------
 
-OURS = judged(Seen.UNFIT, "so")
+OURS = judged(Verdict.UNFIT, "so")
 
 
 def after(*outcomes: Outcome, now: float = 0.0) -> bool:
@@ -201,16 +201,16 @@ def after(*outcomes: Outcome, now: float = 0.0) -> bool:
 
 
 def test_no_number_of_our_own_refusals_stops_a_run_and_none_hides_the_providers():
-    theirs = judged(Seen.REFUSED, "so")
+    theirs = judged(Verdict.REFUSED, "so")
     assert not after(*[OURS] * 1000)
     assert after(*[theirs] * 5)
     assert after(*[x for _ in range(5) for x in (OURS, theirs)])
-    assert not after(*[theirs] * 4, judged(Seen.PUT_OFF, "so"), *[OURS] * 5)
+    assert not after(*[theirs] * 4, judged(Verdict.DEFERRED, "so"), *[OURS] * 5)
 
 
 def test_our_own_refusals_do_not_make_an_unreachable_server_reachable():
     breaker = Breaker(total=1000)
-    away = judged(Seen.UNREACHABLE, "so")
+    away = judged(Verdict.UNREACHABLE, "so")
     assert breaker.hear(away, now=0.0) is None
     assert breaker.hear(OURS, now=300.0) is None
     assert breaker.hear(away, now=600.0) is not None
