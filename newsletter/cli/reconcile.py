@@ -48,7 +48,7 @@ def reconcile(project: Project, store: Store, run: Run, *, patient: bool) -> dic
             queue, store.feedback, clocks.now, sender=project.settings.sender.from_address
         )
         # What is about other records tells nothing about these.
-        left = max(0, queue.left() - sums.foreign)
+        left = max(0, queue.size() - sums.foreign)
     warn(sums)
     found = store.feedback.coverage(run)
     if sums.settled:

@@ -219,9 +219,9 @@ def _fill(
         case "stamp":
             return stamp_headers(stamp) if stamp else ""
         case "html":
-            return quoted_printable.in_hole(html.escape(values[placeholder.token]))
+            return quoted_printable.in_placeholder(html.escape(values[placeholder.token]))
         case _:
-            return quoted_printable.in_hole(values[placeholder.token])
+            return quoted_printable.in_placeholder(values[placeholder.token])
 
 
 def _encoded(
@@ -231,7 +231,7 @@ def _encoded(
     at = 0
     for token in tokens.finditer(text):
         pieces += [
-            quoted_printable.before_hole(text[at : token.start()]),
+            quoted_printable.before_placeholder(text[at : token.start()]),
             Placeholder(kind, token[0]),
         ]
         at = token.end()

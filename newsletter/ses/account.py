@@ -66,12 +66,12 @@ def read_account(content: Mapping[str, Any]) -> Account:
         )
     quota = content.get("SendQuota")
     if not isinstance(quota, Mapping):
-        raise _untold("SendQuota")
+        raise _unreported("SendQuota")
     rate = _number(quota, "MaxSendRate")
     if not rate:
         raise AccountError("this SES account may send no mail (MaxSendRate is 0)")
     if rate < _SLOWEST:
-        raise _untold("MaxSendRate")
+        raise _unreported("MaxSendRate")
     unlimited = quota.get("Max24HourSend") == _UNLIMITED
     return Account(
         rate=rate,
@@ -84,7 +84,7 @@ def read_account(content: Mapping[str, Any]) -> Account:
 def _switch(content: Mapping[str, Any], name: str) -> bool:
     value = content.get(name, True)
     if not isinstance(value, bool):
-        raise _untold(name)
+        raise _unreported(name)
     return value
 
 
@@ -92,11 +92,11 @@ def _number(quota: Mapping[str, Any], name: str) -> float:
     value = quota.get(name)
     # A comparison with NaN is false, and a bool is no number here.
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _MOST:
-        raise _untold(name)
+        raise _unreported(name)
     return float(value)
 
 
-def _untold(name: str) -> NewsletterError:
+def _unreported(name: str) -> NewsletterError:
     return AccountError(
         "SES does not tell this account's limits",
         cause=f"{name} is missing or makes no sense",

@@ -28,7 +28,7 @@ from newsletter.ses.http1 import (
     MalformedResponseError,
     read_answer,
     read_head,
-    written,
+    serialize,
 )
 
 if TYPE_CHECKING:
@@ -245,7 +245,7 @@ class SesConnection:
         if self.forwards:
             path = f"http://{self.route.netloc}{path}"
             sent |= self._login
-        request = written(method, path, sent, body)
+        request = serialize(method, path, sent, body)
         self._clock.until = time.monotonic() + seconds
         # Before the write: what fails half-way has been begun.
         record.stage = RequestStage.BEGUN
@@ -310,7 +310,7 @@ class SesConnection:
         route = self.route
         host = f"[{route.host}]" if ":" in route.host else route.host
         target = f"{host}:{route.port}"
-        self._sock.sendall(written("CONNECT", target, {"Host": target, **self._login}, b""))
+        self._sock.sendall(serialize("CONNECT", target, {"Host": target, **self._login}, b""))
         status, _, _ = read_head(self._stream)
         if status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
             raise UnreachableError("the proxy wants a log-in (HTTP 407)")

@@ -172,9 +172,7 @@ class Queue:
             with _translated():
                 self._client.delete_message_batch(QueueUrl=self._url, Entries=entries)
 
-    def move_to_dead_letter_queue(
-        self, messages: Sequence[QueueMessage]
-    ) -> tuple[QueueMessage, ...]:
+    def move_to_dlq(self, messages: Sequence[QueueMessage]) -> tuple[QueueMessage, ...]:
         """Move messages there; those that could be moved: none where there is no such queue.
 
         Raises:
@@ -186,7 +184,7 @@ class Queue:
         self.delete(moved)
         return moved
 
-    def leave(self, messages: Sequence[QueueMessage]) -> int:
+    def mark_left(self, messages: Sequence[QueueMessage]) -> int:
         """Note that messages stay in the queue; how many of them were not noted before."""
         before = len(self._left)
         self._left |= {message.id: None for message in messages}
@@ -199,7 +197,7 @@ class Queue:
         """Whether a message was left in the queue before."""
         return message.id in self._left
 
-    def left(self) -> int:
+    def size(self) -> int:
         """About how many messages there are, those in another reader's hands included.
 
         Raises:
@@ -295,10 +293,10 @@ class _Pull:
         unreadable = [*work.unreadable, *refused]
         recorded = [message for message, _ in work.events if message not in refused]
         self.queue.delete([*work.done, *recorded])
-        moved = self.queue.move_to_dead_letter_queue(unreadable)
+        moved = self.queue.move_to_dlq(unreadable)
         self.sums.dead_lettered += len(moved)
-        self.sums.unread += self.queue.leave([one for one in unreadable if one not in moved])
-        self.sums.foreign += self.queue.leave(work.foreign)
+        self.sums.unread += self.queue.mark_left([one for one in unreadable if one not in moved])
+        self.sums.foreign += self.queue.mark_left(work.foreign)
 
     def _record(self, found: Sequence[tuple[QueueMessage, Event]]) -> list[QueueMessage]:
         """Record events, all at once or else one by one; the messages that cannot be recorded.

@@ -70,7 +70,7 @@ class HttpResponse:
         return values.pop() if len(values) == 1 else ""
 
 
-def written(method: str, target: str, headers: Mapping[str, str | bytes], body: bytes) -> bytes:
+def serialize(method: str, target: str, headers: Mapping[str, str | bytes], body: bytes) -> bytes:
     """A request in one piece.
 
     Raises:

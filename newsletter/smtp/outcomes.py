@@ -15,7 +15,7 @@ _SMTP_TAKEN: Final = frozenset({250, 251, 252})
 def smtp_reply(code: int, message_id: str) -> Outcome:
     """A mail server's answer about one recipient (RFC 5321, 4.2.1).
 
-    421 in place of an answer to the whole mail is none: `transport.smtp` knows when it was said.
+    421 in place of an answer to the whole mail is none: the session knows when it was said.
     """
     match code // 100:
         case 2 if code in _SMTP_TAKEN:
