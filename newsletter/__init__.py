@@ -25,7 +25,7 @@ Stages: values in, values out; no clock, no disk, no network
     settings    texts and a mapping      -> the settings, each declared once
     feedback    a provider's event       -> what it means for a delivery and an address
     delivery    Delivery + Outcome       -> its next state; claim, compose, hand over, settle
-    message     RenderedIssue x Subscriber -> one MIME mail
+    message     FrozenIssue x Subscriber -> one MIME mail
     check       Issue + RenderedIssue    -> findings
     schedule    rule, dates, records     -> what is due
     audience    who is eligible          -> the recipients of an issue

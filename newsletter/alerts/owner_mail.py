@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from newsletter.delivery import Result, deliver
 from newsletter.delivery.deliver import Transport
 from newsletter.errors import NewsletterError
-from newsletter.message import Message, seal
+from newsletter.message import Message, encode, freeze
 from newsletter.message.notices import NO_ISSUE, notice, with_banner
 from newsletter.project import Project
 from newsletter.settings.mail import sender
@@ -59,9 +59,9 @@ class OwnerMail:
         """
         settings = self._project.settings
         transport = self._open_transport()
-        envelope = seal(with_banner(prepared.rendered, lines), sender(settings))
+        template = encode(freeze(with_banner(prepared.rendered, lines), sender(settings)))
         message = deliver.trial(
-            envelope, settings.schedule.owner, issue=prepared.issue.number,
+            template, settings.schedule.owner, issue=prepared.issue.number,
             public_url=settings.site.public_url, number=self._number(),
             now=None if transport.stamps else self._now, mark=f"[in {minutes} min] ",
         )  # fmt: skip

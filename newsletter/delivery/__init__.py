@@ -161,15 +161,15 @@ class Content:
     Attributes:
         issue: number of the issue.
         title: for messages to the author.
-        envelope: the rendered mail, as `message.Envelope.dump` wrote it.
-        content_hash: SHA-256 in hex of `envelope`; the same for all attempts.
+        frozen: the rendered issue, as `message.FrozenIssue.dump` wrote it.
+        content_hash: SHA-256 in hex of `frozen`; the same for all attempts.
         source_hash: SHA-256 in hex of what it was rendered from.
         skipped_checks: ids of the findings it was sent despite.
     """
 
     issue: int
     title: str
-    envelope: bytes
+    frozen: bytes
     content_hash: str
     source_hash: str
     skipped_checks: tuple[str, ...] = ()

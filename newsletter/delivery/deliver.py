@@ -18,10 +18,10 @@ from newsletter.audience.tokens import Key, unsubscribe_url
 from newsletter.check import Finding, tally
 from newsletter.check.mail import LIMIT
 from newsletter.delivery import Allowance, Attempt, Delivery, Outcome, Run
-from newsletter.delivery.outcomes import Seen, judged
+from newsletter.delivery.outcomes import Verdict, judged
 from newsletter.errors import InputError
 from newsletter.humanize import duration, plural
-from newsletter.message import SAMPLE, Envelope, Message, Sender, Stamp, compose
+from newsletter.message import SAMPLE, Message, MimeTemplate, Sender, Stamp, compose
 
 Clock = Callable[[], dt.datetime]
 
@@ -90,7 +90,7 @@ class Press:
     """What turns a claimed delivery into a mail.
 
     Attributes:
-        envelope: the frozen content of the run.
+        template: the issue that the run froze, encoded.
         public_url: where unsubscribe pages are served, or "".
         key: signs the links.
         store: the id of the records.
@@ -100,7 +100,7 @@ class Press:
             before the first claim, or everybody would be refused one by one.
     """
 
-    envelope: Envelope
+    template: MimeTemplate
     public_url: str
     key: Key
     store: str
@@ -119,7 +119,7 @@ class Press:
             issue=run.content.issue,
             position=delivery.position,
             attempt=delivery.attempt,
-            sender=self.envelope.sender,
+            sender=self.template.sender,
             to=person.address,
             data=self._mail(person, stamp=stamp),
             store=self.store,
@@ -127,7 +127,7 @@ class Press:
 
     def _mail(self, person: Subscriber, *, stamp: Stamp | None) -> bytes:
         url = unsubscribe_url(self.public_url, person.handle, self.key) if self.public_url else ""
-        return compose(self.envelope, person, unsubscribe_url=url, stamp=stamp)
+        return compose(self.template, person, unsubscribe_url=url, stamp=stamp)
 
 
 def deliver_next(
@@ -164,7 +164,7 @@ def deliver_next(
         message = press.print(run, delivery, stamp=stamp)
     except InputError as error:
         # One odd row must not keep everybody else waiting; nothing has left for this one.
-        outcome = judged(Seen.UNFIT, error.message)
+        outcome = judged(Verdict.UNFIT, error.message)
     else:
         wait_for_slot()
         outcome = transport.deliver(message)
@@ -173,7 +173,7 @@ def deliver_next(
 
 
 def _stamp(run: Run, delivery: Delivery, press: Press, now: dt.datetime) -> Stamp:
-    domain = press.envelope.sender.rpartition("@")[2]
+    domain = press.template.sender.rpartition("@")[2]
     name = f"{run.content.issue}.{delivery.position}.{delivery.attempt}"
     return Stamp(date=now, message_id=f"{name}.{run.content.content_hash[:16]}@{domain}")
 
@@ -241,7 +241,7 @@ def _quota(recipients: int, allowance: Allowance) -> str:
 
 
 def trial(
-    envelope: Envelope,
+    template: MimeTemplate,
     address: str,
     *,
     issue: int,
@@ -253,7 +253,7 @@ def trial(
     """Compose a test mail: the invented reader's letter at a real address, marked as a test.
 
     Args:
-        envelope: the sealed issue.
+        template: the issue.
         address: where it goes, as typed.
         issue: the number of the issue.
         public_url: where unsubscribe pages are served, or ""; the link opens nothing there.
@@ -265,9 +265,9 @@ def trial(
         InputError: this is no mail address.
     """
     person = dataclasses.replace(SAMPLE, address=read_address(address).mailbox)
-    marked = dataclasses.replace(envelope, subject=mark + envelope.subject)
+    marked = dataclasses.replace(template, subject=mark + template.subject)
     url = unsubscribe_url(public_url, person.handle, TRIAL_KEY, "test") if public_url else ""
-    domain = envelope.sender.rpartition("@")[2]
+    domain = template.sender.rpartition("@")[2]
     stamp = None
     if now is not None:
         name = f"{issue}.test.{now:%Y%m%d%H%M%S%f}.{number}"
@@ -276,7 +276,7 @@ def trial(
         issue=issue,
         position=0,
         attempt=number,
-        sender=envelope.sender,
+        sender=template.sender,
         to=person.address,
         data=compose(marked, person, unsubscribe_url=url, stamp=stamp),
     )

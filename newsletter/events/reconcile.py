@@ -73,7 +73,7 @@ def reconcile(
     with contextlib.closing(queue):
         pulled = pull(project, store, queue)
         # What is about other records tells nothing about these.
-        left = max(0, queue.left() - pulled.foreign)
+        left = max(0, queue.size() - pulled.foreign)
     warn_of_unusable(pulled, reporter)
     found = store.feedback.coverage(run)
     if pulled.settled:

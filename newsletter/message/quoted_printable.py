@@ -1,7 +1,7 @@
 """Quoted-printable (RFC 2045, section 6.7) with room for values that are spliced in later.
 
-A hole in a text stands alone between two soft line breaks, so that a value of any length can be
-put there without touching a byte around it: 0.03 ms instead of building the mail anew.
+A placeholder in a text stands alone between two soft line breaks, so that a value of any length can
+be put there without touching a byte around it: 0.03 ms instead of building the mail anew.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ def encode(text: str) -> str:
     return "\r\n".join(line.decode("ascii").replace("\n", "\r\n") for line in lines)
 
 
-def before_hole(text: str) -> str:
-    """Encode what stands before a hole: ends in a soft line break, unless it ends a line."""
+def before_placeholder(text: str) -> str:
+    """Encode what stands before a placeholder: ends in a soft line break, unless it ends a line."""
     encoded = encode(text)
     head, end, last = encoded.rpartition("\r\n")
     if not last:
@@ -35,6 +35,6 @@ def before_hole(text: str) -> str:
     return head + end + last + _SOFT
 
 
-def in_hole(value: str) -> str:
-    """Encode a value for a hole: lines that all end in a soft break, or nothing at all."""
-    return before_hole(value) if value else ""
+def in_placeholder(value: str) -> str:
+    """Encode a value for a placeholder: lines that all end in a soft break, or nothing at all."""
+    return before_placeholder(value) if value else ""

@@ -13,7 +13,7 @@ from newsletter import clocks
 from newsletter.delivery import Content, Run, RunState, State
 from newsletter.delivery.deliver import Transport, summary
 from newsletter.errors import NewsletterError, RefusedError
-from newsletter.message import Sender, seal
+from newsletter.message import Sender, encode, freeze, load_template
 from newsletter.project import Project, git
 from newsletter.project.issues import PreparedIssue
 from newsletter.project.ledger import Entry
@@ -160,8 +160,10 @@ def require_same_content(run: Run, content: Content) -> None:
     """Refuse to go on with a letter that is not the one that was begun.
 
     Raises:
-        RefusedError: issue, theme or settings are not those of the run.
+        RefusedError: issue, theme or settings are not those of the run, or this version of the
+            program cannot read what was frozen.
     """
+    load_template(run.content.frozen)
     if run.content.source_hash != content.source_hash:
         raise RefusedError(
             f"issue {content.issue}, its theme or its settings changed since it was begun",
@@ -173,12 +175,14 @@ def require_same_content(run: Run, content: Content) -> None:
 
 
 def _content(prepared: PreparedIssue, sender: Sender, skipped: tuple[str, ...]) -> Content:
-    dumped = seal(prepared.rendered, sender).dump()
+    issue = freeze(prepared.rendered, sender)
+    encode(issue)  # what no mail can carry is refused now, and not when it is frozen
+    frozen = issue.dump()
     return Content(
         issue=prepared.issue.number,
         title=prepared.issue.title,
-        envelope=dumped,
-        content_hash=hashlib.sha256(dumped).hexdigest(),
+        frozen=frozen,
+        content_hash=hashlib.sha256(frozen).hexdigest(),
         source_hash=prepared.rendered.source_hash,
         skipped_checks=skipped,
     )

@@ -30,7 +30,7 @@ from newsletter.delivery.deliver import Press, Transport, deliver_next
 from newsletter.delivery.pace import Pace
 from newsletter.errors import AccountError, InputError, NewsletterError, PausedError
 from newsletter.humanize import plural
-from newsletter.message import Envelope
+from newsletter.message import load_template
 from newsletter.sending import second_ledger
 from newsletter.sending.context import SendContext
 from newsletter.sending.drain import UNBOUND, Drained, Throttle, drain
@@ -151,7 +151,7 @@ def _drain(
 ) -> Drained:
     store, settings = context.store, context.project.settings
     press = Press(
-        envelope=Envelope.load(run.content.envelope),
+        template=load_template(run.content.frozen),
         public_url=settings.site.public_url,
         key=store.keys.newest(),
         store=store.feedback.store_id(),

@@ -19,7 +19,7 @@ def open_transport(project: Project, environ: Mapping[str, str]) -> Transport:
     """
     group = project.settings.transport
     if group.kind == "ses":
-        from newsletter.ses import SesTransport  # noqa: PLC0415  # boto3 is heavy
+        from newsletter.ses.client import SesTransport  # noqa: PLC0415  # boto3 is heavy
 
         return SesTransport(
             region=group.ses.region,

@@ -11,7 +11,16 @@ from newsletter.audience.tokens import unsubscribe_url
 from newsletter.delivery import Effect, Outcome, Result
 from newsletter.delivery.deliver import TRIAL_KEY, Transport, trial
 from newsletter.errors import AccountError, InputError, PausedError, UnknownOutcomesError
-from newsletter.message import SAMPLE, Message, Stamp, compose, filled, seal, way_out
+from newsletter.message import (
+    SAMPLE,
+    Message,
+    Stamp,
+    compose,
+    encode,
+    filled,
+    freeze,
+    unsubscribe_by_mail,
+)
 from newsletter.project import Project
 from newsletter.project.issues import PreparedIssue
 from newsletter.render import RenderedIssue
@@ -39,9 +48,9 @@ def sample(settings: Settings, prepared: PreparedIssue, person: Subscriber = SAM
     Raises:
         InputError: there is no sender, or a name cannot stand in a header.
     """
-    envelope = seal(prepared.rendered, sender(settings))
+    template = encode(freeze(prepared.rendered, sender(settings)))
     day = prepared.issue.date or dt.date(1970, 1, 1)
-    domain = envelope.sender.rpartition("@")[2]
+    domain = template.sender.rpartition("@")[2]
     stamp = Stamp(
         date=dt.datetime.combine(day, dt.time(), dt.UTC),
         message_id=f"{prepared.issue.number}.sample@{domain}",
@@ -49,8 +58,8 @@ def sample(settings: Settings, prepared: PreparedIssue, person: Subscriber = SAM
     base = settings.site.public_url
     url = unsubscribe_url(base, person.handle, TRIAL_KEY) if base else ""
     return Sample(
-        letter=filled(prepared.rendered, person, url or way_out(envelope)),
-        mail=compose(envelope, person, unsubscribe_url=url, stamp=stamp),
+        letter=filled(prepared.rendered, person, url or unsubscribe_by_mail(template)),
+        mail=compose(template, person, unsubscribe_url=url, stamp=stamp),
     )
 
 
@@ -102,10 +111,10 @@ def send_trial(
     settings = project.settings
     refuse([no_way_out(settings, transport)])
     now = None if transport.stamps else clock()
-    envelope = seal(prepared.rendered, sender(settings))
+    template = encode(freeze(prepared.rendered, sender(settings)))
     url, issue = settings.site.public_url, prepared.issue.number
     messages = [
-        trial(envelope, address, issue=issue, public_url=url, number=number, now=now)
+        trial(template, address, issue=issue, public_url=url, number=number, now=now)
         for number, address in enumerate(addresses, 1)
     ]
     folder = settings.transport.folder if transport.rehearsal else ""

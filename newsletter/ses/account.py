@@ -1,15 +1,24 @@
-"""What SES says of the account (GetAccount)."""
+"""What SES says of the account (GetAccount), and why it cannot be used."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, Final
 
+import botocore.exceptions as failures
+import botocore.parsers
+
+from newsletter.delivery import Outcome, Result
 from newsletter.errors import AccountError, NewsletterError
+from newsletter.ses.connection import UnreachableError
+from newsletter.ses.http1 import ClosedError, HttpResponse, MalformedResponseError
+from newsletter.ses.outcomes import CLOCK, NETWORK, client_error, error_code, outcome_of, why
 
 #: No account sends more a second, or a day; what is above is no number of SES's.
 _MOST: Final = 1e9
+_SERVER: Final = 500
 #: Max24HourSend where the day has no limit.
 _UNLIMITED: Final = -1
 
@@ -57,12 +66,12 @@ def read_account(content: Mapping[str, Any]) -> Account:
         )
     quota = content.get("SendQuota")
     if not isinstance(quota, Mapping):
-        raise _untold("SendQuota")
+        raise _unreported("SendQuota")
     rate = _number(quota, "MaxSendRate")
     if not rate:
         raise AccountError("this SES account may send no mail (MaxSendRate is 0)")
     if rate < _SLOWEST:
-        raise _untold("MaxSendRate")
+        raise _unreported("MaxSendRate")
     unlimited = quota.get("Max24HourSend") == _UNLIMITED
     return Account(
         rate=rate,
@@ -75,7 +84,7 @@ def read_account(content: Mapping[str, Any]) -> Account:
 def _switch(content: Mapping[str, Any], name: str) -> bool:
     value = content.get(name, True)
     if not isinstance(value, bool):
-        raise _untold(name)
+        raise _unreported(name)
     return value
 
 
@@ -83,13 +92,74 @@ def _number(quota: Mapping[str, Any], name: str) -> float:
     value = quota.get(name)
     # A comparison with NaN is false, and a bool is no number here.
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _MOST:
-        raise _untold(name)
+        raise _unreported(name)
     return float(value)
 
 
-def _untold(name: str) -> NewsletterError:
+def _unreported(name: str) -> NewsletterError:
     return AccountError(
         "SES does not tell this account's limits",
         cause=f"{name} is missing or makes no sense",
         hint="see that the region is right",
+    )
+
+
+def account_error(error: Exception) -> NewsletterError:
+    """What is wrong for every mail, in a sentence; the cause never holds a key."""
+    name = type(error).__name__
+    if isinstance(error, failures.ClientError):
+        return _refused(client_error(error))
+    if isinstance(error, UnreachableError):
+        return _unreachable(str(error))
+    if isinstance(error, (*NETWORK, failures.SSLError)):
+        return _unreachable(name)
+    if isinstance(error, (OSError, ClosedError)):
+        return _unreachable(why(error))
+    if isinstance(error, (botocore.parsers.ResponseParserError, MalformedResponseError)):
+        return _no_ses(name)
+    return AccountError(
+        "AWS cannot be used from here",
+        cause=name,
+        hint="see that credentials are there (AWS_PROFILE, aws sso login, or a role)",
+    )
+
+
+def account_refused(answer: HttpResponse) -> NewsletterError:
+    """Why SES did not answer for the account with a 200."""
+    if answer.status < HTTPStatus.OK or not (error_code(answer) or answer.status >= _SERVER):
+        return _no_ses(f"HTTP {answer.status}")
+    return _refused(outcome_of(answer))
+
+
+def _refused(outcome: Outcome) -> NewsletterError:
+    if outcome.result is Result.DEFERRED or outcome.result is Result.UNKNOWN:
+        return AccountError(
+            "SES does not tell this account's limits now",
+            cause=outcome.reason,
+            hint="run the same command again in a minute",
+        )
+    if outcome.reason.startswith(CLOCK):
+        return AccountError(
+            CLOCK,
+            cause=outcome.reason,
+            hint="set it by the network (timedatectl set-ntp true), then run the command again",
+        )
+    return AccountError(
+        "AWS refuses these credentials or this account",
+        cause=outcome.reason,
+        hint="aws sts get-caller-identity shows who you are; newsletter settings the region",
+    )
+
+
+def _unreachable(cause: str) -> NewsletterError:
+    return AccountError(
+        "SES cannot be reached", cause=cause, hint="look at network, proxy and region"
+    )
+
+
+def _no_ses(cause: str) -> NewsletterError:
+    return AccountError(
+        "what answers there is not SES",
+        cause=cause,
+        hint="look at the proxy, and at AWS_ENDPOINT_URL_SESV2",
     )

@@ -23,12 +23,12 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from urllib3.util.ssltransport import SSLTransport
 
 from newsletter.ses.http1 import (
-    Answer,
     ClosedError,
-    MalformedAnswerError,
+    HttpResponse,
+    MalformedResponseError,
     read_answer,
     read_head,
-    written,
+    serialize,
 )
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ _PORTS: Final = {"http": 80, "https": 443}
 _BUFFER: Final = 8_192
 
 
-class Stage(IntEnum):
+class RequestStage(IntEnum):
     """How far one delivery has come on the wire."""
 
     NOTHING = 0
@@ -49,15 +49,15 @@ class Stage(IntEnum):
 
 
 @dataclass(slots=True)
-class Record:
+class RequestProgress:
     """What has happened on the wire since a delivery began."""
 
-    stage: Stage = Stage.NOTHING
+    stage: RequestStage = RequestStage.NOTHING
 
     @property
     def begun(self) -> bool:
         """Whether a byte of the request may have left; if not, nothing can have been accepted."""
-        return self.stage is Stage.BEGUN
+        return self.stage is RequestStage.BEGUN
 
 
 class UnreachableError(Exception):
@@ -190,7 +190,7 @@ class _Incoming(io.RawIOBase):
         return count
 
 
-class Connection:
+class SesConnection:
     """A connection to SES, ready for a request.
 
     Args:
@@ -204,14 +204,18 @@ class Connection:
     """
 
     def __init__(
-        self, route: Route, context: Callable[[], ssl.SSLContext], seconds: float, record: Record
+        self,
+        route: Route,
+        context: Callable[[], ssl.SSLContext],
+        seconds: float,
+        record: RequestProgress,
     ) -> None:
         self.route = route
         self._clock = _Clock(time.monotonic() + seconds)
         self._sock: _Timed | None = None
         try:
             self._open(context, record)
-        except (OSError, ValueError, ClosedError, MalformedAnswerError) as error:
+        except (OSError, ValueError, ClosedError, MalformedResponseError) as error:
             self.close()
             raise UnreachableError(_words(route, record.stage, error)) from error
         except BaseException:
@@ -220,8 +224,8 @@ class Connection:
 
     def exchange(
         self, method: str, path: str, headers: Mapping[str, Any], body: bytes, *,
-        seconds: float, record: Record,
-    ) -> Answer:  # fmt: skip
+        seconds: float, record: RequestProgress,
+    ) -> HttpResponse:  # fmt: skip
         """Send one request, once, and read its answer.
 
         Args:
@@ -233,7 +237,7 @@ class Connection:
             record: says afterwards whether anything may have left.
 
         Raises:
-            ClosedError, MalformedAnswerError, OSError: no answer that can be read.
+            ClosedError, MalformedResponseError, OSError: no answer that can be read.
             ValueError: the request cannot be written down; nothing has left.
         """
         assert self._sock is not None
@@ -241,10 +245,10 @@ class Connection:
         if self.forwards:
             path = f"http://{self.route.netloc}{path}"
             sent |= self._login
-        request = written(method, path, sent, body)
+        request = serialize(method, path, sent, body)
         self._clock.until = time.monotonic() + seconds
         # Before the write: what fails half-way has been begun.
-        record.stage = Stage.BEGUN
+        record.stage = RequestStage.BEGUN
         self._sock.sendall(request)
         return read_answer(self._stream)
 
@@ -272,7 +276,7 @@ class Connection:
         """Whether a proxy reads the requests itself, instead of tunnelling them."""
         return bool(self.route.proxy) and not self.route.secure
 
-    def _open(self, context: Callable[[], ssl.SSLContext], record: Record) -> None:
+    def _open(self, context: Callable[[], ssl.SSLContext], record: RequestProgress) -> None:
         route, proxy = self.route, urlsplit(self.route.proxy)
         host, port = route.host, route.port
         if route.proxy:
@@ -281,16 +285,16 @@ class Connection:
             host, port = proxy.hostname, proxy.port or _PORTS[proxy.scheme]
         self._login = _login(proxy)
         self._sock = _Timed(_connected(host, port, self._clock), self._clock)
-        record.stage = Stage.CONNECTED
+        record.stage = RequestStage.CONNECTED
         if proxy.scheme == "https":
             self._sock = self._sock.encrypted(context(), host)
         self._listen()
         if route.secure:
             if route.proxy:
                 self._tunnel()
-                record.stage = Stage.TUNNELLED
+                record.stage = RequestStage.TUNNELLED
             self._sock = self._sock.encrypted(context(), route.host)
-            record.stage = Stage.ENCRYPTED
+            record.stage = RequestStage.ENCRYPTED
             self._listen()
         if not self.is_silent():
             raise UnreachableError("what answers there is not SES: it speaks before it is asked")
@@ -306,7 +310,7 @@ class Connection:
         route = self.route
         host = f"[{route.host}]" if ":" in route.host else route.host
         target = f"{host}:{route.port}"
-        self._sock.sendall(written("CONNECT", target, {"Host": target, **self._login}, b""))
+        self._sock.sendall(serialize("CONNECT", target, {"Host": target, **self._login}, b""))
         status, _, _ = read_head(self._stream)
         if status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
             raise UnreachableError("the proxy wants a log-in (HTTP 407)")
@@ -350,7 +354,7 @@ def _connected(host: str, port: int, clock: _Clock) -> socket.socket:
     raise failed
 
 
-def _words(route: Route, stage: Stage, error: Exception) -> str:
+def _words(route: Route, stage: RequestStage, error: Exception) -> str:
     """What a person reads of a connection that did not come about."""
     name = type(error).__name__
     match error:
@@ -364,8 +368,8 @@ def _words(route: Route, stage: Stage, error: Exception) -> str:
             why = "it refuses connections"
         case _:
             why = name
-    if stage is Stage.NOTHING:
+    if stage is RequestStage.NOTHING:
         return f"{'the proxy' if route.proxy else 'SES'} cannot be reached ({why})"
-    if route.proxy and stage is Stage.CONNECTED:
+    if route.proxy and stage is RequestStage.CONNECTED:
         return f"the proxy makes no connection to SES ({why})"
     return f"no encrypted connection to SES comes about ({why})"

@@ -20,9 +20,11 @@ from botocore.config import Config
 
 from newsletter import __version__
 from newsletter.errors import AccountError, InputError, NewsletterError
-from newsletter.feedback import Event, is_foreign, read
-from newsletter.ses import find_region
-from newsletter.ses.answers import FAILURES, account_error
+from newsletter.feedback import Event, is_foreign
+from newsletter.ses.account import account_error
+from newsletter.ses.client import find_region
+from newsletter.ses.event_format import read_event
+from newsletter.ses.outcomes import FAILURES
 from newsletter.store.events import Recorded
 from newsletter.store.feedback import Feedback
 
@@ -170,9 +172,7 @@ class Queue:
             with _translated():
                 self._client.delete_message_batch(QueueUrl=self._url, Entries=entries)
 
-    def move_to_dead_letter_queue(
-        self, messages: Sequence[QueueMessage]
-    ) -> tuple[QueueMessage, ...]:
+    def move_to_dlq(self, messages: Sequence[QueueMessage]) -> tuple[QueueMessage, ...]:
         """Move messages there; those that could be moved: none where there is no such queue.
 
         Raises:
@@ -184,7 +184,7 @@ class Queue:
         self.delete(moved)
         return moved
 
-    def leave(self, messages: Sequence[QueueMessage]) -> int:
+    def mark_left(self, messages: Sequence[QueueMessage]) -> int:
         """Note that messages stay in the queue; how many of them were not noted before."""
         before = len(self._left)
         self._left |= {message.id: None for message in messages}
@@ -197,7 +197,7 @@ class Queue:
         """Whether a message was left in the queue before."""
         return message.id in self._left
 
-    def left(self) -> int:
+    def size(self) -> int:
         """About how many messages there are, those in another reader's hands included.
 
         Raises:
@@ -293,10 +293,10 @@ class _Pull:
         unreadable = [*work.unreadable, *refused]
         recorded = [message for message, _ in work.events if message not in refused]
         self.queue.delete([*work.done, *recorded])
-        moved = self.queue.move_to_dead_letter_queue(unreadable)
+        moved = self.queue.move_to_dlq(unreadable)
         self.sums.dead_lettered += len(moved)
-        self.sums.unread += self.queue.leave([one for one in unreadable if one not in moved])
-        self.sums.foreign += self.queue.leave(work.foreign)
+        self.sums.unread += self.queue.mark_left([one for one in unreadable if one not in moved])
+        self.sums.foreign += self.queue.mark_left(work.foreign)
 
     def _record(self, found: Sequence[tuple[QueueMessage, Event]]) -> list[QueueMessage]:
         """Record events, all at once or else one by one; the messages that cannot be recorded.
@@ -322,7 +322,7 @@ def _sort(messages: Sequence[QueueMessage], store: str) -> _Sorted:
     work = _Sorted()
     for message in messages:
         try:
-            event = read(message.body)
+            event = read_event(message.body)
         except Exception:  # noqa: BLE001  # a stranger's text; whatever it does, the next one waits
             work.unreadable.append(message)
             continue

@@ -30,7 +30,7 @@ _LINE_BREAK: Final = re.compile(r"[\r\n\0]")
 _BODILESS: Final = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
 
 
-class MalformedAnswerError(Exception):
+class MalformedResponseError(Exception):
     """What came is not one HTTP/1.1 answer; the message says in words why."""
 
 
@@ -39,7 +39,7 @@ class ClosedError(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class HttpResponse:
     """One answer.
 
     Attributes:
@@ -70,7 +70,7 @@ class Answer:
         return values.pop() if len(values) == 1 else ""
 
 
-def written(method: str, target: str, headers: Mapping[str, str | bytes], body: bytes) -> bytes:
+def serialize(method: str, target: str, headers: Mapping[str, str | bytes], body: bytes) -> bytes:
     """A request in one piece.
 
     Raises:
@@ -91,25 +91,25 @@ def read_head(stream: io.BufferedReader[Any]) -> tuple[int, bool, tuple[tuple[st
 
     Raises:
         ClosedError: the connection ended.
-        MalformedAnswerError: it is no answer.
+        MalformedResponseError: it is no answer.
         OSError: as the stream raises.
     """
     for _ in range(_MOST_INTERIM):
         found = _STATUS.fullmatch(_line(stream))
         if not found:
-            raise MalformedAnswerError("it does not begin like HTTP/1.1")
+            raise MalformedResponseError("it does not begin like HTTP/1.1")
         status, headers = int(found[2]), _headers(stream)
         if status >= HTTPStatus.OK or status == HTTPStatus.SWITCHING_PROTOCOLS:
             return status, found[1] == b"1", headers
-    raise MalformedAnswerError("it is put off without end")
+    raise MalformedResponseError("it is put off without end")
 
 
-def read_answer(stream: io.BufferedReader[Any]) -> Answer:
+def read_answer(stream: io.BufferedReader[Any]) -> HttpResponse:
     """One answer with its body.
 
     Raises:
         ClosedError: the connection ended before the body.
-        MalformedAnswerError: it is no answer, or its length is not clear.
+        MalformedResponseError: it is no answer, or its length is not clear.
         OSError: as the stream raises.
     """
     status, keeps, headers = read_head(stream)
@@ -122,27 +122,27 @@ def read_answer(stream: io.BufferedReader[Any]) -> Answer:
         body = b""
     elif codings:
         if codings != ["chunked"] or lengths:
-            raise MalformedAnswerError("the length of its body is not clear")
+            raise MalformedResponseError("the length of its body is not clear")
         body, whole = _chunks(stream)
     elif lengths:
         if len(lengths) > 1 or not _LENGTH.fullmatch(lengths[0]):
-            raise MalformedAnswerError("the length of its body is not clear")
+            raise MalformedResponseError("the length of its body is not clear")
         length = int(lengths[0])
         if length > _LONGEST_BODY:
-            raise MalformedAnswerError("its body is too long")
+            raise MalformedResponseError("its body is too long")
         body = stream.read(length)
         whole = len(body) == length
     else:
         keep, body = False, stream.read(_LONGEST_BODY + 1)
         whole = len(body) <= _LONGEST_BODY
-    return Answer(status=status, headers=headers, body=body, whole=whole, keep=keep and whole)
+    return HttpResponse(status=status, headers=headers, body=body, whole=whole, keep=keep and whole)
 
 
 def _line(stream: io.BufferedReader[Any]) -> bytes:
     line = stream.readline(_LONGEST_LINE)
     if not line.endswith(b"\n"):
         if len(line) == _LONGEST_LINE:
-            raise MalformedAnswerError("a line of it is too long")
+            raise MalformedResponseError("a line of it is too long")
         raise ClosedError
     return line.removesuffix(b"\n").removesuffix(b"\r")
 
@@ -152,7 +152,7 @@ def _headers(stream: io.BufferedReader[Any]) -> tuple[tuple[str, str], ...]:
     while line := _line(stream):
         found = _HEADER.fullmatch(line)
         if not found or len(headers) == _MOST_HEADERS:
-            raise MalformedAnswerError("its headers cannot be read")
+            raise MalformedResponseError("its headers cannot be read")
         headers.append((found[1].decode("ascii").lower(), found[2].decode("latin-1")))
     return tuple(headers)
 
@@ -165,11 +165,11 @@ def _chunks(stream: io.BufferedReader[Any]) -> tuple[bytes, bool]:
         try:
             found = _CHUNK.fullmatch(_line(stream))
             if not found:
-                raise MalformedAnswerError("its chunks cannot be read")
+                raise MalformedResponseError("its chunks cannot be read")
             length = int(found[1], 16)
             size += length
             if size > _LONGEST_BODY:
-                raise MalformedAnswerError("its body is too long")
+                raise MalformedResponseError("its body is too long")
             if not length:
                 _headers(stream)
                 return b"".join(parts), True

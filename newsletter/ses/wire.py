@@ -14,8 +14,14 @@ from botocore.httpsession import get_cert_path
 from botocore.utils import get_environ_proxies
 
 from newsletter import clocks
-from newsletter.ses.connection import Connection, Record, Route, UnreachableError, route_to
-from newsletter.ses.http1 import Answer, MalformedAnswerError
+from newsletter.ses.connection import (
+    RequestProgress,
+    Route,
+    SesConnection,
+    UnreachableError,
+    route_to,
+)
+from newsletter.ses.http1 import HttpResponse, MalformedResponseError
 
 if TYPE_CHECKING:
     from botocore.awsrequest import AWSPreparedRequest
@@ -52,7 +58,7 @@ class Wire:
         self._idle = idle_seconds
         self._own = threading.local()
         self._lock = threading.Lock()
-        self._open: set[Connection] = set()
+        self._open: set[SesConnection] = set()
         #: AWS's names of the last answers, oldest first.
         self._named: dict[str, None] = {}
         self._routes: dict[str, Route] = {}
@@ -60,19 +66,19 @@ class Wire:
 
     def forget(self) -> None:
         """Begin a delivery: this thread has sent nothing yet."""
-        self._own.record = Record()
+        self._own.record = RequestProgress()
         self._own.answer = None
 
     @property
     def begun(self) -> bool:
         """Whether a byte of this thread's request may have left since `forget`."""
-        record: Record = self._own.record
+        record: RequestProgress = self._own.record
         return record.begun
 
     @property
-    def answer(self) -> Answer | None:
+    def answer(self) -> HttpResponse | None:
         """The answer to this thread's request since `forget`, None where there was none."""
-        answer: Answer | None = self._own.answer
+        answer: HttpResponse | None = self._own.answer
         return answer
 
     def send(self, request: AWSPreparedRequest, **_: object) -> AWSResponse:
@@ -80,7 +86,7 @@ class Wire:
 
         Raises:
             UnreachableError: no connection; nothing has left.
-            ClosedError, MalformedAnswerError, OSError: no answer that can be read.
+            ClosedError, MalformedResponseError, OSError: no answer that can be read.
             ValueError: the request cannot be written down; nothing has left.
         """
         answer = self._exchange(request)
@@ -89,7 +95,7 @@ class Wire:
 
     def hang_up(self) -> None:
         """Close this thread's connection."""
-        kept: Connection | None = getattr(self._own, "connection", None)
+        kept: SesConnection | None = getattr(self._own, "connection", None)
         if kept is not None:
             self._own.connection = None
             self._drop(kept)
@@ -101,8 +107,8 @@ class Wire:
         for connection in connections:
             connection.close()
 
-    def _exchange(self, request: AWSPreparedRequest) -> Answer:
-        record: Record = self._own.record
+    def _exchange(self, request: AWSPreparedRequest) -> HttpResponse:
+        record: RequestProgress = self._own.record
         connection = self._connection(self._route(request.url), record)
         parts = urlsplit(request.url)
         path = f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}"
@@ -126,41 +132,41 @@ class Wire:
                 self._drop(connection)
         return answer
 
-    def _expect_another(self, answer: Answer) -> None:
+    def _expect_another(self, answer: HttpResponse) -> None:
         """An answer that came before, to whichever thread, belongs to another request.
 
         Raises:
-            MalformedAnswerError: it has the name of an earlier one.
+            MalformedResponseError: it has the name of an earlier one.
         """
         name = answer.header(REQUEST_ID)
         if not name:
             return
         with self._lock:
             if name in self._named:
-                raise MalformedAnswerError("it is the answer to an earlier request")
+                raise MalformedResponseError("it is the answer to an earlier request")
             self._named[name] = None
             if len(self._named) > _NAMES:
                 del self._named[next(iter(self._named))]
 
-    def _connection(self, route: Route, record: Record) -> Connection:
+    def _connection(self, route: Route, record: RequestProgress) -> SesConnection:
         """The thread's connection, taken from it, if it may be used again; or a new one.
 
         Raises:
             UnreachableError: none came about.
         """
-        kept: Connection | None = getattr(self._own, "connection", None)
+        kept: SesConnection | None = getattr(self._own, "connection", None)
         if kept is not None:
             self._own.connection = None
             rested = clocks.seconds() - self._own.at
             if kept.route == route and rested <= self._idle and kept.is_silent():
                 return kept
             self._drop(kept)
-        connection = Connection(route, self._trusted, self._connect_seconds, record)
+        connection = SesConnection(route, self._trusted, self._connect_seconds, record)
         with self._lock:
             self._open.add(connection)
         return connection
 
-    def _drop(self, connection: Connection) -> None:
+    def _drop(self, connection: SesConnection) -> None:
         with self._lock:
             self._open.discard(connection)
         connection.close()

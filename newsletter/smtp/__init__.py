@@ -20,8 +20,9 @@ from typing import Final, Literal
 
 from newsletter import clocks, text_rules
 from newsletter.delivery import Allowance, Outcome
-from newsletter.delivery.outcomes import Seen, judged, smtp_reply
+from newsletter.delivery.outcomes import Verdict, judged
 from newsletter.message import Message
+from newsletter.smtp.outcomes import smtp_reply
 from newsletter.smtp.session import Session, SessionError
 
 Security = Literal["starttls", "tls", "none"]
@@ -118,9 +119,9 @@ class SmtpTransport:
     def deliver(self, message: Message) -> Outcome:
         """Hand over one mail, once."""
         if not text_rules.is_mailbox(message.sender):
-            return judged(Seen.EVERYBODY, "the sender's address cannot stand in a command of SMTP")
+            return judged(Verdict.FATAL, "the sender's address cannot stand in a command of SMTP")
         if not text_rules.is_mailbox(message.to):
-            return judged(Seen.UNFIT, "the address cannot stand in a command of SMTP")
+            return judged(Verdict.UNFIT, "the address cannot stand in a command of SMTP")
         try:
             session = self._unused() or _open_session(self.server, self._timeout)
         except (OSError, ValueError) as error:
@@ -193,28 +194,28 @@ def _no_session(error: OSError | ValueError) -> Outcome:
     """
     match error:
         case smtplib.SMTPAuthenticationError(smtp_code=code) if code // 100 == _NEVER:
-            return judged(Seen.EVERYBODY, f"the log-in is refused (SMTP {code})")
+            return judged(Verdict.FATAL, f"the log-in is refused (SMTP {code})")
         case smtplib.SMTPNotSupportedError():
-            return judged(Seen.EVERYBODY, f"the mail server does not offer {error}")
+            return judged(Verdict.FATAL, f"the mail server does not offer {error}")
         case smtplib.SMTPResponseException(smtp_code=code) if code // 100 == _NEVER:
-            return judged(Seen.EVERYBODY, f"the mail server takes no mail from here (SMTP {code})")
+            return judged(Verdict.FATAL, f"the mail server takes no mail from here (SMTP {code})")
         case smtplib.SMTPResponseException(smtp_code=code):
-            return judged(Seen.UNREACHABLE, f"the mail server takes no mail now (SMTP {code})")
+            return judged(Verdict.UNREACHABLE, f"the mail server takes no mail now (SMTP {code})")
         case smtplib.SMTPException():
-            return judged(Seen.EVERYBODY, "the mail server offers no log-in that is known here")
+            return judged(Verdict.FATAL, "the mail server offers no log-in that is known here")
         case SessionError() | TimeoutError():
-            return judged(Seen.UNREACHABLE, _what_broke(error))
+            return judged(Verdict.UNREACHABLE, _what_broke(error))
         case ssl.SSLCertVerificationError():
-            return judged(Seen.UNREACHABLE, "the mail server's certificate is not trusted")
+            return judged(Verdict.UNREACHABLE, "the mail server's certificate is not trusted")
         case binascii.Error():
             # A challenge while logging in that is not base64.
-            return judged(Seen.UNREACHABLE, "the mail server's answer makes no sense")
+            return judged(Verdict.UNREACHABLE, "the mail server's answer makes no sense")
         case ValueError():
             # Raised for the letters of a host name, a user name or a password.
-            return judged(Seen.EVERYBODY, "the mail server's name or the log-in is not ASCII")
+            return judged(Verdict.FATAL, "the mail server's name or the log-in is not ASCII")
         case _:
             return judged(
-                Seen.UNREACHABLE, f"the mail server cannot be reached ({type(error).__name__})"
+                Verdict.UNREACHABLE, f"the mail server cannot be reached ({type(error).__name__})"
             )
 
 
@@ -255,16 +256,16 @@ def _hand_over(
     except OSError as error:
         # What was raised says nothing about where the mail is; what was written does.
         if session.dot_begun:
-            return judged(Seen.UNPROVEN, f"{_what_broke(error)}, after the whole mail"), False
-        return judged(Seen.UNREACHABLE, _what_broke(error)), False
+            return judged(Verdict.UNPROVEN, f"{_what_broke(error)}, after the whole mail"), False
+        return judged(Verdict.UNREACHABLE, _what_broke(error)), False
 
 
 def _prepare(session: Session, message: Message) -> tuple[Outcome, bool] | None:
     """MAIL, RCPT, DATA; None when the server waits for the mail."""
     code, _ = session.docmd(f"MAIL FROM:<{message.sender}>")
-    seen = Seen.EVERYBODY  # who may not send, may not send to anybody
+    seen = Verdict.FATAL  # who may not send, may not send to anybody
     if code // 100 == _TAKEN:
-        seen = Seen.REFUSED
+        seen = Verdict.REFUSED
         code, _ = session.docmd(f"RCPT TO:<{message.to}>")
         if code // 100 == _TAKEN:
             code, _ = session.docmd("DATA")
@@ -274,7 +275,7 @@ def _prepare(session: Session, message: Message) -> tuple[Outcome, bool] | None:
         raise SessionError("the mail server's answer makes no sense")
     if session.is_contradicted(code):
         raise SessionError("the mail server spoke before it was asked")
-    if code // 100 == _NEVER and seen is Seen.EVERYBODY:
+    if code // 100 == _NEVER and seen is Verdict.FATAL:
         return judged(seen, f"the sender is refused (SMTP {code})"), code != _BYE
     return smtp_reply(code, ""), code != _BYE
 
@@ -299,11 +300,11 @@ def _after_the_dot(session: Session, message: Message, timeout: float) -> tuple[
     code, _ = session.getreply()
     if code == _BYE:
         words = f"the mail server ended the session (SMTP {code}), after the whole mail"
-        return judged(Seen.UNPROVEN, words), False
+        return judged(Verdict.UNPROVEN, words), False
     session.allow(timeout)
     is_no = code // 100 in {_LATER, _NEVER}
     if session.is_contradicted(code) or (is_no and not session.is_last_word(code)):
-        return judged(Seen.UNPROVEN, "the mail server answered yes and no to the mail"), False
+        return judged(Verdict.UNPROVEN, "the mail server answered yes and no to the mail"), False
     return smtp_reply(code, _message_id(message.data)), code // 100 == _TAKEN
 
 

@@ -85,7 +85,7 @@ class Freeze:
         row: dict[str, object] = {
             "transport": self.transport,
             "title": content.title,
-            "envelope": content.envelope,
+            "envelope": content.frozen,
             "content_hash": content.content_hash,
             "source_hash": content.source_hash,
             "skipped_checks": " ".join(content.skipped_checks),
@@ -233,7 +233,7 @@ def _give_up(database: Database, run: Run, before: Run | None) -> None:
             return
         old = {
             "transport": before.transport, "title": before.content.title,
-            "envelope": before.content.envelope, "content_hash": before.content.content_hash,
+            "envelope": before.content.frozen, "content_hash": before.content.content_hash,
             "source_hash": before.content.source_hash,
             "skipped_checks": " ".join(before.content.skipped_checks), "state": before.state,
             "reason": before.reason,

@@ -29,7 +29,7 @@ def find(connection: sa.Connection, issue: int, *, rehearsal: bool) -> Run | Non
 
 
 def everything(connection: sa.Connection) -> tuple[Run, ...]:
-    """All runs, oldest first, without their envelopes (b"")."""
+    """All runs, oldest first, without their frozen issues (b"")."""
     columns = [column for column in runs.c if column is not runs.c.envelope]
     rows = connection.execute(sa.select(*columns).order_by(runs.c.id))
     return tuple(_run(row, b"") for row in rows)
@@ -179,7 +179,7 @@ def _run(row: sa.Row[Any], envelope: bytes) -> Run:
         content=Content(
             issue=row.issue,
             title=row.title,
-            envelope=envelope,
+            frozen=envelope,
             content_hash=row.content_hash,
             source_hash=row.source_hash,
             skipped_checks=tuple(row.skipped_checks.split()),

@@ -219,7 +219,7 @@ class Store:
             return runs.find(connection, issue, rehearsal=rehearsal)
 
     def runs(self) -> tuple[Run, ...]:
-        """All runs, oldest first; their envelopes are left out (b"")."""
+        """All runs, oldest first; their frozen issues are left out (b"")."""
         with self._database.reading() as connection:
             return runs.everything(connection)
 

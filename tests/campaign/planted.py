@@ -19,14 +19,14 @@ import newsletter.clocks
 import newsletter.delivery
 import newsletter.sending.run
 import newsletter.server
-import newsletter.ses
+import newsletter.ses.client
 from newsletter.delivery import Attempt, Delivery, Result, State
-from newsletter.delivery.outcomes import Seen, judged
+from newsletter.delivery.outcomes import Verdict, judged
 from newsletter.errors import UnknownOutcomesError
 from newsletter.project import ledger
 from newsletter.project.ledger import HighWaterMark
-from newsletter.ses import answers
-from newsletter.ses.http1 import Answer, ClosedError
+from newsletter.ses import outcomes
+from newsletter.ses.http1 import ClosedError, HttpResponse
 from newsletter.ses.wire import Wire
 from newsletter.smtp import SmtpTransport
 from newsletter.store import database, deliveries, freezing, tables
@@ -86,7 +86,7 @@ def default_retries() -> None:
     """A request without an answer is sent again at once, as boto3 does out of the box."""
     once = Wire._exchange
 
-    def again(self: Wire, request: AWSPreparedRequest) -> Answer:
+    def again(self: Wire, request: AWSPreparedRequest) -> HttpResponse:
         for _ in range(2):
             with contextlib.suppress(OSError, ClosedError):
                 return once(self, request)
@@ -97,14 +97,14 @@ def default_retries() -> None:
 
 def trust_the_exception() -> None:
     """A connection that broke looks as if it had never been."""
-    newsletter.ses.sent = lambda error: judged(  # type: ignore[attr-defined]
-        Seen.UNREACHABLE, type(error).__name__
+    newsletter.ses.client.failed_after_request = lambda error: judged(  # type: ignore[attr-defined]
+        Verdict.UNREACHABLE, type(error).__name__
     )
 
 
 def trust_any_4xx() -> None:
     """Whoever says 429 in place of SES is believed."""
-    answers.error_code = lambda answer: "TooManyRequestsException" if answer.status else ""
+    outcomes.error_code = lambda answer: "TooManyRequestsException" if answer.status else ""
 
 
 def retry_on_timeout() -> None:

@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from newsletter.audience import Status, eligible
 from newsletter.delivery import Outcome, Result, Run
-from newsletter.feedback import read
+from newsletter.ses.event_format import read_event
 from newsletter.store.people import Evidence
 from newsletter.store.sql import Store
 from tests.support.effort import either
@@ -124,7 +124,7 @@ class Lives(RuleBasedStateMachine):
             "complaint": complaint("abuse", None, one),
             "delivery": event("Delivery", one),
         }[kind]
-        found = read(text)
+        found = read_event(text)
         assert found is not None
         if self.store.feedback.record([found], now=NOW, sender=SOURCE).new and kind != "delivery":
             self.out.add(reader)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from newsletter.ses import SesTransport
+from newsletter.ses.client import SesTransport
 from tests.sending.test_fault_matrix import (
     ALL,
     ASKING,

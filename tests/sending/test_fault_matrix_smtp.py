@@ -8,7 +8,8 @@ import threading
 
 import pytest
 
-from newsletter.ses import Account, SesTransport
+from newsletter.ses.account import Account
+from newsletter.ses.client import SesTransport
 from tests.fake_ses import FakeSes
 from tests.support.certificates import certificate, server_side
 from tests.support.cli_fixtures import plain_environment

@@ -9,7 +9,7 @@ import pytest
 
 from newsletter.delivery import Allowance, Attempt, Effect, Outcome, Pause, Result
 from newsletter.delivery.breaker import Breaker
-from newsletter.delivery.outcomes import Seen, judged
+from newsletter.delivery.outcomes import Verdict, judged
 from newsletter.delivery.pace import SHARE, Pace
 from newsletter.errors import AccountError
 from newsletter.sending.drain import Throttle, drain
@@ -77,14 +77,14 @@ def test_several_hands_come_to_an_end_at_any_pace(threads):
 @pytest.mark.parametrize("threads", [1, 8])
 @pytest.mark.parametrize("limit", [1, 3])
 def test_the_limit_is_met_exactly_though_some_are_refused(threads, limit):
-    world = World([judged(Seen.REFUSED, "x"), FINE] * 50)
+    world = World([judged(Verdict.REFUSED, "x"), FINE] * 50)
     drained = world.drain(threads=threads, limit=limit, breaker=Breaker(total=10**6))
     assert (why(drained), drained.accepted) == (Pause.LIMIT, limit)
     assert sum(o is FINE for o in world.queue) == 50 - limit
 
 
 def test_what_was_put_off_is_queued_again_after_a_wait():
-    world = World([judged(Seen.PUT_OFF, "x"), FINE])
+    world = World([judged(Verdict.DEFERRED, "x"), FINE])
 
     def requeue():
         number, world.again = len(world.again), []
@@ -97,7 +97,7 @@ def test_what_was_put_off_is_queued_again_after_a_wait():
 
 
 def test_without_network_waits_double_to_a_minute_and_ten_minutes_end_it():
-    world = World([judged(Seen.UNREACHABLE, "x")] * 1000)
+    world = World([judged(Verdict.UNREACHABLE, "x")] * 1000)
     drained = world.drain()
     assert (why(drained), drained.accepted) == (Pause.NETWORK, 0)
     assert world.waits[:7] == [2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0]
@@ -105,7 +105,7 @@ def test_without_network_waits_double_to_a_minute_and_ten_minutes_end_it():
 
 
 def test_a_throttle_slows_down_and_goes_on():
-    world = World([judged(Seen.TOO_FAST, "x"), FINE, FINE])
+    world = World([judged(Verdict.THROTTLED, "x"), FINE, FINE])
     assert world.drain(rate=2.0).accepted == 2
     assert world.now >= 2.0
 
@@ -121,7 +121,7 @@ def test_what_would_fail_for_everybody_ends_the_run(effect, pause):
 
 
 def test_a_stop_is_heard_within_one_step_of_a_long_wait():
-    world = World([FINE, judged(Seen.UNREACHABLE, "x"), FINE])
+    world = World([FINE, judged(Verdict.UNREACHABLE, "x"), FINE])
     drained = world.drain(stopped=lambda: world.now > 1.5)
     assert (why(drained), drained.accepted) == (Pause.INTERRUPTED, 1)
     assert world.now <= 1.5 + 0.25 + 0.25
@@ -151,7 +151,7 @@ def test_outcomes_are_never_told_by_two_threads_at_once():
 
 
 def test_what_fails_while_the_run_is_held_makes_no_wait_longer():
-    world, pace = World([judged(Seen.UNREACHABLE, "x"), FINE]), Pace(14.0, now=0.0)
+    world, pace = World([judged(Verdict.UNREACHABLE, "x"), FINE]), Pace(14.0, now=0.0)
 
     def step(depart):
         pace.hold(5.0, now=world.now)  # another hand's failure was heard first

@@ -10,9 +10,9 @@ import sqlite3
 import pytest
 
 from newsletter.delivery import Outcome, Result
-from newsletter.feedback import read
 from newsletter.project.ledger import Reached
-from newsletter.ses import SesTransport
+from newsletter.ses.client import SesTransport
+from newsletter.ses.event_format import read_event
 from newsletter.store import schema
 from newsletter.store.owners import SKEW
 from newsletter.store.sql import Store
@@ -136,7 +136,7 @@ def test_only_an_account_that_the_run_left_from_is_believed(store, noted, named,
 
 def test_both_shapes_name_the_account():
     for shape in ("event", "notification"):
-        found = read(event("Bounce", sent(1), shape=shape))
+        found = read_event(event("Bounce", sent(1), shape=shape))
         assert found
         assert found.account == ACCOUNT
 

@@ -218,8 +218,8 @@ def test_what_is_remembered_of_messages_that_stay_has_a_bound(queue, monkeypatch
         some = [
             events.QueueMessage(id=str(n), body="", receipt="") for n in range(start, start + 10)
         ]
-        assert queue.leave(some) == 10
-        assert queue.leave(some) == 0
+        assert queue.mark_left(some) == 10
+        assert queue.mark_left(some) == 0
     assert len(queue._left) == 100
 
 

@@ -11,7 +11,7 @@ from newsletter.delivery import Allowance, Effect, Result
 from newsletter.delivery.pace import SHARE
 from newsletter.errors import AccountError, InputError
 from newsletter.message import Message
-from newsletter.ses import SesTransport
+from newsletter.ses.client import SesTransport
 from tests.fake_ses import FakeSes, Fault
 
 pytestmark = pytest.mark.processes

@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from newsletter.ses import SesTransport
+from newsletter.ses import single
 from tests.fake_ses import FakeSes
 from tests.support.cli_fixtures import folder, plain_environment, ready
 
@@ -85,7 +85,7 @@ def test_a_rehearsal_then_the_real_thing_then_once_more(ready, monkeypatch):
 
 
 def test_a_malformed_request_of_our_own_is_refused_before_it_leaves(ses, monkeypatch):
-    monkeypatch.setattr(SesTransport, "_request", lambda _self, _message: {"Destination": 5})
+    monkeypatch.setattr(single, "parameters", lambda _message, _events: {"Destination": 5})
     with FakeSes() as fake:
         ran, states = ses(fake)
         assert fake.quiet().received == {}

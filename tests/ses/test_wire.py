@@ -11,7 +11,7 @@ import pytest
 
 from newsletter.delivery import Effect, Result
 from newsletter.message import Message
-from newsletter.ses import SesTransport
+from newsletter.ses.client import SesTransport
 from tests.fake_ses import FakeSes
 from tests.support.certificates import certificate
 from tests.support.gateway import SECURE, WAYS, Gateway

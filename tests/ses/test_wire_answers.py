@@ -10,13 +10,12 @@ from typing import Any
 import pytest
 
 from newsletter.delivery import Allowance, Effect, Result
-from newsletter.delivery.outcomes import api_error, api_success
 from newsletter.errors import AccountError
-from newsletter.ses import SesTransport
 from newsletter.ses.account import read_account
-from newsletter.ses.answers import error_code
-from newsletter.ses.connection import Connection, Record, Stage, route_to
-from newsletter.ses.http1 import Answer
+from newsletter.ses.client import SesTransport
+from newsletter.ses.connection import RequestProgress, RequestStage, SesConnection, route_to
+from newsletter.ses.http1 import HttpResponse
+from newsletter.ses.outcomes import api_error, api_success, error_code
 from tests.fake_ses import FakeSes, Fault
 from tests.ses.test_wire import message, opened, plain_aws
 from tests.support.gateway import Gateway
@@ -188,9 +187,9 @@ REQUEST = ("x-amzn-requestid", "0f3a9b1c-1111-4222-8333-123456789abc")
     ],
 )  # fmt: skip
 def test_an_error_has_a_name_only_where_ses_wrote_it(headers, body, code):
-    answer = Answer(status=400, headers=headers, body=body.encode())
+    answer = HttpResponse(status=400, headers=headers, body=body.encode())
     assert error_code(answer) == code
-    cut = Answer(status=400, headers=headers, body=body.encode(), whole=False)
+    cut = HttpResponse(status=400, headers=headers, body=body.encode(), whole=False)
     assert error_code(cut) == ""
 
 
@@ -208,10 +207,10 @@ def test_a_request_is_begun_before_its_first_byte_leaves():
 
         thread = threading.Thread(target=take_a_part)
         thread.start()
-        record = Record()
+        record = RequestProgress()
         route = route_to(f"http://127.0.0.1:{listener.getsockname()[1]}/", "")
-        connection = Connection(route, lambda: pytest.fail("no TLS here"), 5.0, record)
-        assert record.stage is Stage.CONNECTED
+        connection = SesConnection(route, lambda: pytest.fail("no TLS here"), 5.0, record)
+        assert record.stage is RequestStage.CONNECTED
         with pytest.raises(ConnectionError):
             connection.exchange(
                 "POST", "/", {"Content-Length": "50000000"}, bytes(50_000_000), seconds=20.0,
@@ -224,9 +223,9 @@ def test_a_request_is_begun_before_its_first_byte_leaves():
 
 def test_a_server_that_reads_nothing_is_given_up():
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        record = Record()
+        record = RequestProgress()
         route = route_to(f"http://127.0.0.1:{listener.getsockname()[1]}/", "")
-        connection = Connection(route, lambda: pytest.fail("no TLS here"), 5.0, record)
+        connection = SesConnection(route, lambda: pytest.fail("no TLS here"), 5.0, record)
         with pytest.raises(TimeoutError):
             connection.exchange("POST", "/", {}, bytes(50_000_000), seconds=0.2, record=record)
         connection.close()
@@ -236,9 +235,9 @@ def test_a_server_that_reads_nothing_is_given_up():
 @pytest.mark.parametrize("header", ["a\r\nB: c", "a\nb", "a\0b", "\u2028"])
 def test_a_request_that_cannot_be_written_down_is_not_begun(header):
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        record = Record()
+        record = RequestProgress()
         route = route_to(f"http://127.0.0.1:{listener.getsockname()[1]}/", "")
-        connection = Connection(route, lambda: pytest.fail("no TLS here"), 5.0, record)
+        connection = SesConnection(route, lambda: pytest.fail("no TLS here"), 5.0, record)
         with pytest.raises(ValueError, match=r"line break|latin-1"):
             connection.exchange("POST", "/", {"A": header}, b"", seconds=1.0, record=record)
         connection.close()

@@ -16,7 +16,7 @@ import pytest
 
 from newsletter.delivery import Result
 from newsletter.errors import AccountError
-from newsletter.ses import SesTransport
+from newsletter.ses.client import SesTransport
 from tests.fake_ses import FakeSes
 from tests.ses.test_wire import message, opened, plain_aws
 from tests.support.certificates import certificate

@@ -10,10 +10,11 @@ from email.message import EmailMessage
 
 import pytest
 
-from newsletter.message import SAMPLE, Stamp, compose, seal
+from newsletter.message import SAMPLE, Stamp, compose
 from tests.stages.test_markup_fields import OTHERS
 from tests.stages.test_render_odd import TORTURE, escaped
-from tests.support.letter_samples import SENDER, WAY_OUT
+from tests.support.letter_samples import WAY_OUT
+from tests.support.mails import template_of
 from tests.support.pages import letter_of, parse_page, text_of
 from tests.support.rendering import preheader_of, rendered
 
@@ -23,8 +24,8 @@ FILLER = "\u034f\u200c\u00a0 "
 
 def received(body: str, front: str = "title: A title\npreheader: P") -> EmailMessage:
     """The mail one person gets, as Python's own library reads it."""
-    envelope = seal(rendered(body, front), SENDER)
-    data = compose(envelope, SAMPLE, unsubscribe_url=WAY_OUT, stamp=STAMP)
+    template = template_of(rendered(body, front))
+    data = compose(template, SAMPLE, unsubscribe_url=WAY_OUT, stamp=STAMP)
     return email.message_from_bytes(data, policy=email.policy.default)
 
 

@@ -16,15 +16,14 @@ from newsletter.feedback import (
     Proof,
     Suppression,
     Tag,
-    UnreadableEventError,
     is_foreign,
     leaves,
     outcome,
     proven,
-    read,
     suppression,
 )
 from newsletter.message import Message
+from newsletter.ses.event_format import UnreadableEventError, read_event
 from tests.support.ses_events import (
     AT,
     BOUNCES,
@@ -51,7 +50,7 @@ KINDS = {
 
 
 def understood(text):
-    found = read(text)
+    found = read_event(text)
     assert found is not None
     return found
 
@@ -72,7 +71,7 @@ def test_every_documented_event_is_read_bare_and_in_an_envelope(name):
     assert found.senders == {SOURCE}
     assert found.tag == (Tag(issue=74, position=1, attempt=1) if shape == "event" else None)
     assert found.sent_at.isoformat() == SENT_AT.replace("Z", "+00:00").replace(".500", ".500000")
-    assert read(in_envelope(EVENTS[name])) == found
+    assert read_event(in_envelope(EVENTS[name])) == found
 
 
 @pytest.mark.parametrize("kind", sorted(NOTIFIED))
@@ -142,7 +141,7 @@ def test_a_topic_s_own_words_are_no_event():
         in_envelope("You have chosen to subscribe.", "SubscriptionConfirmation"),
         json.dumps({"notificationType": "AmazonSnsSubscriptionSucceeded", "message": greeting}),
     ):
-        assert read(text) is None
+        assert read_event(text) is None
 
 
 def _without(name: str) -> str:
@@ -182,7 +181,7 @@ POISON = {
 @pytest.mark.parametrize("name", POISON)
 def test_what_is_no_event_is_poison_and_its_reason_repeats_nothing(name):
     with pytest.raises(UnreadableEventError) as caught:
-        read(POISON[name])
+        read_event(POISON[name])
     assert "ada" not in str(caught.value)
 
 
@@ -207,7 +206,7 @@ def test_an_event_with_anything_in_any_place_is_read_or_poison(data):
         at[key] = data.draw(odd)
         break
     try:
-        read(json.dumps(found))
+        read_event(json.dumps(found))
     except UnreadableEventError:
         return
 

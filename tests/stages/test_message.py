@@ -6,6 +6,7 @@ import dataclasses
 import email
 import email.policy
 import html
+import json
 import quopri
 import re
 from email.headerregistry import Address
@@ -19,13 +20,14 @@ from hypothesis import strategies as st
 from newsletter.errors import InputError
 from newsletter.message import (
     SAMPLE,
-    Envelope,
+    FrozenIssue,
     compose,
     filled,
+    freeze,
     headers,
+    load_template,
     quoted_printable,
-    seal,
-    way_out,
+    unsubscribe_by_mail,
 )
 from newsletter.render.markdown.fields import UNSUBSCRIBE
 from newsletter.render.pipeline import render
@@ -55,6 +57,7 @@ from tests.support.mails import (
     parts,
     person,
     raw,
+    template_of,
 )
 
 # --- the two parts ---------------------------------------------------------------------------
@@ -244,26 +247,24 @@ def test_a_mail_reads_as_the_one_pythons_own_library_builds_the_slow_way(name):
 
 @given(pieces, names, names)
 @settings(max_examples=examples(100))
-def test_an_envelope_is_the_same_after_it_was_stored_and_makes_the_same_bytes(written, name, town):
+def test_an_issue_is_the_same_after_it_was_frozen_and_makes_the_same_bytes(written, name, town):
     source = "".join(literal + token for literal, token in written)
-    envelope = seal(a_letter(source, source, subject=f"For {NAME}"), SENDER)
-    again = Envelope.load(envelope.dump())
-    assert again == envelope
-    assert (
-        again.dump()
-        == envelope.dump()
-        == seal(a_letter(source, source, subject=f"For {NAME}"), SENDER).dump()
-    )
+    letter = a_letter(source, source, subject=f"For {NAME}")
+    frozen = freeze(letter, SENDER)
+    again = FrozenIssue.load(json.loads(frozen.dump()))
+    assert again == frozen
+    assert again.dump() == frozen.dump() == freeze(letter, SENDER).dump()
     someone = person(name, town=town)
     first, second = (
-        compose(e, someone, unsubscribe_url=WAY_OUT, stamp=STAMP) for e in (envelope, again)
+        compose(e, someone, unsubscribe_url=WAY_OUT, stamp=STAMP)
+        for e in (template_of(letter), load_template(frozen.dump()))
     )
     assert first == second
 
 
-def test_an_envelope_is_stored_as_the_same_bytes_whatever_the_order_of_its_slots():
+def test_an_issue_is_frozen_as_the_same_bytes_whatever_the_order_of_its_slots():
     turned = dict(reversed(SLOTS.items()))
-    assert seal(a_letter(slots=turned), SENDER).dump() == seal(a_letter(), SENDER).dump()
+    assert freeze(a_letter(slots=turned), SENDER).dump() == freeze(a_letter(), SENDER).dump()
 
 
 def test_two_letters_have_different_boundaries_and_none_lies_in_its_text():
@@ -286,7 +287,8 @@ def test_what_a_preview_fills_in_is_what_the_mail_says():
     assert shown.subject == raw(data, "Subject") == "For <Sam> again"
     assert (shown.preheader, shown.mjml) == ("<Sam>!", "<b>&lt;Sam&gt;</b>")
     assert (
-        way_out(seal(letter, SENDER)) == "mailto:leave@slackwater.example.org?subject=unsubscribe"
+        unsubscribe_by_mail(template_of(letter))
+        == "mailto:leave@slackwater.example.org?subject=unsubscribe"
     )
 
 

@@ -16,7 +16,6 @@ from newsletter import text_rules
 from newsletter.errors import InputError
 from newsletter.message import (
     headers,
-    seal,
 )
 from newsletter.render.markdown.fields import UNSUBSCRIBE
 from tests.support.effort import examples
@@ -41,6 +40,7 @@ from tests.support.mails import (
     parts,
     person,
     raw,
+    template_of,
 )
 
 # --- headers ---------------------------------------------------------------------------------
@@ -241,8 +241,8 @@ def test_a_senders_address_is_read_as_people_type_it():
     sender = dataclasses.replace(
         SENDER, address=" wren@bücher.example ", reply_to="x@bücher.example"
     )
-    envelope = seal(a_letter(), sender)
-    assert envelope.sender == "wren@xn--bcher-kva.example"
+    template = template_of(a_letter(), sender)
+    assert template.sender == "wren@xn--bcher-kva.example"
     assert raw(mail(sender=sender), "Reply-To") == "x@xn--bcher-kva.example"
 
 
@@ -308,4 +308,6 @@ def test_an_unsubscribe_address_that_does_not_fit_is_refused(url):
 
 def test_a_mailbox_to_leave_by_that_does_not_fit_is_refused_before_anybody_is_written_to():
     with pytest.raises(InputError, match="List-Unsubscribe does not fit"):
-        seal(a_letter(), dataclasses.replace(SENDER, unsubscribe_mailto="a" * 900 + "@x.example"))
+        template_of(
+            a_letter(), dataclasses.replace(SENDER, unsubscribe_mailto="a" * 900 + "@x.example")
+        )

@@ -13,40 +13,47 @@ import pytest
 
 from newsletter.delivery import Effect, Pause, Result, State, next_state
 from newsletter.delivery.breaker import Breaker
-from newsletter.delivery.outcomes import Seen, api_error, api_success, judged, smtp_reply, taken
+from newsletter.delivery.outcomes import Verdict, accepted_as, judged
 from newsletter.errors import AccountError
-from newsletter.ses.answers import account_error, sent, unsent
+from newsletter.ses.account import account_error
+from newsletter.ses.outcomes import (
+    api_error,
+    api_success,
+    failed_after_request,
+    failed_before_request,
+)
+from newsletter.smtp.outcomes import smtp_reply
 
 # --- the rows --------------------------------------------------------------------------------
 
 #: What is seen, where the delivery goes, what the run does, and how it stands then.
 ROWS = {
-    Seen.TAKEN: (State.ACCEPTED, Effect.GO_ON, None),
-    Seen.MALFORMED: (State.QUEUED, Effect.REJECT, Pause.MALFORMED),
-    Seen.UNREACHABLE: (State.DEFERRED, Effect.BACK_OFF, None),
-    Seen.EVERYBODY: (State.QUEUED, Effect.ABORT, Pause.ACCOUNT),
-    Seen.TOO_FAST: (State.DEFERRED, Effect.SLOW_DOWN, None),
-    Seen.QUOTA: (State.QUEUED, Effect.STOP, Pause.QUOTA),
-    Seen.REFUSED: (State.REFUSED, Effect.GO_ON, None),
-    Seen.UNFIT: (State.REFUSED, Effect.OURS, None),
-    Seen.PUT_OFF: (State.DEFERRED, Effect.GO_ON, None),
-    Seen.UNPROVEN: (State.UNKNOWN, Effect.GO_ON, None),
-    Seen.UNNAMED: (State.UNKNOWN, Effect.PAUSE, Pause.BREAKER),
+    Verdict.ACCEPTED: (State.ACCEPTED, Effect.GO_ON, None),
+    Verdict.MALFORMED: (State.QUEUED, Effect.REJECT, Pause.MALFORMED),
+    Verdict.UNREACHABLE: (State.DEFERRED, Effect.BACK_OFF, None),
+    Verdict.FATAL: (State.QUEUED, Effect.ABORT, Pause.ACCOUNT),
+    Verdict.THROTTLED: (State.DEFERRED, Effect.SLOW_DOWN, None),
+    Verdict.QUOTA: (State.QUEUED, Effect.STOP, Pause.QUOTA),
+    Verdict.REFUSED: (State.REFUSED, Effect.GO_ON, None),
+    Verdict.UNFIT: (State.REFUSED, Effect.OURS, None),
+    Verdict.DEFERRED: (State.DEFERRED, Effect.GO_ON, None),
+    Verdict.UNPROVEN: (State.UNKNOWN, Effect.GO_ON, None),
+    Verdict.UNNAMED: (State.UNKNOWN, Effect.PAUSE, Pause.BREAKER),
 }
 
 
-@pytest.mark.parametrize("seen", Seen)
+@pytest.mark.parametrize("seen", Verdict)
 def test_a_row_says_where_the_delivery_goes_and_how_the_run_stands(seen):
     state, effect, pause = ROWS[seen]
-    outcome = taken("m") if seen is Seen.TAKEN else judged(seen, "why")
+    outcome = accepted_as("m") if seen is Verdict.ACCEPTED else judged(seen, "why")
     assert (next_state(outcome), outcome.effect) == (state, effect)
     stop = Breaker(total=1000).hear(outcome, now=0.0)
     assert (stop.pause if stop else None) is pause
 
 
-@pytest.mark.parametrize("seen", Seen)
+@pytest.mark.parametrize("seen", Verdict)
 def test_only_what_is_proven_not_accepted_may_be_sent_again(seen):
-    proven = seen not in {Seen.TAKEN, Seen.UNPROVEN, Seen.UNNAMED}
+    proven = seen not in {Verdict.ACCEPTED, Verdict.UNPROVEN, Verdict.UNNAMED}
     assert (ROWS[seen][0] in {State.QUEUED, State.DEFERRED, State.REFUSED}) is proven
 
 
@@ -63,59 +70,59 @@ def expect(outcome, seen):
 #: Every error of SESv2's own model, and AWS's common errors, each with its status and its row.
 ERRORS = {
     # SendEmail and GetAccount.
-    "AccountSuspendedException": (400, Seen.EVERYBODY),
-    "BadRequestException": (400, Seen.REFUSED),
-    "LimitExceededException": (400, Seen.TOO_FAST),
-    "MailFromDomainNotVerifiedException": (400, Seen.EVERYBODY),
-    "MessageRejected": (400, Seen.REFUSED),
-    "NotFoundException": (404, Seen.EVERYBODY),
-    "SendingPausedException": (400, Seen.EVERYBODY),
-    "TooManyRequestsException": (429, Seen.TOO_FAST),
+    "AccountSuspendedException": (400, Verdict.FATAL),
+    "BadRequestException": (400, Verdict.REFUSED),
+    "LimitExceededException": (400, Verdict.THROTTLED),
+    "MailFromDomainNotVerifiedException": (400, Verdict.FATAL),
+    "MessageRejected": (400, Verdict.REFUSED),
+    "NotFoundException": (404, Verdict.FATAL),
+    "SendingPausedException": (400, Verdict.FATAL),
+    "TooManyRequestsException": (429, Verdict.THROTTLED),
     # Of SESv2's other operations; should a send ever meet one, this is what it proves.
-    "AlreadyExistsException": (400, Seen.REFUSED),
-    "ConcurrentModificationException": (500, Seen.UNPROVEN),
-    "ConflictException": (409, Seen.EVERYBODY),
-    "InternalServiceErrorException": (500, Seen.UNPROVEN),
-    "InvalidNextTokenException": (400, Seen.REFUSED),
+    "AlreadyExistsException": (400, Verdict.REFUSED),
+    "ConcurrentModificationException": (500, Verdict.UNPROVEN),
+    "ConflictException": (409, Verdict.FATAL),
+    "InternalServiceErrorException": (500, Verdict.UNPROVEN),
+    "InvalidNextTokenException": (400, Verdict.REFUSED),
 }
 COMMON = {
-    "AccessDenied": (403, Seen.EVERYBODY),
-    "AccessDeniedException": (403, Seen.EVERYBODY),
-    "ExpiredToken": (403, Seen.EVERYBODY),
-    "ExpiredTokenException": (403, Seen.EVERYBODY),
-    "IncompleteSignature": (400, Seen.EVERYBODY),
-    "IncompleteSignatureException": (403, Seen.EVERYBODY),
-    "InternalFailure": (500, Seen.UNPROVEN),
-    "InvalidAccessKeyId": (403, Seen.EVERYBODY),
-    "InvalidAction": (400, Seen.EVERYBODY),
-    "InvalidClientTokenId": (403, Seen.EVERYBODY),
-    "InvalidParameterCombination": (400, Seen.REFUSED),
-    "InvalidParameterValue": (400, Seen.REFUSED),
-    "InvalidSignatureException": (403, Seen.EVERYBODY),
-    "MalformedHttpRequestException": (400, Seen.EVERYBODY),
-    "MalformedQueryString": (404, Seen.EVERYBODY),
-    "MissingAction": (400, Seen.EVERYBODY),
-    "MissingAuthenticationToken": (403, Seen.EVERYBODY),
-    "MissingAuthenticationTokenException": (403, Seen.EVERYBODY),
-    "MissingParameter": (400, Seen.REFUSED),
-    "NotAuthorized": (401, Seen.EVERYBODY),
-    "OptInRequired": (403, Seen.EVERYBODY),
-    "RequestAbortedException": (400, Seen.UNPROVEN),
-    "RequestEntityTooLargeException": (413, Seen.EVERYBODY),
-    "RequestExpired": (400, Seen.EVERYBODY),
-    "RequestTimeTooSkewed": (403, Seen.EVERYBODY),
-    "RequestTimeout": (400, Seen.UNPROVEN),
-    "RequestTimeoutException": (408, Seen.UNPROVEN),
-    "ServiceUnavailable": (503, Seen.UNPROVEN),
-    "SignatureDoesNotMatch": (403, Seen.EVERYBODY),
-    "SlowDown": (429, Seen.TOO_FAST),
-    "Throttling": (400, Seen.TOO_FAST),
-    "ThrottlingException": (400, Seen.TOO_FAST),
-    "UnauthorizedOperation": (403, Seen.EVERYBODY),
-    "UnknownOperationException": (404, Seen.EVERYBODY),
-    "UnrecognizedClientException": (403, Seen.EVERYBODY),
-    "ValidationError": (400, Seen.REFUSED),
-    "ValidationException": (400, Seen.REFUSED),
+    "AccessDenied": (403, Verdict.FATAL),
+    "AccessDeniedException": (403, Verdict.FATAL),
+    "ExpiredToken": (403, Verdict.FATAL),
+    "ExpiredTokenException": (403, Verdict.FATAL),
+    "IncompleteSignature": (400, Verdict.FATAL),
+    "IncompleteSignatureException": (403, Verdict.FATAL),
+    "InternalFailure": (500, Verdict.UNPROVEN),
+    "InvalidAccessKeyId": (403, Verdict.FATAL),
+    "InvalidAction": (400, Verdict.FATAL),
+    "InvalidClientTokenId": (403, Verdict.FATAL),
+    "InvalidParameterCombination": (400, Verdict.REFUSED),
+    "InvalidParameterValue": (400, Verdict.REFUSED),
+    "InvalidSignatureException": (403, Verdict.FATAL),
+    "MalformedHttpRequestException": (400, Verdict.FATAL),
+    "MalformedQueryString": (404, Verdict.FATAL),
+    "MissingAction": (400, Verdict.FATAL),
+    "MissingAuthenticationToken": (403, Verdict.FATAL),
+    "MissingAuthenticationTokenException": (403, Verdict.FATAL),
+    "MissingParameter": (400, Verdict.REFUSED),
+    "NotAuthorized": (401, Verdict.FATAL),
+    "OptInRequired": (403, Verdict.FATAL),
+    "RequestAbortedException": (400, Verdict.UNPROVEN),
+    "RequestEntityTooLargeException": (413, Verdict.FATAL),
+    "RequestExpired": (400, Verdict.FATAL),
+    "RequestTimeTooSkewed": (403, Verdict.FATAL),
+    "RequestTimeout": (400, Verdict.UNPROVEN),
+    "RequestTimeoutException": (408, Verdict.UNPROVEN),
+    "ServiceUnavailable": (503, Verdict.UNPROVEN),
+    "SignatureDoesNotMatch": (403, Verdict.FATAL),
+    "SlowDown": (429, Verdict.THROTTLED),
+    "Throttling": (400, Verdict.THROTTLED),
+    "ThrottlingException": (400, Verdict.THROTTLED),
+    "UnauthorizedOperation": (403, Verdict.FATAL),
+    "UnknownOperationException": (404, Verdict.FATAL),
+    "UnrecognizedClientException": (403, Verdict.FATAL),
+    "ValidationError": (400, Verdict.REFUSED),
+    "ValidationException": (400, Verdict.REFUSED),
 }
 
 
@@ -135,21 +142,21 @@ def test_an_error_of_ses_is_in_its_row(code):
 
 @pytest.mark.parametrize("code", [*ERRORS, *COMMON])
 def test_an_error_with_a_5xx_proves_nothing_whatever_its_name(code):
-    expect(api_error(code, 500, ""), Seen.UNPROVEN)
+    expect(api_error(code, 500, ""), Verdict.UNPROVEN)
 
 
 @pytest.mark.parametrize(
     ("code", "status", "text", "seen"),
     [
-        ("TooManyRequestsException", 429, "Daily message quota exceeded.", Seen.QUOTA),
-        ("LimitExceededException", 400, "Daily message quota exceeded.", Seen.QUOTA),
-        ("ThrottlingException", 400, "Maximum sending rate exceeded.", Seen.TOO_FAST),
-        ("Throttling", 400, "Daily message quota exceeded.", Seen.QUOTA),
-        ("MessageRejected", 400, "Email address is not verified. a@b.org", Seen.EVERYBODY),
-        ("MessageRejected", 400, "Not that.", Seen.REFUSED),
+        ("TooManyRequestsException", 429, "Daily message quota exceeded.", Verdict.QUOTA),
+        ("LimitExceededException", 400, "Daily message quota exceeded.", Verdict.QUOTA),
+        ("ThrottlingException", 400, "Maximum sending rate exceeded.", Verdict.THROTTLED),
+        ("Throttling", 400, "Daily message quota exceeded.", Verdict.QUOTA),
+        ("MessageRejected", 400, "Email address is not verified. a@b.org", Verdict.FATAL),
+        ("MessageRejected", 400, "Not that.", Verdict.REFUSED),
         # Nobody knows whose answer it is, when it has no name that SES gives.
-        *(("", status, "quota", Seen.UNPROVEN) for status in (400, 401, 403, 404, 407, 413, 429)),
-        *(("", status, "", Seen.UNPROVEN) for status in (0, 200, 204, 301, 307, 408, 500, 502, 503, 504, 599)),
+        *(("", status, "quota", Verdict.UNPROVEN) for status in (400, 401, 403, 404, 407, 413, 429)),
+        *(("", status, "", Verdict.UNPROVEN) for status in (0, 200, 204, 301, 307, 408, 500, 502, 503, 504, 599)),
     ],
 )  # fmt: skip
 def test_an_answer_of_ses_is_in_its_row(code, status, text, seen):
@@ -159,7 +166,7 @@ def test_an_answer_of_ses_is_in_its_row(code, status, text, seen):
 @pytest.mark.parametrize("code", ["", "a@b.org", "<html>", "x" * 81, "400"])
 def test_a_code_that_is_no_name_is_not_kept_and_proves_nothing(code):
     outcome = api_error(code, 400, "")
-    expect(outcome, Seen.UNPROVEN)
+    expect(outcome, Verdict.UNPROVEN)
     assert outcome.reason == "HTTP 400, not from SES"
     assert api_error("500", 500, "").reason == "HTTP 500"
     assert api_error("ServiceUnavailable", 503, "").reason == "HTTP 503 ServiceUnavailable"
@@ -171,7 +178,7 @@ def test_a_refusal_of_everything_says_in_words_what_to_mend():
 
 
 @pytest.mark.parametrize(
-    ("name", "seen"), [("m", Seen.TAKEN), ("", Seen.UNNAMED), (None, Seen.UNNAMED)]
+    ("name", "seen"), [("m", Verdict.ACCEPTED), ("", Verdict.UNNAMED), (None, Verdict.UNNAMED)]
 )
 def test_a_success_needs_a_message_id(name, seen):
     expect(api_success(name), seen)
@@ -180,9 +187,9 @@ def test_a_success_needs_a_message_id(name, seen):
 @pytest.mark.parametrize(
     ("code", "seen"),
     [
-        (250, Seen.TAKEN), (251, Seen.TAKEN), (220, Seen.UNPROVEN), (221, Seen.UNPROVEN), (235, Seen.UNPROVEN), (421, Seen.PUT_OFF), (451, Seen.PUT_OFF),
-        (550, Seen.REFUSED), (554, Seen.REFUSED), (354, Seen.UNPROVEN), (-1, Seen.UNPROVEN),
-        (100, Seen.UNPROVEN),
+        (250, Verdict.ACCEPTED), (251, Verdict.ACCEPTED), (220, Verdict.UNPROVEN), (221, Verdict.UNPROVEN), (235, Verdict.UNPROVEN), (421, Verdict.DEFERRED), (451, Verdict.DEFERRED),
+        (550, Verdict.REFUSED), (554, Verdict.REFUSED), (354, Verdict.UNPROVEN), (-1, Verdict.UNPROVEN),
+        (100, Verdict.UNPROVEN),
     ],
 )  # fmt: skip
 def test_a_mail_server_says_it_by_its_first_digit(code, seen):
@@ -231,12 +238,12 @@ SETTING = """
 """.split()
 #: Before the request left; once it has begun to, none of them proves anything.
 RAISED = {
-    **dict.fromkeys(NETWORK, Seen.UNREACHABLE),
-    **dict.fromkeys(MALFORMED, Seen.MALFORMED),
-    **dict.fromkeys(SETTING, Seen.EVERYBODY),
+    **dict.fromkeys(NETWORK, Verdict.UNREACHABLE),
+    **dict.fromkeys(MALFORMED, Verdict.MALFORMED),
+    **dict.fromkeys(SETTING, Verdict.FATAL),
     # Judged by what was answered: here a 500.
-    "ClientError": Seen.UNREACHABLE,
-    "EventStreamError": Seen.UNREACHABLE,
+    "ClientError": Verdict.UNREACHABLE,
+    "EventStreamError": Verdict.UNREACHABLE,
 }
 KINDS = {
     name: kind
@@ -261,8 +268,8 @@ def test_every_exception_of_botocore_is_decided():
 
 @pytest.mark.parametrize("name", KINDS)
 def test_an_exception_means_what_it_proves_before_and_after_the_request_left(name):
-    expect(unsent(built(KINDS[name])), RAISED[name])
-    expect(sent(built(KINDS[name])), Seen.UNPROVEN)
+    expect(failed_before_request(built(KINDS[name])), RAISED[name])
+    expect(failed_after_request(built(KINDS[name])), Verdict.UNPROVEN)
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -293,16 +300,19 @@ def test_an_account_that_cannot_be_asked_now_is_not_blamed(code, status, message
 @pytest.mark.parametrize(
     ("code", "status", "seen"),
     [
-        ("InvalidClientTokenId", 403, Seen.EVERYBODY),
-        ("ValidationError", 400, Seen.EVERYBODY),
-        ("Throttling", 400, Seen.UNREACHABLE),
-        ("ServiceUnavailable", 503, Seen.UNREACHABLE),
+        ("InvalidClientTokenId", 403, Verdict.FATAL),
+        ("ValidationError", 400, Verdict.FATAL),
+        ("Throttling", 400, Verdict.UNREACHABLE),
+        ("ServiceUnavailable", 503, Verdict.UNREACHABLE),
     ],
 )
 def test_the_service_that_gives_credentials_never_refuses_a_recipient(code, status, seen):
-    expect(unsent(built(botocore.exceptions.ClientError, code=code, status=status)), seen)
+    expect(
+        failed_before_request(built(botocore.exceptions.ClientError, code=code, status=status)),
+        seen,
+    )
 
 
 def test_what_is_no_exception_of_botocore_proves_nothing_once_the_request_has_left():
-    expect(sent(ValueError("x")), Seen.UNPROVEN)
-    expect(unsent(ValueError("x")), Seen.EVERYBODY)
+    expect(failed_after_request(ValueError("x")), Verdict.UNPROVEN)
+    expect(failed_before_request(ValueError("x")), Verdict.FATAL)

@@ -13,10 +13,10 @@ from newsletter.delivery import Allowance, Attempt, Pause, RunState, Stop
 from newsletter.delivery.deliver import summary, trial
 from newsletter.errors import AccountError
 from newsletter.folder import FolderTransport
-from newsletter.message import Message
+from newsletter.message import Message, encode
 from newsletter.sending.drain import Drained
 from tests.support.letter_samples import SENDER
-from tests.support.runs import ENVELOPE, ODD, PUBLIC, Scripted, accepted, desk
+from tests.support.runs import FROZEN, ODD, PUBLIC, Scripted, accepted, desk
 from tests.support.store_samples import LATER, look
 
 __all__ = ["desk"]
@@ -81,7 +81,7 @@ def test_date_and_message_id_are_ours_unless_the_transport_writes_them(desk):
     here.drain(second, limit=1)
     ours, theirs = (email.message_from_bytes(t.mails[0].data) for t in (first, second))
     assert ours["Date"] == "Sun, 22 Nov 2026 08:05:00 +0000"
-    frozen = hashlib.sha256(ENVELOPE.dump()).hexdigest()[:16]
+    frozen = hashlib.sha256(FROZEN.dump()).hexdigest()[:16]
     assert ours["Message-ID"] == f"<74.1.1.{frozen}@slackwater.example.org>"
     assert theirs["Date"] is theirs["Message-ID"] is None
 
@@ -203,7 +203,7 @@ def test_a_folder_says_that_it_is_a_rehearsal(tmp_path):
 
 
 def test_a_test_mail_leaves_date_and_message_id_to_a_transport_that_writes_them() -> None:
-    mail = trial(ENVELOPE, "Ada@Example.org", issue=74, public_url=PUBLIC)
+    mail = trial(encode(FROZEN), "Ada@Example.org", issue=74, public_url=PUBLIC)
     read = email.message_from_bytes(mail.data, policy=email.policy.default)
     assert (read["Date"], read["Message-ID"]) == (None, None)
     assert str(read["Subject"]).startswith("[TEST] ")

@@ -22,14 +22,14 @@ from newsletter.audience import Subscriber, read_address
 from newsletter.audience.roster import Row, read, unguarded
 from newsletter.delivery import Outcome
 from newsletter.delivery.breaker import Breaker
-from newsletter.delivery.outcomes import Seen, judged
+from newsletter.delivery.outcomes import Verdict, judged
 from newsletter.errors import InputError
-from newsletter.message import compose, filled, seal
+from newsletter.message import compose, filled
 from tests.stages.test_message_headers import INJECTIONS
 from tests.support.cli_fixtures import Folder, folder, plain_environment
 from tests.support.effort import examples
-from tests.support.letter_samples import NAME, SENDER, SLOTS, TOWN, WAY_OUT, a_letter
-from tests.support.mails import ALL_HEADERS, STAMP, decoded, display, raw
+from tests.support.letter_samples import NAME, SLOTS, TOWN, WAY_OUT, a_letter
+from tests.support.mails import ALL_HEADERS, STAMP, decoded, display, raw, template_of
 
 __all__ = ["folder", "plain_environment"]
 
@@ -50,7 +50,7 @@ words = (
 LETTER = a_letter(
     f"Hello {NAME} from {TOWN}\n", f"<p>{NAME}</p>\n", subject=f"For {NAME}: =?x{TOWN}?q{NAME}?"
 )
-ENVELOPE = seal(LETTER, SENDER)
+TEMPLATE = template_of(LETTER)
 
 
 def listed(address: str, name: str, town: str) -> Row:
@@ -69,7 +69,7 @@ def mailed(row: Row) -> bytes:
     person = Subscriber(
         id=1, handle="ab" * 12, address=row.email, name=row.name, fields=dict(row.fields)
     )
-    data = compose(ENVELOPE, person, unsubscribe_url=WAY_OUT, stamp=STAMP)
+    data = compose(TEMPLATE, person, unsubscribe_url=WAY_OUT, stamp=STAMP)
     assert filled(LETTER, person, WAY_OUT).subject == decoded(raw(data, "Subject"))
     return data
 
@@ -128,7 +128,7 @@ def test_every_address_that_is_let_in_is_the_one_recipient(text):
         return
     assert text_rules.is_mailbox(mailbox)
     assert len(mailbox) <= 254
-    # In a list, an apostrophe before such a letter guards a formula and is taken off.
+    # In a list, an apostrophe before such a letter guards a formula and is accepted_as off.
     assume(unguarded(text) == text)
     for name in ("", "Sam", "é" * 40):
         expect_one_recipient(mailed(listed(text, name, "")), mailbox)
@@ -168,31 +168,31 @@ def test_a_name_that_no_header_carries_still_greets_its_reader():
 
 def test_values_that_make_an_encoded_word_only_together_leave_the_subject_to_the_fallbacks():
     letter = a_letter(subject=f"{NAME}{TOWN}")
-    envelope = seal(letter, SENDER)
+    template = template_of(letter)
     person = Subscriber(id=1, handle="ab" * 12, address="sam@example.org", name="=?utf-8",
                         fields={"town": "?q?=0ABcc:_eve?="})  # fmt: skip
-    data = compose(envelope, person, stamp=STAMP)
+    data = compose(template, person, stamp=STAMP)
     assert decoded(raw(data, "Subject")) == "thereyour town"
 
 
 @pytest.mark.parametrize("odd", ["=?x?q?1", "x" * 5000])
 def test_only_the_field_that_cannot_stand_in_a_subject_gives_way(odd):
-    envelope = seal(a_letter(subject=f"{NAME} of {TOWN}"), SENDER)
+    template = template_of(a_letter(subject=f"{NAME} of {TOWN}"))
     person = Subscriber(id=1, handle="ab" * 12, address="sam@example.org", name="Sam",
                         fields={"town": odd})  # fmt: skip
-    data = compose(envelope, person, stamp=STAMP)
+    data = compose(template, person, stamp=STAMP)
     assert decoded(raw(data, "Subject")) == "Sam of your town"
 
 
 def test_a_subject_that_its_own_fallbacks_spoil_is_told_before_anybody_is_written_to():
     slots = {**SLOTS, NAME: dataclasses.replace(SLOTS[NAME], fallback="?q?")}
     with pytest.raises(InputError, match="Subject holds"):
-        seal(a_letter(subject=f"=?utf-8{NAME}", slots=slots), SENDER)
+        template_of(a_letter(subject=f"=?utf-8{NAME}", slots=slots))
 
 
 # --- our own refusals ------------------------------------------------------------------------
 
-OURS = judged(Seen.UNFIT, "so")
+OURS = judged(Verdict.UNFIT, "so")
 
 
 def after(*outcomes: Outcome, now: float = 0.0) -> bool:
@@ -201,16 +201,16 @@ def after(*outcomes: Outcome, now: float = 0.0) -> bool:
 
 
 def test_no_number_of_our_own_refusals_stops_a_run_and_none_hides_the_providers():
-    theirs = judged(Seen.REFUSED, "so")
+    theirs = judged(Verdict.REFUSED, "so")
     assert not after(*[OURS] * 1000)
     assert after(*[theirs] * 5)
     assert after(*[x for _ in range(5) for x in (OURS, theirs)])
-    assert not after(*[theirs] * 4, judged(Seen.PUT_OFF, "so"), *[OURS] * 5)
+    assert not after(*[theirs] * 4, judged(Verdict.DEFERRED, "so"), *[OURS] * 5)
 
 
 def test_our_own_refusals_do_not_make_an_unreachable_server_reachable():
     breaker = Breaker(total=1000)
-    away = judged(Seen.UNREACHABLE, "so")
+    away = judged(Verdict.UNREACHABLE, "so")
     assert breaker.hear(away, now=0.0) is None
     assert breaker.hear(OURS, now=300.0) is None
     assert breaker.hear(away, now=600.0) is not None

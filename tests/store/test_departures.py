@@ -9,7 +9,7 @@ import sqlite3
 import pytest
 
 from newsletter.errors import InputError
-from newsletter.feedback import read as read_event
+from newsletter.ses.event_format import read_event
 from newsletter.store import people as store_people
 from newsletter.store.people import Evidence
 from newsletter.store.sql import Store

@@ -13,10 +13,10 @@ import pytest
 
 from newsletter import smtp
 from newsletter.delivery import Outcome, Result, deliver
-from newsletter.feedback import read
 from newsletter.project import ledger
 from newsletter.project.disk import flush
 from newsletter.sending import run as sending
+from newsletter.ses.event_format import read_event
 from newsletter.store import claims
 from newsletter.store.claims import RESTORED
 from newsletter.store.steps import Steps
@@ -292,7 +292,7 @@ def test_events_that_came_before_the_way_out_settle_what_they_are_about(post):
         # Another issue's, and an attempt that was never made.
         mails[2] = replace(mails[2], issue=73)
         mails[3] = replace(mails[3], attempt=2)
-        found = [read(event("Delivery", one)) for one in mails]
+        found = [read_event(event("Delivery", one)) for one in mails]
         heard = store.feedback.record([one for one in found if one], now=now, sender=SOURCE)
     assert (heard.new, heard.settled) == (4, 0)
     assert newsletter.send("--restored").code == 9

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from newsletter.audience import eligible
 from newsletter.delivery import Outcome, Result, State
-from newsletter.feedback import read
+from newsletter.ses.event_format import read_event
 from newsletter.store import events, people
 from newsletter.store.sql import Store
 from tests.support.effort import either
@@ -68,7 +68,7 @@ def run_size(store, run):
 
 
 def record(store, *texts):
-    found = [read(text) for text in texts]
+    found = [read_event(text) for text in texts]
     assert None not in found
     return store.feedback.record([one for one in found if one], now=LATER, sender=SOURCE)
 
@@ -272,7 +272,7 @@ def _reports():
         bounce("Permanent", "NoEmail", sent(4, issue=77)), event("Subscription", sent(5)),
         event("Rendering Failure", sent(5, issue=75)),
     ]  # fmt: skip
-    found = [read(text) for text in [*all_kinds, *passing, *machine, *rest]]
+    found = [read_event(text) for text in [*all_kinds, *passing, *machine, *rest]]
     return [one for one in found if one is not None]
 
 

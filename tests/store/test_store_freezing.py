@@ -136,7 +136,7 @@ def test_a_freeze_that_died_begins_anew_with_whatever_is_sent_now(tmp_path, stor
     store.add([a_row("late@example.org")], source="x", now=LATER)
     letter = b"another"
     content_hash = hashlib.sha256(letter).hexdigest()
-    mended = replace(a_content(), envelope=letter, content_hash=content_hash, source_hash="6" * 64)
+    mended = replace(a_content(), frozen=letter, content_hash=content_hash, source_hash="6" * 64)
     run = start(store, content=mended, now=LATER)
     assert (run.state, run.begun, run.started_at) == (RunState.RUNNING, True, LATER)
     assert run.content == mended

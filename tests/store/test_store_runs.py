@@ -95,7 +95,7 @@ def test_all_runs_are_listed_oldest_first_without_their_mails(tmp_path):
     with store_with(tmp_path, people(1)) as store:
         for issue in (75, 74):
             start(store, issue)
-        assert [(run.content.issue, run.content.envelope) for run in store.runs()] == [
+        assert [(run.content.issue, run.content.frozen) for run in store.runs()] == [
             (75, b""),
             (74, b""),
         ]

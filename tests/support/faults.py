@@ -20,7 +20,7 @@ from newsletter.issue import Issue
 from newsletter.render import Options, RenderedIssue, Theme
 from newsletter.render.pipeline import render
 from newsletter.sending.drain import Throttle
-from newsletter.ses import SesTransport
+from newsletter.ses.client import SesTransport
 from newsletter.smtp import SmtpTransport
 from tests.support.cli_fixtures import ADDRESSES, Folder, Ran, imported_example
 

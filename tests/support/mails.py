@@ -15,7 +15,8 @@ from newsletter.audience import Subscriber
 from newsletter.message import (
     Stamp,
     compose,
-    seal,
+    encode,
+    freeze,
 )
 from tests.support.letter_samples import (
     SENDER,
@@ -56,9 +57,14 @@ def person(name="Sam", **fields):
     )
 
 
+def template_of(letter, sender=SENDER):
+    """A letter as a process that sends it has it."""
+    return encode(freeze(letter, sender))
+
+
 def mail(letter=None, someone=None, *, sender=SENDER, url=WAY_OUT, stamp=STAMP) -> bytes:
-    envelope = seal(letter or a_letter(), sender)
-    return compose(envelope, someone or person(), unsubscribe_url=url, stamp=stamp)
+    template = template_of(letter or a_letter(), sender)
+    return compose(template, someone or person(), unsubscribe_url=url, stamp=stamp)
 
 
 def header_names(data):

@@ -11,7 +11,9 @@ import pytest
 
 from newsletter.audience import eligible
 from newsletter.delivery import Content, Outcome, Result
-from newsletter.feedback import read
+from newsletter.message import freeze
+from newsletter.ses.event_format import read_event
+from tests.support.letter_samples import SENDER, a_letter
 from tests.support.ses_events import SOURCE, STORE, Sent
 from tests.support.store_samples import (
     LATER,
@@ -32,13 +34,14 @@ def store(tmp_path):
 
 
 def envelope_from(sender: str) -> bytes:
+    """What the first version froze, as far as it tells whom mails are from."""
     return json.dumps({"sender": sender}).encode()
 
 
 def begin(store, *, issue=74, rehearsal=False, now=NOW, sender=SOURCE):
-    envelope = envelope_from(sender)
-    content_hash = hashlib.sha256(envelope).hexdigest()
-    content = dataclasses.replace(a_content(issue), envelope=envelope, content_hash=content_hash)
+    frozen = freeze(a_letter(), dataclasses.replace(SENDER, address=sender)).dump()
+    content_hash = hashlib.sha256(frozen).hexdigest()
+    content = dataclasses.replace(a_content(issue), frozen=frozen, content_hash=content_hash)
     assert isinstance(content, Content)
     return store.start_run(
         content, rehearsal=rehearsal, transport="ses", eligible=eligible(), now=now
@@ -60,7 +63,7 @@ def sent(position=1, **more):
 
 
 def hear(store, *texts, sender=SOURCE, now=LATER):
-    found = [read(text) for text in texts]
+    found = [read_event(text) for text in texts]
     return store.feedback.record([one for one in found if one], now=now, sender=sender)
 
 

@@ -13,7 +13,7 @@ from newsletter.audience import MAILABLE
 from newsletter.delivery import Attempt, Content, Outcome, Result, Run
 from newsletter.delivery.deliver import Press, Records, Transport, deliver_next
 from newsletter.folder import FolderTransport
-from newsletter.message import Envelope, Message, seal
+from newsletter.message import Message, freeze, load_template
 from newsletter.render.markdown.fields import UNSUBSCRIBE
 from newsletter.sending.drain import Drained, drain
 from newsletter.store.sql import Store
@@ -21,7 +21,7 @@ from tests.support.letter_samples import SENDER, a_letter
 from tests.support.store_samples import LATER, NOW, a_row, look, people, store_with
 
 PUBLIC = "https://letters.example.org"
-ENVELOPE = seal(a_letter(f"Hello __NL_F_A__, leave: {UNSUBSCRIBE}\n"), SENDER)
+FROZEN = freeze(a_letter(f"Hello __NL_F_A__, leave: {UNSUBSCRIBE}\n"), SENDER)
 #: As an older version let in; no header carries it.
 ODD = "=?x?q?{}@example.org"
 
@@ -86,15 +86,15 @@ def desk(tmp_path):
         content = Content(
             issue=74,
             title="A letter",
-            envelope=ENVELOPE.dump(),
-            content_hash=hashlib.sha256(ENVELOPE.dump()).hexdigest(),
+            frozen=FROZEN.dump(),
+            content_hash=hashlib.sha256(FROZEN.dump()).hexdigest(),
             source_hash="5" * 64,
         )
         run = store.start_run(
             content, rehearsal=True, transport="folder", eligible=MAILABLE, now=NOW
         )
         press = Press(
-            envelope=Envelope.load(run.content.envelope),
+            template=load_template(run.content.frozen),
             public_url=public_url,
             key=store.keys.newest(),
             store=store.feedback.store_id(),

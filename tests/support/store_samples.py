@@ -48,12 +48,12 @@ def people(number: int) -> list[Row]:
 
 
 def a_content(issue: int = 74) -> Content:
-    envelope = b"From: wren@example.org\r\n\r\nHello"
+    frozen = b"From: wren@example.org\r\n\r\nHello"
     return Content(
         issue=issue,
         title=f"Issue {issue}",
-        envelope=envelope,
-        content_hash=hashlib.sha256(envelope).hexdigest(),
+        frozen=frozen,
+        content_hash=hashlib.sha256(frozen).hexdigest(),
         source_hash="5" * 64,
     )
 
