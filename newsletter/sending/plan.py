@@ -38,7 +38,7 @@ def plan_send(context: SendContext, options: SendOptions) -> Plan | AlreadySent:
     second ledger, and in a dry run not even these.
 
     Raises:
-        NotFitError: the letter is not fit to send, or nobody would get it.
+        NotFitError: the letter is not fit to send, or no one would get it.
         RefusedError: it is not what was approved or begun, there are not the recipients expected,
             an import is not finished, or the two ledgers disagree.
         AccountError: the account refuses, or cannot be asked.
@@ -92,7 +92,7 @@ def _finished(
     """What was sent before; or, of a backup that was put back, what the second ledger says."""
     behind = None
     if not transport.rehearsal:
-        behind = second_ledger.missing(project, store, options.issue, restored=options.restored)
+        behind = second_ledger.lost_entry(project, store, options.issue, restored=options.restored)
     run = store.run(options.issue, rehearsal=transport.rehearsal)
     again = options.again and transport.rehearsal
     if run and run.state is RunState.FINISHED and not again and not behind:
