@@ -6,7 +6,7 @@ Faces: people meet them; they parse, ask and show
     site        the readers' browser: leaving, preferences
 
 What it does: one room per thing that a person asks for
-    sending     plan, drain, test mail, the log of a run
+    sending     plan, gate, run, result; triggers, test mails, approve, cancel, retry
     people      the list: import, export, add, remove, erase, show
     events      what Amazon SES reports: fetched, judged, reconciled
     alerts      what the owner is told: mail, webhook, heartbeat

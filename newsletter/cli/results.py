@@ -88,7 +88,7 @@ def show_due(project: Project, found: DueResult, *, signal: int) -> int:
         return exit_code(found.planned)
     if found.done_before:
         _show_already(found.done_before)
-        return 0  # of unknown outcomes people were told when it was sent
+        return 0  # unknown outcomes were reported when it was sent
     say(found.reason)
     if VOICE.json:
         result_json({"issue": None, "sent_now": 0, "reason": found.reason})

@@ -198,10 +198,10 @@ def _compared(restoration: Restoration) -> list[str]:
 
 def _tell_of_runs(project: Project, store: Store) -> None:
     """Say which issues the backup knows less of than the files beside the issues."""
-    from newsletter.sending.second_ledger import expect_agreement
+    from newsletter.sending.second_ledger import refuse_lost_entries
 
     try:
-        expect_agreement(project, store)
+        refuse_lost_entries(project, store)
     except RefusedError as error:
         say(f"warning: {error}")
         say(f"hint: {error.hint}")

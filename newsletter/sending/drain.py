@@ -54,7 +54,7 @@ class Throttle:
     Attributes:
         pace: how soon the next mail may leave.
         threads: deliveries in flight at most.
-        allowance: asks the account what it takes now; None where nobody can be asked.
+        allowance: asks the account what it takes now; None where it cannot be asked.
         clock: seconds that never go back.
         sleep: waits so many seconds, or less when the event is set.
         jitter: a random number between two bounds.
@@ -109,7 +109,7 @@ def drain(
         threading.Thread(target=ask, daemon=True).start()
     work.run()
     if work.fault is None or isinstance(work.fault, Exception):
-        # Not after a second Ctrl-C: who asks twice waits for nobody.
+        # Not after a second Ctrl-C: who asks twice does not wait.
         for thread in threads:
             thread.join()
     if work.fault is not None:

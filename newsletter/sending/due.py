@@ -118,14 +118,14 @@ def run_due(
 
 def _foresee(trigger: _Trigger) -> DueResult:
     """Look what a trigger would send now; nothing is written and no one is told."""
-    _expect_ledgers(trigger)
+    _refuse_lost_entries(trigger)
     found = _decide(trigger, window=0)
     issue = _approved(trigger, found.send.day) if found.send else None
     return _send(trigger, issue, found.send) if issue else DueResult(reason=_next(found))
 
 
 def _act(trigger: _Trigger) -> DueResult:
-    _expect_ledgers(trigger)
+    _refuse_lost_entries(trigger)
     group = trigger.project.settings.schedule
     found = _decide(trigger, window=group.cancel_window if trigger.owner.has_mail else 0)
     trigger.calendar.saw(trigger.now)
@@ -146,9 +146,9 @@ def _act(trigger: _Trigger) -> DueResult:
     return DueResult(done_before=done) if done else DueResult(reason=_next(found))
 
 
-def _expect_ledgers(trigger: _Trigger) -> None:
+def _refuse_lost_entries(trigger: _Trigger) -> None:
     if not trigger.rehearsal:
-        second_ledger.expect_agreement(trigger.project, trigger.store)
+        second_ledger.refuse_lost_entries(trigger.project, trigger.store)
 
 
 def _decide(trigger: _Trigger, *, window: int) -> Due:

@@ -21,7 +21,8 @@ class SendOptions:
         skip_checks: ids of findings that the operator answers for.
         again: whether a rehearsal is repeated; a real send never is.
         restored: whether the operator says that the records are a backup, put back.
-        scheduled: whether a schedule asks: approved issues only, and none that waits for a person.
+        scheduled: whether a schedule asks: only for approved issues, and for none that waits for
+            the operator.
         occurrence: the date it begins an issue for, None where it goes on with one.
     """
 

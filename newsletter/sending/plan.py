@@ -38,7 +38,7 @@ def plan_send(context: SendContext, options: SendOptions) -> Plan | AlreadySent:
     second ledger, and in a dry run not even these.
 
     Raises:
-        NotFitError: the letter is not fit to send, or nobody would get it.
+        NotFitError: the letter is not fit to send, or no one would get it.
         RefusedError: it is not what was approved or begun, there are not the recipients expected,
             an import is not finished, or the two ledgers disagree.
         AccountError: the account refuses, or cannot be asked.
@@ -51,13 +51,13 @@ def plan_send(context: SendContext, options: SendOptions) -> Plan | AlreadySent:
     transport = transports.open_transport(project, context.environ)
     if not options.dry_run:
         context.fetch_events()
-    found = _finished(project, store, transport, options)
-    if isinstance(found, AlreadySent):
+    run, lost = _last_run(project, store, transport, options)
+    if run and run.state is RunState.FINISHED and not lost:
         if not options.dry_run:
-            second_ledger.write_again(project, store, found.run, context.reporter)
-        return found
+            second_ledger.write_again(project, store, run, context.reporter)
+        return AlreadySent(run=run, counts=store.counts(run))
     refuse(rules_of_issue(project.settings, prepared, transport, options))
-    plan = _look_up(project, store, prepared, transport, options, behind=found)
+    plan = _look_up(project, store, prepared, transport, options, found=run, lost=lost)
     begun = plan.run is not None
     refuse(rules_of_audience(store, options, recipients=plan.recipients, begun=begun))
     return plan
@@ -75,10 +75,11 @@ def check_readiness(project: Project, prepared: PreparedIssue, transport: Transp
     obstacles = rules_of_issue(project.settings, prepared, transport, options)
     try:
         with Store.open(project.store_url, create=False, read_only=True) as store:
-            found = _finished(project, store, transport, options)
-            if isinstance(found, AlreadySent):
-                return Readiness(obstacles=tuple(obstacles), already=found)
-            plan = _look_up(project, store, prepared, transport, options, behind=None)
+            run, lost = _last_run(project, store, transport, options)
+            if run and run.state is RunState.FINISHED:
+                already = AlreadySent(run=run, counts=store.counts(run))
+                return Readiness(obstacles=tuple(obstacles), already=already)
+            plan = _look_up(project, store, prepared, transport, options, found=run, lost=lost)
             begun = plan.run is not None
             obstacles += rules_of_audience(store, options, recipients=plan.recipients, begun=begun)
     except NewsletterError as error:
@@ -86,18 +87,19 @@ def check_readiness(project: Project, prepared: PreparedIssue, transport: Transp
     return Readiness(obstacles=tuple(obstacles), plan=plan)
 
 
-def _finished(
+def _last_run(
     project: Project, store: Store, transport: Transport, options: SendOptions
-) -> AlreadySent | Entry | None:
-    """What was sent before; or, of a backup that was put back, what the second ledger says."""
-    behind = None
+) -> tuple[Run | None, Entry | None]:
+    """The run on record, and what the second ledger says where the records are an older backup.
+
+    A rehearsal that is repeated has no run yet.
+    """
+    lost = None
     if not transport.rehearsal:
-        behind = second_ledger.missing(project, store, options.issue, restored=options.restored)
-    run = store.run(options.issue, rehearsal=transport.rehearsal)
-    again = options.again and transport.rehearsal
-    if run and run.state is RunState.FINISHED and not again and not behind:
-        return AlreadySent(run=run, counts=store.counts(run))
-    return behind
+        lost = second_ledger.lost_entry(project, store, options.issue, restored=options.restored)
+    repeated = options.again and transport.rehearsal
+    run = None if repeated else store.run(options.issue, rehearsal=transport.rehearsal)
+    return run, lost
 
 
 def _look_up(
@@ -107,12 +109,11 @@ def _look_up(
     transport: Transport,
     options: SendOptions,
     *,
-    behind: Entry | None,
+    found: Run | None,
+    lost: Entry | None,
 ) -> Plan:
     who = sender(project.settings)
     content = _content(prepared, who, options.skip_checks)
-    again = options.again and transport.rehearsal
-    found = None if again else store.run(options.issue, rehearsal=transport.rehearsal)
     # Announced, or cancelled before anything was frozen, it is none to go on with.
     run = found if found is not None and found.begun else None
     left_out: Mapping[str, int] = {}
@@ -125,7 +126,7 @@ def _look_up(
         counts = store.counts(run)
         recipients = counts.left
         doubtful = counts[State.CLAIMED] + counts[State.UNKNOWN]
-    exposed = store.claims.exposed(found, behind.reached.position) if found and behind else None
+    exposed = store.claims.exposed(found, lost.reached.position) if found and lost else None
     return Plan(
         options=options, prepared=prepared, transport=transport, sender=who, content=content,
         recipients=recipients, left_out=left_out, run=run, allowance=transport.allowance(),

@@ -32,7 +32,7 @@ class Plan:
         left_out: how many people would not get one, by reason.
         run: the run to go on with, None for a new one.
         allowance: what the transport takes now.
-        doubtful: deliveries of that run whose outcome nobody knows, or will when it goes on.
+        doubtful: deliveries of that run whose outcome is unknown, or will be when it goes on.
         exposed: of a backup that was put back, how many mails may have left since it was made;
             None where the records are no such backup.
     """

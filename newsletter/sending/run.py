@@ -66,7 +66,7 @@ def send(context: SendContext, plan: Plan) -> SendResult | AlreadySent:
     project, store = context.project, context.store
     with store.lock():
         if not plan.transport.rehearsal:
-            second_ledger.agree(
+            second_ledger.accept_backup(
                 project, store, plan.options.issue,
                 restored=plan.options.restored, reporter=context.reporter,
             )  # fmt: skip
@@ -92,7 +92,7 @@ def send(context: SendContext, plan: Plan) -> SendResult | AlreadySent:
         return SendResult(
             run=run, counts=counts, sent_now=drained.accepted, stop=stop, state=state,
             reasons=_reasons(store, run, counts), quota_frees_at=_quota_frees_at(store, stop),
-            log=log.path, ledger=second_ledger.keep(project, run),
+            log=log.path, ledger=second_ledger.keep_in_git(project, run),
         )  # fmt: skip
 
 
@@ -114,8 +114,8 @@ def _freeze_or_resume(context: SendContext, plan: Plan) -> Run:
         store.resume(run, by_hand=not options.scheduled)
         lost = store.recover(run, now=clocks.now())
         if lost:
-            lost_words = plural(lost, "delivery", "deliveries")
-            context.reporter.say(f"{lost_words} of an earlier run ended unknown")
+            deliveries = plural(lost, "delivery", "deliveries")
+            context.reporter.say(f"{deliveries} of an earlier run ended unknown")
     else:
         transport.begin(options.issue)
         run = store.start_run(
@@ -246,10 +246,10 @@ def _refuse_where_nothing_goes(run: Run, counts: Counts, stop: Stop | None) -> N
 
 
 def _reasons(store: Store, run: Run, counts: Counts) -> dict[tuple[State, str], int]:
-    told = {State.REFUSED, State.UNKNOWN}
-    if not any(counts[state] for state in told):
+    shown = {State.REFUSED, State.UNKNOWN}
+    if not any(counts[state] for state in shown):
         return {}
-    return {found: n for found, n in store.reasons(run).items() if found[0] in told}
+    return {found: n for found, n in store.reasons(run).items() if found[0] in shown}
 
 
 def _quota_frees_at(store: Store, stop: Stop | None) -> dt.datetime | None:

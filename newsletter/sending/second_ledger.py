@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from newsletter.store.sql import Store
 
 
-def expect_agreement(project: Project, store: Store) -> None:
+def refuse_lost_entries(project: Project, store: Store) -> None:
     """Refuse where a file tells of more of a real run than the records do.
 
     Raises:
@@ -28,10 +28,10 @@ def expect_agreement(project: Project, store: Store) -> None:
         InputError: a file cannot be read.
     """
     for entry in ledger.entries(project.root):
-        missing(project, store, entry.issue, restored=False)
+        lost_entry(project, store, entry.issue, restored=False)
 
 
-def missing(project: Project, store: Store, issue: int, *, restored: bool) -> Entry | None:
+def lost_entry(project: Project, store: Store, issue: int, *, restored: bool) -> Entry | None:
     """What a file tells of a run that the records have lost, None where they agree.
 
     Args:
@@ -41,7 +41,8 @@ def missing(project: Project, store: Store, issue: int, *, restored: bool) -> En
         restored: whether the operator says that these are a backup, put back.
 
     Raises:
-        RefusedError: they disagree, and nobody says so; or the records do not know the run at all.
+        RefusedError: they disagree, and the operator does not say why; or the records do not know
+            the run at all.
         InputError: the file cannot be read.
     """
     found = agreement.lost(project.root, store, issue)
@@ -50,15 +51,15 @@ def missing(project: Project, store: Store, issue: int, *, restored: bool) -> En
     return found[0] if found else None
 
 
-def agree(
+def accept_backup(
     project: Project, store: Store, issue: int, *, restored: bool, reporter: Reporter
 ) -> None:
-    """Under the lock: make a backup that was put back good to go on with, or refuse as `missing`.
+    """Under the lock: make a backup that was put back good to go on with, or refuse it.
 
     Whoever may have got the issue since is unknown from then on. A file that is missing is written
     again.
     """
-    entry = missing(project, store, issue, restored=restored)
+    entry = lost_entry(project, store, issue, restored=restored)
     run = store.run(issue, rehearsal=False)
     if run and entry:
         # Should this end in the middle, nothing may be left that looks as if the records agreed:
@@ -100,11 +101,11 @@ def write_again(project: Project, store: Store, run: Run, reporter: Reporter) ->
         reporter.say(f"{ledger.name_of(run.content.issue)} was missing and is written again")
 
 
-def keep(project: Project, run: Run) -> LedgerFile | None:
+def keep_in_git(project: Project, run: Run) -> LedgerFile | None:
     """Bring the file of a real run into git where the settings say so.
 
     Returns:
-        what is to be told of it; None for a rehearsal, without git, or when git has it already.
+        what to say of it; None for a rehearsal, without git, or when git has it already.
     """
     if run.rehearsal:
         return None

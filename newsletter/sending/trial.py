@@ -126,11 +126,11 @@ def _delivered(
 ) -> Iterator[TrialResult]:
     for message in messages:
         outcome = transport.deliver(message)
-        told = outcome.reason
+        detail = outcome.reason
         if folder and outcome.result is Result.ACCEPTED:
-            told = f"{folder}/{outcome.message_id}"
+            detail = f"{folder}/{outcome.message_id}"
         what = outcome.result.value.replace("_", " ")
-        said = f"{mask(message.to)} {what}" + (f": {told}" if told else "")
+        said = f"{mask(message.to)} {what}" + (f": {detail}" if detail else "")
         yield TrialResult(outcome=outcome, said=said)
         if outcome.result is Result.NOT_SENT:  # and the next one would fail as well
             return
