@@ -98,7 +98,7 @@ def retry(
         refuse_guessing(project, decided=decided)
     with open_store(project, create=False) as store, store.lock():
         if not project.rehearses:
-            second_ledger.missing(project, store, issue, restored=False)
+            second_ledger.lost_entry(project, store, issue, restored=False)
         run = run_of(project, store, issue)
         if unknown:
             found = reconcile(

@@ -20,7 +20,7 @@ from newsletter.events.pull import pull_before_send
 from newsletter.events.reputation import ReputationWatch, growth_warning
 from newsletter.humanize import plural
 from newsletter.people.importing import warn_of_changed_lists
-from newsletter.project import Project, files
+from newsletter.project import Project
 from newsletter.sending.context import SendContext
 from newsletter.sending.options import SendOptions
 from newsletter.sending.plan import plan_send, rows
@@ -48,7 +48,6 @@ def send_issue(project: Project, options: SendOptions, *, confirmed: int | None)
         raise InputError(
             f"--confirm says {confirmed}, --issue says {options.issue}", hint="make them agree"
         )
-    files.find_issue(project.root, options.issue)  # a typing error is told before missing records
     signals = Signals()
     with open_store(project, create=False, read_only=options.dry_run) as store, findings_shown():
         context = send_context(project, store, signals)

@@ -127,8 +127,8 @@ def test_a_bug_leaves_its_traceback_in_a_file(ready, monkeypatch, tmp_path):
 
 
 @pytest.mark.processes
-def test_debug_shows_where_an_expected_fault_came_from(folder):
-    done = script(folder.root, "--debug", "send", "--issue", "999")
+def test_debug_shows_where_an_expected_fault_came_from(ready):
+    done = script(ready.root, "--debug", "send", "--issue", "999")
     assert "Traceback" in done.stderr
     assert "there is no issue 999" in done.stderr
 
