@@ -1,6 +1,6 @@
 """Which tables a store has: made new, checked at every opening, upgraded on demand.
 
-Alembic is loaded only to make or upgrade; reading the revision needs none of it.
+A new one is made whole, from `tables` and the guards. Alembic is loaded only to upgrade.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ from newsletter.project import git, private
 from newsletter.project.disk import is_mounted_alone, unwritten
 from newsletter.store.backup import keep
 from newsletter.store.database import Database, file_of
-from newsletter.store.tables import signing_keys
+from newsletter.store.migrations import before
+from newsletter.store.sqlite import guards
+from newsletter.store.tables import identity, metadata, signing_keys
 
 #: The revision this program reads and writes: the newest file in migrations/versions.
 HEAD: Final = "0008"
@@ -35,7 +37,13 @@ _OVERWRITING: Final = 7
 #: Alembic keeps what it works on in a global: two threads would write to each other's database.
 _ONE_MIGRATION: Final = threading.Lock()
 
-_REVISIONS: Final = sa.table("alembic_version", sa.column("version_num", sa.String))
+#: Alembic's own table, as it makes it.
+_REVISIONS: Final = sa.Table(
+    "alembic_version",
+    sa.MetaData(),
+    sa.Column("version_num", sa.String(32), nullable=False),
+    sa.PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
+)
 
 
 def open_database(
@@ -88,21 +96,21 @@ def upgrade(url: str, *, told: Callable[[str], None] = lambda _: None) -> tuple[
     database = Database(path, read_only=False, create=False)
     try:
         with database.rebuilding() as connection:
-            before = revision(connection)
-            if not before:
+            found = revision(connection)
+            if not found:
                 database.expect_whole()
-            expect_ours(before, path)
-            assert before is not None
-            if before != HEAD:
+            expect_ours(found, path)
+            assert found is not None
+            if found != HEAD:
                 keep(path, now=dt.datetime.now(dt.UTC))
                 told("the tables are brought to this version")
-                _migrate(connection)
-        if int(before) < _OVERWRITING:
+                _migrate(connection, found)
+        if int(found) < _OVERWRITING:
             told("the file is written anew, without what was deleted; a long list takes a minute")
             database.rewrite()
     finally:
         database.close()
-    return before, HEAD
+    return found, HEAD
 
 
 def _checked(database: Database, *, create: bool) -> Database:
@@ -114,8 +122,7 @@ def _checked(database: Database, *, create: bool) -> Database:
             database.expect_whole()  # before it is called somebody else's, or made anew
         if found is None and create:
             with database.writing(opening=True) as connection:
-                _migrate(connection)
-                _make_keys(connection)
+                _create(connection)
         else:
             _demand_head(found, database.path)
     except BaseException:
@@ -162,7 +169,35 @@ def revision(connection: sa.Connection) -> str | None:
     return found if isinstance(found, str) and re.fullmatch(r"\d{4}", found, re.ASCII) else ""
 
 
-def _migrate(connection: sa.Connection) -> None:
+def _create(connection: sa.Connection) -> None:
+    """Make a whole store in an empty database."""
+    metadata.create_all(connection)
+    now = dt.datetime.now(dt.UTC)
+    connection.execute(
+        sa.insert(signing_keys),
+        [
+            {"id": 0, "secret": secrets.token_bytes(32), "purpose": "links", "created_at": now},
+            {"id": 1, "secret": secrets.token_bytes(32), "purpose": "addresses", "created_at": now},
+        ],
+    )
+    connection.execute(sa.insert(identity).values(id=secrets.token_hex(16), old_tags_until=None))
+    guards.create(connection)
+    _REVISIONS.create(connection)
+    connection.execute(sa.insert(_REVISIONS).values(version_num=HEAD))
+
+
+def _migrate(connection: sa.Connection, found: str) -> None:
+    """Bring a store from an older revision to this program's; the guards are made anew."""
+    guards.drop(connection)
+    if found in before.REVISIONS:
+        before.rebuild(connection)
+        connection.execute(sa.update(_REVISIONS).values(version_num=HEAD))
+    else:
+        _run_alembic(connection)
+    guards.create(connection)
+
+
+def _run_alembic(connection: sa.Connection) -> None:
     from alembic import command  # noqa: PLC0415  # heavy, and rarely needed
     from alembic.config import Config  # noqa: PLC0415
     from alembic.util import CommandError  # noqa: PLC0415
@@ -179,17 +214,6 @@ def _migrate(connection: sa.Connection) -> None:
             cause=str(error),
             hint="nothing was changed; restore a backup, or report this",
         ) from error
-
-
-def _make_keys(connection: sa.Connection) -> None:
-    now = dt.datetime.now(dt.UTC)
-    connection.execute(
-        sa.insert(signing_keys),
-        [
-            {"id": 0, "secret": secrets.token_bytes(32), "purpose": "links", "created_at": now},
-            {"id": 1, "secret": secrets.token_bytes(32), "purpose": "addresses", "created_at": now},
-        ],
-    )
 
 
 def expect_one_name(path: Path) -> None:

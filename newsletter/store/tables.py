@@ -1,7 +1,7 @@
-"""The tables, once. Migrations build the same ones step by step; a test holds the two together.
+"""The tables, once; an upgrade brings older stores to the same ones, which a test compares.
 
 What a constraint cannot say (which state may follow which, what never changes, what is never
-deleted) migrations 0002 to 0007 say in triggers.
+deleted) the guards say, in triggers.
 """
 
 from __future__ import annotations

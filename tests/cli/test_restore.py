@@ -11,13 +11,10 @@ import sqlite3
 import sys
 
 import pytest
-from alembic import command
 
 from newsletter.store import backup as backups
-from newsletter.store import schema
 from newsletter.store.backup import keep
 from newsletter.store.schema import HEAD
-from newsletter.store.sql import Store
 from tests.support.cli_fixtures import Folder, snapshot
 from tests.support.commands import installed, script
 from tests.support.commands import started as starting
@@ -31,7 +28,7 @@ from tests.support.schedule_fixtures import (
     ready,
     store_of,
 )
-from tests.support.store_samples import NOW, new_store, people, store_with
+from tests.support.store_samples import NOW, new_store, old_store, people, store_with
 from tests.support.terminal import Terminal
 
 __all__ = ["approved", "at", "folder", "owned", "plain_environment", "post", "ready"]
@@ -180,13 +177,10 @@ def test_links_that_were_signed_since_the_backup_still_open(ready, copy):
     assert ready.ask("select id, hex(secret) from signing_keys order by id") == keys
 
 
-def test_an_older_version_s_backup_is_upgraded_afterwards(ready, tmp_path, monkeypatch):
-    real = command.upgrade
-    with monkeypatch.context() as older:
-        older.setattr(command, "upgrade", lambda config, _: real(config, "0004"))
-        older.setattr(schema, "HEAD", "0004")
-        Store.open(f"sqlite:///{tmp_path}/older.db").close()
-    ran = ready.run("db", "restore", str(tmp_path / "older.db"), "--yes")
+def test_an_older_version_s_backup_is_upgraded_afterwards(ready, tmp_path):
+    (tmp_path / "older").mkdir()
+    old_store(tmp_path / "older", "0004", empty=True)
+    ran = ready.run("db", "restore", str(tmp_path / "older" / "newsletter.db"), "--yes")
     assert ran.code == 0
     assert "next: newsletter db upgrade" in ran.err
     assert ready.run("db", "upgrade").code == 0

@@ -9,11 +9,12 @@ import re
 import sqlite3
 
 import pytest
-from alembic import command
 
+from newsletter.audience.tokens import Key
 from newsletter.delivery import Outcome, Result
 from newsletter.store import schema
 from newsletter.store.owners import SKEW
+from newsletter.store.people import address_hash, handle_of
 from newsletter.store.sql import Store
 from tests.support.owned_events import (
     begin,
@@ -29,7 +30,7 @@ from tests.support.owned_events import (
 from tests.support.ses_events import SOURCE, bounce, event
 from tests.support.store_samples import (
     look,
-    new_store,
+    old_store,
     url_in,
 )
 from tests.support.store_samples import people as crowd
@@ -41,18 +42,30 @@ __all__ = ["store"]
 
 
 @pytest.fixture
-def upgraded(tmp_path, monkeypatch):
+def upgraded(tmp_path):
     """A store of the version before, with an issue under way; upgraded just now."""
-    real = command.upgrade
-    monkeypatch.setattr(command, "upgrade", lambda config, _: real(config, "0004"))
-    monkeypatch.setattr(schema, "HEAD", "0004")
     began = dt.datetime.now(dt.UTC) - dt.timedelta(hours=1)
-    new_store(tmp_path, crowd(4)).close()
-    monkeypatch.undo()
+    old_store(tmp_path, "0004", empty=True)
+    _add(tmp_path, crowd(4))
     _begin_as_before(tmp_path, f"{began:%Y-%m-%dT%H:%M:%S.%fZ}")
     assert schema.upgrade(url_in(tmp_path)) == ("0004", schema.HEAD)
     with Store.open(url_in(tmp_path)) as opened:
         yield opened, began
+
+
+def _add(folder, rows):
+    """People in the tables of then, under the key of that store."""
+    key = Key(1, b"a" * 32)
+    then = "2026-11-22T08:00:00.000000Z"
+    with contextlib.closing(sqlite3.connect(folder / "newsletter.db")) as records, records:
+        records.executemany(
+            "insert into subscribers values (null, ?, ?, ?, ?, 'active', '{}', ?, ?)",
+            [
+                (handle_of(row.canonical, key), row.email, address_hash(row.canonical, key),
+                 row.name, then, then)
+                for row in rows
+            ],
+        )  # fmt: skip
 
 
 def _begin_as_before(folder, began):

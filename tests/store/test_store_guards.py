@@ -7,14 +7,10 @@ import re
 import sqlite3
 
 import pytest
-from alembic import command
 
 from newsletter.audience import eligible
 from newsletter.delivery import ARROWS, Outcome, Result, State
-from newsletter.store import schema
-from newsletter.store.schema import upgrade
-from newsletter.store.sql import Store
-from tests.support.store_samples import NOW, a_content, people, store_with, url_in
+from tests.support.store_samples import NOW, a_content, people, store_with
 
 ACCEPTED = Outcome(result=Result.ACCEPTED, message_id="0100-abc")
 STATES = tuple(State)
@@ -195,44 +191,8 @@ def test_a_rehearsal_may_be_forgotten(database):
     assert database.execute("SELECT count(*) FROM runs").fetchone() == (1,)
 
 
-def test_the_migration_knows_the_arrows_of_the_outbox(database):
+def test_the_guards_know_the_arrows_of_the_outbox(database):
     (trigger,) = database.execute(
         "SELECT sql FROM sqlite_master WHERE name = 'deliveries_arrow'"
     ).fetchone()
     assert set(re.findall(r"'(\w+)>(\w+)'", trigger)) == ARROWS
-
-
-def test_an_older_store_keeps_its_records_and_gets_the_guards(tmp_path, monkeypatch):
-    """Made at the first revision, with every state in it; upgraded as a person would."""
-    real = command.upgrade
-    monkeypatch.setattr(command, "upgrade", lambda config, _: real(config, "0001"))
-    monkeypatch.setattr(schema, "HEAD", "0001")
-    Store.open(url_in(tmp_path)).close()
-    monkeypatch.undo()
-    states = [state for state in STATES if state is not State.ASSUMED]
-    with contextlib.closing(sqlite3.connect(tmp_path / "newsletter.db")) as old:
-        old.execute(
-            "INSERT INTO runs VALUES (5, 74, 0, 'ses', 'Title', 'mail', 'c', 's', '', 'paused', ?, "
-            "'2026-11-22T08:00:00.000000Z', NULL)",
-            (len(states),),
-        )
-        for number, state in enumerate(states, 1):
-            old.execute(
-                "INSERT INTO deliveries VALUES (?, 5, 74, 0, ?, ?, ?, ?, 1, 'why', 'm', "
-                "'2026-11-22T08:00:00.000000Z', NULL)",
-                (number, number, f"hash {number}", number, state.value),
-            )
-        before = old.execute("SELECT * FROM deliveries ORDER BY id").fetchall()
-        old.commit()
-    assert upgrade(url_in(tmp_path)) == ("0001", schema.HEAD)
-    with contextlib.closing(sqlite3.connect(tmp_path / "newsletter.db")) as new:
-        after = new.execute("SELECT * FROM deliveries ORDER BY id").fetchall()
-        assert [row[:-1] for row in after] == before
-        assert {row[-1] for row in after} == {0}
-        assert new.execute("PRAGMA foreign_key_check").fetchall() == []
-        assert new.execute("SELECT pause, reason FROM runs").fetchall() == [("", "")]
-        with pytest.raises(sqlite3.IntegrityError, match="no such way"):
-            new.execute("UPDATE deliveries SET state = 'queued' WHERE state = 'accepted'")
-    with Store.open(url_in(tmp_path)) as store:
-        (run,) = store.runs()
-        assert store.counts(run).total == len(states)

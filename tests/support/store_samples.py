@@ -18,6 +18,9 @@ from newsletter.delivery import Content
 from newsletter.store.sql import Store
 from tests.support.ses_events import STORE
 
+OLD_STORES = Path(__file__).parent / "old_stores"
+REVISIONS = sorted(path.stem for path in OLD_STORES.glob("*.sql"))
+
 NOW = dt.datetime(2026, 11, 22, 8, 0, 0, 123456, dt.UTC)
 LATER = NOW + dt.timedelta(minutes=5)
 
@@ -117,6 +120,25 @@ def new_store(folder: Path, rows: list[Row]) -> Store:
 def named_store(folder: Path, rows: list[Row]) -> Store:
     """One with an id that tests know beforehand."""
     return store_with(folder, rows, identity=STORE)
+
+
+def old_store(folder: Path, revision: str, *, empty: bool = False) -> None:
+    """A store as the program of an earlier revision made it; `empty`: as it was when new."""
+    text = (OLD_STORES / f"{revision}.sql").read_text("utf-8")
+    if empty:
+        kept = ("alembic_version", "signing_keys", "identity")
+        text = "\n".join(
+            line
+            for line in text.splitlines()
+            if not line.startswith("INSERT") or line.split('"')[1] in kept
+        )
+    path = folder / "newsletter.db"
+    path.touch(0o600)
+    connection = sqlite3.connect(path)
+    try:
+        connection.executescript(text)
+    finally:
+        connection.close()
 
 
 def look(folder: Path, question: str, *values: Any) -> list[tuple[Any, ...]]:

@@ -1,0 +1,5 @@
+"""What only SQLite knows: its pragmas, files and triggers. Another database gets a room like this.
+
+Rooms beside this one speak SQLAlchemy Core that PostgreSQL understands too; a test reads them for
+words of SQLite's.
+"""
