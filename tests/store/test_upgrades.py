@@ -106,7 +106,7 @@ def test_no_row_is_lost_or_changed(tmp_path, revision):
     assert {row["risked"] for row in after["deliveries"]} == {0}
     (run,) = after["runs"]
     assert (run["pause"], run["reason"]) == ("", "")
-    assert run["forgotten_attempts"] == (2 if revision == "0006" else 0)
+    assert run["forgotten_attempts"] == (2 if revision >= "0006" else 0)
     assert look(tmp_path, "PRAGMA foreign_key_check") == []
 
 
