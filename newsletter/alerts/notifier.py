@@ -121,7 +121,7 @@ class Notifier:
         if not orderly:
             url = calls.failure_url(url)
         if url and (why := _in_time({"heartbeat": lambda: calls.post(url)})["heartbeat"]):
-            self._reporter.say(f"the heartbeat was not heard: {why}")
+            self._reporter.say(f"the heartbeat could not be sent: {why}")
 
     def _tell(self, topic: str, subject: str, text: str, *, urgent: bool) -> None:
         settings = self.project.settings

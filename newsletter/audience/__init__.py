@@ -91,7 +91,7 @@ def read_address(text: str) -> Address:
     """
     text = text.strip()
     if _INVISIBLE.search(text):
-        raise InputError("the address holds an invisible character", hint="type it anew")
+        raise InputError("the address holds an invisible character", hint="type it again")
     local, _, domain = text.rpartition("@")
     if not local.isascii():
         raise InputError(
@@ -110,7 +110,7 @@ def read_address(text: str) -> Address:
     mailbox = f"{local}@{host}"
     if not text_rules.is_mailbox(mailbox):
         raise InputError(
-            "this address cannot stand in the header of a mail", hint="ask for another address"
+            "this address cannot be written in the header of a mail", hint="ask for another address"
         )
     return Address(mailbox=mailbox, canonical=canonical_of(mailbox))
 

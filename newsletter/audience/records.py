@@ -45,7 +45,7 @@ def sniff(blocks: Iterable[bytes], *, file: str) -> str:
         fitting = [candidate for candidate in fitting if candidate.fits(block)]
         if not fitting:
             raise InputError(
-                "this list is not text in an encoding that can be told",
+                "this list is not text in a known encoding",
                 place=Place(file),
                 hint="save it as CSV in UTF-8",
             )

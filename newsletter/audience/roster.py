@@ -62,7 +62,7 @@ class Added:
     Attributes:
         added: people who were not known.
         updated: people about whom something was new.
-        unchanged: people who were known just so.
+        unchanged: people who were unchanged.
         kept_out: people who have left or whose address is suppressed, and who stay so.
         suppressed: addresses newly suppressed, because the list says that they bounced,
             complained or are blocked.
@@ -122,7 +122,7 @@ def read(lines: Iterable[str], *, file: str, seen: Seen | None = None) -> Iterat
     if header is None:
         raise empty(file)
     if header.fault:
-        raise InputError(header.fault, place=records.place(header, -1), hint="mend the first line")
+        raise InputError(header.fault, place=records.place(header, -1), hint="fix the first line")
     columns = Columns.read(header.cells, lambda cell: records.place(header, cell))
     seen = seen or _Kept()
     for record in records:

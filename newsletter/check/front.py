@@ -27,7 +27,7 @@ def _mismatch(context: RuleContext) -> Iterator[Fault]:
         yield (
             context.issue.place("number"),
             f"the number is {stated} here and {context.issue.number} in the file name",
-            "make them agree",
+            "use the same number twice",
         )
 
 

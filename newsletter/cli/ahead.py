@@ -47,7 +47,7 @@ def cancel(
     *,
     issue: Annotated[int, typer.Option(metavar="N", help="The number of the issue.")],
 ) -> None:
-    """Stop an issue: nothing of it goes by itself any more, and a run at work ends at once."""
+    """Cancel an issue: no schedule sends it any more, and a send in progress stops at once."""
     from newsletter.cli.context import open_project, open_store
     from newsletter.sending.cancel import cancel_issue
 
@@ -55,7 +55,7 @@ def cancel(
     with open_store(project, create=False) as store:
         found = cancel_issue(project, store, issue, now=clocks.now())
     result(f"issue {issue} is cancelled; {_gone(found.run, found.counts, found.forgotten)}")
-    say(f"only by hand does it go on: newsletter send --issue {issue}")
+    say(f"to send it after all: newsletter send --issue {issue}")
 
 
 def _gone(run: Run, counts: Counts, forgotten: str) -> str:
@@ -67,7 +67,7 @@ def _gone(run: Run, counts: Counts, forgotten: str) -> str:
     parts += [f"{doubtful:,} may have gone"] if doubtful else []
     parts += [f"{counts.left:,} stay"]
     if not run.begun:
-        parts = [] if forgotten else ["none had gone"]
+        parts = [] if forgotten else ["no mail had been sent"]
     return ", ".join([*parts, *([forgotten] if forgotten else [])])
 
 
@@ -171,7 +171,7 @@ def _warn_of_date(project: Project, issue: Issue) -> None:
     found = appointment(plan, issue)
     if found is None:
         day = day_of(issue, plan.zone) or "none"
-        say(f"its date, {day}, is not in the schedule: only by hand would it go")
+        say(f"its date, {day}, is not in the schedule, so no schedule sends it")
     else:
         local = f"{found.at.astimezone(plan.zone):%a %Y-%m-%d %H:%M}"
         say(f"it is due on {local} ({plan.zone.key}), {found.at:%Y-%m-%d %H:%M} UTC")

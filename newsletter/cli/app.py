@@ -77,17 +77,15 @@ def choose(
     config: Annotated[
         Path | None, typer.Option("--config", metavar="FILE", help="Read settings from this file.")
     ] = None,
-    verbose: Annotated[int, typer.Option("--verbose", "-v", count=True, help="Say more.")] = 0,
-    quiet: Annotated[int, typer.Option("--quiet", "-q", count=True, help="Say less.")] = 0,
-    no_input: Annotated[
-        bool, typer.Option("--no-input", help="Never ask; fail where a question would be.")
-    ] = False,
-    color: Annotated[Colour, typer.Option("--color", help="When to colour.")] = Colour.AUTO,
+    verbose: Annotated[int, typer.Option("--verbose", "-v", count=True, help="Show more.")] = 0,
+    quiet: Annotated[int, typer.Option("--quiet", "-q", count=True, help="Show less.")] = 0,
+    no_input: Annotated[bool, typer.Option("--no-input", help="Never ask; fail instead.")] = False,
+    color: Annotated[Colour, typer.Option("--color", help="When to use colours.")] = Colour.AUTO,
     debug: Annotated[
-        bool, typer.Option("--debug", help="Show everything when something goes wrong.")
+        bool, typer.Option("--debug", help="Show a traceback when something goes wrong.")
     ] = False,
     version: Annotated[  # noqa: ARG001  # handled by its callback
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which version.")
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
     """Write a newsletter in Markdown, send it through your own account, know who got it."""

@@ -25,7 +25,8 @@ def confirm(word: str, *, to: str, subject: str, hint: str, unchanged: str) -> N
     """
     if CONTEXT.no_input or not sys.stdin.isatty():
         raise InputError(
-            f"{subject} needs a confirmation, and nobody is there to ask", hint=f"add {hint}"
+            f"{subject} needs a confirmation, and there is no terminal to ask on",
+            hint=f"add {hint}",
         )
     say(f"Type {word} {to}, anything else cancels: ", quiet_at=-9)
     if sys.stdin.readline().strip() != word:

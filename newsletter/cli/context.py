@@ -84,7 +84,7 @@ def open_store(
     store = Store.open(project.store_url, create=create, read_only=read_only, patience=patience)
     if store.departures.kept_out:
         left = plural(store.departures.kept_out, "person", "people")
-        say(f"these records are older than what {left} did: they had left, and stay out")
+        say(f"this database is older than the unsubscribe of {left}: they stay unsubscribed")
     return store
 
 

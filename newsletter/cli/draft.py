@@ -64,7 +64,7 @@ def _expect_readable(text: str, name: str) -> None:
         parse(text.encode(), file=name)
     except (InputError, UnicodeEncodeError) as error:
         raise InputError(
-            "this title cannot stand in a mail",
+            "this title cannot be written in a mail",
             cause=error.message if isinstance(error, InputError) else "it is not UTF-8",
             hint="leave out control characters and pieces like =?...?=",
         ) from error

@@ -36,7 +36,7 @@ def asked(letters: Sequence[PreparedIssue]) -> list[PreparedIssue]:
     replies |= Fetcher(allowed=is_public, refused=refused, read=_PICTURE).ask_all(pictures)
     connected = any(reply.status for reply in replies.values())
     if replies and not connected:
-        say("no address answered at all; is this machine connected?")
+        say("no address answered; is this machine online?")
     answers = {url: _answer(reply, connected=connected) for url, reply in replies.items()}
     return [answered(one, answers) for one in letters]
 

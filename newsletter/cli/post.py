@@ -41,35 +41,36 @@ def trial(
 def send(
     *,
     issue: Annotated[
-        int | None, typer.Option(metavar="N", help="The number of the issue; needed but for --due.")
+        int | None,
+        typer.Option(metavar="N", help="The number of the issue; required unless --due is given."),
     ] = None,
     confirm: Annotated[
-        int | None, typer.Option(metavar="N", help="The same number: do not ask.")
+        int | None, typer.Option(metavar="N", help="The same number again, instead of being asked.")
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Do all but send; change not one byte.")
+        bool, typer.Option("--dry-run", help="Show what would be sent; send and write nothing.")
     ] = False,
     limit: Annotated[
-        int | None, typer.Option(metavar="K", min=1, help="Send K mails, then pause.")
+        int | None, typer.Option(metavar="K", min=1, help="Send at most K mails, then pause.")
     ] = None,
     expect: Annotated[
-        int | None, typer.Option(metavar="N", help="Refuse unless there are N recipients.")
+        int | None, typer.Option(metavar="N", help="Refuse unless there are exactly N recipients.")
     ] = None,
     skip_check: Annotated[
-        list[str] | None, typer.Option(metavar="ID", help="Send despite this finding.")
+        list[str] | None, typer.Option(metavar="ID", help="Send although this check fails.")
     ] = None,
     again: Annotated[
-        bool, typer.Option("--again", help="Repeat a rehearsal; never a real send.")
+        bool, typer.Option("--again", help="Repeat a rehearsal; a real send is never repeated.")
     ] = False,
     restored: Annotated[
         bool,
         typer.Option(
             "--restored",
-            help="Go on from a backup that was put back: who may have got it since is unknown.",
+            help="This is a restored backup: what may have been sent since is unknown.",
         ),
     ] = False,
     due: Annotated[
-        bool, typer.Option("--due", help="Send the approved issue whose date has come, if any.")
+        bool, typer.Option("--due", help="Send the approved issue that is due, if there is one.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask; only with --due.")] = False,
     as_json: AsJson = False,
@@ -112,12 +113,12 @@ def _disagreement(issue: int | None, *, due: bool, yes: bool, by_hand: bool) -> 
     if not due and issue is None:
         return InputError("Missing option '--issue'", hint="newsletter send --help")
     if not due and yes:
-        return InputError("--yes goes with --due", hint=f"by hand: --confirm {issue}")
+        return InputError("--yes goes with --due", hint=f"without --due: --confirm {issue}")
     if due and (issue is not None or by_hand):
         return InputError(
-            "--due finds the issue by its date, and nobody is there to decide",
+            "--due finds the issue by its date, so nothing else can be chosen",
             hint="leave out --issue, --confirm, --skip-check, --again and --restored",
         )
     if due and not yes:
-        return InputError("--due asks nobody, so it needs --yes", hint="add --yes")
+        return InputError("--due cannot ask for a confirmation", hint="add --yes")
     return None

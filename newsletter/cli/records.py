@@ -32,7 +32,7 @@ def status(
     issue: Annotated[int | None, typer.Option(metavar="N", help="Only this issue.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say what happened to every recipient, issue by issue, and what is due next."""
+    """Show what happened to every recipient, issue by issue, and what is due next."""
     from newsletter.cli.ahead import as_dict, coming
     from newsletter.cli.context import open_project, open_store
     from newsletter.store.agreement import all_forgotten
@@ -56,7 +56,7 @@ def status(
         if runs:
             _show(store, runs, sender, whole=issue is not None)
         elif not forgotten:
-            result("nothing was sent yet" if issue is None else f"issue {issue} was not sent yet")
+            result("no issue was sent yet" if issue is None else f"issue {issue} was not sent yet")
         for number, what in forgotten.items():
             result(f"  {number}: {what}")
     for one in due:
@@ -72,20 +72,24 @@ def retry(
     *,
     issue: Annotated[int, typer.Option(metavar="N", help="The number of the issue.")],
     unknown: Annotated[
-        bool, typer.Option("--unknown", help="What is unknown, instead of what was refused.")
+        bool,
+        typer.Option("--unknown", help="Decide about unknown outcomes instead of refused ones."),
     ] = False,
     accept_duplicates: Annotated[
         bool,
-        typer.Option("--accept-duplicates", help="Queue it again, though it may have arrived."),
+        typer.Option(
+            "--accept-duplicates", help="Queue them again, although they may have arrived."
+        ),
     ] = False,
     assume_accepted: Annotated[
-        bool, typer.Option("--assume-accepted", help="Take it as sent, and never send it again.")
+        bool,
+        typer.Option("--assume-accepted", help="Count them as sent; they are never sent again."),
     ] = False,
     confirm: Annotated[
-        int | None, typer.Option(metavar="K", help="How many these are: do not ask.")
+        int | None, typer.Option(metavar="K", help="How many these are, instead of being asked.")
     ] = None,
 ) -> None:
-    """Queue deliveries again that were refused or put off; `newsletter send` then sends them."""
+    """Queue refused or deferred deliveries again; `newsletter send` then sends them."""
     from newsletter.cli.context import open_project, open_store
     from newsletter.events.reconcile import reconcile
     from newsletter.sending import second_ledger
@@ -107,7 +111,7 @@ def retry(
             facts = asdict(found) if found else {}
             _settle_doubts(store, run, facts, confirmed=confirm, assume=assume_accepted)
             return
-        _tell(issue, store.retry(run, now=clocks.now()), "none was refused or put off")
+        _tell(issue, store.retry(run, now=clocks.now()), "none was refused or deferred")
 
 
 def _refuse_contradictions(*, unknown: bool, risk: bool, assume: bool) -> None:
@@ -129,7 +133,9 @@ def _settle_doubts(
     doubts = find_doubts(store, run, assume=assume)
     if doubts.unknown > doubts.number:
         again = plural(doubts.unknown - doubts.number, "delivery was", "deliveries were")
-        say(f"{again} queued like this before; once each is the most, so unknown is the end of it")
+        say(
+            f"{again} queued like this before; each is queued again only once, so they stay unknown"
+        )
     if not doubts.number:
         nothing = "none is unknown" if not doubts.unknown else "none may be queued once more"
         _tell(issue, 0, nothing)
@@ -140,7 +146,7 @@ def _settle_doubts(
     done = settle_doubts(store, run, assume=assume, facts=facts)
     if assume:
         taken = plural(done, "delivery is", "deliveries are")
-        result(f"issue {issue}: {taken} taken as sent; nothing was sent")
+        result(f"issue {issue}: {taken} counted as sent; nothing was sent")
     else:
         _tell(issue, done, "")
 
@@ -151,7 +157,7 @@ def _confirm_doubts(number: int, confirmed: int | None, *, assume: bool) -> None
 
     people = plural(number, "person", "people")
     get = "gets" if number == 1 else "get"
-    what = f"take {people} as served" if assume else f"risk that {people} {get} it twice"
+    what = f"count {people} as served" if assume else f"risk that {people} {get} it twice"
     if confirmed is None:
         confirm(
             str(number), to=f"to {what}", subject=f"to {what}", hint=f"--confirm {number}",
@@ -208,7 +214,7 @@ def _details(store: Store, run: Run, counts: Counts, sender: str, *, whole: bool
     lines += [f"{state.value} {number:,}: {reason}" for (state, reason), number in reasons]
     if whole:
         rate = store.rate(run)
-        lines += [f"{rate:.3g} mails/s of late"] if rate else []
+        lines += [f"{rate:.3g} mails/s recently"] if rate else []
         lines += [_doubt(doubt) for doubt in store.doubtful(run, most=_SHOWN)]
     return lines
 

@@ -49,10 +49,10 @@ def show_send(project: Project, found: SendResult | AlreadySent) -> None:
     if found.counts[State.REFUSED] or found.counts[State.UNKNOWN]:
         for (state, reason), deliveries in found.reasons.items():
             say(f"  {state.value} {deliveries:,}: {reason}")
-        say(f"  the order of things: {_shown(found.log, project.root)}")
+        say(f"  log: {_shown(found.log, project.root)}")
     if stop:
         if found.state is RunState.CANCELLED:
-            say("cancelled by a person")
+            say("cancelled")
         else:
             say(f"paused: {stop.reason}{_goes_on(found, stop)}")
         say(f"next: newsletter send --issue {number} goes on with {found.counts.left:,}")
@@ -129,13 +129,13 @@ def _show_finished(project: Project, found: SendResult) -> None:
         say(f"look: {folder}/{number:03d}/0001.eml opens in any mail program")
     if refused := counts[State.REFUSED]:
         say(
-            f"next: {plural(refused, 'mail was', 'mails were')} refused; where the reason is "
-            f"mended, newsletter retry --issue {number} queues them again"
+            f"next: {plural(refused, 'mail was', 'mails were')} refused; when the cause is "
+            f"fixed: newsletter retry --issue {number}"
         )
     if unknown := counts[State.UNKNOWN]:
         say(
-            f"next: {plural(unknown, 'outcome is', 'outcomes are')} unknown and not sent again by "
-            f"itself: newsletter status --issue {number}"
+            f"next: {plural(unknown, 'outcome is', 'outcomes are')} unknown and "
+            f"will not be sent again: newsletter status --issue {number}"
         )
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from newsletter.store.restore import Restoration
     from newsletter.store.sql import Store
 
-db = typer.Typer(help="The records' own database.", no_args_is_help=True)
+db = typer.Typer(help="The database.", no_args_is_help=True)
 
 
 def serve(
@@ -31,7 +31,7 @@ def serve(
         bool, typer.Option("--with-events", help="Fetch what Amazon SES reports, too.")
     ] = False,
 ) -> None:
-    """Answer the links in mails: the page on which a reader leaves."""
+    """Serve the readers' pages: unsubscribe and preferences."""
     from newsletter import server
     from newsletter import site as public
     from newsletter.cli.context import open_project, open_store
@@ -108,7 +108,7 @@ def upgrade() -> None:
 
     before, after = migrate(open_project().store_url, told=say)
     if before == after:
-        say("the records are up to date")
+        say("the database is up to date")
     else:
         say(f"the records are now at {after}; what they were is in backups/ beside them")
 

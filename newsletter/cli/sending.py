@@ -46,7 +46,8 @@ def send_issue(project: Project, options: SendOptions, *, confirmed: int | None)
     """
     if confirmed not in {None, options.issue}:
         raise InputError(
-            f"--confirm says {confirmed}, --issue says {options.issue}", hint="make them agree"
+            f"--confirm says {confirmed}, --issue says {options.issue}",
+            hint="use the same number twice",
         )
     signals = Signals()
     with open_store(project, create=False, read_only=options.dry_run) as store, findings_shown():

@@ -21,7 +21,7 @@ from newsletter.errors import NewsletterError
 
 
 class Colour(StrEnum):
-    """When to colour."""
+    """When to use colours."""
 
     AUTO = "auto"
     ALWAYS = "always"

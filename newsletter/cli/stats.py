@@ -24,7 +24,7 @@ def stats(
     issue: Annotated[int, typer.Option(metavar="N", help="The number of the issue.")],
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
-    """Say what happened to an issue after it was accepted: delivered, bounced, complained, left."""
+    """Show what happened to an issue afterwards: delivered, bounced, complained, left."""
     from newsletter.cli.context import open_project, open_store
     from newsletter.store.agreement import forgotten
 
@@ -48,7 +48,7 @@ def stats(
     else:
         _show(found)
         if not project.settings.transport.ses.events_queue:
-            say("hint: without transport.ses.events_queue nothing is known but who left")
+            say("hint: without transport.ses.events_queue, only unsubscribes are known")
 
 
 def _show(found: Stats) -> None:
@@ -59,7 +59,7 @@ def _show(found: Stats) -> None:
     result(table(rows, right=frozenset({1, 2})))
     for title, kinds in (("bounced", found.bounces), ("complained", found.complaints)):
         for kind, number in kinds.items():
-            result(f"  {title} {number:,}: {kind or 'no kind told'}")
+            result(f"  {title} {number:,}: {kind or 'no kind given'}")
     if found.delayed:
         result(f"  delayed for a while: {found.delayed:,}")
     _columns("domain", found.domains)

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from newsletter.people.importing import ImportResult, ListCheck
     from newsletter.store.members import Member
 
-Who = Annotated[str, typer.Argument(metavar="ADDR", help="The person's mail address.")]
+Who = Annotated[str, typer.Argument(metavar="ADDR", help="The subscriber's address.")]
 Consent = Annotated[
-    str, typer.Option(metavar="TEXT", help="How this person agreed, for the consent log.")
+    str, typer.Option(metavar="TEXT", help="How this subscriber agreed, for the consent log.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object.")]
 
@@ -40,12 +40,12 @@ def import_(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A CSV file with an email column.")],
     *,
     consent_source: Annotated[
-        str, typer.Option(metavar="TEXT", help="How these people agreed, for the consent log.")
+        str, typer.Option(metavar="TEXT", help="How these subscribers agreed, for the consent log.")
     ],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would happen.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Add people from a CSV file; nobody who left comes back this way."""
+    """Add subscribers from a CSV file; who has left is not added again."""
     from newsletter.cli.context import from_directory, open_project, open_store
     from newsletter.cli.progress import progress_of_rows
     from newsletter.people import consent
@@ -83,7 +83,7 @@ def _report_import(file: Path, done: ImportResult, *, as_json: bool) -> None:
         say(f"warning: the import of {name} was interrupted and is given up; {left} "
             "not in the records: import it again")  # fmt: skip
     if done.resumed:
-        say("an import of this list that was interrupted has gone on")
+        say("an interrupted import of this list was resumed")
     _report_rows(file, done.first_rejected, done.rejected, done.odd_names)
     added = done.added
     if as_json:
@@ -172,7 +172,7 @@ def show(
     every: Annotated[bool, typer.Option("--all", help="Every row about this address.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show what is on record about one person; --all --json gives every row."""
+    """Show what is on record about one subscriber; --all --json gives every row."""
     from newsletter.audience import mask
     from newsletter.cli.context import open_project, open_store
     from newsletter.people.show import look_up
@@ -199,7 +199,7 @@ def add(
     who: Who,
     *,
     consent_source: Consent,
-    name: Annotated[str, typer.Option(metavar="TEXT", help="What to call this person.")] = "",
+    name: Annotated[str, typer.Option(metavar="TEXT", help="The subscriber's name.")] = "",
     tag: Annotated[
         list[str] | None, typer.Option(metavar="TAG", help="A tag; may be repeated.")
     ] = None,
@@ -208,7 +208,7 @@ def add(
         typer.Option(metavar="NAME=TEXT", help="A merge field; may be repeated."),
     ] = None,
 ) -> None:
-    """Add one person, or what is new about them; nobody who left comes back this way."""
+    """Add or update one subscriber; who has left is not added again."""
     from newsletter.cli.context import open_project, open_store
     from newsletter.people.add import Change
     from newsletter.people.add import add as add_person
@@ -221,13 +221,13 @@ def add(
             now=clocks.now(),
         )  # fmt: skip
     if done.odd_name:
-        say("mails to this person name the address alone: no header can carry the name")
-    result("known just so" if done.change is Change.NONE else done.change.value)
+        say("mails to this subscriber carry only the address: a header cannot hold the name")
+    result("unchanged" if done.change is Change.NONE else done.change.value)
 
 
 @app.command("remove")
 def remove(who: Who) -> None:
-    """Take a person off the list who asked for it; the record stays, and no import undoes it."""
+    """Unsubscribe somebody who asked for it; the record stays, and no import undoes it."""
     from newsletter.cli.context import open_project, open_store
     from newsletter.people.remove import remove as remove_person
 
@@ -243,7 +243,7 @@ def erase(
     *,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Forget a person everywhere in the records; only a keyed hash stays, so that none returns."""
+    """Erase a subscriber everywhere; only a keyed hash stays, so that no import adds them again."""
     from newsletter.cli.confirm import confirm
     from newsletter.cli.context import open_project, open_store
     from newsletter.people.erase import erase as erase_person
@@ -258,9 +258,11 @@ def erase(
     project = open_project()
     with open_store(project, create=False) as store:
         done = erase_person(store, address, now=clocks.now())
-    result("erased" if done.known else "nobody here had this address; it is kept out from now on")
+    result(
+        "erased" if done.known else "no subscriber had this address; it is never mailed from now on"
+    )
     for name in files_naming(project, address):
-        say(f"warning: the address still stands in {name}")
+        say(f"warning: the address is still in {name}")
     if done.renewed_backups:
         say(f"{plural(done.renewed_backups, 'backup')} beside the records held what they held: "
             "deleted, and a new one is made")  # fmt: skip
@@ -274,7 +276,7 @@ def erase(
 
 @app.command("allow")
 def allow(who: Who, *, consent_source: Consent) -> None:
-    """Let an address in again that has left or is suppressed, because its person asked for it."""
+    """Allow an address again that has left or is suppressed, because its owner asked for it."""
     from newsletter.cli.context import open_project, open_store
     from newsletter.people.remove import allow as allow_person
 

@@ -79,7 +79,7 @@ def check(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Say what is wrong with the issues, each finding with file, line and a hint."""
+    """Check the issues; each finding has a file, a line and a hint."""
     from newsletter.check import errors, tally
     from newsletter.cli.context import open_project
     from newsletter.project import files

@@ -112,7 +112,7 @@ class Press:
         """Compose the mail of one delivery.
 
         Raises:
-            InputError: the person's address cannot stand in a header.
+            InputError: the person's address cannot be written in a header.
         """
         person = delivery.subscriber
         return Message(

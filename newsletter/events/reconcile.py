@@ -100,7 +100,7 @@ def _require_complete(run: Run, found: Coverage, left: int) -> None:
         )
     if left:
         raise RefusedError(
-            f"the queue of events still holds {plural(left, 'message')}, so it cannot be told yet",
+            f"the queue of events still holds {plural(left, 'message')}: too early to tell",
             hint="newsletter events pull, until it is empty; another reader may hold some",
         )
 

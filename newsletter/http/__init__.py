@@ -169,7 +169,7 @@ class Fetcher:
         addresses = list(dict.fromkeys(str(one[4][0]) for one in found))
         # One that leads inside is enough: the next look-up may give it alone.
         if not all(self.allowed(ipaddress.ip_address(address)) for address in addresses):
-            raise _RefusedError("its server stands in a private network")
+            raise _RefusedError("its server is in a private network")
         error: OSError | None = None
         for address in addresses:
             left = until - time.monotonic()

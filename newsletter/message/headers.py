@@ -46,7 +46,7 @@ def address(name: str, display: str, mailbox: str) -> str:
     """
     _refuse_unsafe(name, display)
     if not text_rules.is_mailbox(mailbox):
-        raise InputError(f"the address for {name} cannot stand in a header")
+        raise InputError(f"the address for {name} cannot be written in a header")
     if not display.strip():
         return f"{name}: {mailbox}\r\n"
     quoted = '"' + re.sub(r'(["\\])', r"\\\1", display) + '"'

@@ -100,7 +100,7 @@ def encode(issue: FrozenIssue) -> MimeTemplate:
     """Encode an issue once, with a placeholder for every token.
 
     Raises:
-        InputError: subject, a name or an address cannot stand in a header.
+        InputError: subject, a name or an address cannot be written in a header.
     """
     tokens, sender = token_pattern(issue.slots), issue.sender
     # What a person gets whose values cannot stand there; so whoever comes, there is a subject.
@@ -136,7 +136,7 @@ def load_template(frozen: bytes) -> MimeTemplate:
 
     Raises:
         RefusedError: it is in a form that this version does not know; nobody gets another issue.
-        InputError: it cannot stand in a header any more.
+        InputError: it cannot be written in a header any more.
     """
     try:
         whole = json.loads(frozen)
@@ -177,8 +177,8 @@ def compose(
         stamp: Date and Message-ID, or None where the transport writes them (SES does).
 
     Raises:
-        InputError: the person's address cannot stand in a header. A name or a field that cannot is
-            left out of it: nobody goes without the mail for what they are called.
+        InputError: the address cannot be written in a header. A name or a field that cannot
+            is left out of it: nobody goes without the mail for what they are called.
     """
     values = values_for(
         template.slots, subscriber, unsubscribe_url or unsubscribe_by_mail(template)

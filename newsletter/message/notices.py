@@ -29,13 +29,13 @@ def notice(
     Args:
         sender: who mails are from.
         to: the owner's address, as in the settings.
-        subject: one line; what cannot stand in a header is left out.
+        subject: one line; what cannot be written in a header is left out.
         text: the body.
         number: tells one notice from another.
         now: for Date and Message-ID; None where the transport writes them.
 
     Raises:
-        InputError: an address cannot stand in a header.
+        InputError: an address cannot be written in a header.
     """
     mailbox, owner = read_address(sender.address).mailbox, read_address(to).mailbox
     stamp = None

@@ -81,7 +81,7 @@ def _one_line(text: str) -> str:
 
 
 def subject_line(subject: str, slots: Mapping[str, Slot], values: Mapping[str, str]) -> str:
-    """A subject in one line, with the fallback for each value that cannot stand in a header."""
+    """A subject in one line, with the fallback for each value that no header can hold."""
 
     def fallback(token: str) -> str:
         slot = slots[token]

@@ -42,7 +42,7 @@ def remove(store: Store, address: Address, *, now: dt.datetime) -> bool:
 
 
 def allow(store: Store, address: Address, *, source: str, now: dt.datetime) -> AllowResult:
-    """Let an address in again that has left or is suppressed, because its person asked for it.
+    """Allow an address again that has left or is suppressed, because its owner asked for it.
 
     Args:
         store: the records.

@@ -61,4 +61,4 @@ def look_up(store: Store, address: Address, *, every_row: bool = False) -> OnRec
 
 def unknown_address() -> InputError:
     """What to say where nothing is on record about an address."""
-    return InputError("nobody here has this address", hint="newsletter subscribers list")
+    return InputError("no subscriber has this address", hint="newsletter subscribers list")

@@ -143,7 +143,7 @@ class Shelf:
         if occurrence is None:
             return "approved", "its date is not in the schedule"
         if occurrence.day in records.missed:
-            return "missed", f"{records.missed[occurrence.day]}; only by hand does it go"
+            return "missed", f"{records.missed[occurrence.day]}; no schedule sends it any more"
         return self._when(occurrence, settings)
 
     def _when(self, occurrence: Occurrence, settings: Settings) -> tuple[State, str]:
@@ -179,7 +179,7 @@ def _of_run(run: Run) -> tuple[State | None, str]:
     if run.state is RunState.FINISHED:
         return "sent", f"on {run.finished_at:%Y-%m-%d}" if run.finished_at else ""
     if run.state is RunState.CANCELLED:
-        return "cancelled", "only by hand does it go on"
+        return "cancelled", "no schedule sends it any more"
     if run.begun or run.state is RunState.FREEZING:
         return "sending", run.reason or run.state.value
     return None, ""

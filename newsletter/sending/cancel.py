@@ -41,7 +41,7 @@ def cancel_issue(project: Project, store: Store, issue: int, *, now: dt.datetime
     before = calendar.cancel(issue, now=now)
     if before and before.state is RunState.FINISHED:
         raise RefusedError(
-            f"issue {issue} has gone already; no mail can be called back",
+            f"issue {issue} was sent already; no mail can be called back",
             hint=f"newsletter status --issue {issue}",
         )
     run = store.run(issue, rehearsal=project.rehearses)

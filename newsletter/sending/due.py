@@ -191,7 +191,7 @@ def _note_missed(trigger: _Trigger, found: Due) -> None:
         if one.state is OccurrenceState.TAKEN:
             continue
         day = one.occurrence.day
-        trigger.reporter.say(f"{day} was missed: {one.reason}; it does not go by itself any more")
+        trigger.reporter.say(f"{day} was missed: {one.reason}; no schedule sends it any more")
         if one.reason == _CANCELLED:
             continue
         hint = f"By hand: newsletter send --issue {one.issue}" if one.issue else ""
@@ -233,7 +233,7 @@ def _go_on(trigger: _Trigger) -> DueResult | None:
         trigger.reporter.say(
             f"issue {used.issue} is {run.state.value}"
             + (f" ({run.reason})" if run.reason else "")
-            + f" and waits for a person: newsletter send --issue {used.issue}"
+            + f" and waits for you: newsletter send --issue {used.issue}"
         )
     return None
 
@@ -330,7 +330,7 @@ def _alert(trigger: _Trigger, number: int, result: SendResult | AlreadySent) -> 
         return
     why = run.reason or "some outcomes are unknown"
     topic = f"ended {number} {run.state.value} {run.pause or ''} {trigger.now:%Y-%m-%d}"
-    by_itself = "It goes on by itself." if goes_on_by_itself(run) else "It waits for a person."
+    by_itself = "It goes on by itself." if goes_on_by_itself(run) else "It waits for you."
     if run.state is RunState.FINISHED:
         by_itself = f"See: newsletter status --issue {number}"
     trigger.owner.alert(

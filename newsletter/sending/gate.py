@@ -18,7 +18,7 @@ from newsletter.store.sql import Store
 
 
 class UnfitError(NotFitError):
-    """Checks found errors that nobody answers for.
+    """Checks found errors that blocks it.
 
     Args:
         issue: its number.
@@ -28,7 +28,7 @@ class UnfitError(NotFitError):
     def __init__(self, issue: int, findings: tuple[Finding, ...]) -> None:
         super().__init__(
             f"issue {issue} is not fit to send: {plural(len(findings), 'error')}",
-            hint=f"mend them and look again: newsletter check --issue {issue}",
+            hint=f"fix them, then: newsletter check --issue {issue}",
         )
         self.findings = findings
 
@@ -113,7 +113,7 @@ def no_way_out(settings: Settings, transport: Transport) -> NotFitError | None:
     if transport.rehearsal or page.startswith("https://") or mailbox:
         return None
     return NotFitError(
-        "nobody could unsubscribe from this mail",
+        "readers could not unsubscribe from this mail",
         hint="set site.public_url to an https address, or sender.unsubscribe_mailto",
     )
 
@@ -137,7 +137,7 @@ def unexpected_number(expect: int | None, recipients: int) -> RefusedError | Non
         return None
     return RefusedError(
         f"--expect says {expect}, but there are {plural(recipients, 'recipient')}",
-        hint="find out why before sending",
+        hint="find out why before you send",
     )
 
 
@@ -146,6 +146,6 @@ def no_recipients(recipients: int) -> NotFitError | None:
     if recipients:
         return None
     return NotFitError(
-        "nobody would get this issue",
+        "this issue has no recipients",
         hint="import a list: newsletter subscribers import FILE --consent-source TEXT",
     )

@@ -43,7 +43,7 @@ def plan_send(context: SendContext, options: SendOptions) -> Plan | AlreadySent:
             an import is not finished, or the two ledgers disagree.
         AccountError: the account refuses, or cannot be asked.
         InputError: the issue cannot be read; a check is not known; subject, a name or an address
-            cannot stand in a header.
+            cannot be written in a header.
     """
     project, store = context.project, context.store
     refuse_unknown_checks(options.skip_checks)
@@ -168,7 +168,7 @@ def require_same_content(run: Run, content: Content) -> None:
     if run.content.source_hash != content.source_hash:
         raise RefusedError(
             f"issue {content.issue}, its theme or its settings changed since it was begun",
-            hint="send --again begins the rehearsal anew"
+            hint="send --again starts the rehearsal over"
             if run.rehearsal
             else "put back what was sent first (git log shows it); the rest of the people must "
             "get the same letter",

@@ -48,9 +48,9 @@ def refuse_guessing(project: Project, *, decided: bool) -> None:
     """
     if not (decided or project.settings.transport.ses.events_queue):
         raise RefusedError(
-            "nothing here tells whether what is unknown has arrived",
-            hint="--accept-duplicates queues it again, and some may get it twice; "
-            "--assume-accepted takes it as sent; transport.ses.events_queue would tell",
+            "nothing shows whether the unknown ones arrived",
+            hint="--accept-duplicates queues them again, and some may get it twice; "
+            "--assume-accepted counts them as sent; with transport.ses.events_queue SES would tell",
         )
 
 

@@ -115,7 +115,7 @@ def _freeze_or_resume(context: SendContext, plan: Plan) -> Run:
         lost = store.recover(run, now=clocks.now())
         if lost:
             deliveries = plural(lost, "delivery", "deliveries")
-            context.reporter.say(f"{deliveries} of an earlier run ended unknown")
+            context.reporter.say(f"{deliveries} of an earlier run: outcome unknown")
     else:
         transport.begin(options.issue)
         run = store.start_run(
@@ -224,7 +224,7 @@ def _stop_of(counts: Counts, drained: Drained) -> Stop | None:
     """Why the run stands still, None when it is finished."""
     if is_finished(counts):
         return None
-    deferred = Stop(Pause.PUT_OFF, f"what is left was put off {_TRIES} times")
+    deferred = Stop(Pause.PUT_OFF, f"what is left was deferred {_TRIES} times")
     return drained.stop or deferred
 
 
@@ -241,7 +241,7 @@ def _refuse_where_nothing_goes(run: Run, counts: Counts, stop: Stop | None) -> N
     if stop and stop.pause in _FOR_EVERYBODY and not counts[State.ACCEPTED]:
         raise _FOR_EVERYBODY[stop.pause](
             f"{run.transport} refuses every mail: {stop.reason}",
-            hint=f"mend that, then: newsletter send --issue {run.content.issue}",
+            hint=f"fix that, then: newsletter send --issue {run.content.issue}",
         )
 
 

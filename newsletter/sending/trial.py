@@ -46,7 +46,7 @@ def sample(settings: Settings, prepared: PreparedIssue, person: Subscriber = SAM
     """Compose an issue for the invented reader, or for another person who does not exist.
 
     Raises:
-        InputError: there is no sender, or a name cannot stand in a header.
+        InputError: there is no sender, or a name cannot be written in a header.
     """
     template = encode(freeze(prepared.rendered, sender(settings)))
     day = prepared.issue.date or dt.date(1970, 1, 1)
@@ -149,8 +149,8 @@ def refuse_unaccepted(results: Iterable[TrialResult]) -> None:
     for outcome in outcomes:
         if outcome.result is Result.UNKNOWN:
             raise UnknownOutcomesError(
-                f"nobody can say whether the test mail arrived: {outcome.reason}",
-                hint="look into the mailbox before testing again",
+                f"it is unknown whether the test mail arrived: {outcome.reason}",
+                hint="look into the mailbox before you test again",
             )
     for outcome in outcomes:
         if outcome.effect is Effect.REJECT:

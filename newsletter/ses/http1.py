@@ -101,7 +101,7 @@ def read_head(stream: io.BufferedReader[Any]) -> tuple[int, bool, tuple[tuple[st
         status, headers = int(found[2]), _headers(stream)
         if status >= HTTPStatus.OK or status == HTTPStatus.SWITCHING_PROTOCOLS:
             return status, found[1] == b"1", headers
-    raise MalformedResponseError("it is put off without end")
+    raise MalformedResponseError("it never ends")
 
 
 def read_answer(stream: io.BufferedReader[Any]) -> HttpResponse:

@@ -46,7 +46,7 @@ def forgotten(root: Path, store: Store, issue: int) -> str:
     except RefusedError:
         return f"{name} tells of mails that had gone, and these records do not know of them"
     except InputError:
-        return f"{name} cannot be read, so nobody can say here what else has gone"
+        return f"{name} cannot be read, so it is unknown what else was sent"
     run = store.run(issue, rehearsal=False)
     if found is None or run is None:
         return ""

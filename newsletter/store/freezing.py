@@ -129,7 +129,7 @@ class Freeze:
         if self.expect not in {None, number}:
             raise RefusedError(
                 f"there are {number:,} recipients by now, not {self.expect:,}",
-                hint="find out why before sending",
+                hint="find out why before you send",
             )
 
     def _expect_free(self, connection: sa.Connection, occurrence: Occurrence) -> None:

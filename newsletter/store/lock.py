@@ -83,7 +83,7 @@ def _expect_alone(handle: int, path: Path) -> None:
         raise InputError(
             "the lock beside the store is a link to something else",
             place=Place(str(path)),
-            hint="remove this file; it is made anew",
+            hint="remove this file; it is made again",
         )
 
 
@@ -94,7 +94,7 @@ def _take(handle: int, path: Path, doing: str = _SENDING) -> None:
         raise LockedError(
             f"another run is {doing} this store ({_signature(handle)})",
             place=Place(str(path)),
-            hint="wait until it has ended; nothing needs to be removed",
+            hint="wait until it is finished; nothing needs to be removed",
         ) from error
     except OSError as error:
         raise _unusable(path, error) from error

@@ -44,8 +44,8 @@ def expect_not_cancelled(run: Run) -> None:
     if run.state is RunState.CANCELLED:
         number = run.content.issue
         raise RefusedError(
-            f"issue {number} was cancelled by a person",
-            hint=f"a person lets it go on: newsletter send --issue {number}",
+            f"issue {number} was cancelled",
+            hint=f"to send it after all: newsletter send --issue {number}",
         )
 
 

@@ -295,7 +295,7 @@ def _reachable(path: Path) -> Iterator[None]:
 
 def _missing(path: Path) -> InputError:
     return InputError(
-        "there is no store here",
+        "there is no database here yet",
         place=Place(str(path)),
         hint="import subscribers first: newsletter subscribers import FILE",
     )

@@ -234,7 +234,7 @@ def test_what_needs_a_person_waits_for_one(approved, pause):
     stopped_by(approved, pause)
     ran = approved.run(*DUE)
     assert ran.code == 0
-    assert "waits for a person: newsletter send --issue 74" in ran.err
+    assert "waits for you: newsletter send --issue 74" in ran.err
     assert len(approved.mails()) == 10
     assert approved.send().code == 0
     assert len(approved.mails()) == 25

@@ -96,7 +96,7 @@ def test_a_run_that_has_not_ended_has_no_end(ready):
 
 def test_records_of_this_version_need_no_upgrade(ready):
     ran = ready.run("db", "upgrade")
-    assert (ran.code, ran.out, ran.err) == (0, "", "the records are up to date\n")
+    assert (ran.code, ran.out, ran.err) == (0, "", "the database is up to date\n")
 
 
 def test_records_that_are_not_there_cannot_be_upgraded(folder):

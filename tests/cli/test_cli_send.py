@@ -124,14 +124,14 @@ def test_nobody_on_the_list_is_no_reason_to_freeze_a_run(folder):
     folder.run("subscribers", "import", "nobody.csv", "--consent-source", "test")
     ran = folder.send()
     assert ran.code == 5
-    assert ran.error == "error: nobody would get this issue"
+    assert ran.error == "error: this issue has no recipients"
     assert folder.ask("select count(*) from runs") == [(0,)]
 
 
 def test_without_records_the_way_to_begin_is_said(folder):
     ran = folder.send()
     assert ran.code == 2
-    assert ran.error.endswith("there is no store here")
+    assert ran.error.endswith("there is no database here yet")
     assert "newsletter subscribers import FILE" in ran.hint
     assert not (folder.root / ".newsletter").exists()
 
@@ -220,7 +220,7 @@ def test_a_dry_run_foresees_that_an_outcome_stays_unknown(ready):
     assert snapshot(ready.root) == whole
     real = ready.send()
     assert real.code == 9
-    assert "1 delivery of an earlier run ended unknown" in real.err
+    assert "1 delivery of an earlier run: outcome unknown" in real.err
     assert (
         "1 outcome is unknown and not sent again by itself: newsletter status --issue 74"
         in real.err

@@ -38,7 +38,7 @@ def test_the_confirmation_must_name_the_same_issue(ready):
 def test_without_a_terminal_the_flag_is_named(ready, words):
     ran = ready.run(*words, "send", "--issue", "74")
     assert ran.code == 2
-    assert ran.error == "error: sending needs a confirmation, and nobody is there to ask"
+    assert ran.error == "error: sending needs a confirmation, and there is no terminal to ask on"
     assert ran.hint == "hint: add --confirm 74"
     assert ready.mails() == []
     assert ready.ask("select count(*) from runs") == [(0,)]

@@ -41,7 +41,7 @@ def test_a_folder_that_cannot_be_written_stops_the_first_mail(ready, setting, in
     assert ran.code == 4
     assert ran.out == ""
     assert ran.error == "error: folder refuses every mail: the folder cannot be written"
-    assert ran.hint == "hint: mend that, then: newsletter send --issue 74"
+    assert ran.hint == "hint: fix that, then: newsletter send --issue 74"
     assert ready.states() == {"queued": 25}
     if in_the_way:
         (ready.root / in_the_way).unlink()

@@ -147,7 +147,7 @@ def test_of_two_senders_the_second_is_turned_away(large):
         assert ended(process).code == 130
         assert second.code == 7
         assert f"another run is sending from this store (pid {process.pid} on " in second.error
-        assert second.hint == "hint: wait until it has ended; nothing needs to be removed"
+        assert second.hint == "hint: wait until it is finished; nothing needs to be removed"
         assert second.out == ""
 
 

@@ -132,7 +132,7 @@ def test_without_a_way_to_leave_nothing_goes_out_for_real(ready, command):
     with scripted() as server:
         ran = through(ready, server.port).run(*command, "--issue", "74")
         assert ran.code == 5
-        assert ran.error == "error: nobody could unsubscribe from this mail"
+        assert ran.error == "error: readers could not unsubscribe from this mail"
         assert server.connections == 0
         ready.patch.setenv("NEWSLETTER_SENDER__UNSUBSCRIBE_MAILTO", "leave@slackwater.example.org")
         assert trial(ready).code == 0

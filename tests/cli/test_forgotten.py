@@ -98,7 +98,7 @@ def test_status_says_nothing_of_the_kind_where_both_agree(begun):
 @pytest.mark.parametrize("text", ["", "{}", '{"issue": 73}'])
 def test_a_file_that_cannot_be_read_leaves_it_open_what_has_gone(begun, text):
     begun.newsletter.write(FILE, text)
-    said = f"{FILE} cannot be read, so nobody can say here what else has gone"
+    said = f"{FILE} cannot be read, so it is unknown what else was sent"
     assert f"  74: {said}\n" in begun.newsletter.run("status").out
     ran = begun.newsletter.run("cancel", "--issue", "74")
     assert (ran.code, said in ran.out) == (0, True)

@@ -55,7 +55,7 @@ def test_a_person_is_added_with_name_tags_and_fields(ready):
     }  # fmt: skip
     assert found["suppressed"] == ""
     assert ready.ask("select source from consents order by id desc limit 1") == [(SOURCE[1],)]
-    assert run(ready, "add", WHO, *SOURCE, "--name", "Nia").out == "known just so\n"
+    assert run(ready, "add", WHO, *SOURCE, "--name", "Nia").out == "unchanged\n"
     assert run(ready, "add", WHO, *SOURCE, "--name", "Nia B.").out == "updated\n"
 
 
@@ -68,8 +68,8 @@ def test_a_person_is_added_with_name_tags_and_fields(ready):
         (("add", WHO, *SOURCE, "--field", "city"), "a field is written NAME=TEXT"),
         (("add", WHO, *SOURCE, "--field", "City=x"), "a field is written NAME=TEXT"),
         (("list", "--status", "asleep"), '"asleep" is no status'),
-        (("show", WHO), "nobody here has this address"),
-        (("remove", WHO), "nobody here has this address"),
+        (("show", WHO), "no subscriber has this address"),
+        (("remove", WHO), "no subscriber has this address"),
         (("allow", WHO), "--consent-source"),
         (("erase", WHO), "erasing needs a confirmation"),
     ],
@@ -203,7 +203,7 @@ def test_after_erasing_no_byte_of_the_records_and_logs_holds_the_address(ready, 
     assert "newsletter.db" in places(ready, *words)
     ran = run(ready, "erase", WHO, "--yes")
     assert ran.code == 0
-    assert "the address still stands in subscribers/again.csv" in ran.err
+    assert "the address is still in subscribers/again.csv" in ran.err
     assert places(ready, *words) == []
     assert "1 backup beside the records" in ran.err
     assert len(list((ready.root / ".newsletter/backups").glob("*.db"))) == 1

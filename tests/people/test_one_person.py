@@ -77,7 +77,7 @@ def test_files_that_still_name_who_is_erased_are_found(tmp_path, place):
 
 @pytest.mark.parametrize("ask", [look_up, lambda store, who: remove(store, who, now=NOW)])
 def test_of_whom_nothing_is_on_record_that_is_said(store, ask):
-    with pytest.raises(InputError, match="nobody here has this address"):
+    with pytest.raises(InputError, match="no subscriber has this address"):
         ask(store, ADA)
 
 

@@ -81,7 +81,7 @@ def test_nothing_that_does_something_and_nothing_private_is_asked(tmp_path):
         # As the preview itself asks.
         found = links(tmp_path, f"[a]({told.url('/private')})", asking.asker)
         assert found == {
-            told.url("/private"): Asked(good=False, said="its server stands in a private network")
+            told.url("/private"): Asked(good=False, said="its server is in a private network")
         }
         assert told.asked == ["GET /to-us"]
 
@@ -114,9 +114,9 @@ def test_answers_stand_beside_their_links_and_stay_through_a_save(root, tab):
             row = tab.locator("#links tr", has_text="kettle")
             expect(row.locator(".asked")).to_be_hidden()
             assert told.asked == []
-            tab.get_by_role("button", name="Ask every link").click()
+            tab.get_by_role("button", name="Check links").click()
             expect(row.locator(".asked[data-bad]")).to_have_text(
-                "its server stands in a private network"
+                "its server is in a private network"
             )
             expect(tab.locator("#links tr", has_text="Unsubscribe").locator(".asked")).to_have_text(
                 "not asked"

@@ -253,7 +253,7 @@ def test_row_and_size_stand_beside_every_part(running, folder, tab):
         beside = tab.get_by_role("complementary")
         expect(beside).to_contain_text(f"{size:,} of 102,400 bytes")
         expect(beside.locator(".phone")).to_contain_text("A jetty where nothing happens on time")
-        expect(beside).to_contain_text("Nothing leaks in after it.")
+        expect(beside).to_contain_text("Nothing else follows it in the inbox.")
 
 
 @pytest.mark.processes

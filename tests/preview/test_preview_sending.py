@@ -63,7 +63,7 @@ def test_the_summary_is_the_one_of_the_command(ready):
 def test_looking_needs_no_store_and_makes_none(folder):
     told = sending(folder).ready(74)
     assert told.rows == ()
-    assert any("there is no store here" in reason for reason, _ in told.stops)
+    assert any("there is no database here yet" in reason for reason, _ in told.stops)
     assert not (folder.root / ".newsletter").exists()
 
 
@@ -81,7 +81,7 @@ def test_what_stops_a_send_is_said_with_a_way_out(ready):
     )
     ready.edit("newsletter.toml", 'kind = "folder"', 'kind = "smtp"')
     told = sending(ready, '\n[transport.smtp]\nhost = "127.0.0.1"\n').ready(74)
-    assert "nobody could unsubscribe from this mail" in [reason for reason, _ in told.stops]
+    assert "readers could not unsubscribe from this mail" in [reason for reason, _ in told.stops]
 
 
 @pytest.mark.processes
@@ -133,7 +133,7 @@ def test_a_mail_nobody_could_leave_is_not_sent(ready):
         'public_url = ""',
     )
     ready.edit("newsletter.toml", 'kind = "folder"', 'kind = "smtp"')
-    with pytest.raises(NotFitError, match="nobody could unsubscribe"):
+    with pytest.raises(NotFitError, match="could not unsubscribe"):
         sending(ready, '\n[transport.smtp]\nhost = "127.0.0.1"\n').trial(74, "ada@example.org")
 
 
@@ -176,7 +176,7 @@ def test_what_a_trigger_noted_and_a_person_cancelled_is_told(ready):
         missed = Used(occurrence=date, state=OccurrenceState.MISSED, issue=74, reason="it rained")
         calendar.note([missed], now=NOON)
     entry = shelf(ready, NOON - dt.timedelta(days=1))[74]
-    assert (entry.state, entry.note) == ("missed", "it rained; only by hand does it go")
+    assert (entry.state, entry.note) == ("missed", "it rained; no schedule sends it any more")
     ready.edit("newsletter.toml", 'kind = "folder"', 'kind = "smtp"\nsmtp.host = "mail.example"')
     assert shelf(ready, NOON - dt.timedelta(days=1))[74].state == "approved"
     assert ready.run("cancel", "--issue", "74").code == 0
@@ -264,7 +264,7 @@ def test_a_refused_press_says_why(folder, tab):
         stream.write('\n[transport.smtp]\nhost = "127.0.0.1"\nport = 1\nsecurity = "none"\n')
     with preview(folder.root, "--issue", "74", "--port", "7850") as running:
         look(tab, running.url, "?tab=send")
-        expect(tab.locator("#summary")).to_contain_text("there is no store here")
+        expect(tab.locator("#summary")).to_contain_text("there is no database here yet")
         tab.get_by_label("Where it goes").fill("ada@example.org")
         tab.get_by_role("button", name="Send one").click()
         expect(tab.locator("#trial-said[data-failed]")).to_contain_text(

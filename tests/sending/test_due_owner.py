@@ -99,7 +99,7 @@ def test_what_a_person_cancels_in_the_window_does_not_go_until_a_person_sends_it
     at("2026-11-22 07:50")
     owned.due()
     ran = owned.newsletter.run("cancel", "--issue", "74")
-    assert (ran.code, ran.out) == (0, "issue 74 is cancelled; none had gone\n")
+    assert (ran.code, ran.out) == (0, "issue 74 is cancelled; no mail had been sent\n")
     for when in ("2026-11-22 08:00", "2026-11-22 09:00", "2026-11-22 15:00"):
         at(when)
         assert owned.due().code == 0
@@ -166,7 +166,7 @@ def test_a_run_that_stops_is_told_with_whether_it_goes_on(owned, at):
     owned.newsletter.patch.setenv("NEWSLETTER_SCHEDULE__CANCEL_WINDOW", "0")
     assert owned.due("--limit", "5").code == 6
     assert "Issue 74 is paused: the limit is reached" in owned.subjects[0]
-    assert "It waits for a person" in body(owned.told[0])
+    assert "It waits for you" in body(owned.told[0])
 
 
 def test_an_owner_who_cannot_be_reached_is_tried_five_times(owned, at):
@@ -211,7 +211,7 @@ def test_a_monitor_that_does_not_answer_changes_nothing(post, at):
     post.newsletter.patch.setenv("NEWSLETTER_SCHEDULE__HEARTBEAT_URL", "https://127.0.0.1:1/secret")
     ran = post.due()
     assert ran.code == 0
-    assert "the heartbeat was not heard: nobody answers there" in ran.err
+    assert "the heartbeat could not be sent: nobody answers there" in ran.err
     assert "secret" not in ran.err
     assert len(post.readers) == 25
 

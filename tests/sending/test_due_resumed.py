@@ -39,7 +39,7 @@ def test_a_run_that_the_breaker_stopped_waits_for_a_person(approved):
         first, second = approved.run(*DUE), approved.run(*DUE)
     assert (first.code, second.code) == (6, 0)
     assert approved.ask("select state, pause from runs") == [("paused", "breaker")]
-    assert "waits for a person" in second.err
+    assert "waits for you" in second.err
     tried = attempts(approved)
     keeper = Keeper()
     with aiosmtpd(keeper) as port:

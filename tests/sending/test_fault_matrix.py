@@ -117,7 +117,7 @@ ONE = {
 ALL = {
     "throttle": (
         Fault(kind="throttle"),
-        paused("put off", "what is left was put off 5 times", attempts=125, deferred=25),
+        paused("put off", "what is left was deferred 5 times", attempts=125, deferred=25),
     ),
     "quota": (
         error("TooManyRequestsException", 429, QUOTA),

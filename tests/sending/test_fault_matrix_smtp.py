@@ -147,7 +147,7 @@ ALL = {
     "data-hang-up": ({"DATA": HANG_UP}, unreachable("the mail server hung up")),
     "mail-garbage": ({"MAIL": GARBAGE}, unreachable("the mail server's answer makes no sense")),
     "mail-550": ({"MAIL": "550 not you"}, refused_by_all("error: smtp refuses every mail: the sender is refused (SMTP 550)")),
-    "rcpt-450": ({"RCPT": "450 later"}, paused("put off", "what is left was put off 5 times", attempts=125, deferred=25)),
+    "rcpt-450": ({"RCPT": "450 later"}, paused("put off", "what is left was deferred 5 times", attempts=125, deferred=25)),
     "rcpt-550": ({"RCPT": "550 unknown"}, paused("breaker", "3 mails were refused, over 2 %", refused=3, queued=22)),
     "dot-554": ({"dot": "554 spam"}, paused("breaker", "3 mails were refused, over 2 %", refused=3, queued=22)),
     "dot-hang-up": ({"dot": HANG_UP}, paused("breaker", "2 outcomes are unknown", unknown=2, queued=23)),

@@ -95,7 +95,7 @@ def test_this_machine_is_never_asked_however_it_is_spelt(url):
     assert told.asked == []
     assert reply.status == 0
     assert reply.problem in {
-        "its server stands in a private network", "there is no such host",
+        "its server is in a private network", "there is no such host",
         "its name cannot be looked up",
     }  # fmt: skip
 
@@ -110,7 +110,7 @@ def test_a_redirect_into_a_private_network_is_not_followed():
         reply = Fetcher(allowed=first_only, seconds=5.0).ask(told.url("/a"))
     assert reply == Reply(
         url="http://127.0.0.2/secret",
-        problem="its server stands in a private network",
+        problem="its server is in a private network",
         certain=True,
     )
 
@@ -121,7 +121,7 @@ def test_a_name_with_one_private_address_among_public_ones_is_refused(monkeypatc
     ]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
     judged = Fetcher(allowed=lambda a: a != ipaddress.ip_address("10.0.0.1"), seconds=1.0)
-    assert judged.ask("http://a.example/").problem == "its server stands in a private network"
+    assert judged.ask("http://a.example/").problem == "its server is in a private network"
 
 
 def test_the_address_that_was_judged_is_the_one_that_is_asked(monkeypatch):

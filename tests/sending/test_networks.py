@@ -81,7 +81,7 @@ def test_one_answer_that_leads_inside_refuses_the_host(monkeypatch, answers):
     monkeypatch.setattr(socket, "getaddrinfo", found)
     monkeypatch.setattr(socket, "create_connection", never)
     reply = Fetcher().ask("http://a.example/")
-    assert (reply.problem, reply.certain) == ("its server stands in a private network", True)
+    assert (reply.problem, reply.certain) == ("its server is in a private network", True)
 
 
 @pytest.mark.parametrize(

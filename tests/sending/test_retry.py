@@ -56,7 +56,7 @@ def test_what_was_refused_is_queued_again_and_the_next_send_sends_it(world, sent
     assert "issue 74: 1 mail sent now; in all accepted 25" in again.out
     assert set(fake.accepted.values()) == {1}
     ran = world.newsletter.run("retry", "--issue", "74")
-    assert ran.out == "issue 74: nothing to retry, none was refused or put off\n"
+    assert ran.out == "issue 74: nothing to retry, none was refused or deferred\n"
     assert ran.err == ""
 
 
@@ -66,7 +66,7 @@ def test_what_was_refused_is_queued_again_and_the_next_send_sends_it(world, sent
         (("--unknown", "--accept-duplicates", "--assume-accepted"), 2, "contradict each other", "choose one"),
         (("--accept-duplicates",), 2, "this is about what is unknown", "add --unknown"),
         (("--assume-accepted",), 2, "this is about what is unknown", "add --unknown"),
-        (("--unknown",), 8, "nothing here tells whether what is unknown has arrived", "--accept-duplicates queues it again"),
+        (("--unknown",), 8, "nothing shows whether the unknown ones arrived", "--accept-duplicates queues it again"),
         (RISK[3:], 2, "to risk that 1 person get it twice needs a confirmation", "add --confirm 1"),
         (ASSUME[3:], 2, "to take 1 person as served needs a confirmation", "add --confirm 1"),
         ((*RISK[3:], "--confirm", "2"), 2, "--confirm says 2, but it is about 1 delivery", "newsletter status"),
@@ -105,7 +105,7 @@ def test_a_risk_is_taken_once_and_never_again(world, sent):
 def test_what_is_taken_as_sent_is_never_sent_and_the_issue_is_done(world, sent):
     fake = sent(LOST)
     ran = world.newsletter.run(*ASSUME, "--confirm", "1")
-    assert ran.out == "issue 74: 1 delivery is taken as sent; nothing was sent\n"
+    assert ran.out == "issue 74: 1 delivery is counted as sent; nothing was sent\n"
     again = world.send()
     assert again.code == 0
     assert "issue 74 was already sent on" in again.err

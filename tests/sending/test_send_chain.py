@@ -247,8 +247,8 @@ def test_readiness_lists_all_that_is_in_the_way(ready):
     found = check_readiness(project, prepared, transports.open_transport(project, os.environ))
     assert [str(error) for error in found.obstacles] == [
         "issue 74 is not fit to send: 1 error",
-        "nobody could unsubscribe from this mail",
-        "nobody would get this issue",
+        "readers could not unsubscribe from this mail",
+        "this issue has no recipients",
     ]
     assert found.plan is not None
 

@@ -68,7 +68,7 @@ def test_it_serves_until_told_to_stop_in_this_very_process(site):
 def test_without_records_there_is_nothing_to_serve(folder: Folder):
     ran = folder.run("serve")
     assert ran.code == 2
-    assert "there is no store here" in ran.error
+    assert "there is no database here yet" in ran.error
 
 
 @pytest.mark.processes

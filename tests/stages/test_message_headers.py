@@ -218,7 +218,7 @@ def test_an_address_that_is_none_is_refused_and_not_repeated(address):
     someone = dataclasses.replace(person(), address=address)
     with pytest.raises(InputError) as refused:
         mail(someone=someone)
-    assert refused.value.message == "the address for To cannot stand in a header"
+    assert refused.value.message == "the address for To cannot be written in a header"
 
 
 @pytest.mark.parametrize("name", ["", "Sam", "é" * 60])

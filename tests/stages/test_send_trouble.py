@@ -25,7 +25,7 @@ def test_an_address_that_cannot_stand_in_a_header_is_refused_and_the_rest_go_on(
     assert here.drain(told=heard.append) == Drained(accepted=2)
     assert here.states() == {"accepted": 2, "refused": 2}
     assert list(here.mails()) == ["074/0001.eml", "074/0004.eml"]
-    reason = "the address for To cannot stand in a header"
+    reason = "the address for To cannot be written in a header"
     assert here.store.reasons(here.run) == {(State.REFUSED, reason): 2}
     assert [attempt.outcome.result for attempt in heard] == [
         "accepted",

@@ -274,7 +274,7 @@ def test_people_an_older_version_let_in_are_refused_one_by_one_and_the_issue_goe
     assert folder.states() == {"accepted": 25, "refused": 10}
     assert "10 mails were refused" in ran.err
     status = folder.run("status")
-    assert "the address for To cannot stand in a header" in status.out
+    assert "the address for To cannot be written in a header" in status.out
     assert [pair for pair in pairwise(folder.ask("select pause from runs")) if any(pair)] == []
 
 

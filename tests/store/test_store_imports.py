@@ -254,7 +254,7 @@ def test_an_import_that_is_killed_goes_on_by_the_same_command(folder):
     assert ran.returncode == 0, ran.stderr
     assert there(folder) == NUMBER
     assert ran.stdout == f"{NUMBER:,} added, 0 updated, 0 unchanged, 0 kept out, 2 rejected\n"
-    assert ("interrupted has gone on" in ran.stderr) == (some < NUMBER)
+    assert ("interrupted import of this list was resumed" in ran.stderr) == (some < NUMBER)
     assert folder.ask(STAGES) == GONE
     kept = (folder.root / "subscribers/long-rejected.csv").read_text("utf-8").splitlines()
     assert kept[1:] == [
@@ -316,7 +316,7 @@ def test_what_stops_an_import_says_how_far_it_is(folder, monkeypatch, crashing):
     monkeypatch.chdir(folder.root)
     again = script(folder.root, *IMPORT)
     assert again.stdout.startswith("1,700 added, ")
-    assert "an import of this list that was interrupted has gone on" in again.stderr
+    assert "an interrupted import of this list was resumed" in again.stderr
 
 
 def test_a_dry_run_counts_as_the_import_does(folder):

@@ -149,7 +149,7 @@ def test_an_upgrade_that_finds_no_way_changes_nothing(tmp_path):
 
 
 def test_nothing_is_upgraded_where_there_is_no_store(tmp_path):
-    with pytest.raises(InputError, match="no store here"):
+    with pytest.raises(InputError, match="no database here"):
         schema.upgrade(url_in(tmp_path))
     (tmp_path / "newsletter.db").touch()
     with pytest.raises(InputError, match="not a newsletter's store"):
@@ -161,9 +161,9 @@ def test_nothing_is_upgraded_where_there_is_no_store(tmp_path):
 
 @pytest.mark.parametrize("read_only", [False, True])
 def test_a_missing_store_is_not_made_unless_asked_for(tmp_path, read_only):
-    with pytest.raises(InputError, match="there is no store here"):
+    with pytest.raises(InputError, match="there is no database here yet"):
         Store.open(url_in(tmp_path), create=False, read_only=read_only)
-    with pytest.raises(InputError, match="there is no store here"):
+    with pytest.raises(InputError, match="there is no database here yet"):
         Store.open(url_in(tmp_path / "none"), read_only=True)
     assert list(tmp_path.iterdir()) == []
 

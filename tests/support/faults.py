@@ -57,7 +57,7 @@ TWICE = Cell(code=0, states={"accepted": PEOPLE}, says=DONE.says, attempts=PEOPL
 REFUSED = Cell(
     code=0,
     states={"accepted": PEOPLE - 1, "refused": 1},
-    says="next: 1 mail was refused; where the reason is mended, newsletter retry --issue 74",
+    says="next: 1 mail was refused; when the cause is fixed: newsletter retry --issue 74",
     again=(0, {"accepted": PEOPLE - 1, "refused": 1}),
 )
 UNKNOWN = Cell(

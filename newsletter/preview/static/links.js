@@ -26,7 +26,7 @@ function show() {
   const button = document.getElementById("ask");
   if (!button) return;
   button.disabled = asking;
-  button.textContent = asking ? "Asking…" : problem || "Ask every link";
+  button.textContent = asking ? "Asking…" : problem || "Check links";
   if (!asked) return;
   for (const place of document.querySelectorAll("[data-asked]")) {
     const [good, said] = asked[place.dataset.asked] ?? [null, "not asked"];
