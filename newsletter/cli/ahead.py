@@ -58,11 +58,13 @@ def cancel(
     from newsletter.delivery import RunState, State
     from newsletter.errors import RefusedError
     from newsletter.project import files
+    from newsletter.store import runs
+    from newsletter.store.calendar import Calendar
 
     desk = open_desk()
     with desk.store(create=False) as store:
-        calendar = store.calendar(rehearsal=desk.rehearses)
-        if store.run(issue, rehearsal=desk.rehearses) is None:
+        calendar = Calendar(store, rehearsal=desk.rehearses)
+        if runs.find(store, issue, rehearsal=desk.rehearses) is None:
             files.find_issue(desk.root, issue)  # a typing error cancels nothing
         before = calendar.cancel(issue, now=clock())
         if before and before.state is RunState.FINISHED:
@@ -70,9 +72,9 @@ def cancel(
                 f"issue {issue} has gone already; no mail can be called back",
                 hint=f"newsletter status --issue {issue}",
             )
-        run = store.run(issue, rehearsal=desk.rehearses)
+        run = runs.find(store, issue, rehearsal=desk.rehearses)
         assert run is not None
-        counts = store.counts(run)
+        counts = runs.counts(store, run)
     gone = counts[State.ACCEPTED]
     what = (
         f"{plural(gone, 'mail')} had gone, {counts.left:,} stay" if run.begun else "none had gone"
@@ -162,10 +164,11 @@ def _units(desk: Desk, kind: Kind) -> str:
 def _trust(desk: Desk) -> None:
     """Believe the clock from now on."""
     from newsletter.cli.desk import clock
+    from newsletter.store.calendar import Calendar
 
     now = clock()
     with desk.store(create=False) as store:
-        opened = store.calendar(rehearsal=desk.rehearses).trust(now)
+        opened = Calendar(store, rehearsal=desk.rehearses).trust(now)
     result(f"the clock is taken as right: {now:%Y-%m-%d %H:%M:%S} UTC")
     if opened:
         say(f"{plural(opened, 'date')} still ahead had been noted as missed and may be used again")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from newsletter.delivery.deliver import Transport
     from newsletter.issue import Issue
     from newsletter.project.issues import Opened
-    from newsletter.store.sql import Store
+    from newsletter.store import Store
 
 
 @dataclass(slots=True)
@@ -81,7 +81,7 @@ class Desk:
         self, *, create: bool = True, read_only: bool = False, patience: float | None = None
     ) -> Store:
         """Open the records, see `Store.open`; a restored backup learns who has left since."""
-        from newsletter.store.sql import Store
+        from newsletter.store import Store
 
         store = Store.open(self.store_url, create=create, read_only=read_only, patience=patience)
         if store.departures.kept_out:

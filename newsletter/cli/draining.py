@@ -41,7 +41,7 @@ from newsletter.sending.run_log import RunLog
 if TYPE_CHECKING:
     from newsletter.schedule import Occurrence
     from newsletter.sending.plan import Plan
-    from newsletter.store.sql import Store
+    from newsletter.store import Store
 
 #: How often a delivery that is put off is tried in one run.
 _TRIES: Final = 5
@@ -86,14 +86,16 @@ def deliver(desk: Desk, wish: Wish, store: Store, plan: Plan) -> int:
         InputError: our own request is malformed.
     """
     # Before the freeze: a run that cannot be logged is not begun.
+    from newsletter.store import runs
+
     with contextlib.closing(plan.transport), _signals() as stopped, _log(store, plan) as log:
         run = _begin(wish, store, plan)
         if run.state is RunState.FINISHED:
             return already(store, run)
         _back_up(store, run)
-        with store.claims.marked(ledgers.write(desk, store, run)):
+        with store.marked(ledgers.write(desk, store, run)):
             drained = _drain(desk, wish, store, plan, run, stopped=stopped, log=log)
-        counts = store.counts(run)
+        counts = runs.counts(store, run)
         stop = _how(counts, drained)
         state = _settle(store, run, stop)
         log.note("ended", state=state, pause=stop.pause if stop else None,
@@ -114,21 +116,26 @@ def _back_up(store: Store, run: Run) -> None:
     Raises:
         InputError: the records are damaged, or their folder cannot be written.
     """
-    counts = store.counts(run)
+    from newsletter.store import runs
+    from newsletter.store.folder import backup as backups
+
+    counts = runs.counts(store, run)
     if run.rehearsal or counts[State.QUEUED] < counts.total:
         return
     try:
-        store.keep_backup(now=clock())
+        backups.keep(store.path, now=clock())
     except PausedError as error:  # a full disk; no mail depends on the copy
         say(f"warning: no backup was made before this send: {error}")
 
 
 def _settle(store: Store, run: Run, stop: Stop | None) -> RunState:
     """Record how a run stands; what a person has cancelled meanwhile stays so."""
+    from newsletter.store import runs
+
     state = RunState.PAUSED if stop else RunState.FINISHED
     reason, pause = (stop.reason, stop.pause) if stop else ("", None)
-    store.set_run_state(run, state, clock(), pause=pause, reason=reason)
-    found = store.run(run.content.issue, rehearsal=run.rehearsal)
+    runs.set_state(store, run, state, clock(), pause=pause, reason=reason)
+    found = runs.find(store, run.content.issue, rehearsal=run.rehearsal)
     return found.state if found else state
 
 
@@ -142,13 +149,15 @@ def _drain(
     stopped: list[int],
     log: RunLog,
 ) -> Drained:
+    from newsletter.store import deliveries, runs, signing_keys
+
     press = Press(
         envelope=Envelope.load(run.content.envelope),
         public_url=desk.settings.site.public_url,
-        key=store.keys.newest(),
+        key=signing_keys.newest(store),
         store=store.feedback.store_id(),
     )
-    counts = store.counts(run)
+    counts = runs.counts(store, run)
     rhythm = _rhythm(plan.transport, plan.allowance, desk.settings.transport.concurrency)
     log.note(
         "began", issue=run.content.issue, transport=plan.transport.name,
@@ -170,7 +179,7 @@ def _drain(
             limit=wish.limit,
             stopped=lambda: bool(stopped) or cancelled(),
             told=told,
-            requeue=lambda: 0 if cancelled() else store.requeue(run, tries=_TRIES),
+            requeue=lambda: 0 if cancelled() else deliveries.requeue(store, run, tries=_TRIES),
             rhythm=rhythm,
         )
 
@@ -180,7 +189,9 @@ def _cancelled(store: Store, run: Run) -> Callable[[], bool]:
 
     The records themselves refuse a claim from that moment; this only ends the waiting.
     """
-    calendar = store.calendar(rehearsal=run.rehearsal)
+    from newsletter.store.calendar import Calendar
+
+    calendar = Calendar(store, rehearsal=run.rehearsal)
     answer, asked = False, -math.inf
 
     def ask() -> bool:
@@ -214,20 +225,23 @@ def _rhythm(transport: Transport, allowance: Allowance, wanted: int | None) -> R
 
 def _begin(wish: Wish, store: Store, plan: Plan) -> Run:
     """The run to drain, looked up again under the lock: another sender may have been here."""
+    from newsletter.store import deliveries, freezing, runs
+
     if wish.again and plan.transport.rehearsal:
-        store.clear_rehearsal(wish.issue)
-    run = store.run(wish.issue, rehearsal=plan.transport.rehearsal)
+        freezing.clear_rehearsal(store, wish.issue)
+    run = runs.find(store, wish.issue, rehearsal=plan.transport.rehearsal)
     if run is not None and run.state is RunState.FINISHED:
         return run
     if run is not None and run.begun:
         same(run, plan.content)
-        store.resume(run, by_hand=not wish.due)
-        lost = store.recover(run, now=clock())
+        runs.resume(store, run, by_hand=not wish.due)
+        lost = deliveries.recover(store, run, now=clock())
         if lost:
             say(f"{plural(lost, 'delivery', 'deliveries')} of an earlier run ended unknown")
     else:
         plan.transport.begin(wish.issue)
-        run = store.start_run(
+        run = freezing.start(
+            store,
             plan.content,
             rehearsal=plan.transport.rehearsal,
             transport=plan.transport.name,

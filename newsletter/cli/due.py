@@ -20,12 +20,14 @@ from newsletter.schedule import Occurrence, Timetable, latest
 from newsletter.schedule.decision import Due, Ledger, due, reminder
 from newsletter.schedule.outlook import Standing, day_of, moved, there
 from newsletter.settings.dates import timetable
+from newsletter.store import runs as run_records
+from newsletter.store import subscribers
 from newsletter.store.calendar import Calendar, Used
 
 if TYPE_CHECKING:
     from newsletter.cli.desk import Desk
     from newsletter.cli.owner import Owner
-    from newsletter.store.sql import Store
+    from newsletter.store import Store
 
 #: What is said of a date that was missed, by what was there for it.
 _WHY = {
@@ -69,7 +71,7 @@ def send_due(desk: Desk, wish: Wish, store: Store, owner: Owner) -> int:
     Raises:
         NewsletterError: there is no schedule, it is not clear what to send, or it may not go.
     """
-    calendar = store.calendar(rehearsal=desk.rehearses)
+    calendar = Calendar(store, rehearsal=desk.rehearses)
     issues = front.issues_of(desk)
     table = timetable(desk.settings, moved=moved(issues, desk.zone))
     trigger = _Trigger(desk, wish, store, calendar, owner, owner.now, issues, table, desk.rehearses)
@@ -126,7 +128,11 @@ def _decide(trigger: _Trigger, *, window: int) -> Due:
 
 def _ledger(trigger: _Trigger) -> Ledger:
     """The records, with when each issue was announced as it is approved now."""
-    runs = {run.content.issue: run for run in trigger.store.runs() if _is_announced(trigger, run)}
+    runs = {
+        run.content.issue: run
+        for run in run_records.find_all(trigger.store)
+        if _is_announced(trigger, run)
+    }
     announced = {
         day: runs[issue.number].started_at
         for issue in trigger.issues
@@ -185,7 +191,7 @@ def _go_on(trigger: _Trigger) -> int | None:
     for used in trigger.calendar.used():
         if used.state is not OccurrenceState.TAKEN or used.issue is None:
             continue
-        run = trigger.store.run(used.issue, rehearsal=trigger.rehearsal)
+        run = run_records.find(trigger.store, used.issue, rehearsal=trigger.rehearsal)
         if run is None or not run.begun or run.state is RunState.FINISHED:
             continue
         if goes_on_by_itself(run):
@@ -242,7 +248,7 @@ def _announce(trigger: _Trigger, date: Occurrence) -> None:
     late = trigger.now >= date.at
     goes_at = trigger.now + dt.timedelta(minutes=window) if late else date.at
     left = round((goes_at - trigger.now).total_seconds() / 60)
-    recipients = trigger.store.audience(opened.audience).eligible
+    recipients = subscribers.audience(trigger.store, opened.audience).eligible
     trigger.owner.announce(opened, recipients=recipients, goes_at=goes_at, window=left)
 
 
@@ -269,7 +275,7 @@ def _send_number(trigger: _Trigger, number: int, date: Occurrence | None) -> int
     if date and trigger.now > date.at:
         say(f"issue {number} is {duration((trigger.now - date.at).total_seconds())} late")
     code = send_issue(trigger.desk, wish)
-    run = trigger.store.run(number, rehearsal=trigger.rehearsal)
+    run = run_records.find(trigger.store, number, rehearsal=trigger.rehearsal)
     if code and run and not trigger.wish.dry_run:
         why = run.reason or "some outcomes are unknown"
         topic = f"ended {number} {run.state.value} {run.pause or ''} {trigger.now:%Y-%m-%d}"
@@ -296,7 +302,7 @@ def _approved(trigger: _Trigger, day: dt.date) -> Issue | None:
 
 
 def _run(trigger: _Trigger, issue: Issue) -> Run | None:
-    return trigger.store.run(issue.number, rehearsal=trigger.rehearsal)
+    return run_records.find(trigger.store, issue.number, rehearsal=trigger.rehearsal)
 
 
 def _was_done(trigger: _Trigger) -> bool:
@@ -304,7 +310,11 @@ def _was_done(trigger: _Trigger) -> bool:
     last = latest(trigger.table, trigger.now)
     used = {one.occurrence.day: one for one in trigger.calendar.used()}
     one = used.get(last.day) if last else None
-    run = trigger.store.run(one.issue, rehearsal=trigger.rehearsal) if one and one.issue else None
+    run = (
+        run_records.find(trigger.store, one.issue, rehearsal=trigger.rehearsal)
+        if one and one.issue
+        else None
+    )
     if run is None or run.state is not RunState.FINISHED:
         return False
     already(trigger.store, run)

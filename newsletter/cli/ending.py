@@ -14,7 +14,7 @@ from newsletter.errors import AccountError, InputError, PausedError, UnknownOutc
 from newsletter.humanize import plural
 
 if TYPE_CHECKING:
-    from newsletter.store.sql import Store
+    from newsletter.store import Store
 
 _DAY: Final = dt.timedelta(days=1)
 #: Nothing else will go either, so with nothing accepted this is a fault, not a pause.
@@ -54,6 +54,8 @@ def conclude(desk: Desk, store: Store, ended: Ended) -> int:
         AccountError: everything was refused, nothing accepted.
         InputError: our own request is malformed.
     """
+    from newsletter.store import runs
+
     number, stop = ended.run.content.issue, ended.stop
     if stop and stop.pause in _FOR_EVERYBODY and not ended.counts[State.ACCEPTED]:
         raise _FOR_EVERYBODY[stop.pause](
@@ -62,7 +64,7 @@ def conclude(desk: Desk, store: Store, ended: Ended) -> int:
         )
     _tell(ended)
     if ended.counts[State.REFUSED] or ended.counts[State.UNKNOWN]:
-        for (state, reason), found in store.reasons(ended.run).items():
+        for (state, reason), found in runs.reasons(store, ended.run).items():
             if state in {State.REFUSED, State.UNKNOWN}:
                 say(f"  {state.value} {found:,}: {reason}")
         say(f"  the order of things: {_shown(ended.log, desk.root)}")
@@ -78,7 +80,9 @@ def conclude(desk: Desk, store: Store, ended: Ended) -> int:
 
 def already(store: Store, run: Run) -> int:
     """Say that there is nothing to do; 9 while outcomes are unknown."""
-    counts = store.counts(run)
+    from newsletter.store import runs
+
+    counts = runs.counts(store, run)
     word = "rehearsed" if run.rehearsal else "sent"
     when = run.finished_at or run.started_at
     number = run.content.issue
@@ -135,9 +139,11 @@ def _finished(desk: Desk, ended: Ended) -> int:
 
 def _when(store: Store, stop: Stop) -> str:
     """When the day's quota frees up: a mail counts for 24 hours (SES guide, sending quotas)."""
+    from newsletter.store import runs
+
     if stop.pause is not Pause.QUOTA:
         return ""
-    first = store.first_accepted(since=clock() - _DAY)
+    first = runs.first_accepted(store, since=clock() - _DAY)
     if first is None:
         return ", and frees up within 24 hours"
     return f", and frees up from {first + _DAY:%Y-%m-%d at %H:%M} UTC on"

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from newsletter.delivery import Attempt, Run, Stop
     from newsletter.sending.plan import Plan
     from newsletter.ses.events import Pulled, Queue
-    from newsletter.store.sql import Store
+    from newsletter.store import Store
 
 app = typer.Typer(help="What Amazon SES reports.", no_args_is_help=True)
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from newsletter.cli.desk import Desk
     from newsletter.delivery import Run
     from newsletter.project.ledger import Entry, HighWaterMark, Reached
-    from newsletter.store.sql import Store
+    from newsletter.store import Store
 
 _NOTHING = ledger.Reached(recipients=0, attempts=0, position=0)
 
@@ -60,15 +60,17 @@ def agree(desk: Desk, store: Store, issue: int, *, restored: bool) -> None:
     Whoever may have got the issue since is unknown from then on. A file that is missing is written
     again.
     """
+    from newsletter.store import claims, runs
+
     entry = missing(desk, store, issue, restored=restored)
-    run = store.run(issue, rehearsal=False)
+    run = runs.find(store, issue, rehearsal=False)
     if run and entry:
         # Should this end in the middle, nothing may be left that looks as if the records agreed:
         # the file first tells of more than they can reach.
-        exposed = store.claims.exposed(run, entry.reached.position)
+        exposed = claims.exposed(store, run, entry.reached.position)
         ahead = replace(entry.reached, attempts=entry.reached.attempts + exposed + 1)
-        ledger.write(desk.root, run, store.counts(run), ahead, occurrence=_day(store, run))
-        number = store.claims.doubt(run, entry.reached, now=clock())
+        ledger.write(desk.root, run, runs.counts(store, run), ahead, occurrence=_day(store, run))
+        number = claims.doubt(store, run, entry.reached, now=clock())
         say(f"{plural(number, 'delivery', 'deliveries')} may have been sent since the backup: "
             "unknown, and not sent again")  # fmt: skip
         write(desk, store, run)
@@ -86,10 +88,14 @@ def write(desk: Desk, store: Store, run: Run) -> HighWaterMark | None:
         PausedError: the disk is full.
         InputError: the folder cannot be written.
     """
+    from newsletter.store import claims, runs
+
     if run.rehearsal:
         return None
-    reached = store.claims.reached(run)
-    return ledger.write(desk.root, run, store.counts(run), reached, occurrence=_day(store, run))
+    reached = claims.reached(store, run)
+    return ledger.write(
+        desk.root, run, runs.counts(store, run), reached, occurrence=_day(store, run)
+    )
 
 
 def write_again(desk: Desk, store: Store, run: Run) -> None:
@@ -116,15 +122,19 @@ def keep(desk: Desk, run: Run) -> None:
 
 def _lost(desk: Desk, store: Store, issue: int) -> tuple[Entry, Reached] | None:
     """What the file says and what the records do, None unless they are behind it."""
+    from newsletter.store import claims, runs
+
     entry = ledger.entry(desk.root, issue)
     if entry is None:
         return None
-    run = store.run(issue, rehearsal=False)
-    reached = store.claims.reached(run) if run else _NOTHING
+    run = runs.find(store, issue, rehearsal=False)
+    reached = claims.reached(store, run) if run else _NOTHING
     return (entry, reached) if ledger.is_behind(entry, run, reached) else None
 
 
 def _day(store: Store, run: Run) -> dt.date | None:
-    used = store.calendar(rehearsal=False).used()
+    from newsletter.store.calendar import Calendar
+
+    used = Calendar(store, rehearsal=False).used()
     days = (one.occurrence.day for one in used if one.issue == run.content.issue)
     return next(days, None)

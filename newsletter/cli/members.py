@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from newsletter.audience import Address
-    from newsletter.store.members import Member, Members
+    from newsletter.store import Store
+    from newsletter.store.subscribers import Member
 
 Who = Annotated[str, typer.Argument(metavar="ADDR", help="The person's mail address.")]
 Consent = Annotated[
@@ -44,9 +45,10 @@ def export(
     from newsletter.cli.desk import given, open_desk
     from newsletter.project.git import expect_untaken
     from newsletter.project.lists import new_list, write_list
+    from newsletter.store import suppressions
 
     with open_desk().store(create=False, read_only=True) as store:
-        rows = _exported(store.members)
+        rows = _exported(store)
         if file:
             path = given(Path(file))
             expect_untaken(path)
@@ -55,7 +57,7 @@ def export(
             result(str(path))
         else:
             number = write_list(sys.stdout, rows)
-        strays = store.members.strays()
+        strays = suppressions.count_strays(store)
     say(f"{plural(number, 'person', 'people')}; keep it as you keep a password")
     if strays:
         kept = plural(strays, "suppressed address is", "suppressed addresses are")
@@ -73,6 +75,7 @@ def list_(
     """List people, their addresses masked; -v shows them whole."""
     from newsletter.audience import Status, mask
     from newsletter.cli.desk import open_desk
+    from newsletter.store import subscribers
 
     VOICE.json = as_json
     if status not in {"", "suppressed", *Status}:
@@ -82,7 +85,7 @@ def list_(
     whole = VOICE.verbosity > 0
     chosen = Status(status) if status in set(Status) else None
     with open_desk().store(create=False, read_only=True) as store:
-        found = store.members.each(status=chosen, tag=tag)
+        found = subscribers.each(store, status=chosen, tag=tag)
         rows = [
             (
                 one.email if whole else mask(one.email),
@@ -109,13 +112,14 @@ def show(
     """Show what is on record about one person; --all --json gives every row."""
     from newsletter.audience import mask
     from newsletter.cli.desk import open_desk
+    from newsletter.store import subscribers, suppressions
 
     VOICE.json = as_json
     address = _address(who)
     with open_desk().store(create=False, read_only=True) as store:
-        person = store.members.find(address.canonical)
-        reason = store.members.suppression(address.canonical)
-        rows = store.members.dossier(address.canonical) if every else {}
+        person = subscribers.find(store, address.canonical)
+        reason = suppressions.reason(store, address.canonical)
+        rows = subscribers.dossier(store, address.canonical) if every else {}
     if person is None and not reason and not any(rows.values()):
         raise _nobody()
     if as_json:
@@ -148,6 +152,7 @@ def add(
     from newsletter.audience.roster import Row
     from newsletter.audience.segment import tag_name
     from newsletter.cli.desk import clock, open_desk
+    from newsletter.store import imports
     from newsletter.text_rules import one_line, stands_in_header
 
     address, source = _address(who), _source(consent_source)
@@ -161,7 +166,7 @@ def add(
         fields=dict(_field(text) for text in field or ()),
     )
     with open_desk().store() as store:
-        added = store.add([row], source=source, now=clock())
+        added = imports.add(store, [row], source=source, now=clock())
     if added.kept_out:
         raise RefusedError(
             "this person has left, or the address is suppressed",
@@ -176,13 +181,14 @@ def add(
 def remove(who: Who) -> None:
     """Take a person off the list who asked for it; the record stays, and no import undoes it."""
     from newsletter.cli.desk import clock, open_desk
+    from newsletter.store import subscribers
 
     address = _address(who)
     with open_desk().store(create=False) as store:
-        if store.members.remove(address.canonical, now=clock()):
+        if subscribers.remove(store, address.canonical, now=clock()):
             result("unsubscribed")
             return
-        if store.members.find(address.canonical) is None:
+        if subscribers.find(store, address.canonical) is None:
             raise _nobody()
     result("had left already")
 
@@ -197,14 +203,16 @@ def erase(
     from newsletter.project.files import LISTS
     from newsletter.project.lists import traces
     from newsletter.project.private import STORE
+    from newsletter.store import subscribers
+    from newsletter.store.folder import backup as backups
 
     address = _address(who)
     _agree(yes=yes)
     desk = open_desk()
     with desk.store(create=False) as store:
-        known, clean = store.members.erase(address.canonical, now=clock())
+        known, clean = subscribers.erase(store, address.canonical, now=clock())
         # A typing error must not cost the backups.
-        renewed = store.renew_backups(now=clock()) if known else 0
+        renewed = backups.renew(store.path, now=clock()) if known else 0
     result("erased" if known else "nobody here had this address; it is kept out from now on")
     for name in traces(
         desk.root,
@@ -226,13 +234,14 @@ def erase(
 def allow(who: Who, *, consent_source: Consent) -> None:
     """Let an address in again that has left or is suppressed, because its person asked for it."""
     from newsletter.cli.desk import clock, open_desk
-    from newsletter.store.people import Evidence
+    from newsletter.store import subscribers
+    from newsletter.store.consents import Evidence
 
     address, source = _address(who), _source(consent_source)
     with open_desk().store(create=False) as store:
         evidence = Evidence(source=source)
-        reason, back = store.members.allow(address.canonical, evidence, now=clock())
-        known = store.members.find(address.canonical) is not None
+        reason, back = subscribers.allow(store, address.canonical, evidence, now=clock())
+        known = subscribers.find(store, address.canonical) is not None
     if not reason and not back:
         result("nothing kept this address out")
     else:
@@ -284,12 +293,13 @@ def _agree(*, yes: bool) -> None:
         raise CancelledError("cancelled; nothing was changed")
 
 
-def _exported(members: Members) -> Iterator[list[str]]:
+def _exported(store: Store) -> Iterator[list[str]]:
     from newsletter.audience.roster import guarded
+    from newsletter.store import subscribers
 
-    names = members.field_names()
+    names = subscribers.field_names(store)
     yield ["email", "name", "status", "tags", *names]
-    for one in members.each():
+    for one in subscribers.each(store):
         fields = [one.fields.get(name, "") for name in names]
         cells = [one.email, one.name, _standing(one), ", ".join(sorted(one.tags)), *fields]
         yield [guarded(cell) for cell in cells]

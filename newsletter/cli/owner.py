@@ -18,7 +18,7 @@ from newsletter.humanize import plural
 from newsletter.message import seal
 from newsletter.message.notices import NO_ISSUE, notice, with_banner
 from newsletter.settings.mail import sender
-from newsletter.store.notices import NoticeFiles
+from newsletter.store.folder.notices import NoticeFiles
 
 if TYPE_CHECKING:
     from newsletter.cli.desk import Desk

@@ -18,8 +18,8 @@ from newsletter.humanize import plural
 if TYPE_CHECKING:
     from newsletter.audience.roster import Added, Reject, Row
     from newsletter.cli.desk import Desk
-    from newsletter.store.importing import Import
-    from newsletter.store.sql import Store
+    from newsletter.store import Store
+    from newsletter.store.imports import Import
 
 app = typer.Typer(help="The people on the list.", no_args_is_help=True)
 
@@ -45,8 +45,9 @@ def import_(
     from newsletter.audience import roster
     from newsletter.cli.desk import clock, given, open_desk
     from newsletter.project import files
-    from newsletter.store.importing import Import
-    from newsletter.store.repeats import Repeats
+    from newsletter.store import imports
+    from newsletter.store.imports import Import
+    from newsletter.store.sqlite.repeats import Repeats
     from newsletter.text_rules import one_line
 
     VOICE.json = as_json
@@ -70,9 +71,9 @@ def import_(
             _report(rejects, None, as_json=as_json)
             return
         with desk.store() as store, _told_how_far(job):
-            before = store.unfinished_import()
-            store.add_list(rows, job, rejects.keep)
-            given_up = before and not job.resumed and not store.unfinished_import()
+            before = imports.unfinished(store)
+            job.write(store, rows, rejects.keep)
+            given_up = before and not job.resumed and not imports.unfinished(store)
     if before and given_up:
         left = plural(before[1], "row of it is", "rows of it are")
         say(f"warning: the import of {before[0]} was interrupted and is given up; {left} "
@@ -97,10 +98,11 @@ def _told_how_far(job: Import) -> Iterator[None]:
 def warn_of_unimported(desk: Desk, store: Store) -> None:
     """Lists are only ever imported: one that changed since is not what will be mailed."""
     from newsletter.project import files
+    from newsletter.store import imports
 
     for path in files.list_files(desk.root):
         name = files.list_name(desk.root, path)
-        imported = store.imported_hash(name)
+        imported = imports.imported_hash(store, name)
         if imported is not None and imported != _hash(path):
             say(f"warning: {name} changed since it was imported; the records are what counts")
 

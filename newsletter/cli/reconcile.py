@@ -14,8 +14,8 @@ from newsletter.humanize import plural
 
 if TYPE_CHECKING:
     from newsletter.delivery import Run
+    from newsletter.store import Store
     from newsletter.store.feedback import Coverage
-    from newsletter.store.sql import Store
 
 #: How long the slowest event of a mail usually takes.
 _PATIENCE: Final = dt.timedelta(minutes=15)

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from newsletter.delivery import Counts, Run, State
     from newsletter.schedule.outlook import Prospect
+    from newsletter.store import Store
     from newsletter.store.deliveries import Doubt
-    from newsletter.store.sql import Store
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object.")]
 
@@ -33,11 +33,12 @@ def status(
     """Say what happened to every recipient, issue by issue, and what is due next."""
     from newsletter.cli.ahead import as_dict, coming
     from newsletter.cli.desk import open_desk
+    from newsletter.store import runs as run_records
 
     VOICE.json = as_json
     desk = open_desk()
     with desk.store(create=False, read_only=True) as store:
-        runs = [run for run in store.runs() if issue in {None, run.content.issue}]
+        runs = [run for run in run_records.find_all(store) if issue in {None, run.content.issue}]
         sender = store.sender()
         due = [one for one in coming(desk) if issue is None or _is_about(one, issue)]
         if as_json:
@@ -78,13 +79,15 @@ def retry(
     """Queue deliveries again that were refused or put off; `newsletter send` then sends them."""
     from newsletter.cli.desk import clock, open_desk
     from newsletter.cli.reconcile import has_source, reconcile
+    from newsletter.store import deliveries
+    from newsletter.store import runs as run_records
 
     desk = open_desk()
     _expect_agreement(
         unknown=unknown, risk=accept_duplicates, assume=assume_accepted, source=has_source(desk)
     )
     with desk.store(create=False) as store, store.lock():
-        run = store.run(issue, rehearsal=desk.settings.transport.kind == "folder")
+        run = run_records.find(store, issue, rehearsal=desk.settings.transport.kind == "folder")
         if run is None:
             raise InputError(
                 f"issue {issue} was not sent yet", hint=f"newsletter send --issue {issue}"
@@ -94,7 +97,7 @@ def retry(
             facts = reconcile(desk, store, run, patient=patient)
             _settle_doubts(store, run, facts, confirm=confirm, assume=assume_accepted)
             return
-        number = store.retry(run, now=clock())
+        number = deliveries.retry(store, run, now=clock())
         _tell(issue, number, "none was refused or put off")
 
 
@@ -120,20 +123,26 @@ def _settle_doubts(
     from newsletter.cli.desk import clock
     from newsletter.delivery import State
     from newsletter.sending.run_log import RunLog
+    from newsletter.store import deliveries
+    from newsletter.store import runs as run_records
 
-    issue, doubtful = run.content.issue, store.counts(run)[State.UNKNOWN]
-    number = doubtful if assume else store.riskable(run)
+    issue, doubtful = run.content.issue, run_records.counts(store, run)[State.UNKNOWN]
+    number = doubtful if assume else deliveries.riskable(store, run)
     if doubtful > number:
         again = plural(doubtful - number, "delivery was", "deliveries were")
         say(f"{again} queued like this before; once each is the most, so unknown is the end of it")
     if not number:
         _tell(issue, 0, "none is unknown" if not doubtful else "none may be queued once more")
         return
-    for (state, reason), found in store.reasons(run).items():
+    for (state, reason), found in run_records.reasons(store, run).items():
         if state is State.UNKNOWN:
             say(f"  unknown {found:,}: {reason}")
     _agree(number, confirm, assume=assume)
-    done = store.assume(run, now=clock()) if assume else store.risk(run, now=clock())
+    done = (
+        deliveries.assume(store, run, now=clock())
+        if assume
+        else deliveries.risk(store, run, now=clock())
+    )
     with RunLog(store.folder, f"{issue}-retry", clock) as log:
         log.note("assumed" if assume else "risked", issue=issue, deliveries=done, **facts)
     if assume:
@@ -176,7 +185,9 @@ def _tell(issue: int, number: int, nothing: str) -> None:
 
 
 def _show(store: Store, runs: list[Run], sender: str, *, whole: bool) -> None:
-    counted = [(run, store.counts(run)) for run in runs]
+    from newsletter.store import runs as run_records
+
+    counted = [(run, run_records.counts(store, run)) for run in runs]
     header = ("issue", "run", "state", "recipients", "outcomes")
     result(table([header, *(_row(run, counts, sender) for run, counts in counted)]))
     for run, counts in counted:
@@ -200,17 +211,19 @@ def _stands(run: Run, sender: str) -> str:
 
 def _details(store: Store, run: Run, counts: Counts, sender: str, *, whole: bool) -> list[str]:
     from newsletter.delivery import State
+    from newsletter.store import deliveries
+    from newsletter.store import runs as run_records
 
     lines = [f"{run.state.value}: {run.reason}"] if run.reason else []
     if counts[State.CLAIMED] and not sender:
         gone = plural(counts[State.CLAIMED], "delivery was", "deliveries were")
         lines.append(f"{gone} in flight when the process ended, and will be unknown")
-    reasons = store.reasons(run).items()
+    reasons = run_records.reasons(store, run).items()
     lines += [f"{state.value} {number:,}: {reason}" for (state, reason), number in reasons]
     if whole:
-        rate = store.rate(run)
+        rate = run_records.rate(store, run)
         lines += [f"{rate:.3g} mails/s of late"] if rate else []
-        lines += [_doubt(doubt) for doubt in store.doubtful(run, most=_SHOWN)]
+        lines += [_doubt(doubt) for doubt in deliveries.doubtful(store, run, most=_SHOWN)]
     return lines
 
 
@@ -228,8 +241,11 @@ def _outcomes(counts: Counts) -> str:
 
 
 def _as_dict(store: Store, run: Run, sender: str) -> dict[str, object]:
-    counts, rate = store.counts(run), store.rate(run)
-    reasons: Mapping[tuple[State, str], int] = store.reasons(run)
+    from newsletter.store import deliveries
+    from newsletter.store import runs as run_records
+
+    counts, rate = run_records.counts(store, run), run_records.rate(store, run)
+    reasons: Mapping[tuple[State, str], int] = run_records.reasons(store, run)
     return {
         "issue": run.content.issue,
         "title": run.content.title,
@@ -254,6 +270,6 @@ def _as_dict(store: Store, run: Run, sender: str) -> dict[str, object]:
                 "position": doubt.position, "attempt": doubt.attempt, "reason": doubt.reason,
                 "claimed_at": doubt.claimed_at.isoformat(), "risked": bool(doubt.risked),
             }
-            for doubt in store.doubtful(run, most=1000)
+            for doubt in deliveries.doubtful(store, run, most=1000)
         ],
     }  # fmt: skip

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from newsletter.cli.desk import Desk
-    from newsletter.store.restore import Restoration
-    from newsletter.store.sql import Store
+    from newsletter.store import Store
+    from newsletter.store.folder.restore import Restoration
 
 db = typer.Typer(help="The records' own database.", no_args_is_help=True)
 
@@ -112,9 +112,10 @@ def upgrade() -> None:
 def rotate_key() -> None:
     """Sign links with a new key from now on; links in old mails keep working."""
     from newsletter.cli.desk import clock, open_desk
+    from newsletter.store import signing_keys
 
     with open_desk().store(create=False) as store:
-        number = store.keys.rotate(now=clock())
+        number = signing_keys.rotate(store, now=clock())
     say(f"links are signed with key {number} from now on; make a backup of the records")
 
 
@@ -130,15 +131,16 @@ def backup(
     """Copy the records into a new file, also while a send is running."""
     from newsletter.cli.desk import clock, given, open_desk
     from newsletter.project.git import expect_untaken
+    from newsletter.store.folder import backup as backups
 
     target = given(file) if file else None
     if target:
         expect_untaken(target)
     with open_desk().store(create=False) as store:
         if target:
-            store.backup(target)
+            backups.backup(store.path, target)
         else:
-            target = store.keep_backup(now=clock())
+            target = backups.keep(store.path, now=clock())
     size = target.stat().st_size
     say(f"{size:,} bytes: people, deliveries and the signing keys; keep it as you keep a password")
     result(str(target))
@@ -152,8 +154,8 @@ def restore(
 ) -> None:
     """Put a backup in the place of the records; who has left since stays out."""
     from newsletter.cli.desk import clock, given, open_desk
-    from newsletter.store.database import file_of
-    from newsletter.store.restore import restoring
+    from newsletter.store.folder.restore import restoring
+    from newsletter.store.sqlite.engine import file_of
 
     desk = open_desk()
     with restoring(file_of(desk.store_url), given(file)) as restoration:

@@ -30,7 +30,7 @@ from newsletter.settings.mail import sender
 
 if TYPE_CHECKING:
     from newsletter.project.issues import Opened
-    from newsletter.store.sql import Store
+    from newsletter.store import Store
 
 
 def send_issue(desk: Desk, wish: Wish) -> int:
@@ -43,6 +43,8 @@ def send_issue(desk: Desk, wish: Wish) -> int:
     Raises:
         NewsletterError: it must not or cannot be sent; nothing has left.
     """
+    from newsletter.store import claims, runs
+
     if wish.confirm not in {None, wish.issue}:
         raise InputError(
             f"--confirm says {wish.confirm}, --issue says {wish.issue}", hint="make them agree"
@@ -56,7 +58,7 @@ def send_issue(desk: Desk, wish: Wish) -> int:
         lost = None
         if not transport.rehearsal:
             lost = ledgers.missing(desk, store, wish.issue, restored=wish.restored)
-        done = store.run(wish.issue, rehearsal=transport.rehearsal)
+        done = runs.find(store, wish.issue, rehearsal=transport.rehearsal)
         again = wish.again and transport.rehearsal
         if done and done.state is RunState.FINISHED and not again and not lost:
             if not wish.dry_run:
@@ -69,7 +71,7 @@ def send_issue(desk: Desk, wish: Wish) -> int:
         warn_of_unimported(desk, store)
         warn_of_growth(store, plan)
         if done and lost:
-            number = store.claims.exposed(done, lost.reached.position)
+            number = claims.exposed(store, done, lost.reached.position)
             say(f"{plural(number, 'mail')} of these may have left since the backup was made; not "
                 "sent again, but unknown")  # fmt: skip
         if wish.dry_run:
@@ -152,10 +154,12 @@ def expect_approved(opened: Opened) -> None:
 
 
 def _plan(desk: Desk, wish: Wish, store: Store, opened: Opened, transport: Transport) -> Plan:
+    from newsletter.store import imports
+
     who = sender(desk.settings)
     plan = look(store, opened, transport, who, skipped=wish.skip_checks, anew=wish.again)
     begun = plan.run is not None and plan.run.begun
-    left = None if begun or wish.expect is not None else store.unfinished_import()
+    left = None if begun or wish.expect is not None else imports.unfinished(store)
     if left:
         raise RefusedError(
             f"the import of {left[0]} is not finished: {plural(left[1], 'row is', 'rows are')} "

@@ -26,17 +26,19 @@ def stats(
 ) -> None:
     """Say what happened to an issue after it was accepted: delivered, bounced, complained, left."""
     from newsletter.cli.desk import open_desk
+    from newsletter.store import runs
+    from newsletter.store import stats as run_stats
 
     VOICE.json = as_json
     desk = open_desk()
     with desk.store(create=False, read_only=True) as store:
-        run = store.run(issue, rehearsal=False)
+        run = runs.find(store, issue, rehearsal=False)
         if run is None:
             raise InputError(
                 f"issue {issue} was not sent yet, and a rehearsal brings nothing back",
                 hint=f"newsletter send --issue {issue}",
             )
-        found = store.feedback.stats(run)
+        found = run_stats.of_run(store, run)
     if as_json:
         result_json(_as_dict(run, found))
     else:

@@ -50,11 +50,12 @@ def answer(wish: Wish) -> int:
 def _answer(wish: Wish, owner: Owner, opened: contextlib.ExitStack) -> int:
     # Here, so that a broken installation is told as well.
     from newsletter.cli.due import send_due
+    from newsletter.store.calendar import Calendar
 
     desk = owner.desk
     store = opened.enter_context(desk.store(create=False, read_only=wish.dry_run))
     if not wish.dry_run:
-        owner.records = store.calendar(rehearsal=desk.rehearses)
+        owner.records = Calendar(store, rehearsal=desk.rehearses)
     return send_due(desk, wish, store, owner)
 
 

@@ -20,7 +20,7 @@ from newsletter.sending.transports import open_transport
 from newsletter.sending.trial import trial_mails
 from newsletter.settings import Settings
 from newsletter.settings.mail import sender
-from newsletter.store.sql import Store
+from newsletter.store import Store, runs
 
 #: Reads one issue with the settings of now; None for a number without one.
 Reading = Callable[[int], tuple[Settings, Opened] | None]
@@ -127,7 +127,7 @@ class Sending:
         try:
             with Store.open(url, create=False, read_only=True) as store:
                 number = opened.issue.number
-                done = store.run(number, rehearsal=transport.rehearsal)
+                done = runs.find(store, number, rehearsal=transport.rehearsal)
                 if done and done.state is RunState.FINISHED:
                     return Ready(stops=stops, sent=_sent(done))
                 plan = look(store, opened, transport, sender(settings))

@@ -16,7 +16,7 @@ from newsletter.errors import RefusedError
 from newsletter.message import Sender, seal
 from newsletter.project import git
 from newsletter.project.issues import Opened
-from newsletter.store.sql import Store
+from newsletter.store import Store, runs, subscribers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,17 +77,17 @@ def look(
     """
     content = _content(opened, sender, skipped)
     again = anew and transport.rehearsal
-    run = None if again else store.run(opened.issue.number, rehearsal=transport.rehearsal)
+    run = None if again else runs.find(store, opened.issue.number, rehearsal=transport.rehearsal)
     if run is not None and not run.begun:  # announced, or cancelled before anything was frozen
         run = None
     left_out: Mapping[str, int] = {}
     doubtful = 0
     if run is None:
-        audience = store.audience(opened.audience)
+        audience = subscribers.audience(store, opened.audience)
         recipients, left_out = audience.eligible, audience.left_out
     else:
         same(run, content)
-        counts = store.counts(run)
+        counts = runs.counts(store, run)
         recipients = counts.left
         doubtful = counts[State.CLAIMED] + counts[State.UNKNOWN]
     return Plan(

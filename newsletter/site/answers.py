@@ -15,7 +15,7 @@ from starlette.responses import HTMLResponse, Response
 from newsletter.server.pages import page
 from newsletter.settings import Settings
 from newsletter.site.words import words
-from newsletter.store.people import Evidence
+from newsletter.store.consents import Evidence
 
 # A connection that is closed on an unread body loses the answer.
 _BODY_BYTES: Final = 64 * 1024

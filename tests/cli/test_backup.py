@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import resource
 import shutil
-import sqlite3
 
 import pytest
 
@@ -12,6 +11,7 @@ from tests.campaign.servers import serving
 from tests.cli.test_status import SEND
 from tests.support.cli_fixtures import plain_environment, script, snapshot, started
 from tests.support.faults import imported, world
+from tests.support.raw_records import raw
 
 __all__ = ["imported", "plain_environment", "world"]
 
@@ -67,12 +67,11 @@ def test_a_disk_that_fills_up_leaves_no_half_of_a_backup(world):
 
 def test_records_that_are_damaged_make_no_backup(world):
     path = world.newsletter.root / ".newsletter/newsletter.db"
-    with sqlite3.connect(path) as connection:
+    with raw(path) as connection:
         (size,) = connection.execute("pragma page_size").fetchone()
         (page,) = connection.execute(
             "select rootpage from sqlite_master where name = 'subscribers'"
         ).fetchone()
-    connection.close()
     with path.open("r+b") as stream:
         stream.seek((page - 1) * size)
         stream.write(b"\xff" * 64)

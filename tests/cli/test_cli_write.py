@@ -24,7 +24,8 @@ from newsletter.cli import app as cli
 from newsletter.cli import online
 from newsletter.cli.draft import _text
 from newsletter.issue import parse
-from newsletter.store.sql import Store
+from newsletter.store import Store
+from newsletter.store.consents import Evidence
 from tests.conftest import CORPUS, corpus_file, corpus_names, require
 from tests.support.cli_fixtures import (
     ISSUE,
@@ -765,7 +766,7 @@ def test_status_tells_scripts_the_same_and_why(ready):
     ready.send("--limit", "10")
     (handle,) = ready.ask("select handle from subscribers where id = 12")[0]
     with Store.open(f"sqlite:///{ready.root}/.newsletter/newsletter.db") as store:
-        store.unsubscribe(handle, source="test", now=dt.datetime.now(dt.UTC))
+        store.departures.leave(handle, Evidence(source="test"), now=dt.datetime.now(dt.UTC))
     ready.send()
     (run,) = only_json(ready.run("status", "--json"))["runs"]
     assert (run["issue"], run["rehearsal"], run["transport"], run["state"]) == (

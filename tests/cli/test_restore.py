@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import resource
 import shutil
@@ -12,12 +11,15 @@ import sys
 
 import pytest
 
-from newsletter.store import backup as backups
-from newsletter.store.backup import keep
+from newsletter.store import subscribers
+from newsletter.store.folder import backup as backups
+from newsletter.store.folder.backup import keep
 from newsletter.store.schema import HEAD
+from newsletter.store.sqlite import files
 from tests.cli.test_cli_send import Terminal
 from tests.support.cli_fixtures import Folder, script, snapshot
 from tests.support.cli_fixtures import started as starting
+from tests.support.raw_records import raw
 from tests.support.schedule_fixtures import (
     approved,
     at,
@@ -28,7 +30,15 @@ from tests.support.schedule_fixtures import (
     ready,
     store_of,
 )
-from tests.support.store_samples import NOW, new_store, old_store, people, store_with
+from tests.support.store_samples import (
+    NOW,
+    new_store,
+    old_store,
+    people,
+    store_with,
+    subscriber_count,
+    suppress,
+)
 
 __all__ = ["approved", "at", "folder", "owned", "plain_environment", "post", "ready"]
 
@@ -71,7 +81,7 @@ def test_it_shows_what_would_be_lost_and_keeps_the_records_from_before(ready, co
     assert str(aside) in ran.err
     assert (aside.stat().st_mode & 0o777, aside.parent.stat().st_mode & 0o777) == (0o600, 0o700)
     assert database(ready).stat().st_mode & 0o777 == 0o600
-    with contextlib.closing(sqlite3.connect(aside)) as old:
+    with raw(aside) as old:
         assert old.execute(COUNTS).fetchall() == [(26, 1)]
     assert copy.exists()
     assert not list(database(ready).parent.glob(".restored*"))
@@ -100,7 +110,7 @@ def test_what_is_no_good_backup_changes_nothing(ready, copy, bad):
     if bad == "torn":
         copy.write_bytes(copy.read_bytes()[: copy.stat().st_size // 2])
     if bad in {"other", "newer"}:
-        with contextlib.closing(sqlite3.connect(copy)) as connection, connection:
+        with raw(copy) as connection:
             if bad == "newer":
                 connection.execute("update alembic_version set version_num = '9999'")
             else:
@@ -122,7 +132,7 @@ def test_records_that_are_missing_or_damaged_are_replaced(ready, copy, state):
     path = database(ready)
     log = path.with_name(f"{path.name}-wal")
     with store_of(ready) as store:  # open, so that the log is not folded
-        assert store.members.remove(ready.ask("select email from subscribers")[0][0], now=NOW)
+        assert subscribers.remove(store, ready.ask("select email from subscribers")[0][0], now=NOW)
         stale = log.read_bytes()
     for file in path.parent.glob("left-*.log"):
         file.unlink()
@@ -149,7 +159,7 @@ def test_records_that_are_missing_or_damaged_are_replaced(ready, copy, state):
 
 def test_a_copy_made_by_hand_takes_its_log_with_it(ready):
     with store_of(ready) as store:  # open, so that the log is not folded
-        store.suppress("late@example.org", reason="blocked", now=NOW)
+        suppress(store, "late@example.org", reason="blocked", now=NOW)
         for end in ("", "-wal"):
             shutil.copy(f"{database(ready)}{end}", f"{ready.root / 'raw.db'}{end}")
     assert (ready.root / "raw.db-wal").stat().st_size
@@ -186,7 +196,7 @@ def test_an_older_version_s_backup_is_upgraded_afterwards(ready, tmp_path):
     assert ready.run("status").code == 0
     names = [path.name for path in kept(ready)]
     assert len(names) == 2  # of the restore, and of the upgrade
-    with contextlib.closing(sqlite3.connect(kept(ready)[-1])) as old:
+    with raw(kept(ready)[-1]) as old:
         assert old.execute("select version_num from alembic_version").fetchall() == [("0004",)]
     assert ready.ask("select version_num from alembic_version") == [(HEAD,)]
 
@@ -194,7 +204,7 @@ def test_an_older_version_s_backup_is_upgraded_afterwards(ready, tmp_path):
 def test_another_newsletter_s_backup_buries_no_records_that_are_in_use(ready, tmp_path):
     (tmp_path / "other").mkdir()
     with new_store(tmp_path / "other", people(3)) as store:
-        store.backup(tmp_path / "other.db")
+        backups.backup(store.path, tmp_path / "other.db")
     other = str(tmp_path / "other.db")
     [(address,)] = ready.ask("select email from subscribers where id = 1")
     assert ready.run("subscribers", "remove", address).code == 0
@@ -211,7 +221,7 @@ def test_not_while_a_send_or_another_program_has_them(ready, copy):
     with store_of(ready) as store:
         with store.lock():
             assert ready.run("db", "restore", "copy.db", "--yes").code == 7
-        store.subscriber_count()  # an open connection, as a server has it
+        subscriber_count(store)  # an open connection, as a server has it
         ran = ready.run("db", "restore", "copy.db", "--yes")
         assert ran.code == 7
         assert "another program has these records open" in ran.error
@@ -303,7 +313,7 @@ def test_each_run_is_backed_up_once_before_its_first_claim_and_goes_on_from_ther
     [made] = kept(newsletter)
     assert newsletter.send("--limit", "5").code == 6
     assert kept(newsletter) == [made]
-    with contextlib.closing(sqlite3.connect(made)) as copy:
+    with raw(made) as copy:
         states = copy.execute("select state, count(*), sum(attempt) from deliveries").fetchall()
     assert states == [("queued", 25, 0)]
     assert newsletter.run("db", "restore", str(made), "--yes").code == 0
@@ -318,7 +328,7 @@ def test_a_rehearsal_makes_none(approved):
 
 
 def test_without_room_for_a_backup_the_issue_still_goes_and_that_is_said(post, monkeypatch):
-    real = backups._copy
+    real = files.copy
 
     def full(source, target):
         real(source, target)
@@ -326,7 +336,7 @@ def test_without_room_for_a_backup_the_issue_still_goes_and_that_is_said(post, m
         error.sqlite_errorcode = sqlite3.SQLITE_FULL
         raise error
 
-    monkeypatch.setattr(backups, "_copy", full)
+    monkeypatch.setattr(files, "copy", full)
     ran = post.newsletter.send()
     assert ran.code == 0
     assert "warning: no backup was made before this send" in ran.err
@@ -336,7 +346,7 @@ def test_without_room_for_a_backup_the_issue_still_goes_and_that_is_said(post, m
 
 def test_damaged_records_send_nothing(post):
     path = database(post.newsletter)
-    with contextlib.closing(sqlite3.connect(path)) as connection:
+    with raw(path) as connection:
         (size,) = connection.execute("pragma page_size").fetchone()
         (page,) = connection.execute(
             "select rootpage from sqlite_master where name = 'ix_consents_address_hash'"

@@ -5,12 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import json
-import sqlite3
 
 import pytest
 
 from tests.fake_ses import FakeSes
 from tests.support.cli_fixtures import Folder, Ran, folder, plain_environment, ready, script
+from tests.support.raw_records import raw
 
 __all__ = ["folder", "plain_environment", "ready"]
 
@@ -213,13 +213,12 @@ def test_after_erasing_no_byte_of_the_records_and_logs_holds_the_address(ready, 
 
 def test_while_another_program_reads_the_erased_person_may_remain_and_that_is_said(ready):
     run(ready, "add", WHO, *SOURCE)
-    reader = sqlite3.connect(ready.root / ".newsletter/newsletter.db", isolation_level=None)
-    reader.execute("begin")
-    reader.execute("select count(*) from subscribers").fetchall()
-    ran = run(ready, "erase", WHO, "--yes")
-    assert (ran.code, ran.out) == (6, "erased\n")
-    assert "old pages of the file remain" in ran.error
-    reader.close()
+    with raw(ready.root / ".newsletter/newsletter.db") as reader:
+        reader.execute("begin")
+        reader.execute("select count(*) from subscribers").fetchall()
+        ran = run(ready, "erase", WHO, "--yes")
+        assert (ran.code, ran.out) == (6, "erased\n")
+        assert "old pages of the file remain" in ran.error
     assert run(ready, "erase", WHO, "--yes").code == 0
     assert places(ready, WHO) == []
 

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from newsletter.store.sql import Store
+from newsletter.store import Store
+from newsletter.store.consents import Evidence
 from tests.campaign import checks
 from tests.campaign.letters import FIRST, Letters, letters
 from tests.campaign.planted import BUGS
@@ -136,7 +137,7 @@ def somebody_leaves(folder, *bugs):
                 "SELECT handle FROM subscribers WHERE email = 'reader5@example.org'"
             ).fetchone()
         with Store.open(f"sqlite:///{it.letters.store}/{checks.DATABASE}") as store:
-            assert store.unsubscribe(handle, source="test", now=NOW)
+            assert store.departures.leave(handle, Evidence(source="test"), now=NOW)
         return it.found(it.letters.send().code)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import datetime as dt
 import hashlib
@@ -17,11 +16,13 @@ from newsletter.audience.tokens import Key
 from newsletter.delivery import Content, Outcome, Result
 from newsletter.feedback import read
 from newsletter.message import Message
-from newsletter.store import schema
-from newsletter.store.owners import SKEW
-from newsletter.store.people import Evidence, address_hash, handle_of
-from newsletter.store.sql import Store
+from newsletter.store import Store, freezing, schema, subscribers, suppressions
+from newsletter.store.consents import Evidence
+from newsletter.store.event_owners import SKEW
+from newsletter.store.folder import backup as backups
+from newsletter.store.signing_keys import address_hash, handle_of
 from tests.conftest import CASES, require
+from tests.support.raw_records import raw
 from tests.support.ses_events import SOURCE, STORE, Sent, bounce, complaint, event
 from tests.support.store_samples import (
     LATER,
@@ -54,8 +55,8 @@ def begin(store, *, issue=74, rehearsal=False, now=NOW, sender=SOURCE):
     content_hash = hashlib.sha256(envelope).hexdigest()
     content = dataclasses.replace(a_content(issue), envelope=envelope, content_hash=content_hash)
     assert isinstance(content, Content)
-    return store.start_run(
-        content, rehearsal=rehearsal, transport="ses", eligible=eligible(), now=now
+    return freezing.start(
+        store, content, rehearsal=rehearsal, transport="ses", eligible=eligible(), now=now
     )
 
 
@@ -111,7 +112,7 @@ def test_every_store_has_an_id_of_its_own_that_fits_into_a_tag(tmp_path):
 
 
 def test_a_copy_has_the_id_of_its_original(tmp_path, store):
-    store.backup(tmp_path / "copy.db")
+    backups.backup(store.path, tmp_path / "copy.db")
     with Store.open(f"sqlite:///{tmp_path}/copy.db") as copy:
         assert copy.feedback.store_id() == STORE
 
@@ -124,8 +125,10 @@ def test_a_copy_has_the_id_of_its_original(tmp_path, store):
     ],
 )  # fmt: skip
 def test_the_database_refuses_another_id(tmp_path, store, statement):
-    connection = sqlite3.connect(tmp_path / "newsletter.db")
-    with pytest.raises(sqlite3.IntegrityError, match="id"):
+    with (
+        raw(tmp_path / "newsletter.db") as connection,
+        pytest.raises(sqlite3.IntegrityError, match="id"),
+    ):
         connection.execute(statement)
     connection.close()
 
@@ -200,7 +203,7 @@ def test_a_store_begun_anew_does_not_take_the_old_one_s_events_for_its_own(tmp_p
 def test_a_restored_backup_settles_nothing_it_has_not_handed_over_and_says_so(tmp_path, store):
     """All four left after the backup; the second ledger keeps them from being sent again."""
     run = begin(store)
-    store.backup(tmp_path / "copy.db")
+    backups.backup(store.path, tmp_path / "copy.db")
     hand_over(store, run, 4)
     (tmp_path / "restored").mkdir()
     (tmp_path / "copy.db").rename(tmp_path / "restored" / "newsletter.db")
@@ -254,13 +257,13 @@ def test_who_forwards_their_mail_is_kept_out_and_not_whom_they_forward_it_to(
 
 def test_a_reader_who_was_erased_meanwhile_is_kept_out_by_the_hash_that_is_left(tmp_path, store):
     hand_over(store, begin(store), 1)
-    store.members.erase("reader1@example.org", now=NOW)
+    subscribers.erase(store, "reader1@example.org", now=NOW)
     hear(store, forwarded()[0])
     assert look(tmp_path, "select reason from suppressions") == [("erased",)]
-    store.members.allow("reader1@example.org", Evidence(source="she wrote"), now=NOW)
+    subscribers.allow(store, "reader1@example.org", Evidence(source="she wrote"), now=NOW)
     hear(store, forwarded()[1])
     assert look(tmp_path, "select reason from suppressions") == [("complained",)]
-    assert store.members.suppression("reader1@example.org") == "complained"
+    assert suppressions.reason(store, "reader1@example.org") == "complained"
 
 
 def test_three_passing_bounces_of_a_forwarded_mail_are_its_reader_s(tmp_path, store):
@@ -364,7 +367,7 @@ def _add(folder, rows):
     """People in the tables of then, under the key of that store."""
     key = Key(1, b"a" * 32)
     then = "2026-11-22T08:00:00.000000Z"
-    with contextlib.closing(sqlite3.connect(folder / "newsletter.db")) as records, records:
+    with raw(folder / "newsletter.db") as records:
         records.executemany(
             "insert into subscribers values (null, ?, ?, ?, ?, 'active', '{}', ?, ?)",
             [
@@ -380,7 +383,7 @@ def _begin_as_before(folder, began):
     envelope = envelope_from(SOURCE)
     run = (74, 0, "ses", "A title", envelope, hashlib.sha256(envelope).hexdigest(), "5" * 64, "",
            "running", 4, began, None, "", "")  # fmt: skip
-    with contextlib.closing(sqlite3.connect(folder / "newsletter.db")) as records, records:
+    with raw(folder / "newsletter.db") as records:
         records.execute(f"insert into runs values (1, {', '.join('?' * len(run))})", run)
         people = records.execute("select id, address_hash from subscribers order by id").fetchall()
         for place, (reader, hashed) in enumerate(people, 1):

@@ -7,7 +7,6 @@ import datetime as dt
 import itertools
 import json
 import random
-import sqlite3
 import threading
 
 import pytest
@@ -17,12 +16,13 @@ from newsletter.cli.desk import open_desk
 from newsletter.errors import AccountError, PausedError
 from newsletter.ses import events
 from newsletter.ses.events import Queue, pull
+from newsletter.store import Store
 from newsletter.store.feedback import Feedback
-from newsletter.store.sql import Store
 from tests.ses.test_event_owners import begin, hand_over, kept_out, states
 from tests.support.cli_fixtures import folder, plain_environment, ready
 from tests.support.event_mutations import mutated
 from tests.support.mailroom import REGION, mailroom, post_office
+from tests.support.raw_records import raw
 from tests.support.ses_events import SOURCE, Sent, bounce, event, everything, in_envelope
 from tests.support.store_samples import NOW, new_store, store_with
 from tests.support.store_samples import people as crowd
@@ -139,7 +139,7 @@ def open_desk_in(newsletter):
 
 def test_one_event_that_cannot_be_recorded_holds_up_no_other(room, queue, store, tmp_path):
     """The tables refuse it, as a guard would; nine good ones come in the same batch."""
-    with contextlib.closing(sqlite3.connect(tmp_path / "newsletter.db")) as database:
+    with raw(tmp_path / "newsletter.db") as database:
         database.execute(
             "create trigger planted before insert on events when new.kind = 'open' "
             "begin select raise(abort, 'not this one'); end"

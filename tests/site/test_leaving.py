@@ -10,7 +10,6 @@ import json
 import re
 import select
 import socket
-import sqlite3
 import time
 import urllib.error
 import urllib.request
@@ -20,10 +19,11 @@ from email import message_from_bytes, policy
 import pytest
 
 from newsletter.audience.tokens import make_token
-from newsletter.store.sql import Store
+from newsletter.store import Store, signing_keys, subscribers
 from tests.campaign.letters import letters
 from tests.fake_ses import FakeSes
 from tests.support.cli_fixtures import Folder, folder, plain_environment, ready, started
+from tests.support.raw_records import raw
 
 __all__ = ["folder", "plain_environment", "ready"]
 
@@ -60,7 +60,7 @@ def served(root, port, **options):
 def everything(root):
     """Every row of every table."""
     database = f"file:{root}/.newsletter/newsletter.db?mode=ro"
-    with contextlib.closing(sqlite3.connect(database, uri=True)) as connection:
+    with raw(database) as connection:
         names = connection.execute("select name from sqlite_master where type = 'table'").fetchall()
         return {name: connection.execute(f'select * from "{name}"').fetchall() for (name,) in names}
 
@@ -140,8 +140,8 @@ def test_what_the_bytes_of_a_mail_promise_the_server_keeps(mailed, free_port):
 def links_of(root):
     """The unsubscribe path of everybody, by address."""
     with Store.open(f"sqlite:///{root}/.newsletter/newsletter.db", create=False) as store:
-        key = store.keys.newest()
-        return {one.email: f"/u/{make_token(one.handle, key)}" for one in store.members.each()}
+        key = signing_keys.newest(store)
+        return {one.email: f"/u/{make_token(one.handle, key)}" for one in subscribers.each(store)}
 
 
 def test_leaving_during_a_run_counts_for_every_claim_after_it(tmp_path, free_port):
@@ -170,7 +170,7 @@ def test_leaving_during_a_run_counts_for_every_claim_after_it(tmp_path, free_por
     assert (skipped | mailed, skipped & mailed) == ({a for _, a in now.rows}, set())
     late = """select count(*) from deliveries d join consents c on c.address_hash = d.address_hash
         where c.event = 'unsubscribed' and d.claimed_at > c.at"""
-    with contextlib.closing(sqlite3.connect(made.store / "newsletter.db")) as connection:
+    with raw(made.store / "newsletter.db") as connection:
         assert connection.execute(late).fetchall() == [(0,)]
 
 

@@ -8,7 +8,6 @@ import re
 import select
 import signal
 import socket
-import sqlite3
 import threading
 import urllib.request
 from collections.abc import Iterator
@@ -27,11 +26,11 @@ from newsletter.audience.tokens import Key, make_token
 from newsletter.errors import PausedError
 from newsletter.site import answers
 from newsletter.site.words import words
-from newsletter.store import database
-from newsletter.store.sql import Store
+from newsletter.store import Store, database, signing_keys
 from tests.support.cli_fixtures import Folder, folder, plain_environment, ready, started
 from tests.support.pages import parse_page, text_of
-from tests.support.store_samples import LATER, look, people, store_with
+from tests.support.raw_records import raw
+from tests.support.store_samples import LATER, count_by_status, look, people, store_with
 from tests.support.web_fixtures import policy, settings_of
 
 __all__ = ["folder", "plain_environment", "ready"]
@@ -76,7 +75,7 @@ class Site:
 
     def token(self, person: int = 1) -> str:
         question = "select handle from subscribers where id = ?"
-        return make_token(look(self.root, question, person)[0][0], self.store.keys.newest())
+        return make_token(look(self.root, question, person)[0][0], signing_keys.newest(self.store))
 
     def path(self, person: int = 1) -> str:
         return f"/u/{self.token(person)}"
@@ -188,7 +187,7 @@ def test_one_post_is_enough_whatever_it_carries(site, body, headers):
     assert answer.history == []
     assert "You have unsubscribed" in answer.text
     assert site.status() == "unsubscribed"
-    assert site.store.count_by_status() == {Status.ACTIVE: 29, Status.PENDING: 0, Status.UNSUBSCRIBED: 1}  # fmt: skip
+    assert count_by_status(site.store) == {Status.ACTIVE: 29, Status.PENDING: 0, Status.UNSUBSCRIBED: 1}  # fmt: skip
 
 
 def test_leaving_twice_is_leaving_once(site):
@@ -254,16 +253,15 @@ def test_twenty_at_once_all_leave(site):
     with ThreadPoolExecutor(20) as pool:
         answers = list(pool.map(client.post, paths * 2))
     assert {answer.status_code for answer in answers} == {200}
-    assert site.store.count_by_status()[Status.UNSUBSCRIBED] == 20
+    assert count_by_status(site.store)[Status.UNSUBSCRIBED] == 20
     assert len(look(site.root, "select * from consents where event = 'unsubscribed'")) == 20
 
 
 def test_a_key_made_later_opens_old_and_new_links(site):
     old = site.path()
-    with sqlite3.connect(site.root / "newsletter.db") as connection:
+    with raw(site.root / "newsletter.db") as connection:
         row = (7, bytes(range(32)), "links", "2099-01-01T00:00:00.000000Z")
         connection.execute("insert into signing_keys (id, secret, purpose, created_at) values (?, ?, ?, ?)", row)  # fmt: skip
-    connection.close()
     new = site.path(2)
     assert old != new
     client = site.client()
@@ -286,13 +284,13 @@ def test_a_wrong_link_gets_the_same_page_for_everybody_and_changes_nothing(site,
 
 def test_a_link_for_another_purpose_is_wrong_too(site):
     handle = look(site.root, "select handle from subscribers where id = 1")[0][0]
-    token = make_token(handle, site.store.keys.newest(), "confirm")
+    token = make_token(handle, signing_keys.newest(site.store), "confirm")
     assert site.client().post(f"/u/{token}").status_code == 404
     assert site.status() == "active"
 
 
 def test_a_link_of_somebody_who_is_not_on_record_is_answered_like_any_other(site):
-    before, path = site.everything(), f"/u/{make_token('ab' * 12, site.store.keys.newest())}"
+    before, path = site.everything(), f"/u/{make_token('ab' * 12, signing_keys.newest(site.store))}"
     looked = site.client().get(path)
     assert plain(looked) == plain(site.client().get(site.path()))
     assert site.everything() == before
@@ -320,13 +318,12 @@ def test_choices_that_cannot_be_written_never_look_like_success(tmp_path, monkey
     with store_with(tmp_path, people(1)) as store:
         site = Site(tmp_path, store)
         [(handle,)] = look(tmp_path, "select handle from subscribers")
-        token = make_token(handle, store.keys.newest(), "preferences")
-        lock = sqlite3.connect(tmp_path / "newsletter.db", isolation_level=None)
-        lock.execute("begin immediate")
-        assert site.client().get(f"/p/{token}").status_code == 200
-        answer = site.client().post(f"/p/{token}", content=b"name=Ada")
-        lock.execute("rollback")
-        lock.close()
+        token = make_token(handle, signing_keys.newest(store), "preferences")
+        with raw(tmp_path / "newsletter.db") as lock:
+            lock.execute("begin immediate")
+            assert site.client().get(f"/p/{token}").status_code == 200
+            answer = site.client().post(f"/p/{token}", content=b"name=Ada")
+            lock.execute("rollback")
         assert answer.status_code == 503
         assert int(answer.headers["retry-after"]) > 0
         assert "did not work" in answer.text
@@ -342,10 +339,10 @@ def test_health_is_the_records_health(site, monkeypatch):
     assert (client.get("/healthz").status_code, client.get("/healthz").text) == (200, "ok\n")
     assert client.post("/healthz").status_code == 405
 
-    def keys() -> dict[int, Key]:
+    def keys(_: Store) -> dict[int, Key]:
         raise PausedError("the disk is full")
 
-    monkeypatch.setattr(site.store.keys, "all", keys)
+    monkeypatch.setattr(signing_keys, "link_keys", keys)
     answer = site.client().get("/healthz")
     assert answer.status_code == 503
     assert "disk" not in answer.text
@@ -355,7 +352,7 @@ def test_a_bug_is_not_success_either(site, monkeypatch):
     def leave(*_: object, **__: object) -> None:
         raise KeyError
 
-    monkeypatch.setattr(site.store, "unsubscribe", leave)
+    monkeypatch.setattr(site.store.departures, "leave", leave)
     assert site.client(raise_server_exceptions=False).post(site.path()).status_code == 500
 
 
@@ -366,7 +363,7 @@ def test_a_bug_is_not_success_either(site, monkeypatch):
 def test_the_command_serves_links_until_it_is_told_to_stop(ready: Folder):
     with Store.open(f"sqlite:///{ready.root}/.newsletter/newsletter.db") as store:
         [(handle,)] = ready.ask("select handle from subscribers where status = 'active' limit 1")
-        token = make_token(handle, store.keys.newest())
+        token = make_token(handle, signing_keys.newest(store))
     with started(ready.root, "serve", "--port", _free_port(), world="graceful") as process:
         assert process.stderr
         assert select.select([process.stderr], [], [], 120)[0]

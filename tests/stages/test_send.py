@@ -33,7 +33,8 @@ from newsletter.folder import FolderTransport
 from newsletter.message import Envelope, Message, seal
 from newsletter.render.markdown.fields import UNSUBSCRIBE
 from newsletter.sending.drain import Drained, drain
-from newsletter.store.sql import Store
+from newsletter.store import Store, deliveries, freezing, runs, signing_keys
+from newsletter.store.consents import Evidence
 from tests.support.letter_samples import SENDER, a_letter
 from tests.support.store_samples import LATER, NOW, a_row, look, people, store_with
 
@@ -79,7 +80,9 @@ class Desk:
         )
 
     def states(self) -> dict[str, int]:
-        return {str(state): n for state, n in self.store.counts(self.run).by_state.items() if n}
+        return {
+            str(state): n for state, n in runs.counts(self.store, self.run).by_state.items() if n
+        }
 
     def rows(self) -> list[tuple[int, str, int]]:
         question = "SELECT position, state, attempt FROM deliveries ORDER BY position"
@@ -109,13 +112,13 @@ def desk(tmp_path):
             content_hash=hashlib.sha256(ENVELOPE.dump()).hexdigest(),
             source_hash="5" * 64,
         )
-        run = store.start_run(
-            content, rehearsal=True, transport="folder", eligible=MAILABLE, now=NOW
+        run = freezing.start(
+            store, content, rehearsal=True, transport="folder", eligible=MAILABLE, now=NOW
         )
         press = Press(
             envelope=Envelope.load(run.content.envelope),
             public_url=public_url,
-            key=store.keys.newest(),
+            key=signing_keys.newest(store),
             store=store.feedback.store_id(),
         )
         return Desk(tmp_path, store, run, press, FolderTransport(tmp_path / "mail"))
@@ -177,7 +180,7 @@ def test_everybody_gets_one_mail_of_their_own(desk):
         message = email.message_from_bytes(data, policy=email.policy.default)
         assert str(message["to"]) == f"Reader {number} <reader{number}@example.org>"
         assert f"Hello Reader {number}," in text_of(data)
-    here.store.set_run_state(here.run, RunState.FINISHED, LATER)
+    runs.set_state(here.store, here.run, RunState.FINISHED, LATER)
     assert here.drain() == Drained(accepted=0)
 
 
@@ -189,7 +192,7 @@ def test_each_mail_carries_its_own_way_out_that_the_records_know(desk):
         header = email.message_from_bytes(data)["List-Unsubscribe"]
         url = header.partition(">")[0].removeprefix("<")
         assert url.startswith(f"{PUBLIC}/u/")
-        assert read_token(url.rpartition("/")[2], here.store.keys.all()) == handle
+        assert read_token(url.rpartition("/")[2], signing_keys.link_keys(here.store)) == handle
         assert f"leave: {url}" in text_of(data)
 
 
@@ -230,7 +233,7 @@ def test_who_leaves_after_the_start_gets_nothing(desk):
     [(handle,)] = look(
         here.folder, "SELECT handle FROM subscribers WHERE email = 'reader1@example.org'"
     )
-    here.store.unsubscribe(handle, source="test", now=LATER)
+    here.store.departures.leave(handle, Evidence(source="test"), now=LATER)
     assert here.drain().accepted == 1
     assert here.states() == {"skipped": 1, "accepted": 1}
     assert list(here.mails()) == ["074/0002.eml"]
@@ -246,7 +249,7 @@ def test_an_address_that_cannot_stand_in_a_header_is_refused_and_the_rest_go_on(
     assert here.states() == {"accepted": 2, "refused": 2}
     assert list(here.mails()) == ["074/0001.eml", "074/0004.eml"]
     reason = "the address for To cannot stand in a header"
-    assert here.store.reasons(here.run) == {(State.REFUSED, reason): 2}
+    assert runs.reasons(here.store, here.run) == {(State.REFUSED, reason): 2}
     assert [attempt.outcome.result for attempt in heard] == [
         "accepted",
         "refused",
@@ -402,7 +405,7 @@ def test_a_crash_while_a_mail_is_on_its_way_leaves_it_claimed_and_never_sends_it
     with pytest.raises(RuntimeError, match="power cut"):
         here.drain(transport)
     assert here.rows() == [(1, "accepted", 1), (2, "claimed", 1), (3, "queued", 0)]
-    assert here.store.recover(here.run, now=LATER) == 1
+    assert deliveries.recover(here.store, here.run, now=LATER) == 1
     assert here.drain() == Drained(accepted=1)
     assert here.rows() == [(1, "accepted", 1), (2, "unknown", 1), (3, "accepted", 1)]
     assert list(here.mails()) == ["074/0003.eml"]

@@ -32,7 +32,7 @@ from newsletter.project.files import (
     write_new,
     write_rejects,
 )
-from newsletter.store.sql import Store
+from newsletter.store import Store
 
 
 @pytest.fixture
@@ -331,7 +331,7 @@ def test_a_file_that_cannot_be_written_leaves_the_old_one(tmp_path):
 LIMITED = """
 import signal, sys
 from pathlib import Path
-from newsletter.store.files import write_atomic
+from newsletter.project.files import write_atomic
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 try:
     write_atomic(Path(sys.argv[1]), b"x" * 100_000)

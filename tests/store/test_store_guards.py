@@ -10,6 +10,7 @@ import pytest
 
 from newsletter.audience import eligible
 from newsletter.delivery import ARROWS, Outcome, Result, State
+from newsletter.store import freezing
 from tests.support.store_samples import NOW, a_content, people, store_with
 
 ACCEPTED = Outcome(result=Result.ACCEPTED, message_id="0100-abc")
@@ -33,8 +34,13 @@ def database(tmp_path):
     """The bare file of a store with two deliveries of a real run and one of a rehearsal."""
     with store_with(tmp_path, people(2)) as store:
         for rehearsal in (False, True):
-            store.start_run(
-                a_content(), rehearsal=rehearsal, transport="ses", eligible=eligible(), now=NOW
+            freezing.start(
+                store,
+                a_content(),
+                rehearsal=rehearsal,
+                transport="ses",
+                eligible=eligible(),
+                now=NOW,
             )
     with contextlib.closing(sqlite3.connect(tmp_path / "newsletter.db")) as connection:
         connection.execute("PRAGMA foreign_keys = 1")

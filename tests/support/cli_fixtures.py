@@ -10,7 +10,6 @@ import hashlib
 import io
 import os
 import shutil
-import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -22,6 +21,7 @@ from typing import Any
 import pytest
 
 from newsletter.cli.app import main
+from tests.support.raw_records import raw
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = Path(sys.executable).parent / "newsletter"
@@ -113,7 +113,7 @@ class Folder:
     def ask(self, question: str, *values: Any) -> list[tuple[Any, ...]]:
         """What the records say, asked past the program."""
         database = f"file:{self.root}/.newsletter/newsletter.db?mode=ro"
-        with contextlib.closing(sqlite3.connect(database, uri=True)) as connection:
+        with raw(database) as connection:
             return connection.execute(question, values).fetchall()
 
     def states(self, issue: int = 74) -> dict[str, int]:
