@@ -15,7 +15,7 @@ from newsletter.settings import ConfigText, load, salvage
 
 if TYPE_CHECKING:
     from newsletter.delivery.deliver import Transport
-    from newsletter.store.sql import Store
+    from newsletter.store import Store
 
 
 @dataclass(slots=True)
@@ -79,7 +79,7 @@ def open_store(
     patience: float | None = None,
 ) -> Store:
     """Open the records, see `Store.open`; a restored backup learns who has left since."""
-    from newsletter.store.sql import Store
+    from newsletter.store import Store
 
     store = Store.open(project.store_url, create=create, read_only=read_only, patience=patience)
     if store.departures.kept_out:

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from newsletter.delivery import Counts, Run, State
     from newsletter.schedule.outlook import Prospect
+    from newsletter.store import Store
     from newsletter.store.deliveries import Doubt
-    from newsletter.store.sql import Store
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object.")]
 
@@ -35,12 +35,13 @@ def status(
     """Show what happened to every recipient, issue by issue, and what is due next."""
     from newsletter.cli.ahead import as_dict, coming
     from newsletter.cli.context import open_project, open_store
+    from newsletter.store import runs as run_records
     from newsletter.store.agreement import all_forgotten
 
     VOICE.json = as_json
     project = open_project()
     with open_store(project, create=False, read_only=True) as store:
-        runs = [run for run in store.runs() if issue in {None, run.content.issue}]
+        runs = [run for run in run_records.find_all(store) if issue in {None, run.content.issue}]
         told = all_forgotten(project.root, store)
         forgotten = {n: what for n, what in told.items() if issue in {None, n}}
         sender = store.sender()
@@ -94,6 +95,7 @@ def retry(
     from newsletter.events.reconcile import reconcile
     from newsletter.sending import second_ledger
     from newsletter.sending.retry import refuse_guessing, run_of
+    from newsletter.store import deliveries
 
     project = open_project()
     decided = accept_duplicates or assume_accepted
@@ -111,7 +113,7 @@ def retry(
             facts = asdict(found) if found else {}
             _settle_doubts(store, run, facts, confirmed=confirm, assume=assume_accepted)
             return
-        _tell(issue, store.retry(run, now=clocks.now()), "none was refused or deferred")
+        _tell(issue, deliveries.retry(store, run, now=clocks.now()), "none was refused or deferred")
 
 
 def _refuse_contradictions(*, unknown: bool, risk: bool, assume: bool) -> None:
@@ -181,7 +183,9 @@ def _tell(issue: int, number: int, nothing: str) -> None:
 
 
 def _show(store: Store, runs: list[Run], sender: str, *, whole: bool) -> None:
-    counted = [(run, store.counts(run)) for run in runs]
+    from newsletter.store import runs as run_records
+
+    counted = [(run, run_records.counts(store, run)) for run in runs]
     header = ("issue", "run", "state", "recipients", "outcomes")
     result(table([header, *(_row(run, counts, sender) for run, counts in counted)]))
     for run, counts in counted:
@@ -205,17 +209,19 @@ def _stands(run: Run, sender: str) -> str:
 
 def _details(store: Store, run: Run, counts: Counts, sender: str, *, whole: bool) -> list[str]:
     from newsletter.delivery import State
+    from newsletter.store import deliveries
+    from newsletter.store import runs as run_records
 
     lines = [f"{run.state.value}: {run.reason}"] if run.reason else []
     if counts[State.CLAIMED] and not sender:
         gone = plural(counts[State.CLAIMED], "delivery was", "deliveries were")
         lines.append(f"{gone} in flight when the process ended, and will be unknown")
-    reasons = store.reasons(run).items()
+    reasons = run_records.reasons(store, run).items()
     lines += [f"{state.value} {number:,}: {reason}" for (state, reason), number in reasons]
     if whole:
-        rate = store.rate(run)
+        rate = run_records.rate(store, run)
         lines += [f"{rate:.3g} mails/s recently"] if rate else []
-        lines += [_doubt(doubt) for doubt in store.doubtful(run, most=_SHOWN)]
+        lines += [_doubt(doubt) for doubt in deliveries.doubtful(store, run, most=_SHOWN)]
     return lines
 
 
@@ -233,8 +239,11 @@ def _outcomes(counts: Counts) -> str:
 
 
 def _as_dict(store: Store, run: Run, sender: str) -> dict[str, object]:
-    counts, rate = store.counts(run), store.rate(run)
-    reasons: Mapping[tuple[State, str], int] = store.reasons(run)
+    from newsletter.store import deliveries
+    from newsletter.store import runs as run_records
+
+    counts, rate = run_records.counts(store, run), run_records.rate(store, run)
+    reasons: Mapping[tuple[State, str], int] = run_records.reasons(store, run)
     return {
         "issue": run.content.issue,
         "title": run.content.title,
@@ -259,6 +268,6 @@ def _as_dict(store: Store, run: Run, sender: str) -> dict[str, object]:
                 "position": doubt.position, "attempt": doubt.attempt, "reason": doubt.reason,
                 "claimed_at": doubt.claimed_at.isoformat(), "risked": bool(doubt.risked),
             }
-            for doubt in store.doubtful(run, most=1000)
+            for doubt in deliveries.doubtful(store, run, most=1000)
         ],
     }  # fmt: skip

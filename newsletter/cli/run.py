@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from newsletter.project import Project
-    from newsletter.store.restore import Restoration
-    from newsletter.store.sql import Store
+    from newsletter.store import Store
+    from newsletter.store.folder.restore import Restoration
 
 db = typer.Typer(help="The database.", no_args_is_help=True)
 
@@ -117,9 +117,10 @@ def upgrade() -> None:
 def rotate_key() -> None:
     """Sign links with a new key from now on; links in old mails keep working."""
     from newsletter.cli.context import open_project, open_store
+    from newsletter.store import signing_keys
 
     with open_store(open_project(), create=False) as store:
-        number = store.keys.rotate(now=clocks.now())
+        number = signing_keys.rotate(store, now=clocks.now())
     say(f"links are signed with key {number} from now on; make a backup of the records")
 
 
@@ -135,15 +136,16 @@ def backup(
     """Copy the records into a new file, also while a send is running."""
     from newsletter.cli.context import from_directory, open_project, open_store
     from newsletter.project.git import expect_untaken
+    from newsletter.store.folder import backup as backups
 
     target = from_directory(file) if file else None
     if target:
         expect_untaken(target)
     with open_store(open_project(), create=False) as store:
         if target:
-            store.backup(target)
+            backups.backup(store.path, target)
         else:
-            target = store.keep_backup(now=clocks.now())
+            target = backups.keep(store.path, now=clocks.now())
     size = target.stat().st_size
     say(f"{size:,} bytes: people, deliveries and the signing keys; keep it as you keep a password")
     result(str(target))
@@ -158,8 +160,8 @@ def restore(
     """Put a backup in the place of the records; who has left since stays out."""
     from newsletter.cli.confirm import confirm
     from newsletter.cli.context import from_directory, open_project, open_store
-    from newsletter.store.database import file_of
-    from newsletter.store.restore import restoring
+    from newsletter.store.folder.restore import restoring
+    from newsletter.store.sqlite.engine import file_of
 
     project = open_project()
     with restoring(file_of(project.store_url), from_directory(file)) as restoration:

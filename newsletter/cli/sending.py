@@ -26,7 +26,7 @@ from newsletter.sending.options import SendOptions
 from newsletter.sending.plan import plan_send, rows
 from newsletter.sending.result import AlreadySent, Plan
 from newsletter.sending.run import send
-from newsletter.store.sql import Store
+from newsletter.store import Store
 
 
 def send_issue(project: Project, options: SendOptions, *, confirmed: int | None) -> int:

@@ -26,12 +26,14 @@ def stats(
 ) -> None:
     """Show what happened to an issue afterwards: delivered, bounced, complained, left."""
     from newsletter.cli.context import open_project, open_store
+    from newsletter.store import runs
+    from newsletter.store import stats as run_stats
     from newsletter.store.agreement import forgotten
 
     VOICE.json = as_json
     project = open_project()
     with open_store(project, create=False, read_only=True) as store:
-        run = store.run(issue, rehearsal=False)
+        run = runs.find(store, issue, rehearsal=False)
         more = forgotten(project.root, store, issue)
         if run is None and more:
             raise InputError(more, hint="restore newer records")
@@ -40,7 +42,7 @@ def stats(
                 f"issue {issue} was not sent yet, and a rehearsal brings nothing back",
                 hint=f"newsletter send --issue {issue}",
             )
-        found = store.feedback.stats(run)
+        found = run_stats.of_run(store, run)
     if more:
         say(f"warning: {more}")
     if as_json:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from newsletter.audience import Address
     from newsletter.audience.roster import Reject
     from newsletter.people.importing import ImportResult, ListCheck
-    from newsletter.store.members import Member
+    from newsletter.store.subscribers import Member
 
 Who = Annotated[str, typer.Argument(metavar="ADDR", help="The subscriber's address.")]
 Consent = Annotated[

@@ -73,13 +73,14 @@ def _answer(options: SendOptions, owner: Notifier, opened: contextlib.ExitStack)
     from newsletter.cli.signals import Signals
     from newsletter.cli.write import findings_shown
     from newsletter.sending.due import run_due
+    from newsletter.store.calendar import Calendar
 
     project, signals = owner.project, Signals()
     store = opened.enter_context(
         context.open_store(project, create=False, read_only=options.dry_run)
     )
     if not options.dry_run:
-        owner.records = store.calendar(rehearsal=project.rehearses)
+        owner.records = Calendar(store, rehearsal=project.rehearses)
     with findings_shown():
         found = run_due(send_context(project, store, signals), options, owner, now=owner.now)
     return show_due(project, found, signal=signals.number)

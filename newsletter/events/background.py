@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from newsletter.events.pull import open_queue, pull, reason, require_queue, warn_of_unusable
 from newsletter.project import Project
 from newsletter.reporter import Reporter
-from newsletter.store.sql import Store
+from newsletter.store import Store
 
 if TYPE_CHECKING:
     from newsletter.ses.events import Queue

@@ -11,7 +11,7 @@ from newsletter.errors import InputError, NewsletterError
 from newsletter.humanize import plural
 from newsletter.project import Project
 from newsletter.reporter import Reporter
-from newsletter.store.sql import Store
+from newsletter.store import Store
 
 if TYPE_CHECKING:
     from newsletter.ses.events import Pulled, Queue

@@ -15,8 +15,8 @@ from newsletter.events.pull import open_queue, pull, warn_of_unusable
 from newsletter.humanize import plural
 from newsletter.project import Project
 from newsletter.reporter import Reporter
+from newsletter.store import Store
 from newsletter.store.feedback import Coverage
-from newsletter.store.sql import Store
 
 #: How long the slowest event of a mail usually takes.
 PATIENCE: Final = dt.timedelta(minutes=15)

@@ -14,7 +14,7 @@ from newsletter.delivery.reputation import Reputation, judge, warm_up
 from newsletter.events.background import EventFetcher
 from newsletter.project import Project
 from newsletter.reporter import Reporter
-from newsletter.store.sql import Store
+from newsletter.store import Store
 
 #: How long one looks back for the busiest day.
 _MONTH: Final = dt.timedelta(days=30)

@@ -11,7 +11,7 @@ from newsletter.audience import Address, Status
 from newsletter.audience.roster import Row
 from newsletter.audience.segment import tag_name
 from newsletter.errors import RefusedError
-from newsletter.store.sql import Store
+from newsletter.store import Store, imports
 from newsletter.text_rules import one_line, stands_in_header
 
 
@@ -69,7 +69,7 @@ def add(
         tags=frozenset(filter(None, map(tag_name, tags))),
         fields=fields,
     )
-    added = store.add([row], source=source, now=now)
+    added = imports.add(store, [row], source=source, now=now)
     if added.kept_out:
         raise RefusedError(
             "this person has left, or the address is suppressed",

@@ -10,7 +10,8 @@ from newsletter.project import Project
 from newsletter.project.files import LISTS
 from newsletter.project.lists import traces
 from newsletter.project.private import STORE
-from newsletter.store.sql import Store
+from newsletter.store import Store, subscribers
+from newsletter.store.folder import backup as backups
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,9 +36,9 @@ def erase(store: Store, address: Address, *, now: dt.datetime) -> EraseResult:
     Raises:
         LockedError: an import is going on, and may be about to add the person.
     """
-    known, clean = store.members.erase(address.canonical, now=now)
+    known, clean = subscribers.erase(store, address.canonical, now=now)
     # A typing error must not cost the backups.
-    renewed = store.renew_backups(now=now) if known else 0
+    renewed = backups.renew(store.path, now=now) if known else 0
     return EraseResult(known=known, clean=clean, renewed_backups=renewed)
 
 

@@ -11,8 +11,8 @@ from newsletter.audience.roster import guarded
 from newsletter.feedback import Suppression
 from newsletter.project.git import expect_untaken
 from newsletter.project.lists import new_list, write_list
-from newsletter.store.members import Member
-from newsletter.store.sql import Store
+from newsletter.store import Store, subscribers, suppressions
+from newsletter.store.subscribers import Member
 
 #: Suppressions in a word that `import` takes for the same; every other one is "blocked".
 _WORDS: Final = {
@@ -38,7 +38,7 @@ class ExportResult:
 def export_to(stream: IO[str], store: Store) -> ExportResult:
     """Write everybody to an open stream."""
     number = write_list(stream, _rows(store))
-    return ExportResult(people=number, hashes_only=store.members.strays())
+    return ExportResult(people=number, hashes_only=suppressions.count_strays(store))
 
 
 def export_file(path: Path, store: Store) -> ExportResult:
@@ -50,13 +50,13 @@ def export_file(path: Path, store: Store) -> ExportResult:
     expect_untaken(path)
     with new_list(path) as stream:
         number = write_list(stream, _rows(store))
-    return ExportResult(people=number, hashes_only=store.members.strays())
+    return ExportResult(people=number, hashes_only=suppressions.count_strays(store))
 
 
 def _rows(store: Store) -> Iterator[list[str]]:
-    names = store.members.field_names()
+    names = subscribers.field_names(store)
     yield ["email", "name", "status", "tags", *names]
-    for one in store.members.each():
+    for one in subscribers.each(store):
         fields = [one.fields.get(name, "") for name in names]
         cells = [one.email, one.name, _status(one), ", ".join(sorted(one.tags)), *fields]
         yield [guarded(cell) for cell in cells]

@@ -16,9 +16,9 @@ from newsletter.errors import InputError, NewsletterError
 from newsletter.humanize import plural
 from newsletter.project import Project, files
 from newsletter.reporter import Reporter
-from newsletter.store.importing import Import
-from newsletter.store.repeats import Repeats
-from newsletter.store.sql import Store
+from newsletter.store import Store, imports
+from newsletter.store.imports import Import
+from newsletter.store.sqlite.repeats import Repeats
 from newsletter.text_rules import stands_in_header
 
 #: So many rejected rows are told one by one; the file beside the list has them all.
@@ -154,12 +154,12 @@ def import_list(
     )
     tally = _RowTally()
     with _reported_progress(job, reporter):
-        before = store.unfinished_import()
-        store.add_list(
-            tally.looked_at(listed.rows), job,
+        before = imports.unfinished(store)
+        job.write(
+            store, tally.looked_at(listed.rows),
             lambda rejects: _keep_rejects(listed.file, tally.noted(rejects), reporter),
         )  # fmt: skip
-        given_up = before is not None and not job.resumed and not store.unfinished_import()
+        given_up = before is not None and not job.resumed and not imports.unfinished(store)
     return ImportResult(
         added=job.added, rejected=tally.rejected, first_rejected=tuple(tally.first),
         odd_names=tally.odd_names, resumed=job.resumed, given_up=before if given_up else None,
@@ -170,7 +170,7 @@ def warn_of_changed_lists(project: Project, store: Store, reporter: Reporter) ->
     """Lists are only ever imported: one that changed since is not what will be mailed."""
     for path in files.list_files(project.root):
         name = files.list_name(project.root, path)
-        imported = store.imported_hash(name)
+        imported = imports.imported_hash(store, name)
         if imported is not None and imported != _hash(path):
             reporter.warn(f"{name} changed since it was imported; the records are what counts")
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from newsletter.audience import Address
 from newsletter.people.show import unknown_address
-from newsletter.store.people import Evidence
-from newsletter.store.sql import Store
+from newsletter.store import Store, subscribers
+from newsletter.store.consents import Evidence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,9 +34,9 @@ def remove(store: Store, address: Address, *, now: dt.datetime) -> bool:
     Raises:
         InputError: nobody has this address.
     """
-    if store.members.remove(address.canonical, now=now):
+    if subscribers.remove(store, address.canonical, now=now):
         return True
-    if store.members.find(address.canonical) is None:
+    if subscribers.find(store, address.canonical) is None:
         raise unknown_address()
     return False
 
@@ -51,6 +51,6 @@ def allow(store: Store, address: Address, *, source: str, now: dt.datetime) -> A
         now: with a time zone.
     """
     evidence = Evidence(source=source)
-    reason, back = store.members.allow(address.canonical, evidence, now=now)
-    known = store.members.find(address.canonical) is not None
+    reason, back = subscribers.allow(store, address.canonical, evidence, now=now)
+    known = subscribers.find(store, address.canonical) is not None
     return AllowResult(kept_out=reason or ("unsubscribed" if back else ""), known=known)

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from newsletter.audience import Address, Status
 from newsletter.errors import InputError
-from newsletter.store.members import Member
-from newsletter.store.sql import Store
+from newsletter.store import Store, subscribers, suppressions
+from newsletter.store.subscribers import Member
 
 SUPPRESSED: Final = "suppressed"
 #: What a list can be narrowed to.
@@ -40,7 +40,7 @@ def list_people(store: Store, *, status: str = "", tag: str = "") -> Iterator[Me
         tag: "" for any.
     """
     chosen = Status(status) if status and status != SUPPRESSED else None
-    for one in store.members.each(status=chosen, tag=tag):
+    for one in subscribers.each(store, status=chosen, tag=tag):
         if status != SUPPRESSED or one.suppression:
             yield one
 
@@ -51,9 +51,9 @@ def look_up(store: Store, address: Address, *, every_row: bool = False) -> OnRec
     Raises:
         InputError: nothing is on record about it.
     """
-    person = store.members.find(address.canonical)
-    reason = store.members.suppression(address.canonical)
-    rows = store.members.dossier(address.canonical) if every_row else {}
+    person = subscribers.find(store, address.canonical)
+    reason = suppressions.reason(store, address.canonical)
+    rows = subscribers.dossier(store, address.canonical) if every_row else {}
     if person is None and not reason and not any(rows.values()):
         raise unknown_address()
     return OnRecord(person=person, suppression=reason, rows=rows)

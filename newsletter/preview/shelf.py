@@ -18,8 +18,9 @@ from newsletter.schedule import Occurrence, is_in_time
 from newsletter.schedule.outlook import appointment, moved
 from newsletter.settings import Settings
 from newsletter.settings.dates import timetable
+from newsletter.store import Store, runs
 from newsletter.store.agreement import all_forgotten
-from newsletter.store.sql import Store
+from newsletter.store.calendar import Calendar
 
 #: How far an issue is. "changed" was approved once, and something is another since.
 State = Literal[
@@ -161,9 +162,9 @@ class Shelf:
         found: dict[bool, dict[int, tuple[Run, Counts]]] = {False: {}, True: {}}
         try:
             with Store.open(url, create=False, read_only=True) as store:
-                for run in store.runs():
-                    found[run.rehearsal][run.content.issue] = run, store.counts(run)
-                calendar = store.calendar(rehearsal=settings.transport.kind == "folder")
+                for run in runs.find_all(store):
+                    found[run.rehearsal][run.content.issue] = run, runs.counts(store, run)
+                calendar = Calendar(store, rehearsal=settings.transport.kind == "folder")
                 used = calendar.used()
                 lost = all_forgotten(self._root, store)
         except NewsletterError:

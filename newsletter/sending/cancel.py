@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from newsletter.delivery import Counts, Run, RunState
 from newsletter.errors import RefusedError
 from newsletter.project import Project, files
+from newsletter.store import Store, runs
 from newsletter.store.agreement import forgotten
-from newsletter.store.sql import Store
+from newsletter.store.calendar import Calendar
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,8 +36,8 @@ def cancel_issue(project: Project, store: Store, issue: int, *, now: dt.datetime
         InputError: there is no such issue.
         RefusedError: it was sent already.
     """
-    calendar = store.calendar(rehearsal=project.rehearses)
-    if store.run(issue, rehearsal=project.rehearses) is None:
+    calendar = Calendar(store, rehearsal=project.rehearses)
+    if runs.find(store, issue, rehearsal=project.rehearses) is None:
         files.find_issue(project.root, issue)  # a typing error cancels nothing
     before = calendar.cancel(issue, now=now)
     if before and before.state is RunState.FINISHED:
@@ -44,7 +45,7 @@ def cancel_issue(project: Project, store: Store, issue: int, *, now: dt.datetime
             f"issue {issue} was sent already; no mail can be called back",
             hint=f"newsletter status --issue {issue}",
         )
-    run = store.run(issue, rehearsal=project.rehearses)
+    run = runs.find(store, issue, rehearsal=project.rehearses)
     assert run is not None
     more = "" if project.rehearses else forgotten(project.root, store, issue)
-    return Cancelled(run=run, counts=store.counts(run), forgotten=more)
+    return Cancelled(run=run, counts=runs.counts(store, run), forgotten=more)

@@ -11,7 +11,7 @@ from newsletter.delivery import Attempt, Outcome, Run, Stop
 from newsletter.project import Project
 from newsletter.reporter import Reporter
 from newsletter.sending.result import Plan
-from newsletter.store.sql import Store
+from newsletter.store import Store
 
 #: Listens for the wish to stop for the length of a `with`, and tells whether it has come.
 Stopping = Callable[[], AbstractContextManager[Callable[[], bool]]]

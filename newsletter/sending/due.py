@@ -25,8 +25,9 @@ from newsletter.sending.plan import plan_send
 from newsletter.sending.result import AlreadySent, DueResult, SendResult
 from newsletter.sending.run import send
 from newsletter.settings.dates import timetable
+from newsletter.store import Store, subscribers
+from newsletter.store import runs as run_records
 from newsletter.store.calendar import Calendar, Used
-from newsletter.store.sql import Store
 
 #: What is said of a date that was missed, by what was there for it.
 _WHY = {
@@ -106,7 +107,7 @@ def run_due(
         NewsletterError: there is no schedule, it is not clear what to send, or it may not go.
     """
     project = context.project
-    calendar = context.store.calendar(rehearsal=project.rehearses)
+    calendar = Calendar(context.store, rehearsal=project.rehearses)
     issues = project.issues()
     table = timetable(project.settings, moved=moved(issues, project.zone))
     trigger = _Trigger(context, options, owner, now, calendar, issues, table)
@@ -166,7 +167,11 @@ def _decide(trigger: _Trigger, *, window: int) -> Due:
 
 def _ledger(trigger: _Trigger) -> Ledger:
     """The records, with when each issue was announced as it is approved now."""
-    runs = {run.content.issue: run for run in trigger.store.runs() if _is_announced(trigger, run)}
+    runs = {
+        run.content.issue: run
+        for run in run_records.find_all(trigger.store)
+        if _is_announced(trigger, run)
+    }
     announced = {
         day: runs[issue.number].started_at
         for issue in trigger.issues
@@ -225,7 +230,7 @@ def _go_on(trigger: _Trigger) -> DueResult | None:
     for used in trigger.calendar.used():
         if used.state is not OccurrenceState.TAKEN or used.issue is None:
             continue
-        run = trigger.store.run(used.issue, rehearsal=trigger.rehearsal)
+        run = run_records.find(trigger.store, used.issue, rehearsal=trigger.rehearsal)
         if run is None or not run.begun or run.state is RunState.FINISHED:
             continue
         if goes_on_by_itself(run):
@@ -281,7 +286,7 @@ def _announce(trigger: _Trigger, date: Occurrence) -> None:
     late = trigger.now >= date.at
     goes_at = trigger.now + dt.timedelta(minutes=window) if late else date.at
     left = round((goes_at - trigger.now).total_seconds() / 60)
-    recipients = trigger.store.audience(prepared.audience).eligible
+    recipients = subscribers.audience(trigger.store, prepared.audience).eligible
     trigger.owner.announce(prepared, recipients=recipients, goes_at=goes_at, window=left)
 
 
@@ -325,7 +330,7 @@ def _send_number(trigger: _Trigger, number: int, date: Occurrence | None) -> Due
 def _alert(trigger: _Trigger, number: int, result: SendResult | AlreadySent) -> None:
     """Tell the owner of a send that stopped, or whose outcomes are unknown."""
     stopped = isinstance(result, SendResult) and result.stop is not None
-    run = trigger.store.run(number, rehearsal=trigger.rehearsal)
+    run = run_records.find(trigger.store, number, rehearsal=trigger.rehearsal)
     if run is None or not (stopped or result.counts[State.UNKNOWN]):
         return
     why = run.reason or "some outcomes are unknown"
@@ -352,11 +357,11 @@ def _approved(trigger: _Trigger, day: dt.date) -> Issue | None:
 
 
 def _run(trigger: _Trigger, issue: Issue) -> Run | None:
-    return trigger.store.run(issue.number, rehearsal=trigger.rehearsal)
+    return run_records.find(trigger.store, issue.number, rehearsal=trigger.rehearsal)
 
 
 def _already(trigger: _Trigger, run: Run) -> AlreadySent:
-    return AlreadySent(run=run, counts=trigger.store.counts(run))
+    return AlreadySent(run=run, counts=run_records.counts(trigger.store, run))
 
 
 def _done_before(trigger: _Trigger) -> AlreadySent | None:
@@ -364,7 +369,11 @@ def _done_before(trigger: _Trigger) -> AlreadySent | None:
     last = latest(trigger.table, trigger.now)
     used = {one.occurrence.day: one for one in trigger.calendar.used()}
     one = used.get(last.day) if last else None
-    run = trigger.store.run(one.issue, rehearsal=trigger.rehearsal) if one and one.issue else None
+    run = (
+        run_records.find(trigger.store, one.issue, rehearsal=trigger.rehearsal)
+        if one and one.issue
+        else None
+    )
     return _already(trigger, run) if run and run.state is RunState.FINISHED else None
 
 

@@ -14,7 +14,7 @@ from newsletter.humanize import nearest, plural
 from newsletter.project.issues import PreparedIssue
 from newsletter.sending.options import SendOptions
 from newsletter.settings import Settings
-from newsletter.store.sql import Store
+from newsletter.store import Store, imports
 
 
 class UnfitError(NotFitError):
@@ -120,7 +120,7 @@ def no_way_out(settings: Settings, transport: Transport) -> NotFitError | None:
 
 def unfinished_import(store: Store, recipients: int) -> RefusedError | None:
     """No list is half imported, or whoever is missing would get nothing."""
-    left = store.unfinished_import()
+    left = imports.unfinished(store)
     if not left:
         return None
     return RefusedError(

@@ -28,7 +28,7 @@ from newsletter.sending.gate import (
 from newsletter.sending.options import SendOptions
 from newsletter.sending.result import AlreadySent, Plan, Readiness
 from newsletter.settings.mail import sender
-from newsletter.store.sql import Store
+from newsletter.store import Store, claims, runs, subscribers
 
 
 def plan_send(context: SendContext, options: SendOptions) -> Plan | AlreadySent:
@@ -55,7 +55,7 @@ def plan_send(context: SendContext, options: SendOptions) -> Plan | AlreadySent:
     if run and run.state is RunState.FINISHED and not lost:
         if not options.dry_run:
             second_ledger.write_again(project, store, run, context.reporter)
-        return AlreadySent(run=run, counts=store.counts(run))
+        return AlreadySent(run=run, counts=runs.counts(store, run))
     refuse(rules_of_issue(project.settings, prepared, transport, options))
     plan = _look_up(project, store, prepared, transport, options, found=run, lost=lost)
     begun = plan.run is not None
@@ -77,7 +77,7 @@ def check_readiness(project: Project, prepared: PreparedIssue, transport: Transp
         with Store.open(project.store_url, create=False, read_only=True) as store:
             run, lost = _last_run(project, store, transport, options)
             if run and run.state is RunState.FINISHED:
-                already = AlreadySent(run=run, counts=store.counts(run))
+                already = AlreadySent(run=run, counts=runs.counts(store, run))
                 return Readiness(obstacles=tuple(obstacles), already=already)
             plan = _look_up(project, store, prepared, transport, options, found=run, lost=lost)
             begun = plan.run is not None
@@ -98,7 +98,7 @@ def _last_run(
     if not transport.rehearsal:
         lost = second_ledger.lost_entry(project, store, options.issue, restored=options.restored)
     repeated = options.again and transport.rehearsal
-    run = None if repeated else store.run(options.issue, rehearsal=transport.rehearsal)
+    run = None if repeated else runs.find(store, options.issue, rehearsal=transport.rehearsal)
     return run, lost
 
 
@@ -119,14 +119,14 @@ def _look_up(
     left_out: Mapping[str, int] = {}
     doubtful = 0
     if run is None:
-        audience = store.audience(prepared.audience)
+        audience = subscribers.audience(store, prepared.audience)
         recipients, left_out = audience.eligible, audience.left_out
     else:
         require_same_content(run, content)
-        counts = store.counts(run)
+        counts = runs.counts(store, run)
         recipients = counts.left
         doubtful = counts[State.CLAIMED] + counts[State.UNKNOWN]
-    exposed = store.claims.exposed(found, lost.reached.position) if found and lost else None
+    exposed = claims.exposed(store, found, lost.reached.position) if found and lost else None
     return Plan(
         options=options, prepared=prepared, transport=transport, sender=who, content=content,
         recipients=recipients, left_out=left_out, run=run, allowance=transport.allowance(),

@@ -10,7 +10,7 @@ from newsletter.delivery import Run, State
 from newsletter.errors import InputError, RefusedError
 from newsletter.project import Project
 from newsletter.sending.run_log import RunLog
-from newsletter.store.sql import Store
+from newsletter.store import Store, deliveries, runs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +34,7 @@ def run_of(project: Project, store: Store, issue: int) -> Run:
     Raises:
         InputError: there is none.
     """
-    run = store.run(issue, rehearsal=project.rehearses)
+    run = runs.find(store, issue, rehearsal=project.rehearses)
     if run is None:
         raise InputError(f"issue {issue} was not sent yet", hint=f"newsletter send --issue {issue}")
     return run
@@ -62,9 +62,9 @@ def find_doubts(store: Store, run: Run, *, assume: bool) -> Doubts:
         run: the run.
         assume: whether the decision will be to take it as sent, and not to queue it again.
     """
-    unknown = store.counts(run)[State.UNKNOWN]
-    number = unknown if assume else store.riskable(run)
-    found = store.reasons(run).items() if number else ()
+    unknown = runs.counts(store, run)[State.UNKNOWN]
+    number = unknown if assume else deliveries.riskable(store, run)
+    found = runs.reasons(store, run).items() if number else ()
     reasons = {reason: many for (state, reason), many in found if state is State.UNKNOWN}
     return Doubts(number=number, unknown=unknown, reasons=reasons)
 
@@ -82,7 +82,9 @@ def settle_doubts(store: Store, run: Run, *, assume: bool, facts: Mapping[str, o
         how many deliveries.
     """
     now = clocks.now()
-    done = store.assume(run, now=now) if assume else store.risk(run, now=now)
+    done = (
+        deliveries.assume(store, run, now=now) if assume else deliveries.risk(store, run, now=now)
+    )
     issue = run.content.issue
     with RunLog(store.folder, f"{issue}-retry", clocks.now) as log:
         log.note("assumed" if assume else "risked", issue=issue, deliveries=done, **facts)

@@ -37,7 +37,10 @@ from newsletter.sending.drain import UNBOUND, Drained, Throttle, drain
 from newsletter.sending.plan import require_same_content
 from newsletter.sending.result import AlreadySent, Plan, SendResult
 from newsletter.sending.run_log import RunLog
-from newsletter.store.sql import Store
+from newsletter.store import Store, freezing, runs, signing_keys
+from newsletter.store import deliveries as delivery_records
+from newsletter.store.calendar import Calendar
+from newsletter.store.folder import backup as backups
 
 #: How often a delivery that is deferred is tried in one run.
 _TRIES: Final = 5
@@ -78,11 +81,11 @@ def send(context: SendContext, plan: Plan) -> SendResult | AlreadySent:
         ):
             run = _freeze_or_resume(context, plan)
             if run.state is RunState.FINISHED:
-                return AlreadySent(run=run, counts=store.counts(run))
+                return AlreadySent(run=run, counts=runs.counts(store, run))
             _back_up(context, run)
-            with store.claims.marked(second_ledger.write(project, store, run)):
+            with store.marked(second_ledger.write(project, store, run)):
                 drained = _drain(context, plan, run, stopped=stopped, log=log)
-            counts = store.counts(run)
+            counts = runs.counts(store, run)
             stop = _stop_of(counts, drained)
             state = _settle(store, run, stop)
             log.note("ended", state=state, pause=stop.pause if stop else None,
@@ -105,20 +108,21 @@ def _freeze_or_resume(context: SendContext, plan: Plan) -> Run:
     """The run to drain, looked up again under the lock: another sender may have been here."""
     store, options, transport = context.store, plan.options, plan.transport
     if options.again and transport.rehearsal:
-        store.clear_rehearsal(options.issue)
-    run = store.run(options.issue, rehearsal=transport.rehearsal)
+        freezing.clear_rehearsal(store, options.issue)
+    run = runs.find(store, options.issue, rehearsal=transport.rehearsal)
     if run is not None and run.state is RunState.FINISHED:
         return run
     if run is not None and run.begun:
         require_same_content(run, plan.content)
-        store.resume(run, by_hand=not options.scheduled)
-        lost = store.recover(run, now=clocks.now())
+        runs.resume(store, run, by_hand=not options.scheduled)
+        lost = delivery_records.recover(store, run, now=clocks.now())
         if lost:
             deliveries = plural(lost, "delivery", "deliveries")
             context.reporter.say(f"{deliveries} of an earlier run: outcome unknown")
     else:
         transport.begin(options.issue)
-        run = store.start_run(
+        run = freezing.start(
+            store,
             plan.content,
             rehearsal=transport.rehearsal,
             transport=transport.name,
@@ -137,11 +141,11 @@ def _back_up(context: SendContext, run: Run) -> None:
     Raises:
         InputError: the records are damaged, or their folder cannot be written.
     """
-    counts = context.store.counts(run)
+    counts = runs.counts(context.store, run)
     if run.rehearsal or counts[State.QUEUED] < counts.total:
         return
     try:
-        context.store.keep_backup(now=clocks.now())
+        backups.keep(context.store.path, now=clocks.now())
     except PausedError as error:  # a full disk; no mail depends on the copy
         context.reporter.warn(f"no backup was made before this send: {error}")
 
@@ -153,10 +157,10 @@ def _drain(
     press = Press(
         template=load_template(run.content.frozen),
         public_url=settings.site.public_url,
-        key=store.keys.newest(),
+        key=signing_keys.newest(store),
         store=store.feedback.store_id(),
     )
-    counts = store.counts(run)
+    counts = runs.counts(store, run)
     throttle = _throttle(plan.transport, plan.allowance, settings.transport.concurrency)
     log.note(
         "began", issue=run.content.issue, transport=plan.transport.name,
@@ -178,7 +182,9 @@ def _drain(
             limit=plan.options.limit,
             stopped=lambda: stopped() or cancelled(),
             settled=settled,
-            requeue=lambda: 0 if cancelled() else store.requeue(run, tries=_TRIES),
+            requeue=lambda: (
+                0 if cancelled() else delivery_records.requeue(store, run, tries=_TRIES)
+            ),
             throttle=throttle,
         )
 
@@ -204,7 +210,7 @@ def _cancelled(store: Store, run: Run) -> Callable[[], bool]:
 
     The records themselves refuse a claim from that moment; this only ends the waiting.
     """
-    calendar = store.calendar(rehearsal=run.rehearsal)
+    calendar = Calendar(store, rehearsal=run.rehearsal)
     answer, asked = False, -math.inf
 
     def ask() -> bool:
@@ -232,8 +238,8 @@ def _settle(store: Store, run: Run, stop: Stop | None) -> RunState:
     """Record how a run stands; what was cancelled meanwhile stays so."""
     state = RunState.PAUSED if stop else RunState.FINISHED
     reason, pause = (stop.reason, stop.pause) if stop else ("", None)
-    store.set_run_state(run, state, clocks.now(), pause=pause, reason=reason)
-    found = store.run(run.content.issue, rehearsal=run.rehearsal)
+    runs.set_state(store, run, state, clocks.now(), pause=pause, reason=reason)
+    found = runs.find(store, run.content.issue, rehearsal=run.rehearsal)
     return found.state if found else state
 
 
@@ -249,11 +255,11 @@ def _reasons(store: Store, run: Run, counts: Counts) -> dict[tuple[State, str], 
     shown = {State.REFUSED, State.UNKNOWN}
     if not any(counts[state] for state in shown):
         return {}
-    return {found: n for found, n in store.reasons(run).items() if found[0] in shown}
+    return {found: n for found, n in runs.reasons(store, run).items() if found[0] in shown}
 
 
 def _quota_frees_at(store: Store, stop: Stop | None) -> dt.datetime | None:
     if stop is None or stop.pause is not Pause.QUOTA:
         return None
-    first = store.first_accepted(since=clocks.now() - _QUOTA_WINDOW)
+    first = runs.first_accepted(store, since=clocks.now() - _QUOTA_WINDOW)
     return first and first + _QUOTA_WINDOW

@@ -10,14 +10,15 @@ from newsletter import clocks
 from newsletter.humanize import plural
 from newsletter.project import git, ledger
 from newsletter.sending.result import LedgerFile
-from newsletter.store import agreement
+from newsletter.store import agreement, claims, runs
+from newsletter.store.calendar import Calendar
 
 if TYPE_CHECKING:
     from newsletter.delivery import Run
     from newsletter.project import Project
     from newsletter.project.ledger import Entry, HighWaterMark
     from newsletter.reporter import Reporter
-    from newsletter.store.sql import Store
+    from newsletter.store import Store
 
 
 def refuse_lost_entries(project: Project, store: Store) -> None:
@@ -60,15 +61,15 @@ def accept_backup(
     again.
     """
     entry = lost_entry(project, store, issue, restored=restored)
-    run = store.run(issue, rehearsal=False)
+    run = runs.find(store, issue, rehearsal=False)
     if run and entry:
         # Should this end in the middle, nothing may be left that looks as if the records agreed:
         # the file first tells of more than they can reach.
-        exposed = store.claims.exposed(run, entry.reached.position)
-        made = max(entry.reached.attempts, store.claims.reached(run).attempts)
+        exposed = claims.exposed(store, run, entry.reached.position)
+        made = max(entry.reached.attempts, claims.reached(store, run).attempts)
         ahead = replace(entry.reached, attempts=made + exposed + 1)
-        ledger.write(project.root, run, store.counts(run), ahead, occurrence=_day(store, run))
-        number = store.claims.doubt(run, entry.reached, now=clocks.now())
+        ledger.write(project.root, run, runs.counts(store, run), ahead, occurrence=_day(store, run))
+        number = claims.doubt(store, run, entry.reached, now=clocks.now())
         reporter.say(
             f"{plural(number, 'delivery', 'deliveries')} may have been sent since the backup: "
             "unknown, and not sent again"
@@ -90,8 +91,10 @@ def write(project: Project, store: Store, run: Run) -> HighWaterMark | None:
     """
     if run.rehearsal:
         return None
-    reached = store.claims.reached(run)
-    return ledger.write(project.root, run, store.counts(run), reached, occurrence=_day(store, run))
+    reached = claims.reached(store, run)
+    return ledger.write(
+        project.root, run, runs.counts(store, run), reached, occurrence=_day(store, run)
+    )
 
 
 def write_again(project: Project, store: Store, run: Run, reporter: Reporter) -> None:
@@ -118,6 +121,6 @@ def keep_in_git(project: Project, run: Run) -> LedgerFile | None:
 
 
 def _day(store: Store, run: Run) -> dt.date | None:
-    used = store.calendar(rehearsal=False).used()
+    used = Calendar(store, rehearsal=False).used()
     days = (one.occurrence.day for one in used if one.issue == run.content.issue)
     return next(days, None)

@@ -34,7 +34,7 @@ from newsletter.site.answers import Answers, drain
 from newsletter.site.choices import Choices
 from newsletter.site.pages import TEMPLATES
 from newsletter.site.visitors import BehindProxies
-from newsletter.store.sql import Store
+from newsletter.store import Store, consents, signing_keys
 
 Clock = Callable[[], dt.datetime]
 
@@ -104,7 +104,7 @@ def serve(
     kept = dt.timedelta(days=settings.web.keep_visitors)
     # While another program writes, readers go first; the next start forgets them.
     with contextlib.suppress(PausedError):
-        store.members.forget_visitors(before=clock() - kept)
+        consents.forget_visitors(store, before=clock() - kept)
     TEMPLATES.load()
     app = application(store=store, settings=settings, clock=clock, phrases=phrases)
     run(app, door, ready=ready, closing=lambda: None, log_level="error", limits=limits)
@@ -130,7 +130,7 @@ class _Pages:
         return self._page("left", handle, choices)
 
     async def health(self, _: Request) -> Response:
-        await run_in_threadpool(self._store.keys.all)
+        await run_in_threadpool(signing_keys.link_keys, self._store)
         return PlainTextResponse("ok\n")
 
     async def unknown(self, _: Request, __: Exception) -> Response:
@@ -144,7 +144,7 @@ class _Pages:
 
     def _leave(self, handle: str, request: Request) -> None:
         evidence = self._answers.evidence(request, _SOURCE)
-        self._store.unsubscribe(handle, source=_SOURCE, now=self._clock(), evidence=evidence)
+        self._store.departures.leave(handle, evidence, now=self._clock())
 
     def _is_catching_up(self) -> bool:
         return self._catching_up is not None and not self._catching_up.done()
@@ -158,7 +158,7 @@ class _Pages:
 
     async def _read(self, request: Request) -> tuple[str | None, str]:
         """Whose link it is, and the link to their preferences."""
-        keys = await run_in_threadpool(self._store.keys.all)
+        keys = await run_in_threadpool(signing_keys.link_keys, self._store)
         handle = read_token(request.path_params["token"], keys)
         if handle is None:
             return None, ""

@@ -16,7 +16,7 @@ from newsletter.render.colours import as_hex, from_hex, ink_on
 from newsletter.settings import Settings
 from newsletter.site.pages import TEMPLATES
 from newsletter.site.words import words
-from newsletter.store.people import Evidence
+from newsletter.store.consents import Evidence
 
 # A connection that is closed on an unread body loses the answer.
 _BODY_BYTES: Final = 64 * 1024

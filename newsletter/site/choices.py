@@ -18,8 +18,9 @@ from starlette.responses import Response
 from newsletter.audience import Status
 from newsletter.audience.tokens import make_token, read_token
 from newsletter.site.answers import Answers, body
-from newsletter.store.members import BLOCKED, Member
-from newsletter.store.sql import Store
+from newsletter.store import Store, signing_keys, subscribers
+from newsletter.store.subscribers import Member
+from newsletter.store.suppressions import BLOCKED
 from newsletter.text_rules import one_line, stands_in_header
 
 _SOURCE: Final = "preference page"
@@ -70,20 +71,20 @@ class Choices:
             kind = await run_in_threadpool(self._come_back, handle, request)
         else:
             kind = await run_in_threadpool(self._prefer, person, fields, request)
-        person = await run_in_threadpool(self._store.members.by_handle, handle)
+        person = await run_in_threadpool(subscribers.by_handle, self._store, handle)
         return await self._page(handle, person, kind)
 
     async def _person(self, request: Request) -> tuple[str, Member | None]:
-        keys = await run_in_threadpool(self._store.keys.all)
+        keys = await run_in_threadpool(signing_keys.link_keys, self._store)
         handle = read_token(request.path_params["token"], keys, "preferences")
         if handle is None:
             return "", None
-        return handle, await run_in_threadpool(self._store.members.by_handle, handle)
+        return handle, await run_in_threadpool(subscribers.by_handle, self._store, handle)
 
     async def _page(self, handle: str, person: Member | None, kind: str) -> Response:
         if person is None:
             return self._answers.page("unknown")
-        key = await run_in_threadpool(self._store.keys.newest)
+        key = await run_in_threadpool(signing_keys.newest, self._store)
         return self._answers.page(
             kind,
             template="choices.html",
@@ -99,7 +100,7 @@ class Choices:
         words = self._answers.words
         wording = f"{words['away_note']} [{words['away_button']}]"
         evidence = self._answers.evidence(request, _SOURCE, wording)
-        came = self._store.members.come_back(handle, evidence, now=self._clock())
+        came = subscribers.come_back(self._store, handle, evidence, now=self._clock())
         return "back" if came else "choose"
 
     def _prefer(self, person: Member, fields: Mapping[str, str], request: Request) -> str:
@@ -108,7 +109,8 @@ class Choices:
         odd = len(name) > _NAME_LENGTH or not stands_in_header(name)
         if odd and name != person.name:
             return "odd_name"
-        self._store.members.prefer(
+        subscribers.prefer(
+            self._store,
             person.handle,
             name=name,
             wanted=frozenset(tag for tag in self._topics if fields.get(f"topic:{tag}")),

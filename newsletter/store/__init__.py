@@ -1,5 +1,160 @@
-"""The records and the author's folder: the only place that reads or writes a disk on their behalf.
+"""The records: rows of one database, and what lies beside it on this machine.
 
-`files` is the folder under git; `sql.Store` is the database. This file imports neither, so that a
-command that only reads an issue does not load SQLAlchemy.
+    database        read in a snapshot, written in one transaction at a time
+    tables          the tables; schema makes, checks and upgrades them
+    batches         work on very many rows as a row of short transactions
+    group_commit    claims and outcomes of many threads in one transaction
+
+    subscribers     people; upsert adds them, imports lists of them
+    suppressions    addresses that are never mailed
+    consents        who agreed or left
+    signing_keys    what signs links and names addresses
+    runs            issues on their way; freezing begins them
+    deliveries      one mail each; claims tells how far they have come
+    events          what the provider reported; event_owners finds the delivery,
+                    feedback records them, stats counts them
+    calendar        the dates of the schedule
+
+    folder/         locks, backups, who left: files beside the database
+    sqlite/         what only SQLite knows
+    migrations/     older stores
+
+A function that takes a `Store` is one transaction (or says that it is many); one that takes a
+connection is part of its caller's.
 """
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from newsletter.delivery import Delivery, Outcome, Run
+from newsletter.errors import NewsletterError
+from newsletter.project.ledger import HighWaterMark
+from newsletter.store.database import Database
+from newsletter.store.deliveries import Settled
+from newsletter.store.feedback import Feedback
+from newsletter.store.folder.departures import Departures, attach
+from newsletter.store.folder.lock import holder, locked
+from newsletter.store.group_commit import GroupCommit
+from newsletter.store.schema import open_database
+
+__all__ = ["Store"]
+
+
+class Store(Database):
+    """The opened records of one newsletter; safe to share between threads.
+
+    Whatever it is handed to raises what the database's faults mean: PausedError for a full disk or
+    a lock held too long, InputError for a file that cannot be used.
+
+    Attributes:
+        departures: what is written down beside the database of those who left.
+        feedback: what came back from the provider.
+    """
+
+    @classmethod
+    def open(
+        cls,
+        url: str,
+        *,
+        create: bool = True,
+        read_only: bool = False,
+        patience: float | None = None,
+    ) -> Self:
+        """Open the store at a `sqlite:///` URL.
+
+        Args:
+            url: where it is; a relative path is relative to the working directory.
+            create: make a missing store, its folder, and its signing keys.
+            read_only: change not one byte of its folder; nothing is made, no method may write.
+            patience: how many seconds another writer is waited for, 30 unless it is given.
+
+        Raises:
+            InputError: missing and not to be made, damaged, not a store of this program, of an
+                older version (hint: newsletter db upgrade) or of a newer one, its folder not
+                writable, locked by another program, or a database that is not supported.
+        """
+        store = open_database(cls, url, create=create, read_only=read_only, patience=patience)
+        try:
+            store.departures = attach(store, clock=lambda: dt.datetime.now(dt.UTC))
+        except BaseException:
+            store.close()
+            raise
+        return store
+
+    def __init__(
+        self, path: Path, *, read_only: bool, create: bool, patience: float | None = None
+    ) -> None:
+        super().__init__(path, read_only=read_only, create=create, patience=patience)
+        self._group_commit = GroupCommit(self)
+        self.departures: Departures
+        self.feedback = Feedback(self)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def folder(self) -> Path:
+        """The folder the database is in."""
+        return self.path.parent
+
+    def lock(self, name: str = "sending") -> AbstractContextManager[None]:
+        """Hold a lock of the whole store, across processes, for the length of a `with`.
+
+        It lies in a file beside the database and is given back when the process dies.
+
+        Raises:
+            LockedError: held already, by the process and machine the message names.
+            InputError: the place knows no locks.
+        """
+        if self.read_only:
+            raise NewsletterError("the store was opened for reading only")
+        path = self.path
+        return locked(path.with_name(f"{path.name}.{name}.lock"))
+
+    def sender(self) -> str:
+        """Who holds the lock for sending, "" when nobody does."""
+        path = self.path
+        return holder(path.with_name(f"{path.name}.sending.lock"))
+
+    def claim(self, run: Run, *, now: dt.datetime) -> Delivery | None:
+        """Take the next queued delivery, durably; None when none is left.
+
+        Whoever may no longer be mailed is skipped here. Threads that ask at the same time share a
+        commit.
+        """
+        taken = self._group_commit.claim(run.id, 1, now=now)
+        return taken[0] if taken else None
+
+    def settle(self, run: Run, delivery: Delivery, outcome: Outcome, *, now: dt.datetime) -> None:
+        """Record what became of a claimed delivery, durably.
+
+        Raises:
+            NewsletterError: it is not claimed with this attempt (a bug); nothing was changed.
+        """
+        self._group_commit.settle(Settled(run=run.id, delivery=delivery, outcome=outcome, now=now))
+
+    @contextmanager
+    def marked(self, mark: HighWaterMark | None) -> Iterator[None]:
+        """Inside the block no claim returns before the mark on the disk has risen to it.
+
+        None is for rehearsals, which have no file.
+        """
+        self._group_commit.mark = mark
+        try:
+            yield
+        finally:
+            self._group_commit.mark = None

@@ -12,7 +12,7 @@ from newsletter.errors import InputError, RefusedError
 from newsletter.humanize import plural
 from newsletter.project import ledger
 from newsletter.project.ledger import Entry, Reached
-from newsletter.store.sql import Store
+from newsletter.store import Store, claims, runs
 
 _NOTHING: Final = Reached(recipients=0, attempts=0, position=0)
 
@@ -47,13 +47,13 @@ def forgotten(root: Path, store: Store, issue: int) -> str:
         return f"{name} tells of mails that had gone, and these records do not know of them"
     except InputError:
         return f"{name} cannot be read, so it is unknown what else was sent"
-    run = store.run(issue, rehearsal=False)
+    run = runs.find(store, issue, rehearsal=False)
     if found is None or run is None:
         return ""
     entry, reached = found
     more = entry.reached.attempts - reached.attempts
     if not entry.vouches:
-        more = max(more, store.claims.exposed(run, entry.reached.position))
+        more = max(more, claims.exposed(store, run, entry.reached.position))
     return (
         f"{plural(more, 'more mail')} may have gone: {name} knows of later ones than these records"
     )
@@ -69,6 +69,6 @@ def _lost(root: Path, store: Store, issue: int) -> tuple[Entry, Reached] | None:
     entry = ledger.entry(root, issue)
     if entry is None:
         return None
-    run = store.run(issue, rehearsal=False)
-    reached = store.claims.reached(run) if run else _NOTHING
+    run = runs.find(store, issue, rehearsal=False)
+    reached = claims.reached(store, run) if run else _NOTHING
     return (entry, reached) if ledger.is_behind(entry, run, reached) else None

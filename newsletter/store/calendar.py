@@ -1,6 +1,7 @@
 """The schedule's records: dates used up, runs announced and cancelled, what the owner was told.
 
-Each method is one transaction. A date is taken together with the start of its run, in `runs.py`.
+Each method is one transaction. A date is taken together with the start of its run, in
+`freezing.py`.
 """
 
 from __future__ import annotations
@@ -44,18 +45,18 @@ class Used:
 class Calendar:
     """What the records say of the schedule, in one namespace: real, or rehearsals."""
 
-    def __init__(self, database: Database, *, rehearsal: bool) -> None:
-        self._database = database
+    def __init__(self, store: Database, *, rehearsal: bool) -> None:
+        self._store = store
         self._rehearsal = rehearsal
 
     def used(self) -> tuple[Used, ...]:
         """The dates that are used up, oldest first."""
-        with self._database.reading() as connection:
+        with self._store.reading() as connection:
             return _used(connection, self._rehearsal)
 
     def ledger(self) -> Ledger:
         """What earlier triggers have left behind; announcements are in the runs."""
-        with self._database.reading() as connection:
+        with self._store.reading() as connection:
             row = connection.execute(
                 sa.select(clock).where(clock.c.rehearsal.is_(self._rehearsal))
             ).one_or_none()
@@ -68,7 +69,7 @@ class Calendar:
 
     def saw(self, now: dt.datetime) -> None:
         """Note that a trigger came."""
-        with self._database.writing() as connection:
+        with self._store.writing() as connection:
             this = clock.c.rehearsal.is_(self._rehearsal)
             seen = connection.execute(sa.select(clock.c.seen).where(this)).scalar()
             if seen is None:
@@ -82,7 +83,7 @@ class Calendar:
 
         Dates still ahead that were noted as missed while the clock was wrong are ahead again.
         """
-        with self._database.writing() as connection:
+        with self._store.writing() as connection:
             this = clock.c.rehearsal.is_(self._rehearsal)
             connection.execute(sa.update(clock).where(this).values(seen=now))
             connection.execute(sa.update(clock).where(this, clock.c.since > now).values(since=now))
@@ -97,7 +98,7 @@ class Calendar:
     def note(self, found: Iterable[Used], *, now: dt.datetime) -> tuple[Used, ...]:
         """Note dates as used up; returns those that nobody had noted before."""
         noted = []
-        with self._database.writing() as connection:
+        with self._store.writing() as connection:
             known = {one.occurrence.day for one in _used(connection, self._rehearsal)}
             for one in found:
                 if one.occurrence.day not in known:
@@ -110,15 +111,15 @@ class Calendar:
     def announce(self, issue: int, *, title: str, source_hash: str, now: dt.datetime) -> Run | None:
         """Note that an issue was announced as it is; None when a person has cancelled it."""
         values = {"title": title, "source_hash": source_hash, "started_at": now}
-        with self._database.writing() as connection:
-            run = runs.find(connection, issue, rehearsal=self._rehearsal)
+        with self._store.writing() as connection:
+            run = runs.select_run(connection, issue, rehearsal=self._rehearsal)
             if run is None:
                 self._insert(connection, issue, RunState.ANNOUNCED, now)
-                run = runs.find(connection, issue, rehearsal=self._rehearsal)
+                run = runs.select_run(connection, issue, rehearsal=self._rehearsal)
             if run is None or run.begun or run.state is RunState.CANCELLED:
                 return None
             connection.execute(sa.update(table).where(table.c.id == run.id).values(values))
-            return runs.find(connection, issue, rehearsal=self._rehearsal)
+            return runs.select_run(connection, issue, rehearsal=self._rehearsal)
 
     def cancel(self, issue: int, *, now: dt.datetime) -> Run | None:
         """Cancel an issue, begun or not; no delivery is claimed once this has returned.
@@ -126,8 +127,8 @@ class Calendar:
         Returns:
             the run as it was before, None when there was none. A finished one stays finished.
         """
-        with self._database.writing() as connection:
-            run = runs.find(connection, issue, rehearsal=self._rehearsal)
+        with self._store.writing() as connection:
+            run = runs.select_run(connection, issue, rehearsal=self._rehearsal)
             if run is None:
                 self._insert(connection, issue, RunState.CANCELLED, now)
             elif run.state is not RunState.FINISHED:
@@ -144,7 +145,7 @@ class Calendar:
         state = sa.select(table.c.state).where(
             table.c.issue == issue, table.c.rehearsal.is_(self._rehearsal)
         )
-        with self._database.reading() as connection:
+        with self._store.reading() as connection:
             return connection.execute(state).scalar() == RunState.CANCELLED
 
     def _insert(
@@ -156,13 +157,13 @@ class Calendar:
 
     def is_told(self, topic: str) -> bool:
         """Whether the owner was told, or it was tried often enough."""
-        with self._database.reading() as connection:
+        with self._store.reading() as connection:
             return _is_done(_notice(connection, self._topic(topic)))
 
     def begin_notice(self, topic: str, *, now: dt.datetime) -> bool:
         """Note that the owner is about to be told; false when that is done, or given up."""
         topic = self._topic(topic)
-        with self._database.writing() as connection:
+        with self._store.writing() as connection:
             row = _notice(connection, topic)
             if _is_done(row):
                 return False
@@ -176,7 +177,7 @@ class Calendar:
 
     def told(self, topic: str) -> None:
         """Note that the owner was told."""
-        with self._database.writing() as connection:
+        with self._store.writing() as connection:
             this = notices.c.topic == self._topic(topic)
             connection.execute(sa.update(notices).where(this).values(told=True))
 

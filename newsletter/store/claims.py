@@ -6,22 +6,18 @@ The file side of it is in `ledger.py`, and why it is like that in docs/decisions
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, Final
 
 import sqlalchemy as sa
 
 from newsletter.delivery import Run, State
-from newsletter.project.ledger import HighWaterMark, Reached
-from newsletter.store import deliveries as each
-from newsletter.store import events, runs
+from newsletter.project.ledger import Reached
+from newsletter.store import deliveries, events, runs
+from newsletter.store.batches import Batches
 from newsletter.store.database import Database
+from newsletter.store.event_owners import SKEW
 from newsletter.store.feedback import settle
-from newsletter.store.group import Writer
-from newsletter.store.owners import SKEW
-from newsletter.store.steps import Steps
-from newsletter.store.tables import deliveries
+from newsletter.store.tables import deliveries as rows
 from newsletter.store.tables import events as reported
 from newsletter.store.tables import runs as run_rows
 
@@ -29,78 +25,61 @@ from newsletter.store.tables import runs as run_rows
 RESTORED: Final = "may have been sent after this backup was made"
 
 
-class Claims:
-    """The claims of one store, taken together."""
+def reached(store: Database, run: Run) -> Reached:
+    """How far a run has come; attempts that a restored backup was told of count."""
+    with store.reading() as connection:
+        return _reached(connection, run)
 
-    def __init__(self, database: Database, writer: Writer) -> None:
-        self._database = database
-        self._writer = writer
 
-    @contextmanager
-    def marked(self, mark: HighWaterMark | None) -> Iterator[None]:
-        """Inside the block no claim returns before the mark on the disk has risen to it.
+def exposed(store: Database, run: Run, position: int) -> int:
+    """How many deliveries `doubt` would make unknown."""
+    query = sa.select(sa.func.count()).where(*_exposed(run, position))
+    with store.reading() as connection:
+        return connection.execute(query).scalar_one()
 
-        None is for rehearsals, which have no file.
-        """
-        self._writer.mark = mark
-        try:
-            yield
-        finally:
-            self._writer.mark = None
 
-    def reached(self, run: Run) -> Reached:
-        """How far a run has come; attempts that a restored backup was told of count."""
-        with self._database.reading() as connection:
-            return _reached(connection, run)
+def doubt(store: Database, run: Run, reached: Reached, *, now: dt.datetime) -> int:
+    """Take what a restored backup may have forgotten as attempted, and its outcome as unknown.
 
-    def exposed(self, run: Run, position: int) -> int:
-        """How many deliveries `doubt` would make unknown."""
-        query = sa.select(sa.func.count()).where(*_exposed(run, position))
-        with self._database.reading() as connection:
-            return connection.execute(query).scalar_one()
+    Everything up to the position, whatever its state was when the backup was made: refused or
+    deferred then, it may have been tried again since. The attempt is counted as the forgotten one
+    was, so that an event of the provider's finds its delivery.
 
-    def doubt(self, run: Run, reached: Reached, *, now: dt.datetime) -> int:
-        """Take what a restored backup may have forgotten as attempted, and its outcome as unknown.
+    Args:
+        store: where.
+        run: begun; a person lets it go on.
+        reached: how far it had come, as its file says.
+        now: with a time zone.
 
-        Everything up to the position, whatever its state was when the backup was made: refused or
-        deferred then, it may have been tried again since. The attempt is counted as the forgotten
-        one was, so that an event of the provider's finds its delivery.
-
-        Args:
-            run: begun; a person lets it go on.
-            reached: how far it had come, as its file says.
-            now: with a time zone.
-
-        Returns:
-            how many became unknown.
-        """
-        with self._database.writing() as connection:
-            runs.resume(connection, run, by_hand=True)
-        steps = Steps(self._database)
-        each.recover(steps, run, now)
-        number = last = 0
-        while last < reached.position:
-            # Ended in the middle, the records must still be behind the file: see `ledgers.agree`.
-            with steps.writing() as connection:
-                upto = min(reached.position, last + steps.rows)
-                number += _doubt(connection, run, last, upto, now)
-            last = upto
-        with self._database.writing() as connection:
-            missing = reached.attempts - _reached(connection, run).attempts
-            if missing > 0:
-                told = {"forgotten_attempts": run_rows.c.forgotten_attempts + missing}
-                connection.execute(sa.update(run_rows).where(run_rows.c.id == run.id).values(told))
-            doubtful = events.doubtful(connection)
-        settle(self._database, doubtful)
-        return number
+    Returns:
+        how many became unknown.
+    """
+    runs.resume(store, run, by_hand=True)
+    deliveries.give_up_claims(store, run, now)
+    batches = Batches(store)
+    number = last = 0
+    while last < reached.position:
+        # Ended in the middle, the records must still be behind the file: see `ledgers.agree`.
+        with batches.writing() as connection:
+            upto = min(reached.position, last + batches.rows)
+            number += _doubt(connection, run, last, upto, now)
+        last = upto
+    with store.writing() as connection:
+        missing = reached.attempts - _reached(connection, run).attempts
+        if missing > 0:
+            told = {"forgotten_attempts": run_rows.c.forgotten_attempts + missing}
+            connection.execute(sa.update(run_rows).where(run_rows.c.id == run.id).values(told))
+        doubtful = events.doubtful(connection)
+    settle(store, doubtful)
+    return number
 
 
 def _reached(connection: sa.Connection, run: Run) -> Reached:
-    tried = sa.case((deliveries.c.attempt > 0, deliveries.c.position), else_=0)
+    tried = sa.case((rows.c.attempt > 0, rows.c.position), else_=0)
     query = sa.select(
-        sa.func.coalesce(sa.func.sum(deliveries.c.attempt), 0),
+        sa.func.coalesce(sa.func.sum(rows.c.attempt), 0),
         sa.func.coalesce(sa.func.max(tried), 0),
-    ).where(deliveries.c.run_id == run.id)
+    ).where(rows.c.run_id == run.id)
     attempts, position = connection.execute(query).one()
     recipients, forgotten = connection.execute(
         sa.select(run_rows.c.recipients, run_rows.c.forgotten_attempts).where(
@@ -112,34 +91,32 @@ def _reached(connection: sa.Connection, run: Run) -> Reached:
 
 def _doubt(connection: sa.Connection, run: Run, last: int, upto: int, now: dt.datetime) -> int:
     """Claim the exposed after one position and up to another, and lose them; how many."""
-    part = deliveries.c.position > last
-    these = sa.update(deliveries).where(part, *_exposed(run, upto))
+    part = rows.c.position > last
+    these = sa.update(rows).where(part, *_exposed(run, upto))
     connection.execute(
-        these.where(deliveries.c.state == State.REFUSED).values(state=State.QUEUED, settled_at=None)
+        these.where(rows.c.state == State.REFUSED).values(state=State.QUEUED, settled_at=None)
     )
-    claim = {"state": State.CLAIMED, "attempt": deliveries.c.attempt + 1, "claimed_at": now}
+    claim = {"state": State.CLAIMED, "attempt": rows.c.attempt + 1, "claimed_at": now}
     number = connection.execute(these.values(claim)).rowcount
-    claimed = (deliveries.c.run_id == run.id, deliveries.c.state == State.CLAIMED)
+    claimed = (rows.c.run_id == run.id, rows.c.state == State.CLAIMED)
     lost = {"state": State.UNKNOWN, "reason": RESTORED, "settled_at": now}
-    connection.execute(
-        sa.update(deliveries).where(part, *claimed, deliveries.c.position <= upto).values(lost)
-    )
-    _adopt(connection, run, part, deliveries.c.position <= upto)
+    connection.execute(sa.update(rows).where(part, *claimed, rows.c.position <= upto).values(lost))
+    _adopt(connection, run, part, rows.c.position <= upto)
     return number
 
 
 def _adopt(connection: sa.Connection, run: Run, *part: sa.ColumnElement[bool]) -> None:
     """Give events that came before the records knew of their attempt to the delivery they meant."""
     these = (
-        deliveries.c.run_id == run.id,
-        deliveries.c.state == State.UNKNOWN,
-        deliveries.c.reason == RESTORED,
+        rows.c.run_id == run.id,
+        rows.c.state == State.UNKNOWN,
+        rows.c.reason == RESTORED,
         *part,
     )
-    meant = sa.select(deliveries.c.id).where(
+    meant = sa.select(rows.c.id).where(
         *these,
-        deliveries.c.address_hash == reported.c.address_hash,
-        deliveries.c.attempt >= reported.c.attempt,
+        rows.c.address_hash == reported.c.address_hash,
+        rows.c.attempt >= reported.c.attempt,
     )
     connection.execute(
         sa.update(reported)
@@ -147,7 +124,7 @@ def _adopt(connection: sa.Connection, run: Run, *part: sa.ColumnElement[bool]) -
             reported.c.delivery_id.is_(None),
             reported.c.issue == run.content.issue,
             reported.c.sent_at >= run.started_at - SKEW,
-            reported.c.address_hash.in_(sa.select(deliveries.c.address_hash).where(*these)),
+            reported.c.address_hash.in_(sa.select(rows.c.address_hash).where(*these)),
         )
         .values(delivery_id=meant.scalar_subquery())
     )
@@ -155,7 +132,7 @@ def _adopt(connection: sa.Connection, run: Run, *part: sa.ColumnElement[bool]) -
 
 def _exposed(run: Run, position: int) -> tuple[sa.ColumnElement[Any], ...]:
     return (
-        deliveries.c.run_id == run.id,
-        deliveries.c.position <= position,
-        deliveries.c.state.in_((State.QUEUED, State.DEFERRED, State.REFUSED)),
+        rows.c.run_id == run.id,
+        rows.c.position <= position,
+        rows.c.state.in_((State.QUEUED, State.DEFERRED, State.REFUSED)),
     )

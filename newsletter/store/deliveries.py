@@ -1,8 +1,8 @@
-"""Deliveries, statement by statement: claimed, settled, queued again.
+"""Deliveries: claimed, settled, queued again.
 
 A row's state changes only here, and only along the arrows drawn in `newsletter.delivery`; triggers
-in the database refuse every other. `group.Writer` and `sql.Store` say where transactions begin and
-end.
+in the database refuse every other. `claim` and `settle` are statements: `group_commit.py` puts
+those of many threads into one transaction.
 """
 
 from __future__ import annotations
@@ -16,10 +16,13 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from newsletter.audience import MAILABLE, Status, Subscriber, Suppressed
-from newsletter.delivery import Delivery, Outcome, Run, RunState, State, next_state
+from newsletter.delivery import Delivery, Outcome, Pause, Run, RunState, State, next_state
 from newsletter.errors import NewsletterError
+from newsletter.store import events, feedback
+from newsletter.store.batches import Batches
+from newsletter.store.database import Database
 from newsletter.store.eligibility import clause
-from newsletter.store.steps import Steps
+from newsletter.store.runs import update_state
 from newsletter.store.tables import deliveries, runs, subscribers
 
 #: Lets a run go on that has deliveries to send again.
@@ -153,40 +156,73 @@ def settle(connection: sa.Connection, settled: Sequence[Settled]) -> None:
         )
 
 
-def recover(steps: Steps, run: Run, now: dt.datetime) -> int:
+def recover(store: Database, run: Run, *, now: dt.datetime) -> int:
+    """Call this under the lock, before draining: nothing can be in flight then.
+
+    What is still claimed becomes unknown, unless an event shows that it was accepted; what was
+    deferred is queued again.
+
+    Returns:
+        how many became unknown.
+    """
+    lost = give_up_claims(store, run, now)
+    with store.reading() as connection:
+        shown = events.doubtful(connection)
+    return lost - min(lost, feedback.settle(store, shown))
+
+
+def give_up_claims(store: Database, run: Run, now: dt.datetime) -> int:
     """Settle what a dead process left claimed, queue what was put off; counts the former."""
+    batches = Batches(store)
     lost = _move(
-        steps, run, State.CLAIMED, {"state": State.UNKNOWN, "reason": ENDED, "settled_at": now}
+        batches, run, State.CLAIMED, {"state": State.UNKNOWN, "reason": ENDED, "settled_at": now}
     )
-    _move(steps, run, State.DEFERRED, _AGAIN)
+    _move(batches, run, State.DEFERRED, _AGAIN)
     return lost
 
 
-def requeue(steps: Steps, run: Run, *, tries: int) -> int:
-    """Queue what was put off and was tried less than `tries` times; says how much that was."""
-    return _move(steps, run, State.DEFERRED, _AGAIN, deliveries.c.attempt < tries)
+def requeue(store: Database, run: Run, *, tries: int) -> int:
+    """Queue again what was deferred and was tried less than `tries` times; how many."""
+    return _move(Batches(store), run, State.DEFERRED, _AGAIN, deliveries.c.attempt < tries)
 
 
-def retry(steps: Steps, run: Run, reopen: Reopen) -> int:
-    """Queue again what was refused or put off: proven not accepted, so nobody gets it twice."""
+def retry(store: Database, run: Run, *, now: dt.datetime) -> int:
+    """Queue again what was refused or deferred; how many. The run is paused until it is sent.
+
+    These are proven not accepted, so nobody gets the issue twice.
+    """
+    batches, reopen = Batches(store), _reopening(run, now)
     return sum(
-        _move(steps, run, state, _AGAIN, reopen=reopen) for state in (State.REFUSED, State.DEFERRED)
+        _move(batches, run, state, _AGAIN, reopen=reopen)
+        for state in (State.REFUSED, State.DEFERRED)
     )
 
 
-def risk(steps: Steps, run: Run, reopen: Reopen) -> int:
-    """Queue again what is unknown and was not queued like this before; says how much that was."""
+def risk(store: Database, run: Run, *, now: dt.datetime) -> int:
+    """Queue again what is unknown, each once at most; how many. A person answers for it."""
     once = deliveries.c.risked == 0
-    return _move(steps, run, State.UNKNOWN, _AGAIN | {"risked": 1}, once, reopen=reopen)
+    return _move(
+        Batches(store), run, State.UNKNOWN, _AGAIN | {"risked": 1}, once,
+        reopen=_reopening(run, now),
+    )  # fmt: skip
 
 
-def assume(steps: Steps, run: Run, now: dt.datetime) -> int:
-    """Take what is unknown as sent; says how much that was."""
-    return _move(steps, run, State.UNKNOWN, {"state": State.ASSUMED, "settled_at": now})
+def assume(store: Database, run: Run, *, now: dt.datetime) -> int:
+    """Take what is unknown as sent, finally; how many. A person answers for it."""
+    values = {"state": State.ASSUMED, "settled_at": now}
+    return _move(Batches(store), run, State.UNKNOWN, values)
+
+
+def _reopening(run: Run, now: dt.datetime) -> Reopen:
+    def reopen(connection: sa.Connection) -> None:
+        reason = "some were queued again"
+        update_state(connection, run, RunState.PAUSED, now, pause=Pause.RETRY, reason=reason)
+
+    return reopen
 
 
 def _move(
-    steps: Steps,
+    batches: Batches,
     run: Run,
     state: State,
     values: Mapping[str, object],
@@ -203,10 +239,12 @@ def _move(
     while True:
         part = (*mine, deliveries.c.position > last)
         places = sa.select(deliveries.c.position).where(*part).order_by(deliveries.c.position)
-        upto = steps.look(sa.select(sa.func.max(places.limit(steps.rows).subquery().c.position)))
+        upto = batches.look(
+            sa.select(sa.func.max(places.limit(batches.rows).subquery().c.position))
+        )
         if upto is None:
             return number
-        with steps.writing() as connection:
+        with batches.writing() as connection:
             these = sa.update(deliveries).where(*part, deliveries.c.position <= upto)
             changed = connection.execute(these.values(values)).rowcount
             if changed:
@@ -214,9 +252,9 @@ def _move(
         number, last = number + changed, upto
 
 
-def doubtful(connection: sa.Connection, run: Run, most: int) -> tuple[Doubt, ...]:
+def doubtful(store: Database, run: Run, *, most: int) -> tuple[Doubt, ...]:
     """Deliveries that are unknown, in the order of the recipients, at most so many."""
-    rows = connection.execute(
+    query = (
         sa.select(
             deliveries.c.position,
             deliveries.c.attempt,
@@ -232,17 +270,20 @@ def doubtful(connection: sa.Connection, run: Run, most: int) -> tuple[Doubt, ...
         .order_by(deliveries.c.position)
         .limit(most)
     )
-    return tuple(Doubt(**row._mapping) for row in rows)  # noqa: SLF001  # its public name
+    with store.reading() as connection:
+        rows = connection.execute(query)
+        return tuple(Doubt(**row._mapping) for row in rows)  # noqa: SLF001  # its public name
 
 
-def riskable(connection: sa.Connection, run: Run) -> int:
+def riskable(store: Database, run: Run) -> int:
     """How many unknown deliveries were not queued again before."""
     query = sa.select(sa.func.count()).where(
         deliveries.c.run_id == run.id,
         deliveries.c.state == State.UNKNOWN,
         deliveries.c.risked == 0,
     )
-    return connection.execute(query).scalar_one()
+    with store.reading() as connection:
+        return connection.execute(query).scalar_one()
 
 
 _AGAIN: Final[dict[str, object]] = {"state": State.QUEUED, "settled_at": None}

@@ -27,8 +27,9 @@ from newsletter.feedback import (
     proven,
     suppression,
 )
-from newsletter.store import people
-from newsletter.store.owners import Owner, Owners
+from newsletter.store.consents import Evidence
+from newsletter.store.event_owners import Owner, Owners
+from newsletter.store.subscribers import unsubscribe
 from newsletter.store.tables import (
     consents,
     deliveries,
@@ -41,7 +42,7 @@ from newsletter.store.tables import (
 #: Turns a canonical address into its name in the records.
 Hash = Callable[[str], str]
 
-_EVIDENCE: Final = people.Evidence(source="a page of Amazon SES")
+_EVIDENCE: Final = Evidence(source="a page of Amazon SES")
 _STRENGTH: Final = {reason.value: rank for rank, reason in enumerate(Suppression)}
 
 
@@ -358,7 +359,7 @@ def _act(
     elif leaves(kind, detail):
         handle = sa.select(subscribers.c.handle).where(subscribers.c.address_hash == reader)
         if found := connection.execute(handle).scalar():
-            people.unsubscribe(connection, found, _EVIDENCE, now=now)
+            unsubscribe(connection, found, _EVIDENCE, now=now)
 
 
 def _suppress(connection: sa.Connection, hashed: str, reason: Suppression, at: dt.datetime) -> None:

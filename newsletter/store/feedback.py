@@ -10,11 +10,11 @@ import sqlalchemy as sa
 
 from newsletter.delivery import Run, State
 from newsletter.feedback import SHOWN, Event, Kind
-from newsletter.store import events, owners, people, stats
+from newsletter.store import event_owners, events
+from newsletter.store.batches import Batches
 from newsletter.store.database import Database
 from newsletter.store.events import Recorded
-from newsletter.store.stats import Stats
-from newsletter.store.steps import Steps
+from newsletter.store.signing_keys import address_hash, address_key
 from newsletter.store.tables import deliveries, runs
 from newsletter.store.tables import events as reported
 
@@ -65,7 +65,7 @@ class Feedback:
     def store_id(self) -> str:
         """How these records are named in the tags of mails, and so in events."""
         with self._database.reading() as connection:
-            return owners.store_id(connection)
+            return event_owners.store_id(connection)
 
     def note_account(self, run: Run, account: str) -> None:
         """Note, before a run's mails leave, from which of the provider's accounts they do.
@@ -100,14 +100,14 @@ class Feedback:
                 condition. Nothing was recorded then.
         """
         with self._database.writing() as connection:
-            key = people.keys(connection, "addresses").popitem()[1]
+            key = address_key(connection)
             try:
                 return events.record(
                     connection,
                     found,
-                    lambda canonical: people.address_hash(canonical, key),
+                    lambda canonical: address_hash(canonical, key),
                     now,
-                    sender=owners.canonical(sender),
+                    sender=event_owners.canonical(sender),
                     senders=self._senders,
                 )
             except sa.exc.IntegrityError as error:
@@ -148,10 +148,6 @@ class Feedback:
                 ).scalar(),
             )  # fmt: skip
 
-    def stats(self, run: Run) -> Stats:
-        """What became of one run's mails."""
-        return stats.of_run(self._database, run)
-
     def setbacks(self, run: Run, *, since: dt.datetime) -> tuple[int, int]:
         """How many mails of a run, accepted since then, bounced for good; and complaints."""
         back = (
@@ -188,12 +184,12 @@ class Feedback:
             return connection.execute(sa.select(sa.func.max(counted.c.number))).scalar() or 0
 
 
-def settle(database: Database, ids: Sequence[int]) -> int:
+def settle(store: Database, ids: Sequence[int]) -> int:
     """Settle deliveries by the events on record, in steps; says how many."""
-    steps, number, rest = Steps(database), 0, list(ids)
+    batches, number, rest = Batches(store), 0, list(ids)
     while rest:
-        part, rest = rest[: steps.rows], rest[steps.rows :]
-        with steps.writing() as connection:
+        part, rest = rest[: batches.rows], rest[batches.rows :]
+        with batches.writing() as connection:
             number += events.settle_proven(connection, part)
     return number
 

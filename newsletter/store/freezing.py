@@ -1,7 +1,8 @@
-"""How a run begins: its content frozen at once, its recipients in steps, then let run.
+"""How a run begins: its content frozen at once, its recipients in batches, then let run.
 
 Until it runs nothing can be claimed from it. If the process dies before, nothing has left, so the
-next start freezes anew. Whoever joins meanwhile is in when the steps have not passed their row yet.
+next start freezes anew. Whoever joins meanwhile is in when the batches have not passed their row
+yet.
 """
 
 from __future__ import annotations
@@ -15,18 +16,30 @@ from newsletter.audience import Expression
 from newsletter.delivery import Content, OccurrenceState, Run, RunState, State
 from newsletter.errors import NewsletterError, RefusedError
 from newsletter.schedule import Occurrence
-from newsletter.store import runs as statements
+from newsletter.store.batches import Batches
 from newsletter.store.database import Database
 from newsletter.store.eligibility import clause
-from newsletter.store.steps import Steps
+from newsletter.store.runs import expect_not_cancelled, select_run
 from newsletter.store.tables import deliveries, occurrences, runs, subscribers
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Freeze:
-    """What a run begins with.
+def start(
+    store: Database,
+    content: Content,
+    *,
+    rehearsal: bool,
+    transport: str,
+    eligible: Expression,
+    now: dt.datetime,
+    expect: int | None = None,
+    occurrence: Occurrence | None = None,
+) -> Run:
+    """Freeze content and recipients, all queued, and let the run go.
 
-    Attributes:
+    A run announced, cancelled or half frozen begins with this.
+
+    Args:
+        store: where.
         content: what is sent.
         rehearsal: the namespace.
         transport: its name.
@@ -34,7 +47,26 @@ class Freeze:
         now: with a time zone.
         expect: how many recipients there must be, None for any number.
         occurrence: the date a schedule begins it for, used up when it begins to run.
+
+    Raises:
+        RefusedError: the issue was begun already, or there are not `expect` recipients; or a
+            schedule asks, and the date is used up; or a person has cancelled it, before or
+            meanwhile. It is as not begun then.
     """
+    return _Freeze(
+        content=content,
+        rehearsal=rehearsal,
+        transport=transport,
+        eligible=eligible,
+        now=now,
+        expect=expect,
+        occurrence=occurrence,
+    ).run(store)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Freeze:
+    """What a run begins with, as `start` is told."""
 
     content: Content
     rehearsal: bool
@@ -44,22 +76,15 @@ class Freeze:
     expect: int | None = None
     occurrence: Occurrence | None = None
 
-    def run(self, database: Database) -> Run:
-        """Freeze, and let it run; a run announced, cancelled or half frozen begins with this.
-
-        Raises:
-            RefusedError: the issue was begun already, or there are not `expect` recipients; or a
-                schedule asks, and the date is used up; or a person has cancelled it, before or
-                meanwhile. It is as not begun then.
-        """
-        with database.writing() as connection:
+    def run(self, store: Database) -> Run:
+        with store.writing() as connection:
             before = self._enter(connection)
-        steps = Steps(database)
-        run = self._found(database)
+        batches = Batches(store)
+        run = self._found(store)
         try:
-            _clear(steps, run)
-            number = self._fill(database, steps, run)
-            with steps.writing() as connection:
+            _clear(batches, run)
+            number = self._fill(store, batches, run)
+            with batches.writing() as connection:
                 _expect_freezing(connection, run)
                 self._expect_number(number)
                 if self.occurrence is not None:
@@ -67,21 +92,21 @@ class Freeze:
                 values = {"state": RunState.RUNNING, "recipients": number, "started_at": self.now}
                 connection.execute(sa.update(runs).where(runs.c.id == run.id).values(values))
         except RefusedError:
-            _clear(steps, run)
-            _give_up(database, run, before)
+            _clear(batches, run)
+            _give_up(store, run, before)
             raise
-        return self._found(database)
+        return self._found(store)
 
-    def _found(self, database: Database) -> Run:
-        with database.reading() as connection:
-            run = statements.find(connection, self.content.issue, rehearsal=self.rehearsal)
+    def _found(self, store: Database) -> Run:
+        with store.reading() as connection:
+            run = select_run(connection, self.content.issue, rehearsal=self.rehearsal)
         assert run is not None
         return run
 
     def _enter(self, connection: sa.Connection) -> Run | None:
         """Freeze the content; the run as it was before."""
         content = self.content
-        before = statements.find(connection, content.issue, rehearsal=self.rehearsal)
+        before = select_run(connection, content.issue, rehearsal=self.rehearsal)
         row: dict[str, object] = {
             "transport": self.transport,
             "title": content.title,
@@ -107,22 +132,24 @@ class Freeze:
                 hint="run the same command again; it goes on with what is left",
             )
         if self.occurrence is not None:
-            statements.expect_not_cancelled(before)
+            expect_not_cancelled(before)
         connection.execute(sa.update(runs).where(runs.c.id == before.id).values(row))
         return before
 
-    def _fill(self, database: Database, steps: Steps, run: Run) -> int:
+    def _fill(self, store: Database, batches: Batches, run: Run) -> int:
         """Write down the recipients in the order of their rows; says how many they are."""
         number = last = 0
         while True:
-            with database.reading() as connection:
-                upto = connection.execute(_END, {"last": last, "most": steps.rows}).scalar()
+            with store.reading() as connection:
+                upto = connection.execute(_END, {"last": last, "most": batches.rows}).scalar()
             if upto is None:
                 return number
-            with steps.writing() as connection:
+            with batches.writing() as connection:
                 _expect_freezing(connection, run)
                 part = sa.and_(subscribers.c.id > last, subscribers.c.id <= upto)
-                number += connection.execute(_freeze(run, self.eligible, part, number)).rowcount
+                connection.execute(_freeze(run, self.eligible, part, number))
+                added = {"run": run.id, "number": number}
+                number += connection.execute(_ADDED, added).scalar_one()
             last = upto
 
     def _expect_number(self, number: int) -> None:
@@ -174,21 +201,21 @@ def _freeze(run: Run, eligible: Expression, part: sa.ColumnElement[bool], number
     return sa.insert(deliveries).from_select([*columns, "position", "state"], people)
 
 
-def clear_rehearsal(database: Database, issue: int) -> int:
+def clear_rehearsal(store: Database, issue: int) -> int:
     """Forget the rehearsal of an issue, in steps; says how many deliveries that were.
 
     The statements name `rehearsal` themselves, and a delivery's flag is tied to its run's by a
     foreign key, so a real run cannot be reached from here. A crash leaves a run that is not begun.
     """
     this = sa.and_(runs.c.issue == issue, runs.c.rehearsal.is_(True))
-    with database.writing() as connection:
-        run = statements.find(connection, issue, rehearsal=True)
+    with store.writing() as connection:
+        run = select_run(connection, issue, rehearsal=True)
         if run is None:
             return 0
         unmade = {"state": RunState.FREEZING, "recipients": 0, "finished_at": None}
         connection.execute(sa.update(runs).where(this).values(unmade))
-    gone = _clear(Steps(database), run)
-    with database.writing() as connection:
+    gone = _clear(Batches(store), run)
+    with store.writing() as connection:
         connection.execute(sa.delete(runs).where(this))
     return gone
 
@@ -204,6 +231,10 @@ _END = sa.select(
         .c.id
     )
 )
+#: Recipients written down after so many.
+_ADDED = sa.select(sa.func.count()).where(
+    deliveries.c.run_id == sa.bindparam("run"), deliveries.c.position > sa.bindparam("number")
+)
 _SOME = (
     sa.select(deliveries.c.id)
     .where(deliveries.c.run_id == sa.bindparam("run"))
@@ -212,22 +243,22 @@ _SOME = (
 _DROP = sa.delete(deliveries).where(deliveries.c.id.in_(_SOME))
 
 
-def _clear(steps: Steps, run: Run) -> int:
+def _clear(batches: Batches, run: Run) -> int:
     """Take away the recipients of a run that does not run."""
     gone = 0
     while True:
-        with steps.writing() as connection:
-            most = steps.rows
+        with batches.writing() as connection:
+            most = batches.rows
             number = connection.execute(_DROP, {"run": run.id, "most": most}).rowcount
         gone += number
         if number < most:
             return gone
 
 
-def _give_up(database: Database, run: Run, before: Run | None) -> None:
+def _give_up(store: Database, run: Run, before: Run | None) -> None:
     """Leave the run as it was before, unless a person has cancelled it meanwhile."""
     this = sa.and_(runs.c.id == run.id, runs.c.state == RunState.FREEZING)
-    with database.writing() as connection:
+    with store.writing() as connection:
         if before is None or before.state is RunState.FREEZING:
             connection.execute(sa.delete(runs).where(this))
             return
@@ -242,11 +273,11 @@ def _give_up(database: Database, run: Run, before: Run | None) -> None:
 
 
 def _expect_freezing(connection: sa.Connection, run: Run) -> None:
-    now = statements.find(connection, run.content.issue, rehearsal=run.rehearsal)
+    now = select_run(connection, run.content.issue, rehearsal=run.rehearsal)
     if now is not None and now.state is RunState.FREEZING:
         return
     if now is not None:
-        statements.expect_not_cancelled(now)
+        expect_not_cancelled(now)
     raise NewsletterError(
         f"issue {run.content.issue} was changed by another program while it began",
         hint="run the same command again",

@@ -1,7 +1,6 @@
-"""Runs, statement by statement: counted, paused, finished.
+"""Runs: found, counted, paused, finished.
 
-`sql.Store` says where transactions begin and end; how a run begins is in `freezing.py`, single
-deliveries are in `deliveries.py`.
+How a run begins is in `freezing.py`, its deliveries are in `deliveries.py`.
 """
 
 from __future__ import annotations
@@ -14,25 +13,32 @@ import sqlalchemy as sa
 
 from newsletter.delivery import Content, Counts, Pause, Run, RunState, State, is_finished
 from newsletter.errors import NewsletterError, RefusedError
-from newsletter.store.damage import UnreadableError
+from newsletter.store.database import Database, UnreadableError
 from newsletter.store.tables import deliveries, runs
 
 #: What a rate is told from.
 _LAST: Final = 200
 
 
-def find(connection: sa.Connection, issue: int, *, rehearsal: bool) -> Run | None:
+def find(store: Database, issue: int, *, rehearsal: bool) -> Run | None:
+    """The run of an issue, or None."""
+    with store.reading() as connection:
+        return select_run(connection, issue, rehearsal=rehearsal)
+
+
+def select_run(connection: sa.Connection, issue: int, *, rehearsal: bool) -> Run | None:
     """The run of an issue, or None."""
     query = sa.select(runs).where(runs.c.issue == issue, runs.c.rehearsal.is_(rehearsal))
     row = connection.execute(query).one_or_none()
     return None if row is None else _run(row, row.envelope)
 
 
-def everything(connection: sa.Connection) -> tuple[Run, ...]:
+def find_all(store: Database) -> tuple[Run, ...]:
     """All runs, oldest first, without their frozen issues (b"")."""
     columns = [column for column in runs.c if column is not runs.c.envelope]
-    rows = connection.execute(sa.select(*columns).order_by(runs.c.id))
-    return tuple(_run(row, b"") for row in rows)
+    with store.reading() as connection:
+        rows = connection.execute(sa.select(*columns).order_by(runs.c.id))
+        return tuple(_run(row, b"") for row in rows)
 
 
 def expect_not_cancelled(run: Run) -> None:
@@ -61,26 +67,32 @@ def insert_empty(
     connection.execute(sa.insert(runs).values(row))
 
 
-def resume(connection: sa.Connection, run: Run, *, by_hand: bool) -> None:
+def resume(store: Database, run: Run, *, by_hand: bool) -> None:
     """Let a begun run go on.
 
     Raises:
         RefusedError: a person has cancelled it, and it is not a person who asks.
     """
-    now = find(connection, run.content.issue, rehearsal=run.rehearsal)
-    assert now is not None
-    if not by_hand:
-        expect_not_cancelled(now)
-    values = {"state": RunState.RUNNING, "pause": "", "reason": ""}
-    connection.execute(sa.update(runs).where(runs.c.id == run.id).values(values))
+    with store.writing() as connection:
+        now = select_run(connection, run.content.issue, rehearsal=run.rehearsal)
+        assert now is not None
+        if not by_hand:
+            expect_not_cancelled(now)
+        values = {"state": RunState.RUNNING, "pause": "", "reason": ""}
+        connection.execute(sa.update(runs).where(runs.c.id == run.id).values(values))
 
 
-def counts(connection: sa.Connection, run: Run) -> Counts:
+def counts(store: Database, run: Run) -> Counts:
     """Deliveries by state; none while the recipients are not frozen.
 
     Raises:
         NewsletterError: they do not add up to the frozen number: rows were lost or made.
     """
+    with store.reading() as connection:
+        return _counts(connection, run)
+
+
+def _counts(connection: sa.Connection, run: Run) -> Counts:
     this = sa.select(runs.c.recipients, runs.c.state).where(runs.c.id == run.id)
     frozen, state = connection.execute(this).one()
     if not _is_begun(frozen, state):
@@ -100,17 +112,18 @@ def counts(connection: sa.Connection, run: Run) -> Counts:
     return found
 
 
-def first_accepted(connection: sa.Connection, since: dt.datetime) -> dt.datetime | None:
+def first_accepted(store: Database, *, since: dt.datetime) -> dt.datetime | None:
     """When the first mail was accepted for real since a moment."""
     query = sa.select(sa.func.min(deliveries.c.settled_at)).where(
         deliveries.c.state == State.ACCEPTED,
         deliveries.c.rehearsal.is_(False),
         deliveries.c.settled_at >= since,
     )
-    return connection.execute(query).scalar()
+    with store.reading() as connection:
+        return connection.execute(query).scalar()
 
 
-def rate(connection: sa.Connection, run: Run) -> float | None:
+def rate(store: Database, run: Run) -> float | None:
     """Mails accepted a second over the last of them, None when they are too few to tell."""
     last = (
         sa.select(deliveries.c.settled_at)
@@ -118,23 +131,44 @@ def rate(connection: sa.Connection, run: Run) -> float | None:
         .order_by(deliveries.c.position.desc())
         .limit(_LAST)
     )
-    moments = sorted(connection.execute(last).scalars())
+    with store.reading() as connection:
+        moments = sorted(connection.execute(last).scalars())
     seconds = (moments[-1] - moments[0]).total_seconds() if moments else 0.0
     return (len(moments) - 1) / seconds if seconds else None
 
 
-def reasons(connection: sa.Connection, run: Run) -> dict[tuple[State, str], int]:
+def reasons(store: Database, run: Run) -> dict[tuple[State, str], int]:
     """How many deliveries there are of each state and reason, where a reason was given."""
-    rows = connection.execute(
+    query = (
         sa.select(deliveries.c.state, deliveries.c.reason, sa.func.count())
         .where(deliveries.c.run_id == run.id, deliveries.c.reason != "")
         .group_by(deliveries.c.state, deliveries.c.reason)
         .order_by(deliveries.c.state, deliveries.c.reason)
     )
-    return {(State(state), reason): number for state, reason, number in rows}
+    with store.reading() as connection:
+        rows = connection.execute(query)
+        return {(State(state), reason): number for state, reason, number in rows}
 
 
 def set_state(
+    store: Database,
+    run: Run,
+    state: RunState,
+    now: dt.datetime,
+    *,
+    pause: Pause | None = None,
+    reason: str = "",
+) -> None:
+    """Note how a run stands, and when it is paused, why; what is cancelled stays so then.
+
+    Raises:
+        NewsletterError: it would be called finished with deliveries left: a bug.
+    """
+    with store.writing() as connection:
+        update_state(connection, run, state, now, pause=pause, reason=reason)
+
+
+def update_state(
     connection: sa.Connection,
     run: Run,
     state: RunState,
@@ -143,13 +177,9 @@ def set_state(
     pause: Pause | None,
     reason: str,
 ) -> None:
-    """Note how a run stands; what a person has cancelled does not become paused.
-
-    Raises:
-        NewsletterError: it would be called finished with deliveries left: a bug.
-    """
+    """The statements of `set_state`."""
     finished = state is RunState.FINISHED
-    if finished and not is_finished(counts(connection, run)):
+    if finished and not is_finished(_counts(connection, run)):
         raise NewsletterError(
             f"issue {run.content.issue} still has deliveries to send",
             hint="this is a bug; please report it",

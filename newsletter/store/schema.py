@@ -6,27 +6,29 @@ A new one is made whole, from `tables` and the guards. Alembic is loaded only to
 from __future__ import annotations
 
 import datetime as dt
-import fcntl
-import glob
-import os
 import re
 import secrets
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import sqlalchemy as sa
 
 from newsletter.errors import InputError, NewsletterError, Place
-from newsletter.project import git, private
-from newsletter.project.disk import is_mounted_alone, unwritten
-from newsletter.store.backup import keep
-from newsletter.store.database import Database, file_of
+from newsletter.project import private
+from newsletter.store.database import Database
+from newsletter.store.folder.backup import keep
+from newsletter.store.folder.lock import alone_in
+from newsletter.store.folder.place import expect_new, expect_one_name, make_room, narrow, reachable
 from newsletter.store.migrations import before
+from newsletter.store.signing_keys import make_first
 from newsletter.store.sqlite import guards
-from newsletter.store.tables import identity, metadata, signing_keys
+from newsletter.store.sqlite.engine import file_of
+from newsletter.store.sqlite.maintenance import rebuilding, rewrite
+from newsletter.store.tables import identity, metadata
+
+Opened = TypeVar("Opened", bound=Database)
 
 #: The revision this program reads and writes: the newest file in migrations/versions.
 HEAD: Final = "0008"
@@ -47,28 +49,33 @@ _REVISIONS: Final = sa.Table(
 
 
 def open_database(
-    url: str, *, create: bool, read_only: bool, patience: float | None = None
-) -> Database:
+    kind: type[Opened],
+    url: str,
+    *,
+    create: bool,
+    read_only: bool,
+    patience: float | None = None,
+) -> Opened:
     """Open the database at `url`, made new when it is missing and `create` allows it.
 
     Raises:
         InputError: see `Store.open`.
     """
     path = file_of(url)
-    with _reachable(path):
+    with reachable(path):
         if not path.exists() and (read_only or not create):
             raise _missing(path)
         expect_one_name(path)
         if read_only:
-            return _checked(Database(path, read_only=True, create=False), create=False)
+            return _checked(kind(path, read_only=True, create=False), create=False)
         if create and not path.exists():
-            _make_room(path)
+            make_room(path)
         with alone_in(path.parent):
             if create:
-                _expect_new(path)
+                expect_new(path)
                 path.touch(private.FILE)  # SQLite's other files take its mode over
-            _narrow(path)
-            database = Database(path, read_only=False, create=create, patience=patience)
+            narrow(path)
+            database = kind(path, read_only=False, create=create, patience=patience)
             return _checked(database, create=create)
 
 
@@ -89,13 +96,13 @@ def upgrade(url: str, *, told: Callable[[str], None] = lambda _: None) -> tuple[
         PausedError: the disk is too full for the backup; nothing was changed.
     """
     path = file_of(url)
-    with _reachable(path):
+    with reachable(path):
         if not path.exists():
             raise _missing(path)
         expect_one_name(path)
     database = Database(path, read_only=False, create=False)
     try:
-        with database.rebuilding() as connection:
+        with rebuilding(database) as connection:
             found = revision(connection)
             if not found:
                 database.expect_whole()
@@ -107,13 +114,13 @@ def upgrade(url: str, *, told: Callable[[str], None] = lambda _: None) -> tuple[
                 _migrate(connection, found)
         if int(found) < _OVERWRITING:
             told("the file is written anew, without what was deleted; a long list takes a minute")
-            database.rewrite()
+            rewrite(database)
     finally:
         database.close()
     return found, HEAD
 
 
-def _checked(database: Database, *, create: bool) -> Database:
+def _checked(database: Opened, *, create: bool) -> Opened:
     """Hand `database` on when its tables are this program's, else close it and say why."""
     try:
         with database.reading(opening=True) as connection:
@@ -172,14 +179,7 @@ def revision(connection: sa.Connection) -> str | None:
 def _create(connection: sa.Connection) -> None:
     """Make a whole store in an empty database."""
     metadata.create_all(connection)
-    now = dt.datetime.now(dt.UTC)
-    connection.execute(
-        sa.insert(signing_keys),
-        [
-            {"id": 0, "secret": secrets.token_bytes(32), "purpose": "links", "created_at": now},
-            {"id": 1, "secret": secrets.token_bytes(32), "purpose": "addresses", "created_at": now},
-        ],
-    )
+    make_first(connection, dt.datetime.now(dt.UTC))
     connection.execute(sa.insert(identity).values(id=secrets.token_hex(16), old_tags_until=None))
     guards.create(connection)
     _REVISIONS.create(connection)
@@ -214,83 +214,6 @@ def _run_alembic(connection: sa.Connection) -> None:
             cause=str(error),
             hint="nothing was changed; restore a backup, or report this",
         ) from error
-
-
-def expect_one_name(path: Path) -> None:
-    """Refuse a file with hard links, or one that was mounted by itself.
-
-    Lock, log and the list of who left lie beside a database, and beside each of its names there
-    would be others: two could send from it, and neither would see what the other has written.
-
-    Raises:
-        InputError: it has more than one name, or may have.
-    """
-    if not path.is_file():
-        return
-    if path.stat().st_nlink > 1:
-        raise InputError(
-            "the store's file has a second name (a hard link), so two could send from it at once",
-            place=Place(str(path)),
-            hint=f"with nothing running: cp {path.name} new.db && mv new.db {path.name}",
-        )
-    if is_mounted_alone(path):
-        raise InputError(
-            "the store's file is mounted without its folder, so two could send from it at once",
-            place=Place(str(path)),
-            hint="mount the folder it is in, wherever it is needed, and not the file",
-        )
-
-
-def _expect_new(path: Path) -> None:
-    """Refuse to begin anew in a file that was emptied: who left would be forgotten."""
-    if path.is_file() and not path.stat().st_size and any(path.parent.glob("left-*.log")):
-        raise InputError(
-            "the store is damaged: its file is empty, and records were kept here before",
-            place=Place(str(path)),
-            hint="newsletter db restore FILE brings a backup back; to begin anew, remove the file",
-        )
-
-
-def _make_room(path: Path) -> None:
-    """The folder of a new store; git does not see one that is made for it."""
-    if not path.parent.exists() or path.parent.name == private.STORE:
-        private.make_folder(path.parent)
-        private.hide_from_git(path.parent)
-    elif git.would_take(path):
-        raise InputError(
-            "git would take up these records, with all addresses and keys, at the next commit",
-            place=Place(str(path)),
-            hint="add the file to .gitignore, or leave store.url empty",
-        )
-
-
-def _narrow(path: Path) -> None:
-    """Take from others what an older version has left to them."""
-    if path.parent.name == private.STORE:
-        private.narrow_all(path.parent)
-    for found in (path, *path.parent.glob(f"{glob.escape(path.name)}[-.]*")):
-        private.narrow(found)
-
-
-@contextmanager
-def alone_in(folder: Path) -> Iterator[None]:
-    """One opener at a time: two that make the same store would meet half-made tables."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
-
-
-@contextmanager
-def _reachable(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        hint = "make it a folder that this user can write, or change store.url"
-        message = "the store's folder cannot be used"
-        raise unwritten(path.parent, error, message, hint=hint) from error
 
 
 def _missing(path: Path) -> InputError:

@@ -50,9 +50,9 @@ class Stats:
     hours: Mapping[dt.datetime, Mapping[str, int]]
 
 
-def of_run(database: Database, run: Run) -> Stats:
+def of_run(store: Database, run: Run) -> Stats:
     """Count one run."""
-    with database.reading() as connection:
+    with store.reading() as connection:
         accepted = _accepted(connection, run)
         reports = _reports(connection, run)
         left = _left(connection, run)
@@ -61,7 +61,7 @@ def of_run(database: Database, run: Run) -> Stats:
         if row.kind in kinds:
             kinds[Kind(row.kind)][row.detail] += 1
     delayed = {row.delivery_id for row in reports if row.kind == Kind.DELAY}
-    domain_of = {row.id: row.domain for row in accepted}
+    domain_of = {row.id: _domain(row.email) for row in accepted}
     counted = _first_of_each(reports) + [(row.id, "unsubscribed", row.at) for row in left]
     counted = [one for one in counted if one[0] in domain_of]
     totals = Counter(column for _, column, _ in counted) | Counter(accepted=len(accepted))
@@ -76,17 +76,18 @@ def of_run(database: Database, run: Run) -> Stats:
 
 
 def _accepted(connection: sa.Connection, run: Run) -> list[Any]:
-    domain = sa.func.lower(
-        sa.func.substr(subscribers.c.email, sa.func.instr(subscribers.c.email, "@") + 1)
-    )
     query = (
-        sa.select(deliveries.c.id, sa.func.coalesce(domain, ERASED).label("domain"))
+        sa.select(deliveries.c.id, subscribers.c.email)
         .select_from(
             deliveries.outerjoin(subscribers, subscribers.c.id == deliveries.c.subscriber_id)
         )
         .where(deliveries.c.run_id == run.id, deliveries.c.state == State.ACCEPTED)
     )
     return list(connection.execute(query))
+
+
+def _domain(email: str | None) -> str:
+    return ERASED if email is None else email.rpartition("@")[2].lower()
 
 
 def _reports(connection: sa.Connection, run: Run) -> list[Any]:

@@ -13,6 +13,7 @@ from newsletter.errors import AccountError, RefusedError
 from newsletter.folder import FolderTransport
 from newsletter.project import Project
 from newsletter.settings import ConfigText, load
+from newsletter.store.calendar import Calendar
 from tests.support.reports import Heard
 from tests.support.store_samples import store_with
 
@@ -62,7 +63,7 @@ def test_each_topic_is_told_once_with_records_and_without(tmp_path, recorded):
         for _ in range(3):
             notifier = notifier_in(tmp_path, heard)  # another trigger
             if recorded:
-                notifier.records = store.calendar(rehearsal=False)
+                notifier.records = Calendar(store, rehearsal=False)
             notifier.alert("one", "One", "the first")
             notifier.remind("two", "Two", "the second")
     assert len(mails(tmp_path)) == 2

@@ -6,7 +6,6 @@ planted bug is a failure of the tests.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import shutil
 import sqlite3
@@ -15,6 +14,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from tests.support.raw_records import raw
 
 #: (issue, address).
 Mail = tuple[int, str]
@@ -71,7 +72,7 @@ def look(folder: Path) -> Snapshot:
         for path in (folder / DATABASE, folder / f"{DATABASE}-wal"):
             if path.exists():
                 shutil.copy2(path, copy)
-        with contextlib.closing(sqlite3.connect(Path(copy) / DATABASE)) as connection:
+        with raw(Path(copy) / DATABASE) as connection:
             return _snapshot(connection)
 
 

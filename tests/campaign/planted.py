@@ -29,9 +29,9 @@ from newsletter.ses import outcomes
 from newsletter.ses.http1 import ClosedError, HttpResponse
 from newsletter.ses.wire import Wire
 from newsletter.smtp import SmtpTransport
-from newsletter.store import database, deliveries, freezing, tables
-from newsletter.store.group import Writer
-from newsletter.store.sql import Store
+from newsletter.store import Store, database, deliveries, freezing, tables
+from newsletter.store.group_commit import GroupCommit
+from newsletter.store.sqlite import engine
 
 Bug = Callable[[], None]
 
@@ -42,7 +42,7 @@ def record_before_claim() -> None:
     def deliver_next(
         run: Any, records: Any, transport: Any, press: Any, clock: Any, **_: Any
     ) -> Attempt | None:
-        with records._database.reading() as connection:
+        with records.reading() as connection:
             row = connection.execute(deliveries._NEXT, {"run": run.id, "most": 1}).first()
         if row is None:
             return None
@@ -62,9 +62,9 @@ class _UndoneError(Exception):
 
 def claim_without_commit() -> None:
     """The claim is undone, and made good together with the outcome."""
-    settle = Writer.settle
+    settle = GroupCommit.settle
 
-    def claim(self: Writer, run: int, most: int, *, now: dt.datetime) -> tuple[Delivery, ...]:
+    def claim(self: GroupCommit, run: int, most: int, *, now: dt.datetime) -> tuple[Delivery, ...]:
         undone = _UndoneError()
         try:
             with self._database.writing() as connection:
@@ -73,13 +73,13 @@ def claim_without_commit() -> None:
         except _UndoneError:
             return undone.taken
 
-    def claim_and_settle(self: Writer, *settled: deliveries.Settled) -> None:
+    def claim_and_settle(self: GroupCommit, *settled: deliveries.Settled) -> None:
         for one in settled:
             with self._database.writing() as connection:
                 deliveries.claim(connection, one.run, 1, one.now)
             settle(self, one)
 
-    Writer.claim, Writer.settle = claim, claim_and_settle  # type: ignore[method-assign]
+    GroupCommit.claim, GroupCommit.settle = claim, claim_and_settle  # type: ignore[method-assign]
 
 
 def default_retries() -> None:
@@ -185,13 +185,13 @@ def idle_connections() -> None:
 
 def normal_synchronous() -> None:
     """A commit returns before it is on the disk."""
-    prepare = database._make_durable
+    prepare = engine._make_durable
 
     def hasty(connection: Any) -> None:
         prepare(connection)
         connection.execute("PRAGMA synchronous = NORMAL")
 
-    database._make_durable = hasty
+    engine._make_durable = hasty
 
 
 #: Those that break a promise; the last one needs a power cut to show.

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from newsletter.store.backup import backup
+from newsletter.store.folder.backup import backup
 from tests.campaign import checks
 from tests.campaign.checks import DATABASE, Ledger
 from tests.campaign.letters import FIRST, Letters, letters

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import resource
 import shutil
-import sqlite3
 
 import pytest
 
@@ -13,6 +12,7 @@ from tests.cli.test_status import SEND
 from tests.support.cli_fixtures import plain_environment, snapshot
 from tests.support.commands import installed, script, started
 from tests.support.faults import imported, world
+from tests.support.raw_records import raw
 
 __all__ = ["imported", "plain_environment", "world"]
 
@@ -68,12 +68,11 @@ def test_a_disk_that_fills_up_leaves_no_half_of_a_backup(world):
 
 def test_records_that_are_damaged_make_no_backup(world):
     path = world.newsletter.root / ".newsletter/newsletter.db"
-    with sqlite3.connect(path) as connection:
+    with raw(path) as connection:
         (size,) = connection.execute("pragma page_size").fetchone()
         (page,) = connection.execute(
             "select rootpage from sqlite_master where name = 'subscribers'"
         ).fetchone()
-    connection.close()
     with path.open("r+b") as stream:
         stream.seek((page - 1) * size)
         stream.write(b"\xff" * 64)

@@ -10,7 +10,7 @@ import pytest
 
 from newsletter import clocks
 from newsletter.delivery import Pause, RunState
-from newsletter.store.sql import Store
+from newsletter.store import Store, runs
 from tests.support.cli_fixtures import ISSUE, Folder, folder, plain_environment, ready
 
 __all__ = ["folder", "plain_environment", "ready"]
@@ -44,9 +44,9 @@ def store_of(newsletter: Folder) -> Store:
 def stopped_by(newsletter: Folder, pause: Pause) -> None:
     """Have the run stand still for this reason."""
     with store_of(newsletter) as store:
-        run = store.run(74, rehearsal=True)
+        run = runs.find(store, 74, rehearsal=True)
         assert run is not None
-        store.set_run_state(run, RunState.PAUSED, clocks.now(), pause=pause, reason="so it is")
+        runs.set_state(store, run, RunState.PAUSED, clocks.now(), pause=pause, reason="so it is")
 
 
 # --- approve ---------------------------------------------------------------------------------
@@ -280,9 +280,9 @@ def test_by_date_or_by_number_but_not_both(approved, words):
 def test_unknown_outcomes_are_told_once(approved):
     assert approved.run(*DUE, "--limit", "10").code == 6
     with store_of(approved) as store:
-        run = store.run(74, rehearsal=True)
+        run = runs.find(store, 74, rehearsal=True)
         assert run is not None
-        store.resume(run, by_hand=True)  # as a process that died leaves it
+        runs.resume(store, run, by_hand=True)  # as a process that died leaves it
         assert store.claim(run, now=clocks.now()) is not None
     assert approved.run(*DUE).code == 9
     again = approved.run(*DUE)

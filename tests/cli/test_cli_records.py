@@ -6,7 +6,8 @@ import datetime as dt
 
 import pytest
 
-from newsletter.store.sql import Store
+from newsletter.store import Store
+from newsletter.store.consents import Evidence
 from tests.support.cli_commands import SOURCE, only_json
 from tests.support.cli_fixtures import (
     folder,
@@ -67,7 +68,7 @@ def test_status_tells_scripts_the_same_and_why(ready):
     ready.send("--limit", "10")
     (handle,) = ready.ask("select handle from subscribers where id = 12")[0]
     with Store.open(f"sqlite:///{ready.root}/.newsletter/newsletter.db") as store:
-        store.unsubscribe(handle, source="test", now=dt.datetime.now(dt.UTC))
+        store.departures.leave(handle, Evidence(source="test"), now=dt.datetime.now(dt.UTC))
     ready.send()
     (run,) = only_json(ready.run("status", "--json"))["runs"]
     assert (run["issue"], run["rehearsal"], run["transport"], run["state"]) == (

@@ -11,7 +11,8 @@ from email.utils import parseaddr
 
 import pytest
 
-from newsletter.store.sql import Store
+from newsletter.store import Store, runs
+from newsletter.store.consents import Evidence
 from tests.support.cli_fixtures import (
     ISSUE,
     Folder,
@@ -21,6 +22,7 @@ from tests.support.cli_fixtures import (
     ready,
     snapshot,
 )
+from tests.support.store_samples import suppress
 
 __all__ = ["folder", "plain_environment", "ready"]
 
@@ -106,9 +108,9 @@ def test_a_person_who_leaves_between_two_runs_gets_nothing(ready):
     assert ready.send("--limit", "10").code == 6
     (handle,) = ready.ask("select handle from subscribers order by id limit 1 offset 10")[0]
     with store_of(ready) as store:
-        assert store.unsubscribe(handle, source="test", now=NOW)
-        assert store.suppress("ines+slackwater@example.com", reason="bounced", now=NOW)
-        assert store.suppress("two_words-99@example.com", reason="bounced", now=NOW)
+        assert store.departures.leave(handle, Evidence(source="test"), now=NOW)
+        assert suppress(store, "ines+slackwater@example.com", reason="bounced", now=NOW)
+        assert suppress(store, "two_words-99@example.com", reason="bounced", now=NOW)
     ran = ready.send()
     assert ran.code == 0
     assert ran.out == "issue 74: 13 mails rehearsed now; in all accepted 23, skipped 2\n"
@@ -211,9 +213,9 @@ def test_a_dry_run_of_an_unfit_issue_ends_as_the_real_run_would(ready):
 def test_a_dry_run_foresees_that_an_outcome_stays_unknown(ready):
     ready.send("--limit", "5")
     with store_of(ready) as store:
-        run = store.run(74, rehearsal=True)
+        run = runs.find(store, 74, rehearsal=True)
         assert run is not None
-        store.resume(run, by_hand=True)
+        runs.resume(store, run, by_hand=True)
         assert store.claim(run, now=NOW) is not None
     whole = snapshot(ready.root)
     assert ready.run("send", "--issue", "74", "--dry-run").code == 9

@@ -8,7 +8,8 @@ import sys
 
 import pytest
 
-from newsletter.store.sql import Store
+from newsletter.store import Store
+from newsletter.store.consents import Evidence
 from tests.support.cli_fixtures import ISSUE, Folder, folder, plain_environment, ready, snapshot
 from tests.support.terminal import Terminal
 
@@ -135,7 +136,7 @@ def test_again_repeats_a_rehearsal_and_clears_old_mails_away(ready):
     ready.send()
     (handle,) = ready.ask("select handle from subscribers order by id desc limit 1")[0]
     with store_of(ready) as store:
-        store.unsubscribe(handle, source="test", now=NOW)
+        store.departures.leave(handle, Evidence(source="test"), now=NOW)
     old = snapshot(ready.root / "mail")
     ran = ready.send("--again")
     assert ran.code == 0

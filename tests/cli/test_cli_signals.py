@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from newsletter.store.sql import Store
+from newsletter.store import Store
 from tests.support.cli_fixtures import (
     Folder,
     Ran,

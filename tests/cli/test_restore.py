@@ -12,9 +12,11 @@ import sys
 
 import pytest
 
-from newsletter.store import backup as backups
-from newsletter.store.backup import keep
+from newsletter.store import subscribers
+from newsletter.store.folder import backup as backups
+from newsletter.store.folder.backup import keep
 from newsletter.store.schema import HEAD
+from newsletter.store.sqlite import files
 from tests.support.cli_fixtures import Folder, snapshot
 from tests.support.commands import installed, script
 from tests.support.commands import started as starting
@@ -28,7 +30,15 @@ from tests.support.schedule_fixtures import (
     ready,
     store_of,
 )
-from tests.support.store_samples import NOW, new_store, old_store, people, store_with
+from tests.support.store_samples import (
+    NOW,
+    new_store,
+    old_store,
+    people,
+    store_with,
+    subscriber_count,
+    suppress,
+)
 from tests.support.terminal import Terminal
 
 __all__ = ["approved", "at", "folder", "owned", "plain_environment", "post", "ready"]
@@ -123,7 +133,7 @@ def test_records_that_are_missing_or_damaged_are_replaced(ready, copy, state):
     path = database(ready)
     log = path.with_name(f"{path.name}-wal")
     with store_of(ready) as store:  # open, so that the log is not folded
-        assert store.members.remove(ready.ask("select email from subscribers")[0][0], now=NOW)
+        assert subscribers.remove(store, ready.ask("select email from subscribers")[0][0], now=NOW)
         stale = log.read_bytes()
     for file in path.parent.glob("left-*.log"):
         file.unlink()
@@ -150,7 +160,7 @@ def test_records_that_are_missing_or_damaged_are_replaced(ready, copy, state):
 
 def test_a_copy_made_by_hand_takes_its_log_with_it(ready):
     with store_of(ready) as store:  # open, so that the log is not folded
-        store.suppress("late@example.org", reason="blocked", now=NOW)
+        suppress(store, "late@example.org", reason="blocked", now=NOW)
         for end in ("", "-wal"):
             shutil.copy(f"{database(ready)}{end}", f"{ready.root / 'raw.db'}{end}")
     assert (ready.root / "raw.db-wal").stat().st_size
@@ -195,7 +205,7 @@ def test_an_older_version_s_backup_is_upgraded_afterwards(ready, tmp_path):
 def test_another_newsletter_s_backup_buries_no_records_that_are_in_use(ready, tmp_path):
     (tmp_path / "other").mkdir()
     with new_store(tmp_path / "other", people(3)) as store:
-        store.backup(tmp_path / "other.db")
+        backups.backup(store.path, tmp_path / "other.db")
     other = str(tmp_path / "other.db")
     [(address,)] = ready.ask("select email from subscribers where id = 1")
     assert ready.run("subscribers", "remove", address).code == 0
@@ -212,7 +222,7 @@ def test_not_while_a_send_or_another_program_has_them(ready, copy):
     with store_of(ready) as store:
         with store.lock():
             assert ready.run("db", "restore", "copy.db", "--yes").code == 7
-        store.subscriber_count()  # an open connection, as a server has it
+        subscriber_count(store)  # an open connection, as a server has it
         ran = ready.run("db", "restore", "copy.db", "--yes")
         assert ran.code == 7
         assert "another program has these records open" in ran.error
@@ -318,7 +328,7 @@ def test_a_rehearsal_makes_none(approved):
 
 
 def test_without_room_for_a_backup_the_issue_still_goes_and_that_is_said(post, monkeypatch):
-    real = backups._copy
+    real = files.copy
 
     def full(source, target):
         real(source, target)
@@ -326,7 +336,7 @@ def test_without_room_for_a_backup_the_issue_still_goes_and_that_is_said(post, m
         error.sqlite_errorcode = sqlite3.SQLITE_FULL
         raise error
 
-    monkeypatch.setattr(backups, "_copy", full)
+    monkeypatch.setattr(files, "copy", full)
     ran = post.newsletter.send()
     assert ran.code == 0
     assert "warning: no backup was made before this send" in ran.err

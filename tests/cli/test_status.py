@@ -13,7 +13,7 @@ import pytest
 
 from newsletter.audience.tokens import unsubscribe_url
 from newsletter.delivery import Pause, RunState
-from newsletter.store.sql import Store
+from newsletter.store import Store, runs, signing_keys
 from tests.fake_ses import FakeSes, Fault
 from tests.support.cli_fixtures import plain_environment
 from tests.support.commands import script, started
@@ -112,8 +112,9 @@ def begun(world):
 @pytest.mark.parametrize("pause", Pause)
 def test_a_paused_run_says_why_whatever_it_was(begun, pause):
     with records(begun) as store:
-        run = store.run(74, rehearsal=True)
-        store.set_run_state(run, RunState.PAUSED, NOW, pause=pause, reason="a reason")
+        run = runs.find(store, 74, rehearsal=True)
+        assert run is not None
+        runs.set_state(store, run, RunState.PAUSED, NOW, pause=pause, reason="a reason")
     ran = begun.newsletter.run("status")
     assert ran.code == 0
     assert "74     rehearsal  paused  25          accepted 1, queued 24\n" in ran.out
@@ -145,7 +146,7 @@ def test_who_leaves_while_a_run_goes_on_gets_no_mail(world):
     """The real page in one process, a paced run in another: every later claim honours it."""
     world.configure(KIND="ses", SES__MAX_RATE=10)
     with records(world) as store:
-        key = store.keys.newest()
+        key = signing_keys.newest(store)
     people = world.newsletter.ask("select handle, email from subscribers order by id")
     leaving = people[-3:]
     root = world.newsletter.root

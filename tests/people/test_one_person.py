@@ -16,7 +16,7 @@ from newsletter.people.remove import AllowResult, allow, remove
 from newsletter.people.show import STATUSES, list_people, look_up
 from newsletter.project import Project
 from newsletter.settings import load
-from tests.support.store_samples import NOW, store_with
+from tests.support.store_samples import NOW, store_with, suppress
 
 ADA = read_address("Ada@example.org")
 
@@ -87,7 +87,7 @@ def crowd(store):
     for name in ("active", "left", "blocked", "erased"):
         put(store, read_address(f"{name}@example.org"), name=name, fields={"city": "=Ghent"})
     remove(store, read_address("left@example.org"), now=NOW)
-    store.suppress("blocked@example.org", reason="blocked", now=NOW)
+    suppress(store, "blocked@example.org", reason="blocked", now=NOW)
     erase(store, read_address("erased@example.org"), now=NOW)
     return store
 

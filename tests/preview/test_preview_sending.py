@@ -17,7 +17,7 @@ from newsletter.preview.proofs import Proofs
 from newsletter.preview.sending import Sending
 from newsletter.preview.shelf import Entry, Shelf
 from newsletter.schedule import Occurrence
-from newsletter.store.calendar import Used
+from newsletter.store.calendar import Calendar, Used
 from tests.support.cli_fixtures import ADDRESSES, ISSUE, Folder, folder, plain_environment, ready
 from tests.support.preview_browser import chromium, look, preview, tab
 from tests.support.schedule_fixtures import store_of
@@ -171,7 +171,7 @@ def test_an_approved_issue_outside_the_schedule_says_so(folder):
 def test_what_a_trigger_noted_and_a_person_cancelled_is_told(ready):
     assert ready.run("approve", "--issue", "74").code == 0
     with store_of(ready) as store:
-        calendar = store.calendar(rehearsal=True)
+        calendar = Calendar(store, rehearsal=True)
         date = Occurrence(day=dt.date(2026, 11, 22), at=NOON)
         missed = Used(occurrence=date, state=OccurrenceState.MISSED, issue=74, reason="it rained")
         calendar.note([missed], now=NOON)
@@ -187,7 +187,7 @@ def test_what_a_trigger_noted_and_a_person_cancelled_is_told(ready):
 def test_an_announced_issue_is_still_to_come(ready):
     assert ready.run("approve", "--issue", "74").code == 0
     with store_of(ready) as store:
-        assert store.calendar(rehearsal=False).announce(74, title="x", source_hash="x", now=NOON)
+        assert Calendar(store, rehearsal=False).announce(74, title="x", source_hash="x", now=NOON)
     entry = shelf(ready, NOON - dt.timedelta(days=1))[74]
     assert (entry.state, entry.note) == ("approved", "goes Sun 22 Nov, 09:00")
 

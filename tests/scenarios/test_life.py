@@ -14,8 +14,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from newsletter.audience import Status, eligible
 from newsletter.delivery import Outcome, Result, Run
 from newsletter.ses.event_format import read_event
-from newsletter.store.people import Evidence
-from newsletter.store.sql import Store
+from newsletter.store import Store, deliveries, freezing, imports, subscribers
+from newsletter.store.consents import Evidence
+from newsletter.store.folder import backup as backups
 from tests.support.effort import either
 from tests.support.ses_events import SOURCE, Sent, bounce, complaint, event
 from tests.support.store_samples import NOW, a_content, a_row, look, store_with, url_in
@@ -56,7 +57,7 @@ class Lives(RuleBasedStateMachine):
         shutil.rmtree(self.folder)
 
     def note(self, reader):
-        person = self.store.members.find(reader)
+        person = subscribers.find(self.store, reader)
         if person is not None:
             self.links[reader] = person.handle
             self.known.add(reader)
@@ -68,7 +69,7 @@ class Lives(RuleBasedStateMachine):
     @rule(reader=a_reader, status=st.sampled_from([Status.ACTIVE, Status.UNSUBSCRIBED]))
     def come(self, reader, status):
         """A row of a list; the list may be old."""
-        self.store.add([a_row(reader, status=status)], source="list", now=NOW)
+        imports.add(self.store, [a_row(reader, status=status)], source="list", now=NOW)
         if status is Status.UNSUBSCRIBED:
             self.out.add(reader)
         self.note(reader)
@@ -76,39 +77,39 @@ class Lives(RuleBasedStateMachine):
     @rule(reader=a_reader)
     def a_list_says_bounced(self, reader):
         row = a_row(reader, status=Status.UNSUBSCRIBED, suppression="bounced")
-        self.store.add([row], source="list", now=NOW)
+        imports.add(self.store, [row], source="list", now=NOW)
         self.out.add(reader)
         self.note(reader)
 
     @rule(reader=a_reader)
     def leave_by_link(self, reader):
         if handle := self.links.get(reader):
-            self.store.unsubscribe(handle, source="page", now=NOW)
+            self.store.departures.leave(handle, Evidence(source="page"), now=NOW)
             self.out.add(reader)
 
     @rule(reader=a_reader)
     def leave_by_hand(self, reader):
         if reader in self.known:
-            self.store.members.remove(reader, now=NOW)
+            subscribers.remove(self.store, reader, now=NOW)
             self.out.add(reader)
 
     @rule(reader=a_reader)
     def erase(self, reader):
-        self.store.members.erase(reader, now=NOW)
+        subscribers.erase(self.store, reader, now=NOW)
         self.out.add(reader)
         self.erased.add(reader)
         self.note(reader)
 
     @rule(reader=a_reader)
     def allow(self, reader):
-        self.store.members.allow(reader, Evidence(source="a mail"), now=NOW)
+        subscribers.allow(self.store, reader, Evidence(source="a mail"), now=NOW)
         self.out.discard(reader)
         self.erased.discard(reader)
 
     @rule(reader=a_reader)
     def come_back_by_link(self, reader):
         handle = self.links.get(reader)
-        if handle and self.store.members.come_back(handle, Evidence(source="page"), now=NOW):
+        if handle and subscribers.come_back(self.store, handle, Evidence(source="page"), now=NOW):
             self.out.discard(reader)
 
     @precondition(lambda self: self.sent)
@@ -134,8 +135,13 @@ class Lives(RuleBasedStateMachine):
     @precondition(lambda self: self.run is None)
     @rule()
     def freeze(self):
-        self.run = self.store.start_run(
-            a_content(self.issue), rehearsal=False, transport="ses", eligible=eligible(), now=NOW
+        self.run = freezing.start(
+            self.store,
+            a_content(self.issue),
+            rehearsal=False,
+            transport="ses",
+            eligible=eligible(),
+            now=NOW,
         )
 
     @precondition(lambda self: self.run is not None)
@@ -165,7 +171,7 @@ class Lives(RuleBasedStateMachine):
         self.store.close()
         self.store = Store.open(url_in(self.folder))
         assert self.run is not None
-        self.store.recover(self.run, now=NOW)
+        deliveries.recover(self.store, self.run, now=NOW)
 
     def finish(self):
         self.run = None
@@ -176,7 +182,7 @@ class Lives(RuleBasedStateMachine):
     def back_up(self):
         path = self.folder / "copy.db"
         path.unlink(missing_ok=True)
-        self.store.backup(path)
+        backups.backup(self.store.path, path)
         self.copy = path.read_bytes(), set(self.out), set(self.known)
 
     @precondition(lambda self: self.run is None and self.copy is not None)

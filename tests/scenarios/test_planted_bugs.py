@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from newsletter.store.sql import Store
+from newsletter.store import Store, subscribers
+from newsletter.store.consents import Evidence
 from tests.campaign import checks
 from tests.campaign.letters import FIRST, Letters, letters
 from tests.campaign.planted import BUGS
@@ -132,9 +133,9 @@ def somebody_leaves(folder, *bugs):
     with scene(folder, *bugs) as it:
         assert it.letters.send(FIRST, "--limit", "2").code == 6
         with Store.open(f"sqlite:///{it.letters.store}/{checks.DATABASE}") as store:
-            reader = store.members.find("reader5@example.org")
+            reader = subscribers.find(store, "reader5@example.org")
             assert reader
-            assert store.unsubscribe(reader.handle, source="test", now=NOW)
+            assert store.departures.leave(reader.handle, Evidence(source="test"), now=NOW)
         return it.found(it.letters.send().code)
 
 

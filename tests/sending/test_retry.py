@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from newsletter.store.sql import Store
+from newsletter.store import Store
 from tests.fake_ses import FakeSes, Fault
 from tests.support.cli_fixtures import plain_environment
 from tests.support.faults import imported, read_logs, world

@@ -26,8 +26,8 @@ from newsletter.sending.plan import check_readiness, plan_send
 from newsletter.sending.result import AlreadySent, DueResult, Plan, SendResult
 from newsletter.sending.run import send
 from newsletter.sending.trial import send_trial
-from newsletter.store import people, steps
-from newsletter.store.sql import Store
+from newsletter.store import Store, batches, imports
+from newsletter.store.upsert import upsert
 from tests.support.cli_fixtures import ISSUE, Folder, folder, plain_environment, ready
 from tests.support.schedule_fixtures import approved, at, post
 from tests.support.web_fixtures import settings_of
@@ -182,7 +182,7 @@ def way_out(ready):
 
 def half_an_import(ready):
     calls = itertools.count()
-    add = people.add
+    add = upsert
 
     def ending(*words, **more):
         if next(calls):
@@ -192,8 +192,8 @@ def half_an_import(ready):
     rows = "".join(f"reader{n}@example.org\n" for n in range(3000))
     ready.write("subscribers/long.csv", f"email\n{rows}")
     with ready.patch.context() as patch:
-        patch.setattr(people, "add", ending)
-        patch.setattr(steps, "MOST", 500)
+        patch.setattr(imports, "upsert", ending)
+        patch.setattr(batches, "MOST", 500)
         words = ("import", "subscribers/long.csv", "--consent-source", "invented")
         assert ready.run("subscribers", *words).code == 130
     return Worker(ready)

@@ -13,9 +13,8 @@ from newsletter.delivery import Outcome, Result
 from newsletter.project.ledger import Reached
 from newsletter.ses.client import SesTransport
 from newsletter.ses.event_format import read_event
-from newsletter.store import schema
-from newsletter.store.owners import SKEW
-from newsletter.store.sql import Store
+from newsletter.store import Store, claims, runs, schema
+from newsletter.store.event_owners import SKEW
 from tests.fake_ses import FakeSes
 from tests.support.cli_fixtures import plain_environment
 from tests.support.faults import imported, world
@@ -93,7 +92,7 @@ def test_a_contradicted_event_is_not_taken_up_when_a_backup_is_gone_on_with(tmp_
     hand_over(store, run, 1)
     hear(store, event("Send", sent(3)))
     told = Reached(recipients=4, attempts=4, position=4)
-    assert store.claims.doubt(run, told, now=NOW) == 3
+    assert claims.doubt(store, run, told, now=NOW) == 3
     assert states(tmp_path) == ["unknown"] * 4
 
 
@@ -149,7 +148,7 @@ def test_of_a_run_from_before_the_upgrade_no_account_is_known(tmp_path, store):
         records.execute("update alembic_version set version_num = '0007'")
     assert schema.upgrade(url_in(tmp_path)) == ("0007", schema.HEAD)
     with Store.open(url_in(tmp_path)) as upgraded:
-        run = upgraded.run(74, rehearsal=False)
+        run = runs.find(upgraded, 74, rehearsal=False)
         assert run
         upgraded.feedback.note_account(run, OTHER)
         hear(upgraded, event("Send", sent(1, store=STORE)))

@@ -12,10 +12,9 @@ import pytest
 
 from newsletter.audience.tokens import Key
 from newsletter.delivery import Outcome, Result
-from newsletter.store import schema
-from newsletter.store.owners import SKEW
-from newsletter.store.people import address_hash, handle_of
-from newsletter.store.sql import Store
+from newsletter.store import Store, schema
+from newsletter.store.event_owners import SKEW
+from newsletter.store.signing_keys import address_hash, handle_of
 from tests.support.owned_events import (
     begin,
     envelope_from,

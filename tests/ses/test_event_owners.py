@@ -11,9 +11,10 @@ import pytest
 
 from newsletter.delivery import Outcome, Result
 from newsletter.message import Message
-from newsletter.store.owners import SKEW
-from newsletter.store.people import Evidence
-from newsletter.store.sql import Store
+from newsletter.store import Store, subscribers, suppressions
+from newsletter.store.consents import Evidence
+from newsletter.store.event_owners import SKEW
+from newsletter.store.folder import backup as backups
 from tests.conftest import CASES, require
 from tests.support.owned_events import (
     begin,
@@ -56,7 +57,7 @@ def test_every_store_has_an_id_of_its_own_that_fits_into_a_tag(tmp_path):
 
 
 def test_a_copy_has_the_id_of_its_original(tmp_path, store):
-    store.backup(tmp_path / "copy.db")
+    backups.backup(store.path, tmp_path / "copy.db")
     with Store.open(f"sqlite:///{tmp_path}/copy.db") as copy:
         assert copy.feedback.store_id() == STORE
 
@@ -145,7 +146,7 @@ def test_a_store_begun_anew_does_not_take_the_old_one_s_events_for_its_own(tmp_p
 def test_a_restored_backup_settles_nothing_it_has_not_handed_over_and_says_so(tmp_path, store):
     """All four left after the backup; the second ledger keeps them from being sent again."""
     run = begin(store)
-    store.backup(tmp_path / "copy.db")
+    backups.backup(store.path, tmp_path / "copy.db")
     hand_over(store, run, 4)
     (tmp_path / "restored").mkdir()
     (tmp_path / "copy.db").rename(tmp_path / "restored" / "newsletter.db")
@@ -199,13 +200,13 @@ def test_who_forwards_their_mail_is_kept_out_and_not_whom_they_forward_it_to(
 
 def test_a_reader_who_was_erased_meanwhile_is_kept_out_by_the_hash_that_is_left(tmp_path, store):
     hand_over(store, begin(store), 1)
-    store.members.erase("reader1@example.org", now=NOW)
+    subscribers.erase(store, "reader1@example.org", now=NOW)
     hear(store, forwarded()[0])
     assert look(tmp_path, "select reason from suppressions") == [("erased",)]
-    store.members.allow("reader1@example.org", Evidence(source="she wrote"), now=NOW)
+    subscribers.allow(store, "reader1@example.org", Evidence(source="she wrote"), now=NOW)
     hear(store, forwarded()[1])
     assert look(tmp_path, "select reason from suppressions") == [("complained",)]
-    assert store.members.suppression("reader1@example.org") == "complained"
+    assert suppressions.reason(store, "reader1@example.org") == "complained"
 
 
 def test_three_passing_bounces_of_a_forwarded_mail_are_its_reader_s(tmp_path, store):

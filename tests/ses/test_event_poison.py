@@ -21,8 +21,8 @@ from newsletter.events.pull import pull_before_send
 from newsletter.events.reputation import ReputationWatch
 from newsletter.ses import events
 from newsletter.ses.events import Queue, pull
+from newsletter.store import Store
 from newsletter.store.feedback import Feedback
-from newsletter.store.sql import Store
 from tests.support.cli_fixtures import folder, plain_environment, ready
 from tests.support.event_mutations import mutated
 from tests.support.mailroom import REGION, mailroom, post_office

@@ -10,12 +10,14 @@ import pytest
 
 from newsletter.audience.tokens import make_token
 from newsletter.site.words import NAMES, fault, words
-from newsletter.store.members import BLOCKED
-from newsletter.store.people import Evidence
+from newsletter.store import consents as consent_records
+from newsletter.store import imports, signing_keys, subscribers, suppressions
+from newsletter.store.consents import Evidence
+from newsletter.store.suppressions import BLOCKED
 from tests.support.cli_fixtures import Folder, folder, plain_environment, ready
 from tests.support.pages import parse_page, text_of
 from tests.support.site_fixtures import Site
-from tests.support.store_samples import LATER, NOW, a_row, look, store_with
+from tests.support.store_samples import LATER, NOW, a_row, look, store_with, suppress
 
 __all__ = ["folder", "plain_environment", "ready"]
 
@@ -38,7 +40,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
 def page_of(site: Site, person: int = 1, purpose: Any = "preferences") -> str:
     question = "select handle from subscribers where id = ?"
     handle = look(site.root, question, person)[0][0]
-    return f"/p/{make_token(handle, site.store.keys.newest(), purpose)}"
+    return f"/p/{make_token(handle, signing_keys.newest(site.store), purpose)}"
 
 
 def tags(site: Site, person: int = 1) -> set[str]:
@@ -108,7 +110,7 @@ def test_what_cannot_be_seen_in_a_name_is_left_out_of_it(site, name):
 
 @pytest.mark.parametrize("odd", ["=?x?q?1", "x" * 5000])
 def test_an_odd_name_that_came_with_a_list_keeps_nobody_from_choosing(site, odd):
-    site.store.add([a_row("cay@example.org", name=odd)], source="a list", now=NOW)
+    imports.add(site.store, [a_row("cay@example.org", name=odd)], source="a list", now=NOW)
     answer = site.client().post(page_of(site, 3), data={"name": odd, "topic:tides": "yes"})
     assert answer.status_code == 200
     assert tags(site, 3) == {"tides"}
@@ -159,16 +161,16 @@ def test_whoever_has_left_comes_back_with_one_button(site):
 
 @pytest.mark.parametrize("reason", ["bounced", "complained", "soft bounces"])
 def test_a_suppressed_reader_may_come_back_too(site, reason):
-    site.store.suppress("ada@example.org", reason=reason, now=NOW)
+    suppress(site.store, "ada@example.org", reason=reason, now=NOW)
     site.client().post(page_of(site), data={"back": "yes"})
-    assert site.store.members.suppression("ada@example.org") == ""
+    assert suppressions.reason(site.store, "ada@example.org") == ""
 
 
 def test_whom_the_author_has_blocked_does_not_come_back(site):
-    site.store.suppress("ada@example.org", reason=BLOCKED, now=NOW)
+    suppress(site.store, "ada@example.org", reason=BLOCKED, now=NOW)
     answer = site.client().post(page_of(site), data={"back": "yes"})
     assert "Welcome back" not in answer.text
-    assert site.store.members.suppression("ada@example.org") == BLOCKED
+    assert suppressions.reason(site.store, "ada@example.org") == BLOCKED
 
 
 def test_a_link_for_leaving_opens_no_preferences_and_the_other_way_round(site):
@@ -183,10 +185,10 @@ def test_a_link_for_leaving_opens_no_preferences_and_the_other_way_round(site):
 
 def test_an_erased_reader_has_no_page(site):
     path = page_of(site)
-    site.store.members.erase("ada@example.org", now=LATER)
+    subscribers.erase(site.store, "ada@example.org", now=LATER)
     assert site.client().get(path).status_code == 404
     assert site.client().post(path, data={"back": "yes"}).status_code == 404
-    assert site.store.members.suppression("ada@example.org") == "erased"
+    assert suppressions.reason(site.store, "ada@example.org") == "erased"
 
 
 def test_a_visitor_is_kept_only_where_the_settings_say_so(site):
@@ -197,16 +199,16 @@ def test_a_visitor_is_kept_only_where_the_settings_say_so(site):
     assert ip == "testclient"
     assert agent.startswith("Example/1.0")
     assert len(agent) == 300
-    assert site.store.members.forget_visitors(before=LATER) == 0
-    assert site.store.members.forget_visitors(before=LATER.replace(year=2027)) == 1
+    assert consent_records.forget_visitors(site.store, before=LATER) == 0
+    assert consent_records.forget_visitors(site.store, before=LATER.replace(year=2027)) == 1
     assert consents(site) == [("preferences", "preference page", "", "")]
 
 
 def test_erasing_forgets_a_visitor(site):
     evidence = Evidence(source="page", ip="192.0.2.77", agent="Example")
     handle = look(site.root, "select handle from subscribers where id = 1")[0][0]
-    site.store.unsubscribe(handle, source="page", now=LATER, evidence=evidence)
-    site.store.members.erase("ada@example.org", now=LATER)
+    site.store.departures.leave(handle, evidence, now=LATER)
+    subscribers.erase(site.store, "ada@example.org", now=LATER)
     assert {row[2:] for row in consents(site)} == {("", "")}
 
 

@@ -19,7 +19,7 @@ from email import message_from_bytes, policy
 import pytest
 
 from newsletter.audience.tokens import make_token
-from newsletter.store.sql import Store
+from newsletter.store import Store, signing_keys, subscribers
 from tests.campaign.letters import letters
 from tests.fake_ses import FakeSes
 from tests.support.cli_fixtures import Folder, folder, plain_environment, ready
@@ -138,8 +138,8 @@ def test_what_the_bytes_of_a_mail_promise_the_server_keeps(mailed, free_port):
 def links_of(root):
     """The unsubscribe path of everybody, by address."""
     with Store.open(f"sqlite:///{root}/.newsletter/newsletter.db", create=False) as store:
-        key = store.keys.newest()
-        return {one.email: f"/u/{make_token(one.handle, key)}" for one in store.members.each()}
+        key = signing_keys.newest(store)
+        return {one.email: f"/u/{make_token(one.handle, key)}" for one in subscribers.each(store)}
 
 
 def test_leaving_during_a_run_counts_for_every_claim_after_it(tmp_path, free_port):

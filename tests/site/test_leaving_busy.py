@@ -27,9 +27,10 @@ from newsletter.audience import Status, eligible
 from newsletter.audience.tokens import make_token
 from newsletter.delivery import State
 from newsletter.errors import PausedError
-from newsletter.store import deliveries, departures
-from newsletter.store.people import Evidence
-from newsletter.store.sql import Store
+from newsletter.store import Store, deliveries, freezing, imports, runs, signing_keys, subscribers
+from newsletter.store.consents import Evidence
+from newsletter.store.folder import backup as backups
+from newsletter.store.folder import departures
 from tests.site.test_serve_command import _free_port
 from tests.store.test_departures import remembered, restore
 from tests.support.cli_fixtures import Folder, folder, plain_environment, ready
@@ -39,6 +40,7 @@ from tests.support.store_samples import (
     NOW,
     a_content,
     a_row,
+    count_by_status,
     look,
     people,
     store_with,
@@ -62,7 +64,7 @@ connection.execute("rollback")
 CLAIM_ALL = """
 import sys, time
 from newsletter.delivery import Outcome, Result
-from newsletter.store.sql import Store
+from newsletter.store import Store
 from tests.support.store_samples import NOW
 store = Store.open(sys.argv[1])
 run = store.run(74, rehearsal=False)
@@ -117,8 +119,8 @@ def lines_counted(folder: Path) -> int:
 
 
 def begin(store: Store) -> Any:
-    return store.start_run(
-        a_content(), rehearsal=False, transport="ses", eligible=eligible(), now=NOW
+    return freezing.start(
+        store, a_content(), rehearsal=False, transport="ses", eligible=eligible(), now=NOW
     )
 
 
@@ -150,7 +152,7 @@ def test_one_click_counts_though_an_import_holds_the_records_and_the_server_is_k
     database = ready.root / ".newsletter/newsletter.db"
     [(address, handle)] = ready.ask("select email, handle from subscribers where id = 1")
     with Store.open(f"sqlite:///{database}") as store:
-        token = make_token(handle, store.keys.newest())
+        token = make_token(handle, signing_keys.newest(store))
     with serving(ready) as (process, url), kept_locked(database):
         with urllib.request.urlopen(f"{url}/u/{token}", timeout=60) as page:
             assert page.status == 200
@@ -175,13 +177,13 @@ def test_a_run_that_is_going_on_skips_who_left_beside_the_records(tmp_path):
         first = sender.claim(run, now=NOW)
         assert first is not None
         with kept_locked(tmp_path / "newsletter.db"):
-            path = f"/u/{make_token(handles(tmp_path)[1], store.keys.newest())}"
+            path = f"/u/{make_token(handles(tmp_path)[1], signing_keys.newest(store))}"
             assert pages(store).post(path).status_code == 200
             assert store.departures.behind
         second = sender.claim(run, now=NOW)
         assert second is not None
         assert (first.position, second.position) == (1, 3)
-        assert sender.counts(run)[State.SKIPPED] == 1
+        assert runs.counts(sender, run)[State.SKIPPED] == 1
     assert statuses(tmp_path) == ["active", "unsubscribed", "active"]
 
 
@@ -199,17 +201,17 @@ def test_of_two_processes_no_claim_that_begins_after_somebody_has_left_is_theirs
             assert claiming.stdout
             assert claiming.stdout.readline() == "ready\n"
             for handle in order[:75]:
-                store.unsubscribe(handle, source="page", now=LATER)
+                store.departures.leave(handle, Evidence(source="page"), now=LATER)
                 left[handle] = time.monotonic()
             out = claiming.communicate(timeout=120)[0]
         assert claiming.returncode == 0
         claimed = {handle: float(began) for began, handle in map(str.split, out.splitlines())}
         assert [h for h, moment in left.items() if claimed.get(h, 0) > moment] == []
         store.departures.catch_up()
-        assert store.count_by_status()[Status.UNSUBSCRIBED] == 75
-        run = store.run(74, rehearsal=False)
+        assert count_by_status(store)[Status.UNSUBSCRIBED] == 75
+        run = runs.find(store, 74, rehearsal=False)
         assert run is not None
-        assert store.counts(run)[State.ACCEPTED] == len(claimed)
+        assert runs.counts(store, run)[State.ACCEPTED] == len(claimed)
     assert lines_counted(tmp_path) == len(remembered(tmp_path))
 
 
@@ -219,11 +221,13 @@ def test_who_leaves_while_somebody_is_being_claimed_is_told_so_when_that_is_dura
     seen = []
     with store_with(tmp_path, people(2)) as store, hurried(tmp_path) as other:
         begin(store)
-        run = store.run(74, rehearsal=False)
+        run = runs.find(store, 74, rehearsal=False)
         assert run is not None
         other.departures._hurried_until = float("inf")
         leave = threading.Thread(
-            target=lambda: other.unsubscribe(handles(tmp_path)[0], source="page", now=LATER)
+            target=lambda: other.departures.leave(
+                handles(tmp_path)[0], Evidence(source="page"), now=LATER
+            )
         )
         real = deliveries.claim
 
@@ -249,10 +253,10 @@ def test_who_leaves_in_the_middle_of_an_import_has_left_when_it_ends(tmp_path):
 
         def rows() -> Iterator[Any]:
             yield a_row("reader2@example.org", suppression="complained")
-            other.unsubscribe(first, source="page", now=LATER)
+            other.departures.leave(first, Evidence(source="page"), now=LATER)
             yield a_row("reader1@example.org", name="Back")
 
-        store.add(rows(), source="list", now=NOW)
+        imports.add(store, rows(), source="list", now=NOW)
     assert statuses(tmp_path) == ["unsubscribed", "active"]
     # Nothing keeps the records from who leaves; what the import itself noted comes behind.
     assert remembered(tmp_path) == ["u", "c"]
@@ -264,15 +268,17 @@ def test_who_leaves_in_the_middle_of_an_import_has_left_when_it_ends(tmp_path):
 
 def test_a_restored_backup_learns_it_whether_or_not_the_records_had(tmp_path):
     with store_with(tmp_path, people(3)) as store:
-        store.backup(tmp_path / "copy.db")
+        backups.backup(store.path, tmp_path / "copy.db")
         copy = (tmp_path / "copy.db").read_bytes()
         [first, second, third] = handles(tmp_path)
         with hurried(tmp_path) as other:
             with kept_locked(tmp_path / "newsletter.db"):
-                other.unsubscribe(first, source="page", now=LATER)
-            store.members.come_back(third, Evidence(source="page"), now=LATER)  # and all are told
+                other.departures.leave(first, Evidence(source="page"), now=LATER)
+            subscribers.come_back(
+                store, third, Evidence(source="page"), now=LATER
+            )  # and all are told
             with kept_locked(tmp_path / "newsletter.db"):
-                other.unsubscribe(second, source="page", now=LATER)
+                other.departures.leave(second, Evidence(source="page"), now=LATER)
     restore(tmp_path, copy)
     Store.open(url_in(tmp_path)).close()
     assert statuses(tmp_path) == ["unsubscribed", "unsubscribed", "active"]
@@ -280,12 +286,12 @@ def test_a_restored_backup_learns_it_whether_or_not_the_records_had(tmp_path):
 
 def test_who_came_back_after_leaving_so_stays_in_a_restored_backup(tmp_path):
     with store_with(tmp_path, people(1)) as store:
-        store.backup(tmp_path / "copy.db")
+        backups.backup(store.path, tmp_path / "copy.db")
         copy = (tmp_path / "copy.db").read_bytes()
         [handle] = handles(tmp_path)
         with hurried(tmp_path) as other, kept_locked(tmp_path / "newsletter.db"):
-            other.unsubscribe(handle, source="page", now=LATER)
-        assert store.members.come_back(handle, Evidence(source="page"), now=LATER)
+            other.departures.leave(handle, Evidence(source="page"), now=LATER)
+        assert subscribers.come_back(store, handle, Evidence(source="page"), now=LATER)
         assert statuses(tmp_path) == ["active"]
     restore(tmp_path, copy)
     Store.open(url_in(tmp_path)).close()
@@ -300,7 +306,7 @@ def test_leaving_three_times_meanwhile_is_leaving_once(tmp_path):
         [handle] = handles(tmp_path)
         with kept_locked(tmp_path / "newsletter.db"):
             for _ in range(3):
-                assert other.unsubscribe(handle, source="page", now=LATER)
+                assert other.departures.leave(handle, Evidence(source="page"), now=LATER)
         store.departures.catch_up()
         store.departures.catch_up()
     told = "select source, at from consents where event = 'unsubscribed'"
@@ -312,11 +318,11 @@ def test_leaving_three_times_meanwhile_is_leaving_once(tmp_path):
 
 def test_a_link_nobody_is_known_for_is_kept(tmp_path):
     with store_with(tmp_path, people(1)) as store, hurried(tmp_path) as other:
-        store.add([a_row("late@example.org")], source="list", now=NOW)
+        imports.add(store, [a_row("late@example.org")], source="list", now=NOW)
         handle = handles(tmp_path)[1]
-        store.members.erase("late@example.org", now=NOW)
+        subscribers.erase(store, "late@example.org", now=NOW)
         with kept_locked(tmp_path / "newsletter.db"):
-            assert not other.unsubscribe(handle, source="page", now=LATER)
+            assert not other.departures.leave(handle, Evidence(source="page"), now=LATER)
         store.departures.catch_up()
     assert look(tmp_path, "select handle from left_handles") == [(handle,)]
 
@@ -324,14 +330,14 @@ def test_a_link_nobody_is_known_for_is_kept(tmp_path):
 def test_a_lost_file_and_what_a_power_cut_has_left_of_a_line_lose_nobody(tmp_path):
     with store_with(tmp_path, people(4)) as store, hurried(tmp_path) as other:
         order = handles(tmp_path)
-        store.members.remove("reader1@example.org", now=LATER)
+        subscribers.remove(store, "reader1@example.org", now=LATER)
         [path] = tmp_path.glob("left-*.log")
         path.unlink()
         with kept_locked(tmp_path / "newsletter.db"):
-            other.unsubscribe(order[1], source="page", now=LATER)
+            other.departures.leave(order[1], Evidence(source="page"), now=LATER)
             with path.open("ab") as stream:  # a whole line of nothing, and a torn one
                 stream.write(bytes(67) + b"w 0123")
-            other.unsubscribe(order[2], source="page", now=LATER)
+            other.departures.leave(order[2], Evidence(source="page"), now=LATER)
         store.departures.catch_up()
     assert statuses(tmp_path) == [*["unsubscribed"] * 3, "active"]
     assert path.stat().st_size == 4 * 67
@@ -340,7 +346,7 @@ def test_a_lost_file_and_what_a_power_cut_has_left_of_a_line_lose_nobody(tmp_pat
 
 def test_where_neither_can_be_written_nobody_is_told_that_they_have_left(tmp_path):
     with store_with(tmp_path, people(1)) as store, hurried(tmp_path) as other:
-        token = make_token(handles(tmp_path)[0], store.keys.newest())
+        token = make_token(handles(tmp_path)[0], signing_keys.newest(store))
         [path] = tmp_path.glob("left-*.log")
         path.unlink()
         path.symlink_to("/dev/full")
@@ -360,14 +366,14 @@ def test_a_file_that_somebody_keeps_locked_is_not_waited_for_without_end(tmp_pat
         with path.open("rb") as stream:
             fcntl.flock(stream, fcntl.LOCK_EX)
             with pytest.raises(PausedError, match="those who left locked"):
-                store.unsubscribe(handles(tmp_path)[0], source="page", now=LATER)
+                store.departures.leave(handles(tmp_path)[0], Evidence(source="page"), now=LATER)
     assert statuses(tmp_path) == ["active"]
 
 
 def test_the_records_catch_up_by_themselves_once_they_are_free(tmp_path, monkeypatch):
     monkeypatch.setattr(public, "_CATCH_UP_SECONDS", 0.02)
     with store_with(tmp_path, people(1)) as store, hurried(tmp_path) as other:
-        token = make_token(handles(tmp_path)[0], store.keys.newest())
+        token = make_token(handles(tmp_path)[0], signing_keys.newest(store))
         with pages(other) as client:
             with kept_locked(tmp_path / "newsletter.db"):
                 assert client.post(f"/u/{token}").status_code == 200
@@ -383,10 +389,10 @@ def test_a_store_opens_though_another_program_writes_and_somebody_left_meanwhile
     with store_with(tmp_path, people(1)) as store, hurried(tmp_path) as other:
         [handle] = handles(tmp_path)
         with kept_locked(tmp_path / "newsletter.db"):
-            other.unsubscribe(handle, source="page", now=LATER)
+            other.departures.leave(handle, Evidence(source="page"), now=LATER)
             with hurried(tmp_path) as third:
                 assert third.departures.behind
-                assert third.members.by_handle(handle) is not None
+                assert subscribers.by_handle(third, handle) is not None
         store.departures.catch_up()
     assert look(tmp_path, "select count(*) from left_handles") == [(0,)]
     assert statuses(tmp_path) == ["unsubscribed"]

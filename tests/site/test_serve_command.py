@@ -15,7 +15,7 @@ import pytest
 from newsletter import server
 from newsletter import site as public
 from newsletter.audience.tokens import make_token
-from newsletter.store.sql import Store
+from newsletter.store import Store, signing_keys
 from tests.support.cli_fixtures import Folder, folder, plain_environment, ready
 from tests.support.commands import started
 from tests.support.site_fixtures import SETTINGS, site
@@ -32,7 +32,7 @@ __all__ = ["folder", "plain_environment", "ready", "site"]
 def test_the_command_serves_links_until_it_is_told_to_stop(ready: Folder):
     with Store.open(f"sqlite:///{ready.root}/.newsletter/newsletter.db") as store:
         [(handle,)] = ready.ask("select handle from subscribers where status = 'active' limit 1")
-        token = make_token(handle, store.keys.newest())
+        token = make_token(handle, signing_keys.newest(store))
     with started(ready.root, "serve", "--port", _free_port(), world="graceful") as process:
         assert select.select([process.stderr], [], [], 120)[0]
         found = re.search(r"http://127\.0\.0\.1:\d+", process.stderr.readline())

@@ -19,7 +19,7 @@ import pytest
 
 from newsletter.audience.tokens import make_token
 from newsletter.server.connections import Limits, within_descriptors
-from newsletter.store.sql import Store
+from newsletter.store import Store, signing_keys
 from tests.support.cli_fixtures import plain_environment
 from tests.support.commands import Command
 from tests.support.store_samples import look, people, store_with, url_in
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.processes
 
 SERVE = """
 import datetime as dt, os, resource, socket, sys
-from newsletter.store.sql import Store
+from newsletter.store import Store
 from newsletter import server as app, site as public
 from newsletter.server.connections import Limits
 from tests.support.web_fixtures import settings_of
@@ -88,7 +88,7 @@ def serving(tmp_path: Path, *, descriptors: int = 0, **limits: float) -> Iterato
         handles = [
             handle for (handle,) in look(tmp_path, "select handle from subscribers order by id")
         ]
-        tokens = [make_token(handle, store.keys.newest()) for handle in handles]
+        tokens = [make_token(handle, signing_keys.newest(store)) for handle in handles]
     log = tmp_path / "stderr"
     words = (url_in(tmp_path), str(descriptors), repr(limits), str(log))
     with Command(tmp_path, words, program=SERVE) as process:
@@ -290,7 +290,7 @@ def test_half_a_form_of_preferences_changes_nothing(tmp_path):
     with serving(tmp_path, body=0.5) as server:
         with Store.open(url_in(tmp_path)) as store:
             [(handle,)] = look(tmp_path, "select handle from subscribers where id = 1")
-            token = make_token(handle, store.keys.newest(), "preferences")
+            token = make_token(handle, signing_keys.newest(store), "preferences")
         head = f"POST /p/{token} HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nname=Ad"
         with server.connect(head.encode()) as one:
             assert rest(one) == b""

@@ -8,6 +8,7 @@ from starlette.testclient import TestClient
 from newsletter import site as public
 from newsletter.audience.tokens import make_token
 from newsletter.errors import InputError
+from newsletter.store import signing_keys
 from tests.support.store_samples import LATER, look, people, store_with
 from tests.support.web_fixtures import settings_of
 
@@ -22,7 +23,7 @@ def recorded(folder, settings, peer, *forwarded):
     with store_with(folder, people(1)) as store:
         app = public.application(store=store, settings=settings_of(settings), clock=lambda: LATER)
         [(handle,)] = look(folder, "select handle from subscribers")
-        path = f"/u/{make_token(handle, store.keys.newest())}"
+        path = f"/u/{make_token(handle, signing_keys.newest(store))}"
         headers = [("X-Forwarded-For", one) for one in forwarded]
         assert TestClient(app, client=(peer, 4711)).post(path, headers=headers).status_code == 200
     [(ip,)] = look(folder, "select ip from consents where event = 'unsubscribed'")

@@ -15,6 +15,8 @@ from newsletter.errors import AccountError
 from newsletter.folder import FolderTransport
 from newsletter.message import Message, encode
 from newsletter.sending.drain import Drained
+from newsletter.store import runs, signing_keys
+from newsletter.store.consents import Evidence
 from tests.support.letter_samples import SENDER
 from tests.support.runs import FROZEN, ODD, PUBLIC, Scripted, accepted, desk
 from tests.support.store_samples import LATER, look
@@ -47,7 +49,7 @@ def test_everybody_gets_one_mail_of_their_own(desk):
         message = email.message_from_bytes(data, policy=email.policy.default)
         assert str(message["to"]) == f"Reader {number} <reader{number}@example.org>"
         assert f"Hello Reader {number}," in text_of(data)
-    here.store.set_run_state(here.run, RunState.FINISHED, LATER)
+    runs.set_state(here.store, here.run, RunState.FINISHED, LATER)
     assert here.drain() == Drained(accepted=0)
 
 
@@ -59,7 +61,7 @@ def test_each_mail_carries_its_own_way_out_that_the_records_know(desk):
         header = email.message_from_bytes(data)["List-Unsubscribe"]
         url = header.partition(">")[0].removeprefix("<")
         assert url.startswith(f"{PUBLIC}/u/")
-        assert read_token(url.rpartition("/")[2], here.store.keys.all()) == handle
+        assert read_token(url.rpartition("/")[2], signing_keys.link_keys(here.store)) == handle
         assert f"leave: {url}" in text_of(data)
 
 
@@ -100,7 +102,7 @@ def test_who_leaves_after_the_start_gets_nothing(desk):
     [(handle,)] = look(
         here.folder, "SELECT handle FROM subscribers WHERE email = 'reader1@example.org'"
     )
-    here.store.unsubscribe(handle, source="test", now=LATER)
+    here.store.departures.leave(handle, Evidence(source="test"), now=LATER)
     assert here.drain().accepted == 1
     assert here.states() == {"skipped": 1, "accepted": 1}
     assert list(here.mails()) == ["074/0002.eml"]

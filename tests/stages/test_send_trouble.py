@@ -10,6 +10,7 @@ import pytest
 from newsletter.delivery import Attempt, Outcome, Pause, Result, State, Stop
 from newsletter.errors import AccountError, InputError, NewsletterError
 from newsletter.sending.drain import Drained
+from newsletter.store import deliveries, runs
 from tests.support.runs import ODD, Scripted, accepted, desk
 from tests.support.store_samples import LATER
 
@@ -26,7 +27,7 @@ def test_an_address_that_cannot_stand_in_a_header_is_refused_and_the_rest_go_on(
     assert here.states() == {"accepted": 2, "refused": 2}
     assert list(here.mails()) == ["074/0001.eml", "074/0004.eml"]
     reason = "the address for To cannot be written in a header"
-    assert here.store.reasons(here.run) == {(State.REFUSED, reason): 2}
+    assert runs.reasons(here.store, here.run) == {(State.REFUSED, reason): 2}
     assert [attempt.outcome.result for attempt in heard] == [
         "accepted",
         "refused",
@@ -149,7 +150,7 @@ def test_a_crash_while_a_mail_is_on_its_way_leaves_it_claimed_and_never_sends_it
     with pytest.raises(RuntimeError, match="power cut"):
         here.drain(transport)
     assert here.rows() == [(1, "accepted", 1), (2, "claimed", 1), (3, "queued", 0)]
-    assert here.store.recover(here.run, now=LATER) == 1
+    assert deliveries.recover(here.store, here.run, now=LATER) == 1
     assert here.drain() == Drained(accepted=1)
     assert here.rows() == [(1, "accepted", 1), (2, "unknown", 1), (3, "accepted", 1)]
     assert list(here.mails()) == ["074/0003.eml"]

@@ -10,9 +10,11 @@ import pytest
 
 from newsletter.errors import InputError
 from newsletter.ses.event_format import read_event
-from newsletter.store import people as store_people
-from newsletter.store.people import Evidence
-from newsletter.store.sql import Store
+from newsletter.store import Store, imports, subscribers
+from newsletter.store.consents import Evidence
+from newsletter.store.folder import backup as backups
+from newsletter.store.signing_keys import address_hash, address_key
+from newsletter.store.suppressions import suppress
 from tests.support.cli_fixtures import Folder, folder, plain_environment, ready
 from tests.support.ses_events import SOURCE, Sent, bounce
 from tests.support.store_samples import (
@@ -59,18 +61,20 @@ def read(text):
 def backed_up(tmp_path):
     """A store, and a copy of it from before six people left in six ways."""
     with store_with(tmp_path, people(7)) as store:
-        store.backup(tmp_path / "copy.db")
+        backups.backup(store.path, tmp_path / "copy.db")
         copy = (tmp_path / "copy.db").read_bytes()
-        handles = {one.email: one.handle for one in store.members.each()}
-        store.unsubscribe(handles[ADDRESSES[0]], source="page", now=LATER)
-        store.members.remove(ADDRESSES[1], now=LATER)
-        store.members.erase(ADDRESSES[2], now=LATER)
+        handles = {one.email: one.handle for one in subscribers.each(store)}
+        store.departures.leave(handles[ADDRESSES[0]], Evidence(source="page"), now=LATER)
+        subscribers.remove(store, ADDRESSES[1], now=LATER)
+        subscribers.erase(store, ADDRESSES[2], now=LATER)
         store.feedback.record(
             [read(bounce("Permanent", "NoEmail", Sent(to=ADDRESSES[3])))], now=LATER, sender=SOURCE
         )
-        store.add([a_row(ADDRESSES[4], suppression="complained")], source="list", now=LATER)
-        store.unsubscribe(handles[ADDRESSES[5]], source="page", now=LATER)
-        store.members.come_back(handles[ADDRESSES[5]], Evidence(source="page"), now=LATER)
+        imports.add(
+            store, [a_row(ADDRESSES[4], suppression="complained")], source="list", now=LATER
+        )
+        store.departures.leave(handles[ADDRESSES[5]], Evidence(source="page"), now=LATER)
+        subscribers.come_back(store, handles[ADDRESSES[5]], Evidence(source="page"), now=LATER)
     return tmp_path, copy
 
 
@@ -103,10 +107,10 @@ def test_the_file_holds_no_address(backed_up):
 
 def test_whoever_was_let_in_after_the_backup_stays_out_with_it(tmp_path):
     with store_with(tmp_path, people(1)) as store:
-        store.members.remove(ADDRESSES[0], now=LATER)
-        store.backup(tmp_path / "copy.db")
+        subscribers.remove(store, ADDRESSES[0], now=LATER)
+        backups.backup(store.path, tmp_path / "copy.db")
         copy = (tmp_path / "copy.db").read_bytes()
-        store.members.allow(ADDRESSES[0], Evidence(source="a mail"), now=LATER)
+        subscribers.allow(store, ADDRESSES[0], Evidence(source="a mail"), now=LATER)
     restore(tmp_path, copy)
     with Store.open(url_in(tmp_path)) as store:
         assert store.departures.kept_out == 0
@@ -116,13 +120,13 @@ def test_whoever_was_let_in_after_the_backup_stays_out_with_it(tmp_path):
 def test_a_bounce_that_is_forgiven_does_not_bring_back_who_left(tmp_path):
     """Status and suppression are two things, and the last word about one is none about both."""
     with store_with(tmp_path, people(1)) as store:
-        store.backup(tmp_path / "copy.db")
+        backups.backup(store.path, tmp_path / "copy.db")
         copy = (tmp_path / "copy.db").read_bytes()
-        store.members.remove(ADDRESSES[0], now=LATER)
-        with store._database.writing() as connection:
-            key = store_people.keys(connection, "addresses").popitem()[1]
-            hashed = store_people.address_hash(ADDRESSES[0], key)
-            store_people.suppress(connection, hashed, reason="soft bounces", now=LATER)
+        subscribers.remove(store, ADDRESSES[0], now=LATER)
+        with store.writing() as connection:
+            key = address_key(connection)
+            hashed = address_hash(ADDRESSES[0], key)
+            suppress(connection, hashed, reason="soft bounces", now=LATER)
             connection.exec_driver_sql("delete from suppressions")
     assert remembered(tmp_path) == ["u", "s", "j"]
     restore(tmp_path, copy)
@@ -132,27 +136,27 @@ def test_a_bounce_that_is_forgiven_does_not_bring_back_who_left(tmp_path):
 
 def test_a_link_that_nobody_was_known_for_is_remembered_too(tmp_path):
     with store_with(tmp_path, people(1)) as store:
-        store.backup(tmp_path / "copy.db")
+        backups.backup(store.path, tmp_path / "copy.db")
         copy = (tmp_path / "copy.db").read_bytes()
-        store.add([a_row("late@example.org")], source="list", now=LATER)
-        late = store.members.find("late@example.org")
+        imports.add(store, [a_row("late@example.org")], source="list", now=LATER)
+        late = subscribers.find(store, "late@example.org")
         assert late is not None
     restore(tmp_path, copy)
     with Store.open(url_in(tmp_path)) as store:  # it does not know whom the link is for
-        store.unsubscribe(late.handle, source="page", now=LATER)
+        store.departures.leave(late.handle, Evidence(source="page"), now=LATER)
     restore(tmp_path, copy)
     with Store.open(url_in(tmp_path)) as store:
-        added = store.add([a_row("late@example.org")], source="list", now=LATER)
+        added = imports.add(store, [a_row("late@example.org")], source="list", now=LATER)
         assert (added.added, added.kept_out) == (0, 1)
 
 
 def test_what_is_undone_leaves_no_line(tmp_path):
     with store_with(tmp_path, people(2)) as store:
-        with contextlib.suppress(ZeroDivisionError), store._database.writing() as connection:
+        with contextlib.suppress(ZeroDivisionError), store.writing() as connection:
             connection.exec_driver_sql("update subscribers set status = 'unsubscribed'")
             raise ZeroDivisionError
         assert remembered(tmp_path) == []
-        store.members.remove(ADDRESSES[1], now=LATER)
+        subscribers.remove(store, ADDRESSES[1], now=LATER)
     assert remembered(tmp_path) == ["u"]
 
 
@@ -162,23 +166,23 @@ def test_after_a_transaction_that_was_undone_each_departure_is_a_line(tmp_path, 
     store_with(tmp_path, people(2)).close()
     with Store.open(url_in(tmp_path)) as store:
         if not first:
-            store.add([a_row("one@example.org")], source="list", now=NOW)
+            imports.add(store, [a_row("one@example.org")], source="list", now=NOW)
         for _ in range(2):
-            with contextlib.suppress(ZeroDivisionError), store._database.writing():
+            with contextlib.suppress(ZeroDivisionError), store.writing():
                 raise ZeroDivisionError
-        store.members.remove(ADDRESSES[1], now=LATER)
+        subscribers.remove(store, ADDRESSES[1], now=LATER)
     assert remembered(tmp_path) == ["u"]
 
 
 def test_a_line_torn_by_a_power_cut_is_written_over(tmp_path):
     with store_with(tmp_path, people(3)) as store:
-        store.backup(tmp_path / "copy.db")
+        backups.backup(store.path, tmp_path / "copy.db")
         copy = (tmp_path / "copy.db").read_bytes()
-        store.members.remove(ADDRESSES[0], now=LATER)
+        subscribers.remove(store, ADDRESSES[0], now=LATER)
         [path] = tmp_path.glob("left-*.log")
         with path.open("ab") as stream:
             stream.write(b"u 00")
-        store.members.remove(ADDRESSES[1], now=LATER)
+        subscribers.remove(store, ADDRESSES[1], now=LATER)
     assert remembered(tmp_path) == ["u", "u"]
     restore(tmp_path, copy)
     with Store.open(url_in(tmp_path)) as store:
@@ -187,12 +191,12 @@ def test_a_line_torn_by_a_power_cut_is_written_over(tmp_path):
 
 def test_a_lost_file_is_begun_anew_at_its_place(tmp_path):
     with store_with(tmp_path, people(3)) as store:
-        store.members.remove(ADDRESSES[0], now=LATER)
-        store.backup(tmp_path / "copy.db")
+        subscribers.remove(store, ADDRESSES[0], now=LATER)
+        backups.backup(store.path, tmp_path / "copy.db")
         copy = (tmp_path / "copy.db").read_bytes()
         for path in tmp_path.glob("left-*.log"):
             path.unlink()
-        store.members.remove(ADDRESSES[1], now=LATER)
+        subscribers.remove(store, ADDRESSES[1], now=LATER)
     assert remembered(tmp_path) == ["-", "u"]
     restore(tmp_path, copy)
     with Store.open(url_in(tmp_path)) as store:
@@ -201,23 +205,23 @@ def test_a_lost_file_is_begun_anew_at_its_place(tmp_path):
 
 def test_another_store_in_the_same_folder_has_a_file_of_its_own(tmp_path):
     with new_store(tmp_path, people(2)) as store:
-        store.members.remove(ADDRESSES[0], now=LATER)
+        subscribers.remove(store, ADDRESSES[0], now=LATER)
     (tmp_path / "newsletter.db").unlink()
     with new_store(tmp_path, people(2)) as store:
         assert store.departures.kept_out == 0
-        store.members.remove(ADDRESSES[1], now=LATER)
+        subscribers.remove(store, ADDRESSES[1], now=LATER)
     assert len(list(tmp_path.glob("left-*.log"))) == 2
     assert look(tmp_path, "select count(*) from suppressions") == [(0,)]
 
 
 def test_nobody_is_told_that_they_left_where_it_cannot_be_written(tmp_path):
     with store_with(tmp_path, people(2)) as store:
-        store.members.remove(ADDRESSES[0], now=LATER)
+        subscribers.remove(store, ADDRESSES[0], now=LATER)
         [path] = tmp_path.glob("left-*.log")
         path.unlink()
         path.mkdir()
         with pytest.raises(InputError, match="who has left cannot be written down"):
-            store.members.remove(ADDRESSES[1], now=LATER)
+            subscribers.remove(store, ADDRESSES[1], now=LATER)
     assert state_of(tmp_path)[ADDRESSES[1]] == ("active", "")
 
 
@@ -229,7 +233,7 @@ def test_the_command_says_so_and_the_next_send_leaves_them_out(ready: Folder):
     with contextlib.closing(sqlite3.connect(ready.root / ".newsletter/newsletter.db")) as open_one:
         assert open_one.execute("pragma user_version").fetchall() == [(0,)]
     with Store.open(f"sqlite:///{ready.root}/.newsletter/newsletter.db") as store:
-        store.unsubscribe(handle, source="page", now=NOW)
+        store.departures.leave(handle, Evidence(source="page"), now=NOW)
     restore(ready.root / ".newsletter", copy.read_bytes())
     ran = ready.send()
     assert ran.code == 0

@@ -32,7 +32,7 @@ from newsletter.project.files import (
     write_new,
     write_rejects,
 )
-from newsletter.store.sql import Store
+from newsletter.store import Store
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import pytest
 
 from newsletter.delivery import deliver
 from newsletter.sending import run as sending
+from newsletter.store import runs
 from newsletter.store.deliveries import ENDED
 from tests.support.cli_fixtures import ADDRESSES
 from tests.support.schedule_fixtures import (
@@ -155,9 +156,9 @@ def test_a_file_that_cannot_be_read_stops_with_its_name(post, text):
 def test_a_run_that_died_leaves_a_file_that_agrees(post):
     assert post.newsletter.send("--limit", "5").code == 6
     with store_of(post.newsletter) as store:
-        run = store.run(74, rehearsal=False)
+        run = runs.find(store, 74, rehearsal=False)
         assert run
-        store.resume(run, by_hand=True)
+        runs.resume(store, run, by_hand=True)
         store.claim(run, now=dt.datetime(2026, 11, 22, 8, tzinfo=dt.UTC))
     assert post.newsletter.send().code == 9
     assert post.newsletter.ask(

@@ -9,7 +9,7 @@ import pytest
 
 from newsletter.project import ledger
 from newsletter.store import claims
-from newsletter.store.steps import Steps
+from newsletter.store.batches import Batches
 from tests.support.schedule_fixtures import (
     approved,
     at,
@@ -137,7 +137,7 @@ def test_a_way_out_that_ended_in_the_middle_is_asked_for_again(owned, copy, monk
         return rounds[-1]
 
     with monkeypatch.context() as patch:
-        patch.setattr(Steps, "rows", property(lambda _: 6, lambda _, __: None), raising=False)
+        patch.setattr(Batches, "rows", property(lambda _: 6, lambda _, __: None), raising=False)
         patch.setattr(claims, "_doubt", ended)
         assert newsletter.send("--restored").code == 130
     assert newsletter.ask(STATES) == [("accepted", 2), ("queued", 1), ("unknown", 22)]

@@ -7,7 +7,7 @@ import os
 import pytest
 
 from newsletter.errors import InputError
-from newsletter.store.lock import locked
+from newsletter.store.folder.lock import locked
 
 
 @pytest.fixture

@@ -18,8 +18,8 @@ from newsletter.project.disk import flush
 from newsletter.sending import run as sending
 from newsletter.ses.event_format import read_event
 from newsletter.store import claims
+from newsletter.store.batches import Batches
 from newsletter.store.claims import RESTORED
-from newsletter.store.steps import Steps
 from tests.campaign import restores
 from tests.support.schedule_fixtures import (
     approved,
@@ -267,7 +267,7 @@ def test_a_way_out_that_ended_in_the_middle_is_asked_for_again(post, monkeypatch
         return taken[-1]
 
     with monkeypatch.context() as patch:
-        patch.setattr(Steps, "rows", property(lambda _: 5, lambda _, __: None), raising=False)
+        patch.setattr(Batches, "rows", property(lambda _: 5, lambda _, __: None), raising=False)
         patch.setattr(claims, "_doubt", ended)
         assert newsletter.send("--restored").code == 130
     assert sum(taken) >= 9

@@ -13,10 +13,19 @@ import pytest
 
 from newsletter.audience import eligible
 from newsletter.errors import InputError, NewsletterError
-from newsletter.store.damage import is_damaged
-from newsletter.store.sql import Store
+from newsletter.store import Store, freezing, runs
+from newsletter.store.sqlite.integrity import is_damaged
+from newsletter.store.sqlite.maintenance import empty_log
 from tests.support.cli_fixtures import ADDRESSES, Folder, Ran, folder, plain_environment, ready
-from tests.support.store_samples import NOW, a_content, people, store_with, url_in
+from tests.support.store_samples import (
+    NOW,
+    a_content,
+    count_by_status,
+    people,
+    store_with,
+    suppress,
+    url_in,
+)
 
 __all__ = ["folder", "plain_environment", "ready"]
 
@@ -139,9 +148,9 @@ def test_a_store_spoilt_under_an_open_one_is_called_damaged(tmp_path, kind):
         file.write_bytes(data)
         try:
             with Store.open(url_in(tmp_path), read_only=True) as store:
-                store.count_by_status()
-                list(store.runs())
-                store._database.expect_whole()
+                count_by_status(store)
+                list(runs.find_all(store))
+                store.expect_whole()
         except NewsletterError as error:
             met.append(error)
     assert len(met) >= 4
@@ -160,7 +169,7 @@ def test_a_foreign_log_beside_the_file_is_no_bug(sent, tmp_path):
 
 def test_a_file_that_was_emptied_is_not_begun_anew(sent):
     with Store.open(f"sqlite:///{sent.root}/{DATABASE}") as store:
-        store.suppress("reader@example.net", reason="complained", now=NOW)
+        suppress(store, "reader@example.net", reason="complained", now=NOW)
     sent.write(DATABASE, b"")
     ran = sent.run(*IMPORT)
     assert ran.code == 2
@@ -173,17 +182,17 @@ def test_a_frozen_letter_that_changed_in_the_file_is_never_sent(tmp_path):
     store = store_with(tmp_path, people(3))
     store.close()
     with Store.open(url_in(tmp_path)) as store:
-        store.start_run(
-            a_content(), rehearsal=False, transport="ses", eligible=eligible(None), now=NOW
+        freezing.start(
+            store, a_content(), rehearsal=False, transport="ses", eligible=eligible(None), now=NOW
         )
-        assert store.run(74, rehearsal=False)
-        store._database.empty_log()
+        assert runs.find(store, 74, rehearsal=False)
+        empty_log(store)
     file = tmp_path / "newsletter.db"
     data = file.read_bytes()
     assert data.count(b"wren@example.org") == 1
     file.write_bytes(data.replace(b"wren@example.org", b"wren@exomple.org"))
     with Store.open(url_in(tmp_path)) as store, pytest.raises(InputError, match="damaged"):
-        store.run(74, rehearsal=False)
+        runs.find(store, 74, rehearsal=False)
 
 
 @pytest.mark.parametrize(

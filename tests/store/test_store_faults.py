@@ -17,15 +17,15 @@ import pytest
 from newsletter.errors import InputError, LockedError, PausedError
 from newsletter.project.disk import unwritten
 from newsletter.sending.run_log import RunLog
-from newsletter.store import lock
-from newsletter.store.database import _fault
+from newsletter.store.folder import lock
+from newsletter.store.sqlite.engine import fault
 from tests.campaign import checks, disk
 from tests.campaign.disk import Disk, library
 from tests.campaign.letters import FIRST, Letters, letters
 from tests.campaign.servers import Server, serving
 from tests.fake_ses import Fault
 from tests.support.cli_fixtures import Ran
-from tests.support.store_samples import NOW, people, store_with
+from tests.support.store_samples import NOW, people, store_with, subscriber_count
 
 __all__ = ["library"]
 
@@ -121,7 +121,7 @@ def test_a_lock_that_cannot_be_signed_for_a_full_disk_pauses(tmp_path, monkeypat
     def full(*_: object) -> int:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr("newsletter.store.lock.os.pwrite", full)
+    monkeypatch.setattr("newsletter.store.folder.lock.os.pwrite", full)
     with pytest.raises(PausedError, match="the disk is full"), lock.locked(tmp_path / "a.lock"):
         pass
     monkeypatch.undo()
@@ -169,7 +169,7 @@ def test_a_file_that_cannot_be_written_is_bad_input_unless_the_disk_is_full(numb
 def test_what_the_database_says_has_a_kind(code, opening, kind):
     error = sqlite3.OperationalError("words")
     error.sqlite_errorcode = code
-    assert type(_fault(error, Path("a"), opening=opening)) is kind
+    assert type(fault(error, Path("a"), opening=opening, seconds=30)) is kind
 
 
 # --- the records are locked ------------------------------------------------------------------
@@ -223,7 +223,7 @@ def test_stores_made_by_several_threads_at_once_are_all_whole(tmp_path):
         folder = tmp_path / str(number)
         folder.mkdir()
         with store_with(folder, people(number)) as store:
-            return store.subscriber_count()
+            return subscriber_count(store)
 
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(make, range(1, 9))) == list(range(1, 9))

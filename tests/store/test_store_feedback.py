@@ -15,8 +15,9 @@ import sqlalchemy as sa
 from newsletter.audience import eligible
 from newsletter.delivery import Outcome, Result, State
 from newsletter.ses.event_format import read_event
-from newsletter.store import events, people
-from newsletter.store.sql import Store
+from newsletter.store import Store, deliveries, events, freezing, runs, subscribers
+from newsletter.store.consents import Evidence
+from newsletter.store.signing_keys import address_hash, address_key
 from tests.support.effort import either
 from tests.support.ses_events import SOURCE, STORE, Sent, bounce, complaint, event, everything
 from tests.support.store_samples import LATER, NOW, a_content, look, named_store
@@ -44,8 +45,8 @@ def sent(position, *, issue=74, attempt=1):
 
 def run_with(store, states, issue=74):
     """A run whose recipients are in these states, in their order."""
-    run = store.start_run(
-        a_content(issue), rehearsal=False, transport="ses", eligible=eligible(), now=NOW
+    run = freezing.start(
+        store, a_content(issue), rehearsal=False, transport="ses", eligible=eligible(), now=NOW
     )
     for position in range(1, run_size(store, run) + 1):
         delivery = store.claim(run, now=NOW)
@@ -64,7 +65,7 @@ def run_with(store, states, issue=74):
 
 
 def run_size(store, run):
-    return store.counts(run).total
+    return runs.counts(store, run).total
 
 
 def record(store, *texts):
@@ -97,7 +98,7 @@ def test_any_event_with_our_tag_settles_what_is_unknown(tmp_path, store):
     assert look(tmp_path, "select message_id from deliveries where position = 2") == [
         ("ses-74-2-1",)
     ]
-    assert store.reasons(run) == {(State.ACCEPTED, "an event shows it"): 6}
+    assert runs.reasons(store, run) == {(State.ACCEPTED, "an event shows it"): 6}
     again = record(store, *(event(kind, sent(n)) for n, kind in enumerate(kinds, 1)))
     assert (again.new, again.known, again.settled, again.suppressed) == (0, 6, 0, 0)
 
@@ -108,7 +109,7 @@ def test_what_ses_dropped_is_refused_and_may_be_tried_again(tmp_path, store, kin
     run = run_with(store, {1: before})
     record(store, event("Send", sent(1)), event(kind, sent(1)))
     assert states(tmp_path)[0] == "refused"
-    assert store.retry(run, now=LATER) == 1
+    assert deliveries.retry(store, run, now=LATER) == 1
 
 
 @pytest.mark.parametrize(
@@ -148,16 +149,16 @@ def test_an_event_that_is_quicker_than_the_answer_waits_for_the_crash(tmp_path, 
     run = run_with(store, {1: None, 2: None})
     assert record(store, event("Send", sent(1))).settled == 0
     assert states(tmp_path)[:2] == ["claimed", "claimed"]
-    assert store.recover(run, now=LATER) == 1
+    assert deliveries.recover(store, run, now=LATER) == 1
     assert states(tmp_path)[:2] == [ACCEPTED, "unknown"]
 
 
 def test_an_event_keeps_what_is_queued_again_from_being_sent_twice(tmp_path, store):
     run = run_with(store, {1: Result.UNKNOWN, 2: Result.UNKNOWN})
-    assert store.risk(run, now=LATER) == 2
+    assert deliveries.risk(store, run, now=LATER) == 2
     record(store, bounce("Transient", "General", sent(1)))
     assert states(tmp_path)[:2] == [ACCEPTED, "queued"]
-    store.resume(run, by_hand=True)
+    runs.resume(store, run, by_hand=True)
     delivery = store.claim(run, now=LATER)
     assert delivery is not None
     assert delivery.position == 2
@@ -166,14 +167,14 @@ def test_an_event_keeps_what_is_queued_again_from_being_sent_twice(tmp_path, sto
 
 def test_what_was_taken_as_sent_may_be_shown_to_be_so(tmp_path, store):
     run = run_with(store, {1: Result.UNKNOWN, 2: Result.UNKNOWN})
-    store.assume(run, now=LATER)
+    deliveries.assume(store, run, now=LATER)
     record(store, event("Send", sent(1)))
     assert states(tmp_path)[:2] == [ACCEPTED, "assumed"]
 
 
 def test_rehearsals_hear_nothing(tmp_path, store):
-    run = store.start_run(
-        a_content(), rehearsal=True, transport="folder", eligible=eligible(), now=NOW
+    run = freezing.start(
+        store, a_content(), rehearsal=True, transport="folder", eligible=eligible(), now=NOW
     )
     delivery = store.claim(run, now=NOW)
     assert delivery is not None
@@ -201,7 +202,7 @@ def test_bounces_and_complaints_keep_an_address_out_for_good(tmp_path, store):
            bounce("Permanent", "OnAccountSuppressionList", sent(3)), complaint("not-spam", None, sent(4)),
            bounce("Transient", "MailboxFull", sent(5)), bounce("Undetermined", "Undetermined", sent(6)))  # fmt: skip
     assert suppressions(tmp_path) == {address(1): "bounced", address(2): "complained"}
-    assert store.audience(eligible()).eligible == 4
+    assert subscribers.audience(store, eligible()).eligible == 4
 
 
 def test_a_person_who_left_on_ses_s_page_has_left(tmp_path, store):
@@ -248,8 +249,8 @@ def test_two_passing_bounces_of_one_issue_are_one(tmp_path, store):
 def test_whoever_is_let_in_again_starts_anew(tmp_path, store):
     issues(store, 3)
     record(store, *(bounce("Transient", "General", sent(1, issue=issue)) for issue in (74, 75, 76)))
-    evidence = people.Evidence(source="she called")
-    assert store.members.allow(address(1), evidence, now=LATER) == ("soft bounces", False)
+    evidence = Evidence(source="she called")
+    assert subscribers.allow(store, address(1), evidence, now=LATER) == ("soft bounces", False)
     record(store, bounce("Transient", "MailboxFull", sent(1, issue=76)))
     assert suppressions(tmp_path) == {}
 
@@ -305,11 +306,11 @@ def final(store: Store, batches):
 
     found = []
     try:
-        with store._database.writing() as connection:
-            key = people.keys(connection, "addresses").popitem()[1]
+        with store.writing() as connection:
+            key = address_key(connection)
             for number, batch in enumerate(batches):
                 now = LATER + dt.timedelta(seconds=number)
-                hashed = functools.partial(people.address_hash, key=key)
+                hashed = functools.partial(address_hash, key=key)
                 events.record(connection, batch, hashed, now, sender=SOURCE, senders={})
             found = [connection.execute(sa.text(question)).all() for question in FINAL]
             raise Undo  # noqa: TRY301  # it rolls back

@@ -17,8 +17,8 @@ from newsletter.cli import records
 from newsletter.delivery import Run, RunState, State
 from newsletter.errors import RefusedError
 from newsletter.schedule import Occurrence
-from newsletter.store import freezing, schema, steps
-from newsletter.store.sql import Store
+from newsletter.store import Store, batches, freezing, imports, runs, schema, subscribers
+from newsletter.store.calendar import Calendar
 from tests.support.cli_fixtures import ISSUE, Folder, folder, plain_environment, ready
 from tests.support.store_samples import (
     LATER,
@@ -43,9 +43,9 @@ DATE = Occurrence(day=dt.date(2026, 11, 22), at=NOW)
 @pytest.fixture(autouse=True)
 def short(monkeypatch):
     """Steps of a hundred people."""
-    monkeypatch.setattr(steps, "FIRST", 100)
-    monkeypatch.setattr(steps, "MOST", 100)
-    monkeypatch.setattr(steps, "_LEAST_PAUSE", 0.0)
+    monkeypatch.setattr(batches, "FIRST", 100)
+    monkeypatch.setattr(batches, "MOST", 100)
+    monkeypatch.setattr(batches, "_LEAST_PAUSE", 0.0)
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def between(monkeypatch):
     """Something happens before the n-th step; the first one clears what was there before."""
 
     def when(number, happens):
-        real, left = steps.Steps.writing, [number]
+        real, left = batches.Batches.writing, [number]
 
         def writing(self):
             left[0] -= 1
@@ -67,7 +67,7 @@ def between(monkeypatch):
                 happens()
             return real(self)
 
-        monkeypatch.setattr(steps.Steps, "writing", writing)
+        monkeypatch.setattr(batches.Batches, "writing", writing)
 
     return when
 
@@ -79,11 +79,11 @@ def crash():
 def start(store: Store, **named: Any) -> Run:
     wish: dict[str, Any] = {"content": a_content(), "rehearsal": False, "transport": "ses",
             "eligible": eligible(), "now": NOW} | named  # fmt: skip
-    return store.start_run(wish.pop("content"), **wish)
+    return freezing.start(store, wish.pop("content"), **wish)
 
 
 def begun(store: Store, *, rehearsal=False) -> Run:
-    run = store.run(74, rehearsal=rehearsal)
+    run = runs.find(store, 74, rehearsal=rehearsal)
     assert run is not None
     return run
 
@@ -103,8 +103,8 @@ def test_positions_are_counted_through_whoever_is_eligible(tmp_path, rule):
     ]
     with store_with(tmp_path, rows) as store:
         run = start(store, eligible=rule)
-        number = store.audience(rule).eligible
-        assert store.counts(run).by_state == {State.QUEUED: number}
+        number = subscribers.audience(store, rule).eligible
+        assert runs.counts(store, run).by_state == {State.QUEUED: number}
     expect_whole(tmp_path, number)
     ids = [
         this for (this,) in look(tmp_path, "select subscriber_id from deliveries order by position")
@@ -117,7 +117,9 @@ def test_nothing_is_claimed_while_recipients_are_frozen(tmp_path, store, between
 
     def look_around():
         run = begun(store)
-        seen.extend((run.state, run.begun, store.claim(run, now=NOW), store.counts(run).total))
+        seen.extend(
+            (run.state, run.begun, store.claim(run, now=NOW), runs.counts(store, run).total)
+        )
 
     between(5, look_around)
     start(store)
@@ -132,8 +134,8 @@ def test_a_freeze_that_died_begins_anew_with_whatever_is_sent_now(tmp_path, stor
         start(store)
     assert begun(store).state is RunState.FREEZING
     assert store.claim(begun(store), now=NOW) is None
-    assert store.counts(begun(store)).total == 0
-    store.add([a_row("late@example.org")], source="x", now=LATER)
+    assert runs.counts(store, begun(store)).total == 0
+    imports.add(store, [a_row("late@example.org")], source="x", now=LATER)
     letter = b"another"
     content_hash = hashlib.sha256(letter).hexdigest()
     mended = replace(a_content(), frozen=letter, content_hash=content_hash, source_hash="6" * 64)
@@ -144,13 +146,13 @@ def test_a_freeze_that_died_begins_anew_with_whatever_is_sent_now(tmp_path, stor
 
 
 def test_who_leaves_meanwhile_is_skipped_and_who_comes_is_in(tmp_path, store, between):
-    order = [one.email for one in store.members.each()]
+    order = [one.email for one in subscribers.each(store)]
 
     def change():
-        store.members.remove(order[0], now=LATER)
-        store.members.remove(order[-1], now=LATER)
-        store.members.erase(order[1], now=LATER)
-        store.add([a_row("late@example.org")], source="x", now=LATER)
+        subscribers.remove(store, order[0], now=LATER)
+        subscribers.remove(store, order[-1], now=LATER)
+        subscribers.erase(store, order[1], now=LATER)
+        imports.add(store, [a_row("late@example.org")], source="x", now=LATER)
 
     between(3, change)
     run = start(store)
@@ -158,14 +160,14 @@ def test_who_leaves_meanwhile_is_skipped_and_who_comes_is_in(tmp_path, store, be
     first = store.claim(run, now=LATER)
     assert first is not None
     assert first.subscriber.address == order[2]
-    assert store.counts(run).by_state == {
+    assert runs.counts(store, run).by_state == {
         State.SKIPPED: 2, State.CLAIMED: 1, State.QUEUED: MANY - 3,
     }  # fmt: skip
 
 
 def test_one_address_is_in_once_though_it_was_erased_and_came_again(tmp_path, store, between):
     def come_again():
-        with store._database.writing() as connection:
+        with store.writing() as connection:
             connection.exec_driver_sql(
                 "insert into subscribers (handle, email, address_hash, name, status, fields, "
                 "created_at, updated_at) select 'x', email, address_hash || 'x', name, status, "
@@ -179,21 +181,21 @@ def test_one_address_is_in_once_though_it_was_erased_and_came_again(tmp_path, st
 
     between(4, come_again)
     run = start(store)
-    assert store.counts(run).total == MANY
+    assert runs.counts(store, run).total == MANY
     expect_whole(tmp_path, MANY)
 
 
 @pytest.mark.parametrize("before", ["nothing", "announced", "cancelled"])
 def test_what_is_refused_leaves_the_run_as_it_was(tmp_path, store, before):
-    calendar = store.calendar(rehearsal=False)
+    calendar = Calendar(store, rehearsal=False)
     if before != "nothing":
         calendar.announce(74, title="Then", source_hash="7" * 64, now=NOW)
     if before == "cancelled":
         calendar.cancel(74, now=NOW)
-    then = store.run(74, rehearsal=False)
+    then = runs.find(store, 74, rehearsal=False)
     with pytest.raises(RefusedError, match="there are 1,200 recipients by now, not 7"):
         start(store, expect=7, now=LATER)
-    assert store.run(74, rehearsal=False) == then
+    assert runs.find(store, 74, rehearsal=False) == then
     assert look(tmp_path, "select count(*) from deliveries") == [(0,)]
     run = start(store, expect=MANY, now=LATER)
     assert run.started_at == LATER
@@ -204,17 +206,17 @@ def test_a_date_is_used_up_when_the_run_runs_and_not_before(tmp_path, store, bet
     between(2, crash)
     with pytest.raises(KeyboardInterrupt):
         start(store, occurrence=DATE)
-    assert store.calendar(rehearsal=False).used() == ()
+    assert Calendar(store, rehearsal=False).used() == ()
     start(store, occurrence=DATE)
-    [used] = store.calendar(rehearsal=False).used()
+    [used] = Calendar(store, rehearsal=False).used()
     assert used.issue == 74
     with pytest.raises(RefusedError, match="used up already"):
         start(store, content=a_content(75), occurrence=DATE)
-    assert [run.content.issue for run in store.runs()] == [74]
+    assert [run.content.issue for run in runs.find_all(store)] == [74]
 
 
 def test_cancelled_while_it_freezes_it_does_not_run(tmp_path, store, between):
-    between(4, lambda: store.calendar(rehearsal=False).cancel(74, now=LATER))
+    between(4, lambda: Calendar(store, rehearsal=False).cancel(74, now=LATER))
     with pytest.raises(RefusedError, match="issue 74 was cancelled"):
         start(store)
     run = begun(store)
@@ -240,9 +242,9 @@ def test_forgetting_a_rehearsal_that_dies_in_the_middle_is_gone_on_with(
 
     monkeypatch.setattr(freezing, "_clear", dies)
     with pytest.raises(KeyboardInterrupt):
-        store.clear_rehearsal(74)
+        freezing.clear_rehearsal(store, 74)
     monkeypatch.setattr(freezing, "_clear", real)
-    assert store.counts(begun(store, rehearsal=True)).total == 0  # nothing is called lost
+    assert runs.counts(store, begun(store, rehearsal=True)).total == 0  # nothing is called lost
     assert start(store, rehearsal=True).begun
     expect_whole(tmp_path, MANY)
 
@@ -358,12 +360,12 @@ def test_an_older_store_keeps_its_runs_and_goes_on(tmp_path):
     assert look(tmp_path, "pragma foreign_key_check") == []
     assert b"r4@example.org" not in (tmp_path / "newsletter.db").read_bytes()
     with Store.open(url_in(tmp_path)) as store:
-        running, paused, *_ = store.runs()
+        running, paused, *_ = runs.find_all(store)
         assert store.claim(running, now=NOW) is not None
         assert store.claim(paused, now=NOW) is None
-        store.resume(paused, by_hand=True)
+        runs.resume(store, paused, by_hand=True)
         assert store.claim(paused, now=NOW) is not None
-        store.add(people(3), source="x", now=NOW)
+        imports.add(store, people(3), source="x", now=NOW)
         assert start(store, content=a_content(90), rehearsal=True).id == 10  # 9 was there once
 
 
@@ -426,5 +428,7 @@ def test_a_rule_of_several_terms_freezes_whom_it_counts(tmp_path):
     rule = eligible(And(HasTag("a"), HasTag("b")))
     with store_with(tmp_path, rows) as store:
         assert (
-            store.counts(start(store, eligible=rule)).total == store.audience(rule).eligible == 225
+            runs.counts(store, start(store, eligible=rule)).total
+            == subscribers.audience(store, rule).eligible
+            == 225
         )

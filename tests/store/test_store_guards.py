@@ -10,6 +10,7 @@ import pytest
 
 from newsletter.audience import eligible
 from newsletter.delivery import ARROWS, Outcome, Result, State
+from newsletter.store import freezing
 from tests.support.store_samples import NOW, a_content, people, store_with
 
 ACCEPTED = Outcome(result=Result.ACCEPTED, message_id="0100-abc")
@@ -34,8 +35,13 @@ def made(tmp_path_factory):
     folder = tmp_path_factory.mktemp("made")
     with store_with(folder, people(2)) as store:
         for rehearsal in (False, True):
-            store.start_run(
-                a_content(), rehearsal=rehearsal, transport="ses", eligible=eligible(), now=NOW
+            freezing.start(
+                store,
+                a_content(),
+                rehearsal=rehearsal,
+                transport="ses",
+                eligible=eligible(),
+                now=NOW,
             )
     return (folder / "newsletter.db").read_bytes()
 

@@ -14,12 +14,21 @@ import pytest
 from newsletter.audience import Status
 from newsletter.audience.roster import Added, Reject
 from newsletter.errors import InputError, LockedError, NewsletterError
-from newsletter.store import importing, steps
-from newsletter.store import people as store_people
-from newsletter.store.importing import Import
+from newsletter.store import batches, imports, subscribers
+from newsletter.store.imports import Import
+from newsletter.store.upsert import upsert
 from tests.support.cli_fixtures import Folder, folder, plain_environment
 from tests.support.commands import script, started
-from tests.support.store_samples import LATER, NOW, a_row, look, people, store_with
+from tests.support.store_samples import (
+    LATER,
+    NOW,
+    a_row,
+    look,
+    people,
+    store_with,
+    subscriber_count,
+    suppress,
+)
 
 __all__ = ["folder", "plain_environment"]
 
@@ -31,8 +40,8 @@ GONE = [(0,), (0,)]
 
 @pytest.fixture(autouse=True)
 def short(monkeypatch):
-    monkeypatch.setattr(steps, "MOST", 500)
-    monkeypatch.setattr(steps, "_LEAST_PAUSE", 0.0)
+    monkeypatch.setattr(batches, "MOST", 500)
+    monkeypatch.setattr(batches, "_LEAST_PAUSE", 0.0)
 
 
 def a_list(*, digit="a", source="fair"):
@@ -59,7 +68,7 @@ TOTALS = Added(added=2603, kept_out=1, suppressed=1)
 def prepared(folder):
     """A store that knows one who has left."""
     store = store_with(folder, [a_row("left@example.org")])
-    assert store.members.remove("left@example.org", now=NOW)
+    assert subscribers.remove(store, "left@example.org", now=NOW)
     return store
 
 
@@ -80,7 +89,7 @@ def crashing(monkeypatch):
     """The process ends after so many steps into the records."""
 
     def after(number):
-        real, left = store_people.add, [number]
+        real, left = upsert, [number]
 
         def add(*arguments, **named):
             if not left[0]:
@@ -88,7 +97,7 @@ def crashing(monkeypatch):
             left[0] -= 1
             return real(*arguments, **named)
 
-        monkeypatch.setattr(store_people, "add", add)
+        monkeypatch.setattr(imports, "upsert", add)
 
     return after
 
@@ -100,7 +109,7 @@ def whole(tmp_path_factory):
     with prepared(folder) as store:
         job = a_list()
         told: list[Reject] = []
-        store.add_list(everything(), job, told.extend)
+        job.write(store, everything(), told.extend)
         assert (job.added, job.rejected, job.resumed) == (TOTALS, 2, False)
         assert [reject.line for reject in told] == [9000, 9001]
     assert look(folder, STAGES) == GONE
@@ -117,18 +126,18 @@ def test_an_import_goes_on_where_its_process_died(
         crashing(steps_done)
         job = a_list()
         with pytest.raises(KeyboardInterrupt):
-            store.add_list(everything(), job)
+            job.write(store, everything())
         done = job.added.added + job.added.kept_out + job.added.suppressed
         assert done <= 500 * steps_done
         assert (done > 0) == (steps_done > 0)
-        assert store.imported_hash("list.csv") is None
+        assert imports.imported_hash(store, "list.csv") is None
         monkeypatch.undo()
         again = a_list()
         told: list[Reject] = []
-        store.add_list(everything(), again, told.extend)
+        again.write(store, everything(), told.extend)
         assert (again.added, again.rejected, again.resumed) == (TOTALS, 2, True)
         assert [reject.reason[:6] for reject in told] == ["this i", "line 2"]
-        assert store.imported_hash("list.csv") == "a" * 64
+        assert imports.imported_hash(store, "list.csv") == "a" * 64
     assert facts(tmp_path) == whole
     assert look(tmp_path, STAGES) == GONE
 
@@ -138,10 +147,10 @@ def test_another_list_does_not_go_on_with_it(tmp_path, crashing, monkeypatch, ch
     with prepared(tmp_path) as store:
         crashing(1)
         with pytest.raises(KeyboardInterrupt):
-            store.add_list(everything(), a_list())
+            a_list().write(store, everything())
         monkeypatch.undo()
         other = a_list(**change)
-        store.add_list([a_row(f"x{n}@example.org") for n in range(700)], other)
+        other.write(store, [a_row(f"x{n}@example.org") for n in range(700)])
         assert (other.added, other.resumed) == (Added(added=700), False)
     assert look(tmp_path, STAGES) == GONE
 
@@ -150,14 +159,14 @@ def test_nobody_who_leaves_between_two_steps_is_brought_back(tmp_path, crashing,
     with prepared(tmp_path) as store:
         crashing(3)
         with pytest.raises(KeyboardInterrupt):
-            store.add_list(everything(), a_list())
+            a_list().write(store, everything())
         monkeypatch.undo()
-        here = [one.email for one in store.members.each() if one.email.startswith("reader")]
+        here = [one.email for one in subscribers.each(store) if one.email.startswith("reader")]
         staged = look(tmp_path, "select email from staged_rows where email like 'reader%' limit 1")
-        store.members.remove(here[0], now=LATER)
-        store.suppress(staged[0][0], reason="complained", now=LATER)
+        subscribers.remove(store, here[0], now=LATER)
+        suppress(store, staged[0][0], reason="complained", now=LATER)
         again = a_list()
-        store.add_list(everything(), again)
+        again.write(store, everything())
         assert again.added.kept_out == TOTALS.kept_out + 1
     status = "select status from subscribers where email = ?"
     assert look(tmp_path, status, here[0]) == [("unsubscribed",)]
@@ -171,28 +180,28 @@ def test_a_list_that_cannot_be_read_to_its_end_leaves_nothing(tmp_path):
 
     with store_with(tmp_path, []) as store:
         with pytest.raises(InputError):
-            store.add(broken(), source="x", now=NOW)
-        assert store.subscriber_count() == 0
+            imports.add(store, broken(), source="x", now=NOW)
+        assert subscriber_count(store) == 0
     assert look(tmp_path, STAGES) == GONE
 
 
 def test_one_import_at_a_time(tmp_path):
-    with store_with(tmp_path, []) as store, importing.alone(store._database):
+    with store_with(tmp_path, []) as store, imports.alone(store):
         with pytest.raises(LockedError, match="another run is importing into this store"):
-            store.add(people(600), source="x", now=NOW)
+            imports.add(store, people(600), source="x", now=NOW)
         with pytest.raises(LockedError):
-            store.members.erase("reader1@example.org", now=NOW)
-        assert store.add(people(3), source="x", now=NOW).added == 3
+            subscribers.erase(store, "reader1@example.org", now=NOW)
+        assert imports.add(store, people(3), source="x", now=NOW).added == 3
 
 
 def test_erasing_takes_an_abandoned_import_with_it(tmp_path, crashing, monkeypatch):
     with store_with(tmp_path, []) as store:
         crashing(1)
         with pytest.raises(KeyboardInterrupt):
-            store.add_list(people(2000), a_list())
+            a_list().write(store, people(2000))
         monkeypatch.undo()
         [(email,)] = look(tmp_path, "select email from staged_rows limit 1")
-        assert store.members.erase(email, now=LATER) == (False, True)
+        assert subscribers.erase(store, email, now=LATER) == (False, True)
         for name in ("newsletter.db", "newsletter.db-wal"):
             assert email.encode() not in (tmp_path / name).read_bytes()
     assert look(tmp_path, STAGES) == GONE
@@ -201,11 +210,14 @@ def test_erasing_takes_an_abandoned_import_with_it(tmp_path, crashing, monkeypat
 def test_after_an_import_the_stage_is_overwritten(tmp_path):
     """A row that was staged and kept out stands nowhere any more."""
     with prepared(tmp_path) as store:
-        store.suppress("kept.out@example.org", reason="blocked", now=NOW)
-        store.add(
-            [*people(1200), a_row("kept.out@example.org", name="Zelda Quill")], source="x", now=NOW
+        suppress(store, "kept.out@example.org", reason="blocked", now=NOW)
+        imports.add(
+            store,
+            [*people(1200), a_row("kept.out@example.org", name="Zelda Quill")],
+            source="x",
+            now=NOW,
         )
-        assert store._database.empty_log()
+        assert store.empty_log()
         data = (tmp_path / "newsletter.db").read_bytes()
     assert b"kept.out" not in data
     assert b"Zelda" not in data
@@ -220,11 +232,11 @@ def test_a_fault_of_the_records_stays_a_fault_and_goes_on_later(tmp_path, whole)
             )
         job = a_list()
         with pytest.raises(NewsletterError):
-            store.add_list(everything(), job)
-        assert store.subscriber_count() < 2600
+            job.write(store, everything())
+        assert subscriber_count(store) < 2600
         with sqlite3.connect(tmp_path / "newsletter.db") as other:
             other.execute("drop trigger fault")
-        store.add_list(everything(), job := a_list())
+        (job := a_list()).write(store, everything())
         assert (job.added, job.resumed) == (TOTALS, True)
     assert facts(tmp_path) == whole
 
@@ -329,4 +341,4 @@ def test_a_dry_run_counts_as_the_import_does(folder):
 
 def test_the_lists_own_order_is_kept_where_it_is_short(tmp_path):
     with store_with(tmp_path, people(499)) as store:
-        assert [one.email for one in store.members.each()] == [row.email for row in people(499)]
+        assert [one.email for one in subscribers.each(store)] == [row.email for row in people(499)]

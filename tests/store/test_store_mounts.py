@@ -11,9 +11,10 @@ import pytest
 
 from newsletter.errors import InputError
 from newsletter.project.disk import is_mounted_alone
-from newsletter.store.restore import restoring
-from newsletter.store.sql import Store
-from tests.support.store_samples import people, store_with, url_in
+from newsletter.store import Store
+from newsletter.store.folder import backup as backups
+from newsletter.store.folder.restore import restoring
+from tests.support.store_samples import people, store_with, subscriber_count, url_in
 
 pytestmark = pytest.mark.processes
 
@@ -45,7 +46,7 @@ from pathlib import Path
 from newsletter.errors import NewsletterError
 from newsletter.store import schema
 from newsletter.store.restore import restoring
-from newsletter.store.sql import Store
+from newsletter.store import Store
 path = Path(sys.argv[1])
 url = f"sqlite:///{path}"
 for name, act in {
@@ -64,7 +65,7 @@ for name, act in {
 LOCKED = """
 import sys
 from newsletter.errors import NewsletterError
-from newsletter.store.sql import Store
+from newsletter.store import Store
 with Store.open(f"sqlite:///{sys.argv[1]}/newsletter.db", create=False) as store:
     try:
         with store.lock():
@@ -79,7 +80,7 @@ def test_a_file_that_is_mounted_by_itself_is_refused_by_every_way_in(tmp_path):
     target = tmp_path / "elsewhere" / "newsletter.db"
     target.touch()
     with store_with(tmp_path, people(2)) as store:
-        store.backup(tmp_path / "elsewhere" / "copy.db")
+        backups.backup(store.path, tmp_path / "elsewhere" / "copy.db")
         with store.lock():
             told = apart(tmp_path / "newsletter.db", target, OPENED).splitlines()
     assert [line.split()[:2] for line in told] == [
@@ -104,7 +105,7 @@ def test_a_folder_reached_by_two_mounts_has_one_lock_and_one_log(tmp_path):
 def test_asking_where_a_file_is_mounted_costs_nobody_its_locks(tmp_path):
     """A process that closes a file loses all locks that it has on it (POSIX, fcntl)."""
     with store_with(tmp_path, people(1)) as store:
-        store.subscriber_count()
+        subscriber_count(store)
         assert not is_mounted_alone(tmp_path / "newsletter.db")
         alone = (
             "import sqlite3, sys\n"
@@ -119,7 +120,7 @@ def test_asking_where_a_file_is_mounted_costs_nobody_its_locks(tmp_path):
 
 def test_records_with_a_second_name_are_not_replaced_under_one_of_them(tmp_path):
     with store_with(tmp_path, people(1)) as store:
-        store.backup(tmp_path / "copy.db")
+        backups.backup(store.path, tmp_path / "copy.db")
     os.link(tmp_path / "newsletter.db", tmp_path / "second.db")
     path = tmp_path.resolve() / "newsletter.db"
     with pytest.raises(InputError, match="hard link"), restoring(path, tmp_path / "copy.db"):

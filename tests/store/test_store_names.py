@@ -8,8 +8,8 @@ import pytest
 
 from newsletter.audience import Status
 from newsletter.errors import InputError, LockedError
-from newsletter.store.sql import Store
-from tests.support.store_samples import NOW, people, store_with, url_in
+from newsletter.store import Store, subscribers
+from tests.support.store_samples import NOW, count_by_status, people, store_with, url_in
 
 
 def test_one_store_under_two_names_has_one_lock_and_one_list_of_who_left(tmp_path):
@@ -22,9 +22,9 @@ def test_one_store_under_two_names_has_one_lock_and_one_list_of_who_left(tmp_pat
         with linked.lock(), pytest.raises(LockedError), store.lock():
             pass
         # What is in the write-ahead log beside the real file is seen under the other name.
-        store.members.remove("reader1@example.org", now=NOW)
+        subscribers.remove(store, "reader1@example.org", now=NOW)
         with Store.open(url_in(other), read_only=True) as reader:
-            assert reader.count_by_status()[Status.UNSUBSCRIBED] == 1
+            assert count_by_status(reader)[Status.UNSUBSCRIBED] == 1
     assert [path.name for path in other.iterdir()] == ["newsletter.db"]
     (other / "newsletter.db").unlink()
     os.link(tmp_path / "newsletter.db", other / "newsletter.db")

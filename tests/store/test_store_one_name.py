@@ -13,11 +13,19 @@ from pathlib import Path
 import pytest
 
 from newsletter.errors import InputError, LockedError
-from newsletter.store import schema
-from newsletter.store.database import file_of
-from newsletter.store.sql import Store
+from newsletter.store import Store, imports, schema
+from newsletter.store.sqlite.engine import file_of
+from newsletter.store.sqlite.maintenance import rewrite
 from tests.support.cli_fixtures import Folder, folder, plain_environment, ready
-from tests.support.store_samples import LATER, NOW, people, store_with, url_in
+from tests.support.store_samples import (
+    LATER,
+    NOW,
+    people,
+    store_with,
+    subscriber_count,
+    suppress,
+    url_in,
+)
 
 __all__ = ["folder", "plain_environment", "ready"]
 
@@ -87,7 +95,7 @@ def test_who_left_by_one_path_stays_out_of_a_backup_restored_to_another(places, 
     store_with(real, people(2)).close()
     shutil.copy(real / "newsletter.db", home / "backup.db")
     with Store.open(f"sqlite:///{way(home, real)}") as store:
-        assert store.suppress("reader1@example.org", reason="complained", now=LATER)
+        assert suppress(store, "reader1@example.org", reason="complained", now=LATER)
     shutil.copy(home / "backup.db", real / "newsletter.db")
     with Store.open(url_in(real)) as store:
         assert store.departures.kept_out == 1
@@ -141,26 +149,27 @@ def test_a_newsletter_reached_through_a_link_has_one_lock(ready: Folder, tmp_pat
 def test_a_reader_sees_what_a_writer_has_done_since_whenever_the_file_changes(tmp_path):
     store_with(tmp_path, people(3)).close()
     with Store.open(url_in(tmp_path), read_only=True) as reader:
-        assert reader.subscriber_count() == 3
+        assert subscriber_count(reader) == 3
         for number in (400, 800, 1200):
             # PreparedIssue and closed, so that the log is folded into the file under the reader.
             with Store.open(url_in(tmp_path)) as writer:
-                writer.add(people(number), source="test", now=NOW)
-                writer._database.rewrite()
-            assert reader.subscriber_count() == number
-            reader._database.expect_whole()
+                imports.add(writer, people(number), source="test", now=NOW)
+                rewrite(writer)
+            assert subscriber_count(reader) == number
+            reader.expect_whole()
 
 
 WRITER = """
 import sys
-from newsletter.store.sql import Store
+from newsletter.store import Store, imports
+from newsletter.store.sqlite.maintenance import rewrite
 from tests.support.store_samples import NOW, people
 print("ready", flush=True)
 for number in range(1, 60):
     with Store.open(sys.argv[1]) as store:
-        store.add(people(number * 7), source="test", now=NOW)
+        imports.add(store, people(number * 7), source="test", now=NOW)
         if number % 5 == 0:
-            store._database.rewrite()
+            rewrite(store)
 """
 
 
@@ -175,7 +184,7 @@ def test_no_look_at_a_working_store_calls_it_damaged(tmp_path):
         writer.stdout.readline()
         while writer.poll() is None:
             with Store.open(url_in(tmp_path), read_only=True) as store:
-                counts.append(store.subscriber_count())
+                counts.append(subscriber_count(store))
                 looks += 1
         assert writer.returncode == 0
     assert counts == sorted(counts)
@@ -212,7 +221,7 @@ def test_a_folder_that_cannot_be_written_is_named_as_the_reason():
 
     def count() -> int:
         with Store.open(url_in(home), read_only=True) as store:
-            return store.subscriber_count()
+            return subscriber_count(store)
 
     try:
         store_with(home, people(3)).close()

@@ -11,20 +11,21 @@ from pathlib import Path
 import pytest
 
 from newsletter.errors import InputError, NewsletterError
-from newsletter.store import schema
-from newsletter.store.database import _make_durable
-from newsletter.store.sql import Store
-from tests.support.store_samples import look, new_store, people, url_in
+from newsletter.store import Store, schema, signing_keys
+from newsletter.store.sqlite.engine import _make_durable
+from tests.support.store_samples import look, new_store, people, subscriber_count, url_in
 
 
 def test_a_new_store_makes_its_folder_and_its_keys(tmp_path):
     with Store.open(url_in(tmp_path / "deep" / "down")) as store:
-        assert store.subscriber_count() == 0
-        assert len(store.keys.newest().secret) == 32
-        assert store.keys.all() == {store.keys.newest().id: store.keys.newest()}
-        first = store.keys.newest()
+        assert subscriber_count(store) == 0
+        assert len(signing_keys.newest(store).secret) == 32
+        assert signing_keys.link_keys(store) == {
+            signing_keys.newest(store).id: signing_keys.newest(store)
+        }
+        first = signing_keys.newest(store)
     with Store.open(url_in(tmp_path / "deep" / "down")) as store:
-        assert store.keys.newest() == first
+        assert signing_keys.newest(store) == first
 
 
 def test_only_its_owner_can_read_a_new_store(tmp_path):
@@ -40,7 +41,7 @@ def test_a_folder_may_have_any_name(tmp_path):
     folder = tmp_path / "a b%20#ü&'?"
     new_store(folder, people(2)).close()
     with Store.open(url_in(folder), read_only=True) as store:
-        assert store.subscriber_count() == 2
+        assert subscriber_count(store) == 2
     assert [path.name for path in folder.glob("newsletter*")] == ["newsletter.db"]
 
 
@@ -53,8 +54,8 @@ def test_the_newest_link_key_signs_and_the_older_ones_still_verify(tmp_path):
         )
     connection.close()
     with Store.open(url_in(tmp_path)) as store:
-        assert store.keys.newest().id == 2
-        assert set(store.keys.all()) == {0, 2}
+        assert signing_keys.newest(store).id == 2
+        assert set(signing_keys.link_keys(store)) == {0, 2}
 
 
 def test_link_keys_and_address_keys_are_different_secrets(tmp_path):
@@ -65,7 +66,7 @@ def test_link_keys_and_address_keys_are_different_secrets(tmp_path):
 
 
 def test_every_connection_that_writes_is_durable(tmp_path):
-    with new_store(tmp_path, []) as store, store._database.writing() as connection:
+    with new_store(tmp_path, []) as store, store.writing() as connection:
         pragmas = {
             name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
             for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
@@ -93,7 +94,7 @@ def test_a_place_that_cannot_keep_records_safe_is_refused(tmp_path):
 @pytest.mark.processes
 def test_making_and_opening_a_store_loads_no_alembic(tmp_path):
     script = (
-        "import sys; from newsletter.store.sql import Store; "
+        "import sys; from newsletter.store import Store; "
         "Store.open(sys.argv[1]).close(); Store.open(sys.argv[1]).close(); "
         "print('alembic' in sys.modules)"
     )
@@ -223,7 +224,7 @@ def test_an_empty_file_is_a_store_only_when_it_may_be_made(tmp_path):
     with pytest.raises(InputError, match="not a newsletter's store"):
         Store.open(url_in(tmp_path), create=False)
     with Store.open(url_in(tmp_path)) as store:
-        assert store.subscriber_count() == 0
+        assert subscriber_count(store) == 0
 
 
 @pytest.mark.parametrize("name", ["file.txt", "file.txt/deep"])
@@ -242,7 +243,7 @@ def test_a_folder_in_place_of_the_file_cannot_be_opened(tmp_path):
 @pytest.mark.processes
 def test_two_processes_can_make_the_same_store_at_once(tmp_path):
     script = (
-        "import sys; from newsletter.store.sql import Store; "
+        "import sys; from newsletter.store import Store; "
         "print(Store.open(sys.argv[1]).keys.newest().secret.hex())"
     )
     started = [

@@ -24,16 +24,20 @@ from newsletter.audience import (
 from newsletter.audience.roster import Added
 from newsletter.audience.segment import parse_segment
 from newsletter.errors import InputError, Place
-from newsletter.store.sql import Store
+from newsletter.store import Store, freezing, imports, runs, subscribers
+from newsletter.store.consents import Evidence
 from tests.support.effort import examples
 from tests.support.store_samples import (
     LATER,
     NOW,
     a_content,
     a_row,
+    count_by_status,
     look,
     people,
     store_with,
+    subscriber_count,
+    suppress,
     url_in,
 )
 
@@ -50,8 +54,8 @@ def person(folder, email="ada@example.org"):
 def test_new_people_are_added_with_all_they_brought(tmp_path):
     row = a_row(tags=frozenset({"beta", "vip"}), fields={"city": "Malmö"})
     with store_with(tmp_path, []) as store:
-        assert store.add([row], source="fair 2026", now=NOW) == Added(added=1)
-        assert store.count_by_status() == {
+        assert imports.add(store, [row], source="fair 2026", now=NOW) == Added(added=1)
+        assert count_by_status(store) == {
             Status.PENDING: 0,
             Status.ACTIVE: 1,
             Status.UNSUBSCRIBED: 0,
@@ -72,7 +76,7 @@ def test_handles_are_random_and_24_hex_digits(tmp_path):
 def test_the_same_list_again_changes_nothing(tmp_path):
     rows = [a_row(tags=frozenset({"beta"}), fields={"city": "Malmö"}), *people(3)]
     with store_with(tmp_path, rows) as store:
-        assert store.add(rows, source="test", now=LATER) == Added(unchanged=4)
+        assert imports.add(store, rows, source="test", now=LATER) == Added(unchanged=4)
     assert look(tmp_path, "SELECT DISTINCT updated_at FROM subscribers") == [
         ("2026-11-22T08:00:00.123456Z",)
     ]
@@ -91,31 +95,37 @@ def test_the_same_list_again_changes_nothing(tmp_path):
 )  # fmt: skip
 def test_known_people_are_updated_with_what_is_new(tmp_path, change, expected):
     with store_with(tmp_path, [a_row(tags=frozenset({"beta"}), fields={"city": "Malmö"})]) as store:
-        assert store.add([change], source="test", now=LATER) == Added(updated=1)
+        assert imports.add(store, [change], source="test", now=LATER) == Added(updated=1)
     assert person(tmp_path) == expected
 
 
 def test_another_spelling_of_an_address_is_the_same_person_and_is_mailed_as_last_typed(tmp_path):
     with store_with(tmp_path, [a_row("ada@example.org")]) as store:
-        assert store.add([a_row("Ada@example.org")], source="test", now=LATER) == Added(updated=1)
+        assert imports.add(store, [a_row("Ada@example.org")], source="test", now=LATER) == Added(
+            updated=1
+        )
     assert look(tmp_path, "SELECT email FROM subscribers") == [("Ada@example.org",)]
 
 
 def test_an_import_never_brings_back_who_has_left(tmp_path):
     with store_with(tmp_path, [a_row()]) as store:
         [(handle,)] = look(tmp_path, "SELECT handle FROM subscribers")
-        assert store.unsubscribe(handle, source="link", now=NOW)
-        assert store.add([a_row(name="New")], source="test", now=LATER) == Added(kept_out=1)
+        assert store.departures.leave(handle, Evidence(source="link"), now=NOW)
+        assert imports.add(store, [a_row(name="New")], source="test", now=LATER) == Added(
+            kept_out=1
+        )
     assert person(tmp_path) == ("Ada", "unsubscribed", {}, [])
 
 
 def test_an_import_never_brings_in_a_suppressed_address(tmp_path):
     with store_with(tmp_path, [a_row()]) as store:
-        store.suppress("ada@example.org", reason="bounced", now=NOW)
-        store.suppress("bob@example.org", reason="complained", now=NOW)
-        added = store.add([a_row(name="New"), a_row("Bob@example.org")], source="x", now=LATER)
+        suppress(store, "ada@example.org", reason="bounced", now=NOW)
+        suppress(store, "bob@example.org", reason="complained", now=NOW)
+        added = imports.add(
+            store, [a_row(name="New"), a_row("Bob@example.org")], source="x", now=LATER
+        )
         assert added == Added(kept_out=2)
-        assert store.subscriber_count() == 1
+        assert subscriber_count(store) == 1
     assert person(tmp_path)[0] == "Ada"
 
 
@@ -127,9 +137,9 @@ def test_a_list_may_say_that_people_left_or_bounced(tmp_path):
         a_row("ada@example.org"),
     ]
     with store_with(tmp_path, [a_row("gone@example.org")]) as store:
-        assert store.add(rows, source="test", now=NOW) == Added(added=3, suppressed=1)
-        assert store.add(rows, source="test", now=NOW) == Added(unchanged=2, kept_out=2)
-        assert store.audience(eligible()).eligible == 1
+        assert imports.add(store, rows, source="test", now=NOW) == Added(added=3, suppressed=1)
+        assert imports.add(store, rows, source="test", now=NOW) == Added(unchanged=2, kept_out=2)
+        assert subscribers.audience(store, eligible()).eligible == 1
     assert look(tmp_path, "SELECT reason FROM suppressions") == [("bounced",)]
     events = look(tmp_path, "SELECT event, count(*) FROM consents GROUP BY event ORDER BY event")
     assert events == [("imported", 2), ("imported pending", 1), ("unsubscribed", 1)]
@@ -137,18 +147,18 @@ def test_a_list_may_say_that_people_left_or_bounced(tmp_path):
 
 def test_consent_makes_a_pending_person_active_but_not_the_other_way_round(tmp_path):
     with store_with(tmp_path, [a_row(status=Status.PENDING)]) as store:
-        assert store.add([a_row()], source="test", now=LATER) == Added(updated=1)
+        assert imports.add(store, [a_row()], source="test", now=LATER) == Added(updated=1)
         pending = a_row(status=Status.PENDING)
-        assert store.add([pending], source="test", now=LATER) == Added(unchanged=1)
-        assert store.count_by_status()[Status.ACTIVE] == 1
+        assert imports.add(store, [pending], source="test", now=LATER) == Added(unchanged=1)
+        assert count_by_status(store)[Status.ACTIVE] == 1
 
 
 def test_a_list_of_several_batches_with_repeats_adds_up(tmp_path):
     rows = [*people(2500), *people(10), a_row("READER1@example.org", name="Reader 1")]
     with store_with(tmp_path, []) as store:
-        added = store.add(iter(rows), source="test", now=NOW)
+        added = imports.add(store, iter(rows), source="test", now=NOW)
         assert added == Added(added=2500, unchanged=10, updated=1)
-        assert store.subscriber_count() == 2500
+        assert subscriber_count(store) == 2500
 
 
 def test_a_list_that_breaks_in_the_middle_adds_nobody(tmp_path):
@@ -158,17 +168,19 @@ def test_a_list_that_breaks_in_the_middle_adds_nobody(tmp_path):
 
     with store_with(tmp_path, []) as store:
         with pytest.raises(InputError, match="never closed"):
-            store.add(broken(), source="test", now=NOW)
-        assert store.subscriber_count() == 0
+            imports.add(store, broken(), source="test", now=NOW)
+        assert subscriber_count(store) == 0
 
 
 def test_an_import_is_noted_with_its_file(tmp_path):
     with store_with(tmp_path, []) as store:
-        assert store.imported_hash("list.csv") is None
+        assert imports.imported_hash(store, "list.csv") is None
         for digit in "ab":
-            store.add(people(2), source="fair", now=NOW, file_name="list.csv", file_hash=digit * 64)
-        assert store.imported_hash("list.csv") == "b" * 64
-        assert store.imported_hash("other.csv") is None
+            imports.add(
+                store, people(2), source="fair", now=NOW, file_name="list.csv", file_hash=digit * 64
+            )
+        assert imports.imported_hash(store, "list.csv") == "b" * 64
+        assert imports.imported_hash(store, "other.csv") is None
     [first, _] = look(tmp_path, "SELECT consent_source, counts FROM imports ORDER BY id")
     assert first[0] == "fair"
     assert json.loads(first[1]) == {
@@ -179,32 +191,34 @@ def test_an_import_is_noted_with_its_file(tmp_path):
 def test_leaving_is_noted_once_and_only_for_somebody(tmp_path):
     with store_with(tmp_path, [a_row()]) as store:
         [(handle,)] = look(tmp_path, "SELECT handle FROM subscribers")
-        assert store.unsubscribe(handle, source="link", now=LATER)
-        assert store.unsubscribe(handle, source="link", now=LATER)
-        assert not store.unsubscribe("0" * 24, source="link", now=LATER)
+        assert store.departures.leave(handle, Evidence(source="link"), now=LATER)
+        assert store.departures.leave(handle, Evidence(source="link"), now=LATER)
+        assert not store.departures.leave("0" * 24, Evidence(source="link"), now=LATER)
     events = look(tmp_path, "SELECT event, source FROM consents ORDER BY id")
     assert events == [("imported", "test"), ("unsubscribed", "link")]
 
 
 def test_an_address_is_suppressed_once(tmp_path):
     with store_with(tmp_path, []) as store:
-        assert store.suppress("ada@example.org", reason="bounced", now=NOW)
-        assert not store.suppress("ada@example.org", reason="complained", now=NOW)
+        assert suppress(store, "ada@example.org", reason="bounced", now=NOW)
+        assert not suppress(store, "ada@example.org", reason="complained", now=NOW)
     assert look(tmp_path, "SELECT reason FROM suppressions") == [("bounced",)]
 
 
 def test_the_number_of_an_erased_person_is_never_given_again(tmp_path):
     with store_with(tmp_path, people(3)) as store:
-        with store._database.writing() as connection:
+        with store.writing() as connection:
             connection.exec_driver_sql("DELETE FROM subscribers WHERE id = 3")
-        store.add([a_row()], source="test", now=LATER)
+        imports.add(store, [a_row()], source="test", now=LATER)
     assert look(tmp_path, "SELECT id FROM subscribers ORDER BY id") == [(1,), (2,), (4,)]
 
 
 def test_no_record_but_the_subscribers_holds_an_address(tmp_path):
     with store_with(tmp_path, [a_row()]) as store:
-        store.suppress("bob@example.org", reason="bounced", now=NOW)
-        store.start_run(a_content(), rehearsal=False, transport="ses", eligible=eligible(), now=NOW)
+        suppress(store, "bob@example.org", reason="bounced", now=NOW)
+        freezing.start(
+            store, a_content(), rehearsal=False, transport="ses", eligible=eligible(), now=NOW
+        )
     for table in ("suppressions", "consents", "imports", "deliveries"):
         assert "example.org" not in str(look(tmp_path, f"SELECT * FROM {table}"))
 
@@ -223,8 +237,8 @@ def test_the_audience_counts_everybody_once(tmp_path):
     ]
     with store_with(tmp_path, rows) as store:
         for address in ("bounced@example.org", "both@example.org"):
-            store.suppress(address, reason="bounced", now=NOW)
-        counts = store.audience(eligible(HasTag("beta")))
+            suppress(store, address, reason="bounced", now=NOW)
+        counts = subscribers.audience(store, eligible(HasTag("beta")))
     assert counts.eligible == 1
     assert counts.left_out == {
         "unsubscribed": 2,
@@ -236,7 +250,7 @@ def test_the_audience_counts_everybody_once(tmp_path):
 
 def test_the_audience_of_nobody_names_all_reasons(tmp_path):
     with store_with(tmp_path, []) as store:
-        counts = store.audience(eligible())
+        counts = subscribers.audience(store, eligible())
     assert (counts.eligible, set(counts.left_out.values()), len(counts.left_out)) == (0, {0}, 4)
 
 
@@ -255,11 +269,11 @@ def test_the_audience_of_nobody_names_all_reasons(tmp_path):
 def test_the_longest_segments_that_can_be_written_can_be_asked_for(tmp_path, segment):
     rule = parse_segment(segment, place=Place("issues/074.md"))
     with store_with(tmp_path, [a_row(tags=frozenset({"t1"}))]) as store:
-        counts = store.audience(eligible(rule))
-        run = store.start_run(
-            a_content(), rehearsal=True, transport="t", eligible=eligible(rule), now=NOW
+        counts = subscribers.audience(store, eligible(rule))
+        run = freezing.start(
+            store, a_content(), rehearsal=True, transport="t", eligible=eligible(rule), now=NOW
         )
-        assert store.counts(run).total == counts.eligible
+        assert runs.counts(store, run).total == counts.eligible
     person = Subscriber(id=1, handle="", address="ada@example.org", tags=frozenset({"t1"}))
     assert counts.eligible == holds(eligible(rule), person, suppressed=False)
 
@@ -297,21 +311,23 @@ def shared(tmp_path_factory):
 @given(crowd=PEOPLE, rules=st.lists(EXPRESSIONS, min_size=1, max_size=5))
 def test_sql_and_python_agree_on_who_is_eligible(shared, crowd, rules):
     store, folder = shared
-    with store._database.writing() as connection:
+    with store.writing() as connection:
         for table in ("deliveries", "runs", "subscribers", "suppressions"):
             connection.exec_driver_sql(f"DELETE FROM {table}")
     rows = [
         a_row(f"{letter}@example.org", status=status, tags=tags)
         for letter, (status, tags, _) in zip(string.ascii_lowercase, crowd, strict=False)
     ]
-    store.add(rows, source="test", now=NOW)
+    imports.add(store, rows, source="test", now=NOW)
     for row, (_, _, suppressed) in zip(rows, crowd, strict=True):
         if suppressed:
-            store.suppress(row.canonical, reason="bounced", now=NOW)
+            suppress(store, row.canonical, reason="bounced", now=NOW)
     for issue, rule in enumerate(rules):
         wanted = {row.email for row, (_, _, bad) in zip(rows, crowd, strict=True) if expected(rule, row, suppressed=bad)}  # fmt: skip
-        assert store.audience(rule).eligible == len(wanted)
-        store.start_run(a_content(issue), rehearsal=True, transport="t", eligible=rule, now=NOW)
+        assert subscribers.audience(store, rule).eligible == len(wanted)
+        freezing.start(
+            store, a_content(issue), rehearsal=True, transport="t", eligible=rule, now=NOW
+        )
         frozen = look(
             folder,
             "SELECT email FROM deliveries JOIN subscribers s ON s.id = subscriber_id WHERE issue = ?",

@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from newsletter.delivery import Outcome, Result, RunState
-from newsletter.store.sql import Store
+from newsletter.store import Store, claims, deliveries, runs
 from tests.support.effort import either
 from tests.support.store_samples import NOW, store_with, url_in
 
@@ -77,23 +77,23 @@ def asked(request, folder):
     with Store.open(url_in(folder)) as store:
         found: dict[str, object] = {}
         sa.event.listen(
-            store._database._engine,
+            store.engine,
             "before_cursor_execute",
             lambda _c, _cur, statement, values, _x, _m: found.setdefault(statement, values),
         )
-        (run,) = [run for run in store.runs() if run.state is RunState.RUNNING]
-        store.recover(run, now=NOW)
-        store.requeue(run, tries=5)
+        (run,) = [run for run in runs.find_all(store) if run.state is RunState.RUNNING]
+        deliveries.recover(store, run, now=NOW)
+        deliveries.requeue(store, run, tries=5)
         for outcome in (ACCEPTED, UNKNOWN):
             delivery = store.claim(run, now=NOW)
             assert delivery is not None
             store.settle(run, delivery, outcome, now=NOW)
-        store.rate(run)
-        store.doubtful(run, most=20)
-        store.reasons(run)
-        store.counts(run)
-        store.claims.reached(run)
-        store.claims.exposed(run, 450_000)
+        runs.rate(store, run)
+        deliveries.doubtful(store, run, most=20)
+        runs.reasons(store, run)
+        runs.counts(store, run)
+        claims.reached(store, run)
+        claims.exposed(store, run, 450_000)
         store.feedback.reconcile()  # again and again while a run goes on
         yield store, found
 
@@ -102,7 +102,7 @@ def plans(store, found):
     for statement, values in list(found.items()):
         if statement.lstrip().upper().startswith(("SELECT", "UPDATE", "INSERT", "DELETE")):
             one = values[0] if isinstance(values, list) else values
-            with store._database.reading() as connection:
+            with store.reading() as connection:
                 rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", one)
                 yield statement, [row.detail for row in rows]
 

@@ -15,8 +15,8 @@ import pytest
 from newsletter.audience import eligible
 from newsletter.delivery import Outcome, Result, State
 from newsletter.errors import InputError, LockedError
-from newsletter.store.lock import _take, locked
-from newsletter.store.sql import Store
+from newsletter.store import Store, deliveries, freezing, runs
+from newsletter.store.folder.lock import _take, locked
 from tests.support.store_samples import LATER, NOW, a_content, look, people, store_with, url_in
 
 pytestmark = pytest.mark.processes
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.processes
 HEAD = """
 import os, signal, sys, time
 from newsletter.delivery import Outcome, Result
-from newsletter.store.sql import Store
+from newsletter.store import Store
 from tests.support.store_samples import NOW
 store = Store.open(sys.argv[1])
 accepted = Outcome(result=Result.ACCEPTED, message_id="m")
@@ -76,8 +76,8 @@ def process(script: str, folder: Path) -> subprocess.Popen[str]:
 
 
 def start(store):
-    return store.start_run(
-        a_content(), rehearsal=False, transport="ses", eligible=eligible(), now=NOW
+    return freezing.start(
+        store, a_content(), rehearsal=False, transport="ses", eligible=eligible(), now=NOW
     )
 
 
@@ -87,9 +87,9 @@ def test_a_process_killed_between_claim_and_outcome_leaves_exactly_that_row_unkn
     with process(CLAIM_AND_DIE, tmp_path) as killed:
         assert killed.wait(timeout=60) == -signal.SIGKILL
     with Store.open(url_in(tmp_path)) as store:
-        assert store.counts(run)[State.CLAIMED] == 1
-        assert store.recover(run, now=LATER) == 1
-        assert store.counts(run).by_state == {
+        assert runs.counts(store, run)[State.CLAIMED] == 1
+        assert deliveries.recover(store, run, now=LATER) == 1
+        assert runs.counts(store, run).by_state == {
             State.ACCEPTED: 3,
             State.UNKNOWN: 1,
             State.QUEUED: 2,
@@ -114,7 +114,7 @@ def test_two_processes_that_claim_at_once_never_get_the_same_row(tmp_path):
             worker.stdin.flush()
         taken = [worker.communicate(timeout=120)[0].split() for worker in workers]
         assert [worker.returncode for worker in workers] == [0, 0]
-        assert store.counts(run).by_state == {State.ACCEPTED: 300}
+        assert runs.counts(store, run).by_state == {State.ACCEPTED: 300}
     assert len(taken[0]) + len(taken[1]) == 300
     assert not set(taken[0]) & set(taken[1])
     assert all(taken)  # each held its first row while the other took one
@@ -136,7 +136,7 @@ def test_threads_share_one_store(tmp_path):
             thread.start()
         for thread in threads:
             thread.join()
-        assert store.counts(run).by_state == {State.ACCEPTED: 200}
+        assert runs.counts(store, run).by_state == {State.ACCEPTED: 200}
     assert sorted(taken) == list(range(1, 201))
 
 

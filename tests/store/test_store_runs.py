@@ -10,7 +10,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from newsletter.audience import HasTag, Status, eligible
 from newsletter.delivery import Outcome, Result, RunState, State
 from newsletter.errors import NewsletterError, RefusedError
-from newsletter.store.sql import Store
+from newsletter.store import Store, deliveries, freezing, imports, runs
+from newsletter.store.consents import Evidence
 from tests.support.effort import examples
 from tests.support.store_samples import (
     LATER,
@@ -20,6 +21,7 @@ from tests.support.store_samples import (
     look,
     people,
     store_with,
+    suppress,
     url_in,
 )
 
@@ -31,7 +33,7 @@ NOT_SENT = Outcome(result=Result.NOT_SENT, reason="AccessDenied")
 
 
 def start(store, issue=74, *, rehearsal=False, rule=None, expect=None):
-    return store.start_run(
+    return freezing.start(store,
         a_content(issue), rehearsal=rehearsal, transport="ses", eligible=rule or eligible(),
         now=NOW, expect=expect,
     )  # fmt: skip
@@ -44,14 +46,14 @@ def claimed(store, run, *, now):
 
 
 def found(store, issue=74, *, rehearsal=False):
-    run = store.run(issue, rehearsal=rehearsal)
+    run = runs.find(store, issue, rehearsal=rehearsal)
     assert run is not None
     return run
 
 
 def leave(store, folder, email):
     [(handle,)] = look(folder, "SELECT handle FROM subscribers WHERE email = ?", email)
-    store.unsubscribe(handle, source="link", now=LATER)
+    store.departures.leave(handle, Evidence(source="link"), now=LATER)
 
 
 def states(folder, *, rehearsal=False):
@@ -68,9 +70,9 @@ def test_a_run_freezes_content_and_recipients_together(tmp_path):
     rows = [*people(3), a_row("left@example.org", status=Status.UNSUBSCRIBED)]
     with store_with(tmp_path, rows) as store:
         run = start(store)
-        store.add([a_row("late@example.org")], source="test", now=LATER)
-        assert store.counts(run).by_state == {State.QUEUED: 3}
-        assert store.run(74, rehearsal=False) == run
+        imports.add(store, [a_row("late@example.org")], source="test", now=LATER)
+        assert runs.counts(store, run).by_state == {State.QUEUED: 3}
+        assert runs.find(store, 74, rehearsal=False) == run
     assert look(tmp_path, "SELECT position, subscriber_id, attempt FROM deliveries") == [
         (1, 1, 0), (2, 2, 0), (3, 3, 0),
     ]  # fmt: skip
@@ -81,21 +83,21 @@ def test_what_is_stored_is_what_is_read_back(tmp_path):
     with store_with(tmp_path, people(1)) as store:
         started = start(store)
     with Store.open(url_in(tmp_path), read_only=True) as store:
-        run = store.run(74, rehearsal=False)
+        run = runs.find(store, 74, rehearsal=False)
         assert run is not None
         assert run == started
         assert run.content == a_content()
         assert run.started_at == NOW
         assert run.started_at.tzinfo is dt.UTC
-        assert store.run(75, rehearsal=False) is None
-        assert store.run(74, rehearsal=True) is None
+        assert runs.find(store, 75, rehearsal=False) is None
+        assert runs.find(store, 74, rehearsal=True) is None
 
 
 def test_all_runs_are_listed_oldest_first_without_their_mails(tmp_path):
     with store_with(tmp_path, people(1)) as store:
         for issue in (75, 74):
             start(store, issue)
-        assert [(run.content.issue, run.content.frozen) for run in store.runs()] == [
+        assert [(run.content.issue, run.content.frozen) for run in runs.find_all(store)] == [
             (75, b""),
             (74, b""),
         ]
@@ -107,7 +109,7 @@ def test_an_issue_is_started_once(tmp_path):
         with pytest.raises(RefusedError, match="issue 74 has been started already") as caught:
             start(store)
         assert "run the same command again" in str(caught.value.hint)
-        assert len(store.runs()) == 1
+        assert len(runs.find_all(store)) == 1
     assert states(tmp_path) == ["queued"] * 3
 
 
@@ -115,8 +117,8 @@ def test_a_number_that_is_expected_is_checked_in_the_freeze_itself(tmp_path):
     with store_with(tmp_path, people(3)) as store:
         with pytest.raises(RefusedError, match="there are 3 recipients by now, not 2"):
             start(store, expect=2)
-        assert store.runs() == ()
-        assert store.counts(start(store, expect=3)).total == 3
+        assert runs.find_all(store) == ()
+        assert runs.counts(store, start(store, expect=3)).total == 3
 
 
 def test_a_segment_is_part_of_what_is_frozen(tmp_path):
@@ -134,20 +136,20 @@ def test_rehearsal_and_real_run_do_not_touch(tmp_path):
         store.settle(rehearsal, first, ACCEPTED, now=NOW)
         assert states(tmp_path, rehearsal=True) == ["accepted", "queued"]
         assert states(tmp_path) == ["queued", "queued"]
-        assert store.clear_rehearsal(74) == 2
-        assert store.run(74, rehearsal=True) is None
-        assert store.counts(real).by_state == {State.QUEUED: 2}
+        assert freezing.clear_rehearsal(store, 74) == 2
+        assert runs.find(store, 74, rehearsal=True) is None
+        assert runs.counts(store, real).by_state == {State.QUEUED: 2}
         assert start(store, rehearsal=True).id not in {rehearsal.id, real.id}
 
 
 def test_a_real_run_is_never_cleared(tmp_path):
     with store_with(tmp_path, people(2)) as store:
         run = start(store)
-        assert store.clear_rehearsal(74) == 0
-        assert store.counts(run).total == 2
-        with pytest.raises(NewsletterError), store._database.writing() as connection:
+        assert freezing.clear_rehearsal(store, 74) == 0
+        assert runs.counts(store, run).total == 2
+        with pytest.raises(NewsletterError), store.writing() as connection:
             connection.exec_driver_sql("UPDATE deliveries SET rehearsal = 1")
-        with pytest.raises(NewsletterError), store._database.writing() as connection:
+        with pytest.raises(NewsletterError), store.writing() as connection:
             connection.exec_driver_sql("DELETE FROM runs")
 
 
@@ -155,8 +157,8 @@ def test_other_issues_keep_their_rehearsals(tmp_path):
     with store_with(tmp_path, people(2)) as store:
         start(store, 73, rehearsal=True)
         start(store, 74, rehearsal=True)
-        assert store.clear_rehearsal(74) == 2
-        assert [run.content.issue for run in store.runs()] == [73]
+        assert freezing.clear_rehearsal(store, 74) == 2
+        assert [run.content.issue for run in runs.find_all(store)] == [73]
 
 
 # --- the claim -------------------------------------------------------------------------------
@@ -186,7 +188,7 @@ def test_a_claim_is_on_the_disk_before_it_is_handed_out(tmp_path):
 def test_the_person_is_read_anew_inside_the_claim(tmp_path):
     with store_with(tmp_path, [a_row()]) as store:
         run = start(store)
-        store.add([a_row(name="Ada L.")], source="test", now=LATER)
+        imports.add(store, [a_row(name="Ada L.")], source="test", now=LATER)
         assert claimed(store, run, now=LATER).subscriber.name == "Ada L."
 
 
@@ -197,14 +199,14 @@ def test_who_left_after_the_freeze_is_skipped_with_the_reason(tmp_path):
     with store_with(tmp_path, rows) as store:
         run = start(store)
         leave(store, tmp_path, "left@example.org")
-        store.suppress("bounced@example.org", reason="bounced", now=LATER)
-        with store._database.writing() as connection:
+        suppress(store, "bounced@example.org", reason="bounced", now=LATER)
+        with store.writing() as connection:
             connection.exec_driver_sql("DELETE FROM subscribers WHERE id = 3")
             connection.exec_driver_sql("UPDATE subscribers SET status = 'pending' WHERE id = 4")
         taken = claimed(store, run, now=LATER)
         assert taken.subscriber.address == "stays@example.org"
-        assert store.counts(run).by_state == {State.SKIPPED: 4, State.CLAIMED: 1}
-        assert store.reasons(run) == {
+        assert runs.counts(store, run).by_state == {State.SKIPPED: 4, State.CLAIMED: 1}
+        assert runs.reasons(store, run) == {
             (State.SKIPPED, "unsubscribed"): 1,
             (State.SKIPPED, "suppressed"): 1,
             (State.SKIPPED, "erased"): 1,
@@ -247,7 +249,7 @@ def test_a_delivery_that_was_not_sent_is_claimed_again_with_the_next_attempt(tmp
         store.settle(run, first, NOT_SENT, now=NOW)
         again = claimed(store, run, now=LATER)
         assert (again.id, again.attempt) == (first.id, 2)
-        assert store.reasons(run) == {}
+        assert runs.reasons(store, run) == {}
 
 
 def test_only_the_attempt_that_is_claimed_can_be_settled(tmp_path):
@@ -275,38 +277,38 @@ def test_recovery_makes_claims_unknown_and_queues_what_was_put_off(tmp_path):
         store.settle(run, claimed(store, run, now=NOW), ACCEPTED, now=NOW)
         store.settle(run, claimed(store, run, now=NOW), DEFERRED, now=NOW)
         claimed(store, run, now=NOW)
-        assert store.recover(run, now=LATER) == 1
-        assert store.recover(run, now=LATER) == 0
-        assert store.counts(run).by_state == {
+        assert deliveries.recover(store, run, now=LATER) == 1
+        assert deliveries.recover(store, run, now=LATER) == 0
+        assert runs.counts(store, run).by_state == {
             State.ACCEPTED: 1,
             State.QUEUED: 2,
             State.UNKNOWN: 1,
         }
-        assert store.reasons(run)[State.UNKNOWN, "the process ended during the attempt"] == 1
-        assert store.counts(other)[State.CLAIMED] == 1
+        assert runs.reasons(store, run)[State.UNKNOWN, "the process ended during the attempt"] == 1
+        assert runs.counts(store, other)[State.CLAIMED] == 1
 
 
 def test_rows_that_went_missing_are_said_aloud(tmp_path):
     with store_with(tmp_path, people(3)) as store:
         run = start(store)
-        with store._database.writing() as connection:
+        with store.writing() as connection:
             connection.exec_driver_sql("DROP TRIGGER deliveries_kept")
             connection.exec_driver_sql("DELETE FROM deliveries WHERE id = 2")
         with pytest.raises(NewsletterError, match="frozen with 3 recipients, but 2 are on record"):
-            store.counts(run)
+            runs.counts(store, run)
 
 
 def test_a_run_is_finished_only_when_nothing_is_left(tmp_path):
     with store_with(tmp_path, people(1)) as store:
         run = start(store)
         with pytest.raises(NewsletterError, match="still has deliveries"):
-            store.set_run_state(run, RunState.FINISHED, NOW)
-        store.set_run_state(run, RunState.PAUSED, NOW)
+            runs.set_state(store, run, RunState.FINISHED, NOW)
+        runs.set_state(store, run, RunState.PAUSED, NOW)
         assert found(store).state is RunState.PAUSED
         assert store.claim(run, now=NOW) is None
-        store.resume(run, by_hand=True)
+        runs.resume(store, run, by_hand=True)
         store.settle(run, claimed(store, run, now=NOW), UNKNOWN, now=NOW)
-        store.set_run_state(run, RunState.FINISHED, LATER)
+        runs.set_state(store, run, RunState.FINISHED, LATER)
         finished = found(store)
         assert (finished.state, finished.finished_at) == (RunState.FINISHED, LATER)
 
@@ -327,7 +329,7 @@ class Sending(RuleBasedStateMachine):
         self.emails = [f"i{self.issue}r{n}@example.org" for n in range(6)]
         tag = f"t{self.issue}"
         rows = [a_row(email, tags=frozenset({tag})) for email in self.emails]
-        self.store.add(rows, source="test", now=NOW)
+        imports.add(self.store, rows, source="test", now=NOW)
         self.run = start(self.store, self.issue, rule=eligible(HasTag(tag)))
         self.held = []
         self.accepted: set[str] = set()
@@ -356,7 +358,7 @@ class Sending(RuleBasedStateMachine):
 
     @rule()
     def crash_and_recover(self):
-        assert self.store.recover(self.run, now=NOW) == len(self.held)
+        assert deliveries.recover(self.store, self.run, now=NOW) == len(self.held)
         self.closed |= {delivery.subscriber.address for delivery in self.held}
         self.held.clear()
 
@@ -368,7 +370,7 @@ class Sending(RuleBasedStateMachine):
 
     @invariant()
     def states_add_up(self):
-        counts = self.store.counts(self.run)
+        counts = runs.counts(self.store, self.run)
         assert counts.total == 6
         assert counts[State.CLAIMED] == len(self.held)
         assert counts[State.ACCEPTED] == len(self.accepted)

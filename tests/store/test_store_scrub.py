@@ -7,7 +7,9 @@ import sqlite3
 
 import pytest
 
-from newsletter.store import scrub
+from newsletter.store import subscribers
+from newsletter.store.sqlite import scrub
+from newsletter.store.sqlite.maintenance import empty_log
 from tests.support.store_samples import LATER, NOW, look, people, store_with
 
 PEOPLE = 1500
@@ -20,13 +22,13 @@ def worn(tmp_path_factory):
     store = store_with(folder, people(PEOPLE))
     chance = random.Random(1)  # the same at every run
     for _ in range(80):
-        with store._database.writing() as connection:
+        with store.writing() as connection:
             for _ in range(60):
                 row = {"name": "m" * chance.randrange(1500), "id": chance.randrange(PEOPLE) + 1}
                 connection.exec_driver_sql(
                     "update subscribers set name = :name where id = :id", row
                 )
-    assert store._database.empty_log()
+    assert empty_log(store)
     data = (folder / "newsletter.db").read_bytes()
     twice = [
         email
@@ -48,7 +50,7 @@ def test_a_row_that_has_moved_leaves_a_copy_and_erasing_finds_it(worn):
     before = dict(look(folder, "select email, name || fields from subscribers"))
     gone = [*twice, "reader7@example.org"]
     for email in gone:
-        assert store.members.erase(email, now=LATER) == (True, True)
+        assert subscribers.erase(store, email, now=LATER) == (True, True)
         assert left(folder, email) == []
     assert look(folder, "pragma integrity_check") == [("ok",)]
     after = dict(look(folder, "select email, name || fields from subscribers"))
@@ -58,13 +60,13 @@ def test_a_row_that_has_moved_leaves_a_copy_and_erasing_finds_it(worn):
 def test_what_cannot_be_reached_is_said(tmp_path, monkeypatch):
     monkeypatch.setattr(scrub, "_pages", lambda *_: [scrub._Page((), 0, 0)])
     with store_with(tmp_path, people(2)) as store:
-        assert store.members.erase("reader1@example.org", now=NOW) == (True, False)
+        assert subscribers.erase(store, "reader1@example.org", now=NOW) == (True, False)
         monkeypatch.undo()
-        assert store.members.erase("reader1@example.org", now=NOW) == (False, True)
+        assert subscribers.erase(store, "reader1@example.org", now=NOW) == (False, True)
 
 
 def test_every_connection_that_writes_overwrites_what_it_deletes(tmp_path):
-    with store_with(tmp_path, people(1)) as store, store._database.writing() as connection:
+    with store_with(tmp_path, people(1)) as store, store.writing() as connection:
         assert connection.exec_driver_sql("pragma secure_delete").scalar() == 1
 
 

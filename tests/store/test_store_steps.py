@@ -11,8 +11,17 @@ import sqlalchemy as sa
 
 from newsletter.audience import eligible
 from newsletter.delivery import State
-from newsletter.store import steps
-from newsletter.store.sql import Store
+from newsletter.store import (
+    Store,
+    batches,
+    consents,
+    deliveries,
+    freezing,
+    imports,
+    runs,
+    subscribers,
+)
+from newsletter.store.sqlite.maintenance import empty_log
 from tests.support.effort import either
 from tests.support.store_samples import (
     LATER,
@@ -37,7 +46,7 @@ class Counted:
     def __init__(self, store: Store) -> None:
         self.changes: list[int] = []
         self._begun: dict[int, int] = {}
-        engine = store._database._engine
+        engine = store.engine
         sa.event.listen(engine, "begin", self._begin)
         sa.event.listen(engine, "commit", self._commit)
 
@@ -55,9 +64,9 @@ class Counted:
 @pytest.fixture
 def small(monkeypatch):
     """Steps of a thousand rows at most, and no waiting between them."""
-    monkeypatch.setattr(steps, "MOST", STEP)
-    monkeypatch.setattr(steps, "_PAUSE", 0.0)
-    monkeypatch.setattr(steps, "_LEAST_PAUSE", 0.0)
+    monkeypatch.setattr(batches, "MOST", STEP)
+    monkeypatch.setattr(batches, "_PAUSE", 0.0)
+    monkeypatch.setattr(batches, "_LEAST_PAUSE", 0.0)
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +74,7 @@ def many(tmp_path_factory):
     """A store with a long list, made once: its file, to be copied."""
     folder = tmp_path_factory.mktemp("many")
     with store_with(folder, people(MANY)) as store:
-        assert store._database.empty_log()
+        assert empty_log(store)
     return (folder / "newsletter.db").read_bytes()
 
 
@@ -77,8 +86,8 @@ def store(tmp_path, many, small):
 
 
 def start(store: Store, *, rehearsal: bool = False):
-    return store.start_run(
-        a_content(), rehearsal=rehearsal, transport="ses", eligible=eligible(), now=NOW
+    return freezing.start(
+        store, a_content(), rehearsal=rehearsal, transport="ses", eligible=eligible(), now=NOW
     )
 
 
@@ -95,11 +104,11 @@ def test_an_import(tmp_path, small):
     rows = [a_row(f"r{n}@example.org", tags=frozenset({"beta"})) for n in range(MANY)]
     with store_with(tmp_path, []) as store:
         counted = Counted(store)
-        assert store.add(rows, source="test", now=NOW).added == MANY
+        assert imports.add(store, rows, source="test", now=NOW).added == MANY
         assert 0 < max(counted.changes) <= MOST
         assert sum(counted.changes) > 4 * MANY
         known = [a_row(row.email, name="New") for row in rows]
-        assert store.add(known, source="test", now=LATER).updated == MANY
+        assert imports.add(store, known, source="test", now=LATER).updated == MANY
         assert max(counted.changes) <= MOST
     assert look(tmp_path, "select count(*) from staged_rows") == [(0,)]
 
@@ -108,7 +117,7 @@ def test_freezing_and_forgetting_a_rehearsal(store):
     counted = Counted(store)
     start(store, rehearsal=True)
     assert STEP // 2 <= max(counted.changes) <= STEP + 10
-    assert store.clear_rehearsal(74) == MANY
+    assert freezing.clear_rehearsal(store, 74) == MANY
     assert max(counted.changes) <= STEP + 10
     assert sum(counted.changes) >= 2 * MANY
 
@@ -116,12 +125,32 @@ def test_freezing_and_forgetting_a_rehearsal(store):
 @pytest.mark.parametrize(
     ("states", "action", "expected"),
     [
-        (("claimed",), lambda store, run: store.recover(run, now=LATER), "unknown"),
-        (("claimed", "deferred"), lambda store, run: store.requeue(run, tries=5), "queued"),
-        (("claimed", "refused"), lambda store, run: store.retry(run, now=LATER), "queued"),
-        (("claimed", "deferred"), lambda store, run: store.retry(run, now=LATER), "queued"),
-        (("claimed", "unknown"), lambda store, run: store.risk(run, now=LATER), "queued"),
-        (("claimed", "unknown"), lambda store, run: store.assume(run, now=LATER), "assumed"),
+        (("claimed",), lambda store, run: deliveries.recover(store, run, now=LATER), "unknown"),
+        (
+            ("claimed", "deferred"),
+            lambda store, run: deliveries.requeue(store, run, tries=5),
+            "queued",
+        ),
+        (
+            ("claimed", "refused"),
+            lambda store, run: deliveries.retry(store, run, now=LATER),
+            "queued",
+        ),
+        (
+            ("claimed", "deferred"),
+            lambda store, run: deliveries.retry(store, run, now=LATER),
+            "queued",
+        ),
+        (
+            ("claimed", "unknown"),
+            lambda store, run: deliveries.risk(store, run, now=LATER),
+            "queued",
+        ),
+        (
+            ("claimed", "unknown"),
+            lambda store, run: deliveries.assume(store, run, now=LATER),
+            "assumed",
+        ),
     ],
     ids=["recover", "requeue", "retry refused", "retry deferred", "risk", "assume"],
 )
@@ -131,14 +160,14 @@ def test_a_state_that_changes_for_everybody(tmp_path, store, states, action, exp
     counted = Counted(store)
     assert action(store, run) == MANY
     assert STEP // 2 <= max(counted.changes) <= STEP + 10
-    assert store.counts(run).by_state == {State(expected): MANY}
+    assert runs.counts(store, run).by_state == {State(expected): MANY}
 
 
 def test_what_was_tried_often_enough_is_passed_over_once(tmp_path, store):
     run = start(store)
     make(tmp_path, "claimed", "deferred")
-    assert store.requeue(run, tries=1) == 0
-    assert store.counts(run).by_state == {State.DEFERRED: MANY}
+    assert deliveries.requeue(store, run, tries=1) == 0
+    assert runs.counts(store, run).by_state == {State.DEFERRED: MANY}
 
 
 def test_erasing_and_forgetting_visitors(tmp_path, store):
@@ -147,16 +176,16 @@ def test_erasing_and_forgetting_visitors(tmp_path, store):
         database.execute("update consents set ip = '192.0.2.1'")
         database.commit()
     counted = Counted(store)
-    assert store.members.forget_visitors(before=LATER) == MANY
+    assert consents.forget_visitors(store, before=LATER) == MANY
     assert STEP // 2 <= max(counted.changes) <= STEP
     counted.changes.clear()
-    assert store.members.erase("reader5@example.org", now=LATER) == (True, True)
+    assert subscribers.erase(store, "reader5@example.org", now=LATER) == (True, True)
     assert max(counted.changes) < 10
 
 
 def test_one_large_transaction_would_be_seen(store, monkeypatch):
-    monkeypatch.setattr(steps, "MOST", 10**9)
-    monkeypatch.setattr(steps, "FIRST", 10**9)
+    monkeypatch.setattr(batches, "MOST", 10**9)
+    monkeypatch.setattr(batches, "FIRST", 10**9)
     counted = Counted(store)
     start(store, rehearsal=True)
     assert max(counted.changes) >= MANY
@@ -177,7 +206,7 @@ class Disk:
 
 
 def rows_of(store, disk, per_row, times):
-    paced = steps.Steps(store._database, clock=disk.clock, sleep=disk.pauses.append)
+    paced = batches.Batches(store, clock=disk.clock, sleep=disk.pauses.append)
     sizes = []
     for _ in range(times):
         with paced.writing():
@@ -208,7 +237,7 @@ def test_others_get_their_turn_after_every_step(tmp_path):
 def test_one_slow_flush_halves_a_step_and_no_more(tmp_path):
     disk = Disk()
     with store_with(tmp_path, []) as store:
-        paced = steps.Steps(store._database, clock=disk.clock, sleep=disk.pauses.append)
+        paced = batches.Batches(store, clock=disk.clock, sleep=disk.pauses.append)
         with paced.writing():
             disk.now += 30
-        assert paced.rows == steps.FIRST // 2
+        assert paced.rows == batches.FIRST // 2

@@ -18,8 +18,7 @@ from alembic.script import ScriptDirectory
 
 from newsletter.delivery import State
 from newsletter.errors import NewsletterError
-from newsletter.store import schema, tables
-from newsletter.store.sql import Store
+from newsletter.store import Store, runs, schema, subscribers, tables
 from newsletter.store.sqlite import guards
 from tests.support.store_samples import REVISIONS, look, new_store, old_store, url_in
 
@@ -115,10 +114,10 @@ def test_an_upgraded_store_goes_on(tmp_path, revision):
     old_store(tmp_path, revision)
     schema.upgrade(url_in(tmp_path))
     with Store.open(url_in(tmp_path)) as store:
-        (run,) = store.runs()
-        assert store.counts(run).total == (7 if revision == "0001" else 8)
-        assert store.counts(run)[State.ACCEPTED] == 1
-        assert store.members.by_handle(f"{1:024x}") is not None
+        (run,) = runs.find_all(store)
+        assert runs.counts(store, run).total == (7 if revision == "0001" else 8)
+        assert runs.counts(store, run)[State.ACCEPTED] == 1
+        assert subscribers.by_handle(store, f"{1:024x}") is not None
         assert len(store.feedback.store_id()) == 32
 
 

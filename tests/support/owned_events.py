@@ -13,6 +13,7 @@ from newsletter.audience import eligible
 from newsletter.delivery import Content, Outcome, Result
 from newsletter.message import freeze
 from newsletter.ses.event_format import read_event
+from newsletter.store import freezing
 from tests.support.letter_samples import SENDER, a_letter
 from tests.support.ses_events import SOURCE, STORE, Sent
 from tests.support.store_samples import (
@@ -43,8 +44,8 @@ def begin(store, *, issue=74, rehearsal=False, now=NOW, sender=SOURCE):
     content_hash = hashlib.sha256(frozen).hexdigest()
     content = dataclasses.replace(a_content(issue), frozen=frozen, content_hash=content_hash)
     assert isinstance(content, Content)
-    return store.start_run(
-        content, rehearsal=rehearsal, transport="ses", eligible=eligible(), now=now
+    return freezing.start(
+        store, content, rehearsal=rehearsal, transport="ses", eligible=eligible(), now=now
     )
 
 

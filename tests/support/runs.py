@@ -16,7 +16,7 @@ from newsletter.folder import FolderTransport
 from newsletter.message import Message, freeze, load_template
 from newsletter.render.markdown.fields import UNSUBSCRIBE
 from newsletter.sending.drain import Drained, drain
-from newsletter.store.sql import Store
+from newsletter.store import Store, freezing, runs, signing_keys
 from tests.support.letter_samples import SENDER, a_letter
 from tests.support.store_samples import LATER, NOW, a_row, look, people, store_with
 
@@ -60,7 +60,9 @@ class Desk:
         )
 
     def states(self) -> dict[str, int]:
-        return {str(state): n for state, n in self.store.counts(self.run).by_state.items() if n}
+        return {
+            str(state): n for state, n in runs.counts(self.store, self.run).by_state.items() if n
+        }
 
     def rows(self) -> list[tuple[int, str, int]]:
         question = "SELECT position, state, attempt FROM deliveries ORDER BY position"
@@ -90,13 +92,13 @@ def desk(tmp_path):
             content_hash=hashlib.sha256(FROZEN.dump()).hexdigest(),
             source_hash="5" * 64,
         )
-        run = store.start_run(
-            content, rehearsal=True, transport="folder", eligible=MAILABLE, now=NOW
+        run = freezing.start(
+            store, content, rehearsal=True, transport="folder", eligible=MAILABLE, now=NOW
         )
         press = Press(
             template=load_template(run.content.frozen),
             public_url=public_url,
-            key=store.keys.newest(),
+            key=signing_keys.newest(store),
             store=store.feedback.store_id(),
         )
         return Desk(tmp_path, store, run, press, FolderTransport(tmp_path / "mail"))

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from newsletter import clocks
-from newsletter.store.sql import Store
+from newsletter.store import Store
 from tests.support.cli_fixtures import Folder, Ran, folder, plain_environment, ready
 from tests.support.smtp_servers import Keeper, aiosmtpd
 

@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 
 from newsletter import site as public
 from newsletter.audience.tokens import make_token
-from newsletter.store.sql import Store
+from newsletter.store import Store, signing_keys
 from tests.support.store_samples import LATER, look, people, store_with
 from tests.support.web_fixtures import settings_of
 
@@ -35,7 +35,7 @@ class Site:
 
     def token(self, person: int = 1) -> str:
         question = "select handle from subscribers where id = ?"
-        return make_token(look(self.root, question, person)[0][0], self.store.keys.newest())
+        return make_token(look(self.root, question, person)[0][0], signing_keys.newest(self.store))
 
     def path(self, person: int = 1) -> str:
         return f"/u/{self.token(person)}"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import secrets
-import sqlite3
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,9 @@ import pytest
 from newsletter.audience import Status
 from newsletter.audience.roster import Row
 from newsletter.delivery import Content
-from newsletter.store.sql import Store
+from newsletter.store import Store, imports, suppressions
+from newsletter.store.signing_keys import address_hash, address_key
+from tests.support.raw_records import raw
 from tests.support.ses_events import STORE
 
 OLD_STORES = Path(__file__).parent / "old_stores"
@@ -113,13 +114,32 @@ def new_store(folder: Path, rows: list[Row]) -> Store:
     """One made from nothing, with keys and an identity of its own."""
     store = Store.open(url_in(folder))
     if rows:
-        store.add(rows, source="test", now=NOW)
+        imports.add(store, rows, source="test", now=NOW)
     return store
 
 
 def named_store(folder: Path, rows: list[Row]) -> Store:
     """One with an id that tests know beforehand."""
     return store_with(folder, rows, identity=STORE)
+
+
+def suppress(store: Store, canonical: str, *, reason: str, now: dt.datetime) -> bool:
+    """Never mail an address again; false when that was so already."""
+    with store.writing() as connection:
+        hashed = address_hash(canonical, address_key(connection))
+        return suppressions.suppress(connection, hashed, reason=reason, now=now)
+
+
+def count_by_status(store: Store) -> dict[Status, int]:
+    """How many people there are in each status, none left out."""
+    query = "SELECT status, count(*) FROM subscribers GROUP BY status"
+    with store.reading() as connection:
+        rows = connection.exec_driver_sql(query).all()
+    return dict.fromkeys(Status, 0) | {Status(status): number for status, number in rows}
+
+
+def subscriber_count(store: Store) -> int:
+    return sum(count_by_status(store).values())
 
 
 def old_store(folder: Path, revision: str, *, empty: bool = False) -> None:
@@ -134,17 +154,11 @@ def old_store(folder: Path, revision: str, *, empty: bool = False) -> None:
         )
     path = folder / "newsletter.db"
     path.touch(0o600)
-    connection = sqlite3.connect(path)
-    try:
+    with raw(path) as connection:
         connection.executescript(text)
-    finally:
-        connection.close()
 
 
 def look(folder: Path, question: str, *values: Any) -> list[tuple[Any, ...]]:
     """What the file itself says, asked past the program."""
-    connection = sqlite3.connect(folder / "newsletter.db")
-    try:
+    with raw(folder / "newsletter.db") as connection:
         return connection.execute(question, values).fetchall()
-    finally:
-        connection.close()

@@ -9,4 +9,4 @@ depends_on = None
 
 
 def upgrade() -> None:
-    raise RuntimeError("a store is made by newsletter.store.schema")
+    raise AssertionError("a store is made by newsletter.store.schema")

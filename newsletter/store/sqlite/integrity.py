@@ -21,10 +21,6 @@ RESTORE: Final = (
 )
 
 
-class UnreadableError(ValueError):
-    """A value in the records that the program cannot have written."""
-
-
 def damaged(path: Path) -> InputError:
     """The fault, without the database's own words: they may quote what stands in the file."""
     return InputError(DAMAGED, place=Place(str(path)), hint=RESTORE)

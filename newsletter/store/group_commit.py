@@ -43,7 +43,7 @@ class _Job:
     error: NewsletterError | None = None
 
 
-class Writer:
+class GroupCommit:
     """Claims and settles for many threads; safe to share between them."""
 
     def __init__(self, database: Database) -> None:

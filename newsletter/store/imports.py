@@ -21,11 +21,12 @@ from newsletter.audience import Status, canonical_of
 from newsletter.audience.roster import Added, Reject, Row
 from newsletter.audience.tokens import Key
 from newsletter.errors import NewsletterError
-from newsletter.store import people
+from newsletter.store.batches import FIRST, Batches
 from newsletter.store.database import Database
-from newsletter.store.lock import locked
-from newsletter.store.steps import FIRST, Steps
-from newsletter.store.tables import Stage, staged_imports, staged_rows
+from newsletter.store.folder.lock import locked
+from newsletter.store.signing_keys import address_hash, address_key
+from newsletter.store.tables import Stage, imports, staged_imports, staged_rows
+from newsletter.store.upsert import upsert
 
 #: What is done to a row of a long list, one after the other.
 Step = Literal["read", "in the records"]
@@ -62,14 +63,19 @@ class Import:
 
     def write(
         self,
-        database: Database,
+        store: Database,
         rows: Iterable[Row | Reject],
-        told: Callable[[Iterable[Reject]], None],
+        told: Callable[[Iterable[Reject]], None] = lambda _: None,
     ) -> None:
-        """Import a list: a short one in one transaction, a long one in many.
+        """Add people, or update those who are known; when reading `rows` raises, nobody.
+
+        A known person keeps what the row leaves empty; their tags grow. Whoever has
+        unsubscribed or is suppressed stays so, and is counted as kept out. A row that says its
+        person has left is believed. A short list is one transaction, a long one takes many; what
+        stops it in the middle leaves what `added` counts, and the same list goes on there.
 
         Args:
-            database: where.
+            store: where.
             rows: read as they are needed; hardly any when an interrupted import goes on.
             told: gets the rejected rows, when all others are in the records.
 
@@ -77,40 +83,40 @@ class Import:
             LockedError: a long list, and another import is going on.
             NewsletterError: whatever the database complains about; what `added` counts stays.
         """
-        with database.reading() as connection:
-            key = people.keys(connection, "addresses").popitem()[1]
+        with store.reading() as connection:
+            key = address_key(connection)
         rest = iter(rows)
         first = list(islice(rest, FIRST))
         if len(first) < FIRST:
-            told(self._at_once(database, first, key))
+            told(self._at_once(store, first, key))
             return
-        with alone(database):
-            steps = Steps(database)
-            this = self._interrupted(database)
+        with alone(store):
+            batches = Batches(store)
+            this = self._interrupted(store)
             if this is None:
-                abandon(database)
-                this = self._stage(database, steps, key, chain(first, rest))
-            self._apply(database, steps, this, key)
-            told(_rejects(database, this))
-            _forget(database, steps, this)
+                abandon(store)
+                this = self._stage(store, batches, key, chain(first, rest))
+            self._apply(store, batches, this, key)
+            told(_rejects(store, this))
+            _forget(store, batches, this)
 
-    def _at_once(self, database: Database, rows: list[Row | Reject], key: Key) -> list[Reject]:
+    def _at_once(self, store: Database, rows: list[Row | Reject], key: Key) -> list[Reject]:
         good = [row for row in rows if isinstance(row, Row)]
         bad = [row for row in rows if isinstance(row, Reject)]
-        with database.writing() as connection:
-            added = people.add(connection, good, key=key, source=self.source, now=self.now)
+        with store.writing() as connection:
+            added = upsert(connection, good, key=key, source=self.source, now=self.now)
             self._note(connection, added)
         self.added, self.rejected = added, len(bad)
         return bad
 
     def _note(self, connection: sa.Connection, added: Added) -> None:
         if self.file_name:
-            people.record_import(
+            _record(
                 connection, added, file_name=self.file_name, file_hash=self.file_hash,
                 source=self.source, now=self.now,
             )  # fmt: skip
 
-    def _interrupted(self, database: Database) -> int | None:
+    def _interrupted(self, store: Database) -> int | None:
         """The same list, where it was being applied when its process died."""
         query = sa.select(staged_imports).where(
             staged_imports.c.file_hash == self.file_hash,
@@ -119,7 +125,7 @@ class Import:
             staged_imports.c.consent_source == self.source,
             staged_imports.c.state == Stage.APPLYING,
         )
-        with database.reading() as connection:
+        with store.reading() as connection:
             row = connection.execute(query).first()
         if row is None:
             return None
@@ -128,8 +134,8 @@ class Import:
 
     def _stage(
         self,
-        database: Database,
-        steps: Steps,
+        store: Database,
+        batches: Batches,
         key: Key,
         rows: Iterator[Row | Reject],
     ) -> int:
@@ -138,64 +144,86 @@ class Import:
             "consent_source": self.source, "state": Stage.STAGING, "counts": _dumped(Added()),
             "at": self.now,
         }  # fmt: skip
-        with database.writing() as connection:
+        with store.writing() as connection:
             made = sa.insert(staged_imports).values(values).returning(staged_imports.c.id)
             this = int(connection.execute(made).scalar_one())
         numbered = enumerate(rows)
         try:
             while batch := [
                 _staged(this, _slice(row, key), position, row)
-                for position, row in islice(numbered, steps.rows)
+                for position, row in islice(numbered, batches.rows)
             ]:
-                with steps.writing() as connection:
+                with batches.writing() as connection:
                     connection.execute(sa.insert(staged_rows), batch)
                 self.told("read", len(batch))
         except BaseException:
             # What stopped the reading is what to tell; leftovers go with the next import.
             with contextlib.suppress(NewsletterError):
-                _forget(database, steps, this)
+                _forget(store, batches, this)
             raise
-        with database.writing() as connection:
+        with store.writing() as connection:
             _set(connection, this, state=Stage.APPLYING)
         return this
 
-    def _apply(self, database: Database, steps: Steps, this: int, key: Key) -> None:
+    def _apply(self, store: Database, batches: Batches, this: int, key: Key) -> None:
         """Take rows from the stage into the records, until none is left."""
         good = sa.and_(staged_rows.c.import_id == this, staged_rows.c.slice < _REJECTS)
         query = sa.select(staged_rows).where(good).order_by(*_PLACE)
         while True:
-            with database.reading() as connection:
-                rows = connection.execute(query.limit(steps.rows)).all()
+            with store.reading() as connection:
+                rows = connection.execute(query.limit(batches.rows)).all()
             if not rows:
                 break
-            people_of = [_row(row) for row in rows]
+            people = [_row(row) for row in rows]
             done = sa.tuple_(*_PLACE) <= sa.tuple_(rows[-1].slice, rows[-1].position)
-            with steps.writing() as connection:
-                added = self.added + people.add(
-                    connection, people_of, key=key, source=self.source, now=self.now
+            with batches.writing() as connection:
+                added = self.added + upsert(
+                    connection, people, key=key, source=self.source, now=self.now
                 )
                 connection.execute(sa.delete(staged_rows).where(good, done))
                 _set(connection, this, counts=_dumped(added))
             self.added = added
             self.told("in the records", len(rows))
-        with database.writing() as connection:
+        with store.writing() as connection:
             self._note(connection, self.added)
             _set(connection, this, state=Stage.APPLIED)
             rejected = sa.select(sa.func.count()).where(staged_rows.c.import_id == this)
             self.rejected = connection.execute(rejected).scalar_one()
 
 
-def alone(database: Database) -> AbstractContextManager[None]:
+def imported_hash(store: Database, file_name: str) -> str | None:
+    """SHA-256 (hex) of the file of this name when it was last imported, or None."""
+    query = sa.select(imports.c.file_hash).where(imports.c.file_name == file_name)
+    with store.reading() as connection:
+        return connection.execute(query.order_by(imports.c.id.desc()).limit(1)).scalar()
+
+
+def add(
+    store: Database,
+    rows: Iterable[Row | Reject],
+    *,
+    source: str,
+    now: dt.datetime,
+    file_name: str = "",
+    file_hash: str = "",
+) -> Added:
+    """Add people, or update those who are known, as `Import.write` does; what became of them."""
+    job = Import(source=source, now=now, file_name=file_name, file_hash=file_hash)
+    job.write(store, rows)
+    return job.added
+
+
+def alone(store: Database) -> AbstractContextManager[None]:
     """Hold the lock for importing; what is on the stage then, a process has left that died.
 
     Raises:
         LockedError: an import is going on.
     """
-    path = database.path
+    path = store.path
     return locked(path.with_name(f"{path.name}.importing.lock"), "importing into")
 
 
-def unfinished(database: Database) -> tuple[str, int] | None:
+def unfinished(store: Database) -> tuple[str, int] | None:
     """The name of a list of which only a part is in the records, and how many rows are not yet."""
     rows = sa.select(sa.func.count()).where(
         staged_rows.c.import_id == staged_imports.c.id, staged_rows.c.fault == ""
@@ -203,32 +231,32 @@ def unfinished(database: Database) -> tuple[str, int] | None:
     query = sa.select(staged_imports.c.file_name, rows.scalar_subquery()).where(
         staged_imports.c.state == Stage.APPLYING
     )
-    with database.reading() as connection:
+    with store.reading() as connection:
         found = connection.execute(query).first()
     return (found[0], found[1]) if found and found[1] else None
 
 
-def abandon(database: Database) -> None:
+def abandon(store: Database) -> None:
     """Take away what imports have left on the stage; the caller holds the lock for importing."""
-    with database.reading() as connection:
+    with store.reading() as connection:
         left = connection.execute(sa.select(staged_imports.c.id)).scalars().all()
     for this in left:
-        _forget(database, Steps(database), this)
+        _forget(store, Batches(store), this)
 
 
-def _forget(database: Database, steps: Steps, this: int) -> None:
+def _forget(store: Database, batches: Batches, this: int) -> None:
     mine = staged_rows.c.import_id == this
     places = sa.select(staged_rows.c.slice, staged_rows.c.position).where(mine).order_by(*_PLACE)
     while True:
-        with database.reading() as connection:
-            found = connection.execute(places.limit(steps.rows)).all()
+        with store.reading() as connection:
+            found = connection.execute(places.limit(batches.rows)).all()
         if not found:
             break
-        with steps.writing() as connection:
+        with batches.writing() as connection:
             connection.execute(
                 sa.delete(staged_rows).where(mine, sa.tuple_(*_PLACE) <= sa.tuple_(*found[-1]))
             )
-    with database.writing() as connection:
+    with store.writing() as connection:
         connection.execute(sa.delete(staged_imports).where(staged_imports.c.id == this))
 
 
@@ -238,14 +266,14 @@ def _set(connection: sa.Connection, this: int, **values: object) -> None:
     )
 
 
-def _rejects(database: Database, this: int) -> Iterator[Reject]:
+def _rejects(store: Database, this: int) -> Iterator[Reject]:
     query = (
         sa.select(staged_rows.c.line, staged_rows.c.fault)
         .where(staged_rows.c.import_id == this)
         .order_by(*_PLACE)
         .execution_options(yield_per=1000)
     )
-    with database.reading() as connection:
+    with store.reading() as connection:
         for row in connection.execute(query):
             yield Reject(line=row.line, reason=row.fault)
 
@@ -254,7 +282,7 @@ def _slice(row: Row | Reject, key: Key) -> int:
     """By the first byte of the hash; rejected rows have the last one for themselves."""
     if isinstance(row, Reject):
         return _REJECTS
-    return int(people.address_hash(row.canonical, key)[:2], 16)
+    return int(address_hash(row.canonical, key)[:2], 16)
 
 
 def _staged(this: int, part: int, position: int, row: Row | Reject) -> dict[str, Any]:
@@ -288,3 +316,25 @@ def _row(row: sa.Row[Any]) -> Row:
 
 def _dumped(added: Added) -> str:
     return json.dumps({one.name: getattr(added, one.name) for one in fields(added)})
+
+
+def _record(
+    connection: sa.Connection,
+    added: Added,
+    *,
+    file_name: str,
+    file_hash: str,
+    source: str,
+    now: dt.datetime,
+) -> None:
+    """Note which file was imported, and with what result."""
+    numbers = {name: getattr(added, name) for name in Added.__slots__}
+    connection.execute(
+        sa.insert(imports).values(
+            file_name=file_name,
+            file_hash=file_hash,
+            consent_source=source,
+            counts=json.dumps(numbers),
+            at=now,
+        )
+    )

@@ -9,55 +9,24 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import shutil
-import sqlite3
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from newsletter.errors import InputError, LockedError, Place, RefusedError
 from newsletter.project.disk import unwritten
-from newsletter.store.backup import folder_of, sync
 from newsletter.store.database import Database
-from newsletter.store.lock import locked
-from newsletter.store.schema import HEAD, alone_in, expect_one_name, expect_ours, revision
+from newsletter.store.folder.backup import folder_of, sync
+from newsletter.store.folder.lock import alone_in, locked
+from newsletter.store.folder.place import expect_one_name
+from newsletter.store.schema import HEAD, expect_ours, revision
+from newsletter.store.sqlite import files
+from newsletter.store.sqlite.contents import Contents, contents
 
-_BESIDE: Final = ("", "-wal", "-shm")
-_COUNTED: Final = {
-    "people": "subscribers",
-    "of them unsubscribed": "subscribers WHERE status = 'unsubscribed'",
-    "imports": "imports",
-    "issues begun": "runs WHERE NOT rehearsal AND recipients > 0",
-    "attempts": "deliveries WHERE NOT rehearsal",
-    "events": "events",
-}
-_LATEST: Final = (
-    "SELECT max(at) FROM (SELECT max(at) at FROM consents UNION SELECT max(updated_at) FROM "
-    "subscribers UNION SELECT max(claimed_at) FROM deliveries)"
-)
+_ALL: Final = ("", *files.BESIDE)
 #: Seconds; who writes now will have written then.
 _PATIENCE: Final = 2.0
-
-
-@dataclass(frozen=True, slots=True)
-class Contents:
-    """What is in a database.
-
-    Attributes:
-        numbers: how many, by what it is.
-        latest: when the last of it was written, ISO 8601 in UTC, "" when there is nothing.
-        keys: rows of the signing keys, by id.
-    """
-
-    numbers: dict[str, int]
-    latest: str
-    keys: dict[int, tuple[Any, ...]]
-
-    @property
-    def newsletter(self) -> bytes:
-        """What tells one newsletter's records from another's: the key that hashes addresses."""
-        return next((bytes(row[1]) for row in self.keys.values() if row[2] == "addresses"), b"")
 
 
 class Restoration:
@@ -71,12 +40,12 @@ class Restoration:
 
     def __init__(self, path: Path, draft: Path, found: str) -> None:
         self._path, self._draft = path, draft
-        self.copy = _contents(draft)
+        self.copy = contents(draft)
         self.outdated = found != HEAD
         self.present: Contents | None = None
         if path.exists():
-            with contextlib.suppress(sqlite3.Error):
-                self.present = _contents(path)
+            with contextlib.suppress(files.Error):
+                self.present = contents(path)
 
     def expect_same_newsletter(self) -> None:
         """Refuse another newsletter's backup where it would bury records that are in use.
@@ -112,7 +81,7 @@ class Restoration:
             try:
                 aside = _set_aside(path, now)
                 # Without the log first: SQLite would take the old one for the new file's.
-                for end in _BESIDE[1:]:
+                for end in files.BESIDE:
                     path.with_name(path.name + end).unlink(missing_ok=True)
                 self._draft.replace(path)
                 sync(path.parent)
@@ -125,8 +94,7 @@ class Restoration:
         if self.present is None or self.present.newsletter != self.copy.newsletter:
             return
         new = [row for number, row in self.present.keys.items() if number not in self.copy.keys]
-        with contextlib.closing(sqlite3.connect(self._draft)) as connection, connection:
-            connection.executemany("INSERT INTO signing_keys VALUES (?, ?, ?, ?)", new)
+        files.insert_rows(self._draft, "signing_keys", new)
         sync(self._draft)
 
 
@@ -161,7 +129,7 @@ def restoring(path: Path, file: Path) -> Iterator[Restoration]:
             dir=path.parent, prefix=f".restored-{path.name}.", delete=False
         ) as made:
             draft = Path(made.name)
-        for end in _BESIDE[:2]:
+        for end in ("", files.LOG):
             if (beside := file.with_name(file.name + end)).exists():
                 shutil.copyfile(beside, draft.with_name(draft.name + end))
         _check(draft, file)
@@ -170,25 +138,18 @@ def restoring(path: Path, file: Path) -> Iterator[Restoration]:
     except OSError as error:
         raise _unwritten(path.parent, error) from error
     finally:
-        for end in (*_BESIDE, "-journal"):
+        for end in (*_ALL, files.JOURNAL):
             if draft is not None:
                 draft.with_name(draft.name + end).unlink(missing_ok=True)
 
 
 def _check(draft: Path, file: Path) -> None:
     """Make one file of a copy and its log, and read all of it."""
-    try:
-        with contextlib.closing(sqlite3.connect(draft)) as connection:
-            connection.execute("PRAGMA journal_mode = DELETE")
-            found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-    except sqlite3.Error as error:
-        # Not its words: where a file is damaged, they may quote anything.
-        found = type(error).__name__
-    if found != "ok":
+    if found := files.make_whole(draft):
         raise InputError(
             "this backup is damaged, or is none",
             place=Place(str(file)),
-            cause=str(found),
+            cause=found,
             hint="take another one; nothing was changed",
         )
 
@@ -205,49 +166,25 @@ def _revision(draft: Path, file: Path) -> str:
     return found
 
 
-def _contents(path: Path) -> Contents:
-    with contextlib.closing(sqlite3.connect(path)) as connection:
-        made = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
-        numbers = {
-            what: connection.execute(f"SELECT {_measure(what)} FROM {rows}").fetchone()[0]  # noqa: S608  # fixed names
-            for what, rows in _COUNTED.items()
-            if rows.partition(" ")[0] in made
-        }
-        (latest,) = connection.execute(_LATEST).fetchone()
-        keys = connection.execute("SELECT id, secret, purpose, created_at FROM signing_keys")
-        return Contents(numbers, latest or "", {row[0]: row for row in keys})
-
-
-def _measure(what: str) -> str:
-    return "coalesce(sum(attempt), 0)" if what == "attempts" else "count(*)"
-
-
 def _expect_alone(path: Path) -> None:
     """Fold the log into the file, which nobody else may have open for that.
 
     Raises:
         LockedError: somebody has.
     """
-    if not path.exists():
-        return
-    try:
-        with contextlib.closing(sqlite3.connect(path, timeout=_PATIENCE)) as connection:
-            connection.execute("PRAGMA journal_mode = DELETE").fetchone()
-    except sqlite3.DatabaseError as error:
-        if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY:
-            raise LockedError(
-                "another program has these records open",
-                place=Place(str(path)),
-                hint="end what uses them, such as newsletter serve; nothing was changed",
-            ) from error
-        # Damaged: its log is kept with it, as it is.
+    if path.exists() and not files.fold_log(path, patience=_PATIENCE):
+        raise LockedError(
+            "another program has these records open",
+            place=Place(str(path)),
+            hint="end what uses them, such as newsletter serve; nothing was changed",
+        )
 
 
 def _set_aside(path: Path, now: dt.datetime) -> Path | None:
     """Copy the records, so that there is no moment without any; where they are kept."""
     stamp = f"before-restore-{now.astimezone(dt.UTC):%Y%m%dT%H%M%S%fZ}.db"
     kept = None
-    for end in _BESIDE:
+    for end in _ALL:
         if (old := path.with_name(path.name + end)).exists():
             kept = folder_of(path) / stamp
             new = kept.with_name(stamp + end)

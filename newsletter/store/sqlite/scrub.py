@@ -19,6 +19,7 @@ from typing import Any, Final, Self
 import sqlalchemy as sa
 
 from newsletter.store.database import Database
+from newsletter.store.sqlite.maintenance import empty_log
 from newsletter.store.tables import subscribers
 
 #: Others write meanwhile, so a page can have changed before it is put right.
@@ -71,7 +72,7 @@ def scrub(database: Database, traces: Traces) -> bool:
         NewsletterError: whatever the database complains about, translated.
     """
     for _ in range(_TRIES):
-        if not database.empty_log():
+        if not empty_log(database):
             return False
         pages = list(_pages(database.path, traces))
         if not pages:

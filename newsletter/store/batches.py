@@ -29,7 +29,7 @@ _PAUSE: Final = 0.2
 _LEAST_PAUSE: Final = 0.015
 
 
-class Steps:
+class Batches:
     """Write transactions of a size that fits the disk.
 
     Args:

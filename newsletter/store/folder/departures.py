@@ -4,7 +4,7 @@ A backup knows nothing of those who left after it was made. So each departure is
 file next to the database: its kind and the keyed hash of the address, never an address. And while
 another program keeps the database locked, a departure stands in the file alone for a while.
 
-The database counts the lines it knows (its `user_version`, changed in the same transaction).
+The database counts the lines it knows (changed in the same transaction).
 docs/decisions/0007 has the rules that hold the two together:
 
 1. A line that is on the disk is never changed or taken away.
@@ -22,7 +22,6 @@ import fcntl
 import hashlib
 import os
 import re
-import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -30,30 +29,37 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from newsletter.audience import Status
 from newsletter.audience.tokens import Key
 from newsletter.errors import InputError, PausedError, Place
 from newsletter.project import private
 from newsletter.project.disk import flush_folder, unwritten
-from newsletter.store import people
+from newsletter.store.consents import Evidence
 from newsletter.store.database import Database
-from newsletter.store.people import Evidence
+from newsletter.store.signing_keys import address_key
+from newsletter.store.sqlite.departure_triggers import (
+    FORGOTTEN,
+    HANDLE,
+    LEFT,
+    RELEASED,
+    RETURNED,
+    count,
+    counted,
+    watch,
+)
+from newsletter.store.subscribers import unsubscribe
+from newsletter.store.suppressions import suppress
 from newsletter.store.tables import subscribers
 
-_LEFT, _RETURNED = "left", "returned"
-_RELEASED: Final = "released"
-_FORGOTTEN: Final = "forgotten"
-_HANDLE: Final = "handle"
 _WAITED: Final = "waited"
 #: Kinds by their letter in the file; any other reason of a suppression is "k".
 _KINDS: Final = {
-    "u": _LEFT, "i": _RETURNED, "b": "bounced", "c": "complained", "s": "soft bounces",
-    "e": "erased", "x": "blocked", "k": "kept out", "j": _RELEASED, "f": _FORGOTTEN,
-    "h": _HANDLE, "w": _WAITED,
+    "u": LEFT, "i": RETURNED, "b": "bounced", "c": "complained", "s": "soft bounces",
+    "e": "erased", "x": "blocked", "k": "kept out", "j": RELEASED, "f": FORGOTTEN,
+    "h": HANDLE, "w": _WAITED,
 }  # fmt: skip
 #: A person's row, its status, and the address's suppression are three things, each with a last word
 #: of its own; what is not named here is about the suppression.
-_ABOUT: Final = {_LEFT: "status", _RETURNED: "status", _FORGOTTEN: "row"}
+_ABOUT: Final = {LEFT: "status", RETURNED: "status", FORGOTTEN: "row"}
 _LETTERS: Final = {kind: letter for letter, kind in _KINDS.items()}
 #: A letter, a blank, 64 characters, a line feed: all of one length, so that the size tells the
 #: number. The 64 are a hash, or a handle, followed by the time where the line had to wait.
@@ -70,32 +76,16 @@ _LOCK_SECONDS: Final = 10
 _BETWEEN: Final = 0.002
 #: How long those who leave do not wait for a database that another program has just kept locked.
 _HURRIED_SECONDS: Final = 1.0
-_TRIGGERS: Final = (
-    ("suppressed", "INSERT ON main.suppressions", "1", "NEW.reason, NEW.address_hash"),
-    ("suppressed_anew", "UPDATE OF reason ON main.suppressions", "1",
-     "NEW.reason, NEW.address_hash"),
-    ("released", "DELETE ON main.suppressions", "1", f"'{_RELEASED}', OLD.address_hash"),
-    ("left", "UPDATE OF status ON main.subscribers",
-     f"NEW.status = '{Status.UNSUBSCRIBED}'", f"'{_LEFT}', NEW.address_hash"),
-    ("added_as_left", "INSERT ON main.subscribers",
-     f"NEW.status = '{Status.UNSUBSCRIBED}'", f"'{_LEFT}', NEW.address_hash"),
-    ("returned", "UPDATE OF status ON main.subscribers",
-     f"OLD.status = '{Status.UNSUBSCRIBED}' AND NEW.status <> OLD.status",
-     f"'{_RETURNED}', NEW.address_hash"),
-    ("forgotten", "DELETE ON main.subscribers", "1", f"'{_FORGOTTEN}', OLD.address_hash"),
-    ("left_unknown", "INSERT ON main.left_handles", "1", f"'{_HANDLE}', NEW.handle"),
-)  # fmt: skip
-_WATCHED: Final = "SELECT 1 FROM temp.sqlite_master WHERE type = 'trigger' LIMIT 1"
 
 
 def attach(database: Database, *, clock: Callable[[], dt.datetime]) -> Departures:
     """Have a database write down who leaves from now on, and learn whom it has missed."""
     with database.reading() as connection:
-        key = people.keys(connection, "addresses").popitem()[1]
-        counted = _counted(connection)
+        key = address_key(connection)
+        known = counted(connection)
     departures = Departures(database, key, clock)
     database.around = departures.kept
-    if not database.read_only and departures.missed(counted):
+    if not database.read_only and departures.missed(known):
         # Whoever keeps it locked makes up when they write the next time, and so do we.
         with contextlib.suppress(PausedError):
             departures.catch_up()
@@ -160,14 +150,14 @@ class Departures:
             PausedError: the disk is full, or another program does not let go of the file.
             InputError: the file cannot be written.
         """
-        self._watch(connection)
+        watch(connection, self._note)
         file = until_durable.enter_context(self._locked())
         self._make_up(connection, file)
         self._new.clear()  # what was made up for stands in the file already
         yield
         if self._new:
-            number = self._append(file, _counted(connection), bytes(self._new))
-            connection.exec_driver_sql(f"PRAGMA user_version = {number}")
+            number = self._append(file, counted(connection), bytes(self._new))
+            count(connection, number)
 
     def leave(self, handle: str, evidence: Evidence, *, now: dt.datetime) -> bool:
         """Note, durably, that the person with this handle leaves.
@@ -185,13 +175,13 @@ class Departures:
         if time.monotonic() >= self._hurried_until:
             try:
                 with self._database.writing() as connection:
-                    return people.unsubscribe(connection, handle, evidence, now=now)
+                    return unsubscribe(connection, handle, evidence, now=now)
             except (PausedError, InputError):
                 self._hurried_until = time.monotonic() + _HURRIED_SECONDS
         name = f"{handle} {now.astimezone(dt.UTC).strftime(_WHEN)}"
         held = sa.select(subscribers.c.id).where(subscribers.c.handle == handle)
         with self._locked() as file, self._database.reading() as connection:
-            self._append(file, _counted(connection), _line(_WAITED, name))
+            self._append(file, counted(connection), _line(_WAITED, name))
             self.behind = True
             return connection.execute(held).first() is not None
 
@@ -210,19 +200,19 @@ class Departures:
 
         Letting somebody in is not repeated: whoever had left in the backup stays out.
         """
-        counted, number = _counted(connection), _lines(file)
-        if number <= counted:
+        known, number = counted(connection), _lines(file)
+        if number <= known:
             return
-        data = os.pread(file, (number - counted) * _LINE, counted * _LINE)
+        data = os.pread(file, (number - known) * _LINE, known * _LINE)
         last: dict[tuple[str, str], _Line] = {}
         for start in range(0, len(data), _LINE):
             line = self._read(connection, data[start : start + _LINE].decode("ascii", "replace"))
             last[line.name, _ABOUT.get(line.kind, "")] = line
-        out = [line for line in last.values() if line.kind not in {"", _RETURNED, _RELEASED}]
+        out = [line for line in last.values() if line.kind not in {"", RETURNED, RELEASED}]
         kept_out = {line.name for line in out if _leave(connection, line)}
         late = {line.name for line in out if line.evidence is _LATE}
         self.kept_out += len(kept_out - late)
-        connection.exec_driver_sql(f"PRAGMA user_version = {number}")
+        count(connection, number)
 
     def _read(self, connection: sa.Connection, text: str) -> _Line:
         """A line; what a power cut has made of one that was not on the disk yet says nothing."""
@@ -236,26 +226,7 @@ class Departures:
         held = sa.select(subscribers.c.address_hash).where(subscribers.c.handle == found["name"])
         hashed = connection.execute(held).scalar()
         # By the hash, where there is one: the same person may have come back in a later line.
-        return (
-            _Line(_LEFT, hashed, _LATE, at) if hashed else _Line(_HANDLE, found["name"], _LATE, at)
-        )
-
-    def _watch(self, connection: sa.Connection) -> None:
-        """Have the connection tell who leaves, whichever statement it is.
-
-        The triggers go with the transaction that made them when it is undone, so the connection
-        itself is asked whether it has them.
-        """
-        plain = connection.connection.driver_connection
-        assert isinstance(plain, sqlite3.Connection)
-        if plain.execute(_WATCHED).fetchone():
-            return
-        plain.create_function("note_departure", 2, self._note)
-        for name, what, when, values in _TRIGGERS:
-            plain.execute(
-                f"CREATE TEMP TRIGGER departure_{name} AFTER {what} WHEN {when} "
-                f"BEGIN SELECT note_departure({values}); END"
-            )
+        return _Line(LEFT, hashed, _LATE, at) if hashed else _Line(HANDLE, found["name"], _LATE, at)
 
     def _note(self, kind: str, name: str) -> None:
         self._new += _line(kind, name)
@@ -319,11 +290,6 @@ class Departures:
             ) from error  # fmt: skip
 
 
-def _counted(connection: sa.Connection) -> int:
-    """How many lines a database knows."""
-    return int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
-
-
 def _lines(file: int) -> int:
     """How many whole lines there are."""
     return os.fstat(file).st_size // _LINE
@@ -335,14 +301,14 @@ def _line(kind: str, name: str) -> bytes:
 
 def _leave(connection: sa.Connection, line: _Line) -> bool:
     kind, name, now = line.kind, line.name, line.at
-    if kind == _HANDLE:
-        return people.unsubscribe(connection, name, line.evidence, now=now)
+    if kind == HANDLE:
+        return unsubscribe(connection, name, line.evidence, now=now)
     this = subscribers.c.address_hash == name
-    if kind == _FORGOTTEN:
+    if kind == FORGOTTEN:
         return bool(connection.execute(sa.delete(subscribers).where(this)).rowcount)
-    if kind == _LEFT:
+    if kind == LEFT:
         handle = connection.execute(sa.select(subscribers.c.handle).where(this)).scalar()
         if handle is not None:
-            return people.unsubscribe(connection, handle, line.evidence, now=now)
+            return unsubscribe(connection, handle, line.evidence, now=now)
         kind = "unsubscribed"
-    return people.suppress(connection, name, reason=kind, now=now)
+    return suppress(connection, name, reason=kind, now=now)

@@ -9,7 +9,6 @@ import contextlib
 import datetime as dt
 import os
 import re
-import sqlite3
 import tempfile
 import time
 from pathlib import Path
@@ -17,10 +16,7 @@ from typing import Final
 
 from newsletter.errors import InputError, NewsletterError, PausedError, Place
 from newsletter.project.disk import FULL, unwritten
-
-#: The disk had no room, or gave out (SQLite result codes).
-_FULL: Final = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR})
-
+from newsletter.store.sqlite import files
 
 #: How many backups are kept beside the database, of those that were given no name.
 KEPT: Final = 5
@@ -104,9 +100,6 @@ def backup(source: Path, target: Path) -> int:
     The folder for backups beside the database is made where the file is to lie in it; no other is,
     for its name may be a typing error.
 
-    SQLite's own backup copies what is committed, its write-ahead log included; copying the file
-    by hand would miss that, or catch a page half written.
-
     Returns:
         the size of the copy in bytes.
 
@@ -126,39 +119,26 @@ def backup(source: Path, target: Path) -> int:
     try:
         handle, draft = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
         os.close(handle)
-        _copy(source, Path(draft))
+        if found := files.copy(source, Path(draft)):
+            raise InputError(
+                "the records are damaged, so no backup was made",
+                place=Place(str(source)),
+                cause=found,
+                hint="keep this file, and restore an earlier backup",
+            )
         sync(Path(draft))
         Path(draft).replace(target)
         sync(target.parent)
     except OSError as error:
         hint = "name a file in a folder that this user can write"
         raise unwritten(target, error, "the backup cannot be written", hint=hint) from error
-    except sqlite3.Error as error:
+    except files.Error as error:
         raise _fault(error, target) from error
     finally:
-        for name in (draft, f"{draft}-journal", f"{draft}-wal", f"{draft}-shm"):
+        for end in ("", *files.BESIDE, files.JOURNAL):
             if draft:
-                Path(name).unlink(missing_ok=True)
+                Path(f"{draft}{end}").unlink(missing_ok=True)
     return target.stat().st_size
-
-
-def _copy(source: Path, target: Path) -> None:
-    """All pages in one step: in several, every claim of a sender would begin it anew."""
-    with (
-        contextlib.closing(sqlite3.connect(source)) as original,
-        contextlib.closing(sqlite3.connect(target)) as copy,
-    ):
-        original.backup(copy)
-        # One file, without a log beside it.
-        copy.execute("PRAGMA journal_mode = DELETE")
-        found = copy.execute("PRAGMA quick_check(1)").fetchone()[0]
-    if found != "ok":
-        raise InputError(
-            "the records are damaged, so no backup was made",
-            place=Place(str(source)),
-            cause=str(found),
-            hint="keep this file, and restore an earlier backup",
-        )
 
 
 def sync(path: Path) -> None:
@@ -170,11 +150,11 @@ def sync(path: Path) -> None:
         os.close(handle)
 
 
-def _fault(error: sqlite3.Error, target: Path) -> NewsletterError:
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    kind = PausedError if code in _FULL else InputError
+def _fault(error: files.Error, target: Path) -> NewsletterError:
+    full = files.is_full(error)
+    kind = PausedError if full else InputError
     return kind(
-        FULL if code in _FULL else "the records cannot be copied",
+        FULL if full else "the records cannot be copied",
         place=Place(str(target)),
         cause=str(error),
         hint="free some space, or name a file on another disk",

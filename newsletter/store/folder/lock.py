@@ -123,3 +123,14 @@ def _signature(handle: int) -> str:
 def _unusable(path: Path, error: OSError) -> InputError | PausedError:
     hint = "keep the store in a folder on a local disk that this user can write"
     return unwritten(path, error, "the lock beside the store cannot be taken", hint=hint)
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """One opener at a time: two that make the same store would meet half-made tables."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)

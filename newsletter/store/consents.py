@@ -1,0 +1,66 @@
+"""The consent log: who agreed or left, when and where. Rows are only ever added."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from newsletter.store.batches import Batches
+from newsletter.store.database import Database
+from newsletter.store.tables import consents
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """How somebody agreed or left, for the consent log.
+
+    Attributes:
+        source: the form, the import, the command.
+        wording: the words they saw, "" where there were none.
+        ip: their network address, only where the settings keep it.
+        agent: their browser's name, as above.
+    """
+
+    source: str
+    wording: str = ""
+    ip: str = ""
+    agent: str = ""
+
+
+def forget_visitors(store: Database, *, before: dt.datetime) -> int:
+    """Forget network addresses and browsers in the consent log from before a moment."""
+    kept = sa.or_(consents.c.ip != "", consents.c.agent != "")
+    old = sa.select(consents.c.id).where(consents.c.at < before, kept).order_by(consents.c.id)
+    batches, number, last = Batches(store), 0, 0
+    while True:
+        with store.reading() as connection:
+            part = old.where(consents.c.id > last).limit(batches.rows)
+            ids = connection.execute(part).scalars().all()
+        if not ids:
+            return number
+        with batches.writing() as connection:
+            connection.execute(
+                sa.update(consents).where(consents.c.id.in_(ids)).values(ip="", agent="")
+            )
+        number, last = number + len(ids), ids[-1]
+
+
+def log_consent(
+    connection: sa.Connection, hashes: list[str], event: str, evidence: Evidence, now: dt.datetime
+) -> None:
+    """Add to the consent log what some people agreed to, or that they left."""
+    words = evidence.wording
+    row = {
+        "event": event,
+        "source": evidence.source,
+        "at": now,
+        "wording": words,
+        "wording_hash": hashlib.sha256(words.encode()).hexdigest() if words else "",
+        "ip": evidence.ip,
+        "agent": evidence.agent,
+    }
+    if hashes:
+        connection.execute(sa.insert(consents), [row | {"address_hash": h} for h in hashes])

@@ -1,0 +1,79 @@
+"""The place of the database on the disk: one file under one name, this user's alone."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from newsletter.errors import InputError, Place
+from newsletter.project import git, private
+from newsletter.project.disk import is_mounted_alone, unwritten
+
+
+def expect_one_name(path: Path) -> None:
+    """Refuse a file with hard links, or one that was mounted by itself.
+
+    Lock, log and the list of who left lie beside a database, and beside each of its names there
+    would be others: two could send from it, and neither would see what the other has written.
+
+    Raises:
+        InputError: it has more than one name, or may have.
+    """
+    if not path.is_file():
+        return
+    if path.stat().st_nlink > 1:
+        raise InputError(
+            "the store's file has a second name (a hard link), so two could send from it at once",
+            place=Place(str(path)),
+            hint=f"with nothing running: cp {path.name} new.db && mv new.db {path.name}",
+        )
+    if is_mounted_alone(path):
+        raise InputError(
+            "the store's file is mounted without its folder, so two could send from it at once",
+            place=Place(str(path)),
+            hint="mount the folder it is in, wherever it is needed, and not the file",
+        )
+
+
+def expect_new(path: Path) -> None:
+    """Refuse to begin anew in a file that was emptied: who left would be forgotten."""
+    if path.is_file() and not path.stat().st_size and any(path.parent.glob("left-*.log")):
+        raise InputError(
+            "the store is damaged: its file is empty, and records were kept here before",
+            place=Place(str(path)),
+            hint="newsletter db restore FILE brings a backup back; to begin anew, remove the file",
+        )
+
+
+def make_room(path: Path) -> None:
+    """The folder of a new store; git does not see one that is made for it."""
+    if not path.parent.exists() or path.parent.name == private.STORE:
+        private.make_folder(path.parent)
+        private.hide_from_git(path.parent)
+    elif git.would_take(path):
+        raise InputError(
+            "git would take up these records, with all addresses and keys, at the next commit",
+            place=Place(str(path)),
+            hint="add the file to .gitignore, or leave store.url empty",
+        )
+
+
+def narrow(path: Path) -> None:
+    """Take from others what an older version has left to them."""
+    if path.parent.name == private.STORE:
+        private.narrow_all(path.parent)
+    for found in (path, *path.parent.glob(f"{glob.escape(path.name)}[-.]*")):
+        private.narrow(found)
+
+
+@contextmanager
+def reachable(path: Path) -> Iterator[None]:
+    """Say of a fault of the disk that the folder of a database cannot be used."""
+    try:
+        yield
+    except OSError as error:
+        hint = "make it a folder that this user can write, or change store.url"
+        message = "the store's folder cannot be used"
+        raise unwritten(path.parent, error, message, hint=hint) from error

@@ -1,0 +1,92 @@
+"""Secrets made with the store: what signs the links in mails, and what names addresses.
+
+Addresses are looked up by a keyed hash alone, so that what outlives an erased person names nobody.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import hmac
+import secrets
+
+import sqlalchemy as sa
+
+from newsletter.audience.tokens import Key
+from newsletter.delivery.deliver import TRIAL_KEY
+from newsletter.errors import RefusedError
+from newsletter.store.database import Database
+from newsletter.store.tables import signing_keys
+
+
+def newest(store: Database) -> Key:
+    """The key that signs new links."""
+    return list(link_keys(store).values())[-1]
+
+
+def link_keys(store: Database) -> dict[int, Key]:
+    """All keys that ever signed links, by id."""
+    with store.reading() as connection:
+        return _keys(connection, "links")
+
+
+def rotate(store: Database, *, now: dt.datetime) -> int:
+    """Sign new links with a new key; the old ones still open what they signed.
+
+    Returns:
+        its id.
+
+    Raises:
+        RefusedError: an id is a byte in every link, and all are taken.
+    """
+    with store.writing() as connection:
+        # The highest stays free: it marks links of test mails, which open nothing.
+        last = connection.execute(sa.select(sa.func.max(signing_keys.c.id))).scalar_one()
+        if last + 1 == TRIAL_KEY.id:
+            raise RefusedError(
+                "this store has had all the keys it can have", hint="start a new store"
+            )
+        row = {"id": last + 1, "secret": secrets.token_bytes(32), "purpose": "links"}
+        connection.execute(sa.insert(signing_keys).values(**row, created_at=now))
+        return int(last) + 1
+
+
+def make_first(connection: sa.Connection, now: dt.datetime) -> None:
+    """Make the keys of a new store."""
+    connection.execute(
+        sa.insert(signing_keys),
+        [
+            {"id": 0, "secret": secrets.token_bytes(32), "purpose": "links", "created_at": now},
+            {"id": 1, "secret": secrets.token_bytes(32), "purpose": "addresses", "created_at": now},
+        ],
+    )
+
+
+def address_key(connection: sa.Connection) -> Key:
+    """The key that names addresses; there is one, for ever."""
+    [key] = _keys(connection, "addresses").values()
+    return key
+
+
+def _keys(connection: sa.Connection, purpose: str) -> dict[int, Key]:
+    """By id, oldest first."""
+    rows = connection.execute(
+        sa.select(signing_keys.c.id, signing_keys.c.secret)
+        .where(signing_keys.c.purpose == purpose)
+        .order_by(signing_keys.c.created_at, signing_keys.c.id)
+    )
+    return {row.id: Key(row.id, row.secret) for row in rows}
+
+
+def address_hash(canonical: str, key: Key) -> str:
+    """The name an address has in the records, in hex."""
+    return hmac.digest(key.secret, canonical.encode(), hashlib.sha256).hex()
+
+
+def handle_of(canonical: str, key: Key) -> str:
+    """The handle of an address: as unguessable as the key, and the same whenever it is added.
+
+    So a link in an old mail still takes somebody off the list who was forgotten by a restored
+    backup, erased, or imported anew.
+    """
+    return hmac.digest(key.secret, b"handle\0" + canonical.encode(), hashlib.sha256)[:12].hex()

@@ -1,0 +1,188 @@
+"""People on their way into the list: added where they are new, updated where they are known.
+
+Whoever has left or is suppressed stays so.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from newsletter.audience import Status
+from newsletter.audience.roster import Added, Row
+from newsletter.audience.tokens import Key
+from newsletter.store.consents import Evidence, log_consent
+from newsletter.store.signing_keys import address_hash, handle_of
+from newsletter.store.suppressions import suppress
+from newsletter.store.tables import left_handles, subscribers, suppressions, tags
+
+_BATCH: Final = 1000
+
+
+def upsert(
+    connection: sa.Connection, rows: Iterable[Row], *, key: Key, source: str, now: dt.datetime
+) -> Added:
+    """Add or update people, a thousand at a time; see `imports.add_list`."""
+    total = Added()
+    for batch in _batches(rows, key):
+        total = total + _Batch(connection, batch, key, Evidence(source=source), now).write()
+    return total
+
+
+def _batches(rows: Iterable[Row], key: Key) -> Iterator[dict[str, Row]]:
+    """Groups of rows by address hash; no address stands in one group twice."""
+    batch: dict[str, Row] = {}
+    for row in rows:
+        hashed = address_hash(row.canonical, key)
+        if hashed in batch or len(batch) == _BATCH:
+            yield batch
+            batch = {}
+        batch[hashed] = row
+    if batch:
+        yield batch
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """Some rows on their way in, by address hash."""
+
+    connection: sa.Connection
+    rows: dict[str, Row]
+    key: Key
+    evidence: Evidence
+    now: dt.datetime
+
+    def write(self) -> Added:
+        handles = {h: handle_of(row.canonical, self.key) for h, row in self.rows.items()}
+        held = self._held(handles)
+        known = {row.address_hash: row for row in self._known()}
+        barred = {h: r for h, r in self.rows.items() if r.suppression and h not in held}
+        left = {h for h, row in known.items() if row.status == Status.UNSUBSCRIBED}
+        wanted = {
+            h: r
+            for h, r in self.rows.items()
+            if h not in held and h not in left and not r.suppression
+        }
+        new = {h: r for h, r in wanted.items() if h not in known}
+        self._bar(barred)
+        self._insert(new, handles)
+        updated = self._update({h: r for h, r in wanted.items() if h in known}, known)
+        return Added(
+            added=len(new),
+            updated=updated,
+            unchanged=len(wanted) - len(new) - updated,
+            kept_out=len(self.rows) - len(wanted) - len(barred),
+            suppressed=len(barred),
+        )
+
+    def _held(self, handles: dict[str, str]) -> set[str]:
+        """Suppressed addresses, and those whose link was used when nobody knew them."""
+        owners = {handle: h for h, handle in handles.items()}
+        left = sa.select(left_handles.c.handle).where(left_handles.c.handle.in_(owners))
+        for handle in self.connection.execute(left).scalars().all():
+            suppress(self.connection, owners[handle], reason="unsubscribed", now=self.now)
+        column = suppressions.c.address_hash
+        return set(
+            self.connection.execute(sa.select(column).where(column.in_(self.rows))).scalars()
+        )
+
+    def _known(self) -> list[sa.Row[Any]]:
+        query = sa.select(subscribers).where(subscribers.c.address_hash.in_(self.rows))
+        return list(self.connection.execute(query))
+
+    def _bar(self, rows: dict[str, Row]) -> None:
+        if rows:
+            self.connection.execute(
+                sa.insert(suppressions),
+                [
+                    {"address_hash": h, "reason": row.suppression, "created_at": self.now}
+                    for h, row in rows.items()
+                ],
+            )
+
+    def _insert(self, rows: dict[str, Row], handles: dict[str, str]) -> None:
+        if not rows:
+            return
+        self.connection.execute(
+            sa.insert(subscribers),
+            [
+                _columns(row)
+                | {
+                    "address_hash": h,
+                    "handle": handles[h],
+                    "status": row.status,
+                    "created_at": self.now,
+                    "updated_at": self.now,
+                }
+                for h, row in rows.items()
+            ],
+        )
+        ids = {row.address_hash: row.id for row in self._known()}
+        self._tag({ids[h]: row.tags for h, row in rows.items()})
+        for status, event in _EVENTS.items():
+            hashes = [h for h, row in rows.items() if row.status is status]
+            log_consent(self.connection, hashes, event, self.evidence, self.now)
+
+    def _update(self, rows: dict[str, Row], known: dict[str, sa.Row[Any]]) -> int:
+        carried = self._tags_of([known[h].id for h in rows])
+        changed = 0
+        for h, row in rows.items():
+            old = known[h]
+            values = _columns(_merged(row, old)) | {"status": _status(row, Status(old.status))}
+            fresh = row.tags - carried.get(old.id, frozenset())
+            if not fresh and all(getattr(old, name) == value for name, value in values.items()):
+                continue
+            changed += 1
+            self.connection.execute(
+                sa.update(subscribers)
+                .where(subscribers.c.id == old.id)
+                .values(**values, updated_at=self.now)
+            )
+            self._tag({old.id: fresh})
+            if values["status"] != old.status:
+                log_consent(
+                    self.connection, [h], _EVENTS[values["status"]], self.evidence, self.now
+                )
+        return changed
+
+    def _tags_of(self, ids: list[int]) -> dict[int, frozenset[str]]:
+        found: dict[int, set[str]] = {}
+        for row in self.connection.execute(sa.select(tags).where(tags.c.subscriber_id.in_(ids))):
+            found.setdefault(row.subscriber_id, set()).add(row.tag)
+        return {number: frozenset(words) for number, words in found.items()}
+
+    def _tag(self, words: dict[int, frozenset[str]]) -> None:
+        rows = [
+            {"subscriber_id": number, "tag": tag}
+            for number, some in words.items()
+            for tag in sorted(some)
+        ]
+        if rows:
+            self.connection.execute(sa.insert(tags), rows)
+
+
+_EVENTS: Final = {
+    Status.PENDING: "imported pending",
+    Status.ACTIVE: "imported",
+    Status.UNSUBSCRIBED: "unsubscribed",
+}
+
+
+def _columns(row: Row) -> dict[str, Any]:
+    fields = json.dumps(dict(row.fields), ensure_ascii=False, sort_keys=True)
+    return {"email": row.email, "name": row.name, "fields": fields}
+
+
+def _merged(row: Row, old: sa.Row[Any]) -> Row:
+    """What the file says, over what is known already; an empty name erases none."""
+    return replace(row, name=row.name or old.name, fields=json.loads(old.fields) | dict(row.fields))
+
+
+def _status(row: Row, old: Status) -> Status:
+    """Leaving always counts; a file in which somebody is pending does not undo their consent."""
+    return old if row.status is Status.PENDING else row.status
