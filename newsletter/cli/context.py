@@ -84,7 +84,7 @@ def open_store(
     store = Store.open(project.store_url, create=create, read_only=read_only, patience=patience)
     if store.departures.kept_out:
         left = plural(store.departures.kept_out, "person", "people")
-        say(f"this database is older than the unsubscribe of {left}: they stay unsubscribed")
+        say(f"{left} unsubscribed after this backup was made; that still counts")
     return store
 
 

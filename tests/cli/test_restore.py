@@ -175,7 +175,7 @@ def test_who_left_since_the_backup_stays_out(ready, copy):
     assert ready.run("subscribers", "remove", address).code == 0
     ran = ready.run("db", "restore", "copy.db", "--yes")
     assert ran.code == 0
-    assert "1 person did" in ran.err
+    assert "1 person unsubscribed after" in ran.err
     assert ready.ask("select status from subscribers where id = 1") == [("unsubscribed",)]
 
 

@@ -64,10 +64,10 @@ connection.execute("rollback")
 CLAIM_ALL = """
 import sys, time
 from newsletter.delivery import Outcome, Result
-from newsletter.store import Store
+from newsletter.store import Store, runs
 from tests.support.store_samples import NOW
 store = Store.open(sys.argv[1])
-run = store.run(74, rehearsal=False)
+run = runs.find(store, 74, rehearsal=False)
 print("ready", flush=True)
 while True:
     began = time.monotonic()

@@ -15,7 +15,7 @@ from newsletter.audience.tokens import Key, make_token
 from newsletter.errors import PausedError
 from newsletter.site import answers
 from newsletter.site.words import words
-from newsletter.store import database, signing_keys
+from newsletter.store import Store, database, signing_keys
 from tests.support.cli_fixtures import plain_environment
 from tests.support.pages import parse_page, text_of
 from tests.support.site_fixtures import SETTINGS, Site, site
@@ -298,10 +298,10 @@ def test_health_is_the_records_health(site, monkeypatch):
     assert (client.get("/healthz").status_code, client.get("/healthz").text) == (200, "ok\n")
     assert client.post("/healthz").status_code == 405
 
-    def keys() -> dict[int, Key]:
+    def keys(_: Store) -> dict[int, Key]:
         raise PausedError("the disk is full")
 
-    monkeypatch.setattr(site.store.keys, "all", keys)
+    monkeypatch.setattr(signing_keys, "link_keys", keys)
     answer = site.client().get("/healthz")
     assert answer.status_code == 503
     assert "disk" not in answer.text
@@ -311,5 +311,5 @@ def test_a_bug_is_not_success_either(site, monkeypatch):
     def leave(*_: object, **__: object) -> None:
         raise KeyError
 
-    monkeypatch.setattr(site.store, "unsubscribe", leave)
+    monkeypatch.setattr(site.store.departures, "leave", leave)
     assert site.client(raise_server_exceptions=False).post(site.path()).status_code == 500

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.processes
 HEAD = """
 import os, signal, sys, time
 from newsletter.delivery import Outcome, Result
-from newsletter.store import Store
+from newsletter.store import Store, runs
 from tests.support.store_samples import NOW
 store = Store.open(sys.argv[1])
 accepted = Outcome(result=Result.ACCEPTED, message_id="m")
@@ -33,7 +33,7 @@ accepted = Outcome(result=Result.ACCEPTED, message_id="m")
 CLAIM_AND_DIE = (
     HEAD
     + """
-run = store.run(74, rehearsal=False)
+run = runs.find(store, 74, rehearsal=False)
 for _ in range(3):
     store.settle(run, store.claim(run, now=NOW), accepted, now=NOW)
 store.claim(run, now=NOW)
@@ -44,7 +44,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 CLAIM_ALL = (
     HEAD
     + """
-run = store.run(74, rehearsal=False)
+run = runs.find(store, 74, rehearsal=False)
 delivery = store.claim(run, now=NOW)
 print("ready", flush=True)
 sys.stdin.readline()

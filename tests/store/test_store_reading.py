@@ -51,10 +51,10 @@ def test_reading_changes_not_one_byte_of_the_folder(tmp_path):
 
 KILLED = """
 import os, signal, sys
-from newsletter.store import Store
+from newsletter.store import Store, imports
 from tests.support.store_samples import NOW, people
 store = Store.open(sys.argv[1])
-store.add(people(5), source="test", now=NOW)
+imports.add(store, people(5), source="test", now=NOW)
 os.kill(os.getpid(), signal.SIGKILL)
 """
 
