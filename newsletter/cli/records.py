@@ -159,7 +159,7 @@ def _confirm_doubts(number: int, confirmed: int | None, *, assume: bool) -> None
 
     people = plural(number, "person", "people")
     get = "gets" if number == 1 else "get"
-    what = f"count {people} as served" if assume else f"risk that {people} {get} it twice"
+    what = f"count {people} as sent" if assume else f"risk that {people} {get} it twice"
     if confirmed is None:
         confirm(
             str(number), to=f"to {what}", subject=f"to {what}", hint=f"--confirm {number}",

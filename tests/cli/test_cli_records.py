@@ -49,7 +49,7 @@ def test_settings_show_where_each_value_came_from(folder, monkeypatch):
 @pytest.mark.processes
 def test_status_counts_the_outcomes_of_each_run(ready):
     ready.patch.setenv("NEWSLETTER_SCHEDULE__RRULE", "")
-    assert ready.run("status").out == "nothing was sent yet\n"
+    assert ready.run("status").out == "no issue was sent yet\n"
     ready.send("--limit", "10")
     ready.send(issue=73)
     lines = [line.split() for line in ready.run("status").out.splitlines()]

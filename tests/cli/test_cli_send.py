@@ -224,8 +224,7 @@ def test_a_dry_run_foresees_that_an_outcome_stays_unknown(ready):
     assert real.code == 9
     assert "1 delivery of an earlier run: outcome unknown" in real.err
     assert (
-        "1 outcome is unknown and not sent again by itself: newsletter status --issue 74"
-        in real.err
+        "1 outcome is unknown and will not be sent again: newsletter status --issue 74" in real.err
     )
     assert ready.states() == {"accepted": 24, "unknown": 1}
     assert ready.send().code == 9

@@ -50,7 +50,7 @@ def wait_for(condition, process):
 
 def test_before_anything_was_sent_there_is_nothing_to_tell(world):
     world.newsletter.patch.setenv("NEWSLETTER_SCHEDULE__RRULE", "")
-    assert world.newsletter.run("status").out == "nothing was sent yet\n"
+    assert world.newsletter.run("status").out == "no issue was sent yet\n"
     assert world.newsletter.run("status", "--issue", "74").out == "issue 74 was not sent yet\n"
     assert as_json(world) == {
         "schema": 1, "sending": None, "runs": [], "forgotten": [], "next": [],
@@ -63,7 +63,7 @@ def test_what_is_due_next_is_told_with_how_far_its_issue_is(world):
     assert world.newsletter.run("approve", "--issue", "74").code == 0
     soon = "next: Sun 2026-11-22 09:00 (Europe/Amsterdam), issue 74, approved\n"
     later = "next: Sun 2026-12-06 09:00 (Europe/Amsterdam), issue 75, draft\n"
-    assert world.newsletter.run("status").out == f"nothing was sent yet\n{soon}{later}"
+    assert world.newsletter.run("status").out == f"no issue was sent yet\n{soon}{later}"
     ran = world.newsletter.run("status", "--issue", "74")
     assert ran.out == f"issue 74 was not sent yet\n{soon}"
     first, second = as_json(world)["next"]
@@ -71,7 +71,7 @@ def test_what_is_due_next_is_told_with_how_far_its_issue_is(world):
     assert (second["issue"], second["state"]) == (75, "draft")
     # Status speaks of what was sent, whatever is wrong with an issue still to be written.
     world.newsletter.write("issues/076-x.md", "---\ntitle: [\n---\n")
-    assert world.newsletter.run("status").out == "nothing was sent yet\n"
+    assert world.newsletter.run("status").out == "no issue was sent yet\n"
 
 
 def test_a_finished_run_with_an_unknown_outcome_names_it_without_an_address(world):

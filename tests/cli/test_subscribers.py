@@ -149,7 +149,7 @@ def test_whoever_is_erased_stays_away_until_they_are_allowed(ready):
     assert ready.ask("select 1 from subscribers where lower(email) = ?", WHO) == []
     assert run(ready, "add", WHO, *SOURCE).code == 8
     unknown = run(ready, "erase", "nobody@example.net", "--yes")
-    assert "it is kept out from now on" in unknown.out
+    assert "it is never mailed from now on" in unknown.out
     assert "1 person" not in import_again(ready, "nobody@example.net")
     assert ready.ask("select 1 from subscribers where email = 'nobody@example.net'") == []
     assert "2 suppressed addresses are on record as a hash" in told(ready, "export").err

@@ -66,9 +66,9 @@ def test_what_was_refused_is_queued_again_and_the_next_send_sends_it(world, sent
         (("--unknown", "--accept-duplicates", "--assume-accepted"), 2, "contradict each other", "choose one"),
         (("--accept-duplicates",), 2, "this is about what is unknown", "add --unknown"),
         (("--assume-accepted",), 2, "this is about what is unknown", "add --unknown"),
-        (("--unknown",), 8, "nothing shows whether the unknown ones arrived", "--accept-duplicates queues it again"),
+        (("--unknown",), 8, "nothing shows whether the unknown ones arrived", "--accept-duplicates queues them again"),
         (RISK[3:], 2, "to risk that 1 person get it twice needs a confirmation", "add --confirm 1"),
-        (ASSUME[3:], 2, "to take 1 person as served needs a confirmation", "add --confirm 1"),
+        (ASSUME[3:], 2, "to count 1 person as sent needs a confirmation", "add --confirm 1"),
         ((*RISK[3:], "--confirm", "2"), 2, "--confirm says 2, but it is about 1 delivery", "newsletter status"),
         ((*ASSUME[3:], "--confirm", "25"), 2, "--confirm says 25, but it is about 1 delivery", "newsletter status"),
     ],
@@ -95,7 +95,7 @@ def test_a_risk_is_taken_once_and_never_again(world, sent):
     assert set(fake.state.received_tags.values()) == {1}
     ran = world.newsletter.run(*RISK, "--confirm", "1")
     assert ran.code == 0
-    assert "1 delivery was queued like this before; once each is the most" in ran.err
+    assert "1 delivery was queued like this before; each is queued again only once" in ran.err
     assert ran.out == "issue 74: nothing to retry, none may be queued once more\n"
     assert world.newsletter.states() == {"accepted": 24, "unknown": 1}
     assert world.newsletter.run(*ASSUME, "--confirm", "1").code == 0
@@ -129,7 +129,7 @@ def test_the_decision_is_kept_in_a_log(world, sent, words, event):
     ("words", "question"),
     [
         (RISK, "Type 1 to risk that 1 person gets it twice, anything else cancels: "),
-        (ASSUME, "Type 1 to take 1 person as served, anything else cancels: "),
+        (ASSUME, "Type 1 to count 1 person as sent, anything else cancels: "),
     ],
 )
 @pytest.mark.parametrize(("typed", "code"), [("1\n", 0), ("2\n", 3), ("\n", 3), ("\x04", 3)])

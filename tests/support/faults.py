@@ -63,7 +63,7 @@ REFUSED = Cell(
 UNKNOWN = Cell(
     code=9,
     states={"accepted": PEOPLE - 1, "unknown": 1},
-    says="next: 1 outcome is unknown and not sent again by itself: newsletter status --issue 74",
+    says="next: 1 outcome is unknown and will not be sent again: newsletter status --issue 74",
     again=(9, {"accepted": PEOPLE - 1, "unknown": 1}),
 )
 

@@ -5,11 +5,15 @@ from __future__ import annotations
 import io
 import os
 import pty
+import select
 import subprocess
 from pathlib import Path
 
 from tests.support.cli_fixtures import Ran, expect_no_address
 from tests.support.commands import SCRIPT
+
+#: After so long without a word a command is waiting for something else.
+_SECONDS = 60
 
 
 class Session:
@@ -25,8 +29,11 @@ class Session:
         os.close(theirs)
 
     def until(self, words: str) -> None:
-        """Read until the terminal shows these words."""
+        """Read until the terminal shows these words; a command that waits for others is ended."""
         while words not in self.said:
+            if not select.select([self._mine], [], [], _SECONDS)[0]:
+                self.process.kill()
+                raise AssertionError(f"{words!r} never came: {self.said}")
             try:
                 self.said += os.read(self._mine, 4096).decode()
             except OSError as closed:
