@@ -23,7 +23,7 @@ from newsletter.settings import load
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
-pytest_plugins = ["tests.support.tiers", "tests.support.costs"]
+pytest_plugins = ["tests.support.tiers", "tests.support.costs", "tests.support.traced_threads"]
 
 ROOT = Path(__file__).parent.parent
 CORPUS = ROOT.parent / "shared" / "corpus"

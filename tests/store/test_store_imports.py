@@ -16,6 +16,7 @@ from newsletter.audience.roster import Added, Reject
 from newsletter.errors import InputError, LockedError, NewsletterError
 from newsletter.store import batches, imports, subscribers
 from newsletter.store.imports import Import
+from newsletter.store.sqlite.maintenance import empty_log
 from newsletter.store.upsert import upsert
 from tests.support.cli_fixtures import Folder, folder, plain_environment
 from tests.support.commands import script, started
@@ -217,7 +218,7 @@ def test_after_an_import_the_stage_is_overwritten(tmp_path):
             source="x",
             now=NOW,
         )
-        assert store.empty_log()
+        assert empty_log(store)
         data = (tmp_path / "newsletter.db").read_bytes()
     assert b"kept.out" not in data
     assert b"Zelda" not in data

@@ -45,7 +45,7 @@ import sys
 from pathlib import Path
 from newsletter.errors import NewsletterError
 from newsletter.store import schema
-from newsletter.store.restore import restoring
+from newsletter.store.folder.restore import restoring
 from newsletter.store import Store
 path = Path(sys.argv[1])
 url = f"sqlite:///{path}"
@@ -66,12 +66,13 @@ LOCKED = """
 import sys
 from newsletter.errors import NewsletterError
 from newsletter.store import Store
+from tests.support.store_samples import subscriber_count
 with Store.open(f"sqlite:///{sys.argv[1]}/newsletter.db", create=False) as store:
     try:
         with store.lock():
             print("sending, too")
     except NewsletterError as error:
-        print(error.exit_code, store.subscriber_count())
+        print(error.exit_code, subscriber_count(store))
 """
 
 

@@ -94,7 +94,7 @@ def test_a_place_that_cannot_keep_records_safe_is_refused(tmp_path):
 @pytest.mark.processes
 def test_making_and_opening_a_store_loads_no_alembic(tmp_path):
     script = (
-        "import sys; from newsletter.store import Store; "
+        "import sys; from newsletter.store import Store, signing_keys; "
         "Store.open(sys.argv[1]).close(); Store.open(sys.argv[1]).close(); "
         "print('alembic' in sys.modules)"
     )
@@ -243,8 +243,8 @@ def test_a_folder_in_place_of_the_file_cannot_be_opened(tmp_path):
 @pytest.mark.processes
 def test_two_processes_can_make_the_same_store_at_once(tmp_path):
     script = (
-        "import sys; from newsletter.store import Store; "
-        "print(Store.open(sys.argv[1]).keys.newest().secret.hex())"
+        "import sys; from newsletter.store import Store, signing_keys; "
+        "print(signing_keys.newest(Store.open(sys.argv[1])).secret.hex())"
     )
     started = [
         subprocess.Popen([sys.executable, "-c", script, url_in(tmp_path)], stdout=subprocess.PIPE)

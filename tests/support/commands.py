@@ -134,7 +134,8 @@ class Command:
     def send_signal(self, number: int) -> None:
         """As `kill` does it, unless it has ended."""
         if self.poll() is None:
-            os.kill(self.pid, number)
+            with contextlib.suppress(ProcessLookupError):  # its end is told a moment later
+                os.kill(self.pid, number)
 
     def kill(self) -> None:
         """At once."""
