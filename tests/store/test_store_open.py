@@ -94,7 +94,7 @@ def test_a_place_that_cannot_keep_records_safe_is_refused(tmp_path):
 @pytest.mark.processes
 def test_making_and_opening_a_store_loads_no_alembic(tmp_path):
     script = (
-        "import sys; from newsletter.store import Store, signing_keys; "
+        "import sys; from newsletter.store import Store; "
         "Store.open(sys.argv[1]).close(); Store.open(sys.argv[1]).close(); "
         "print('alembic' in sys.modules)"
     )
