@@ -16,7 +16,7 @@ _CLOCK: Final[int | None] = getattr(time, "CLOCK_BOOTTIME", None)
 
 
 def now() -> dt.datetime:
-    """Now, in UTC: the only place where the time of day is looked at."""
+    """Now, in UTC: what is decided by the time of day asks here, so that a test can set it."""
     return dt.datetime.now(dt.UTC)
 
 

@@ -69,9 +69,9 @@ def _mount_of(path: Path) -> str:
     return next((line for line in told.splitlines() if line.startswith("mnt_id:")), "")
 
 
-def flush_folder(folder: Path) -> None:
-    """Have the names in a folder on the disk."""
-    handle = os.open(folder, os.O_RDONLY)
+def flush_path(path: Path) -> None:
+    """Return when a file, or the names in a folder, are on the disk."""
+    handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:

@@ -20,7 +20,7 @@ from newsletter.audience.roster import sniff
 from newsletter.errors import InputError, PausedError, Place
 from newsletter.issue import number_of
 from newsletter.project import private
-from newsletter.project.disk import flush_folder, unwritten
+from newsletter.project.disk import flush_path, unwritten
 from newsletter.settings import ConfigText, choose
 
 CONFIG: Final = "newsletter.toml"
@@ -261,7 +261,7 @@ def write_atomic(path: Path, data: bytes, *, for_owner: bool = False) -> None:
                 os.fchmod(handle, kept)  # the umask may have narrowed it
             os.fsync(handle)
         draft.replace(path)
-        flush_folder(path.parent)
+        flush_path(path.parent)
     except OSError as error:
         raise _not_written(path, error) from error
     finally:

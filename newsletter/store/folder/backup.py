@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from newsletter.errors import InputError, NewsletterError, PausedError, Place
-from newsletter.project.disk import FULL, unwritten
+from newsletter.project.disk import FULL, flush_path, unwritten
 from newsletter.store.sqlite import files
 
 #: How many backups are kept beside the database, of those that were given no name.
@@ -126,9 +126,9 @@ def backup(source: Path, target: Path) -> int:
                 cause=found,
                 hint="keep this file, and restore an earlier backup",
             )
-        sync(Path(draft))
+        flush_path(Path(draft))
         Path(draft).replace(target)
-        sync(target.parent)
+        flush_path(target.parent)
     except OSError as error:
         hint = "name a file in a folder that this user can write"
         raise unwritten(target, error, "the backup cannot be written", hint=hint) from error
@@ -139,15 +139,6 @@ def backup(source: Path, target: Path) -> int:
             if draft:
                 Path(f"{draft}{end}").unlink(missing_ok=True)
     return target.stat().st_size
-
-
-def sync(path: Path) -> None:
-    """Return when a file, or the names in a folder, are on the disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _fault(error: files.Error, target: Path) -> NewsletterError:

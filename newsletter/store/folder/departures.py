@@ -32,7 +32,7 @@ import sqlalchemy as sa
 from newsletter.audience.tokens import Key
 from newsletter.errors import InputError, PausedError, Place
 from newsletter.project import private
-from newsletter.project.disk import flush_folder, unwritten
+from newsletter.project.disk import flush_path, unwritten
 from newsletter.store.consents import Evidence
 from newsletter.store.database import Database
 from newsletter.store.signing_keys import address_key
@@ -276,7 +276,7 @@ class Departures:
                 data, at = data[written:], at + written
             os.fsync(file)
             if not there:
-                flush_folder(self._path.parent)  # its name is new
+                flush_path(self._path.parent)  # its name is new
         return number
 
     @contextlib.contextmanager

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Final
 
 from newsletter.errors import InputError, LockedError, Place, RefusedError
-from newsletter.project.disk import unwritten
+from newsletter.project.disk import flush_path, unwritten
 from newsletter.store.database import Database
-from newsletter.store.folder.backup import folder_of, sync
+from newsletter.store.folder.backup import folder_of
 from newsletter.store.folder.lock import alone_in, locked
 from newsletter.store.folder.place import expect_one_name
 from newsletter.store.schema import HEAD, expect_ours, revision
@@ -84,7 +84,7 @@ class Restoration:
                 for end in files.BESIDE:
                     path.with_name(path.name + end).unlink(missing_ok=True)
                 self._draft.replace(path)
-                sync(path.parent)
+                flush_path(path.parent)
             except OSError as error:
                 raise _unwritten(path.parent, error) from error
         return aside
@@ -95,7 +95,7 @@ class Restoration:
             return
         new = [row for number, row in self.present.keys.items() if number not in self.copy.keys]
         files.insert_rows(self._draft, "signing_keys", new)
-        sync(self._draft)
+        flush_path(self._draft)
 
 
 @contextlib.contextmanager
@@ -133,7 +133,7 @@ def restoring(path: Path, file: Path) -> Iterator[Restoration]:
             if (beside := file.with_name(file.name + end)).exists():
                 shutil.copyfile(beside, draft.with_name(draft.name + end))
         _check(draft, file)
-        sync(draft)
+        flush_path(draft)
         yield Restoration(path, draft, _revision(draft, file))
     except OSError as error:
         raise _unwritten(path.parent, error) from error
@@ -190,9 +190,9 @@ def _set_aside(path: Path, now: dt.datetime) -> Path | None:
             new = kept.with_name(stamp + end)
             new.touch(0o600)
             shutil.copyfile(old, new)
-            sync(new)
+            flush_path(new)
     if kept:
-        sync(kept.parent)
+        flush_path(kept.parent)
     return kept
 
 
