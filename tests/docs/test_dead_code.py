@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import newsletter
+from tests.support.source_trees import tree_of
 
 PACKAGE = Path(newsletter.__file__).parent
 ROOT = PACKAGE.parent
@@ -65,7 +66,7 @@ def uses(tree: ast.AST) -> Iterator[str]:
 
 def dead(sources: dict[str, str], elsewhere: str = "") -> list[str]:
     """ "file: name" of all that is defined and used nowhere outside its own body."""
-    trees = {name: ast.parse(text) for name, text in sources.items()}
+    trees = {name: tree_of(text) for name, text in sources.items()}
     used = Counter(name for tree in trees.values() for name in uses(tree))
     used.update(re.findall(r"\w+", elsewhere))
     return [

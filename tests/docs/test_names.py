@@ -7,6 +7,7 @@ from collections import defaultdict
 from pathlib import Path
 
 import newsletter
+from tests.support.source_trees import nodes_of
 
 PACKAGE = Path(newsletter.__file__).parent
 ROOMS = {"settings", "issue", "render", "check"}
@@ -17,7 +18,7 @@ KEPT = {"Look"}
 def test_no_class_of_these_rooms_shares_its_name():
     found = defaultdict(list)
     for path in PACKAGE.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        for node in nodes_of(path.read_text("utf-8")):
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 found[node.name].append(path.relative_to(PACKAGE).parts[0])
     twice = {name for name, rooms in found.items() if len(rooms) > 1 and ROOMS & set(rooms)}
