@@ -199,6 +199,8 @@ class _Collected:
     headings: list[tuple[int, str, int]] = field(default_factory=list)
     #: Line and column (both from 0) behind what was found last: links may repeat each other.
     found: tuple[int, int] = (-1, 0)
+    #: What stands nowhere in a block, with the block's first line: a reference may come often.
+    missing: set[tuple[str, int]] = field(default_factory=set)
 
     def inline(self, token: Token, opener: Token, fields: Fields) -> None:
         children = token.children or []
@@ -208,7 +210,7 @@ class _Collected:
             self.headings.append((int(opener.tag[1]), plain(children), line))
         for index, child in enumerate(children):
             if child.type == "link_open":
-                self._link(child, children[index + 1 :], token)
+                self._link(children, index, token)
             elif child.type == "image":
                 self._image(child, token)
             elif child.type == "html_inline":
@@ -216,15 +218,16 @@ class _Collected:
                 self.raws.append(Raw(html=child.content, line=self._find(first, token)))
                 child.content = _with_lines(fields.in_html(child.content), self.raws[-1].line)
 
-    def _link(self, child: Token, after: Tokens, block: Token) -> None:
+    def _link(self, children: Tokens, index: int, block: Token) -> None:
+        child = children[index]
         href = str(child.attrs.get("href", ""))
-        until = next(i for i, c in enumerate(after) if c.type == "link_close")
+        until = next(i for i in range(index, len(children)) if children[i].type == "link_close")
         child.meta["l"] = len(self.links)
         # <wren@example.org> becomes mailto:, and what stands nowhere is looked for everywhere.
         written = str(child.meta.get("href", href)).removeprefix("mailto:")
         line = self._find(written, block)
         off = child.attrs.pop("utm", "") == "off"
-        text = " ".join(plain(after[:until]).split())
+        text = " ".join(plain(children[index + 1 : until]).split())
         self.links.append(MarkdownLink(text=text, href=href, line=line, utm=not off))
 
     def _image(self, child: Token, block: Token) -> None:
@@ -236,6 +239,8 @@ class _Collected:
     def _find(self, needle: str, block: Token) -> int:
         """The line of a block on which the next `needle` stands, or the block's first line."""
         first, last = block.map or (0, 1)
+        if (needle, first) in self.missing:
+            return first + 1
         begin = self.found if first <= self.found[0] < last else (first, 0)
         for line, column in (begin, (first, 0)):
             for index in range(line, min(last, len(self.lines))):
@@ -243,6 +248,7 @@ class _Collected:
                 if needle and at >= 0:
                     self.found = (index, at + len(needle))
                     return index + 1
+        self.missing.add((needle, first))
         return first + 1
 
 
