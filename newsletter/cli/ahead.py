@@ -134,17 +134,14 @@ def _sameness(project: Project) -> Callable[[Issue], bool]:
 def _units(project: Project, kind: Kind) -> str:
     """What makes this machine call `send --due` in this folder, with this very program."""
     import shutil
-    import sys
-    from pathlib import Path
 
+    from newsletter.cli.context import own_program
     from newsletter.project import git
     from newsletter.schedule.units import Place, units
 
-    beside = Path(sys.executable).with_name("newsletter")
-    program = str(beside if beside.exists() else shutil.which("newsletter") or "newsletter")
     tracked = git.state(project.root, "newsletter.toml") != "no git"
     found = shutil.which("git") if tracked else None
-    place = Place(folder=str(project.root), program=program, git=found or "")
+    place = Place(folder=str(project.root), program=own_program(), git=found or "")
     return units(kind, place).rstrip("\n")
 
 

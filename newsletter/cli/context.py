@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -34,6 +36,12 @@ _NO_CONFIGS: Final[tuple[ConfigText, ...]] = ()
 def from_directory(path: Path) -> Path:
     """A path of the command line, as if typed in the chosen folder."""
     return CONTEXT.directory / path
+
+
+def own_program() -> str:
+    """This very command, for texts that make a machine call it: absolute where it can be told."""
+    beside = Path(sys.executable).with_name("newsletter")
+    return str(beside if beside.exists() else shutil.which("newsletter") or "newsletter")
 
 
 def open_project() -> Project:

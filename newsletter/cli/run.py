@@ -12,6 +12,7 @@ import typer
 from newsletter import clocks
 from newsletter.cli.show import VOICE, Console, result, result_json, say, table
 from newsletter.errors import InputError, Place, RefusedError
+from newsletter.server.front import Front, Service, caddy, nginx, serve_unit, upstream
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -30,6 +31,10 @@ def serve(
     with_events: Annotated[
         bool, typer.Option("--with-events", help="Fetch what Amazon SES reports, too.")
     ] = False,
+    printed: Annotated[
+        Front | None,
+        typer.Option("--print", help="Print what keeps it running, or puts https in front."),
+    ] = None,
 ) -> None:
     """Serve the readers' pages: unsubscribe and preferences."""
     from newsletter import server
@@ -37,6 +42,9 @@ def serve(
     from newsletter.cli.context import open_project, open_store
 
     project = open_project()
+    if printed:
+        result(_around(project, printed, host, port, with_events=with_events))
+        return
     phrases = _phrases(project)
     with open_store(project, create=False, patience=public.PATIENCE) as store:
         door = server.listen(host, port)
@@ -48,6 +56,23 @@ def serve(
 
         with _events(project) if with_events else nullcontext():
             public.serve(store, project.settings, clocks.now, door, ready, phrases=phrases)
+
+
+def _around(project: Project, kind: Front, host: str, port: int, *, with_events: bool) -> str:
+    """The text of one kind for this very command with these options."""
+    from newsletter.cli.context import own_program
+
+    match kind:
+        case Front.SYSTEMD:
+            more = ("--with-events",) if with_events else ()
+            words = ("serve", "--host", host, "--port", str(port), *more)
+            service = Service(folder=str(project.root), program=own_program(), words=words)
+            text = serve_unit(service)
+        case Front.CADDY:
+            text = caddy(project.settings.site.public_url, upstream(host, port))
+        case Front.NGINX:
+            text = nginx(project.settings.site.public_url, upstream(host, port))
+    return text.rstrip("\n")
 
 
 @contextmanager
