@@ -10,8 +10,8 @@
     /issues/74/test                POST: send one test mail
     /issues/74/links               POST: ask what its links answer
 
-Issues are found by number, never by a path. What is chosen (see `look`) stands in the query.
-Whatever is not a plain look is a POST with the token of this run.
+Issues are found by number, never by a path. What is chosen (see `choices`) stands in the query.
+Whatever is not just shown is a POST with the token of this run.
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ from newsletter.preview.asking import Asking
 from newsletter.preview.editor import editor_command
 from newsletter.preview.endpoints import Endpoints
 from newsletter.preview.guard import LoopbackOnly
+from newsletter.preview.issue_previews import IssuePreviews
 from newsletter.preview.pages import STATIC, TEMPLATES
-from newsletter.preview.proofs import Proofs
 from newsletter.preview.reload import Changes, watch
 from newsletter.preview.sending import Ready, Sending
-from newsletter.preview.shelf import Entry, Shelf
+from newsletter.preview.shelf import ListedIssue, Shelf
 from newsletter.preview.views import Builder, Views
 from newsletter.project import files
 from newsletter.server import WithHeaders, run
@@ -79,7 +79,7 @@ register_url_convertor("issue", _IssueNumber())
 def application(
     *,
     builder: Builder,
-    shelf: Callable[[], Sequence[Entry]],
+    shelf: Callable[[], Sequence[ListedIssue]],
     folder: Path,
     changes: Changes,
     token: str,
@@ -92,8 +92,8 @@ def application(
     """The preview as a Starlette application.
 
     Args:
-        builder: makes the proof of an issue for a reader, None for a number without one. It is
-            asked at every look, so it had better remember; it may raise, and the last good proof
+        builder: makes the preview of an issue for a reader, None for a number without one. It is
+            asked at every look, so it had better remember; it may raise, and the last good preview
             stays.
         shelf: the issues there are.
         folder: where the issues lie; pictures beside them are served, nothing else.
@@ -163,10 +163,10 @@ def serve(
         InputError: `editor` is no command.
     """
     editor_command(editor, {})
-    proofs, changes = Proofs(root, settings), Changes()
-    sending = Sending(root, proofs.prepared, os.environ, clock)
+    previews, changes = IssuePreviews(root, settings, clock), Changes()
+    sending = Sending(root, previews.prepared, os.environ, clock)
     app = application(
-        builder=proofs.proof,
+        builder=previews.preview,
         shelf=Shelf(root, settings, clock).entries,
         folder=root / files.ISSUES,
         changes=changes,
@@ -174,8 +174,8 @@ def serve(
         editor=lambda: editor_command(editor, os.environ),
         ready=sending.ready,
         trial=sending.trial,
-        ask=Asking(proofs.prepared).links,
-        watching=lambda: watch(proofs.folders, changes),
+        ask=Asking(previews.prepared).links,
+        watching=lambda: watch(previews.folders, changes),
     )
     # Nothing may appear in the terminal but the address; faults are shown on the page.
     run(app, door, ready=ready, closing=changes.close, log_level="critical")

@@ -14,13 +14,13 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, Response, StreamingResponse
 
 from newsletter.check.mail import LIMIT
-from newsletter.preview import look as choices
-from newsletter.preview.look import Look
+from newsletter.preview import choices
+from newsletter.preview.choices import ViewChoices
 from newsletter.preview.pages import TEMPLATES
 from newsletter.preview.readers import READERS, reader
 from newsletter.preview.reload import Changes, events
 from newsletter.preview.sending import Ready
-from newsletter.preview.shelf import Entry
+from newsletter.preview.shelf import ListedIssue
 from newsletter.preview.threads import apart
 from newsletter.preview.views import View, Views
 from newsletter.project import files
@@ -51,7 +51,7 @@ class Endpoints:
     def __init__(
         self,
         views: Views,
-        shelf: Callable[[], Sequence[Entry]],
+        shelf: Callable[[], Sequence[ListedIssue]],
         folder: Path,
         changes: Changes,
         *,
@@ -74,26 +74,26 @@ class Endpoints:
 
     async def issue(self, request: Request) -> Response:
         """The page of one issue, with the part the address names."""
-        look = Look.read(request.query_params)
-        view = await self._view(request, look)
-        return HTMLResponse(await apart(lambda: self._filled(view, look)))
+        chosen = ViewChoices.read(request.query_params)
+        view = await self._view(request, chosen)
+        return HTMLResponse(await apart(lambda: self._filled(view, chosen)))
 
     async def mail(self, request: Request) -> Response:
         """The mail alone, as the frame shows it."""
-        look = Look.read(request.query_params)
-        view = await self._view(request, look)
-        if view.proof is None:
+        chosen = ViewChoices.read(request.query_params)
+        view = await self._view(request, chosen)
+        if view.preview is None:
             raise HTTPException(404)
         headers = {
-            "Content-Security-Policy": _MAIL_POLICY % _PICTURES[look.images],
+            "Content-Security-Policy": _MAIL_POLICY % _PICTURES[chosen.images],
             # The page asks for itself and its mail at once, and a save may come between the two.
-            "X-Mail-Version": view.mail_version(look.colours),
+            "X-Mail-Version": view.mail_version(chosen.colours),
         }
-        return HTMLResponse(view.mail(look.colours), headers=headers)
+        return HTMLResponse(view.mail(chosen.colours), headers=headers)
 
     async def file(self, request: Request) -> Response:
         """A part of the mail as a file to keep."""
-        view = await self._view(request, Look.read(request.query_params))
+        view = await self._view(request, ViewChoices.read(request.query_params))
         kind = request.path_params["kind"]
         data = _files_of(view).get(kind)
         if data is None:
@@ -123,7 +123,7 @@ class Endpoints:
 
     async def issue_events(self, request: Request) -> Response:
         """The stream that tells when an issue's page is out of date."""
-        number = (await self._view(request, Look())).number
+        number = (await self._view(request, ViewChoices())).number
 
         def version() -> str:
             view = self._views.view(number)
@@ -134,26 +134,26 @@ class Endpoints:
     def _stream(self, version: Callable[[], str]) -> Response:
         return StreamingResponse(events(self._changes, version), media_type="text/event-stream")
 
-    async def _view(self, request: Request, look: Look) -> View:
+    async def _view(self, request: Request, chosen: ViewChoices) -> View:
         number = request.path_params["number"]
-        view = await run_in_threadpool(self._views.view, number, reader(look.reader))
+        view = await run_in_threadpool(self._views.view, number, reader(chosen.reader))
         if view is None:
             raise HTTPException(404)
         return view
 
-    def _filled(self, view: View, look: Look) -> str:
+    def _filled(self, view: View, chosen: ViewChoices) -> str:
         return TEMPLATES.fill(
             "issue.html",
             view=view,
             inbox=view.inbox,
-            proof=view.proof,
-            look=look,
+            preview=view.preview,
+            chosen=chosen,
             limit=LIMIT,
             sandbox=_SANDBOX,
             choices=choices,
             readers=READERS,
             token=self._token,
-            ready=self._told_ready(view) if look.tab == "send" else None,
+            ready=self._told_ready(view) if chosen.tab == "send" else None,
         )
 
     def _told_ready(self, view: View) -> Ready:
@@ -165,14 +165,14 @@ class Endpoints:
 
 def _files_of(view: View) -> dict[str, bytes]:
     """The parts of a mail that can be kept as files."""
-    proof = view.proof
-    if proof is None:
+    preview = view.preview
+    if preview is None:
         return {}
     return {
-        "html": proof.html.encode(), "mjml": proof.mjml.encode(),
-        "text": view.text.encode(), "eml": proof.mail,
+        "html": preview.html.encode(), "mjml": preview.mjml.encode(),
+        "text": view.text.encode(), "eml": preview.mail,
     }  # fmt: skip
 
 
-def _version_of(entries: Sequence[Entry]) -> str:
+def _version_of(entries: Sequence[ListedIssue]) -> str:
     return hashlib.sha256(repr(entries).encode()).hexdigest()[:16]

@@ -22,7 +22,7 @@ _BETWEEN: Final = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class InboxRow:
     """One row of an inbox.
 
     Attributes:
@@ -46,8 +46,8 @@ class Inbox:
         leaks: whether words of the letter follow the preheader in either.
     """
 
-    phone: Row
-    web: Row
+    phone: InboxRow
+    web: InboxRow
     leaks: bool
 
 
@@ -82,13 +82,15 @@ def first_words(html: str) -> str:
     return re.sub(r"[ \t\r\n\f]+", " ", " ".join(pieces)).strip(" ")
 
 
-def _row(subject: str, preheader: str, words: str, *, subject_room: int, words_room: int) -> Row:
+def _row(
+    subject: str, preheader: str, words: str, *, subject_room: int, words_room: int
+) -> InboxRow:
     meant = " ".join(preheader.split())
     plain = _INVISIBLE.sub("", meant)
     starts = words.startswith(plain)
     own = words[: len(plain)] if starts else ""
     rest = words[len(own) :][: max(words_room - len(own), 0)]
-    return Row(
+    return InboxRow(
         subject=_cut(subject, subject_room),
         preheader=_cut(own, words_room),
         leak=f"{rest.strip()}…" if rest.strip("\xa0 ") else "",

@@ -61,7 +61,7 @@ class Sending:
         self._clock = clock
 
     def ready(self, number: int) -> Ready:
-        """Look up what a send would do; nothing is written, and no records need be there."""
+        """ViewChoices up what a send would do; nothing is written, and no records need be there."""
         try:
             read = self._reading(number)
             if read is None:

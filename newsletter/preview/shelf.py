@@ -12,8 +12,7 @@ from zoneinfo import ZoneInfo
 from newsletter.delivery import Counts, OccurrenceState, Run, RunState
 from newsletter.errors import InputError, NewsletterError
 from newsletter.issue import Issue, number_of, parse
-from newsletter.project import files
-from newsletter.project.issues import prepare_issue
+from newsletter.project import Project, files
 from newsletter.schedule import Occurrence, is_in_time
 from newsletter.schedule.outlook import appointment, moved
 from newsletter.settings import Settings
@@ -23,7 +22,7 @@ from newsletter.store.agreement import all_forgotten
 from newsletter.store.calendar import Calendar
 
 #: How far an issue is. "changed" was approved once, and something is another since.
-State = Literal[
+IssueState = Literal[
     "broken",
     "draft",
     "ready",
@@ -38,7 +37,7 @@ State = Literal[
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class ListedIssue:
     """One line of the list of issues.
 
     Attributes:
@@ -55,7 +54,7 @@ class Entry:
     number: int
     title: str = ""
     date: dt.date | None = None
-    state: State = "ready"
+    state: IssueState = "ready"
     note: str = ""
     counts: Mapping[str, int] = field(default_factory=dict)
     rehearsed: int = 0
@@ -63,7 +62,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Records:
+class _History:
     """What the records hold: real runs and rehearsals by issue, and why dates were missed.
 
     Attributes:
@@ -92,21 +91,21 @@ class Shelf:
         self._settings = settings
         self._clock = clock
 
-    def entries(self) -> tuple[Entry, ...]:
+    def entries(self) -> tuple[ListedIssue, ...]:
         """The issues, the newest first; one that cannot be read says why."""
         names = reversed(files.issue_files(self._root))
         try:
             settings = self._settings()
         except InputError:  # each issue's own page says what is wrong with them
-            return tuple(self._entry(name, None, _Records()) for name in names)
+            return tuple(self._entry(name, None, _History()) for name in names)
         records = self._records(settings)
         return tuple(self._entry(name, settings, records) for name in names)
 
-    def _entry(self, name: str, settings: Settings | None, records: _Records) -> Entry:
+    def _entry(self, name: str, settings: Settings | None, records: _History) -> ListedIssue:
         try:
             issue = parse(files.read_issue(self._root, name), file=name)
         except InputError as fault:
-            return Entry(number=number_of(name) or 0, state="broken", fault=str(fault))
+            return ListedIssue(number=number_of(name) or 0, state="broken", fault=str(fault))
         run, counts = records.real.get(issue.number, (None, None))
         _, rehearsed = records.rehearsals.get(issue.number, (None, None))
         state, note = _of_run(run) if run else (None, "")
@@ -115,7 +114,7 @@ class Shelf:
         if lost := records.forgotten.get(issue.number):
             state, note = (state if run and run.begun else "sending"), lost
         by_state = counts.by_state if counts else {}
-        return Entry(
+        return ListedIssue(
             number=issue.number,
             title=issue.title,
             date=issue.date,
@@ -126,16 +125,15 @@ class Shelf:
         )
 
     def _of_issue(
-        self, issue: Issue, settings: Settings | None, records: _Records
-    ) -> tuple[State, str]:
+        self, issue: Issue, settings: Settings | None, records: _History
+    ) -> tuple[IssueState, str]:
         """How far an issue is that was not begun."""
         if issue.status == "draft":
             return "draft", ""
         if not issue.approved or settings is None:
             return "ready", ""
         try:
-            today = self._clock().astimezone(ZoneInfo(settings.site.timezone)).date()
-            prepared = prepare_issue(self._root, issue.file, settings, today=today)
+            prepared = Project(self._root, settings).issue_at(issue.file, now=self._clock())
         except InputError:  # its own page says why
             return "ready", ""
         if issue.approved != prepared.approval:
@@ -147,7 +145,7 @@ class Shelf:
             return "missed", f"{records.missed[occurrence.day]}; no schedule sends it any more"
         return self._when(occurrence, settings)
 
-    def _when(self, occurrence: Occurrence, settings: Settings) -> tuple[State, str]:
+    def _when(self, occurrence: Occurrence, settings: Settings) -> tuple[IssueState, str]:
         now = self._clock()
         if now < occurrence.at:
             local = occurrence.at.astimezone(ZoneInfo(settings.site.timezone))
@@ -156,7 +154,7 @@ class Shelf:
             return "due", "goes with the next run of the schedule"
         return "missed", "too late to go by itself"
 
-    def _records(self, settings: Settings) -> _Records:
+    def _records(self, settings: Settings) -> _History:
         """What was sent; nothing where there are no records, or none that can be read."""
         url = files.store_url(self._root, settings.store.url)
         found: dict[bool, dict[int, tuple[Run, Counts]]] = {False: {}, True: {}}
@@ -168,14 +166,14 @@ class Shelf:
                 used = calendar.used()
                 lost = all_forgotten(self._root, store)
         except NewsletterError:
-            return _Records()
+            return _History()
         missed = {
             one.occurrence.day: one.reason for one in used if one.state is OccurrenceState.MISSED
         }
-        return _Records(real=found[False], rehearsals=found[True], missed=missed, forgotten=lost)
+        return _History(real=found[False], rehearsals=found[True], missed=missed, forgotten=lost)
 
 
-def _of_run(run: Run) -> tuple[State | None, str]:
+def _of_run(run: Run) -> tuple[IssueState | None, str]:
     """How far an issue is by its real run; no state where it is only announced."""
     if run.state is RunState.FINISHED:
         return "sent", f"on {run.finished_at:%Y-%m-%d}" if run.finished_at else ""

@@ -9,11 +9,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from newsletter import clocks
 from newsletter.preview import parts
+from newsletter.preview.choices import ViewChoices
 from newsletter.preview.frame import framed
 from newsletter.preview.inbox import first_words, inbox
-from newsletter.preview.look import Look
-from newsletter.preview.proofs import Proofs
+from newsletter.preview.issue_previews import IssuePreviews
 from newsletter.preview.readers import READERS, reader
 from newsletter.preview.views import Views
 from newsletter.project.issues import prepare_issue
@@ -172,17 +173,17 @@ def test_inverted_is_light_turned_over():
 
 
 def test_an_address_says_only_what_is_not_usual_and_reads_back():
-    look = Look(tab="links", width="431", colours="inverted", images="off", reader="rtl")
+    look = ViewChoices(tab="links", width="431", colours="inverted", images="off", reader="rtl")
     query = look.address()
     assert query == "?tab=links&width=431&colours=inverted&images=off&reader=rtl"
-    assert Look.read(dict(pair.split("=") for pair in query[1:].split("&"))) == look
+    assert ViewChoices.read(dict(pair.split("=") for pair in query[1:].split("&"))) == look
     assert look.mail_address == "?colours=inverted&images=off&reader=rtl"
-    assert Look().address() == "?"
+    assert ViewChoices().address() == "?"
 
 
 @pytest.mark.parametrize("width", ["239", "2401", "-375", "37 5", "1e3", "٤٤٤", "0375", ""])
 def test_widths_no_window_has_are_nothing(width):
-    assert Look.read({"width": width}).width == "full"
+    assert ViewChoices.read({"width": width}).width == "full"
 
 
 def test_the_usual_reader_stands_in_for_one_nobody_knows():
@@ -205,8 +206,8 @@ def test_lines_put_in_above_move_every_finding_by_as_many(tmp_path_factory, line
     (root / "issues").mkdir()
     copy_theme(root)
     front, body = "---\ntitle: A title\n---\n", "Words.\n\nTODO [x](http://example.org/) here.\n\nlorem ipsum dolor\n"  # fmt: skip
-    proofs = Proofs(root, lambda: settings_of(SENDER))
-    views = Views(proofs.proof, root / "issues", "run")
+    previews = IssuePreviews(root, lambda: settings_of(SENDER), clocks.now)
+    views = Views(previews.preview, root / "issues", "run")
 
     def found(text: str) -> set[tuple[str, int]]:
         (root / "issues/007.md").write_text(text, "utf-8")

@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
+from newsletter import clocks
 from newsletter.delivery import OccurrenceState
 from newsletter.errors import InputError, NotFitError
-from newsletter.preview.proofs import Proofs
+from newsletter.preview.issue_previews import IssuePreviews
 from newsletter.preview.sending import Sending
-from newsletter.preview.shelf import Entry, Shelf
+from newsletter.preview.shelf import ListedIssue, Shelf
 from newsletter.schedule import Occurrence
 from newsletter.store.calendar import Calendar, Used
 from tests.support.cli_fixtures import ADDRESSES, ISSUE, Folder, folder, plain_environment, ready
@@ -35,11 +36,11 @@ def sending(folder: Folder, more: str = "") -> Sending:
     def settings() -> Any:
         return settings_of((folder.root / "newsletter.toml").read_text("utf-8") + more)
 
-    proofs = Proofs(folder.root, settings)
-    return Sending(folder.root, proofs.prepared, os.environ, lambda: NOON)
+    previews = IssuePreviews(folder.root, settings, clocks.now)
+    return Sending(folder.root, previews.prepared, os.environ, lambda: NOON)
 
 
-def shelf(folder: Folder, now: dt.datetime = NOON) -> dict[int, Entry]:
+def shelf(folder: Folder, now: dt.datetime = NOON) -> dict[int, ListedIssue]:
     """The list of issues at a moment, by number."""
     text = (folder.root / "newsletter.toml").read_text("utf-8")
     entries = Shelf(folder.root, lambda: settings_of(text), lambda: now).entries()

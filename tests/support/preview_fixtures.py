@@ -13,11 +13,11 @@ from starlette.testclient import TestClient
 from newsletter.delivery import Outcome, Result
 from newsletter.preview import application
 from newsletter.preview.asking import Asked
-from newsletter.preview.proofs import Proof
+from newsletter.preview.issue_previews import IssuePreview
 from newsletter.preview.readers import Reader
 from newsletter.preview.reload import Changes
 from newsletter.preview.sending import Ready
-from newsletter.preview.shelf import Entry
+from newsletter.preview.shelf import ListedIssue
 from newsletter.sending.trial import TrialResult
 from tests.support.pages import parse_page
 
@@ -29,15 +29,15 @@ MAIL = (
 )
 
 
-def a_proof(body: str = "<p>Hello</p>", *, text: str = "Hello\n", **changed: Any) -> Proof:
-    """A proof of issue 74 with these parts."""
+def a_preview(body: str = "<p>Hello</p>", *, text: str = "Hello\n", **changed: Any) -> IssuePreview:
+    """A preview of issue 74 with these parts."""
     whole = {
         "number": 74, "file": "issues/074-a-letter.md", "title": "A letter", "status": "ready",
         "sender": "Wren", "subject": "A letter", "preheader": "", "html": PAGE.format(body),
         "mjml": "<mjml></mjml>", "mail": MAIL % text.replace("\n", "\r\n").encode(),
         "assets_url": "https://assets.example.org/", "source": repr((body, text, changed)),
     }  # fmt: skip
-    return Proof(**{**whole, **changed})
+    return IssuePreview(**{**whole, **changed})
 
 
 @dataclass
@@ -45,8 +45,8 @@ class Desk:
     """A builder that gives what the test has put there, and raises what it has put there."""
 
     folder: Path
-    made: dict[int, Proof | Exception] = field(default_factory=lambda: {74: a_proof()})
-    shelf: tuple[Entry, ...] = (Entry(number=74, title="A letter"),)
+    made: dict[int, IssuePreview | Exception] = field(default_factory=lambda: {74: a_preview()})
+    shelf: tuple[ListedIssue, ...] = (ListedIssue(number=74, title="A letter"),)
     changes: Changes = field(default_factory=Changes)
     editor: tuple[str, ...] | None = None
     readers: list[str] = field(default_factory=list)
@@ -54,7 +54,7 @@ class Desk:
     trials: list[tuple[int, str]] = field(default_factory=list)
     asked: list[int] = field(default_factory=list)
 
-    def build(self, number: int, reader: Reader) -> Proof | None:
+    def build(self, number: int, reader: Reader) -> IssuePreview | None:
         self.readers.append(reader.key)
         made = self.made.get(number)
         if isinstance(made, Exception):
