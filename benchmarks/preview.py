@@ -24,6 +24,7 @@ from starlette.testclient import TestClient
 from newsletter import clocks
 from newsletter.preview import application
 from newsletter.preview.choices import TABS
+from newsletter.preview.front_page import FrontPage
 from newsletter.preview.issue_previews import IssuePreviews
 from newsletter.preview.reload import Changes
 from newsletter.preview.sending import Ready
@@ -58,7 +59,7 @@ def asking(previews: IssuePreviews, root: Path) -> TestClient:
         return None
 
     app = application(
-        builder=previews.preview, shelf=lambda: (), folder=root / "issues", changes=Changes(),
+        builder=previews.preview, front_page=FrontPage, folder=root / "issues", changes=Changes(),
         token="x", editor=lambda: None, ready=lambda _: Ready(), trial=trial, ask=ask,
     )  # fmt: skip
     return TestClient(app, base_url="http://127.0.0.1")

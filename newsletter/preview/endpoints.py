@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import mimetypes
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -16,11 +16,11 @@ from starlette.responses import FileResponse, HTMLResponse, Response, StreamingR
 from newsletter.check.mail import LIMIT
 from newsletter.preview import choices
 from newsletter.preview.choices import ViewChoices
+from newsletter.preview.front_page import FrontPage
 from newsletter.preview.pages import TEMPLATES
 from newsletter.preview.readers import READERS, reader
 from newsletter.preview.reload import Changes, events
 from newsletter.preview.sending import Ready
-from newsletter.preview.shelf import ListedIssue
 from newsletter.preview.threads import apart
 from newsletter.preview.views import View, Views
 from newsletter.project import files
@@ -41,7 +41,7 @@ class Endpoints:
 
     Args:
         views: looks at issues.
-        shelf: the issues there are.
+        front_page: looks up what the first page shows.
         folder: where they lie.
         changes: rings when something changed.
         token: of this run, for the page's presses.
@@ -51,7 +51,7 @@ class Endpoints:
     def __init__(
         self,
         views: Views,
-        shelf: Callable[[], Sequence[ListedIssue]],
+        front_page: Callable[[], FrontPage],
         folder: Path,
         changes: Changes,
         *,
@@ -59,18 +59,16 @@ class Endpoints:
         ready: Callable[[int], Ready],
     ) -> None:
         self._views = views
-        self._shelf = shelf
+        self._front_page = front_page
         self._folder = folder
         self._changes = changes
         self._token = token
         self._ready = ready
 
     async def index(self, _: Request) -> Response:
-        """The list of issues."""
-        entries = await run_in_threadpool(self._shelf)
-        return HTMLResponse(
-            TEMPLATES.fill("index.html", entries=entries, version=_version_of(entries))
-        )
+        """The first page, with the list of issues."""
+        page = await run_in_threadpool(self._front_page)
+        return HTMLResponse(TEMPLATES.fill("index.html", page=page, version=_version_of(page)))
 
     async def issue(self, request: Request) -> Response:
         """The page of one issue, with the part the address names."""
@@ -118,8 +116,8 @@ class Endpoints:
         return FileResponse(self._folder / name, media_type=kind, headers=headers)
 
     async def index_events(self, _: Request) -> Response:
-        """The stream that tells when the list is out of date."""
-        return self._stream(lambda: _version_of(self._shelf()))
+        """The stream that tells when the first page is out of date."""
+        return self._stream(lambda: _version_of(self._front_page()))
 
     async def issue_events(self, request: Request) -> Response:
         """The stream that tells when an issue's page is out of date."""
@@ -174,5 +172,5 @@ def _files_of(view: View) -> dict[str, bytes]:
     }  # fmt: skip
 
 
-def _version_of(entries: Sequence[ListedIssue]) -> str:
-    return hashlib.sha256(repr(entries).encode()).hexdigest()[:16]
+def _version_of(page: FrontPage) -> str:
+    return hashlib.sha256(repr(page).encode()).hexdigest()[:16]

@@ -14,9 +14,10 @@ from playwright.sync_api import expect
 from newsletter import clocks
 from newsletter.delivery import OccurrenceState
 from newsletter.errors import InputError, NotFitError
+from newsletter.preview.front_page import FrontPage, read_front_page
 from newsletter.preview.issue_previews import IssuePreviews
 from newsletter.preview.sending import Sending
-from newsletter.preview.shelf import ListedIssue, Shelf
+from newsletter.preview.shelf import ListedIssue
 from newsletter.schedule import Occurrence
 from newsletter.store.calendar import Calendar, Used
 from tests.support.cli_fixtures import ADDRESSES, ISSUE, Folder, folder, plain_environment, ready
@@ -42,9 +43,17 @@ def sending(folder: Folder, more: str = "") -> Sending:
 
 def shelf(folder: Folder, now: dt.datetime = NOON) -> dict[int, ListedIssue]:
     """The list of issues at a moment, by number."""
-    text = (folder.root / "newsletter.toml").read_text("utf-8")
-    entries = Shelf(folder.root, lambda: settings_of(text), lambda: now).entries()
-    return {entry.number: entry for entry in entries}
+    return {entry.number: entry for entry in front_page(folder, now).issues}
+
+
+def front_page(folder: Folder, now: dt.datetime = NOON, settings: Any = None) -> FrontPage:
+    """The first page at a moment."""
+
+    def read() -> Any:
+        return settings_of((folder.root / "newsletter.toml").read_text("utf-8"))
+
+    previews = IssuePreviews(folder.root, settings or read, lambda: now)
+    return read_front_page(folder.root, settings or read, previews.prepared, lambda: now)
 
 
 # --- the summary -------------------------------------------------------------------------------
@@ -225,8 +234,13 @@ def test_settings_that_cannot_be_read_leave_the_list_standing(folder):
     def broken() -> Any:
         raise InputError("broken")
 
-    entries = Shelf(folder.root, broken, lambda: NOON).entries()
-    assert [(e.number, e.state) for e in entries] == [(75, "draft"), (74, "ready"), (73, "ready")]
+    found = front_page(folder, settings=broken)
+    assert [notice.said for notice in found.notices] == ["broken"]
+    assert [(e.number, e.state) for e in found.issues] == [
+        (75, "draft"),
+        (74, "ready"),
+        (73, "ready"),
+    ]
 
 
 # --- in the browser ----------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,7 @@ from starlette.testclient import TestClient
 from newsletter.delivery import Outcome, Result
 from newsletter.preview import application
 from newsletter.preview.asking import Asked
+from newsletter.preview.front_page import FrontPage
 from newsletter.preview.issue_previews import IssuePreview
 from newsletter.preview.readers import Reader
 from newsletter.preview.reload import Changes
@@ -47,6 +49,7 @@ class Desk:
     folder: Path
     made: dict[int, IssuePreview | Exception] = field(default_factory=lambda: {74: a_preview()})
     shelf: tuple[ListedIssue, ...] = (ListedIssue(number=74, title="A letter"),)
+    front: FrontPage = field(default_factory=FrontPage)
     changes: Changes = field(default_factory=Changes)
     editor: tuple[str, ...] | None = None
     readers: list[str] = field(default_factory=list)
@@ -78,7 +81,7 @@ class Desk:
 
     def application(self, **more: Any) -> Any:
         return application(
-            builder=self.build, shelf=lambda: self.shelf, folder=self.folder,
+            builder=self.build, front_page=lambda: dataclasses.replace(self.front, issues=self.shelf), folder=self.folder,
             changes=self.changes, token=TOKEN, editor=lambda: self.editor,
             ready=lambda _: self.ready, trial=self.trial, ask=self.ask, **more,
         )  # fmt: skip
