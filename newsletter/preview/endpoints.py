@@ -20,7 +20,7 @@ from newsletter.preview.front_page import FrontPage
 from newsletter.preview.pages import TEMPLATES
 from newsletter.preview.readers import READERS, reader
 from newsletter.preview.reload import Changes, events
-from newsletter.preview.sending import Ready
+from newsletter.preview.sending import Obstacle, Ready
 from newsletter.preview.threads import apart
 from newsletter.preview.views import View, Views
 from newsletter.project import files
@@ -157,7 +157,7 @@ class Endpoints:
     def _told_ready(self, view: View) -> Ready:
         """What a send would do; while something is wrong, that and nothing else."""
         if view.fault:
-            return Ready(stops=((str(view.fault), view.fault.hint or ""),))
+            return Ready(stops=(Obstacle(reason=str(view.fault), way=view.fault.hint or ""),))
         return self._ready(view.number)
 
 

@@ -43,6 +43,7 @@ class IssuePreview:
         images: the letter's images as they were rendered, for their lines.
         findings: what the checks say, ignored ones marked.
         assets_url: where the mail says its local images are, "" where they stand as written.
+        size: bytes of the HTML part as the usual reader gets it, as the checks and a send tell it.
         source: names everything it was made from, whoever the reader.
     """
 
@@ -60,6 +61,7 @@ class IssuePreview:
     images: tuple[Image, ...] = ()
     findings: tuple[Finding, ...] = ()
     assets_url: str = ""
+    size: int = 0
     source: str = ""
 
 
@@ -164,6 +166,7 @@ def _sample(made: _Made, settings: Settings, reader: Reader) -> IssuePreview:
         images=letter.images,
         findings=prepared.findings,
         assets_url=settings.site.assets_url,
+        size=prepared.size,
         source=hashlib.sha256(repr(made.sources).encode()).hexdigest()[:16],
     )
 

@@ -39,14 +39,12 @@ class View:
     folder: Path
 
     @property
-    def size(self) -> int:
-        """Bytes of the HTML part."""
-        return len(self.preview.html.encode()) if self.preview else 0
-
-    @property
     def findings(self) -> tuple[Finding, ...]:
-        """Errors first, then warnings, then those that the author answers for."""
-        found = self.preview.findings if self.preview else ()
+        """Errors first, then warnings, then those that the author answers for.
+
+        Those of the last good version say nothing about one that cannot be read.
+        """
+        found = self.preview.findings if self.preview and not self.fault else ()
         return tuple(sorted(found, key=lambda f: (bool(f.ignored), f.severity != "error")))
 
     def count(self, severity: str) -> int:

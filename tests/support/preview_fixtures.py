@@ -37,7 +37,8 @@ def a_preview(body: str = "<p>Hello</p>", *, text: str = "Hello\n", **changed: A
         "number": 74, "file": "issues/074-a-letter.md", "title": "A letter", "status": "ready",
         "sender": "Wren", "subject": "A letter", "preheader": "", "html": PAGE.format(body),
         "mjml": "<mjml></mjml>", "mail": MAIL % text.replace("\n", "\r\n").encode(),
-        "assets_url": "https://assets.example.org/", "source": repr((body, text, changed)),
+        "assets_url": "https://assets.example.org/", "size": len(PAGE.format(body).encode()),
+        "source": repr((body, text, changed)),
     }  # fmt: skip
     return IssuePreview(**{**whole, **changed})
 
