@@ -21,6 +21,7 @@ from newsletter.preview.pages import TEMPLATES
 from newsletter.preview.readers import READERS, reader
 from newsletter.preview.reload import Changes, events
 from newsletter.preview.sending import Obstacle, Ready
+from newsletter.preview.source import coloured
 from newsletter.preview.threads import apart
 from newsletter.preview.views import View, Views
 from newsletter.project import files
@@ -148,6 +149,7 @@ class Endpoints:
             chosen=chosen,
             limit=LIMIT,
             sandbox=_SANDBOX,
+            coloured=coloured,
             choices=choices,
             readers=READERS,
             token=self._token,

@@ -61,11 +61,26 @@ def test_without_a_preheader_the_first_words_of_the_letter_are_the_row():
 
 def test_long_rows_are_cut_where_the_program_cuts_them():
     row = inbox("S" * 60, "p" * 200, body("p" * 200))
-    assert row.phone.subject == "S" * 37 + "…"
-    assert row.phone.preheader == "p" * 83 + "…"
+    assert row.phone.subject == "S" * 47 + "…"
+    assert row.phone.preheader == "p" * 98 + "…"
     assert row.web.subject == "S" * 60
-    assert row.web.preheader == "p" * 54 + "…"
+    assert row.web.preheader == "p" * 26 + "…"
     assert not row.leaks
+
+
+@pytest.mark.parametrize("one", ["汐", "👩\u200d🚀", "é", "🇳🇱"])
+def test_wide_characters_take_two_columns_and_none_is_cut_in_two(one):
+    row = inbox(one * 60, one * 200, body(one * 200))
+    fit = {"é": 47}.get(one, 23)
+    assert row.phone.subject == one * fit + "…"
+    assert row.phone.preheader.removesuffix("…") == one * {"é": 98}.get(one, 49)
+    assert row.web.subject.removesuffix("…") == one * {"é": 60}.get(one, 44)
+
+
+def test_what_leaks_in_ends_where_the_row_ends():
+    row = inbox("潮" * 10, "短い。", body("短い。", "潮" * 200))
+    assert row.phone.leak == "潮" * 46 + "…"
+    assert row.web.leak == "潮" * 30 + "…"
 
 
 def test_the_first_words_are_those_of_the_body_without_styles_scripts_and_comments():
