@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -16,6 +16,7 @@ from newsletter.preview.sending import Reading
 from newsletter.preview.shelf import History, ListedIssue, list_issues, read_history
 from newsletter.project import Project
 from newsletter.schedule.outlook import Prospect, Standing, moved, outlook
+from newsletter.sending.gate import no_recipients, no_way_out
 from newsletter.settings import Settings
 from newsletter.settings.dates import timetable
 from newsletter.store.list_size import ListSize
@@ -187,7 +188,7 @@ def _next(
         away=_away((one.occurrence.day - project.today(now)).days),
         number=one.issue.number if one.issue else 0,
         title=one.issue.title if one.issue else "",
-        missing=_missing(one, history, reading, rehearses=project.rehearses),
+        missing=_missing(one, project, history, reading),
     ), None
 
 
@@ -204,7 +205,7 @@ def _away(days: int) -> str:
 
 
 def _missing(
-    one: Prospect, history: History, reading: Reading, *, rehearses: bool
+    one: Prospect, project: Project, history: History, reading: Reading
 ) -> tuple[Notice, ...]:
     """What is to be done before an issue goes on its date by itself."""
     issue = one.issue
@@ -216,7 +217,7 @@ def _missing(
                 command='newsletter new "A title"',
             ),
         )
-    if gone := _gone(issue.number, history, rehearses=rehearses):
+    if gone := _gone(issue.number, history, rehearses=project.rehearses):
         return (Notice(said=gone, way="Nothing else has this date."),)
     number = issue.number
     approve = f"newsletter approve --issue {number}"
@@ -237,7 +238,7 @@ def _missing(
         ),
     }  # fmt: skip
     step = steps.get(one.standing)
-    return (*_errors(number, reading), *((step,) if step else ()))
+    return (*_closed(project, history), *_errors(number, reading), *((step,) if step else ()))
 
 
 def _gone(number: int, history: History, *, rehearses: bool) -> str:
@@ -249,6 +250,18 @@ def _gone(number: int, history: History, *, rehearses: bool) -> str:
         if run.begun:
             return f"Issue {number} was {'rehearsed' if run.rehearsal else 'sent'} already."
     return ""
+
+
+def _closed(project: Project, history: History) -> Iterator[Notice]:
+    """What would keep any issue in, by the rules of a send."""
+    people = history.people
+    broken = (
+        no_way_out(project.settings, rehearsal=project.rehearses),
+        no_recipients(people.mailable) if people else None,
+    )
+    for error in filter(None, broken):
+        said = str(error)
+        yield Notice(said=f"{said[:1].upper()}{said[1:]}.", way=error.hint or "")
 
 
 def _errors(number: int, reading: Reading) -> tuple[Notice, ...]:

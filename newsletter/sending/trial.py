@@ -110,7 +110,7 @@ def send_trial(
         InputError: there is no sender, or one of them is no mail address.
     """
     settings = project.settings
-    refuse([no_way_out(settings, transport)])
+    refuse([no_way_out(settings, rehearsal=transport.rehearsal)])
     now = None if transport.stamps else clock()
     template = encode(freeze(prepared.rendered, sender(settings)))
     url, issue = settings.site.public_url, prepared.issue.number

@@ -87,28 +87,38 @@ def test_records_that_cannot_be_read_are_told_with_the_way_out(ready):
 # --- what is next ------------------------------------------------------------------------------
 
 
-def test_the_next_date_names_its_issue_and_what_is_to_be_done_first(folder):
+def test_what_keeps_every_issue_in_is_missing_too(folder):
+    assert missing(folder)[0][0] == "This issue has no recipients."
+    folder.imported()
+    assert [said for said, _ in missing(folder)] == ["It is a draft."]
+    folder.edit("newsletter.toml", 'kind = "folder"', 'kind = "smtp"\nsmtp.host = "mail.example"')
+    public = 'public_url = "https://letters.slackwater.example.org"'
+    folder.edit("newsletter.toml", public, 'public_url = ""')
+    assert missing(folder)[0][0] == "Readers could not unsubscribe from this mail."
+
+
+def test_the_next_date_names_its_issue_and_what_is_to_be_done_first(ready):
     before = NOON - 2 * DAY
-    found = next_date(folder, before)
+    found = next_date(ready, before)
     assert (found.number, found.when, found.away) == (74, "Sunday 22 November 2026, 09:00", "in 2 days")  # fmt: skip
-    assert missing(folder, before) == [("It is not approved.", "newsletter approve --issue 74")]
-    assert folder.run("approve", "--issue", "74").code == 0
-    assert missing(folder, before) == []
-    folder.edit(ISSUE, "Put the kettle on", "Put the lamp on")
-    assert missing(folder, before) == [
+    assert missing(ready, before) == [("It is not approved.", "newsletter approve --issue 74")]
+    assert ready.run("approve", "--issue", "74").code == 0
+    assert missing(ready, before) == []
+    ready.edit(ISSUE, "Put the kettle on", "Put the lamp on")
+    assert missing(ready, before) == [
         ("It changed since you approved it.", "newsletter approve --issue 74")
     ]
-    folder.edit(ISSUE, "Put the lamp on", "![](images/none.png) Put the lamp on")
-    [(error, _), _] = missing(folder, before)
+    ready.edit(ISSUE, "Put the lamp on", "![](images/none.png) Put the lamp on")
+    [(error, _), _] = missing(ready, before)
     assert error == "1 error in its checks."
 
 
-def test_a_draft_and_a_date_without_an_issue_say_what_to_do(folder):
-    [draft] = next_date(folder).missing
+def test_a_draft_and_a_date_without_an_issue_say_what_to_do(ready):
+    [draft] = next_date(ready).missing
     assert draft == Notice(said="It is a draft.", way=f"Say status: ready at the top of {DRAFT}.")
-    (folder.root / DRAFT).unlink()
-    assert missing(folder) == [("No issue has this date.", 'newsletter new "A title"')]
-    assert next_date(folder).number == 0
+    (ready.root / DRAFT).unlink()
+    assert missing(ready) == [("No issue has this date.", 'newsletter new "A title"')]
+    assert next_date(ready).number == 0
 
 
 def test_two_issues_of_one_date_and_one_that_does_not_go_are_told(ready):
@@ -136,10 +146,10 @@ def test_without_a_date_the_page_says_why(folder, old, new, said):
     assert (found.no_date.said, bool(found.no_date.way)) == (said, True)
 
 
-def test_an_issue_that_cannot_be_read_leaves_the_page_standing(folder):
-    folder.edit(ISSUE, "status: ready", "status: [ready")
-    assert next_date(folder, NOON - DAY).missing[0].said == "No issue has this date."
-    assert front_page(folder).issues[1].state == "broken"
+def test_an_issue_that_cannot_be_read_leaves_the_page_standing(ready):
+    ready.edit(ISSUE, "status: ready", "status: [ready")
+    assert next_date(ready, NOON - DAY).missing[0].said == "No issue has this date."
+    assert front_page(ready).issues[1].state == "broken"
 
 
 # --- what was last -----------------------------------------------------------------------------
