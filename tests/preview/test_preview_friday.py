@@ -63,12 +63,15 @@ def test_a_friday_from_the_first_page_to_a_rehearsal(ready, tab):
 
 
 def test_a_finding_leads_to_its_check_and_the_filler_unfolds(ready, tab):
-    ready.edit(ISSUE, WORDS, f"TODO {WORDS}")
+    ready.edit(ISSUE, WORDS, f"![](images/none.png) [here](http://example.org/x) TODO {WORDS}")
     with preview(ready.root, "--issue", "74", "--port", "7900") as running:
         look(tab, running.url)
-        tab.get_by_role("link", name=re.compile("TODO")).click()
-        shown = tab.locator("#checks li", has_text="TODO")
-        expect(shown).to_be_in_viewport()
+        tab.set_viewport_size({"width": 1280, "height": 260})
+        last = tab.locator("#overview .brief li").nth(3).get_by_role("link")
+        words = last.inner_text().partition(": ")[2]
+        last.click()
+        expect(tab.locator("#finding-4 .message")).to_have_text(words)
+        expect(tab.locator("#finding-4 .message")).to_be_in_viewport()
         expect(tab.locator("#tab-checks")).to_have_attribute("aria-current", "true")
         tab.locator("#tab-mjml").click()
         filler = tab.locator("#mjml .filler")
