@@ -26,7 +26,8 @@ class Text(html.parser.HTMLParser):
 
     def __init__(self, markup: str) -> None:
         super().__init__(convert_charrefs=True)
-        self.text, self.classes = "", []
+        self.text = ""
+        self.classes: list[str] = []
         self.feed(str.__str__(markup))
         self.close()
 
