@@ -68,7 +68,7 @@ def test_a_finding_leads_to_its_check_and_the_filler_unfolds(ready, tab):
         look(tab, running.url)
         tab.set_viewport_size({"width": 1280, "height": 260})
         last = tab.locator("#overview .brief li").nth(3).get_by_role("link")
-        words = last.inner_text().partition(": ")[2]
+        words = (last.text_content() or "").partition(": ")[2]
         last.click()
         expect(tab.locator("#finding-4 .message")).to_have_text(words)
         expect(tab.locator("#finding-4 .message")).to_be_in_viewport()
