@@ -71,7 +71,7 @@ class LastResult:
         number: of the issue.
         title: its title.
         said: "sent on 2026-11-22", "paused: the network", and so on.
-        counts: mails by state.
+        counts: mails by state, and how many bounced or were complained about as far as reported.
         rehearsal: whether nothing was sent for real yet, and this is a rehearsal.
         notice: what is left to do about it, None when nothing is.
     """
@@ -299,11 +299,14 @@ def _last(history: History) -> LastResult | None:
         return None
     run, counts = max(pairs, key=lambda pair: pair[0].started_at)
     number = run.content.issue
+    told = {state.value: number for state, number in sorted(counts.by_state.items())}
+    if not run.rehearsal:
+        told |= dict(zip(("bounced", "complained"), history.reported, strict=True))
     return LastResult(
         number=number,
         title=run.content.title,
         said=_said(run),
-        counts={state.value: n for state, n in sorted(counts.by_state.items()) if n},
+        counts={name: number for name, number in told.items() if number},
         rehearsal=run.rehearsal,
         notice=_left_to_do(run, counts, history.forgotten.get(number, "")),
     )

@@ -73,6 +73,8 @@ class History:
         rehearsals: the same of rehearsals.
         missed: why dates of the schedule were missed.
         forgotten: what of an issue has gone that the records do not know, in words.
+        reported: what the provider reported of the real run begun last: how many mails bounced,
+            how many readers complained.
         people: how long the list is; None where the records cannot be read.
         problem: why not; None when they can, or when there are none yet.
     """
@@ -81,6 +83,7 @@ class History:
     rehearsals: Mapping[int, tuple[Run, Counts]] = field(default_factory=dict)
     missed: Mapping[dt.date, str] = field(default_factory=dict)
     forgotten: Mapping[int, str] = field(default_factory=dict)
+    reported: tuple[int, int] = (0, 0)
     people: ListSize | None = None
     problem: NewsletterError | None = None
 
@@ -98,7 +101,9 @@ def read_history(project: Project, *, since: dt.datetime) -> History:
             for run in runs.find_all(store):
                 found[run.rehearsal][run.content.issue] = run, runs.counts(store, run)
             used = Calendar(store, rehearsal=project.rehearses).used()
-            begun = [run.started_at for run, _ in found[False].values() if run.begun]
+            begun = [run for run, _ in found[False].values() if run.begun]
+            newest = max(begun, key=lambda run: run.started_at, default=None)
+            since = newest.started_at if newest else since
             return History(
                 real=found[False],
                 rehearsals=found[True],
@@ -108,7 +113,8 @@ def read_history(project: Project, *, since: dt.datetime) -> History:
                     if one.state is OccurrenceState.MISSED
                 },
                 forgotten=all_forgotten(project.root, store),
-                people=count(store, since=max(begun, default=since)),
+                reported=store.feedback.setbacks(newest, since=since) if newest else (0, 0),
+                people=count(store, since=since),
             )
     except NoStoreError:  # nobody was imported, nothing was sent
         return History(people=ListSize())
