@@ -150,8 +150,17 @@ def read_front_page(
 
 
 def _notices(history: History) -> tuple[Notice, ...]:
-    problem = history.problem
-    return (Notice(said=str(problem), way=problem.hint or ""),) if problem else ()
+    """What is wrong with the records: they cannot be read, or know less than has gone."""
+    if problem := history.problem:
+        return (Notice(said=str(problem), way=problem.hint or ""),)
+    return tuple(
+        Notice(
+            said=f"Issue {number}: {words}.",
+            way="See",
+            command=f"newsletter status --issue {number}",
+        )
+        for number, words in sorted(history.forgotten.items())
+    )
 
 
 # --- what is next ------------------------------------------------------------------------------
@@ -308,7 +317,7 @@ def _last(history: History) -> LastResult | None:
         said=_said(run),
         counts={name: number for name, number in told.items() if number},
         rehearsal=run.rehearsal,
-        notice=_left_to_do(run, counts, history.forgotten.get(number, "")),
+        notice=_left_to_do(run, counts),
     )
 
 
@@ -321,11 +330,8 @@ def _said(run: Run) -> str:
     return run.state.value + (f": {run.reason}" if run.reason else "")
 
 
-def _left_to_do(run: Run, counts: Counts, forgotten: str) -> Notice | None:
+def _left_to_do(run: Run, counts: Counts) -> Notice | None:
     number = run.content.issue
-    status = f"newsletter status --issue {number}"
-    if forgotten and not run.rehearsal:
-        return Notice(said=f"{forgotten[:1].upper()}{forgotten[1:]}.", command=status)
     if run.state not in {RunState.FINISHED, RunState.CANCELLED}:
         return Notice(
             said=f"{plural(counts.left, 'mail')} still to go.", way="To go on:",
@@ -333,7 +339,7 @@ def _left_to_do(run: Run, counts: Counts, forgotten: str) -> Notice | None:
         )  # fmt: skip
     if unknown := counts[State.UNKNOWN]:
         return Notice(
-            said=f"Of {plural(unknown, 'mail')} nobody knows whether they arrived.",
-            way="To see why:", command=status,
+            said=f"It is unknown whether {plural(unknown, 'mail')} arrived.",
+            way="To see why:", command=f"newsletter status --issue {number}",
         )  # fmt: skip
     return None

@@ -131,6 +131,31 @@ def test_two_issues_of_one_date_and_one_that_does_not_go_are_told(ready):
     assert "Two issues have this date, so neither goes." in str(missing(ready, before))
 
 
+@pytest.mark.processes
+def test_an_issue_that_was_rehearsed_does_not_go_again_by_itself(ready):
+    assert ready.send().code == 0
+    assert missing(ready, NOON - DAY) == [("Issue 74 was rehearsed already.", "")]
+
+
+def test_a_theme_that_cannot_be_read_is_told_where_the_next_date_stands(ready):
+    before = NOON - DAY
+    theme = "templates/email/issue.mjml"
+    assert ready.run("approve", "--issue", "74").code == 0
+    ready.edit(theme, "<mj-body", "<mj-bod")
+    found = front_page(ready, before)
+    assert found.next_date is None
+    assert found.no_date is not None
+    assert found.no_date.said.startswith(theme)
+    text = (ready.root / ISSUE).read_text("utf-8")
+    ready.write(
+        ISSUE, "".join(line for line in text.splitlines(keepends=True) if "approved" not in line)
+    )
+    [fault, step] = next_date(ready, before).missing
+    assert fault.said.startswith(theme)
+    assert fault.address == "/issues/74"
+    assert step.said == "It is not approved."
+
+
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [

@@ -5,8 +5,9 @@ from __future__ import annotations
 import datetime as dt
 from pathlib import Path
 
-from newsletter.delivery import Outcome, Result
+from newsletter.delivery import Outcome, Result, RunState
 from newsletter.preview.front_page import LastResult, read_front_page
+from newsletter.store import runs
 from tests.support.owned_events import begin, hand_over, hear, sent, store
 from tests.support.ses_events import bounce, complaint
 from tests.support.store_samples import LATER, url_in
@@ -41,3 +42,18 @@ def test_what_was_reported_of_an_earlier_issue_is_not_the_last_one_s(store, tmp_
     hand_over(store, begin(store, issue=75, now=LATER), 1, TAKEN, now=LATER)
     assert last(tmp_path).number == 75
     assert "bounced" not in last(tmp_path).counts
+
+
+def test_mails_nobody_knows_of_and_a_cancelled_run_say_what_to_do(store, tmp_path):
+    run = begin(store)
+    hand_over(store, run, 4)
+    runs.set_state(store, run, RunState.FINISHED, LATER)
+    done = last(tmp_path)
+    assert (done.said, dict(done.counts)) == ("sent on 2026-11-22", {"unknown": 4})
+    assert done.notice is not None
+    assert done.notice.said == "It is unknown whether 4 mails arrived."
+    assert done.notice.command == "newsletter status --issue 74"
+    other = begin(store, issue=75, now=LATER)
+    hand_over(store, other, 1, TAKEN, now=LATER)
+    runs.set_state(store, other, RunState.CANCELLED, LATER)
+    assert (last(tmp_path).said, last(tmp_path).notice) == ("cancelled", None)
