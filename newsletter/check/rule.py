@@ -67,6 +67,8 @@ class RuleContext:
         twins: other files with the same number.
         ignore: finding ids the newsletter's settings answer for.
         answers: what the web said about addresses of the letter; None without `--online`.
+        filled_size: bytes of the HTML part as a reader gets it, with everything filled in; 0 when
+            unknown.
     """
 
     issue: Issue
@@ -77,6 +79,12 @@ class RuleContext:
     twins: tuple[str, ...] = ()
     ignore: Mapping[str, str] = dataclasses.field(default_factory=dict)
     answers: Mapping[str, UrlStatus] | None = None
+    filled_size: int = 0
+
+    @property
+    def size(self) -> int:
+        """Bytes of the HTML part, as near as is known to what arrives."""
+        return self.filled_size or len(self.rendered.html.encode())
 
     def at(self, line: int, needle: str = "") -> Place:
         """Where `needle` stands from `line` to the end of its paragraph, else the line alone."""

@@ -11,9 +11,12 @@ from urllib.parse import unquote
 
 from newsletter.audience import Expression, eligible
 from newsletter.audience.segment import parse_segment
+from newsletter.audience.tokens import unsubscribe_url
 from newsletter.check import Finding, RuleContext, UrlStatus, check
+from newsletter.delivery.deliver import TRIAL_KEY
 from newsletter.issue import Issue, number_of, parse
 from newsletter.issue.approval import approval
+from newsletter.message import SAMPLE, filled, unsubscribe_by_mail
 from newsletter.project import files
 from newsletter.project.pictures import hash_pictures
 from newsletter.render import Options, RenderedIssue, Theme
@@ -44,6 +47,11 @@ class PreparedIssue:
     findings: tuple[Finding, ...]
     audience: Expression
     approval: str
+
+    @property
+    def size(self) -> int:
+        """Bytes of the HTML part, as the invented reader gets it: the one size there is."""
+        return self.letter.size
 
 
 def read_theme(root: Path, settings: Settings) -> Theme:
@@ -88,6 +96,7 @@ def prepare_issue(root: Path, name: str, settings: Settings, *, today: dt.date) 
         assets=_assets(path.parent, rendered, options),
         twins=_twins(root, name),
         ignore=settings.checks.ignore,
+        filled_size=len(_as_read(rendered, settings).encode()),
     )
     return PreparedIssue(
         issue=issue,
@@ -104,6 +113,14 @@ def answered(prepared: PreparedIssue, answers: Mapping[str, UrlStatus]) -> Prepa
     """The same issue, checked again with what the web said about its addresses."""
     letter = dataclasses.replace(prepared.letter, answers=answers)
     return dataclasses.replace(prepared, letter=letter, findings=check(letter))
+
+
+def _as_read(rendered: RenderedIssue, settings: Settings) -> str:
+    """The HTML part with everything filled in for the invented reader."""
+    base = settings.site.public_url
+    url = unsubscribe_url(base, SAMPLE.handle, TRIAL_KEY) if base else ""
+    mailbox = settings.sender.unsubscribe_mailto
+    return filled(rendered, SAMPLE, url or unsubscribe_by_mail(mailbox)).html
 
 
 def _assets(folder: Path, rendered: RenderedIssue, options: Options) -> frozenset[str]:

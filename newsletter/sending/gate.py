@@ -65,7 +65,7 @@ def rules_of_issue(
     broken = (
         unapproved(prepared) if options.scheduled else None,
         unfit(prepared, options.skip_checks),
-        no_way_out(settings, transport),
+        no_way_out(settings, rehearsal=transport.rehearsal),
     )
     return [error for error in broken if error]
 
@@ -107,10 +107,10 @@ def unfit(prepared: PreparedIssue, skip: tuple[str, ...] = ()) -> UnfitError | N
     return UnfitError(prepared.issue.number, stopping) if stopping else None
 
 
-def no_way_out(settings: Settings, transport: Transport) -> NotFitError | None:
+def no_way_out(settings: Settings, *, rehearsal: bool) -> NotFitError | None:
     """Readers of a real mail can unsubscribe: on an https page, or through a mailbox."""
     page, mailbox = settings.site.public_url, settings.sender.unsubscribe_mailto
-    if transport.rehearsal or page.startswith("https://") or mailbox:
+    if rehearsal or page.startswith("https://") or mailbox:
         return None
     return NotFitError(
         "readers could not unsubscribe from this mail",

@@ -57,8 +57,9 @@ def sample(settings: Settings, prepared: PreparedIssue, person: Subscriber = SAM
     )
     base = settings.site.public_url
     url = unsubscribe_url(base, person.handle, TRIAL_KEY) if base else ""
+    way_out = url or unsubscribe_by_mail(template.unsubscribe_mailto)
     return Sample(
-        letter=filled(prepared.rendered, person, url or unsubscribe_by_mail(template)),
+        letter=filled(prepared.rendered, person, way_out),
         mail=compose(template, person, unsubscribe_url=url, stamp=stamp),
     )
 
@@ -109,7 +110,7 @@ def send_trial(
         InputError: there is no sender, or one of them is no mail address.
     """
     settings = project.settings
-    refuse([no_way_out(settings, transport)])
+    refuse([no_way_out(settings, rehearsal=transport.rehearsal)])
     now = None if transport.stamps else clock()
     template = encode(freeze(prepared.rendered, sender(settings)))
     url, issue = settings.site.public_url, prepared.issue.number

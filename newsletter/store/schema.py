@@ -48,6 +48,10 @@ _REVISIONS: Final = sa.Table(
 )
 
 
+class NoStoreError(InputError):
+    """There are no records yet."""
+
+
 def open_database(
     kind: type[Opened],
     url: str,
@@ -216,8 +220,8 @@ def _run_alembic(connection: sa.Connection) -> None:
         ) from error
 
 
-def _missing(path: Path) -> InputError:
-    return InputError(
+def _missing(path: Path) -> NoStoreError:
+    return NoStoreError(
         "there is no database here yet",
         place=Place(str(path)),
         hint="import subscribers first: newsletter subscribers import FILE",
