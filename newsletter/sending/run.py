@@ -10,7 +10,7 @@ import datetime as dt
 import functools
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from newsletter import clocks
@@ -26,7 +26,7 @@ from newsletter.delivery import (
     is_finished,
 )
 from newsletter.delivery.breaker import Breaker
-from newsletter.delivery.deliver import Press, Transport, deliver_next
+from newsletter.delivery.deliver import Press, SingleOutlet, Transport, deliver_next
 from newsletter.delivery.pace import Pace
 from newsletter.errors import AccountError, InputError, NewsletterError, PausedError
 from newsletter.humanize import plural
@@ -160,6 +160,7 @@ def _drain(
         key=signing_keys.newest(store),
         store=store.feedback.store_id(),
     )
+    outlet = SingleOutlet(transport=plan.transport, press=press)
     counts = runs.counts(store, run)
     throttle = _throttle(plan.transport, plan.allowance, settings.transport.concurrency)
     log.note(
@@ -177,7 +178,7 @@ def _drain(
             shown(attempt.outcome)
 
         return drain(
-            functools.partial(_deliver_next, run, store, plan.transport, press),
+            functools.partial(_deliver_next, run, store, outlet),
             breaker=Breaker(total=counts.total, guard=watch.stop),
             limit=plan.options.limit,
             stopped=lambda: stopped() or cancelled(),
@@ -190,9 +191,9 @@ def _drain(
 
 
 def _deliver_next(
-    run: Run, store: Store, transport: Transport, press: Press, wait_for_slot: Callable[[], None]
-) -> Attempt | None:
-    return deliver_next(run, store, transport, press, clocks.now, wait_for_slot=wait_for_slot)
+    run: Run, store: Store, outlet: SingleOutlet, most: int, wait_for_slot: Callable[[], None]
+) -> Sequence[Attempt]:
+    return deliver_next(run, store, outlet, clocks.now, most=most, wait_for_slot=wait_for_slot)
 
 
 def _throttle(transport: Transport, allowance: Allowance, wanted: int | None) -> Throttle:
