@@ -29,7 +29,8 @@ Mail = TypeVar("Mail")
 
 #: No server has this key, and no page takes a token made for tests: the link opens nothing.
 TRIAL_KEY: Final = Key(255, bytes(32))
-_TRIAL_MARK: Final = "[TEST] "
+#: What the subject of a test mail begins with.
+TRIAL_MARK: Final = "[TEST] "
 
 
 class Records(Protocol):
@@ -290,6 +291,15 @@ def _quota(recipients: int, allowance: Allowance) -> str:
     return f"{left}: it pauses after them, and goes on when the same command is run tomorrow"
 
 
+def trial_reader(address: str) -> Subscriber:
+    """The invented reader at a real address, as typed.
+
+    Raises:
+        InputError: this is no mail address.
+    """
+    return dataclasses.replace(SAMPLE, address=read_address(address).mailbox)
+
+
 def trial(
     template: MimeTemplate,
     address: str,
@@ -298,7 +308,7 @@ def trial(
     public_url: str,
     number: int = 1,
     now: dt.datetime | None = None,
-    mark: str = _TRIAL_MARK,
+    mark: str = TRIAL_MARK,
 ) -> Message:
     """Compose a test mail: the invented reader's letter at a real address, marked as a test.
 
@@ -314,7 +324,7 @@ def trial(
     Raises:
         InputError: this is no mail address.
     """
-    person = dataclasses.replace(SAMPLE, address=read_address(address).mailbox)
+    person = trial_reader(address)
     marked = dataclasses.replace(template, subject=mark + template.subject)
     url = unsubscribe_url(public_url, person.handle, TRIAL_KEY, "test") if public_url else ""
     domain = template.sender.rpartition("@")[2]

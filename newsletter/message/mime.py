@@ -93,7 +93,12 @@ class Message:
 
         Letters, digits and hyphens, as SES allows in a tag's value; it names no person.
         """
-        return f"{self.store}-{self.issue}-{self.position}-{self.attempt}"
+        return delivery_tag(self.store, self.issue, self.position, self.attempt)
+
+
+def delivery_tag(store: str, issue: int, position: int, attempt: int) -> str:
+    """What names an attempt at a delivery in the provider's reports."""
+    return f"{store}-{issue}-{position}-{attempt}"
 
 
 def encode(issue: FrozenIssue) -> MimeTemplate:
@@ -106,14 +111,14 @@ def encode(issue: FrozenIssue) -> MimeTemplate:
     # What a person gets whose values cannot stand there; so whoever comes, there is a subject.
     values = {t: escaped(slot, slot.fallback) for t, slot in issue.slots.items()}
     headers.text("Subject", tokens.sub(lambda found: values[found[0]], issue.subject))
-    _unsubscribe_headers("", sender.unsubscribe_mailto)
+    unsubscribe_headers("", sender.unsubscribe_mailto)
     boundary = "=_" + hashlib.sha256((issue.text + issue.html).encode()).hexdigest()[:40]
     head = headers.address("From", sender.name, sender.address)
     if sender.reply_to:
         head += headers.address("Reply-To", "", sender.reply_to)
     pieces: list[str | Placeholder] = [
         head, Placeholder("to"), Placeholder("subject"), Placeholder("stamp"),
-        _list_headers(sender), Placeholder("unsubscribe"), _mime_headers(boundary),
+        list_headers(sender), Placeholder("unsubscribe"), _mime_headers(boundary),
         _part_headers(boundary, "plain"), *_encoded("text", issue.text, tokens),
         f"\r\n{_part_headers(boundary, 'html')}", *_encoded("html", issue.html, tokens),
         f"\r\n--{boundary}--\r\n",
@@ -195,7 +200,7 @@ def unsubscribe_by_mail(mailbox: str) -> str:
 
 
 def _with_unsubscribe_headers(template: MimeTemplate, url: str) -> Sequence[str | Placeholder]:
-    ways = _unsubscribe_headers(url, template.unsubscribe_mailto)
+    ways = unsubscribe_headers(url, template.unsubscribe_mailto)
     return [
         ways if isinstance(p, Placeholder) and p.kind == "unsubscribe" else p
         for p in template.pieces
@@ -237,7 +242,8 @@ def _encoded(
     return [*pieces, quoted_printable.encode(text[at:])]
 
 
-def _list_headers(sender: Sender) -> str:
+def list_headers(sender: Sender) -> str:
+    """List-Id, List-Archive and Precedence, each on a line that ends in CRLF."""
     name = re.sub(r'(["\\])', r"\\\1", sender.list_name.strip())
     # The header stands whole in ASCII; a name with letters left out would be another name.
     shown = f'"{name}" <{sender.list_id}>' if name and name.isascii() else f"<{sender.list_id}>"
@@ -245,7 +251,7 @@ def _list_headers(sender: Sender) -> str:
     return headers.whole("List-Id", shown) + archive + "Precedence: bulk\r\n"
 
 
-def _unsubscribe_headers(url: str, mailto: str) -> str:
+def unsubscribe_headers(url: str, mailto: str) -> str:
     """List-Unsubscribe, and its Post companion only beside an https address (RFC 8058)."""
     ways = [f"<{way}>" for way in (url, unsubscribe_by_mail(mailto)) if way]
     if not ways:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from newsletter.delivery.bulk import BulkTransport
+
 if TYPE_CHECKING:
     from newsletter.delivery.deliver import Transport
     from newsletter.project import Project
+    from newsletter.settings import Settings
 
 
 def open_transport(project: Project, environ: Mapping[str, str]) -> Transport:
@@ -44,3 +47,9 @@ def open_transport(project: Project, environ: Mapping[str, str]) -> Transport:
     from newsletter.folder import FolderTransport  # noqa: PLC0415  # as above
 
     return FolderTransport(project.root / group.folder)
+
+
+def in_bulk(settings: Settings, transport: Transport) -> BulkTransport | None:
+    """The way out for many mails in one request, None where each has a request of its own."""
+    wanted = settings.transport.kind == "ses" and settings.transport.ses.mode == "bulk"
+    return transport if wanted and isinstance(transport, BulkTransport) else None
