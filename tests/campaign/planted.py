@@ -248,6 +248,11 @@ def patient() -> None:
     defaults |= {"timeout": 3600.0, "patience": 3600.0}
 
 
+def three_a_request() -> None:
+    """A request in bulk holds three mails and not fifty."""
+    newsletter.ses.client.SesTransport.most = 3
+
+
 def graceful() -> None:
     """Wait an hour for open requests when told to stop."""
     newsletter.server._GRACE_SECONDS = 3600  # type: ignore[misc]
@@ -258,6 +263,7 @@ WORLDS: dict[str, Bug] = {
     "impatient": impatient,
     "jumping_clock": jumping_clock,
     "patient": patient,
+    "three_a_request": three_a_request,
 }
 
 

@@ -80,7 +80,7 @@ def test_one_claim_one_request_one_settle_for_each_batch(letters):
 
 def test_who_is_at_fault_is_refused_alone_after_the_whole_was_refused(letters):
     poisoned = emails(letters)[12]
-    with FakeSes(Fault(recipients=(poisoned,), **REFUSED)) as fake:
+    with FakeSes(Fault(recipients=(poisoned,), times=9, **REFUSED)) as fake:
         state, states = sent(letters, fake)
         assert states == {"accepted": 24, "refused": 1}
         assert poisoned not in state.accepted
@@ -89,7 +89,7 @@ def test_who_is_at_fault_is_refused_alone_after_the_whole_was_refused(letters):
 
 
 def test_a_letter_that_is_refused_for_everybody_stops_after_a_few_one_by_one(letters):
-    with FakeSes(Fault(**REFUSED)) as fake:
+    with FakeSes(Fault(times=9, **REFUSED)) as fake:
         _, states = sent(letters, fake, code=6)
     assert states == {"refused": 3, "queued": 22}  # over 2 % of so few
     assert letters.newsletter.ask("select pause from runs") == [("breaker",)]
