@@ -3,8 +3,9 @@
     python benchmarks/pace.py [seconds]
 
 The fake SES enforces the rate with a bucket that holds one batch, min(50, rate), and in bulk one
-second's mails, and refuses what comes too fast. `newsletter send` runs beside it as anybody would run it. The pace is 95 % of the
-rate; the time is taken by the server, from the first mail it accepted to the last.
+second's mails, and refuses what comes too fast. `newsletter send` runs beside it as anybody would
+run it. The pace is 95 % of the rate; the time is taken by the server, from the first mail it
+accepted to the last.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ def main() -> None:
     """Print a line for each rate."""
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 60.0
     print(
-        f"{'rate':>5} {'mode':>6} {'mails':>7} {'refused':>9} {'of the pace':>12} {'most in a second':>17}"
+        f"{'rate':>5} {'mode':>6} {'mails':>7} {'refused':>9} {'of the pace':>12} "
+        f"{'most in a second':>17}"
     )
     for rate, mode in RATES:
         number = int(rate * SHARE * seconds)

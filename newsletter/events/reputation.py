@@ -85,8 +85,9 @@ class ReputationWatch:
     def _judge(self) -> None:
         if unrendered := self._store.feedback.unrendered(self._run, since=self._since):
             # A fault of the letter and not of a reader: everybody else's would be lost as well.
-            them = f"{plural(unrendered, 'mail')} and could not render {'it' if unrendered == 1 else 'them'}"
-            self._stop = Stop(Pause.BREAKER, f"SES accepted {them}")
+            mails, them = plural(unrendered, "mail"), "it" if unrendered == 1 else "them"
+            reason = f"SES accepted {mails} and could not render {them}"
+            self._stop = Stop(Pause.BREAKER, reason)
             return
         bounced, complained = self._store.feedback.setbacks(self._run, since=self._since)
         self._stop = judge(Reputation(sent=self._sent, bounced=bounced, complained=complained))
