@@ -23,6 +23,11 @@ class BulkTransport(Transport, Protocol):
     """A transport that takes several mails of one template in one request."""
 
     @property
+    def bulk_wanted(self) -> bool:
+        """Whether a run's mails are to leave like that."""
+        ...
+
+    @property
     def most(self) -> int:
         """Mails in one request at most."""
         ...

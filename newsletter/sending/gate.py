@@ -103,7 +103,7 @@ def rules_of_bulk(
     settings: Settings, prepared: PreparedIssue, transport: Transport
 ) -> Iterator[NewsletterError]:
     """Which rules are broken that a letter meets where many mails leave in one request."""
-    if not transports.in_bulk(settings, transport):
+    if not transports.in_bulk(transport):
         return
     single = 'transport.ses.mode = "single"'
     if not settings.transport.ses.events_queue:

@@ -188,7 +188,7 @@ def _drain(
 def _outlet(context: SendContext, plan: Plan, run: Run) -> Outlet[Any]:
     store, settings = context.store, context.project.settings
     url, key, name = settings.site.public_url, signing_keys.newest(store), store.feedback.store_id()
-    if bulk := transports.in_bulk(settings, plan.transport):
+    if bulk := transports.in_bulk(plan.transport):
         merged = merge_template(load_issue(run.content.frozen))
         give = bulk.in_bulk(merged)
         return BulkOutlet(template=merged, give=give, public_url=url, key=key, store=name)
@@ -209,7 +209,7 @@ def _throttle(context: SendContext, plan: Plan) -> Throttle:
     if rate is None:
         return Throttle(pace=Pace(UNBOUND, now=now), threads=wanted or 1)
     batch, most = 1, _MOST_THREADS
-    if bulk := transports.in_bulk(settings, plan.transport):
+    if bulk := transports.in_bulk(plan.transport):
         # A server's bucket may hold no more than a second's mails.
         batch, most = max(1, min(bulk.most, int(rate))), _MOST_BULK_THREADS
         if batch < bulk.most:

@@ -10,7 +10,6 @@ from newsletter.delivery.bulk import BulkTransport
 if TYPE_CHECKING:
     from newsletter.delivery.deliver import Transport
     from newsletter.project import Project
-    from newsletter.settings import Settings
 
 
 def open_transport(project: Project, environ: Mapping[str, str]) -> Transport:
@@ -29,6 +28,7 @@ def open_transport(project: Project, environ: Mapping[str, str]) -> Transport:
             profile=group.ses.profile,
             configuration_set=group.ses.configuration_set,
             max_rate=group.ses.max_rate,
+            bulk_wanted=group.ses.mode == "bulk",
             environ=environ,
         )
     if group.kind == "smtp":
@@ -49,7 +49,6 @@ def open_transport(project: Project, environ: Mapping[str, str]) -> Transport:
     return FolderTransport(project.root / group.folder)
 
 
-def in_bulk(settings: Settings, transport: Transport) -> BulkTransport | None:
+def in_bulk(transport: Transport) -> BulkTransport | None:
     """The way out for many mails in one request, None where each has a request of its own."""
-    wanted = settings.transport.kind == "ses" and settings.transport.ses.mode == "bulk"
-    return transport if wanted and isinstance(transport, BulkTransport) else None
+    return transport if isinstance(transport, BulkTransport) and transport.bulk_wanted else None

@@ -122,7 +122,7 @@ def send_trial(
     frozen = freeze(prepared.rendered, sender(settings))
     url, issue = settings.site.public_url, prepared.issue.number
     numbered = [*enumerate(addresses, 1)]
-    if bulk := transports.in_bulk(settings, transport):
+    if bulk := transports.in_bulk(transport):
         merged = merge_template(frozen)
         give = bulk.in_bulk(merged)
         mails = [

@@ -69,6 +69,7 @@ class SesTransport:
         profile: of AWS's own configuration, "" for the usual one.
         configuration_set: through which events come back, may be empty.
         max_rate: mails a second at most, None for what the account allows.
+        bulk_wanted: whether a run's mails are to leave in bulk.
         environ: AWS_REGION counts here, though botocore ignores it.
         read_seconds: how long to wait for a whole answer, from the first byte of the request.
         idle_seconds: after how long a connection is not used again.
@@ -92,11 +93,13 @@ class SesTransport:
         configuration_set: str,
         max_rate: float | None,
         environ: Mapping[str, str],
+        bulk_wanted: bool = False,
         read_seconds: float = _READ_SECONDS,
         idle_seconds: float = _IDLE,
         connect_seconds: float = CONNECT_SECONDS,
     ) -> None:
         self._max_rate = max_rate
+        self.bulk_wanted = bulk_wanted
         self._configuration_set = configuration_set
         try:
             # boto3 offers no way to its own session's settings.
@@ -128,7 +131,8 @@ class SesTransport:
         """Where mail goes: account, region and its origin, and whether it is a sandbox."""
         sandbox = ", sandbox: verified addresses only" if self.account.sandbox else ""
         number = "????" if self._number() == "?" else self._number()[-4:]
-        return f"Amazon SES, account ...{number}, {self.region} (from {self.region_from}){sandbox}"
+        way = "Amazon SES in bulk" if self.bulk_wanted else "Amazon SES"
+        return f"{way}, account ...{number}, {self.region} (from {self.region_from}){sandbox}"
 
     def begin(self, issue: int) -> None:
         """Nothing to do before a run; the account was asked for when it was described."""
