@@ -18,8 +18,9 @@ import time
 import pytest
 
 from newsletter.ses.bulk import parameters, requests
-from tests.stages.test_merge import MARA, ODD, a_letter, made, mail_for, odd_letter, previewed
+from tests.stages.test_merge import MARA, ODD, made, mail_for, odd_letter, previewed
 from tests.support.effort import either
+from tests.support.letter_samples import a_letter
 
 PROGRAM = shutil.which("aws-ses-v2-local")
 PATH = "/v2/email/outbound-bulk-emails"
