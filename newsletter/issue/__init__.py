@@ -15,14 +15,15 @@ from dataclasses import dataclass, field
 
 from newsletter.errors import InputError, Place
 from newsletter.issue import front_matter
-from newsletter.issue.front_matter import Value
+from newsletter.issue.front_matter import Cut, Value
 from newsletter.issue.values import Status, UtmOverride, Values
 
-__all__ = ["Issue", "Status", "UtmOverride", "Value", "number_of", "parse", "source_hash"]
+__all__ = ["Cut", "Issue", "Status", "UtmOverride", "Value", "number_of", "parse", "source_hash"]
 
 _NUMBERED = re.compile(r"(\d{1,6})(?:-(.*))?")
-# What no text holds: the stages of rendering mark places with noncharacters.
-_UNFIT = re.compile("[\0\ufdd0-\ufdef\ufffe\uffff]")
+# What no text holds: controls of terminals, and noncharacters, with which the stages of rendering
+# mark places. Those above U+007F are text in a wrong encoding, which `check` can repair.
+_UNFIT = re.compile("[\0-\x08\x0b-\x1f\x7f\ufdd0-\ufdef\ufffe\uffff]")
 _MATTER = re.compile(r"\s*^---[ \t]*\n.*?^---[ \t]*$", re.MULTILINE | re.DOTALL)
 _KNOWN = frozenset(
     {
@@ -52,12 +53,13 @@ class Issue:
         title: one line, HTML entities decoded.
         subject: the front matter's own subject, else the title.
         preheader: the line mail programs show after the subject, may be empty.
-        status: "ready" unless the front matter says "draft".
+        status: "draft" where the front matter says so in any of the usual ways, else "ready".
         body: Markdown, LF line ends, exactly as in the file.
         body_line: 1-based line of the file on which `body` starts.
         source_hash: SHA-256 in hex of the file without its `approved` line.
         places: where each front-matter key stands, dotted below the top level.
         texts: where a value begins that stands in the file as it is read, by the same keys.
+        cut: what YAML cut off a value as a comment, with its place, by the same keys.
         extra: keys this project does not know, kept as they stand.
         raw: the front-matter values before decoding, for `check`.
     """
@@ -80,6 +82,7 @@ class Issue:
     source_hash: str
     places: Mapping[str, Place]
     texts: Mapping[str, Place]
+    cut: Mapping[str, Cut]
     extra: Mapping[str, Value]
     raw: Mapping[str, Value]
 
@@ -134,6 +137,7 @@ def parse(data: bytes, *, file: str) -> Issue:
         source_hash=source_hash(text),
         places=matter.places,
         texts=matter.texts,
+        cut=matter.cut,
         extra={k: v for k, v in matter.table.items() if k not in _KNOWN},
         raw=matter.table,
     )
@@ -159,10 +163,18 @@ def _decode(data: bytes, file: str) -> str:
         ) from error
     text = _line_feeds(text)
     if found := _UNFIT.search(text):
-        name = "NUL character" if found[0] == "\0" else f"noncharacter U+{ord(found[0]):04X}"
+        code = f"U+{ord(found[0]):04X}"
+        place = _end_of(text[: found.start()], file)
+        if found[0] != "\0" and ord(found[0]) < 0x80:  # noqa: PLR2004  # ASCII
+            raise InputError(
+                f"this file holds the control character {code}",
+                place=place,
+                hint="remove it; it is often pasted along from a web page or a terminal",
+            )
+        name = "NUL character" if found[0] == "\0" else f"noncharacter {code}"
         raise InputError(
             f"this file holds a {name}",
-            place=_end_of(text[: found.start()], file),
+            place=place,
             hint="it may be UTF-16 or a binary file; save it as UTF-8 text",
         )
     return text

@@ -64,6 +64,10 @@ CASES = [
     # front matter
     Case("draft", "error", {"front": front('title: "A"', "status: draft")}, {"front": front('title: "A"', "status: ready")},
          [':3:1|this issue is a draft|set "status: ready"']),
+    Case("draft", "error", {"front": front('title: "A"', "draft: true")}, {"front": front('title: "A"', "draft: false")},
+         [':3:1|this issue is a draft: it says "draft: true"|take that line out when it is ready']),
+    Case("text-cut", "error", {"front": front("title: Issue #12: what")}, {"front": front('title: "Issue #12: what"')},
+         [':2:14|the title is cut off before "#12: what", a comment to YAML|put quotes around the whole value, or the comment on a line of its own']),
     Case("number-mismatch", "error", {"front": front('title: "A"', "number: 75")}, {"front": front('title: "A"', "number: 074")},
          [":3:1|the number is 75 here and 74 in the file name|use the same number twice"]),
     Case("number-mismatch", "error", {"front": front('title: "A"', "number: 0")}, {"front": front('title: "A"', "number: 0"), "file": "issues/000-x.md"},
