@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import ipaddress
 import re
 from collections import Counter
@@ -14,12 +15,14 @@ from newsletter.errors import Place
 from newsletter.networks import is_public
 from newsletter.render import RenderedLink
 from newsletter.render.utm import is_malformed, source_of
+from newsletter.slugs import slug
 
 _SCHEME: Final = re.compile(r"([a-z][a-z0-9+.-]*):", re.IGNORECASE)
 # What Markdown leaves as text: [x](javascript:..), <javascript:..>, [x]: javascript:..
 _REFUSED: Final = re.compile(
     r"(?:\](?:\(|:)\s*<?|<)(javascript|vbscript|data|file):", re.IGNORECASE
 )
+_IDS: Final = re.compile(r'\bid="([^"]*)"')
 _VAGUE: Final = frozenset({"click here", "this link", "read more"})
 _BRACES: Final = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\$\{.*?\}|<%.*?%>")
 _PERSONAL: Final = re.compile(
@@ -44,9 +47,27 @@ def _relative(context: RuleContext) -> Iterator[Fault]:
                 f'the link "{link.text}" is empty',
                 "give it a target",
             )
-        elif not _SCHEME.match(link.written) and "__NL_" not in link.written:
+        elif not _leads_on(link.written):
             message = f"the link {link.written} is relative; a mail has no page to start from"
             yield context.at(link.line, link.written), message, "write it out, from https:// on"
+
+
+@rule("link-anchor", "error", "A link to a section that the letter does not have.")
+def _anchor(context: RuleContext) -> Iterator[Fault]:
+    places = frozenset(_IDS.findall(context.rendered.html))
+    headings = [text for _, text, _ in context.rendered.headings]
+    for link in own_links(context):
+        name = unquote(link.written[1:])
+        if link.written.startswith("#") and html.escape(name) not in places:
+            message = f'the link "#{name}" leads to no section of this letter'
+            there = ", ".join(dict.fromkeys(f"#{slug(text)}" for text in headings if slug(text)))
+            hint = f"its headings are {there}" if there else "it needs a heading of that name"
+            yield context.at(link.line, link.written), message, hint
+
+
+def _leads_on(target: str) -> bool:
+    """Whether a link says where it begins: with a scheme, a merge field, or in this letter."""
+    return bool(_SCHEME.match(target)) or "__NL_" in target or target.startswith("#")
 
 
 @rule("link-local", "error", "A link to the author's own machine or network.")

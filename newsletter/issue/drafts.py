@@ -1,7 +1,7 @@
 """How front matter says that an issue is not finished: our word for it, and other generators'.
 
-Hugo, Zola and Astro write `draft: true`, Jekyll and Hexo `published: false`, Pelican and WordPress a
-status in words. Whoever brings their files along means the same by it here.
+Hugo, Zola and Astro write `draft: true`, Jekyll and Hexo `published: false`, Pelican and WordPress
+a status in words. Whoever brings their files along means the same by it here.
 """
 
 from __future__ import annotations

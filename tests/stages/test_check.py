@@ -129,6 +129,7 @@ CASES = [
     Case("stray-marker", "warning", "one\n**Foo:**bar and *x\n\nwith ads,* say\n", "one\n**Foo:** bar and *x*\n\nwith ads*, say\n",
          [f':6:1|a literal "**" is left in "one **Foo:**bar and *"|{CLOSE}', f':8:6|a literal "*" is left in "with ads,* say"|{CLOSE}']),
     Case("stray-marker", "warning", "an \\*escaped and an *open word\n", "an \\*escaped and an \\*open word\n", [f':5:21|a literal "*" is left in "ed and an *open word"|{CLOSE}']),
+    Case("heading-title", "warning", "\n# A\n\nx\n", "x\n\n# A\n", [':6:1|the letter begins with the title "A"; the theme shows the title above it|take it out; a section begins with ##']),
     Case("heading-skipped", "warning", "## A\n\n#### B\n\n## C\n", "# A\n\n## B\n\n### C\n\n## D\n", [':7:1|"B" is a level 4 heading after level 2|use ###']),
     Case("heading-skipped", "warning", "### A\n", "## A\n", [':5:1|"A" is a level 3 heading after level 1|use ##']),
     Case("alt-missing", "warning", "![](https://x.example/a.png)\n\na ![ IMG_0042 ](https://x.example/b.png) ![b-1.JPG](https://x.example/c.png)\n", "![A jetty](https://x.example/a.png)\n",
@@ -147,8 +148,8 @@ CASES = [
          [":7:5|the link http://ClipDrop%20 leads nowhere: its host is impossible|fix the address", ":8:5|the link http://ttps//x.example leads nowhere: its host is impossible|fix the address"]),
     Case("link-relative", "error", "[a](about.html) [b](#c) [d]()\n", "[a](https://x.example/about.html) [b](mailto:a@x.example) [c](https://x.example/{{name}})\n",
          [":5:5|the link about.html is relative; a mail has no page to start from|write it out, from https:// on",
-          ":5:21|the link #c is relative; a mail has no page to start from|write it out, from https:// on",
           ':5:3|the link "d" is empty|give it a target']),
+    Case("link-anchor", "error", "see [x](#b)\n\n## A\n", "see [x](#a)\n\n## A\n", [':5:9|the link "#b" leads to no section of this letter|its headings are #a']),
     Case("link-local", "error", "[a](http://localhost:8000/x) [b](https://192.168.1.7/) [c](http://[::1]/) [d](https://nas.local/)\n\n[e](file:///home/wren/x.pdf)\n",
          '[a](https://localhost.example/) [b](https://1.1.1.1/) [c](https://[2606:4700::1111]/) [d](https://local.example/) `[e](file:///x)` [f](http://[::1) <a href="//[x/">x</a>\n',
          [*(f":5:{column}|the link {url} only works on your own machine or network|link to its public address" for column, url in

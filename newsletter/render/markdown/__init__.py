@@ -8,6 +8,7 @@ a bold link becomes a button, a quote that begins with `[!NOTE]` becomes a callo
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,13 +19,16 @@ from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 from mdit_py_plugins.footnote import footnote_plugin
 
-from newsletter.render.markdown import callouts, quick_links
+from newsletter.render.markdown import callouts, quick_links, wide
+from newsletter.render.markdown.anchors import Anchors
 from newsletter.render.markdown.fields import Fields
 
 Tokens = Sequence[Token]
 
 _UNREAD: Final = frozenset({"code_inline", "field"})
 _UTM_OFF: Final = re.compile(r"\{\s*utm\s*=\s*(?:off|\"off\")\s*\}")
+_KEEPS_LINES: Final = re.compile(r"<pre[\s>]", re.IGNORECASE)
+_ANCHOR: Final = re.compile(r"""(\bhref\s*=\s*["']?)(#[^\s"'>]*)""", re.IGNORECASE)
 _TASK: Final = re.compile(r"\[([ xX])\] ")
 
 
@@ -109,11 +113,17 @@ def parse(body: str, fields: Fields, titles: Mapping[str, str] = callouts.TITLES
         elif token.type == "html_block":
             collected.raws.append(Raw(html=token.content, line=_line(token)))
             token.content = _with_lines(fields.in_html(token.content), _line(token))
+            if not _KEEPS_LINES.search(token.content):
+                token.content = wide.join_lines(token.content)
+    _resolve_author_links(tokens, collected.anchors)
     _mark_buttons(tokens)
     _join_figures(tokens)
     return Document(
         tokens=tokens,
-        links=tuple(collected.links),
+        links=tuple(
+            dataclasses.replace(link, href=collected.anchors.resolve(link.href))
+            for link in collected.links
+        ),
         images=tuple(collected.images),
         raws=tuple(collected.raws),
         words=tuple(collected.words),
@@ -187,6 +197,16 @@ def _with_lines(html: str, line: int) -> str:
     return re.sub(r"<(?:a|img)(?=[\s/>])", one, html, flags=re.IGNORECASE)
 
 
+def _resolve_author_links(tokens: Tokens, anchors: Anchors) -> None:
+    """Let links to a heading in author HTML lead there, too, once all headings are known."""
+    for token in tokens:
+        for raw in (token, *(token.children or ())):
+            if raw.type in {"html_block", "html_inline"} and "#" in raw.content:
+                raw.content = _ANCHOR.sub(
+                    lambda found: found[1] + anchors.resolve(found[2]), raw.content
+                )
+
+
 @dataclass(slots=True)
 class _Collected:
     """What one walk over the tokens gathers."""
@@ -197,6 +217,7 @@ class _Collected:
     raws: list[Raw] = field(default_factory=list)
     words: list[tuple[str, int]] = field(default_factory=list)
     headings: list[tuple[int, str, int]] = field(default_factory=list)
+    anchors: Anchors = field(default_factory=Anchors)
     #: Line and column (both from 0) behind what was found last: links may repeat each other.
     found: tuple[int, int] = (-1, 0)
 
@@ -206,6 +227,7 @@ class _Collected:
         self.words.append((plain([c for c in children if c.type not in _UNREAD]), line))
         if opener.type == "heading_open":
             self.headings.append((int(opener.tag[1]), plain(children), line))
+            self.anchors.add(opener, plain(children))
         for index, child in enumerate(children):
             if child.type == "link_open":
                 self._link(child, children[index + 1 :], token)
@@ -260,7 +282,7 @@ def _tidy(children: list[Token], fields: Fields) -> list[Token]:
     for at in range(len(children) - 1, -1, -1):
         if children[at].type == "link_close":
             _move_blank(children, at + 1, at - 1, first=False)
-    return children
+    return wide.drop_soft_breaks(children)
 
 
 def _move_blank(children: list[Token], to: int, edge: int, *, first: bool) -> None:

@@ -26,7 +26,7 @@ ALLOWED: Final = frozenset(
     span strike strong sub summary sup table tbody td tfoot th thead tr tt u ul var wbr
     """.split()
 )
-_EVERYWHERE: Final = {"class", "dir", "lang", "title", "align"}
+_EVERYWHERE: Final = {"class", "dir", "id", "lang", "title", "align"}
 _ATTRIBUTES: Final = {
     "*": _EVERYWHERE,
     "a": {"href", "data-l", "data-line", "data-utm"},
