@@ -22,7 +22,7 @@ _SCHEME: Final = re.compile(r"([a-z][a-z0-9+.-]*):", re.IGNORECASE)
 _REFUSED: Final = re.compile(
     r"(?:\](?:\(|:)\s*<?|<)(javascript|vbscript|data|file):", re.IGNORECASE
 )
-_IDS: Final = re.compile(r'\bid="([^"]*)"')
+_IDS: Final = re.compile(r'\b(?:id|name)="([^"]*)"')
 _VAGUE: Final = frozenset({"click here", "this link", "read more"})
 _BRACES: Final = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\$\{.*?\}|<%.*?%>")
 _PERSONAL: Final = re.compile(

@@ -15,9 +15,10 @@ from newsletter.check import Finding, RuleContext, UrlStatus, check
 from newsletter.issue import Issue, number_of, parse
 from newsletter.issue.approval import approval
 from newsletter.project import files
-from newsletter.project.pictures import hash_pictures
+from newsletter.project.pictures import hash_pictures, measure_pictures
 from newsletter.render import Options, RenderedIssue, Theme
-from newsletter.render.pictures import local_pictures
+from newsletter.render.limits import CHARACTERS
+from newsletter.render.pictures import local_pictures, named_pictures
 from newsletter.render.pipeline import render
 from newsletter.settings import Settings
 from newsletter.settings.mail import options as mail_options
@@ -74,12 +75,11 @@ def prepare_issue(root: Path, name: str, settings: Settings, *, today: dt.date) 
     begins = issue.texts.get("segment") if issue.segment == issue.raw.get("segment") else None
     segment = parse_segment(issue.segment, place=issue.place("segment"), begins=begins)
     options = mail_options(settings, issue)
-    rendered = render(issue, read_theme(root, settings), options)
-    pictures = hash_pictures(
-        root if path.is_relative_to(root) else path.parent,
-        path.parent,
-        local_pictures(rendered.html, options.assets_url),
-    )
+    home = root if path.is_relative_to(root) else path.parent
+    named = named_pictures(issue.body, options.assets_url) if len(issue.body) <= CHARACTERS else ()
+    sizes = measure_pictures(home, path.parent, named)
+    rendered = render(issue, read_theme(root, settings), options, sizes)
+    pictures = hash_pictures(home, path.parent, local_pictures(rendered.html, options.assets_url))
     letter = RuleContext(
         issue=issue,
         rendered=rendered,

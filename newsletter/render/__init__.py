@@ -7,6 +7,7 @@
     tree        links and images on the parsed page
     inline      style sheets copied onto its elements
     utm         one link in, the same link tagged out
+    sizes       how large pictures are drawn
     colours     how well one colour is read on another
     words       the few fixed words, by language
 

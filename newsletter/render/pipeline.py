@@ -36,14 +36,24 @@ from newsletter.render.markdown.fields import (
 )
 from newsletter.render.markdown.html import fragment
 from newsletter.render.markdown.text import columns, text_part, wrap
+from newsletter.render.pictures import local_path
+from newsletter.render.sizes import UNMEASURED, Sizes
 from newsletter.render.utm import tag
 from newsletter.render.words import callouts, date, direction, words
 
 _OFFSET: Final = re.compile(r"(?: in root template)?(?: at)? position \d+(?::\d+)?")
 
 
-def render(issue: Issue, theme: Theme, options: Options) -> RenderedIssue:
+def render(
+    issue: Issue, theme: Theme, options: Options, sizes: Sizes = UNMEASURED
+) -> RenderedIssue:
     """Render an issue once, for everybody; same input, same bytes.
+
+    Args:
+        issue: as written.
+        theme: its clothes.
+        options: what else reaches the mail.
+        sizes: of the local pictures, by `named_pictures`.
 
     Raises:
         InputError: the theme is malformed (its file and line), or the author's text holds a
@@ -70,7 +80,12 @@ def render(issue: Issue, theme: Theme, options: Options) -> RenderedIssue:
     text = _text(theme, values, plain, tagged)
     page, mjml = _page(theme, values, letter)
     root = tree.parse(page)
-    images = tree.put_back_targets(root, document, lambda src: _asset(src, options.assets_url))
+    images = tree.put_back_targets(
+        root,
+        document,
+        lambda src: _asset(src, options.assets_url),
+        lambda src: sizes.get(local_path(src, options.assets_url)),
+    )
     tree.harden(root)
     links = tree.tag_links(root, tagged, body_line=issue.body_line)
     root = inline_styles(root)

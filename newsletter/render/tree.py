@@ -13,6 +13,7 @@ from lxml import etree
 
 from newsletter.render import RenderedLink
 from newsletter.render.markdown import Document, Image
+from newsletter.render.sizes import Size, fit
 from newsletter.render.utm import legal
 
 Tagger = Callable[[str], str]
@@ -30,14 +31,18 @@ def parse(page: str) -> etree._Element:
 
 
 def put_back_targets(
-    tree: etree._Element, document: Document, shown: Callable[[str], str]
+    tree: etree._Element,
+    document: Document,
+    shown: Callable[[str], str],
+    size: Callable[[str], Size | None],
 ) -> tuple[Image, ...]:
-    """Give links and images the targets that passed the sanitiser as numbers.
+    """Give links and images the targets that passed the sanitiser as numbers, images their size.
 
     Args:
         tree: the page.
         document: the letter.
         shown: where a mail finds the picture that the author calls by this name.
+        size: of that picture's file, None where it is not known.
 
     Returns:
         The letter's images in document order, those of author HTML among them.
@@ -61,6 +66,7 @@ def put_back_targets(
             continue  # the theme's
         images.append(dataclasses.replace(image, src=legal(shown(image.src))))
         element.set("src", images[-1].src)
+        fit(element, size(image.src))
     return tuple(images)
 
 

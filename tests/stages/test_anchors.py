@@ -60,10 +60,10 @@ def test_a_heading_nobody_leads_to_has_no_id() -> None:
 
 
 def test_author_html_leads_and_is_led_to() -> None:
-    body = '<p>See <a href="#lamps">x</a></p>\n\na <a href=\'#lamps\'>y</a> [z](#own)\n\n## Lamps\n\n<p id="own">here</p>\n'
+    body = '<p>See <a href="#lamps">x</a></p>\n\na <a href=\'#lamps\'>y</a> [z](#own) [o](#old)\n\n## Lamps\n\n<p><a id="own"></a>here, <a name="old">there</a></p>\n'
     letter = a_letter(body)
     assert ids(letter.rendered.html) == ["lamps"]
-    assert targets(letter.rendered.html) == ["#lamps", "#lamps", "#own"]
+    assert targets(letter.rendered.html) == ["#lamps", "#lamps", "#own", "#old"]
     assert said(letter, "link-anchor") == []
 
 

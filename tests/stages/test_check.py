@@ -182,7 +182,7 @@ CASES = [
     Case("contrast", "warning", {"options": {"look": dataclasses.replace(LOOK, accent_dark="#405060")}}, {"options": {"look": dataclasses.replace(LOOK, accent_dark="#9fd8e4")}},
          [':1:1|"Unsubscribe" is hard to read in dark mode: #405060 on #0b1622 has a contrast of 2.2, not 4.5|choose another theme.accent_dark']),
     Case("contrast", "warning", {"theme": themed(mjml="#4d5d6b|#b0b0b0")}, {"theme": themed(mjml="#4d5d6b|#202020")},
-         [f':1:1|"{words}" is hard to read in light mode: #b0b0b0 on #f2e8d5 has a contrast of 1.8, not 4.5|choose other colours in the theme' for words in ["Issue\xa074"]]),
+         [f':1:1|"{words}" is hard to read in light mode: #b0b0b0 on #f2e8d5 has a contrast of 1.8, not 4.5|the theme draws it so, whatever the words: change its style.css or dark.css' for words in ["Issue\xa074"]]),
     # the web
     Case("link-dead", "error", {"body": "x\n\n[a](https://x.example/a) [b](https://x.example/b) [c](https://x.example/c)\n", "answers": {tagged("a"): UrlStatus(status=404), tagged("b"): UrlStatus(problem="there is no such host", certain=True), tagged("c"): UrlStatus(status=200)}},
          {"body": "[a](https://x.example/a) [b](https://x.example/b)\n", "answers": {tagged("a"): UrlStatus(status=500), tagged("b"): UrlStatus(problem="no answer in time")}},

@@ -333,6 +333,9 @@ def _join_figures(tokens: Tokens) -> None:
         image = _only_image(tokens[at + 1])
         if image is None:
             continue
+        image.meta["alone"] = True
+        if _shown(tokens[at + 1])[0] is not image:  # a link around it
+            continue
         tokens[at].attrSet("class", "figure")
         if at + 3 < len(tokens) and tokens[at + 3].type == "paragraph_open":
             caption = tokens[at + 4].children or []
@@ -347,7 +350,7 @@ def _shown(inline: Token) -> list[Token]:
 
 
 def _only_image(inline: Token) -> Token | None:
-    shown = _shown(inline)
+    shown = [c for c in _shown(inline) if c.type not in {"link_open", "link_close"}]
     return shown[0] if len(shown) == 1 and shown[0].type == "image" else None
 
 
