@@ -24,7 +24,9 @@ _REFUSED: Final = re.compile(
 )
 _IDS: Final = re.compile(r'\b(?:id|name)="([^"]*)"')
 _VAGUE: Final = frozenset({"click here", "this link", "read more"})
-_BRACES: Final = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\$\{.*?\}|<%.*?%>")
+_BRACES: Final = re.compile(
+    r"\{\{.*?\}\}|\{%.*?%\}|\$\{.*?\}|<%.*?%>|\*\|.*?\|\*|%%\w+%%|\[\[.*?\]\]"
+)
 _PERSONAL: Final = re.compile(
     r"[?&](mc_eid|_hsenc|_hsmi|vero_id|mkt_tok|ck_subscriber_id)=", re.IGNORECASE
 )
@@ -168,6 +170,11 @@ def _refused(context: RuleContext, *schemes: str) -> Iterator[tuple[Place, str]]
         for found in _REFUSED.finditer(text):
             if found[1].lower() in schemes:
                 yield context.at(line, found[0]), found[1].lower()
+
+
+def is_refused(text: str) -> bool:
+    """Whether a piece of text is a link that Markdown did not make because of its scheme."""
+    return _REFUSED.search(text) is not None
 
 
 def _is_private(url: str) -> bool:

@@ -126,6 +126,14 @@ def _in_link(context: RuleContext) -> Iterator[Fault]:
                 )
 
 
+def field_in_link(context: RuleContext, text: str) -> bool:
+    """Whether a blank in a merge field, which is no text any more, keeps this from being a link."""
+    return any(
+        found[2] in context.options.fields and found[0].replace(found[1], "") in text
+        for found in _FIELD_IN_LINK.finditer(context.issue.body)
+    )
+
+
 @rule("field-near-miss", "warning", "Braces that look like a merge field but are not read as one.")
 def _near_miss(context: RuleContext) -> Iterator[Fault]:
     fields = Fields(context.options.fields)
@@ -267,10 +275,15 @@ def _local(context: RuleContext) -> Iterator[Fault]:
 
 def _texts(context: RuleContext) -> Iterator[tuple[str, str | int]]:
     """What readers see, with the front-matter key or the line it comes from."""
+    yield from front_texts(context)
+    yield from context.rendered.words
+
+
+def front_texts(context: RuleContext) -> Iterator[tuple[str, str]]:
+    """What readers see of the front matter, with its key."""
     for key in _KEYS:
         if key in context.issue.raw:
             yield getattr(context.issue, key), key
-    yield from context.rendered.words
 
 
 def _place(context: RuleContext, where: str | int, needle: str) -> Place:

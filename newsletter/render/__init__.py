@@ -125,6 +125,7 @@ class RenderedIssue:
         raws: author HTML; `line` counts in the issue's file.
         words: (plain text, line of the issue's file) per block, code left out.
         headings: (level, text, line of the issue's file).
+        unlinked: as `words`, without the words of links.
         fields_without_fallback: declared fields that are used but have no fallback.
         source_hash: SHA-256 in hex over issue, theme and options: what `send` holds constant.
     """
@@ -142,3 +143,4 @@ class RenderedIssue:
     headings: tuple[tuple[int, str, int], ...]
     fields_without_fallback: tuple[str, ...]
     source_hash: str
+    unlinked: tuple[tuple[str, int], ...] = ()

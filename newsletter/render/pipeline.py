@@ -112,6 +112,7 @@ def _parts(document: Document, images: tuple[Image, ...], above: int) -> dict[st
         "images": tuple(dataclasses.replace(i, line=i.line + above) for i in images),
         "raws": tuple(dataclasses.replace(r, line=r.line + above) for r in document.raws),
         "words": tuple((text, line + above) for text, line in document.words),
+        "unlinked": tuple((text, line + above) for text, line in document.unlinked),
         "headings": tuple((level, text, line + above) for level, text, line in document.headings),
     }
 

@@ -199,6 +199,15 @@ CASES = [
     Case("image-heavy", "warning", {"body": "![a](https://x.example/b.png)\n", "answers": {"https://x.example/b.png": UrlStatus(status=200, size=2_345_678)}},
          {"body": "![a](https://x.example/b.png) ![c](https://x.example/d.png)\n", "answers": {"https://x.example/b.png": UrlStatus(status=200, size=1_000_000), "https://x.example/d.png": UrlStatus(status=200)}},
          [":5:1|the picture https://x.example/b.png has 2.3 MB|make it smaller: 1200 pixels are enough"]),
+    # markup left as text
+    Case("link-unread", "error", "x [a] (https://x.example/y) z\n", "[a](https://x.example/y) \\[a] (https://x.example/y) [sic] (so)\n",
+         [':5:3|"[a] (https://x.example/y)" is left as text: it is no link|leave no blank between ] and (']),
+    Case("markup-left", "warning", "[a][b] and [^c]\n", "[a][b] `[^d]` \\[e][f] [1][2]\n\n[b]: https://x.example\n",
+         [':5:1|"[a][b]" is left as text: nothing is called [b]|add a line: [b]: https://...', ':5:12|"[^c]" is left as text: there is no such footnote|add a line of its own: [^c]: its words']),
+    Case("merge-tag", "warning", "Hi *|FNAME|*\n", "Hi {{ name }} `*|FNAME|*` \\{{ nick }}\n",
+         [":5:4|*|FNAME|* is no merge field here and will be read as it stands|declare the name under [fields] and write {{ name }}; \\{{ means it literally"]),
+    Case("link-bare", "warning", "See https://x.example/a.\n", "See <https://x.example/a> `https://x.example` [https://x.example](https://x.example)\n",
+         [":5:5|the address https://x.example/a is text, not a link|write <https://x.example/a> or [words](https://x.example/a)"]),
     # the finished mail
     Case("size", "error", long_letter(1200), long_letter(1030), [":1:1|the HTML has SIZE bytes; Gmail cuts it at 102,400|shorten it"]),
     Case("size-near", "warning", long_letter(1030), long_letter(900), [":1:1|the HTML has SIZE of Gmail's 102,400 bytes|do not add much"]),

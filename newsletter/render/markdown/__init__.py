@@ -29,6 +29,7 @@ _UNREAD: Final = frozenset({"code_inline", "field"})
 _UTM_OFF: Final = re.compile(r"\{\s*utm\s*=\s*(?:off|\"off\")\s*\}")
 _KEEPS_LINES: Final = re.compile(r"<pre[\s>]", re.IGNORECASE)
 _ANCHOR: Final = re.compile(r"""(\bhref\s*=\s*["']?)(#[^\s"'>]*)""", re.IGNORECASE)
+_FOREIGN_TAG: Final = re.compile(r"\*\|[A-Za-z][^|*\n]*\|\*")
 _TASK: Final = re.compile(r"\[([ xX])\] ")
 
 
@@ -78,6 +79,7 @@ class Document:
         raws: author HTML.
         words: the plain text of every block with its line, for checks; code left out.
         headings: (level, text, line).
+        unlinked: as `words`, without the words of links.
     """
 
     tokens: Tokens
@@ -86,6 +88,7 @@ class Document:
     raws: tuple[Raw, ...]
     words: tuple[tuple[str, int], ...]
     headings: tuple[tuple[int, str, int], ...]
+    unlinked: tuple[tuple[str, int], ...]
 
 
 def parse(body: str, fields: Fields, titles: Mapping[str, str] = callouts.TITLES) -> Document:
@@ -128,6 +131,7 @@ def parse(body: str, fields: Fields, titles: Mapping[str, str] = callouts.TITLES
         raws=tuple(collected.raws),
         words=tuple(collected.words),
         headings=tuple(collected.headings),
+        unlinked=tuple(collected.unlinked),
     )
 
 
@@ -142,6 +146,21 @@ def plain(children: Tokens) -> str:
         elif child.type == "image":
             parts.append(plain(child.children or ()))
     return "".join(parts)
+
+
+def _outside_links(children: Tokens) -> list[Token]:
+    """What stands in no link, be it Markdown's or the author's HTML; a blank for each link."""
+    kept, depth = [], 0
+    for child in children:
+        html = child.content.lower() if child.type == "html_inline" else ""
+        if child.type == "link_open" or re.match(r"<a[\s>]", html):
+            depth += 1
+            kept.append(Token("softbreak", "br", 0))
+        elif child.type == "link_close" or html.startswith("</a"):
+            depth = max(0, depth - 1)
+        elif not depth:
+            kept.append(child)
+    return kept
 
 
 def _reader(fields: Fields) -> MarkdownIt:
@@ -161,7 +180,19 @@ def _reader(fields: Fields) -> MarkdownIt:
 
     reader.inline.ruler.before("escape", "field", field_rule)
     reader.inline.ruler.before("escape", "utm_off", _utm_off_rule)
+    reader.inline.ruler.before("escape", "foreign_tag", _foreign_tag_rule)
     return reader
+
+
+def _foreign_tag_rule(state: StateInline, silent: bool) -> bool:  # noqa: FBT001  # markdown-it's signature
+    """`*|FNAME|*` of another service stays as it was written: its stars are no emphasis."""
+    found = _FOREIGN_TAG.match(state.src, state.pos) if state.src[state.pos] == "*" else None
+    if found is None:
+        return False
+    if not silent:
+        state.pending += found[0]
+    state.pos = found.end()
+    return True
 
 
 def _utm_off_rule(state: StateInline, silent: bool) -> bool:  # noqa: FBT001  # markdown-it's signature
@@ -217,6 +248,7 @@ class _Collected:
     raws: list[Raw] = field(default_factory=list)
     words: list[tuple[str, int]] = field(default_factory=list)
     headings: list[tuple[int, str, int]] = field(default_factory=list)
+    unlinked: list[tuple[str, int]] = field(default_factory=list)
     anchors: Anchors = field(default_factory=Anchors)
     #: Line and column (both from 0) behind what was found last: links may repeat each other.
     found: tuple[int, int] = (-1, 0)
@@ -224,7 +256,9 @@ class _Collected:
     def inline(self, token: Token, opener: Token, fields: Fields) -> None:
         children = token.children or []
         line = _line(token)
-        self.words.append((plain([c for c in children if c.type not in _UNREAD]), line))
+        read = [c for c in children if c.type not in _UNREAD]
+        self.words.append((plain(read), line))
+        self.unlinked.append((plain(_outside_links(read)), line))
         if opener.type == "heading_open":
             self.headings.append((int(opener.tag[1]), plain(children), line))
             self.anchors.add(opener, plain(children))
