@@ -101,12 +101,16 @@ class RenderedLink:
         written: the target in the Markdown or the theme.
         url: the target in the mail.
         line: 1-based line of the issue's file, 0 for a link of the theme.
+        source: the target as it was typed, where that is known, else `written`.
+        column: 1-based column of `line` from which on the link stands, 0 where that is not known.
     """
 
     text: str
     written: str
     url: str
     line: int
+    source: str = ""
+    column: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Final
 
+from lxml import etree
 from mjml import mjml2html
 
 from newsletter.errors import InputError, Place
@@ -80,12 +81,7 @@ def render(
     text = _text(theme, values, plain, tagged)
     page, mjml = _page(theme, values, letter)
     root = tree.parse(page)
-    images = tree.put_back_targets(
-        root,
-        document,
-        lambda src: _asset(src, options.assets_url),
-        lambda src: sizes.get(local_path(src, options.assets_url)),
-    )
+    images = _put_back_targets(root, document, options, sizes)
     tree.harden(root)
     links = tree.tag_links(root, tagged, body_line=issue.body_line)
     root = inline_styles(root)
@@ -103,6 +99,17 @@ def render(
         fields_without_fallback=tuple(sorted(fields.without_fallback)),
         source_hash=source_hash(issue, theme, options),
         **_parts(document, images, issue.body_line - 1),
+    )
+
+
+def _put_back_targets(
+    root: etree._Element, document: Document, options: Options, sizes: Sizes
+) -> tuple[Image, ...]:
+    return tree.put_back_targets(
+        root,
+        document,
+        lambda src: _asset(src, options.assets_url),
+        lambda src: sizes.get(local_path(src, options.assets_url)),
     )
 
 

@@ -53,6 +53,8 @@ def put_back_targets(
             link = document.links[at]
             element.set("href", link.href)
             element.set("data-line", str(link.line))
+            element.set("data-column", str(link.column))
+            element.set("data-source", link.source)
             if not link.utm:
                 element.set("data-utm", "off")
     images = []
@@ -119,7 +121,10 @@ def tag_links(tree: etree._Element, tag: Tagger, *, body_line: int) -> tuple[Ren
     links = []
     for element in tree.iter("a", "area"):
         written = element.get("href")
-        line = str(element.attrib.pop("data-line", ""))
+        line, column, source = (
+            str(element.attrib.pop(name, ""))
+            for name in ("data-line", "data-column", "data-source")
+        )
         off = element.attrib.pop("data-utm", "") == "off"
         if written is None:
             continue
@@ -128,7 +133,12 @@ def tag_links(tree: etree._Element, tag: Tagger, *, body_line: int) -> tuple[Ren
             element.set("href", url)
         text = " ".join(str(element.xpath("string()")).split())  # comments left out
         number = 0 if _number(line) == _NONE else body_line + _number(line) - 1
-        links.append(RenderedLink(text=text, written=written, url=url, line=number))
+        links.append(
+            RenderedLink(
+                text=text, written=written, url=url, line=number, source=source or written,
+                column=int(column or 0),
+            )
+        )  # fmt: skip
     return tuple(links)
 
 

@@ -19,7 +19,7 @@ from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 from mdit_py_plugins.footnote import footnote_plugin
 
-from newsletter.render.markdown import callouts, quick_links, wide
+from newsletter.render.markdown import callouts, places, quick_links, wide
 from newsletter.render.markdown.anchors import Anchors
 from newsletter.render.markdown.fields import Fields
 
@@ -42,12 +42,16 @@ class MarkdownLink:
         href: the target as Markdown normalises it, merge fields as tokens.
         line: 1-based line of the Markdown body (not of the file).
         utm: False where the author turned tagging off.
+        source: the target as it was typed, "" where it stands in a definition.
+        column: 1-based column of `line` from which on the link stands, 0 where that is not known.
     """
 
     text: str
     href: str
     line: int
     utm: bool = True
+    source: str = field(default="", compare=False)
+    column: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,6 +171,7 @@ def _reader(fields: Fields) -> MarkdownIt:
     reader = MarkdownIt("commonmark").enable(["table", "strikethrough"])
     reader.use(footnote_plugin)
     quick_links.install(reader)
+    places.install(reader)
 
     def field_rule(state: StateInline, silent: bool) -> bool:  # noqa: FBT001  # markdown-it's signature
         # Asked at every sign that could begin something.
@@ -252,10 +257,13 @@ class _Collected:
     anchors: Anchors = field(default_factory=Anchors)
     #: Line and column (both from 0) behind what was found last: links may repeat each other.
     found: tuple[int, int] = (-1, 0)
+    #: The same behind the last cell of a table.
+    cell: tuple[int, int] = (-1, 0)
 
     def inline(self, token: Token, opener: Token, fields: Fields) -> None:
         children = token.children or []
         line = _line(token)
+        self._note_cell(token, opener)
         read = [c for c in children if c.type not in _UNREAD]
         self.words.append((plain(read), line))
         self.unlinked.append((plain(_outside_links(read)), line))
@@ -272,16 +280,33 @@ class _Collected:
                 self.raws.append(Raw(html=child.content, line=self._find(first, token)))
                 child.content = _with_lines(fields.in_html(child.content), self.raws[-1].line)
 
+    def _note_cell(self, token: Token, opener: Token) -> None:
+        """Tell cells of one row apart, which may say the same."""
+        if opener.type not in {"td_open", "th_open"} or not token.map:
+            return
+        line = token.map[0]
+        begin = self.cell[1] if self.cell[0] == line else 0
+        at = self.lines[line].find(token.content, begin) if line < len(self.lines) else -1
+        token.meta["from"] = max(at, begin)
+        self.cell = (line, token.meta["from"] + len(token.content))
+
     def _link(self, child: Token, after: Tokens, block: Token) -> None:
         href = str(child.attrs.get("href", ""))
         until = next(i for i, c in enumerate(after) if c.type == "link_close")
         child.meta["l"] = len(self.links)
-        # <wren@example.org> becomes mailto:, and what stands nowhere is looked for everywhere.
-        written = str(child.meta.get("href", href)).removeprefix("mailto:")
-        line = self._find(written, block)
         off = child.attrs.pop("utm", "") == "off"
         text = " ".join(plain(after[:until]).split())
-        self.links.append(MarkdownLink(text=text, href=href, line=line, utm=not off))
+        place = places.place_of(child, block, self.lines)
+        if place is None:
+            # <wren@example.org> becomes mailto:, and what stands nowhere is looked for everywhere.
+            written = str(child.meta.get("href", href)).removeprefix("mailto:")
+            place = places.LinkPlace(self._find(written, block), 0, "")
+        self.links.append(
+            MarkdownLink(
+                text=text, href=href, line=place.line, utm=not off, source=place.source,
+                column=place.column,
+            )
+        )  # fmt: skip
 
     def _image(self, child: Token, block: Token) -> None:
         src = str(child.attrs.get("src", ""))
