@@ -26,7 +26,7 @@ from newsletter.render import Options, RenderedIssue, Theme, armour, shell, tree
 from newsletter.render.inline import inline_styles
 from newsletter.render.limits import expect_few_pieces, expect_length
 from newsletter.render.lint import lint
-from newsletter.render.markdown import Document, Image, parse
+from newsletter.render.markdown import Document, Image, author_classes, parse
 from newsletter.render.markdown.fields import (
     CONTENT,
     RESERVED,
@@ -65,7 +65,7 @@ def render(
     fields = Fields(options.fields)
     subject = fields.in_text(issue.subject)
     values = _values(issue, options, fields, subject)
-    document = parse(issue.body, fields, callouts(options.language))
+    document = parse(issue.body, fields, callouts(options.language), _taken(theme))
     expect_few_pieces(issue, document)
 
     @functools.cache  # both parts and every repeated link ask for the same few hundred
@@ -100,6 +100,11 @@ def render(
         source_hash=source_hash(issue, theme, options),
         **_parts(document, images, issue.body_line - 1),
     )
+
+
+@functools.lru_cache(maxsize=8)
+def _taken(theme: Theme) -> frozenset[str]:
+    return author_classes.taken_by(text for _, text in theme.files)
 
 
 def _put_back_targets(

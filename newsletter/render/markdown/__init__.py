@@ -19,7 +19,7 @@ from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 from mdit_py_plugins.footnote import footnote_plugin
 
-from newsletter.render.markdown import callouts, places, quick_links, wide
+from newsletter.render.markdown import author_classes, callouts, places, quick_links, wide
 from newsletter.render.markdown.anchors import Anchors
 from newsletter.render.markdown.fields import Fields
 
@@ -95,18 +95,24 @@ class Document:
     unlinked: tuple[tuple[str, int], ...]
 
 
-def parse(body: str, fields: Fields, titles: Mapping[str, str] = callouts.TITLES) -> Document:
+def parse(
+    body: str,
+    fields: Fields,
+    titles: Mapping[str, str] = callouts.TITLES,
+    taken: frozenset[str] = author_classes.PIECES,
+) -> Document:
     """Read Markdown; never raises on any text.
 
     Args:
         body: Markdown with LF line ends.
         fields: the declared merge fields; the tokens of those used are noted in it.
         titles: what stands above a callout that has no title of its own, by its kind.
+        taken: classes that author HTML cannot have.
     """
     tokens = _reader(fields).parse(body)
     _set_lines(tokens)
     callouts.mark(tokens, titles)
-    collected = _Collected(body.split("\n"))
+    collected = _Collected(body.split("\n"), taken)
     lists: list[Token] = []
     for index, token in enumerate(tokens):
         if token.type.endswith("_list_open"):
@@ -119,7 +125,8 @@ def parse(body: str, fields: Fields, titles: Mapping[str, str] = callouts.TITLES
             collected.inline(token, tokens[index - 1], fields)
         elif token.type == "html_block":
             collected.raws.append(Raw(html=token.content, line=_line(token)))
-            token.content = _with_lines(fields.in_html(token.content), _line(token))
+            own = author_classes.keep_apart(fields.in_html(token.content), taken)
+            token.content = _with_lines(own, _line(token))
             if not _KEEPS_LINES.search(token.content):
                 token.content = wide.join_lines(token.content)
     _resolve_author_links(tokens, collected.anchors)
@@ -248,6 +255,7 @@ class _Collected:
     """What one walk over the tokens gathers."""
 
     lines: list[str]
+    taken: frozenset[str]
     links: list[MarkdownLink] = field(default_factory=list)
     images: list[Image] = field(default_factory=list)
     raws: list[Raw] = field(default_factory=list)
@@ -278,7 +286,8 @@ class _Collected:
             elif child.type == "html_inline":
                 first = child.content.split("\n")[0]
                 self.raws.append(Raw(html=child.content, line=self._find(first, token)))
-                child.content = _with_lines(fields.in_html(child.content), self.raws[-1].line)
+                own = author_classes.keep_apart(fields.in_html(child.content), self.taken)
+                child.content = _with_lines(own, self.raws[-1].line)
 
     def _note_cell(self, token: Token, opener: Token) -> None:
         """Tell cells of one row apart, which may say the same."""
