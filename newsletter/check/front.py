@@ -115,7 +115,7 @@ def _long_preheader(context: RuleContext) -> Iterator[Fault]:
         yield place, f"the preheader has {size} characters; no inbox shows that", "cut it to 110"
 
 
-@rule("date-past", "warning", "The issue's date has passed.")
+@rule("date-past", "warning", "The date of an issue that was not sent has passed.")
 def _past(context: RuleContext) -> Iterator[Fault]:
     day = context.issue.date
     if context.today and day and day < context.today:

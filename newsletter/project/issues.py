@@ -14,7 +14,7 @@ from newsletter.audience.segment import parse_segment
 from newsletter.check import Finding, RuleContext, UrlStatus, check
 from newsletter.issue import Issue, number_of, parse
 from newsletter.issue.approval import approval
-from newsletter.project import files
+from newsletter.project import files, ledger
 from newsletter.project.pictures import hash_pictures, measure_pictures
 from newsletter.render import Options, RenderedIssue, Theme
 from newsletter.render.limits import CHARACTERS
@@ -84,7 +84,7 @@ def prepare_issue(root: Path, name: str, settings: Settings, *, today: dt.date) 
         issue=issue,
         rendered=rendered,
         options=options,
-        today=today,
+        today=None if _is_past(root, issue.number) else today,
         assets=_assets(path.parent, rendered, options),
         twins=_twins(root, name),
         ignore=settings.checks.ignore,
@@ -104,6 +104,11 @@ def answered(prepared: PreparedIssue, answers: Mapping[str, UrlStatus]) -> Prepa
     """The same issue, checked again with what the web said about its addresses."""
     letter = dataclasses.replace(prepared.letter, answers=answers)
     return dataclasses.replace(prepared, letter=letter, findings=check(letter))
+
+
+def _is_past(root: Path, number: int) -> bool:
+    """Whether this issue or a later one was sent: nobody corrects its date any more."""
+    return number <= max(ledger.issues(root), default=-1)
 
 
 def _assets(folder: Path, rendered: RenderedIssue, options: Options) -> frozenset[str]:

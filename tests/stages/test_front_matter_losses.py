@@ -115,3 +115,9 @@ def test_a_control_character_is_refused_with_its_place(code: int) -> None:
 
 def test_tabs_and_line_ends_are_text() -> None:
     assert read("title: T", body="a\tb\r\nc\rd\n").body == "a\tb\nc\nd\n"
+
+
+@pytest.mark.parametrize("code", [0x80, 0x85, 0x9B])
+def test_a_control_above_ascii_is_text_in_the_wrong_encoding(code: int) -> None:
+    (found,) = said(a_letter(f"One {chr(code)}31m two.\n"), "mojibake")
+    assert found.startswith(":5:5|text in the wrong encoding")

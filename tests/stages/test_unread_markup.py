@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.checked_letters import a_letter, check, front, said
+from newsletter.check import check
+from tests.support.checked_letters import a_letter, front, said
 
 BLANK = "a blank in an address is %20; or put the address into <...>"
 APART = "leave no blank between ] and ("
