@@ -14,22 +14,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from markdown_it import MarkdownIt
-from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
-from mdit_py_plugins.footnote import footnote_plugin
 
-from newsletter.render.markdown import author_classes, callouts, places, quick_links, wide
+from newsletter.render.markdown import author_classes, callouts, places, wide
 from newsletter.render.markdown.anchors import Anchors
 from newsletter.render.markdown.fields import Fields
+from newsletter.render.markdown.reader import reader_with
 
 Tokens = Sequence[Token]
 
 _UNREAD: Final = frozenset({"code_inline", "field"})
-_UTM_OFF: Final = re.compile(r"\{\s*utm\s*=\s*(?:off|\"off\")\s*\}")
 _KEEPS_LINES: Final = re.compile(r"<pre[\s>]", re.IGNORECASE)
 _ANCHOR: Final = re.compile(r"""(\bhref\s*=\s*["']?)(#[^\s"'>]*)""", re.IGNORECASE)
-_FOREIGN_TAG: Final = re.compile(r"\*\|[A-Za-z][^|*\n]*\|\*")
 _TASK: Final = re.compile(r"\[([ xX])\] ")
 
 
@@ -109,7 +105,7 @@ def parse(
         titles: what stands above a callout that has no title of its own, by its kind.
         taken: classes that author HTML cannot have.
     """
-    tokens = _reader(fields).parse(body)
+    tokens = reader_with(fields).parse(body)
     _set_lines(tokens)
     callouts.mark(tokens, titles)
     collected = _Collected(body.split("\n"), taken)
@@ -172,52 +168,6 @@ def _outside_links(children: Tokens) -> list[Token]:
         elif not depth:
             kept.append(child)
     return kept
-
-
-def _reader(fields: Fields) -> MarkdownIt:
-    reader = MarkdownIt("commonmark").enable(["table", "strikethrough"])
-    reader.use(footnote_plugin)
-    quick_links.install(reader)
-    places.install(reader)
-
-    def field_rule(state: StateInline, silent: bool) -> bool:  # noqa: FBT001  # markdown-it's signature
-        # Asked at every sign that could begin something.
-        found = fields.match(state.src, state.pos) if state.src[state.pos] == "{" else None
-        if found is None:
-            return False
-        if not silent:
-            state.push("field", "", 0).content = found[0]
-        state.pos = found[1]
-        return True
-
-    reader.inline.ruler.before("escape", "field", field_rule)
-    reader.inline.ruler.before("escape", "utm_off", _utm_off_rule)
-    reader.inline.ruler.before("escape", "foreign_tag", _foreign_tag_rule)
-    return reader
-
-
-def _foreign_tag_rule(state: StateInline, silent: bool) -> bool:  # noqa: FBT001  # markdown-it's signature
-    """`*|FNAME|*` of another service stays as it was written: its stars are no emphasis."""
-    found = _FOREIGN_TAG.match(state.src, state.pos) if state.src[state.pos] == "*" else None
-    if found is None:
-        return False
-    if not silent:
-        state.pending += found[0]
-    state.pos = found.end()
-    return True
-
-
-def _utm_off_rule(state: StateInline, silent: bool) -> bool:  # noqa: FBT001  # markdown-it's signature
-    """`{utm=off}` right behind a link; any other braces there are the author's text."""
-    if state.src[state.pos] != "{":
-        return False
-    found = _UTM_OFF.match(state.src, state.pos)
-    behind = state.tokens and not state.pending and state.tokens[-1].type == "link_close"
-    if found is None or silent or not behind:
-        return False
-    next(t for t in reversed(state.tokens) if t.type == "link_open").attrs["utm"] = "off"
-    state.pos = found.end()
-    return True
 
 
 def _set_lines(tokens: Tokens) -> None:
