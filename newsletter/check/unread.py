@@ -171,8 +171,6 @@ def _words(context: RuleContext) -> Iterator[_Told]:
 def _html_words(context: RuleContext, *, linked: bool = True) -> Iterator[_Told]:
     """The words of HTML blocks, line by line; code is left out, and what is a link on demand."""
     for raw in context.rendered.raws:
-        if "\n" not in raw.html and raw.html.count("<") < 2:  # noqa: PLR2004  # one tag has no words
-            continue
         shown = _QUIET.sub(_blank, raw.html)
         if not linked:
             shown = _LINKED.sub(_blank, shown)

@@ -75,6 +75,7 @@ def test_each_unread_link_is_told_by_one_rule() -> None:
         ("<td>a _slanted_ word</td>", ":5:7", "_slanted_"),
         ("<div>\n# Heading\n</div>", ":6:1", "# Heading"),
         ("<center>`code`</center>", ":5:9", "`code`"),
+        ("<div>**Bold**", ":5:6", "**Bold**"),
         ("<div>see [missing][ref]</div>", ":5:10", "[missing][ref]"),
     ],
 )
