@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator
 from typing import Final
@@ -44,7 +45,7 @@ _IN_HTML: Final = re.compile(
 #: ActiveCampaign and Mailgun; MailerLite, AWeber and Mautic; Mailjet and GetResponse; Zoho; Keap;
 #: Campaign Monitor, Sendy and phpList.
 _TAGS: Final = re.compile(
-    r"\*\|[^|\s*][^|*]*\|\*|\{\{\{?[^{}]*\}\}\}?|\{%.*?%\}|<%.*?%>|%%[A-Za-z][\w.]*%%"
+    r"\*\|[^|\s*][^|*]*\|\*|\{\{\{?[^{}]*\}\}\}?|\{%.{0,200}?%\}|<%.{0,200}?%>|%%[A-Za-z][\w.]*%%"
     r"|%[A-Z][A-Z0-9_]{2,}%|%recipient\.\w+%|\$\{[^{}]*\}|\{[$!][A-Za-z][^{}]*\}"
     r"|\{contactfield=[^{}]*\}|\[\[[A-Za-z][\w:.]*(?::\"[^\"]*\")?\]\]|\$\[[^\[\]]+\]\$"
     r"|~[A-Z]\w*\.[A-Z]\w*~"
@@ -198,8 +199,13 @@ def _without_links(text: str) -> str:
 
 def _is_escaped(context: RuleContext, found: str) -> bool:
     """Whether the author wrote a backslash before one of its signs, and means it as it stands."""
+    return "\\" in context.issue.body and _escaped(context.issue.body, found)
+
+
+@functools.lru_cache(maxsize=256)
+def _escaped(body: str, found: str) -> bool:
     parts = (r"\s+" if c == " " else (r"\\?" if c in _MARKUP else "") + re.escape(c) for c in found)
-    return any("\\" in one[0] for one in re.finditer("".join(parts), context.issue.body))
+    return any("\\" in one[0] for one in re.finditer("".join(parts), body))
 
 
 def _place(context: RuleContext, where: str | int, needle: str) -> Place:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import unicodedata
 from collections.abc import Iterator
@@ -128,10 +129,15 @@ def _in_link(context: RuleContext) -> Iterator[Fault]:
 
 def field_in_link(context: RuleContext, text: str) -> bool:
     """Whether a blank in a merge field, which is no text any more, keeps this from being a link."""
-    return any(
-        found[2] in context.options.fields and found[0].replace(found[1], "") in text
-        for found in _FIELD_IN_LINK.finditer(context.issue.body)
-    )
+    targets = _targets_with_fields(context.issue.body)
+    return any(name in context.options.fields and rest in text for name, rest in targets)
+
+
+@functools.lru_cache(maxsize=2)
+def _targets_with_fields(body: str) -> tuple[tuple[str, str], ...]:
+    """A field's name and what is left of the link around it, for each."""
+    found = ((one[2], one[0].replace(one[1], "")) for one in _FIELD_IN_LINK.finditer(body))
+    return tuple(dict.fromkeys(found))
 
 
 @rule("field-near-miss", "warning", "Braces that look like a merge field but are not read as one.")

@@ -17,7 +17,7 @@ from newsletter.issue.approval import approval
 from newsletter.project import files, ledger
 from newsletter.project.pictures import hash_pictures, measure_pictures
 from newsletter.render import Options, RenderedIssue, Theme
-from newsletter.render.limits import CHARACTERS
+from newsletter.render.limits import expect_length
 from newsletter.render.pictures import local_pictures, named_pictures
 from newsletter.render.pipeline import render
 from newsletter.settings import Settings
@@ -76,8 +76,8 @@ def prepare_issue(root: Path, name: str, settings: Settings, *, today: dt.date) 
     segment = parse_segment(issue.segment, place=issue.place("segment"), begins=begins)
     options = mail_options(settings, issue)
     home = root if path.is_relative_to(root) else path.parent
-    named = named_pictures(issue.body, options.assets_url) if len(issue.body) <= CHARACTERS else ()
-    sizes = measure_pictures(home, path.parent, named)
+    expect_length(issue)
+    sizes = measure_pictures(home, path.parent, named_pictures(issue.body, options.assets_url))
     rendered = render(issue, read_theme(root, settings), options, sizes)
     pictures = hash_pictures(home, path.parent, local_pictures(rendered.html, options.assets_url))
     letter = RuleContext(

@@ -32,6 +32,8 @@ def local_pictures(page: str, assets_url: str) -> tuple[str, ...]:
 
 def named_pictures(body: str, assets_url: str) -> tuple[str, ...]:
     """The local pictures that a letter's Markdown names, likewise."""
+    if "![" not in body and "<img" not in body.lower():
+        return ()
     document = parse(body, Fields({}))
     pages = " ".join(raw.html for raw in document.raws)
     found = {local_path(image.src, assets_url) for image in document.images}
