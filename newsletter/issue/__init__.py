@@ -21,9 +21,11 @@ from newsletter.issue.values import Status, UtmOverride, Values
 __all__ = ["Cut", "Issue", "Status", "UtmOverride", "Value", "number_of", "parse", "source_hash"]
 
 _NUMBERED = re.compile(r"(\d{1,6})(?:-(.*))?")
-# What no text holds: controls of terminals, and noncharacters, with which the stages of rendering
-# mark places. Those above U+007F are text in a wrong encoding, which `check` can repair.
-_UNFIT = re.compile("[\0-\x08\x0b-\x1f\x7f\ufdd0-\ufdef\ufffe\uffff]")
+# What no text holds: the stages of rendering mark places with noncharacters.
+_UNFIT = re.compile("[\0\ufdd0-\ufdef\ufffe\uffff]")
+# Controls of terminals; YAML refuses them above the letter. Those beyond ASCII are text in a wrong
+# encoding, which `check` can repair.
+_CONTROL = re.compile("[\x01-\x08\x0b-\x1f\x7f]")
 _MATTER = re.compile(r"\s*^---[ \t]*\n.*?^---[ \t]*$", re.MULTILINE | re.DOTALL)
 _KNOWN = frozenset(
     {
@@ -115,6 +117,7 @@ def parse(data: bytes, *, file: str) -> Issue:
     """
     text = _decode(data, file)
     matter = front_matter.read(text, file)
+    _refuse_controls(matter, file)
     values = Values(matter.table, matter.places, file)
     number, slug = _numbered(file, values)
     title = values.line("title", required=True)
@@ -163,21 +166,23 @@ def _decode(data: bytes, file: str) -> str:
         ) from error
     text = _line_feeds(text)
     if found := _UNFIT.search(text):
-        code = f"U+{ord(found[0]):04X}"
-        place = _end_of(text[: found.start()], file)
-        if found[0] != "\0" and ord(found[0]) < 0x80:  # noqa: PLR2004  # ASCII
-            raise InputError(
-                f"this file holds the control character {code}",
-                place=place,
-                hint="remove it; it is often pasted along from a web page or a terminal",
-            )
-        name = "NUL character" if found[0] == "\0" else f"noncharacter {code}"
+        name = "NUL character" if found[0] == "\0" else f"noncharacter U+{ord(found[0]):04X}"
         raise InputError(
             f"this file holds a {name}",
-            place=place,
+            place=_end_of(text[: found.start()], file),
             hint="it may be UTF-16 or a binary file; save it as UTF-8 text",
         )
     return text
+
+
+def _refuse_controls(matter: front_matter.FrontMatter, file: str) -> None:
+    if found := _CONTROL.search(matter.body):
+        inside = _end_of(matter.body[: found.start()], file)
+        raise InputError(
+            f"the letter holds the control character U+{ord(found[0]):04X}",
+            place=Place(file, matter.body_line + inside.line - 1, inside.column),
+            hint="remove it; it is often pasted along from a web page or a terminal",
+        )
 
 
 def _line_feeds(text: str) -> str:
