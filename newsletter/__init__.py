@@ -38,6 +38,7 @@ Everybody may use
     moments     days and moments, read in one place
     networks    which addresses belong to the world
     reporter    hears what happens while something long goes on
+    slugs       words as they stand in file names and anchors
     text_rules  what may stand in a header
 
 A storey knows those below it and none above; in the contracts of pyproject.toml that is executed.

@@ -61,8 +61,9 @@ def _contrast(context: RuleContext) -> Iterator[Fault]:
             if found < wanted and pair not in said:
                 said.add(pair)
                 colours = f"{as_hex(look.colour)} on {as_hex(look.ground)}"
+                sample = re.sub(r"[ \t]*\n\s*", " ", text)[:_SAMPLE]
                 message = (
-                    f'"{text[:_SAMPLE]}" is hard to read in {mode} mode: {colours} has a contrast '
+                    f'"{sample}" is hard to read in {mode} mode: {colours} has a contrast '
                     f"of {found:.1f}, not {wanted}"
                 )
                 yield _place(context, text), message, _hint(context, look)
@@ -73,7 +74,7 @@ def _hint(context: RuleContext, look: _Look) -> str:
     for name in ("accent", "accent_dark"):
         if getattr(context.options.look, name) in colours:
             return f"choose another theme.{name}"
-    return "choose other colours in the theme"
+    return "the theme draws it so, whatever the words: change its style.css or dark.css"
 
 
 def _place(context: RuleContext, text: str) -> Place:

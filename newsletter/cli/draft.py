@@ -6,7 +6,6 @@ import datetime as dt
 import html
 import json
 import re
-import unicodedata
 from typing import TYPE_CHECKING
 
 from newsletter import clocks
@@ -16,6 +15,7 @@ from newsletter.project import files
 from newsletter.schedule import next_free
 from newsletter.schedule.outlook import day_of
 from newsletter.settings.dates import timetable
+from newsletter.slugs import slug
 
 if TYPE_CHECKING:
     from newsletter.project import Project
@@ -43,8 +43,7 @@ def start(project: Project, title: str) -> tuple[str, str]:
 
 
 def _slug(title: str) -> str:
-    plain = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode().lower()
-    words = re.sub(r"[^a-z0-9]+", "-", plain.replace("'", ""))[:_SLUG].strip("-")
+    words = slug(title)[:_SLUG].strip("-")
     return f"-{words}" if words else ""
 
 

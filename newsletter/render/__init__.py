@@ -7,6 +7,7 @@
     tree        links and images on the parsed page
     inline      style sheets copied onto its elements
     utm         one link in, the same link tagged out
+    sizes       how large pictures are drawn
     colours     how well one colour is read on another
     words       the few fixed words, by language
 
@@ -100,12 +101,16 @@ class RenderedLink:
         written: the target in the Markdown or the theme.
         url: the target in the mail.
         line: 1-based line of the issue's file, 0 for a link of the theme.
+        source: the target as it was typed, where that is known, else `written`.
+        column: 1-based column of `line` from which on the link stands, 0 where that is not known.
     """
 
     text: str
     written: str
     url: str
     line: int
+    source: str = ""
+    column: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +129,7 @@ class RenderedIssue:
         raws: author HTML; `line` counts in the issue's file.
         words: (plain text, line of the issue's file) per block, code left out.
         headings: (level, text, line of the issue's file).
+        unlinked: as `words`, without the words of links.
         fields_without_fallback: declared fields that are used but have no fallback.
         source_hash: SHA-256 in hex over issue, theme and options: what `send` holds constant.
     """
@@ -141,3 +147,4 @@ class RenderedIssue:
     headings: tuple[tuple[int, str, int], ...]
     fields_without_fallback: tuple[str, ...]
     source_hash: str
+    unlinked: tuple[tuple[str, int], ...] = ()

@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Final
 
+from lxml import etree
 from mjml import mjml2html
 
 from newsletter.errors import InputError, Place
@@ -25,7 +26,7 @@ from newsletter.render import Options, RenderedIssue, Theme, armour, shell, tree
 from newsletter.render.inline import inline_styles
 from newsletter.render.limits import expect_few_pieces, expect_length
 from newsletter.render.lint import lint
-from newsletter.render.markdown import Document, Image, parse
+from newsletter.render.markdown import Document, Image, author_classes, parse
 from newsletter.render.markdown.fields import (
     CONTENT,
     RESERVED,
@@ -36,14 +37,24 @@ from newsletter.render.markdown.fields import (
 )
 from newsletter.render.markdown.html import fragment
 from newsletter.render.markdown.text import columns, text_part, wrap
+from newsletter.render.pictures import local_path
+from newsletter.render.sizes import UNMEASURED, Sizes
 from newsletter.render.utm import tag
 from newsletter.render.words import callouts, date, direction, words
 
 _OFFSET: Final = re.compile(r"(?: in root template)?(?: at)? position \d+(?::\d+)?")
 
 
-def render(issue: Issue, theme: Theme, options: Options) -> RenderedIssue:
+def render(
+    issue: Issue, theme: Theme, options: Options, sizes: Sizes = UNMEASURED
+) -> RenderedIssue:
     """Render an issue once, for everybody; same input, same bytes.
+
+    Args:
+        issue: as written.
+        theme: its clothes.
+        options: what else reaches the mail.
+        sizes: of the local pictures, by `named_pictures`.
 
     Raises:
         InputError: the theme is malformed (its file and line), or the author's text holds a
@@ -54,7 +65,7 @@ def render(issue: Issue, theme: Theme, options: Options) -> RenderedIssue:
     fields = Fields(options.fields)
     subject = fields.in_text(issue.subject)
     values = _values(issue, options, fields, subject)
-    document = parse(issue.body, fields, callouts(options.language))
+    document = parse(issue.body, fields, callouts(options.language), _taken(theme))
     expect_few_pieces(issue, document)
 
     @functools.cache  # both parts and every repeated link ask for the same few hundred
@@ -70,7 +81,7 @@ def render(issue: Issue, theme: Theme, options: Options) -> RenderedIssue:
     text = _text(theme, values, plain, tagged)
     page, mjml = _page(theme, values, letter)
     root = tree.parse(page)
-    images = tree.put_back_targets(root, document, lambda src: _asset(src, options.assets_url))
+    images = _put_back_targets(root, document, options, sizes)
     tree.harden(root)
     links = tree.tag_links(root, tagged, body_line=issue.body_line)
     root = inline_styles(root)
@@ -91,12 +102,29 @@ def render(issue: Issue, theme: Theme, options: Options) -> RenderedIssue:
     )
 
 
+@functools.lru_cache(maxsize=8)
+def _taken(theme: Theme) -> frozenset[str]:
+    return author_classes.taken_by(text for _, text in theme.files)
+
+
+def _put_back_targets(
+    root: etree._Element, document: Document, options: Options, sizes: Sizes
+) -> tuple[Image, ...]:
+    return tree.put_back_targets(
+        root,
+        document,
+        lambda src: _asset(src, options.assets_url),
+        lambda src: sizes.get(local_path(src, options.assets_url)),
+    )
+
+
 def _parts(document: Document, images: tuple[Image, ...], above: int) -> dict[str, Any]:
     """What checks want to know of a letter with `above` lines over it, in lines of the file."""
     return {
         "images": tuple(dataclasses.replace(i, line=i.line + above) for i in images),
         "raws": tuple(dataclasses.replace(r, line=r.line + above) for r in document.raws),
         "words": tuple((text, line + above) for text, line in document.words),
+        "unlinked": tuple((text, line + above) for text, line in document.unlinked),
         "headings": tuple((level, text, line + above) for level, text, line in document.headings),
     }
 

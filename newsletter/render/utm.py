@@ -94,6 +94,8 @@ def decide(url: str, tags: Tags) -> tuple[str, Verdict]:
             return url, "kept"
         pairs = [pair for pair in pairs if not _key(pair).startswith("utm_")]
         verdict = "replaced"
+    if pairs and not pairs[-1]:  # `?b=1&` ends in a separator of its own
+        pairs.pop()
     query = "&".join([*(_encode(pair, _QUERY) for pair in pairs), *ours])
     return f"{link.head}?{query}{link.fragment}", verdict
 

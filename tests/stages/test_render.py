@@ -159,12 +159,12 @@ def test_dividers_take_the_form_the_settings_say(divider: Divider, line: str) ->
 
 
 def test_pictures_tell_outlook_how_wide_they_are_and_small_ones_keep_their_own_width() -> None:
-    done = rendered('![a](b.png) <img src="c.png" alt="d" width="40"> <img src="e.png" alt="f">')
+    done = rendered('![a](b.png)\n\n<img src="c.png" alt="d" width="40"> <img src="e.png" alt="f">')
     images = [(i.get("src"), i.get("width")) for i in letter_of(done.html).iter("img")]
     assets = "https://assets.slackwater.example.org/"
     assert images == [(f"{assets}b.png", "552"), (f"{assets}c.png", "40"), (f"{assets}e.png", None)]
     assert [(i.src, i.alt, i.line) for i in done.images] == [
-        (f"{assets}b.png", "a", 5), (f"{assets}c.png", "d", 5), (f"{assets}e.png", "f", 5),
+        (f"{assets}b.png", "a", 5), (f"{assets}c.png", "d", 7), (f"{assets}e.png", "f", 7),
     ]  # fmt: skip
 
 

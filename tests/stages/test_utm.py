@@ -46,7 +46,7 @@ TAGGED = {
     "https://slack.example/a?b?c=/d": f"https://slack.example/a?b?c=/d&{OURS}",
     # What must stay as it is
     "https://slack.example/a?b&c=&=d&&e": f"https://slack.example/a?b&c=&=d&&e&{OURS}",
-    "https://slack.example/a?b=1&": f"https://slack.example/a?b=1&&{OURS}",
+    "https://slack.example/a?b=1&": f"https://slack.example/a?b=1&{OURS}",
     "https://slack.example/%7e/%7E?q=+%20%2b": f"https://slack.example/%7e/%7E?q=+%20%2b&{OURS}",
     "https://slack.example/100%/%zz?q=%": f"https://slack.example/100%/%zz?q=%&{OURS}",
     "https://slack.example/a/../b//c/.": f"https://slack.example/a/../b//c/.?{OURS}",
