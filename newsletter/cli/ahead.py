@@ -78,7 +78,7 @@ def schedule(
     ] = 5,
     printed: Annotated[
         Kind | None,
-        typer.Option("--print", help="Print what calls `send --due` here, ready to install."),
+        typer.Option("--print", help="Print what calls `send --due --yes` here, ready to install."),
     ] = None,
     trust_clock: Annotated[
         bool,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from newsletter import clocks
+from newsletter.cli.command import Commands
 from newsletter.cli.show import VOICE, Console, result, result_json, say, table
 from newsletter.errors import InputError, Place, RefusedError
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from newsletter.store import Store
     from newsletter.store.folder.restore import Restoration
 
-db = typer.Typer(help="The database.", no_args_is_help=True)
+db = Commands(help="The database.", no_args_is_help=True)
 
 
 def serve(

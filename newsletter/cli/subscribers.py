@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from newsletter import clocks
+from newsletter.cli.command import Commands
 from newsletter.cli.show import VOICE, Console, result, result_json, say, table
 from newsletter.errors import InputError, PausedError
 from newsletter.humanize import plural
@@ -27,7 +28,7 @@ Consent = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object.")]
 
-app = typer.Typer(help="The people on the list.", no_args_is_help=True)
+app = Commands(help="The people on the list.", no_args_is_help=True)
 
 
 @app.callback()

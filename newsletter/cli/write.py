@@ -118,7 +118,7 @@ def check(
 
 def preview(
     *,
-    issue: Annotated[int | None, typer.Option(help="Show this issue first.")] = None,
+    issue: Annotated[int | None, typer.Option(metavar="N", help="Show this issue first.")] = None,
     port: Annotated[
         int, typer.Option(min=1, max=65535, help="Where; the next free port if it is taken.")
     ] = 7474,
