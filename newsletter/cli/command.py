@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import copy
 import enum
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeVar
 
 from typer import Typer
 from typer.core import TyperCommand, TyperGroup
 
 from newsletter.cli.show import VOICE
 
+_Function = TypeVar("_Function", bound=Callable[..., Any])
 #: Keeps a global option apart from a command's own parameter of the same name.
 _PREFIX: Final = "global_"
 
@@ -54,7 +55,11 @@ class Commands(Typer):
     def __init__(self, **attributes: Any) -> None:  # noqa: ANN401  # Typer's own
         super().__init__(**{"cls": CommandGroup, **attributes})
 
-    def command(self, name: str | None = None, **attributes: Any) -> Any:  # noqa: ANN401  # as above
+    def command(  # type: ignore[override]  # Typer writes its options out
+        self,
+        name: str | None = None,
+        **attributes: Any,  # noqa: ANN401  # as above
+    ) -> Callable[[_Function], _Function]:
         """Typer's decorator."""
         return super().command(name, cls=Command, **attributes)
 

@@ -295,8 +295,8 @@ class ScheduleSettings(_Group):
     )
     heartbeat_url: TokenUrl = _setting(
         "",
-        "An https address called by POST after every `send --due --yes` that ended in order, so that a "
-        "monitor outside notices when the calls stop or go wrong.",
+        "An https address called by POST after every `send --due --yes` that ended in order, so "
+        "that a monitor outside notices when the calls stop or go wrong.",
         example="https://heartbeat.example.org/newsletter",
     )
     commit_ledger: bool = _setting(
