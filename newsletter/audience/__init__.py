@@ -148,6 +148,10 @@ def recognizable(address: str) -> str:
     return f"{local[:shown] or local[:1]}***{local[len(local) - shown :]}@{domain}"
 
 
+#: Left out by the issue's segment alone.
+OUTSIDE: Final = "outside the segment"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AudienceCounts:
     """How many people an issue would go to.

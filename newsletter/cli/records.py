@@ -79,6 +79,7 @@ def status(
             result("no issue was sent yet" if issue is None else f"issue {issue} was not sent yet")
         for number, what in forgotten.items():
             result(f"  {number}: {what}")
+        _remind_of_bounces(store, [run for run in runs if run.transport == "smtp" and run.begun])
     for one in due:
         what = f"issue {one.issue.number}, {one.standing.value}" if one.issue else "no issue yet"
         result(f"next: {one.when} ({one.zone.key}), {what}")
@@ -89,6 +90,17 @@ def _refuse_incomplete(issue: int | None, listed: str, file: Path | None) -> Non
         raise InputError("--list is about one issue", hint="add --issue N")
     if file and not listed:
         raise InputError("--csv writes the people of a state", hint="add --list all")
+
+
+def _remind_of_bounces(store: Store, runs: list[Run]) -> None:
+    """Where no provider reports what came back, the author has to; asked of the last run."""
+    from newsletter.store.feedback import suppressed_since
+
+    if runs and not suppressed_since(store, runs[-1].started_at):
+        say(
+            f"hint: what bounced of issue {runs[-1].content.issue} is in the sender's mailbox; "
+            "note it: newsletter subscribers suppress FILE|ADDR --reason bounced"
+        )
 
 
 def _is_about(one: Prospect, issue: int) -> bool:
