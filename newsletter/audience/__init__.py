@@ -138,6 +138,20 @@ def mask(address: str) -> str:
     return f"{local[:1]}***@{name[:1]}***.{top}"
 
 
+def recognizable(address: str) -> str:
+    """`address` so that people tell it from others: "ada.byron@example.org", "ad***on@example.org".
+
+    For lists somebody asks for, never for logs.
+    """
+    local, _, domain = address.rpartition("@")
+    shown = min(2, len(local) // 3)
+    return f"{local[:shown] or local[:1]}***{local[len(local) - shown :]}@{domain}"
+
+
+#: Left out by the issue's segment alone.
+OUTSIDE: Final = "outside the segment"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AudienceCounts:
     """How many people an issue would go to.

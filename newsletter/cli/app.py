@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
 from newsletter import __version__
 from newsletter.cli import ahead, events, post, records, run, stats, subscribers, write
+from newsletter.cli.command import CommandGroup, Commands
 from newsletter.cli.show import VOICE, Colour, error
 from newsletter.cli.unforeseen import foreseen
 from newsletter.errors import InputError, NewsletterError
@@ -25,17 +25,18 @@ _ORDER = (
 )  # fmt: skip
 
 
-class _InOrder(TyperGroup):
+class _InOrder(CommandGroup):
     """Lists commands in the order of an author's day; Typer puts groups last."""
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401  # Typer hides its context's type
         return sorted(super().list_commands(ctx), key=_ORDER.index)
 
 
-app = typer.Typer(
+app = Commands(
     name="newsletter",
     cls=_InOrder,
     help="Write a newsletter in Markdown, send it through your own account, know who got it.",
+    epilog="These options can also stand after the command: newsletter status -v",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -77,8 +78,12 @@ def choose(
     config: Annotated[
         Path | None, typer.Option("--config", metavar="FILE", help="Read settings from this file.")
     ] = None,
-    verbose: Annotated[int, typer.Option("--verbose", "-v", count=True, help="Show more.")] = 0,
-    quiet: Annotated[int, typer.Option("--quiet", "-q", count=True, help="Show less.")] = 0,
+    verbose: Annotated[
+        int, typer.Option("--verbose", "-v", count=True, show_default=False, help="Show more.")
+    ] = 0,
+    quiet: Annotated[
+        int, typer.Option("--quiet", "-q", count=True, show_default=False, help="Show less.")
+    ] = 0,
     no_input: Annotated[bool, typer.Option("--no-input", help="Never ask; fail instead.")] = False,
     color: Annotated[Colour, typer.Option("--color", help="When to use colours.")] = Colour.AUTO,
     debug: Annotated[

@@ -9,11 +9,12 @@ from typing import Annotated
 
 import typer
 
+from newsletter.cli.command import Commands
 from newsletter.cli.show import VOICE, Console, result, result_json, say
 from newsletter.cli.signals import ended_by_signal
 from newsletter.server.front import Keeper, Service, events_unit
 
-app = typer.Typer(help="What Amazon SES reports.", no_args_is_help=True)
+app = Commands(help="What Amazon SES reports.", no_args_is_help=True)
 
 
 @app.callback()

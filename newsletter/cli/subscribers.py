@@ -6,11 +6,12 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import typer
 
 from newsletter import clocks
+from newsletter.cli.command import Commands
 from newsletter.cli.show import VOICE, Console, result, result_json, say, table
 from newsletter.errors import InputError, PausedError
 from newsletter.humanize import plural
@@ -27,7 +28,10 @@ Consent = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object.")]
 
-app = typer.Typer(help="The people on the list.", no_args_is_help=True)
+#: Rows left out that are told one by one.
+_SHOWN: Final = 5
+
+app = Commands(help="The people on the list.", no_args_is_help=True)
 
 
 @app.callback()
@@ -137,8 +141,8 @@ def list_(
     tag: Annotated[str, typer.Option(metavar="TAG", help="Only people with this tag.")] = "",
     as_json: AsJson = False,
 ) -> None:
-    """List people, their addresses masked; -v shows them whole."""
-    from newsletter.audience import mask
+    """List people, their addresses shortened; -v shows them whole."""
+    from newsletter.audience import recognizable
     from newsletter.cli.context import open_project, open_store
     from newsletter.people.show import STATUSES, list_people
 
@@ -151,18 +155,27 @@ def list_(
     with open_store(open_project(), create=False, read_only=True) as store:
         rows = [
             (
-                one.email if whole else mask(one.email),
+                one.name,
+                one.email if whole else recognizable(one.email),
                 one.suppression or one.status.value,
                 " ".join(sorted(one.tags)),
                 f"{one.created_at:%Y-%m-%d}",
             )
             for one in list_people(store, status=status, tag=tag)
         ]
-    names = ("address", "status", "tags", "since")
+    names = ("name", "address", "status", "tags", "since")
     if as_json:
         result_json({"people": [dict(zip(names, row, strict=True)) for row in rows]})
-    else:
+    elif rows:
         result(table([names, *rows]))
+        if not whole:
+            say("hint: -v shows the addresses whole")
+    elif status or tag:
+        asked = " and ".join(filter(None, (status, tag and f'tagged "{tag}"')))
+        result(f"nobody on the list is {asked}")
+    else:
+        result("nobody is on the list yet")
+        say("next: newsletter subscribers import FILE --consent-source TEXT")
 
 
 @app.command("show")
@@ -289,6 +302,51 @@ def allow(who: Who, *, consent_source: Consent) -> None:
         result("nothing kept this address out")
     if not done.known:
         say("next: newsletter subscribers add ADDR --consent-source TEXT")
+
+
+@app.command("suppress")
+def suppress(
+    which: Annotated[
+        str, typer.Argument(metavar="FILE|ADDR", help="An address, or a file of addresses.")
+    ],
+    *,
+    reason: Annotated[
+        Literal["bounced", "complained"],
+        typer.Option(metavar="bounced|complained", help="What came back from them."),
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Never mail addresses again whose mails bounced, or whose owners complained, to you."""
+    from newsletter.cli.context import open_project, open_store
+    from newsletter.feedback import Suppression
+    from newsletter.people.suppress import suppress as suppress_addresses
+
+    VOICE.json = as_json
+    found = _reported(which)
+    with open_store(open_project(), create=False) as store:
+        done = suppress_addresses(store, found, Suppression(reason), now=clocks.now())
+    for reject in done.rejected[:_SHOWN]:
+        say(f"{which}:{reject.line}: left out: {reject.reason}")
+    if as_json:
+        result_json({**asdict(done), "rejected": len(done.rejected)})
+        return
+    result(
+        f"{done.suppressed:,} suppressed ({done.strangers:,} of them not on the list), "
+        f"{done.before:,} kept out before, {done.repeated:,} repeated, "
+        f"{len(done.rejected):,} rejected"
+    )
+
+
+def _reported(which: str) -> list[Address | Reject]:
+    """The addresses that are meant, all of them read before any is written."""
+    from newsletter.audience.reported import read_reported
+    from newsletter.cli.context import from_directory
+    from newsletter.project import files
+
+    file = from_directory(Path(which))
+    if "@" in which and not file.exists():
+        return [_address(which)]
+    return list(read_reported(files.look_through(file).lines()))
 
 
 def _address(text: str) -> Address:

@@ -54,16 +54,22 @@ def init(
     result(str(root / files.CONFIG))
 
 
-def new(title: Annotated[str, typer.Argument(help="The title of the issue.")]) -> None:
+def new(
+    title: Annotated[str, typer.Argument(metavar="TITLE", help="The title of the issue.")],
+) -> None:
     """Start the next issue: its number, its file, the next free date."""
     from newsletter.cli.context import open_project
     from newsletter.cli.draft import start
     from newsletter.project import files
 
     project = open_project()
-    name, text = start(project, title)
-    files.write_new(project.root / name, text.encode())
-    result(name)
+    made = start(project, title)
+    files.write_new(project.root / made.name, made.text.encode())
+    result(made.name)
+    say(f"its date is {made.day:%a %Y-%m-%d}, {made.why}")
+    say(f"next: write it while you look at it: newsletter preview --issue {made.number}")
+    goes = "approve" if made.scheduled else "send"
+    say(f'then write "status: ready" there, and: newsletter {goes} --issue {made.number}')
 
 
 def check(
@@ -118,7 +124,7 @@ def check(
 
 def preview(
     *,
-    issue: Annotated[int | None, typer.Option(help="Show this issue first.")] = None,
+    issue: Annotated[int | None, typer.Option(metavar="N", help="Show this issue first.")] = None,
     port: Annotated[
         int, typer.Option(min=1, max=65535, help="Where; the next free port if it is taken.")
     ] = 7474,

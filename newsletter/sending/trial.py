@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from newsletter.audience import Subscriber, mask
+from newsletter.audience import Subscriber
 from newsletter.audience.tokens import unsubscribe_url
 from newsletter.delivery import Effect, Outcome, Result
 from newsletter.delivery.deliver import TRIAL_KEY, Transport, trial
@@ -70,7 +70,7 @@ class TrialResult:
 
     Attributes:
         outcome: what the transport said.
-        said: one sentence, the address masked.
+        said: one sentence with the address, which is the author's own.
     """
 
     outcome: Outcome
@@ -131,7 +131,7 @@ def _delivered(
         if folder and outcome.result is Result.ACCEPTED:
             detail = f"{folder}/{outcome.message_id}"
         what = outcome.result.value.replace("_", " ")
-        said = f"{mask(message.to)} {what}" + (f": {detail}" if detail else "")
+        said = f"{message.to} {what}" + (f": {detail}" if detail else "")
         yield TrialResult(outcome=outcome, said=said)
         if outcome.result is Result.NOT_SENT:  # and the next one would fail as well
             return

@@ -262,7 +262,7 @@ class TransportSettings(_Group):
 
 
 class ScheduleSettings(_Group):
-    """When `newsletter send --due` sends, and who hears of it."""
+    """When `newsletter send --due --yes` sends, and who hears of it."""
 
     rrule: Annotated[str, AfterValidator(values.rrule)] = _setting(
         "",
@@ -295,8 +295,8 @@ class ScheduleSettings(_Group):
     )
     heartbeat_url: TokenUrl = _setting(
         "",
-        "An https address called by POST after every `send --due` that ended in order, so that a "
-        "monitor outside notices when the calls stop or go wrong.",
+        "An https address called by POST after every `send --due --yes` that ended in order, so "
+        "that a monitor outside notices when the calls stop or go wrong.",
         example="https://heartbeat.example.org/newsletter",
     )
     commit_ledger: bool = _setting(

@@ -25,6 +25,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from newsletter.audience import Status
 from newsletter.audience.tokens import make_token, read_token
 from newsletter.errors import NewsletterError, PausedError
 from newsletter.server import WithHeaders, run
@@ -34,7 +35,7 @@ from newsletter.site.answers import Answers, drain
 from newsletter.site.choices import Choices
 from newsletter.site.pages import TEMPLATES
 from newsletter.site.visitors import BehindProxies
-from newsletter.store import Store, consents, signing_keys
+from newsletter.store import Store, consents, signing_keys, subscribers
 
 Clock = Callable[[], dt.datetime]
 
@@ -118,7 +119,9 @@ class _Pages:
         self._catching_up: asyncio.Task[None] | None = None
 
     async def ask(self, request: Request) -> Response:
-        return self._page("ask", *await self._read(request))
+        handle, choices = await self._read(request)
+        left = handle is not None and await run_in_threadpool(self._has_left, handle)
+        return self._page("left" if left else "ask", handle, choices)
 
     async def act(self, request: Request) -> Response:
         handle, choices = await self._read(request)
@@ -141,6 +144,10 @@ class _Pages:
         _LOG.error("somebody was asked to come back later: %s", fault)
         await drain(request)
         return self._answers.page("busy", headers={"Retry-After": _RETRY_SECONDS})
+
+    def _has_left(self, handle: str) -> bool:
+        person = subscribers.by_handle(self._store, handle)
+        return person is not None and person.status is Status.UNSUBSCRIBED
 
     def _leave(self, handle: str, request: Request) -> None:
         evidence = self._answers.evidence(request, _SOURCE)

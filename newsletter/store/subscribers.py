@@ -13,7 +13,14 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from newsletter.audience import AudienceCounts, Expression, HasStatus, Status, Suppressed
+from newsletter.audience import (
+    OUTSIDE,
+    AudienceCounts,
+    Expression,
+    HasStatus,
+    Status,
+    Suppressed,
+)
 from newsletter.store import imports
 from newsletter.store.consents import Evidence, log_consent
 from newsletter.store.database import Database
@@ -218,10 +225,10 @@ def audience(store: Database, eligible: Expression) -> AudienceCounts:
         (clause(HasStatus(Status.UNSUBSCRIBED)), "unsubscribed"),
         (clause(HasStatus(Status.PENDING)), "pending"),
         (clause(Suppressed()), "suppressed"),
-        else_="outside the segment",
+        else_=OUTSIDE,
     ).label("kind")
     found: dict[str, int] = dict.fromkeys(
-        ("eligible", "unsubscribed", "pending", "suppressed", "outside the segment"), 0
+        ("eligible", "unsubscribed", "pending", "suppressed", OUTSIDE), 0
     )
     query = sa.select(kind, sa.func.count().label("number")).select_from(subscribers).group_by(kind)
     with store.reading() as connection:

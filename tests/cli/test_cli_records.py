@@ -57,9 +57,9 @@ def test_status_counts_the_outcomes_of_each_run(ready):
         "issue run state recipients outcomes".split(),
         "74 rehearsal paused 25 accepted 10, queued 15".split(),
         "73 rehearsal finished 25 accepted 25".split(),
-        "74: paused: the limit is reached".split(),
+        "74 rehearsal: paused: the limit is reached".split(),
     ]
-    assert "73: " in ready.run("status", "--issue", "73").out
+    assert "73 rehearsal: " in ready.run("status", "--issue", "73").out
     assert ready.run("status", "--issue", "7").out == "issue 7 was not sent yet\n"
 
 
@@ -85,7 +85,7 @@ def test_status_tells_scripts_the_same_and_why(ready):
     assert run["reasons"] == [{"state": "skipped", "reason": "unsubscribed", "deliveries": 1}]
     for moment in (run["started_at"], run["finished_at"]):
         assert dt.datetime.fromisoformat(moment).utcoffset() == dt.timedelta(0)
-    assert "  74: skipped 1: unsubscribed\n" in ready.run("status").out
+    assert "  74 rehearsal: skipped 1: unsubscribed\n" in ready.run("status").out
 
 
 @pytest.mark.processes

@@ -126,7 +126,7 @@ def test_nobody_on_the_list_is_no_reason_to_freeze_a_run(folder):
     folder.run("subscribers", "import", "nobody.csv", "--consent-source", "test")
     ran = folder.send()
     assert ran.code == 5
-    assert ran.error == "error: this issue has no recipients"
+    assert ran.error == "error: nobody is on the list yet"
     assert folder.ask("select count(*) from runs") == [(0,)]
 
 

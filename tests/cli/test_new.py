@@ -38,7 +38,7 @@ __all__ = ["empty", "folder", "plain_environment", "ready"]
 )
 def test_a_new_issue_gets_the_next_number_and_a_name(ready, title, name):
     ran = ready.run("new", "--", title)
-    assert (ran.code, ran.out, ran.err) == (0, f"issues/{name}.md\n", "")
+    assert (ran.code, ran.out) == (0, f"issues/{name}.md\n")
     data = (ready.root / ran.out.strip()).read_bytes()
     issue = parse(data, file=ran.out.strip())
     assert issue.number == 76

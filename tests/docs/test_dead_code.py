@@ -19,6 +19,7 @@ ROOT = PACKAGE.parent
 NAMED_IN = ("pyproject.toml", "newsletter/**/*.html", "newsletter/**/*.css", "templates/**/*")
 #: Called by Alembic and by markdown-it.
 CALLED = {"upgrade", "downgrade", "parseLinkDestination", "parseLinkLabel", "parseLinkTitle"}
+CALLED |= {"get_params", "parse_args"}  # by Typer
 CALLED |= {"revision", "down_revision", "branch_labels", "depends_on"}
 #: What tests hold the store's SQL and its guards to, and how they count.
 ORACLES = {"holds", "ARROWS", "subscriber_count"}
