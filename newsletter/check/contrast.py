@@ -70,10 +70,12 @@ def _contrast(context: RuleContext) -> Iterator[Fault]:
 
 def _hint(context: RuleContext, look: _Look) -> str:
     colours = {look.colour and as_hex(look.colour), look.ground and as_hex(look.ground)}
-    for name in ("accent", "accent_dark"):
-        if getattr(context.options.look, name) in colours:
-            return f"choose another theme.{name}"
-    return "choose other colours in the theme"
+    given = context.options.look
+    named = (("accent_dark", given.accent_dark), ("ink", given.light.ink))
+    return next(
+        (f"choose another theme.{name}" for name, colour in named if colour in colours),
+        "choose other colours in the theme",
+    )
 
 
 def _place(context: RuleContext, text: str) -> Place:

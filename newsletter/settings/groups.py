@@ -16,7 +16,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic import model_validator as check_together
 
 from newsletter.audience import mask
-from newsletter.render import Divider
+from newsletter.render import LOGO_WIDTH, TEXT_SIZE, Divider
 from newsletter.render.utm import Existing
 from newsletter.schedule import first_day
 from newsletter.settings import values
@@ -31,6 +31,10 @@ TokenUrl = Annotated[str, AfterValidator(values.https), Masked(values.masked_pat
 SiteUrl = Annotated[str, AfterValidator(values.site_url)]
 Colour = Annotated[str, matching(
     r"#[0-9a-f]{6}", "is not a colour of six hexadecimal digits", tidy=values.lower_case
+)]  # fmt: skip
+#: "" leaves it to the accent.
+DerivedColour = Annotated[str, matching(
+    r"(?:#[0-9a-f]{6})?", "is not a colour of six hexadecimal digits", tidy=values.lower_case
 )]  # fmt: skip
 Font = Annotated[str, AfterValidator(values.font)]
 FieldName = Annotated[str, matching(
@@ -85,11 +89,9 @@ class SiteSettings(_Group):
         "The postal address that the law of many countries wants in each mail.",
         example="Slack Water, 4 Ferry Stairs, Port Example",
     )
-    language: Annotated[str, matching(
-        r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})*", 'is not a language tag such as "en" or "pt-BR"'
-    )] = _setting(
-        "en", "The language of the issues, as a tag that screen readers understand."
-    )  # fmt: skip
+    language: Annotated[str, AfterValidator(values.language)] = _setting(
+        "en", "The language of the issues, as a tag (BCP 47) that screen readers understand."
+    )
     timezone: Annotated[str, AfterValidator(values.timezone)] = _setting(
         "UTC",
         "The time zone (IANA name) of the schedule and of the dates of issues.",
@@ -118,15 +120,36 @@ class SenderSettings(_Group):
 
 
 class ThemeSettings(_Group):
-    """What the theme is given: colours, fonts, a picture."""
+    """What the theme is given: colours, fonts, pictures. One accent makes all other colours."""
 
-    accent: Colour = _setting("#1f7a8c", "The colour of links and buttons.")
-    accent_dark: Colour = _setting("#6fc3d4", "The same colour in dark mode.")
+    accent: Colour = _setting(
+        "#1f7a8c",
+        "The newsletter's colour: buttons, borders and, as dark as it takes to be read, links. The "
+        "colours below follow from it unless they are set.",
+    )
+    accent_dark: DerivedColour = _setting(
+        "", "The colour of links and buttons in dark mode.", example="#6fc3d4"
+    )
+    ink: DerivedColour = _setting("", "The colour of the text.", example="#22313f")
+    card: DerivedColour = _setting(
+        "",
+        "The colour behind the title; headings, blocks of code and dark mode follow it.",
+        example="#12355b",
+    )
+    page: DerivedColour = _setting(
+        "",
+        "The colour around the letter; quotes, callouts and thin lines follow it.",
+        example="#f2e8d5",
+    )
+    spark: DerivedColour = _setting("", "The colour of ornaments and warnings.", example="#e4572e")
     font: Font = _setting(
         "Georgia, 'Times New Roman', serif", "The fonts of the text, the preferred one first."
     )
     heading_font: Font = _setting(
         "Helvetica, Arial, sans-serif", "The fonts of the headings, the preferred one first."
+    )
+    text_size: int = _setting(
+        TEXT_SIZE, "The size of the text in pixels; headings keep their proportion.", ge=14, le=24
     )
     divider: Divider = _setting(
         "bar",
@@ -138,6 +161,13 @@ class ThemeSettings(_Group):
         "A picture at the top of each mail: an https address, or a path as in issues.",
         example="images/header.png",
     )
+    logo: Annotated[str, AfterValidator(values.picture)] = _setting(
+        "",
+        "A picture in place of the newsletter's name above the letter: an https address, or a path "
+        "as in issues.",
+        example="images/logo.png",
+    )
+    logo_width: int = _setting(LOGO_WIDTH, "How wide the logo is drawn, in pixels.", ge=16, le=400)
     folder: Required = _setting("templates/email", "The folder the theme's files are in.")
 
 

@@ -107,6 +107,10 @@ class _Renderer(RendererHTML):
         title = token.attrs.get("title")
         shown = f' title="{escapeHtml(str(title))}"' if title else ""
         alt = escapeHtml(self.renderInlineAsText(token.children, options, env))
+        if token.meta.get("captioned"):
+            alt = (
+                ""  # the caption says it; a blocked picture and a screen reader would say it twice
+            )
         return f'<img class="image" data-i="{token.meta["i"]}" alt="{alt}"{shown}>'
 
     def renderInlineAsText(  # noqa: N802  # markdown-it's name
