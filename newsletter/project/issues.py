@@ -88,6 +88,7 @@ def prepare_issue(root: Path, name: str, settings: Settings, *, today: dt.date) 
         assets=_assets(path.parent, rendered, options),
         twins=_twins(root, name),
         ignore=settings.checks.ignore,
+        real=settings.transport.kind != "folder",
     )
     return PreparedIssue(
         issue=issue,

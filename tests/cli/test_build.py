@@ -142,6 +142,7 @@ def test_build_of_a_number_that_is_not_there(folder, name):
     assert not (folder.root / "build").exists()
 
 
+@pytest.mark.processes
 def test_build_without_a_public_server_shows_the_mailbox_for_leaving(empty):
     empty.run("init")
     assert empty.run("build", "--issue", "1").code == 0

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from newsletter.check import RULES, UrlStatus, check, errors
+from newsletter.check.placeholder import OPENING
 from newsletter.errors import Place
 from newsletter.render import Theme
 from tests.conftest import look_with
@@ -170,6 +171,11 @@ CASES = [
           for column, braces in ((23, "{{nick}}"), (57, "{% if x %}"), (74, "{{amazonSESUnsubscribeUrl}}"))]),
     Case("link-braces", "warning", "![a](https://x.example/{{nick}}.png)\n", "![a](https://x.example/{{name}}.png) <img src='https://x.example/{{ name }}.png' alt='b'>\n",
          [":5:24|the {{nick}} in this picture is never filled in|a merge field in an address is {{name}}, and declared under [fields]"]),
+    # what init wrote
+    Case("placeholder", "warning", {"options": {"site_name": "My Newsletter"}}, {},
+         [':1:1|site.name is still "My Newsletter"|set site.name']),
+    Case("placeholder", "warning", f"Hello.\n\n{OPENING}\nMore.\n", "This is the first issue of a newsletter.\n",
+         [":7:1|this issue is still the one that init wrote|write your own words"]),
     # colours
     Case("contrast", "warning", {"options": {"look": look_with(ink="#a0a0a0")}}, {"options": {"look": look_with(ink="#303030", accent="#ffcc00")}},
          [':5:1|"Hello." is hard to read in light mode: #a0a0a0 on #ffffff has a contrast of 2.6, not 4.5|choose another theme.ink']),
