@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from newsletter import __version__
-from newsletter.cli import ahead, events, post, records, run, stats, subscribers, write
+from newsletter.cli import ahead, begin, events, post, records, run, stats, subscribers, write
 from newsletter.cli.command import CommandGroup, Commands
 from newsletter.cli.show import VOICE, Colour, error
 from newsletter.cli.unforeseen import foreseen
@@ -43,7 +43,7 @@ app = Commands(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-app.command("init", rich_help_panel=WRITE)(write.init)
+app.command("init", rich_help_panel=WRITE)(begin.init)
 app.command("new", rich_help_panel=WRITE)(write.new)
 app.command("check", rich_help_panel=WRITE)(write.check)
 app.command("preview", rich_help_panel=WRITE)(write.preview)

@@ -97,6 +97,7 @@ def prepare_issue(root: Path, name: str, settings: Settings, *, today: dt.date) 
         twins=_twins(root, name),
         ignore=settings.checks.ignore,
         filled_size=len(_as_read(rendered, settings).encode()),
+        real=settings.transport.kind != "folder",
     )
     return PreparedIssue(
         issue=issue,

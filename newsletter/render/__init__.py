@@ -9,6 +9,7 @@
     utm         one link in, the same link tagged out
     sizes       how large pictures are drawn
     colours     how well one colour is read on another
+    palette     all colours of a letter from its accent
     words       the few fixed words, by language
 
 Import `render` from `newsletter.render.pipeline`; this file holds only the values, so that
@@ -19,11 +20,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from newsletter.render.markdown import Image, Raw
 from newsletter.render.markdown.fields import Slot
+from newsletter.render.palette import Palette
 from newsletter.render.utm import Tags
+
+#: Pixels, unless the settings say otherwise.
+TEXT_SIZE: Final = 17
+LOGO_WIDTH: Final = 160
 
 Divider = Literal["bar", "line", "dots", "space"]
 
@@ -47,7 +53,12 @@ class Theme:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """Colours (six-digit hex), fonts and forms a theme takes from the settings."""
+    """Colours, fonts, sizes (in pixels) and pictures a theme takes from the settings.
+
+    Attributes:
+        accent: as it was set; `light` has it as legible as links need it.
+        accent_dark: of links and buttons by night.
+    """
 
     accent: str
     accent_dark: str
@@ -55,6 +66,11 @@ class Look:
     heading_font: str
     divider: Divider
     header_image: str
+    light: Palette
+    dark: Palette
+    text_size: int
+    logo: str
+    logo_width: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,7 +22,17 @@ from mjml import mjml2html
 
 from newsletter.errors import InputError, Place
 from newsletter.issue import Issue
-from newsletter.render import Options, RenderedIssue, Theme, armour, shell, tree
+from newsletter.render import (
+    LOGO_WIDTH,
+    TEXT_SIZE,
+    Look,
+    Options,
+    RenderedIssue,
+    Theme,
+    armour,
+    shell,
+    tree,
+)
 from newsletter.render.inline import inline_styles
 from newsletter.render.limits import expect_few_pieces, expect_length
 from newsletter.render.lint import lint
@@ -37,11 +47,14 @@ from newsletter.render.markdown.fields import (
 )
 from newsletter.render.markdown.html import fragment
 from newsletter.render.markdown.text import columns, text_part, wrap
+from newsletter.render.palette import palettes
 from newsletter.render.pictures import local_path
 from newsletter.render.sizes import UNMEASURED, Sizes
 from newsletter.render.utm import tag
 from newsletter.render.words import callouts, date, direction, words
 
+# Approvals and runs hold hashes that were made when a look had these alone.
+_FIRST: Final = ("accent", "accent_dark", "font", "heading_font", "divider", "header_image")
 _OFFSET: Final = re.compile(r"(?: in root template)?(?: at)? position \d+(?::\d+)?")
 
 
@@ -131,14 +144,30 @@ def _parts(document: Document, images: tuple[Image, ...], above: int) -> dict[st
 
 def source_hash(issue: Issue, theme: Theme, options: Options) -> str:
     """SHA-256 (hex) of everything a letter is made from: the same on every machine."""
-    whole = repr((issue.source_hash, theme.files, _plain(options)))
+    whole = repr((issue.source_hash, theme.files, _plain(options), *_palette(options.look)))
     return hashlib.sha256(whole.encode()).hexdigest()
 
 
 def _plain(options: Options) -> list[tuple[str, str]]:
     """Options as text, the same for mappings that are equal."""
     values = ((f.name, getattr(options, f.name)) for f in dataclasses.fields(options))
-    return [(k, repr(sorted(v.items()) if isinstance(v, Mapping) else v)) for k, v in values]
+    return [(k, _repr(v)) for k, v in values]
+
+
+def _repr(value: object) -> str:
+    if isinstance(value, Look):
+        shown = (f"{name}={getattr(value, name)!r}" for name in _FIRST)
+        return f"Look({', '.join(shown)})"
+    return repr(sorted(value.items()) if isinstance(value, Mapping) else value)
+
+
+def _palette(look: Look) -> tuple[str, ...]:
+    """What a look has learned since the first version, where it says more than the accent."""
+    light, dark = palettes(look.accent, accent_dark=look.accent_dark)
+    plain = dataclasses.replace(
+        look, light=light, dark=dark, text_size=TEXT_SIZE, logo="", logo_width=LOGO_WIDTH
+    )
+    return () if look == plain else (repr(look),)
 
 
 def _values(issue: Issue, options: Options, fields: Fields, subject: str) -> dict[str, Any]:
@@ -160,12 +189,17 @@ def _values(issue: Issue, options: Options, fields: Fields, subject: str) -> dic
             "direction": direction(options.language),
         },
         "sender": {"from_name": options.from_name},
-        "theme": dataclasses.asdict(options.look),
+        "theme": _theme(options.look),
         "words": fixed,
         "reason": fixed["reason"].format(name=options.site_name),
         "unsubscribe_url": UNSUBSCRIBE,
         "view_url": f"{archive}/{issue.number}/" if archive else "",
     }
+
+
+def _theme(look: Look) -> dict[str, Any]:
+    # Themes written before there were palettes draw links in the accent.
+    return {**dataclasses.asdict(look), "accent": look.light.link}
 
 
 def _asset(src: str, base: str) -> str:

@@ -60,6 +60,7 @@ def test_a_wrong_value_after_the_command_is_told_with_the_commands_help(ready):
     assert (ran.code, ran.hint) == (2, "hint: newsletter status --help")
 
 
+@pytest.mark.processes  # git
 def test_the_folder_of_init_is_its_own_word(folder):
     (folder.root / "elsewhere").mkdir()
     ran = folder.run("init", "fresh", "-C", "elsewhere")

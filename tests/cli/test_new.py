@@ -94,6 +94,7 @@ def test_issues_take_the_scheduled_dates_one_after_the_other(ready):
     assert made == [dt.date(2099, 1, 4), dt.date(2099, 1, 18), dt.date(2099, 2, 1)]
 
 
+@pytest.mark.processes
 def test_without_a_schedule_an_issue_is_dated_today(empty):
     empty.run("init")
     before = dt.datetime.now(dt.UTC).date()

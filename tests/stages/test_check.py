@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,9 +9,10 @@ from typing import Any
 import pytest
 
 from newsletter.check import RULES, UrlStatus, check, errors
+from newsletter.check.placeholder import OPENING
 from newsletter.errors import Place
 from newsletter.render import Theme
-from tests.conftest import LOOK
+from tests.conftest import look_with
 from tests.support.checked_letters import FRONT, WRONG_CODE, a_letter, front, said
 from tests.support.letter_samples import FILE, THEME
 
@@ -176,12 +176,17 @@ CASES = [
           for column, braces in ((23, "{{nick}}"), (57, "{% if x %}"), (74, "{{amazonSESUnsubscribeUrl}}"))]),
     Case("link-braces", "warning", "![a](https://x.example/{{nick}}.png)\n", "![a](https://x.example/{{name}}.png) <img src='https://x.example/{{ name }}.png' alt='b'>\n",
          [":5:24|the {{nick}} in this picture is never filled in|a merge field in an address is {{name}}, and declared under [fields]"]),
+    # what init wrote
+    Case("placeholder", "warning", {"options": {"site_name": "My Newsletter"}}, {},
+         [':1:1|site.name is still "My Newsletter"|set site.name']),
+    Case("placeholder", "warning", f"Hello.\n\n{OPENING}\nMore.\n", "This is the first issue of a newsletter.\n",
+         [":7:1|this issue is still the one that init wrote|write your own words"]),
     # colours
-    Case("contrast", "warning", {"body": "See [the tides](https://x.example/) now\n", "options": {"look": dataclasses.replace(LOOK, accent="#ffcc00")}}, {"options": {"look": dataclasses.replace(LOOK, accent="#0b5563")}},
-         [':5:6|"the tides" is hard to read in light mode: #ffcc00 on #ffffff has a contrast of 1.5, not 4.5|choose another theme.accent']),
-    Case("contrast", "warning", {"options": {"look": dataclasses.replace(LOOK, accent_dark="#405060")}}, {"options": {"look": dataclasses.replace(LOOK, accent_dark="#9fd8e4")}},
+    Case("contrast", "warning", {"options": {"look": look_with(ink="#a0a0a0")}}, {"options": {"look": look_with(ink="#303030", accent="#ffcc00")}},
+         [':5:1|"Hello." is hard to read in light mode: #a0a0a0 on #ffffff has a contrast of 2.6, not 4.5|choose another theme.ink']),
+    Case("contrast", "warning", {"options": {"look": look_with(accent_dark="#405060")}}, {"options": {"look": look_with(accent_dark="#9fd8e4")}},
          [':1:1|"Unsubscribe" is hard to read in dark mode: #405060 on #0b1622 has a contrast of 2.2, not 4.5|choose another theme.accent_dark']),
-    Case("contrast", "warning", {"theme": themed(mjml="#4d5d6b|#b0b0b0")}, {"theme": themed(mjml="#4d5d6b|#202020")},
+    Case("contrast", "warning", {"theme": themed(css="{{ day.soft_on_page }}|#b0b0b0")}, {"theme": themed(css="{{ day.soft_on_page }}|#202020")},
          [f':1:1|"{words}" is hard to read in light mode: #b0b0b0 on #f2e8d5 has a contrast of 1.8, not 4.5|the theme draws it so, whatever the words: change its style.css or dark.css' for words in ["Issue\xa074"]]),
     # the web
     Case("link-dead", "error", {"body": "x\n\n[a](https://x.example/a) [b](https://x.example/b) [c](https://x.example/c)\n", "answers": {tagged("a"): UrlStatus(status=404), tagged("b"): UrlStatus(problem="there is no such host", certain=True), tagged("c"): UrlStatus(status=200)}},

@@ -169,6 +169,7 @@ def test_the_page_names_every_check_once_with_severity_and_meaning():
         "Markup that is left as text",
         "Links",
         "The finished mail",
+        "What `newsletter init` wrote",
         "Colours",
         "The web",
     ]

@@ -357,7 +357,7 @@ def _join_figures(tokens: Tokens) -> None:
         image = _only_image(tokens[at + 1])
         if image is None:
             continue
-        image.meta["alone"] = True
+        image.meta["image"] = True
         if _shown(tokens[at + 1])[0] is not image:  # a link around it
             continue
         tokens[at].attrSet("class", "figure")
@@ -367,6 +367,7 @@ def _join_figures(tokens: Tokens) -> None:
             alt = plain(image.children or ())
             if kinds == ["em_open", "em_close"] and _same(plain(caption), alt):
                 tokens[at + 3].attrSet("class", "caption")
+                image.meta["captioned"] = True
 
 
 def _shown(inline: Token) -> list[Token]:
