@@ -143,7 +143,7 @@ def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
         with zipfile.ZipFile(path) as archive:
             yield archive
     # What zipfile says of damage: a wrong sum, an end too early, a way of packing it does not know.
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, KeyError, zlib.error) as error:
+    except (zipfile.BadZipFile, EOFError, RuntimeError, KeyError, zlib.error) as error:
         raise InputError(
             "this archive is damaged",
             place=Place(str(path)),

@@ -186,7 +186,8 @@ def test_an_import_is_noted_with_its_file(tmp_path):
     [first, _] = look(tmp_path, "SELECT consent_source, counts FROM imports ORDER BY id")
     assert first[0] == "fair"
     assert json.loads(first[1]) == {
-        "added": 2, "updated": 0, "unchanged": 0, "kept_out": 0, "suppressed": 0,
+        "added": 2, "updated": 0, "unchanged": 0, "kept_out": 0, "barred": 0,
+        "suppressed": 0,
     }  # fmt: skip
 
 
