@@ -205,3 +205,9 @@ def test_any_text_is_a_date_or_none(cell, order):
 
 def test_no_date_rejects_a_row():
     assert reasons("email,joined\na@example.org,soon\n") == []
+
+
+def test_a_more_careful_row_names_the_row_whose_place_it_takes():
+    text = "email,status\nbad,\na@b.org,\na@b.org,left\na@b.org,active\nA@b.org,bounced\n"
+    assert [(row.line, row.instead_of) for row in chosen(text)] == [(3, None), (4, 1), (6, 2)]
+    assert reasons(text)[1:] == [(5, "line 4 has this address too")]

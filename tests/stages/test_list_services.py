@@ -210,3 +210,9 @@ def test_two_services_that_fit_alike_are_asked_about():
     with pytest.raises(InputError, match=r"an export of .* and of ") as caught:
         recognised(["uuid", "attributes", "leid", "euid"], Place("list.csv"))
     assert caught.value.hint == "--from listmonk or --from mailchimp"
+
+
+def test_the_short_export_of_phplist():
+    text = "email,confirmed,blacklisted,htmlemail\na@b.org,1,0,1\nb@b.org,1,1,1\nc@b.org,0,0,1\n"
+    assert service_of(text) == "phplist"
+    assert standings(text) == {"a": "active", "b": "blocked", "c": "pending"}
