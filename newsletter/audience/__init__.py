@@ -115,7 +115,7 @@ def read_address(text: str) -> Address:
     return Address(mailbox=mailbox, canonical=canonical_of(mailbox))
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=16384)
 def _host(domain: str) -> str:
     """A valid domain as an A-label; most readers share a few, and looking at one costs much."""
     _expect_valid(f"a@{domain}")

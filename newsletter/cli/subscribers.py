@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
@@ -19,7 +18,6 @@ from newsletter.humanize import plural
 if TYPE_CHECKING:
     from newsletter.audience import Address
     from newsletter.audience.roster import Reject
-    from newsletter.people.importing import ImportResult, ListCheck
     from newsletter.store.subscribers import Member
 
 Who = Annotated[str, typer.Argument(metavar="ADDR", help="The subscriber's address.")]
@@ -41,72 +39,66 @@ def _subscribers() -> None:
 
 @app.command("import")
 def import_(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A CSV file with an email column.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A CSV file, or the zip a service gives.")
+    ],
     *,
     consent_source: Annotated[
-        str, typer.Option(metavar="TEXT", help="How these subscribers agreed, for the consent log.")
-    ],
+        str,
+        typer.Option(
+            metavar="TEXT",
+            help="How these subscribers agreed, for the consent log; not for --dry-run.",
+        ),
+    ] = "",
+    service: Annotated[
+        str, typer.Option("--from", metavar="NAME", help="The service it comes from, or plain.")
+    ] = "auto",
+    columns: Annotated[
+        list[str] | None,
+        typer.Option("--map", metavar="COLUMN=ROLE", help="What a column is; may be repeated."),
+    ] = None,
+    words: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--map-status", metavar="WORD=STATUS", help="What a word means; may be repeated."
+        ),
+    ] = None,
+    tag: Annotated[
+        list[str] | None,
+        typer.Option(metavar="TAG", help="A tag for all of them; may be repeated."),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would happen.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Add subscribers from a CSV file; who has left is not added again."""
-    from newsletter.cli.context import from_directory, open_project, open_store
+    """Add subscribers from a list or another service's export; who has left is not added again."""
+    from newsletter.audience.choices import read_choices
+    from newsletter.cli.context import from_directory, open_project, open_records, open_store
+    from newsletter.cli.imports import say_sheets, show_check, show_import
     from newsletter.cli.progress import progress_of_rows
     from newsletter.people import consent
     from newsletter.people.importing import check_list, import_list, open_list
 
     VOICE.json = as_json
     file = from_directory(file)
+    choices = read_choices(
+        service=service, columns=columns or (), words=words or (), tags=tag or ()
+    )
     project = open_project()
-    source = consent.consent_source(consent_source, example="sign-up form")
-    with open_list(project.root, file) as listed:
-        if dry_run:
-            _report_check(file, check_list(listed), as_json=as_json)
-            return
-        with open_store(project) as store, progress_of_rows(listed.lines) as progressed:
-            done = import_list(
-                listed, store, source=source, now=clocks.now(), reporter=Console(),
-                progressed=progressed,
-            )  # fmt: skip
-    _report_import(file, done, as_json=as_json)
-
-
-def _report_check(file: Path, found: ListCheck, *, as_json: bool) -> None:
-    _report_rows(file, found.first_rejected, found.rejected, found.odd_names)
-    if as_json:
-        result_json({"dry_run": True, "good": found.good, "rejected": found.rejected})
-    else:
-        good = plural(found.good, "row")
-        result(f"{good} can be imported, {found.rejected:,} cannot; nothing was written")
-
-
-def _report_import(file: Path, done: ImportResult, *, as_json: bool) -> None:
-    if done.given_up:
-        name, number = done.given_up
-        left = plural(number, "row of it is", "rows of it are")
-        say(f"warning: the import of {name} was interrupted and is given up; {left} "
-            "not in the records: import it again")  # fmt: skip
-    if done.resumed:
-        say("an interrupted import of this list was resumed")
-    _report_rows(file, done.first_rejected, done.rejected, done.odd_names)
-    added = done.added
-    if as_json:
-        result_json({"dry_run": False, **asdict(added), "rejected": done.rejected})
-    else:
-        result(
-            f"{added.added:,} added, {added.updated:,} updated, {added.unchanged:,} unchanged, "
-            f"{added.kept_out:,} kept out, {done.rejected:,} rejected"
-        )
-
-
-def _report_rows(file: Path, first: Sequence[Reject], rejected: int, odd_names: int) -> None:
-    for reject in first:
-        say(f"{file}:{reject.line}: left out: {reject.reason}")
-    if rejected > len(first):
-        say(f"... and {rejected - len(first):,} more")
-    if odd_names:
-        names = plural(odd_names, "name stands", "names stand")
-        say(f"{names} in no header of a mail; those mails name the address alone")
+    listed = open_list(project.root, file, choices)
+    source = "" if dry_run else consent.consent_source(consent_source, example="sign-up form")
+    if dry_run:
+        with open_records(project) as records:
+            found = check_list(listed, records, now=clocks.now())
+        say_sheets(listed.sheets)
+        show_check(listed, found, as_json=as_json)
+        return
+    with open_store(project) as store, progress_of_rows(listed.lines) as progressed:
+        done = import_list(
+            listed, store, source=source, now=clocks.now(), reporter=Console(),
+            progressed=progressed,
+        )  # fmt: skip
+    say_sheets(listed.sheets)
+    show_import(listed, done, as_json=as_json)
 
 
 @app.command("export")
