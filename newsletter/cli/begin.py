@@ -32,7 +32,7 @@ class Rhythm(StrEnum):
     MONTHLY = "monthly"
 
 
-class Look(StrEnum):
+class ShippedTheme(StrEnum):
     """The themes that come with the program."""
 
     MAGAZINE = "magazine"
@@ -88,8 +88,9 @@ def init(
         typer.Option(metavar="DATE", help="The day of one issue, from which the rhythm counts."),
     ] = None,
     theme: Annotated[
-        Look, typer.Option(help="The looks: a magazine with a title card, or a plain letter.")
-    ] = Look.MAGAZINE,
+        ShippedTheme,
+        typer.Option(help="A magazine with a title card, or a plain letter."),
+    ] = ShippedTheme.MAGAZINE,
     yes: Annotated[
         bool, typer.Option("--yes", help="Ask nothing; what no flag tells can be set later.")
     ] = False,

@@ -15,8 +15,6 @@ from newsletter.check.placeholder import OPENING, PLACEHOLDERS
 from newsletter.settings import ConfigText, load
 from newsletter.settings.registry import as_toml
 
-THEMES: Final = ("magazine", "letter")
-RHYTHMS: Final = ("none", "weekly", "biweekly", "monthly")
 #: The settings that `init` asks for, each with what is written where it is not told.
 ASKED: Final = {
     "site.name": PLACEHOLDERS["site.name"],
@@ -49,9 +47,9 @@ def contents(
 
     Args:
         told: values of the settings in `ASKED`; placeholders stand for those left out.
-        rhythm: one of `RHYTHMS`.
+        rhythm: "none", "weekly", "biweekly" or "monthly".
         first: the day of one issue, from which the rhythm counts.
-        look: one of `THEMES`.
+        look: the name of a shipped theme, see `theme`.
     """
     values = {**ASKED, **told}
     values["sender.unsubscribe_mailto"] = values["sender.from_address"]

@@ -123,24 +123,12 @@ class ThemeSettings(_Group):
     """What the theme is given: colours, fonts, pictures. One accent makes all other colours."""
 
     accent: Colour = _setting(
-        "#1f7a8c",
-        "The newsletter's colour: buttons, borders and, as dark as it takes to be read, links. The "
-        "colours below follow from it unless they are set.",
+        "#1f7a8c", "The colour of links and buttons; those below follow from it unless set."
     )
-    accent_dark: DerivedColour = _setting(
-        "", "The colour of links and buttons in dark mode.", example="#6fc3d4"
-    )
+    accent_dark: DerivedColour = _setting("", "The same in dark mode.", example="#6fc3d4")
     ink: DerivedColour = _setting("", "The colour of the text.", example="#22313f")
-    card: DerivedColour = _setting(
-        "",
-        "The colour behind the title; headings, blocks of code and dark mode follow it.",
-        example="#12355b",
-    )
-    page: DerivedColour = _setting(
-        "",
-        "The colour around the letter; quotes, callouts and thin lines follow it.",
-        example="#f2e8d5",
-    )
+    card: DerivedColour = _setting("", "The colour behind the title.", example="#12355b")
+    page: DerivedColour = _setting("", "The colour around the letter.", example="#f2e8d5")
     spark: DerivedColour = _setting("", "The colour of ornaments and warnings.", example="#e4572e")
     font: Font = _setting(
         "Georgia, 'Times New Roman', serif", "The fonts of the text, the preferred one first."
@@ -163,8 +151,7 @@ class ThemeSettings(_Group):
     )
     logo: Annotated[str, AfterValidator(values.picture)] = _setting(
         "",
-        "A picture in place of the newsletter's name above the letter: an https address, or a path "
-        "as in issues.",
+        "A picture in place of the name at the top: an https address, or a path as in issues.",
         example="images/logo.png",
     )
     logo_width: int = _setting(LOGO_WIDTH, "How wide the logo is drawn, in pixels.", ge=16, le=400)

@@ -37,7 +37,7 @@ def test_settings_show_where_each_value_came_from(folder, monkeypatch):
     assert found["site.name"] == ("From outside", "NEWSLETTER_SITE__NAME")
     assert found["transport.smtp.password"] == ("****", ".env")
     assert found["transport.kind"][1].startswith("newsletter.toml:")
-    assert found["theme.accent"][1] == "default"
+    assert found["theme.font"][1] == "default"
     assert found["site.postal_address"][0] == "4 Ferry Stairs\nPort Example"
     plain = folder.run("settings")
     assert "hunter2" not in ran.out + plain.out
