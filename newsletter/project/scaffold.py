@@ -68,7 +68,7 @@ def contents(
         told: values of the settings in `ASKED`; placeholders stand for those left out.
         rhythm: how often issues are due.
         first: the day of one issue, from which the rhythm counts.
-        look: the theme.
+        look: the name of a shipped theme, see `theme`.
     """
     values = {**ASKED, **told}
     values["sender.unsubscribe_mailto"] = values["sender.from_address"]

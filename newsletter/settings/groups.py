@@ -141,8 +141,7 @@ class ThemeSettings(Group):
     )
     logo: Annotated[str, AfterValidator(values.picture)] = setting(
         "",
-        "A picture in place of the newsletter's name above the letter: an https address, or a path "
-        "as in issues.",
+        "A picture in place of the name at the top: an https address, or a path as in issues.",
         example="images/logo.png",
     )
     logo_width: int = setting(LOGO_WIDTH, "How wide the logo is drawn, in pixels.", ge=16, le=400)
