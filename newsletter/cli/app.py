@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from newsletter import __version__
-from newsletter.cli import ahead, events, post, records, run, stats, subscribers, write
+from newsletter.cli import ahead, archive, events, post, records, run, stats, subscribers, write
 from newsletter.cli.show import VOICE, Colour, error
 from newsletter.cli.unforeseen import foreseen
 from newsletter.errors import InputError, NewsletterError
@@ -20,8 +20,8 @@ WRITE, PEOPLE, SEND, RUN = "Write", "People", "Send", "Run"
 
 _ORDER = (
     "init", "new", "check", "preview", "build", "test", "subscribers", "send",
-    "approve", "cancel", "status", "retry", "stats", "schedule", "serve", "events", "settings",
-    "db",
+    "approve", "cancel", "status", "retry", "stats", "schedule", "serve", "archive", "events",
+    "settings", "db",
 )  # fmt: skip
 
 
@@ -57,6 +57,7 @@ app.command("retry", rich_help_panel=SEND)(records.retry)
 app.command("stats", rich_help_panel=SEND)(stats.stats)
 app.command("schedule", rich_help_panel=SEND)(ahead.schedule)
 app.command("serve", rich_help_panel=RUN)(run.serve)
+app.add_typer(archive.app, name="archive", rich_help_panel=RUN)
 app.add_typer(events.app, name="events", rich_help_panel=RUN)
 app.command("settings", rich_help_panel=RUN)(run.settings)
 app.add_typer(run.db, name="db", rich_help_panel=RUN)

@@ -32,7 +32,7 @@ def options(settings: Settings, issue: Issue) -> Options:
             font=settings.theme.font,
             heading_font=settings.theme.heading_font,
             divider=settings.theme.divider,
-            header_image=_picture(settings),
+            header_image=header_picture(settings),
         ),
     )
 
@@ -75,7 +75,8 @@ def _tags(settings: Settings, issue: Issue) -> Tags | None:
     )
 
 
-def _picture(settings: Settings) -> str:
+def header_picture(settings: Settings) -> str:
+    """The address of the picture at the top of each mail, "" for none."""
     picture, base = settings.theme.header_image, settings.site.assets_url
     if not picture or "://" in picture or not base:
         return picture
