@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from newsletter.project import Project
+    from newsletter.publishing.archive import Archive
+    from newsletter.site.archive import ArchiveServer
     from newsletter.store import Store
     from newsletter.store.folder.restore import Restoration
 
@@ -31,7 +33,7 @@ def serve(
         bool, typer.Option("--with-events", help="Fetch what Amazon SES reports, too.")
     ] = False,
 ) -> None:
-    """Serve the readers' pages: unsubscribe and preferences."""
+    """Serve the readers' pages: unsubscribe, preferences, past issues."""
     from newsletter import server
     from newsletter import site as public
     from newsletter.cli.context import open_project, open_store
@@ -47,7 +49,25 @@ def serve(
                 say("hint: set site.public_url, or no mail will lead here")
 
         with _events(project) if with_events else nullcontext():
-            public.serve(store, project.settings, clocks.now, door, ready, phrases=phrases)
+            public.serve(
+                store, project.settings, clocks.now, door, ready,
+                phrases=phrases, archive=_archive(project),
+            )  # fmt: skip
+
+
+def _archive(project: Project) -> ArchiveServer | None:
+    """Past issues beside the readers' pages, where mails lead to them on this host."""
+    from newsletter.publishing.archive import build_archive
+    from newsletter.publishing.sources import read_sources, stamp
+    from newsletter.site.archive import ArchiveServer
+
+    def build() -> Archive:
+        return build_archive(read_sources(project, known={}), today=project.today(clocks.now()))
+
+    server = ArchiveServer(
+        project.settings, build, lambda: stamp(project, project.today(clocks.now()))
+    )
+    return server if server.is_here else None
 
 
 @contextmanager

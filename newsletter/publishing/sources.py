@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import functools
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 
 from newsletter.project import Project, files, ledger
 from newsletter.project.pictures import read_picture
@@ -37,3 +38,15 @@ def read_sources(
         form=form,
         known=known,
     )
+
+
+def stamp(project: Project, today: dt.date) -> Hashable:
+    """Differs whenever the archive may: names, sizes and times of the author's files, and the day.
+
+    Raises:
+        OSError: a folder cannot be read.
+    """
+    head = project.settings.archive.head
+    paths = [*(project.root / files.ISSUES).rglob("*"), *([project.root / head] if head else [])]
+    looked = ((path, path.stat()) for path in sorted(paths) if path.is_file())
+    return today, tuple((str(path), at.st_mtime_ns, at.st_size) for path, at in looked)
