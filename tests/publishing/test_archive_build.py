@@ -181,7 +181,26 @@ def test_a_link_in_the_folder_leads_no_file_out_of_it(dated):
     assert list(outside.iterdir()) == []
 
 
-@pytest.mark.parametrize("moment", range(1, 16))
+@pytest.mark.parametrize("moment", [1, 2, 8, 15])
+def test_a_first_build_that_dies_leaves_nothing_that_the_next_one_takes_for_a_stranger(
+    dated, monkeypatch, moment
+):
+    assert build(dated, out="whole").code == 0
+    write, calls = files.write_atomic, iter(range(100))
+
+    def dying(path: Path, data: bytes) -> None:
+        if next(calls) == moment:
+            raise KeyboardInterrupt
+        write(path, data)
+
+    with monkeypatch.context() as patch, contextlib.suppress(KeyboardInterrupt):
+        patch.setattr(files, "write_atomic", dying)
+        build(dated)
+    assert build(dated).code == 0
+    assert contents(dated.root / "site") == contents(dated.root / "whole")
+
+
+@pytest.mark.parametrize("moment", [1, 3, 6, 9, 12])
 def test_a_build_that_dies_leaves_whole_files_and_the_next_one_mends_them(
     dated, monkeypatch, moment
 ):
