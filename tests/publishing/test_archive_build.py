@@ -47,7 +47,7 @@ def test_two_builds_are_the_same_to_the_byte(dated):
 
 
 def test_a_second_build_renders_nothing_and_writes_nothing(dated, monkeypatch):
-    build(dated)
+    assert build(dated).code == 0
     before = {p: p.stat().st_mtime_ns for p in (dated.root / "site").rglob("*")}
 
     def rendered(*_: object, **__: object):
@@ -61,7 +61,7 @@ def test_a_second_build_renders_nothing_and_writes_nothing(dated, monkeypatch):
 
 
 def test_a_changed_letter_is_written_again_with_what_shows_it(dated):
-    build(dated)
+    assert build(dated).code == 0
     dated.edit("issues/074-the-long-minute.md", "Put the kettle on", "Put the kettle off")
     written = json.loads(build(dated, "--json").out)["written"]
     assert written == ["74/index.html", "feed.xml", "rss.xml"]
@@ -69,7 +69,7 @@ def test_a_changed_letter_is_written_again_with_what_shows_it(dated):
 
 
 def test_a_changed_picture_is_written_again(dated):
-    build(dated)
+    assert build(dated).code == 0
     other = (dated.root / "issues/images/orrin-sound.png").read_bytes()
     dated.write("issues/images/harbour.png", other)
     assert "images/harbour.png" in json.loads(build(dated, "--json").out)["written"]
@@ -77,7 +77,7 @@ def test_a_changed_picture_is_written_again(dated):
 
 
 def test_nothing_personal_is_in_any_file(dated):
-    build(dated)
+    assert build(dated).code == 0
     for name, data in contents(dated.root / "site").items():
         text = data.decode("utf-8", errors="replace").lower()
         for secret in ("__nl_", "/u/", "/p/", "mc_eid", "localhost", "utm_source=slack-water"):
@@ -86,7 +86,7 @@ def test_nothing_personal_is_in_any_file(dated):
 
 
 def test_every_page_is_html_and_each_of_its_own_links_leads_to_a_file(dated):
-    build(dated)
+    assert build(dated).code == 0
     site = dated.root / "site"
     for path in site.rglob("*.html"):
         page = html5lib.HTMLParser(strict=True, namespaceHTMLElements=False).parse(
@@ -110,7 +110,7 @@ def test_every_page_is_html_and_each_of_its_own_links_leads_to_a_file(dated):
 @pytest.mark.parametrize("key", ["archive: no", "segment: tag:essays", "status: draft"])
 def test_excluding_an_issue_deletes_exactly_its_files(dated, key):
     dated.edit("issues/074-the-long-minute.md", "status: ready", "aliases: [/old/74]")
-    build(dated)
+    assert build(dated).code == 0
     before = set(contents(dated.root / "site"))
     assert "old/74/index.html" in before
     dated.edit("issues/074-the-long-minute.md", "aliases: [/old/74]", key)
@@ -204,7 +204,7 @@ def test_a_first_build_that_dies_leaves_nothing_that_the_next_one_takes_for_a_st
 def test_a_build_that_dies_leaves_whole_files_and_the_next_one_mends_them(
     dated, monkeypatch, moment
 ):
-    build(dated)
+    assert build(dated).code == 0
     old = contents(dated.root / "site")
     dated.edit("newsletter.toml", 'name = "Slack Water"', 'name = "Still Water"')
     dated.edit("issues/073-the-rule-of-twelfths.md", "---\ntitle", "---\narchive: no\ntitle")
