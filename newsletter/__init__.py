@@ -7,6 +7,7 @@ Faces: people meet them; they parse, ask and show
 
 What it does: one room per thing that a person asks for
     sending     plan, gate, run, result; triggers, test mails, approve, cancel, retry
+    publishing  the archive of past issues, its feeds, earlier addresses
     people      the list: import, export, add, remove, erase, show
     events      what Amazon SES reports: fetched, judged, reconciled
     alerts      what the owner is told: mail, webhook, heartbeat

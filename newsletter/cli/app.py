@@ -10,7 +10,18 @@ from typing import Annotated, Any
 import typer
 
 from newsletter import __version__
-from newsletter.cli import ahead, begin, events, post, records, run, stats, subscribers, write
+from newsletter.cli import (
+    ahead,
+    archive,
+    begin,
+    events,
+    post,
+    records,
+    run,
+    stats,
+    subscribers,
+    write,
+)
 from newsletter.cli.command import CommandGroup, Commands
 from newsletter.cli.show import VOICE, Colour, error
 from newsletter.cli.unforeseen import foreseen
@@ -20,8 +31,8 @@ WRITE, PEOPLE, SEND, RUN = "Write", "People", "Send", "Run"
 
 _ORDER = (
     "init", "new", "check", "preview", "build", "test", "subscribers", "send",
-    "approve", "cancel", "status", "retry", "stats", "schedule", "serve", "events", "settings",
-    "db",
+    "approve", "cancel", "status", "retry", "stats", "schedule", "serve", "archive", "events",
+    "settings", "db",
 )  # fmt: skip
 
 
@@ -58,6 +69,7 @@ app.command("retry", rich_help_panel=SEND)(records.retry)
 app.command("stats", rich_help_panel=SEND)(stats.stats)
 app.command("schedule", rich_help_panel=SEND)(ahead.schedule)
 app.command("serve", rich_help_panel=RUN)(run.serve)
+app.add_typer(archive.app, name="archive", rich_help_panel=RUN)
 app.add_typer(events.app, name="events", rich_help_panel=RUN)
 app.command("settings", rich_help_panel=RUN)(run.settings)
 app.add_typer(run.db, name="db", rich_help_panel=RUN)

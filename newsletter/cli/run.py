@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from newsletter.project import Project
+    from newsletter.publishing.archive import Archive
+    from newsletter.site.archive import ArchiveServer
     from newsletter.store import Store
     from newsletter.store.folder.restore import Restoration
 
@@ -42,7 +44,7 @@ def serve(
         typer.Option("--print", help="Print what keeps it running, or puts https in front."),
     ] = None,
 ) -> None:
-    """Serve the readers' pages: unsubscribe and preferences."""
+    """Serve the readers' pages: unsubscribe, preferences, past issues."""
     from newsletter import server
     from newsletter import site as public
     from newsletter.cli.context import open_project, open_store
@@ -61,7 +63,25 @@ def serve(
                 say("hint: set site.public_url, or no mail will lead here")
 
         with _events(project) if with_events else nullcontext():
-            public.serve(store, project.settings, clocks.now, door, ready, phrases=phrases)
+            public.serve(
+                store, project.settings, clocks.now, door, ready,
+                phrases=phrases, archive=_archive(project),
+            )  # fmt: skip
+
+
+def _archive(project: Project) -> ArchiveServer | None:
+    """Past issues beside the readers' pages, where mails lead to them on this host."""
+    from newsletter.publishing.archive import build_archive
+    from newsletter.publishing.sources import read_sources, stamp
+    from newsletter.site.archive import ArchiveServer
+
+    def build() -> Archive:
+        return build_archive(read_sources(project, known={}), today=project.today(clocks.now()))
+
+    server = ArchiveServer(
+        project.settings, build, lambda: stamp(project, project.today(clocks.now()))
+    )
+    return server if server.is_here else None
 
 
 def _around(project: Project, kind: Front, host: str, port: int, *, with_events: bool) -> str:

@@ -1,11 +1,14 @@
 """Issue and theme become one rendered letter, once per issue; merge fields stay open.
 
-    pipeline    the stages in their order
+    letter      what mails and pages have in common: tokens and the HTML fragment
+    pipeline    the stages of a mail in their order
+    web         the fragment as a page of the archive shows it
     shell       the theme through Jinja, every line knowing its file
     lint        what is wrong with a theme and the MJML compiler would pass
     armour      what keeps odd characters whole on their way through the MJML compiler
     tree        links and images on the parsed page
     inline      style sheets copied onto its elements
+    slugs       names for the headings of a page
     utm         one link in, the same link tagged out
     sizes       how large pictures are drawn
     colours     how well one colour is read on another

@@ -34,24 +34,16 @@ from newsletter.render import (
     tree,
 )
 from newsletter.render.inline import inline_styles
-from newsletter.render.limits import expect_few_pieces, expect_length
+from newsletter.render.letter import ComposedLetter, compose, refuse_forged
 from newsletter.render.lint import lint
-from newsletter.render.markdown import Document, Image, author_classes, parse
-from newsletter.render.markdown.fields import (
-    CONTENT,
-    RESERVED,
-    TOKEN,
-    UNSUBSCRIBE,
-    Fields,
-    reserved,
-)
-from newsletter.render.markdown.html import fragment
+from newsletter.render.markdown import Document, Image, author_classes
+from newsletter.render.markdown.fields import CONTENT, TOKEN, UNSUBSCRIBE, Fields
 from newsletter.render.markdown.text import columns, text_part, wrap
 from newsletter.render.palette import palettes
 from newsletter.render.pictures import local_path
 from newsletter.render.sizes import UNMEASURED, Sizes
 from newsletter.render.utm import tag
-from newsletter.render.words import callouts, date, direction, words
+from newsletter.render.words import date, direction, words
 
 # Approvals and runs hold hashes that were made when a look had these alone.
 _FIRST: Final = ("accent", "accent_dark", "font", "heading_font", "divider", "header_image")
@@ -73,13 +65,9 @@ def render(
         InputError: the theme is malformed (its file and line), or the author's text holds a
             reserved token. Whatever Markdown holds renders.
     """
-    expect_length(issue)
-    _refuse_reserved(issue)
     fields = Fields(options.fields)
-    subject = fields.in_text(issue.subject)
-    values = _values(issue, options, fields, subject)
-    document = parse(issue.body, fields, callouts(options.language), _taken(theme))
-    expect_few_pieces(issue, document)
+    letter = compose(issue, fields, options.language, _taken(theme))
+    values, document = _values(issue, options, letter), letter.document
 
     @functools.cache  # both parts and every repeated link ask for the same few hundred
     def tagged(url: str) -> str:
@@ -89,10 +77,10 @@ def render(
         link = document.links[index]
         return tagged(link.href) if link.utm else link.href
 
-    letter, plain = fragment(document), text_part(document, final, tagged)
-    _refuse_forged(issue, document, fields, letter + plain)
+    plain = text_part(document, final, tagged)
+    refuse_forged(issue, document, fields, plain)
     text = _text(theme, values, plain, tagged)
-    page, mjml = _page(theme, values, letter)
+    page, mjml = _page(theme, values, letter.html)
     root = tree.parse(page)
     images = _put_back_targets(root, document, options, sizes)
     tree.harden(root)
@@ -102,8 +90,8 @@ def render(
     html = tree.write(root)
     _expect_tokens(html, page, document)
     return RenderedIssue(
-        subject=subject,
-        preheader=str(values["preheader"]),
+        subject=letter.subject,
+        preheader=letter.preheader,
         html=html,
         text=text,
         mjml=mjml,
@@ -170,15 +158,15 @@ def _palette(look: Look) -> tuple[str, ...]:
     return () if look == plain else (repr(look),)
 
 
-def _values(issue: Issue, options: Options, fields: Fields, subject: str) -> dict[str, Any]:
+def _values(issue: Issue, options: Options, letter: ComposedLetter) -> dict[str, Any]:
     """What a theme is given; docs/themes.md explains each."""
     fixed = words(options.language)
     archive = options.archive_url.rstrip("/")
     return {
         "number": issue.number,
-        "title": fields.in_text(issue.title),
-        "subject": subject,
-        "preheader": fields.in_text(issue.preheader),
+        "title": letter.title,
+        "subject": letter.subject,
+        "preheader": letter.preheader,
         "date": date(issue.date, options.language),
         "site": {
             "name": options.site_name,
@@ -279,26 +267,6 @@ def _compile(theme: Theme, filled: shell.Shell) -> str:
             if refused
             else "end the line right behind the last element of mj-head and of mj-attributes",
         ) from error
-
-
-def _refuse_reserved(issue: Issue) -> None:
-    for key in ("title", "subject", "preheader"):
-        if RESERVED in getattr(issue, key):
-            raise reserved(issue.place(key))
-    if (at := issue.body.find(RESERVED)) >= 0:
-        line = issue.body_line + issue.body.count("\n", 0, at)
-        raise reserved(Place(issue.file, line, at - issue.body.rfind("\n", 0, at)))
-
-
-def _refuse_forged(issue: Issue, document: Document, fields: Fields, written: str) -> None:
-    """Stop where entities or comments in the author's text add up to a token never given out."""
-    targets = [*(x.href for x in document.links), *(x.src for x in document.images)]
-    whole = " ".join([written, *targets])
-    for token in TOKEN.findall(whole):
-        if token not in fields.slots:
-            lines = (line for text, line in document.words if token in text)
-            line = issue.body_line + next(lines, 1) - 1
-            raise reserved(Place(issue.file, line))
 
 
 def _expect_tokens(html: str, page: str, document: Document) -> None:

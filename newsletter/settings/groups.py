@@ -355,6 +355,22 @@ class WebSettings(Group):
     )
 
 
+class ArchiveSettings(Group):
+    """The pages of past issues, which `newsletter archive build` writes and `serve` shows."""
+
+    include: Literal["sent", "dated"] = setting(
+        "sent", "`sent` issues alone, or `dated` ones too: an earlier service's, by their date."
+    )
+    description: Line = setting(
+        "", "One sentence for the front page, feeds and search engines.", example="About tides."
+    )
+    feed_items: int = setting(20, "How many issues the feeds hold.", ge=1, le=100)
+    head: Annotated[str, AfterValidator(values.inside)] = setting(
+        "", "A file of HTML for each page's head. With it the pages have no policy of ours (CSP).",
+        example="templates/archive-head.html",
+    )  # fmt: skip
+
+
 class CheckSettings(Group):
     """What `newsletter check` leaves unsaid."""
 
@@ -386,4 +402,5 @@ class Groups(Group):
     transport: TransportSettings = Field(default_factory=TransportSettings)
     schedule: ScheduleSettings = Field(default_factory=ScheduleSettings)
     web: WebSettings = Field(default_factory=WebSettings)
+    archive: ArchiveSettings = Field(default_factory=ArchiveSettings)
     checks: CheckSettings = Field(default_factory=CheckSettings)

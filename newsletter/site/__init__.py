@@ -32,6 +32,7 @@ from newsletter.server import WithHeaders, run
 from newsletter.server.connections import Limits
 from newsletter.settings import Settings
 from newsletter.site.answers import Answers, drain
+from newsletter.site.archive import ArchiveServer
 from newsletter.site.choices import Choices
 from newsletter.site.pages import TEMPLATES
 from newsletter.site.visitors import BehindProxies
@@ -46,11 +47,17 @@ _RETRY_SECONDS: Final = "60"
 PATIENCE: Final = 2.0
 _CATCH_UP_SECONDS: Final = 5.0
 _LIMITS: Final = Limits()
+_PERSONAL: Final = ("/u/", "/p/", "/c/")
 _NO_PHRASES: Final[Mapping[str, str]] = {}
 
 
 def application(
-    *, store: Store, settings: Settings, clock: Clock, phrases: Mapping[str, str] = _NO_PHRASES
+    *,
+    store: Store,
+    settings: Settings,
+    clock: Clock,
+    phrases: Mapping[str, str] = _NO_PHRASES,
+    archive: ArchiveServer | None = None,
 ) -> Starlette:
     """The public pages as a Starlette application.
 
@@ -59,9 +66,10 @@ def application(
         settings: the newsletter's, for name, language, colours and topics.
         clock: says what time it is, in UTC.
         phrases: words of the author's own, over those that are shipped.
+        archive: answers for past issues, None where they are read elsewhere.
     """
     answers = Answers(settings, phrases)
-    pages = _Pages(store, answers, clock)
+    pages = _Pages(store, answers, clock, archive)
     choices = Choices(store, answers, clock, settings.web.topics)
     app = Starlette(
         routes=[
@@ -89,6 +97,7 @@ def serve(
     ready: Callable[[], None],
     *,
     phrases: Mapping[str, str] = _NO_PHRASES,
+    archive: ArchiveServer | None = None,
     limits: Limits = _LIMITS,
 ) -> None:
     """Answer readers until Ctrl-C or SIGTERM.
@@ -100,6 +109,7 @@ def serve(
         door: a listening socket.
         ready: called once readers are answered.
         phrases: words of the author's own, over those that are shipped.
+        archive: answers for past issues, None where they are read elsewhere.
         limits: how long readers' programs may take, and how many there may be at once.
     """
     kept = dt.timedelta(days=settings.web.keep_visitors)
@@ -107,12 +117,15 @@ def serve(
     with contextlib.suppress(PausedError):
         consents.forget_visitors(store, before=clock() - kept)
     TEMPLATES.load()
-    app = application(store=store, settings=settings, clock=clock, phrases=phrases)
+    app = application(store=store, settings=settings, clock=clock, phrases=phrases, archive=archive)
     run(app, door, ready=ready, closing=lambda: None, log_level="error", limits=limits)
 
 
 class _Pages:
-    def __init__(self, store: Store, answers: Answers, clock: Clock) -> None:
+    def __init__(
+        self, store: Store, answers: Answers, clock: Clock, archive: ArchiveServer | None
+    ) -> None:
+        self._archive = archive
         self._store = store
         self._answers = answers
         self._clock = clock
@@ -136,8 +149,11 @@ class _Pages:
         await run_in_threadpool(signing_keys.link_keys, self._store)
         return PlainTextResponse("ok\n")
 
-    async def unknown(self, _: Request, __: Exception) -> Response:
-        return self._answers.page("unknown")
+    async def unknown(self, request: Request, _: Exception) -> Response:
+        """What is no page for one reader may be one for all."""
+        asks = request.method in {"GET", "HEAD"} and not request.url.path.startswith(_PERSONAL)
+        found = await self._archive.answer(request) if self._archive and asks else None
+        return found or self._answers.page("unknown")
 
     async def busy(self, request: Request, fault: Exception) -> Response:
         """The records cannot be used just now: never say that it worked."""
