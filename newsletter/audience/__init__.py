@@ -31,6 +31,8 @@ _PLAIN: Final = re.compile(
 )
 #: Characters of an address (RFC 3696, erratum 1690).
 _LONGEST: Final = 254
+#: Where dots in the local part make no difference.
+_DOTLESS: Final = frozenset({"gmail.com", "googlemail.com"})
 
 
 class Status(StrEnum):
@@ -129,6 +131,18 @@ def _expect_valid(address: str) -> None:
 def canonical_of(mailbox: str) -> str:
     """The key of a mailbox; its domain is in lower case already."""
     return mailbox.translate(_ASCII_LOWER)
+
+
+def limit_key(canonical: str) -> str:
+    """What mailboxes are counted by: one for every spelling that its provider takes for the same.
+
+    Only for limits. Whom a mail is for is told by the canonical address alone.
+    """
+    local, _, domain = canonical.rpartition("@")
+    local = local.partition("+")[0] or local
+    if domain in _DOTLESS:
+        local, domain = local.replace(".", ""), "gmail.com"
+    return f"{local}@{domain}"
 
 
 def mask(address: str) -> str:

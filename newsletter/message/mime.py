@@ -23,6 +23,7 @@ from newsletter.render.markdown.fields import Slot
 
 #: The store of a mail that is no delivery: a test mail, a notice to the owner.
 NO_STORE: Final = "none"
+_AUTOMATIC: Final = "Auto-Submitted: auto-generated\r\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +97,13 @@ class Message:
         return f"{self.store}-{self.issue}-{self.position}-{self.attempt}"
 
 
-def encode(issue: FrozenIssue) -> MimeTemplate:
+def encode(issue: FrozenIssue, *, bulk: bool = True, leavable: bool = True) -> MimeTemplate:
     """Encode an issue once, with a placeholder for every token.
+
+    Args:
+        issue: what it says.
+        bulk: false for a mail to one person alone, which no machine should answer (RFC 3834).
+        leavable: whether its headers say how to leave the list.
 
     Raises:
         InputError: subject, a name or an address cannot be written in a header.
@@ -113,7 +119,8 @@ def encode(issue: FrozenIssue) -> MimeTemplate:
         head += headers.address("Reply-To", "", sender.reply_to)
     pieces: list[str | Placeholder] = [
         head, Placeholder("to"), Placeholder("subject"), Placeholder("stamp"),
-        _list_headers(sender), Placeholder("unsubscribe"), _mime_headers(boundary),
+        _list_headers(sender) if bulk else _AUTOMATIC,
+        *([Placeholder("unsubscribe")] if leavable else []), _mime_headers(boundary),
         _part_headers(boundary, "plain"), *_encoded("text", issue.text, tokens),
         f"\r\n{_part_headers(boundary, 'html')}", *_encoded("html", issue.html, tokens),
         f"\r\n--{boundary}--\r\n",

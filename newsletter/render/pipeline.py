@@ -21,7 +21,7 @@ from mjml import mjml2html
 
 from newsletter.errors import InputError, Place
 from newsletter.issue import Issue
-from newsletter.render import Options, RenderedIssue, Theme, armour, shell, tree
+from newsletter.render import Frame, Options, RenderedIssue, Theme, armour, shell, tree
 from newsletter.render.inline import inline_styles
 from newsletter.render.limits import expect_few_pieces, expect_length
 from newsletter.render.lint import lint
@@ -42,8 +42,17 @@ from newsletter.render.words import callouts, date, direction, words
 _OFFSET: Final = re.compile(r"(?: in root template)?(?: at)? position \d+(?::\d+)?")
 
 
-def render(issue: Issue, theme: Theme, options: Options) -> RenderedIssue:
+def render(
+    issue: Issue, theme: Theme, options: Options, frame: Frame | None = None
+) -> RenderedIssue:
     """Render an issue once, for everybody; same input, same bytes.
+
+    Args:
+        issue: what the author wrote.
+        theme: what it is put into: its `letter.mjml` and `letter.txt` for a mail that is no issue,
+            where it has them.
+        options: of the newsletter; `fields` are an issue's alone.
+        frame: of a mail that is no issue.
 
     Raises:
         InputError: the theme is malformed (its file and line), or the author's text holds a
@@ -51,9 +60,13 @@ def render(issue: Issue, theme: Theme, options: Options) -> RenderedIssue:
     """
     expect_length(issue)
     _refuse_reserved(issue)
-    fields = Fields(options.fields)
+    fields = Fields(options.fields) if frame is None else Fields(frame.texts, frame.links)
     subject = fields.in_text(issue.subject)
     values = _values(issue, options, fields, subject)
+    if frame is not None:
+        values |= _framed(frame, fields, values)
+    entry = "letter" if frame and "letter.mjml" in dict(theme.files) else "issue"
+    text_entry = "letter" if frame and "letter.txt" in dict(theme.files) else "issue"
     document = parse(issue.body, fields, callouts(options.language))
     expect_few_pieces(issue, document)
 
@@ -67,8 +80,8 @@ def render(issue: Issue, theme: Theme, options: Options) -> RenderedIssue:
 
     letter, plain = fragment(document), text_part(document, final, tagged)
     _refuse_forged(issue, document, fields, letter + plain)
-    text = _text(theme, values, plain, tagged)
-    page, mjml = _page(theme, values, letter)
+    text = _text(theme, f"{text_entry}.txt", values, plain, tagged)
+    page, mjml = _page(theme, f"{entry}.mjml", values, letter)
     root = tree.parse(page)
     images = tree.put_back_targets(root, document, lambda src: _asset(src, options.assets_url))
     tree.harden(root)
@@ -147,21 +160,30 @@ def _asset(src: str, base: str) -> str:
     return f"{base.rstrip('/')}/{src.removeprefix('./')}"
 
 
-def _text(theme: Theme, values: dict[str, Any], body: str, tagged: tree.Tagger) -> str:
+def _framed(frame: Frame, fields: Fields, values: Mapping[str, Any]) -> dict[str, Any]:
+    """What a theme is given otherwise where there is no issue: no number, no date, no archive."""
+    words = {**values["words"], "issue": ""}
+    if frame.leave:
+        words["unsubscribe"] = fields.in_text(frame.leave)
+    reason = fields.in_text(frame.reason) if frame.reason else values["reason"]
+    return {"number": "", "date": "", "view_url": "", "words": words, "reason": reason}
+
+
+def _text(theme: Theme, entry: str, values: dict[str, Any], body: str, tagged: tree.Tagger) -> str:
     def underline(text: str, mark: str = "=") -> str:
         return mark * max(columns(line) for line in text.split("\n"))
 
     given = {"wrap": lambda text: "\n".join(wrap(text)), "underline": underline, "tag": tagged}
-    filled = shell.fill(theme, "issue.txt", {**values, **given, "content": CONTENT})
-    _expect_one_slot(theme, filled, "issue.txt")
+    filled = shell.fill(theme, entry, {**values, **given, "content": CONTENT})
+    _expect_one_slot(theme, filled, entry)
     lines = filled.text.replace(CONTENT, body).split("\n")
     return "\n".join(line.rstrip() for line in lines).strip("\n") + "\n"
 
 
-def _page(theme: Theme, values: dict[str, Any], letter: str) -> tuple[str, str]:
+def _page(theme: Theme, entry: str, values: dict[str, Any], letter: str) -> tuple[str, str]:
     """The compiled page with the letter in it, and the same before compiling."""
-    filled = shell.fill(theme, "issue.mjml", {**values, "content": CONTENT})
-    _expect_one_slot(theme, filled, "issue.mjml")
+    filled = shell.fill(theme, entry, {**values, "content": CONTENT})
+    _expect_one_slot(theme, filled, entry)
     lint(theme, filled)
     page = _compile(theme, filled)
     # Between two tags and nowhere else: an attribute or a title shows no letter.

@@ -8,6 +8,8 @@
     subscribers     people; upsert adds them, imports lists of them
     suppressions    addresses that are never mailed
     consents        who agreed or left
+    signups         who asks for the newsletter; confirmations lets them in, letters mails them,
+                    limits bounds it
     signing_keys    what signs links and names addresses
     runs            issues on their way; freezing begins them
     deliveries      one mail each; claims tells how far they have come
