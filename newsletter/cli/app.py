@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from newsletter import __version__
-from newsletter.cli import ahead, events, post, records, run, stats, subscribers, write
+from newsletter.cli import ahead, arriving, events, post, records, run, stats, subscribers, write
 from newsletter.cli.show import VOICE, Colour, error
 from newsletter.cli.unforeseen import foreseen
 from newsletter.errors import InputError, NewsletterError
@@ -48,6 +48,8 @@ app.command("check", rich_help_panel=WRITE)(write.check)
 app.command("preview", rich_help_panel=WRITE)(write.preview)
 app.command("build", rich_help_panel=WRITE)(write.build)
 app.command("test", rich_help_panel=WRITE)(post.trial)
+subscribers.app.command("form")(arriving.form)
+subscribers.app.command("waiting")(arriving.waiting)
 app.add_typer(subscribers.app, name="subscribers", rich_help_panel=PEOPLE)
 app.command("send", rich_help_panel=SEND)(post.send)
 app.command("approve", rich_help_panel=SEND)(ahead.approve)

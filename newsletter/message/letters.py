@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -36,7 +37,7 @@ class LetterState(StrEnum):
     DROPPED = "dropped"  # it had waited too long, or nobody is there to get it
 
 
-#: Links a letter must hold, once.
+#: The link that a letter is about; it holds it once.
 LINK: Final = {
     LetterKind.CONFIRM: "confirm_url",
     LetterKind.ALREADY: "preferences_url",
@@ -57,6 +58,7 @@ class Letter:
         address: where it goes.
         handle: the subscriber's; "" for somebody who is none.
         token: of the link to confirm; "" where there is none.
+        asked_at: when somebody asked for it.
     """
 
     id: int
@@ -65,6 +67,7 @@ class Letter:
     address: str
     handle: str = ""
     token: str = ""
+    asked_at: dt.datetime
 
 
 def compose_letter(

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from newsletter.audience import Address, Status
 from newsletter.errors import InputError
-from newsletter.store import Store, subscribers, suppressions
+from newsletter.store import Store, signups, subscribers, suppressions
 from newsletter.store.subscribers import Member
 
 SUPPRESSED: Final = "suppressed"
@@ -32,7 +32,7 @@ class OnRecord:
 
 
 def list_people(store: Store, *, status: str = "", tag: str = "") -> Iterator[Member]:
-    """Everybody, or those with a status and a tag.
+    """Everybody, or those with a status and a tag; who waits to confirm is pending.
 
     Args:
         store: the records.
@@ -43,6 +43,8 @@ def list_people(store: Store, *, status: str = "", tag: str = "") -> Iterator[Me
     for one in subscribers.each(store, status=chosen, tag=tag):
         if status != SUPPRESSED or one.suppression:
             yield one
+    if status == Status.PENDING and not tag:
+        yield from signups.waiting(store)
 
 
 def look_up(store: Store, address: Address, *, every_row: bool = False) -> OnRecord:

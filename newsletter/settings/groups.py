@@ -85,6 +85,11 @@ class SiteSettings(_Group):
         "The postal address that the law of many countries wants in each mail.",
         example="Slack Water, 4 Ferry Stairs, Port Example",
     )
+    privacy_url: Annotated[str, AfterValidator(values.site_url)] = _setting(
+        "",
+        "The page that says what is done with readers' data; the sign-up form links to it.",
+        example="https://example.org/privacy",
+    )
     language: Annotated[str, matching(
         r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})*", 'is not a language tag such as "en" or "pt-BR"'
     )] = _setting(
@@ -330,6 +335,26 @@ class WebSettings(_Group):
         "Tags that readers may choose themselves on their preference page, and what it calls them.",
         example={"essays": "The long essays"},
     )
+    signup: bool = _setting(
+        True,  # noqa: FBT003  # its default
+        "Whether readers can subscribe at `/subscribe`; without `site.public_url` they cannot.",
+    )
+    ask_name: bool = _setting(
+        False,  # noqa: FBT003  # its default
+        "Whether the form asks for a name, too.",
+    )
+    confirm_days: int = _setting(
+        7, "Days for which the link of a confirmation mail works.", ge=1, le=30
+    )
+    mails_per_hour: int = _setting(
+        60,
+        "At most so many mails an hour to people who have not confirmed; others wait their turn.",
+        ge=1,
+        le=100_000,
+    )
+    mails_per_day: int = _setting(
+        300, "The same for 24 hours; what has waited so long is not sent.", ge=1, le=1_000_000
+    )  # fmt: skip
     record_visitors: bool = _setting(
         False,  # noqa: FBT003  # its default
         "Whether the consent log keeps the network address and the browser of readers who change "

@@ -1,4 +1,4 @@
-"""The pages for readers: leaving, and what they want to get.
+"""The pages for readers: subscribing, leaving, and what they want to get.
 
 GET and HEAD show a page with one button and change nothing, for programs that look for harm in
 mails follow every link. POST acts, whoever sends it: the button, or a mail program that knows
@@ -33,6 +33,7 @@ from newsletter.settings import Settings
 from newsletter.site.answers import Answers, drain
 from newsletter.site.choices import Choices
 from newsletter.site.pages import TEMPLATES
+from newsletter.site.subscribing import Confirming, Signups, Subscribing
 from newsletter.site.visitors import BehindProxies
 from newsletter.store import Store, consents, signing_keys
 
@@ -49,7 +50,12 @@ _NO_PHRASES: Final[Mapping[str, str]] = {}
 
 
 def application(
-    *, store: Store, settings: Settings, clock: Clock, phrases: Mapping[str, str] = _NO_PHRASES
+    *,
+    store: Store,
+    settings: Settings,
+    clock: Clock,
+    phrases: Mapping[str, str] = _NO_PHRASES,
+    signups: Signups | None = None,
 ) -> Starlette:
     """The public pages as a Starlette application.
 
@@ -58,12 +64,19 @@ def application(
         settings: the newsletter's, for name, language, colours and topics.
         clock: says what time it is, in UTC.
         phrases: words of the author's own, over those that are shipped.
+        signups: what sign-up needs; without it nobody can subscribe here.
     """
     answers = Answers(settings, phrases)
     pages = _Pages(store, answers, clock)
     choices = Choices(store, answers, clock, settings.web.topics)
+    subscribing = Subscribing(store, answers, settings, clock, signups)
+    confirming = Confirming(store, answers, settings, clock, signups)
     app = Starlette(
         routes=[
+            Route("/subscribe", subscribing.show, methods=["GET"]),
+            Route("/subscribe", subscribing.act, methods=["POST"]),
+            Route("/c/{token}", confirming.show, methods=["GET"]),
+            Route("/c/{token}", confirming.act, methods=["POST"]),
             Route("/u/{token}", pages.ask, methods=["GET"]),
             Route("/u/{token}", pages.act, methods=["POST"]),
             Route("/p/{token}", choices.ask, methods=["GET"]),
@@ -88,6 +101,7 @@ def serve(
     ready: Callable[[], None],
     *,
     phrases: Mapping[str, str] = _NO_PHRASES,
+    signups: Signups | None = None,
     limits: Limits = _LIMITS,
 ) -> None:
     """Answer readers until Ctrl-C or SIGTERM.
@@ -99,6 +113,7 @@ def serve(
         door: a listening socket.
         ready: called once readers are answered.
         phrases: words of the author's own, over those that are shipped.
+        signups: what sign-up needs; without it nobody can subscribe here.
         limits: how long readers' programs may take, and how many there may be at once.
     """
     kept = dt.timedelta(days=settings.web.keep_visitors)
@@ -106,7 +121,7 @@ def serve(
     with contextlib.suppress(PausedError):
         consents.forget_visitors(store, before=clock() - kept)
     TEMPLATES.load()
-    app = application(store=store, settings=settings, clock=clock, phrases=phrases)
+    app = application(store=store, settings=settings, clock=clock, phrases=phrases, signups=signups)
     run(app, door, ready=ready, closing=lambda: None, log_level="error", limits=limits)
 
 

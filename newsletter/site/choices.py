@@ -9,7 +9,6 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Mapping
 from typing import Final
-from urllib.parse import parse_qsl
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
@@ -17,7 +16,7 @@ from starlette.responses import Response
 
 from newsletter.audience import Status
 from newsletter.audience.tokens import make_token, read_token
-from newsletter.site.answers import Answers, body
+from newsletter.site.answers import Answers, body, form_fields
 from newsletter.store import Store, signing_keys, subscribers
 from newsletter.store.subscribers import Member
 from newsletter.store.suppressions import BLOCKED
@@ -25,7 +24,6 @@ from newsletter.text_rules import one_line, stands_in_header
 
 _SOURCE: Final = "preference page"
 _NAME_LENGTH: Final = 200
-_MOST_FIELDS: Final = 200
 
 
 class Choices:
@@ -66,7 +64,7 @@ class Choices:
             return self._answers.page("busy", status=413)
         if person is None:
             return self._answers.page("unknown")
-        fields = _form(data)
+        fields = form_fields(data)
         if fields.get("back"):
             kind = await run_in_threadpool(self._come_back, handle, request)
         else:
@@ -88,7 +86,6 @@ class Choices:
         return self._answers.page(
             kind,
             template="choices.html",
-            status=400 if kind == "odd_name" else 200,
             person=person,
             may_come_back=not person.mailable and person.suppression != BLOCKED
             and person.status is not Status.PENDING,
@@ -119,12 +116,3 @@ class Choices:
             now=self._clock(),
         )
         return "saved"
-
-
-def _form(data: bytes) -> dict[str, str]:
-    """The fields of a form (application/x-www-form-urlencoded); nothing where it is none."""
-    try:
-        pairs = parse_qsl(data.decode(), keep_blank_values=True, max_num_fields=_MOST_FIELDS)
-    except ValueError:
-        return {}
-    return dict(pairs)

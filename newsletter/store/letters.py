@@ -108,6 +108,13 @@ def was_welcomed(connection: sa.Connection, hashed: str) -> bool:
     return any(connection.execute(query.limit(1)).first() for query in (logged, way))
 
 
+def is_due(store: Database, *, now: dt.datetime) -> bool:
+    """Whether a letter is to be sent now, should the budget allow it."""
+    due = letters.c.state == LetterState.QUEUED, letters.c.not_before <= now
+    with store.reading() as connection:
+        return connection.execute(sa.select(letters.c.id).where(*due).limit(1)).first() is not None
+
+
 def claim(store: Database, budget: Budget, *, now: dt.datetime) -> Letter | None:
     """Take the next letter, durably; None when none is due or the budget is used up.
 
@@ -131,7 +138,7 @@ def claim(store: Database, budget: Budget, *, now: dt.datetime) -> Letter | None
                 log_consent(connection, [row.address_hash], "welcomed", evidence, now)
             return Letter(
                 id=row.id, kind=LetterKind(row.kind), attempt=row.attempt + 1, address=address,
-                handle=handle, token=token,
+                handle=handle, token=token, asked_at=row.created_at,
             )  # fmt: skip
         return None
 
@@ -148,12 +155,6 @@ def settle(store: Database, letter: Letter, outcome: Outcome, *, now: dt.datetim
         this = letters.c.id == letter.id, letters.c.state == LetterState.CLAIMED
         connection.execute(sa.update(letters).where(*this).values(**values))
     return state
-
-
-def drop(store: Database, letter: Letter, reason: str, *, now: dt.datetime) -> None:
-    """End a claimed letter that nothing was sent of and nothing will be."""
-    with store.writing() as connection:
-        _end(connection, letter.id, LetterState.REFUSED, reason, now)
 
 
 def recover(store: Database, *, now: dt.datetime) -> int:
