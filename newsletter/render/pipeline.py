@@ -62,11 +62,7 @@ def render(
     _refuse_reserved(issue)
     fields = Fields(options.fields) if frame is None else Fields(frame.texts, frame.links)
     subject = fields.in_text(issue.subject)
-    values = _values(issue, options, fields, subject)
-    if frame is not None:
-        values |= _framed(frame, fields, values)
-    entry = "letter" if frame and "letter.mjml" in dict(theme.files) else "issue"
-    text_entry = "letter" if frame and "letter.txt" in dict(theme.files) else "issue"
+    values = _framed(frame, fields, _values(issue, options, fields, subject))
     document = parse(issue.body, fields, callouts(options.language))
     expect_few_pieces(issue, document)
 
@@ -80,8 +76,8 @@ def render(
 
     letter, plain = fragment(document), text_part(document, final, tagged)
     _refuse_forged(issue, document, fields, letter + plain)
-    text = _text(theme, f"{text_entry}.txt", values, plain, tagged)
-    page, mjml = _page(theme, f"{entry}.mjml", values, letter)
+    text = _text(theme, _entry(theme, frame, "txt"), values, plain, tagged)
+    page, mjml = _page(theme, _entry(theme, frame, "mjml"), values, letter)
     root = tree.parse(page)
     images = tree.put_back_targets(root, document, lambda src: _asset(src, options.assets_url))
     tree.harden(root)
@@ -160,13 +156,22 @@ def _asset(src: str, base: str) -> str:
     return f"{base.rstrip('/')}/{src.removeprefix('./')}"
 
 
-def _framed(frame: Frame, fields: Fields, values: Mapping[str, Any]) -> dict[str, Any]:
+def _entry(theme: Theme, frame: Frame | None, kind: str) -> str:
+    """The theme's file to begin with; its own for mails that are no issues, where it has one."""
+    own = f"letter.{kind}"
+    return own if frame is not None and own in dict(theme.files) else f"issue.{kind}"
+
+
+def _framed(frame: Frame | None, fields: Fields, values: dict[str, Any]) -> dict[str, Any]:
     """What a theme is given otherwise where there is no issue: no number, no date, no archive."""
+    if frame is None:
+        return values
     words = {**values["words"], "issue": ""}
     if frame.leave:
         words["unsubscribe"] = fields.in_text(frame.leave)
     reason = fields.in_text(frame.reason) if frame.reason else values["reason"]
-    return {"number": "", "date": "", "view_url": "", "words": words, "reason": reason}
+    own = {"number": "", "date": "", "view_url": "", "words": words, "reason": reason}
+    return values | own
 
 
 def _text(theme: Theme, entry: str, values: dict[str, Any], body: str, tagged: tree.Tagger) -> str:

@@ -2,17 +2,16 @@
 
 The description is what `newsletter settings` and docs/settings.md say about a setting; the example
 is what an error shows. Three groups are open: `fields`, `checks.ignore` and `web.topics` take names
-of the author's own.
+of the author's own. `web` is declared in a file of its own, for its length.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from types import MappingProxyType
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic import model_validator as check_together
 
 from newsletter.audience import mask
@@ -20,10 +19,13 @@ from newsletter.render import Divider
 from newsletter.render.utm import Existing
 from newsletter.schedule import first_day
 from newsletter.settings import values
+from newsletter.settings.declaring import Group as _Group
+from newsletter.settings.declaring import OpenTable, Required
+from newsletter.settings.declaring import setting as _setting
 from newsletter.settings.values import Masked, matching
+from newsletter.settings.web import WebSettings
 
 Line = Annotated[str, AfterValidator(values.one_line)]
-Required = Annotated[str, AfterValidator(values.required)]
 Header = Annotated[str, AfterValidator(values.header)]
 Address = Annotated[str, AfterValidator(values.address)]
 #: What follows the host is a token of the service behind it.
@@ -37,25 +39,6 @@ FieldName = Annotated[str, matching(
     r"[a-z][a-z0-9_]*", "is not a possible name for a merge field",
     "use small letters, digits and _, and begin with a letter: first_name", tidy=values.printable,
 )]  # fmt: skip
-Tag = Annotated[str, AfterValidator(values.tag)]
-OpenTable = AfterValidator(lambda table: MappingProxyType(dict(table)))
-
-
-def _setting(default: Any, description: str, *, example: Any = None, **bounds: Any) -> Any:  # noqa: ANN401  # of any type
-    """A setting; without an example its default serves as one."""
-    examples = [default if example is None else example]
-    if default == {}:
-        return Field(
-            default_factory=lambda: MappingProxyType({}), description=description, examples=examples
-        )
-    return Field(default=default, description=description, examples=examples, **bounds)
-
-
-class _Group(BaseModel):
-    # Pydantic's own errors quote the value, and tracebacks end up in logs.
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=True, hide_input_in_errors=True, validate_default=False
-    )
 
 
 class SiteSettings(_Group):
@@ -325,52 +308,6 @@ class ScheduleSettings(_Group):
                 key="anchor",
             )
         return self
-
-
-class WebSettings(_Group):
-    """The public pages."""
-
-    topics: Annotated[Mapping[Tag, Required], OpenTable] = _setting(
-        {},
-        "Tags that readers may choose themselves on their preference page, and what it calls them.",
-        example={"essays": "The long essays"},
-    )
-    signup: bool = _setting(
-        True,  # noqa: FBT003  # its default
-        "Whether readers can subscribe at `/subscribe`; without `site.public_url` they cannot.",
-    )
-    ask_name: bool = _setting(
-        False,  # noqa: FBT003  # its default
-        "Whether the form asks for a name, too.",
-    )
-    confirm_days: int = _setting(
-        7, "Days for which the link of a confirmation mail works.", ge=1, le=30
-    )
-    mails_per_hour: int = _setting(
-        60,
-        "At most so many mails an hour to people who have not confirmed; others wait their turn.",
-        ge=1,
-        le=100_000,
-    )
-    mails_per_day: int = _setting(
-        300, "The same for 24 hours; what has waited so long is not sent.", ge=1, le=1_000_000
-    )  # fmt: skip
-    record_visitors: bool = _setting(
-        False,  # noqa: FBT003  # its default
-        "Whether the consent log keeps the network address and the browser of readers who change "
-        "something on a page.",
-    )
-    keep_visitors: int = _setting(
-        365,
-        "Days after which `newsletter serve` forgets those addresses and browsers.",
-        ge=1, le=3650,
-    )  # fmt: skip
-    trusted_proxies: tuple[Annotated[str, AfterValidator(values.network)], ...] = _setting(
-        ("127.0.0.1", "::1"),
-        "Addresses and networks of the proxies in front of `newsletter serve`; only what these "
-        "say in `X-Forwarded-For` is taken for a reader's network address.",
-        example=("127.0.0.1", "10.0.0.0/8"),
-    )
 
 
 class CheckSettings(_Group):

@@ -84,7 +84,11 @@ def test_nobody_is_a_subscriber_before_a_press(store):
     assert confirm(store, letter) is Standing.CONFIRMED
     person = subscribers.find(store, "ada@example.org")
     assert person is not None
-    assert (person.status, person.name, person.tags) == (Status.ACTIVE, "Ada", {"essays"})
+    assert (person.status, person.name, person.tags) == (
+        Status.ACTIVE,
+        "Ada",
+        frozenset({"essays"}),
+    )
     assert list(signups.waiting(store)) == []
 
 
@@ -168,7 +172,7 @@ def test_who_has_left_comes_back_by_a_press_alone(store, tmp_path):
     confirm(store, post(store))
     person = subscribers.find(store, "bob@example.org")
     assert person is not None
-    assert (person.status, person.name, person.tags) == (Status.ACTIVE, "Bob", {"vip"})
+    assert (person.status, person.name, person.tags) == (Status.ACTIVE, "Bob", frozenset({"vip"}))
 
 
 def test_who_left_by_a_link_that_nobody_knew_comes_back_by_a_press(store, tmp_path):
@@ -444,7 +448,7 @@ def test_a_subscriber_moves_with_all_they_have(store):
     move(store, "bob@new.example.org")
     person = subscribers.find(store, "bob@new.example.org")
     assert person is not None
-    assert (person.status, person.name, person.tags) == (Status.ACTIVE, "Bob", {"vip"})
+    assert (person.status, person.name, person.tags) == (Status.ACTIVE, "Bob", frozenset({"vip"}))
     assert status(store, "bob@example.org") is Status.UNSUBSCRIBED
     letter = post(store)
     assert letter is not None

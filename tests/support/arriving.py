@@ -74,7 +74,7 @@ class Harbour:
     domains: EveryDomain = field(default_factory=lambda: EveryDomain("dead.example"))
     transport: Callable[[], Any] | None = None
     visitors: Iterator[int] = field(default_factory=itertools.count)
-    _client: TestClient | None = None
+    _made: tuple[str, Any] = ("", None)
 
     @property
     def project(self) -> Project:
@@ -82,11 +82,16 @@ class Harbour:
         return Project(self.root, load(text, environ={}, dotenv=""))
 
     def application(self) -> Any:
+        """The pages, made once for each version of the settings."""
+        if self._made[0] == self.config:
+            return self._made[1]
         signups = Signups(self.root, self.domains)
-        return public.application(
+        pages = public.application(
             store=self.store, settings=self.project.settings, clock=lambda: self.now,
             signups=signups,
         )  # fmt: skip
+        self._made = (self.config, pages)
+        return pages
 
     def client(self, visitor: str = "") -> TestClient:
         """A browser in a network of its own, unless it has an address."""
@@ -145,7 +150,7 @@ def _read(path: Path) -> EmailMessage:
 def text_of_mail(mail: EmailMessage, kind: str = "plain") -> str:
     part = mail.get_body((kind,))
     assert part is not None
-    return str(part.get_content())
+    return str(part.get_content()).replace("\r\n", "\n")
 
 
 def link(mail: EmailMessage, page: str = "c") -> str:
