@@ -213,13 +213,27 @@ class Or:
 
 Expression = HasStatus | Suppressed | HasTag | Not | And | Or
 
+#: What tags begin with that tell which issues a reader skips; readers set them themselves.
+SKIPS: Final = "skip-"
+
 #: Whoever may be mailed at all, asked again inside every claim.
 MAILABLE: Final = And(HasStatus(Status.ACTIVE), Not(Suppressed()))
 
 
-def eligible(segment: Expression | None = None) -> Expression:
-    """The rule of an issue: active, not suppressed, and inside its segment when it has one."""
-    return MAILABLE if segment is None else And(MAILABLE, segment)
+def skip_tag(issue: int) -> str:
+    """The tag of whoever wants to skip an issue, by its number."""
+    return f"{SKIPS}{issue}"
+
+
+def eligible(segment: Expression | None = None, *, issue: int | None = None) -> Expression:
+    """The rule of an issue: active, not suppressed, inside its segment when it has one.
+
+    Args:
+        segment: who it is for, None for everybody.
+        issue: its number; who takes a break from it is left out.
+    """
+    rule: Expression = MAILABLE if segment is None else And(MAILABLE, segment)
+    return rule if issue is None else And(rule, Not(HasTag(skip_tag(issue))))
 
 
 def holds(expression: Expression, subscriber: Subscriber, *, suppressed: bool) -> bool:

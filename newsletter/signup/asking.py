@@ -19,6 +19,7 @@ from newsletter.errors import InputError
 from newsletter.store import Store, signing_keys, signups
 from newsletter.store.consents import Evidence
 from newsletter.store.signups import Answer, Request
+from newsletter.store.subscribers import Member
 from newsletter.text_rules import one_line, stands_in_header
 
 #: Where a program writes what a person does not see.
@@ -157,6 +158,38 @@ def ask(
     if answer is Answer.TOO_MANY:
         return Reply.TOO_MANY
     return Reply.ONCE_MORE if answer is Answer.USED else Reply.MAILBOX
+
+
+def move(
+    store: Store,
+    person: Member,
+    email: str,
+    domains: Domains,
+    evidence: Evidence,
+    *,
+    visitor: str,
+    now: dt.datetime,
+) -> Reply:
+    """Note that a subscriber asks for another address, and queue the mail that goes there.
+
+    Args:
+        store: the records.
+        person: the subscriber, known by a link from their mailbox.
+        email: the new address, as typed.
+        domains: tells whether a domain takes mail.
+        evidence: the page, and the words it showed.
+        visitor: the network address it came from, "" where that is nobody's own.
+        now: with a time zone.
+    """
+    try:
+        address = read_address(email)
+    except InputError:
+        return Reply.NO_ADDRESS
+    if not domains.take_mail(address.mailbox.rpartition("@")[2]):
+        return Reply.NO_MAIL
+    request = Request(address=address, moves=person.handle, evidence=evidence, visitor=visitor)
+    answer = signups.ask(store, request, now=now)
+    return Reply.TOO_MANY if answer is Answer.TOO_MANY else Reply.MAILBOX
 
 
 def nearest_domain(email: str) -> str:

@@ -68,7 +68,7 @@ def application(
     """
     answers = Answers(settings, phrases)
     pages = _Pages(store, answers, clock)
-    choices = Choices(store, answers, clock, settings.web.topics)
+    choices = Choices(store, answers, clock, settings.web.topics, signups)
     subscribing = Subscribing(store, answers, settings, clock, signups)
     confirming = Confirming(store, answers, settings, clock, signups)
     app = Starlette(

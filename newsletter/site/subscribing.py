@@ -111,7 +111,7 @@ class Subscribing:
 
         def note() -> Reply:
             return ask(
-                self._store, form, domains, evidence, visitor=_visitor(request), now=self._clock()
+                self._store, form, domains, evidence, visitor=visitor_of(request), now=self._clock()
             )
 
         async with self._threads:
@@ -218,7 +218,7 @@ class Confirming:
         )  # fmt: skip
 
 
-def _visitor(request: Request) -> str:
+def visitor_of(request: Request) -> str:
     """A visitor's own address; "" for one that many share, such as that of a proxy beside us."""
     try:
         address = ipaddress.ip_address(request.client.host if request.client else "")

@@ -196,7 +196,13 @@ def prefer(
         return True
 
 
-def erase(store: Database, canonical: str, *, now: dt.datetime) -> tuple[bool, bool]:
+def erase(
+    store: Database,
+    canonical: str,
+    *,
+    now: dt.datetime,
+    source: str = "newsletter subscribers erase",
+) -> tuple[bool, bool]:
     """Forget a person: nothing that names them stays, and nothing brings them back by itself.
 
     The keyed hash of the address stays, in deliveries so that counts add up, and as a
@@ -212,7 +218,7 @@ def erase(store: Database, canonical: str, *, now: dt.datetime) -> tuple[bool, b
     with imports.alone(store):
         imports.abandon(store)
         with store.writing() as connection:
-            known, traces = _erase(connection, canonical, now)
+            known, traces = _erase(connection, canonical, source, now)
         return known, scrub(store, traces)
 
 
@@ -268,7 +274,9 @@ def unsubscribe(
     return True
 
 
-def _erase(connection: sa.Connection, canonical: str, now: dt.datetime) -> tuple[bool, Traces]:
+def _erase(
+    connection: sa.Connection, canonical: str, source: str, now: dt.datetime
+) -> tuple[bool, Traces]:
     """Delete a person; whether there was anybody, and what could be left of them in the file."""
     hashed = _hashed(connection, canonical)
     this = subscribers.c.address_hash == hashed
@@ -285,8 +293,7 @@ def _erase(connection: sa.Connection, canonical: str, now: dt.datetime) -> tuple
         sa.update(consents).where(consents.c.address_hash == hashed).values(ip="", agent="")
     )
     if known:
-        evidence = Evidence(source="newsletter subscribers erase")
-        log_consent(connection, [hashed], "erased", evidence, now)
+        log_consent(connection, [hashed], "erased", Evidence(source=source), now)
     if row is not None:
         return True, Traces.of(row, canonical)
     key = address_key(connection)

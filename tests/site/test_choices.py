@@ -149,7 +149,11 @@ def test_whoever_has_left_comes_back_with_one_button(site):
     client = site.client()
     client.post(site.path())
     page = parse_page(client.get(page_of(site)).text)
-    assert [text_of(button) for button in page.iter("button")] == ["Subscribe again"]
+    assert [text_of(button) for button in page.iter("button")] == [
+        "Subscribe again",
+        "Show what is on record about me",
+        "Erase everything about me",
+    ]
     assert "Welcome back" in client.post(page_of(site), data={"back": "yes"}).text
     assert site.status() == "active"
     [(wording, hashed)] = look(
