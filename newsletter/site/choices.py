@@ -33,7 +33,6 @@ _NAME_LENGTH: Final = 200
 _LONGEST_BREAK: Final = 3
 #: Pages on which nobody's choices stand.
 _WITHOUT_PERSON: Final = frozenset({"erased", "mailbox", "too_many"})
-_PLAIN: Final[Mapping[str, object]] = {"form": "", "meant": "", "rehearsal": False}
 #: What a button does; it says which page is shown.
 _Act = Callable[[Member, Mapping[str, str], Request], str]
 
@@ -88,7 +87,9 @@ class Choices:
         act = next((one for name, one in self._acts.items() if fields.get(name)), self._prefer)
         kind = await run_in_threadpool(act, person, fields, request)
         if kind in _WITHOUT_PERSON:
-            return self._answers.page(kind, template="arriving.html", **_PLAIN)
+            return self._answers.page(
+                kind, template="arriving.html", form="", meant="", rehearsal=False
+            )
         person = await run_in_threadpool(subscribers.by_handle, self._store, handle)
         return await self._page(handle, person, kind)
 

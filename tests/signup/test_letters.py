@@ -58,7 +58,7 @@ def write(harbour: Harbour, name: str, text: str) -> None:
 
 
 def letter(harbour: Harbour) -> str:
-    return look(harbour.root, "select state from letters order by id desc")[0][0]
+    return str(look(harbour.root, "select state from letters order by id desc")[0][0])
 
 
 @pytest.mark.parametrize("language", ["en", "nl", "nl-BE", "eo", "ar"])
