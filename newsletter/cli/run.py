@@ -48,6 +48,9 @@ def serve(
             say(f"serving on {server.url_of(door)} (Ctrl-C ends it)")
             if not project.settings.site.public_url:
                 say("hint: set site.public_url, or no mail will lead here")
+            if opened and project.rehearses:
+                folder = project.settings.transport.folder
+                say(f"sign-up is a rehearsal: its mails lie in the folder {folder}/, none leaves")
 
         with (
             _events(project) if with_events else nullcontext(),
@@ -59,15 +62,9 @@ def serve(
 
 
 def _signups(project: Project) -> Signups:
-    """What sign-up needs; a letter that cannot be read is told before anything listens."""
     from newsletter.domains import MailDomains
-    from newsletter.signup.post import check_letters
     from newsletter.site.subscribing import Signups
 
-    check_letters(project, now=clocks.now())
-    if project.rehearses:
-        say("sign-up is a rehearsal: its mails lie in the folder "
-            f"{project.settings.transport.folder}/ and none leaves")  # fmt: skip
     # A rehearsal is for invented addresses, too.
     domains = MailDomains(lambda _: None) if project.rehearses else MailDomains()
     return Signups(project.root, domains, rehearsal=project.rehearses)

@@ -13,7 +13,7 @@ from newsletter.audience import mask
 from newsletter.audience.tokens import make_token, page_url, unsubscribe_url
 from newsletter.delivery import Effect, Outcome, Result
 from newsletter.delivery.deliver import Transport
-from newsletter.errors import LockedError, NewsletterError
+from newsletter.errors import InputError, LockedError, NewsletterError
 from newsletter.humanize import plural
 from newsletter.message import Message, Stamp
 from newsletter.message.letters import Letter, LetterKind, LetterState, compose_letter
@@ -130,7 +130,12 @@ class LetterPost:
         self._alerted: set[str] = set()
 
     def begin(self) -> None:
-        """Settle what a process has left that died."""
+        """Say what is wrong with a letter, and settle what a process has left that died."""
+        try:
+            check_letters(self._project, now=self._clock())
+        except InputError as fault:
+            hint = f"; {fault.hint}" if fault.hint else ""
+            self._reporter.warn(f"no confirmation mail can be sent: {fault}{hint}")
         if lost := letters.recover(self._store, now=self._clock()):
             were = plural(lost, "letter was", "letters were")
             self._reporter.warn(f"{were} on the way when the program ended; not sent again")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import socket
+import urllib.request
 
 import pytest
 
@@ -11,6 +13,7 @@ from newsletter.store import Store, signups
 from newsletter.store.consents import Evidence
 from newsletter.store.signups import Request
 from tests.support.cli_fixtures import Folder, folder, plain_environment, ready
+from tests.support.commands import started
 from tests.support.pages import parse_page
 from tests.support.store_samples import NOW
 
@@ -90,8 +93,15 @@ def test_who_has_not_confirmed_is_pending_and_no_subscriber(ready):
     assert "newcomer" not in ready.run("-v", "subscribers", "list", "--status", "pending").out
 
 
-def test_serve_refuses_a_letter_that_is_wrong_before_it_listens(ready):
+@pytest.mark.processes
+def test_serve_says_what_is_wrong_with_a_letter_and_lets_readers_leave_all_the_same(ready):
     ready.write("letters/confirm.md", "---\ntitle: A\n---\nHello\n")
-    ran = ready.run("serve")
-    assert ran.code == 2
-    assert "letters/confirm.md:4" in ran.error
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        port = str(door.getsockname()[1])
+    with started(ready.root, "serve", "--port", port) as process:
+        lines = [process.stderr.readline() for _ in range(3)]
+        told = next(line for line in lines if line.startswith("warning"))
+        assert any(line.startswith("serving on") for line in lines)
+        assert "no confirmation mail can be sent: letters/confirm.md:4" in told
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=60) as answer:
+            assert answer.status == 200
