@@ -77,6 +77,7 @@ def compose_letter(
     *,
     link: str,
     leave: str,
+    store: str,
     stamp: Stamp | None,
 ) -> Message:
     """The mail of one letter; it holds nothing that a visitor has typed.
@@ -87,6 +88,7 @@ def compose_letter(
         letter: whom it is for.
         link: the address of the page that it is about.
         leave: the address behind the link in the footer.
+        store: the id of the records.
         stamp: Date and Message-ID, None where the transport writes them.
 
     Raises:
@@ -104,4 +106,6 @@ def compose_letter(
         sender=template.sender,
         to=letter.address,
         data=compose(template, person, unsubscribe_url=leave, stamp=stamp),
+        store=store,
+        letter=letter.kind,
     )

@@ -77,7 +77,8 @@ class Message:
         sender: MAIL FROM.
         to: RCPT TO; always exactly one.
         data: RFC 5322 bytes, 7-bit, CRLF line ends.
-        store: the id of the records it is a delivery of.
+        store: the id of the records it is a delivery of, or a letter of.
+        letter: which letter it is, "" for a mail of an issue.
     """
 
     issue: int
@@ -87,14 +88,16 @@ class Message:
     to: str
     data: bytes
     store: str = NO_STORE
+    letter: str = ""
 
     @property
     def tag(self) -> str:
         """Names this attempt in what the provider reports of it, for these records alone.
 
-        Letters, digits and hyphens, as SES allows in a tag's value; it names no person.
+        Letters, digits and hyphens, as SES allows in a tag's value; it names no person. A letter's
+        is none of a delivery: what is reported of it counts by whom it went to.
         """
-        return f"{self.store}-{self.issue}-{self.position}-{self.attempt}"
+        return f"{self.store}-{self.letter or self.issue}-{self.position}-{self.attempt}"
 
 
 def encode(issue: FrozenIssue, *, bulk: bool = True, leavable: bool = True) -> MimeTemplate:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -23,11 +24,13 @@ class OnRecord:
     Attributes:
         person: None where nobody on the list has it.
         suppression: why it is never mailed, "" where it may be.
+        asked_at: when it asked by the form and has not confirmed, None where it has not.
         rows: every row about it by table; empty unless it was asked for.
     """
 
     person: Member | None
     suppression: str
+    asked_at: dt.datetime | None
     rows: Mapping[str, Sequence[Mapping[str, Any]]]
 
 
@@ -56,9 +59,10 @@ def look_up(store: Store, address: Address, *, every_row: bool = False) -> OnRec
     person = subscribers.find(store, address.canonical)
     reason = suppressions.reason(store, address.canonical)
     rows = subscribers.dossier(store, address.canonical) if every_row else {}
-    if person is None and not reason and not any(rows.values()):
+    asked_at = signups.find(store, address.canonical)
+    if person is None and asked_at is None and not reason and not any(rows.values()):
         raise unknown_address()
-    return OnRecord(person=person, suppression=reason, rows=rows)
+    return OnRecord(person=person, suppression=reason, asked_at=asked_at, rows=rows)
 
 
 def unknown_address() -> InputError:

@@ -186,7 +186,10 @@ class LetterPost:
         name = f"letter.{letter.id}.{letter.attempt}"
         stamp = Stamp(date=now, message_id=f"{name}.{now:%Y%m%d%H%M%S}@{domain}") if now else None
         rendered = prepare_letter(project, letter.kind, day=project.today(letter.asked_at))
-        return compose_letter(rendered, who, letter, link=link, leave=leave, stamp=stamp)
+        return compose_letter(
+            rendered, who, letter, link=link, leave=leave, stamp=stamp,
+            store=self._store.feedback.store_id(),
+        )  # fmt: skip
 
     def _hear(
         self, letter: Letter, state: LetterState, outcome: Outcome, now: dt.datetime

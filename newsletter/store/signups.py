@@ -113,6 +113,15 @@ def ask(store: Database, request: Request, *, now: dt.datetime) -> Answer:
         return Answer.TAKEN
 
 
+def find(store: Database, canonical: str) -> dt.datetime | None:
+    """When somebody asked who has not confirmed, None where nobody has with this address."""
+    with store.reading() as connection:
+        hashed = address_hash(canonical, address_key(connection))
+        query = sa.select(signups.c.asked_at).where(signups.c.address_hash == hashed)
+        found: dt.datetime | None = connection.execute(query).scalar()
+    return found
+
+
 def waiting(store: Database) -> Iterator[Member]:
     """Everybody who has asked and not confirmed, oldest first; none is a subscriber."""
     with store.reading() as connection:

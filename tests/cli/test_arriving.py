@@ -82,6 +82,10 @@ def test_who_has_not_confirmed_is_pending_and_no_subscriber(ready):
     assert ready.run("subscribers", "list").out == before
     pending = ready.run("-v", "subscribers", "list", "--status", "pending").out
     assert "newcomer@example.org  pending" in pending
+    shown = ready.run("subscribers", "show", "newcomer@example.org").out
+    assert "2026-11-22 08:00 UTC by the form, not confirmed" in shown
+    told = json.loads(ready.run("subscribers", "show", "newcomer@example.org", "--json").out)
+    assert (told["person"], told["asked_at"][:10]) == (None, "2026-11-22")
     exported = ready.root / "all.csv"
     ready.run("subscribers", "export", str(exported))
     assert "newcomer" not in exported.read_text("utf-8")
