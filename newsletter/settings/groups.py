@@ -23,7 +23,7 @@ from newsletter.settings.declaring import Group as _Group
 from newsletter.settings.declaring import OpenTable, Required
 from newsletter.settings.declaring import setting as _setting
 from newsletter.settings.values import Masked, matching
-from newsletter.settings.web import WebSettings
+from newsletter.settings.web import RetentionSettings, WebSettings
 
 Line = Annotated[str, AfterValidator(values.one_line)]
 Header = Annotated[str, AfterValidator(values.header)]
@@ -341,4 +341,5 @@ class Groups(_Group):
     transport: TransportSettings = Field(default_factory=TransportSettings)
     schedule: ScheduleSettings = Field(default_factory=ScheduleSettings)
     web: WebSettings = Field(default_factory=WebSettings)
+    retention: RetentionSettings = Field(default_factory=RetentionSettings)
     checks: CheckSettings = Field(default_factory=CheckSettings)

@@ -1,4 +1,4 @@
-"""The settings of the public pages."""
+"""The settings of the public pages, and of how long readers are remembered."""
 
 from __future__ import annotations
 
@@ -57,3 +57,14 @@ class WebSettings(Group):
         "say in `X-Forwarded-For` is taken for a reader's network address.",
         example=("127.0.0.1", "10.0.0.0/8"),
     )
+
+
+class RetentionSettings(Group):
+    """How long readers are remembered; `web.keep_visitors` is about their network addresses."""
+
+    left: int = setting(
+        0,
+        "Days after which `newsletter serve` forgets who has left, but for a hash by which no list "
+        "adds them again; 0: never.",
+        example=365, ge=0, le=36_500,
+    )  # fmt: skip

@@ -21,7 +21,7 @@ from newsletter.project import Project
 from newsletter.project.letters import has_letter, prepare_letter
 from newsletter.reporter import Reporter
 from newsletter.settings.mail import sender
-from newsletter.store import Store, letters, limits, signing_keys, signups
+from newsletter.store import Store, letters, limits, signing_keys, signups, subscribers
 from newsletter.store.calendar import Calendar
 from newsletter.store.letters import Budget
 
@@ -242,6 +242,9 @@ class LetterPost:
         limits.forget(self._store, now=now)
         signups.forget(self._store, valid=valid, now=now)
         letters.forget(self._store, now=now)
+        if days := self._project.settings.retention.left:
+            before = now - dt.timedelta(days=days)
+            subscribers.forget_left(self._store, before=before, now=now)
 
 
 def _at_fault(fault: NewsletterError) -> Outcome:

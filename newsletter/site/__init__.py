@@ -35,7 +35,7 @@ from newsletter.site.choices import Choices
 from newsletter.site.pages import TEMPLATES
 from newsletter.site.subscribing import Confirming, Signups, Subscribing
 from newsletter.site.visitors import BehindProxies
-from newsletter.store import Store, consents, signing_keys
+from newsletter.store import Store, consents, signing_keys, subscribers
 
 Clock = Callable[[], dt.datetime]
 
@@ -120,6 +120,9 @@ def serve(
     # While another program writes, readers go first; the next start forgets them.
     with contextlib.suppress(PausedError):
         consents.forget_visitors(store, before=clock() - kept)
+        if days := settings.retention.left:
+            before = clock() - dt.timedelta(days=days)
+            subscribers.forget_left(store, before=before, now=clock())
     TEMPLATES.load()
     app = application(store=store, settings=settings, clock=clock, phrases=phrases, signups=signups)
     run(app, door, ready=ready, closing=lambda: None, log_level="error", limits=limits)
