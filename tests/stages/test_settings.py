@@ -341,7 +341,7 @@ def test_the_reference_has_a_table_for_every_group_in_the_order_of_the_models():
             for name in "transport.ses transport.smtp schedule web.topics web retention checks.ignore".split()
         ),
     ]
-    assert reference().count("| Setting | Default | Environment variable | Meaning |") == 13
+    assert reference().count("| Setting | Default | Environment variable | Meaning |") == 14
 
 
 def test_the_reference_shows_defaults_choices_and_secrets():
