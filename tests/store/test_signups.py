@@ -17,6 +17,8 @@ from newsletter.store import Store, confirmations, letters, limits, signups, sub
 from newsletter.store import suppressions as suppression_records
 from newsletter.store.confirmations import Standing
 from newsletter.store.consents import Evidence
+from newsletter.store.folder import backup as backups
+from newsletter.store.folder.restore import restoring
 from newsletter.store.letters import Budget
 from newsletter.store.signups import Answer, Request
 from tests.support.store_samples import NOW, a_row, look, store_with, suppress, url_in
@@ -395,6 +397,22 @@ def test_a_letter_whose_process_died_is_never_sent_again(store, tmp_path):
     assert letters.recover(store, now=NOW) == 1
     assert post(store) is None
     assert look(tmp_path, "select state from letters") == [("unknown",)]
+
+
+def test_a_restored_backup_sends_no_letter_that_may_have_been_sent_since(tmp_path):
+    kept = tmp_path / "kept.db"
+    with store_with(tmp_path, []) as store:
+        join(store, "bea@example.org")
+        ask(store, "ada@example.org")
+        backups.backup(store.path, kept)
+        assert [post(store) is not None for _ in range(3)] == [True, True, False]
+    with restoring(tmp_path / "newsletter.db", kept) as restoration:
+        restoration.replace(now=NOW)
+    with Store.open(url_in(tmp_path)) as store:
+        assert post(store) is None
+        assert [one.email for one in signups.waiting(store)] == ["ada@example.org"]
+        ask(store, "ada@example.org", at=NOW + 2 * DAY)
+        assert post(store, at=NOW + 2 * DAY) is not None
 
 
 @pytest.mark.parametrize("state", ["accepted", "unknown", "refused", "dropped"])
