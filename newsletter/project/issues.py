@@ -105,7 +105,7 @@ def prepare_issue(root: Path, name: str, settings: Settings, *, today: dt.date) 
         rendered=rendered,
         letter=letter,
         findings=check(letter),
-        audience=eligible(segment),
+        audience=eligible(segment, issue=issue.number),
         approval=approval(rendered.source_hash, issue.number, pictures),
     )
 

@@ -112,6 +112,23 @@ class Options:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """What stands around a mail that is no issue.
+
+    Attributes:
+        links: fields that are whole addresses, such as "confirm_url".
+        texts: other fields, and what stands for them for everybody.
+        reason: why somebody gets this; "" for what issues say.
+        leave: what the link in the footer is called; "" for what issues say.
+    """
+
+    links: tuple[str, ...]
+    texts: Mapping[str, str]
+    reason: str = ""
+    leave: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RenderedLink:
     """One link of the HTML part.
 

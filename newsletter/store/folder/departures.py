@@ -36,6 +36,7 @@ from newsletter.project.disk import flush_path, unwritten
 from newsletter.store.consents import Evidence
 from newsletter.store.database import Database
 from newsletter.store.signing_keys import address_key
+from newsletter.store.signup_tables import signups
 from newsletter.store.sqlite.departure_triggers import (
     FORGOTTEN,
     HANDLE,
@@ -304,6 +305,8 @@ def _leave(connection: sa.Connection, line: _Line) -> bool:
     if kind == HANDLE:
         return unsubscribe(connection, name, line.evidence, now=now)
     this = subscribers.c.address_hash == name
+    if kind in {FORGOTTEN, "erased"}:
+        connection.execute(sa.delete(signups).where(signups.c.address_hash == name))
     if kind == FORGOTTEN:
         return bool(connection.execute(sa.delete(subscribers).where(this)).rowcount)
     if kind == LEFT:
