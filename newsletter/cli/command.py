@@ -55,7 +55,7 @@ class Commands(Typer):
     def __init__(self, **attributes: Any) -> None:  # noqa: ANN401  # Typer's own
         super().__init__(**{"cls": CommandGroup, **attributes})
 
-    def command(  # type: ignore[override]  # Typer writes its options out
+    def command(
         self,
         name: str | None = None,
         **attributes: Any,  # noqa: ANN401  # as above

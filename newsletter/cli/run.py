@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     from newsletter.project import Project
     from newsletter.store import Store
     from newsletter.store.folder.restore import Restoration
+
+#: Columns of a terminal that `settings` fills at most, and the least it leaves for a value.
+_WIDTH: Final = 100
+_LEAST: Final = 16
+_CUT: Final = " ..."
 
 db = Commands(help="The database.", no_args_is_help=True)
 
@@ -97,8 +102,21 @@ def settings(
             {"settings": [{"key": r.key, "value": r.value, "origin": r.origin} for r in rows]}
         )
     else:
-        shown = [(row.key, " / ".join(row.value.splitlines()), row.origin) for row in rows]
+        keys, origins = (
+            max(map(len, cells)) for cells in zip(*((r.key, r.origin) for r in rows), strict=True)
+        )
+        width = max(_LEAST, _WIDTH - keys - origins - 4)
+        shown = [
+            (row.key, _shortened(" / ".join(row.value.splitlines()), width), row.origin)
+            for row in rows
+        ]
         result(table(shown))
+        if any(cells[1].endswith(_CUT) for cells in shown):
+            say("hint: --json shows the long values whole")
+
+
+def _shortened(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: width - len(_CUT)] + _CUT
 
 
 @db.command("upgrade")

@@ -120,7 +120,7 @@ class _Pages:
 
     async def ask(self, request: Request) -> Response:
         handle, choices = await self._read(request)
-        left = handle and await run_in_threadpool(self._has_left, handle)
+        left = handle is not None and await run_in_threadpool(self._has_left, handle)
         return self._page("left" if left else "ask", handle, choices)
 
     async def act(self, request: Request) -> Response:
