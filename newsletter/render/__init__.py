@@ -18,11 +18,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from newsletter.render.markdown import Image, Raw
-from newsletter.render.markdown.fields import Slot
-from newsletter.render.utm import Tags
+if TYPE_CHECKING:
+    from newsletter.render.markdown import Image, Raw
+    from newsletter.render.markdown.fields import Slot
+    from newsletter.render.utm import Tags
 
 Divider = Literal["bar", "line", "dots", "space"]
 
