@@ -220,7 +220,7 @@ def _missing(path: Path) -> InputError:
     return InputError(
         "there is no database here yet",
         place=Place(str(path)),
-        hint="import subscribers first: newsletter subscribers import FILE",
+        hint="import a list first: newsletter subscribers import FILE --consent-source TEXT",
     )
 
 
