@@ -50,6 +50,10 @@ class Key:
         return f"Key(id={self.id}, secret=...)"
 
 
+#: No server has this key, and no page takes a token made for tests: the link opens nothing.
+TRIAL_KEY: Final = Key(255, bytes(32))
+
+
 def make_token(handle: str, key: Key, purpose: Purpose = "unsubscribe") -> str:
     """Sign a subscriber's handle.
 

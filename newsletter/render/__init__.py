@@ -23,12 +23,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
-from newsletter.render.markdown import Image, Raw
-from newsletter.render.markdown.fields import Slot
 from newsletter.render.palette import Palette
-from newsletter.render.utm import Tags
+
+if TYPE_CHECKING:
+    from newsletter.render.markdown import Image, Raw
+    from newsletter.render.markdown.fields import Slot
+    from newsletter.render.utm import Tags
 
 #: Pixels, unless the settings say otherwise.
 TEXT_SIZE: Final = 17

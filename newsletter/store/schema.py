@@ -224,7 +224,7 @@ def _missing(path: Path) -> NoStoreError:
     return NoStoreError(
         "there is no database here yet",
         place=Place(str(path)),
-        hint="import subscribers first: newsletter subscribers import FILE",
+        hint="import a list first: newsletter subscribers import FILE --consent-source TEXT",
     )
 
 
