@@ -19,7 +19,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from newsletter import signup
-from newsletter.message.letters import LetterKind
+from newsletter.audience.letters import LetterKind
 from newsletter.networks import is_public
 from newsletter.project.letters import has_letter
 from newsletter.render.signup_form import FilledIn, FormFields, form_words, signup_form

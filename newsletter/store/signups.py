@@ -16,8 +16,8 @@ from typing import Final
 import sqlalchemy as sa
 
 from newsletter.audience import Address, Status
+from newsletter.audience.letters import LetterKind
 from newsletter.feedback import Suppression
-from newsletter.message.letters import LetterKind
 from newsletter.store import limits
 from newsletter.store.consents import Evidence
 from newsletter.store.database import Database
