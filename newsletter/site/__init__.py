@@ -31,7 +31,7 @@ from newsletter.errors import NewsletterError, PausedError
 from newsletter.server import WithHeaders, run
 from newsletter.server.connections import Limits
 from newsletter.settings import Settings
-from newsletter.site.answers import Answers, drain
+from newsletter.site.answers import Answers, beside, drain, token_of
 from newsletter.site.archive import ArchiveServer
 from newsletter.site.choices import Choices
 from newsletter.site.pages import TEMPLATES
@@ -80,12 +80,12 @@ def application(
         routes=[
             Route("/subscribe", subscribing.show, methods=["GET"]),
             Route("/subscribe", subscribing.act, methods=["POST"]),
-            Route("/c/{token}", confirming.show, methods=["GET"]),
-            Route("/c/{token}", confirming.act, methods=["POST"]),
-            Route("/u/{token}", pages.ask, methods=["GET"]),
-            Route("/u/{token}", pages.act, methods=["POST"]),
-            Route("/p/{token}", choices.ask, methods=["GET"]),
-            Route("/p/{token}", choices.act, methods=["POST"]),
+            Route("/c/{token:path}", confirming.show, methods=["GET"]),
+            Route("/c/{token:path}", confirming.act, methods=["POST"]),
+            Route("/u/{token:path}", pages.ask, methods=["GET"]),
+            Route("/u/{token:path}", pages.act, methods=["POST"]),
+            Route("/p/{token:path}", choices.ask, methods=["GET"]),
+            Route("/p/{token:path}", choices.act, methods=["POST"]),
             Route("/healthz", pages.health),
         ],
         middleware=[
@@ -199,12 +199,11 @@ class _Pages:
     async def _read(self, request: Request) -> tuple[str | None, str]:
         """Whose link it is, and the link to their preferences."""
         keys = await run_in_threadpool(signing_keys.link_keys, self._store)
-        handle = read_token(request.path_params["token"], keys)
+        handle = read_token(token_of(request), keys)
         if handle is None:
             return None, ""
         newest = list(keys.values())[-1]
-        # Relative, for the pages may be served below any path.
-        return handle, f"../p/{make_token(handle, newest, 'preferences')}"
+        return handle, beside(request, f"p/{make_token(handle, newest, 'preferences')}")
 
     def _page(self, kind: str, handle: str | None, choices: str) -> Response:
         return self._answers.page(kind if handle else "unknown", preferences=choices)
