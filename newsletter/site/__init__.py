@@ -25,7 +25,6 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from newsletter.audience import Status
 from newsletter.audience.tokens import make_token, read_token
 from newsletter.errors import NewsletterError, PausedError
 from newsletter.server import WithHeaders, run
@@ -48,6 +47,7 @@ _RETRY_SECONDS: Final = "60"
 PATIENCE: Final = 2.0
 _CATCH_UP_SECONDS: Final = 5.0
 _LIMITS: Final = Limits()
+_SUBSCRIBE: Final = ("/subscribe", "/subscribe/")
 _PERSONAL: Final = ("/u/", "/p/", "/c/")
 _NO_PHRASES: Final[Mapping[str, str]] = {}
 
@@ -78,8 +78,8 @@ def application(
     confirming = Confirming(store, answers, settings, clock, signups)
     app = Starlette(
         routes=[
-            Route("/subscribe", subscribing.show, methods=["GET"]),
-            Route("/subscribe", subscribing.act, methods=["POST"]),
+            *(Route(path, subscribing.show, methods=["GET"]) for path in _SUBSCRIBE),
+            *(Route(path, subscribing.act, methods=["POST"]) for path in _SUBSCRIBE),
             Route("/c/{token:path}", confirming.show, methods=["GET"]),
             Route("/c/{token:path}", confirming.act, methods=["POST"]),
             Route("/u/{token:path}", pages.ask, methods=["GET"]),
@@ -150,7 +150,9 @@ class _Pages:
 
     async def ask(self, request: Request) -> Response:
         handle, choices = await self._read(request)
-        left = handle is not None and await run_in_threadpool(self._has_left, handle)
+        left = handle is not None and await run_in_threadpool(
+            subscribers.has_left, self._store, handle
+        )
         return self._page("left" if left else "ask", handle, choices)
 
     async def act(self, request: Request) -> Response:
@@ -177,10 +179,6 @@ class _Pages:
         _LOG.error("somebody was asked to come back later: %s", fault)
         await drain(request)
         return self._answers.page("busy", headers={"Retry-After": _RETRY_SECONDS})
-
-    def _has_left(self, handle: str) -> bool:
-        person = subscribers.by_handle(self._store, handle)
-        return person is not None and person.status is Status.UNSUBSCRIBED
 
     def _leave(self, handle: str, request: Request) -> None:
         evidence = self._answers.evidence(request, _SOURCE)

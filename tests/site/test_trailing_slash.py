@@ -79,3 +79,12 @@ def test_a_link_to_confirm_works_and_when_it_is_old_leads_to_the_form(harbour, e
     expired = harbour.client().get(address, follow_redirects=False)
     assert expired.status_code == 410
     assert links(expired, address) == [f"{PUBLIC}/subscribe"]
+
+
+def test_the_form_is_there_too(harbour):
+    client = harbour.client()
+    fields = harbour.fields(client, "/subscribe/")
+    harbour.later(seconds=3)
+    answer = client.post("/subscribe/", data={**fields, "email": "cy@example.org"})
+    assert answer.status_code == 202
+    assert [mail["to"] for mail in harbour.post()] == ["cy@example.org"]
