@@ -70,8 +70,8 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "odd_name": "Die naam kan niet",
         "odd_name_note": "Hij is te lang, of bevat een teken dat niet in een mail past. Er is "
         "niets veranderd.",
-        "away_note": "Op dit adres krijg je nu geen mail van {name}. Druk op de knop als je die hier "
-        "weer wilt krijgen.",
+        "away_note": "Op dit adres krijg je nu geen mail van {name}. Druk op de knop als je die "
+        "hier weer wilt krijgen.",
         "away_button": "Opnieuw inschrijven",
         "back": "Welkom terug",
         "back_note": "Je krijgt weer mail van {name}, vanaf de volgende.",
