@@ -113,10 +113,14 @@ def _archive(project: Project) -> ArchiveServer | None:
     """Past issues beside the readers' pages, where mails lead to them on this host."""
     from newsletter.publishing.archive import build_archive
     from newsletter.publishing.sources import read_sources, stamp
+    from newsletter.signup.forms import form_elsewhere
     from newsletter.site.archive import ArchiveServer
 
+    form = form_elsewhere(project, "archive")
+
     def build() -> Archive:
-        return build_archive(read_sources(project, known={}), today=project.today(clocks.now()))
+        sources = read_sources(project, form=form, known={})
+        return build_archive(sources, today=project.today(clocks.now()))
 
     server = ArchiveServer(
         project.settings, build, lambda: stamp(project, project.today(clocks.now()))
