@@ -88,7 +88,7 @@ def by_handle(store: Database, handle: str) -> Member | None:
 def has_left(store: Database, handle: str) -> bool:
     """Whether whoever a link names has left, at the address they moved to as well."""
     with store.reading() as connection:
-        found = []
+        found: list[str] = []
         further: str | None = handle
         while further is not None:
             status = sa.select(subscribers.c.status).where(subscribers.c.handle == further)
