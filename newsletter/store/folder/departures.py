@@ -86,7 +86,8 @@ def attach(database: Database, *, clock: Callable[[], dt.datetime]) -> Departure
         known = counted(connection)
     departures = Departures(database, key, clock)
     database.around = departures.kept
-    if not database.read_only and departures.missed(known):
+    departures.behind = departures.missed(known)
+    if departures.behind and not database.read_only:
         # Whoever keeps it locked makes up when they write the next time, and so do we.
         with contextlib.suppress(PausedError):
             departures.catch_up()
