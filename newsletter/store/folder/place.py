@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from newsletter.errors import InputError, Place
+from newsletter.errors import InputError, PausedError, Place
 from newsletter.project import git, private
 from newsletter.project.disk import is_mounted_alone, unwritten
 
@@ -34,6 +34,37 @@ def expect_one_name(path: Path) -> None:
             "the store's file is mounted without its folder, so two could send from it at once",
             place=Place(str(path)),
             hint="mount the folder it is in, wherever it is needed, and not the file",
+        )
+
+
+def identity(path: Path) -> tuple[int, int] | None:
+    """Which file is at a path, by device and inode; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def expect_same(path: Path, opened: tuple[int, int] | None) -> None:
+    """Refuse to write where another file, or none, has come to the path.
+
+    What is open goes on being written whatever name it has: a run would reach its end, and nothing
+    of it would be on record.
+
+    Args:
+        path: of the database.
+        opened: what `identity` told of it when it was opened.
+
+    Raises:
+        PausedError: it is not there any more.
+    """
+    if identity(path) != opened:
+        raise PausedError(
+            "the records were moved, replaced or removed while they were in use",
+            place=Place(str(path)),
+            hint="put that file back, or a backup (newsletter db restore FILE), then run the same "
+            "command again",
         )
 
 
