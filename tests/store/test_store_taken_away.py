@@ -41,7 +41,7 @@ def test_a_run_stops_where_its_lock_was_removed_and_records_what_was_on_its_way(
         taken = here.store.claim(here.run, now=LATER)
         lock.unlink()
         here.store.settle(here.run, taken, FINE, now=LATER)
-        with pytest.raises(PausedError, match="the lock beside the store was removed"):
+        with pytest.raises(PausedError, match="the lock beside the store was moved or removed"):
             here.store.claim(here.run, now=LATER)
     assert here.states() == {"accepted": 1, "queued": 2}
 
@@ -53,6 +53,6 @@ def test_where_another_run_has_taken_over_it_is_not_called_a_bug(desk):
         here.store.path.with_name(f"{here.store.path.name}.sending.lock").unlink()
         with Store.open(f"sqlite:///{here.store.path}") as other, other.lock():
             assert deliveries.recover(other, here.run, now=NOW) == 1
-            with pytest.raises(PausedError, match="the lock beside the store was removed"):
+            with pytest.raises(PausedError, match="the lock beside the store was moved or removed"):
                 here.store.settle(here.run, taken, FINE, now=LATER)
     assert here.states() == {"unknown": 1, "queued": 2}

@@ -37,7 +37,7 @@ def locked(path: Path, doing: str = _SENDING) -> Iterator[Callable[[], None]]:
 
     Raises:
         LockedError: somebody else holds it; the message names their process and machine.
-        PausedError: the disk is full, or the file was removed just now.
+        PausedError: the disk is full, or the file was removed meanwhile.
         InputError: the file cannot be made, is a link, or its disk knows no locks.
     """
     try:
@@ -100,7 +100,7 @@ def _expect_held(handle: int, path: Path) -> None:
         held = False
     if not held:
         raise PausedError(
-            "the lock beside the store was removed while it was held",
+            "the lock beside the store was moved or removed while it was held",
             place=Place(str(path)),
             hint="nothing needs to be removed, ever; run the same command again",
         )
