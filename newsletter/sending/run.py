@@ -170,14 +170,6 @@ def _drain(
     )  # fmt: skip
     watch, cancelled = context.watch(run), _cancelled(store, run)
     departing = threading.Event()
-
-    def deliver(wait_for_slot: Callable[[], None]) -> Attempt | None:
-        def depart() -> None:
-            wait_for_slot()
-            departing.set()
-
-        return deliver_next(run, store, plan.transport, press, clocks.now, wait_for_slot=depart)
-
     with (
         _paused_on_the_way(departing),
         watch.going(),
@@ -190,7 +182,7 @@ def _drain(
             shown(attempt.outcome)
 
         return drain(
-            deliver,
+            _delivering(run, store, plan.transport, press, departing),
             breaker=Breaker(total=counts.total, guard=watch.stop),
             limit=plan.options.limit,
             stopped=lambda: stopped() or cancelled(),
@@ -200,6 +192,21 @@ def _drain(
             ),
             throttle=throttle,
         )
+
+
+def _delivering(
+    run: Run, store: Store, transport: Transport, press: Press, departing: threading.Event
+) -> Callable[[Callable[[], None]], Attempt | None]:
+    """Takes one delivery through its steps, and sets the event when its mail leaves."""
+
+    def deliver(wait_for_slot: Callable[[], None]) -> Attempt | None:
+        def depart() -> None:
+            wait_for_slot()
+            departing.set()
+
+        return deliver_next(run, store, transport, press, clocks.now, wait_for_slot=depart)
+
+    return deliver
 
 
 @contextlib.contextmanager
