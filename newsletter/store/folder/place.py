@@ -70,12 +70,17 @@ def expect_same(path: Path, opened: tuple[int, int] | None) -> None:
 
 def expect_new(path: Path) -> None:
     """Refuse to begin anew in a file that was emptied: who left would be forgotten."""
-    if path.is_file() and not path.stat().st_size and any(path.parent.glob("left-*.log")):
+    if path.is_file() and not path.stat().st_size and were_here(path):
         raise InputError(
             "the store is damaged: its file is empty, and records were kept here before",
             place=Place(str(path)),
             hint="newsletter db restore FILE brings a backup back; to begin anew, remove the file",
         )
+
+
+def were_here(path: Path) -> bool:
+    """Whether records were kept at a path before: what is written of those who left tells."""
+    return any(path.parent.glob("left-*.log"))
 
 
 def make_room(path: Path) -> None:
