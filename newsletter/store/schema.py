@@ -20,7 +20,14 @@ from newsletter.project import private
 from newsletter.store.database import Database
 from newsletter.store.folder.backup import keep
 from newsletter.store.folder.lock import alone_in
-from newsletter.store.folder.place import expect_new, expect_one_name, make_room, narrow, reachable
+from newsletter.store.folder.place import (
+    expect_new,
+    expect_one_name,
+    make_room,
+    narrow,
+    reachable,
+    were_here,
+)
 from newsletter.store.migrations import before
 from newsletter.store.signing_keys import make_first
 from newsletter.store.sqlite import guards
@@ -221,6 +228,13 @@ def _run_alembic(connection: sa.Connection) -> None:
 
 
 def _missing(path: Path) -> NoStoreError:
+    if were_here(path):
+        return NoStoreError(
+            "there is no database here any more, and records were kept here before",
+            place=Place(str(path)),
+            hint="newsletter db restore FILE brings a backup back; a list that is imported anew "
+            "does not know who has left",
+        )
     return NoStoreError(
         "there is no database here yet",
         place=Place(str(path)),
