@@ -10,6 +10,7 @@ import typer
 
 from newsletter import clocks
 from newsletter.cli.show import VOICE, result, result_json, say, table
+from newsletter.errors import RefusedError
 from newsletter.humanize import plural
 from newsletter.schedule.units import Kind
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from newsletter.issue import Issue
     from newsletter.project import Project
     from newsletter.schedule.outlook import Prospect
+    from newsletter.store import Store
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object.")]
 
@@ -25,6 +27,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="One JSON object.")]
 def approve(
     *,
     issue: Annotated[int, typer.Option(metavar="N", help="The number of the issue.")],
+    anyway: Annotated[
+        bool, typer.Option("--anyway", help="Approve it although no schedule would send it.")
+    ] = False,
 ) -> None:
     """Let the schedule send an issue as it is now; any change afterwards needs it again."""
     from newsletter.cli.context import open_project
@@ -33,14 +38,18 @@ def approve(
 
     project = open_project()
     with findings_shown():
-        found = approve_issue(project, issue, now=clocks.now())
+        found = approve_issue(project, issue, now=clocks.now(), anyway=anyway)
     if found.before:
         result(f"issue {issue} is approved already")
-        return
-    result(f"issue {issue} is approved: {found.approval}")
-    name = shlex.quote(found.issue.file)
-    say(f'hint: git add {name} && git commit -m "Approve issue {issue}" {name}')
-    _warn_of_date(project, found.issue)
+    else:
+        result(f"issue {issue} is approved: {found.approval}")
+        name = shlex.quote(found.issue.file)
+        say(f'hint: git add {name} && git commit -m "Approve issue {issue}" {name}')
+    if isinstance(found.due, RefusedError):
+        say(f"warning: {found.due}")
+    else:
+        local = f"{found.due.at.astimezone(project.zone):%a %Y-%m-%d %H:%M}"
+        say(f"it is due on {local} ({project.zone.key}), {found.due.at:%Y-%m-%d %H:%M} UTC")
 
 
 def cancel(
@@ -78,7 +87,7 @@ def schedule(
     ] = 5,
     printed: Annotated[
         Kind | None,
-        typer.Option("--print", help="Print what calls `send --due` here, ready to install."),
+        typer.Option("--print", help="Print what calls `send --due --yes` here, ready to install."),
     ] = None,
     trust_clock: Annotated[
         bool,
@@ -87,7 +96,7 @@ def schedule(
     as_json: AsJson = False,
 ) -> None:
     """List the next dates, local and UTC, and which issue is there for each."""
-    from newsletter.cli.context import open_project
+    from newsletter.cli.context import open_project, open_records
     from newsletter.schedule.outlook import moved, outlook
     from newsletter.settings.dates import timetable
 
@@ -101,7 +110,11 @@ def schedule(
         return
     issues = project.issues()
     plan = timetable(project.settings, moved=moved(issues, project.zone))
-    found = outlook(plan, issues, clocks.now(), is_same=_sameness(project), most=number)
+    with open_records(project) as store:
+        cancelled = _cancelled(project, store) if store else frozenset()
+    found = outlook(
+        plan, issues, clocks.now(), is_same=_sameness(project), most=number, cancelled=cancelled
+    )
     if as_json:
         result_json({"timezone": plan.zone.key, "dates": [as_dict(one) for one in found]})
     elif found:
@@ -111,7 +124,7 @@ def schedule(
         result("the schedule has no date any more")
 
 
-def coming(project: Project) -> tuple[Prospect, ...]:
+def coming(project: Project, store: Store) -> tuple[Prospect, ...]:
     """The next two dates with their issues; none where the schedule or an issue is not in order."""
     from newsletter.errors import InputError
     from newsletter.schedule.outlook import moved, outlook
@@ -122,9 +135,21 @@ def coming(project: Project) -> tuple[Prospect, ...]:
     try:
         issues = project.issues()
         plan = timetable(project.settings, moved=moved(issues, project.zone))
-        return outlook(plan, issues, clocks.now(), is_same=_sameness(project), most=2)
+        return outlook(
+            plan, issues, clocks.now(), is_same=_sameness(project), most=2,
+            cancelled=_cancelled(project, store),
+        )  # fmt: skip
     except InputError:
         return ()
+
+
+def _cancelled(project: Project, store: Store) -> frozenset[int]:
+    """The issues that no schedule sends any more, because a person has cancelled them."""
+    from newsletter.delivery import RunState
+    from newsletter.store import runs
+
+    found = (run for run in runs.find_all(store) if run.rehearsal == project.rehearses)
+    return frozenset(run.content.issue for run in found if run.state is RunState.CANCELLED)
 
 
 def _sameness(project: Project) -> Callable[[Issue], bool]:
@@ -156,23 +181,6 @@ def _trust(project: Project) -> None:
     result(f"the clock is taken as right: {now:%Y-%m-%d %H:%M:%S} UTC")
     if again:
         say(f"{plural(again, 'date')} still ahead had been noted as missed and may be used again")
-
-
-def _warn_of_date(project: Project, issue: Issue) -> None:
-    """Say when it would go, or that no schedule would take it."""
-    from newsletter.schedule.outlook import appointment, day_of, moved
-    from newsletter.settings.dates import timetable
-
-    if not project.settings.schedule.rrule:
-        return
-    plan = timetable(project.settings, moved=moved([issue], project.zone))
-    found = appointment(plan, issue)
-    if found is None:
-        day = day_of(issue, plan.zone) or "none"
-        say(f"its date, {day}, is not in the schedule, so no schedule sends it")
-    else:
-        local = f"{found.at.astimezone(plan.zone):%a %Y-%m-%d %H:%M}"
-        say(f"it is due on {local} ({plan.zone.key}), {found.at:%Y-%m-%d %H:%M} UTC")
 
 
 def _row(one: Prospect) -> tuple[str, ...]:

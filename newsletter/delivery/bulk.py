@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from newsletter.audience import Subscriber
-from newsletter.audience.tokens import Key, unsubscribe_url
+from newsletter.audience.tokens import TRIAL_KEY, Key, unsubscribe_url
 from newsletter.delivery import Delivery, Outcome, Run
-from newsletter.delivery.deliver import TRIAL_KEY, TRIAL_MARK, Transport, trial_reader
+from newsletter.delivery.deliver import TRIAL_MARK, Transport, trial_reader
 from newsletter.message import SAMPLE
 from newsletter.message.merge import MergeMail, MergeTemplate, merge
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol, TypeVar
 
 from newsletter.audience import Subscriber, read_address
-from newsletter.audience.tokens import Key, unsubscribe_url
+from newsletter.audience.tokens import TRIAL_KEY, Key, unsubscribe_url
 from newsletter.check import Finding, tally
 from newsletter.check.mail import LIMIT
 from newsletter.delivery import Allowance, Attempt, Delivery, Outcome, Run
@@ -27,8 +27,6 @@ Clock = Callable[[], dt.datetime]
 #: Whatever a transport takes for a mail.
 Mail = TypeVar("Mail")
 
-#: No server has this key, and no page takes a token made for tests: the link opens nothing.
-TRIAL_KEY: Final = Key(255, bytes(32))
 #: What the subject of a test mail begins with.
 TRIAL_MARK: Final = "[TEST] "
 

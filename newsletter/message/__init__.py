@@ -7,8 +7,9 @@
     personal    what stands in the placeholders for one reader
     headers     the one header policy
     notices     mails to the newsletter's owner
+    letters     mails to one person about the list itself
 
-`notices`, `merge` and `folding` apart, all is imported from here.
+`notices`, `letters`, `merge` and `folding` apart, all is imported from here.
 """
 
 from __future__ import annotations

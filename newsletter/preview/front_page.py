@@ -16,7 +16,7 @@ from newsletter.preview.sending import Reading
 from newsletter.preview.shelf import History, ListedIssue, list_issues, read_history
 from newsletter.project import Project
 from newsletter.schedule.outlook import Prospect, Standing, moved, outlook
-from newsletter.sending.gate import no_recipients, no_way_out
+from newsletter.sending.gate import no_way_out, nobody_listed
 from newsletter.settings import Settings
 from newsletter.settings.dates import timetable
 from newsletter.store.list_size import ListSize
@@ -266,7 +266,7 @@ def _closed(project: Project, history: History) -> Iterator[Notice]:
     people = history.people
     broken = (
         no_way_out(project.settings, rehearsal=project.rehearses),
-        no_recipients(people.mailable) if people else None,
+        nobody_listed() if people and not people.mailable else None,
     )
     for error in filter(None, broken):
         said = str(error)

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
+from typing import Final
 
-from newsletter.errors import InputError, NotFitError
+from newsletter.delivery import OccurrenceState, RunState
+from newsletter.errors import InputError, NotFitError, RefusedError
 from newsletter.issue import Issue, parse
 from newsletter.issue.approval import approve as with_approval
 from newsletter.project import Project, files
 from newsletter.project.issues import PreparedIssue
+from newsletter.schedule import Occurrence, is_in_time
+from newsletter.schedule.outlook import appointment, day_of, free_day, moved
 from newsletter.sending.gate import refuse, unfit
+from newsletter.settings.dates import timetable
+from newsletter.store import Store, runs
+from newsletter.store.calendar import Calendar
+from newsletter.store.sqlite.engine import file_of
+
+_ANYWAY: Final = "; --anyway approves it all the same"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,19 +31,30 @@ class Approved:
         issue: as it was before.
         approval: the hash that is written.
         before: whether it was approved like this already; nothing was written then.
+        due: when the schedule sends it; why it never does, where it was approved anyway.
     """
 
     issue: Issue
     approval: str
     before: bool
+    due: Occurrence | RefusedError
 
 
-def approve_issue(project: Project, number: int, *, now: dt.datetime) -> Approved:
+def approve_issue(
+    project: Project, number: int, *, now: dt.datetime, anyway: bool = False
+) -> Approved:
     """Write the approval of an issue as it is now.
+
+    Args:
+        project: the newsletter.
+        number: of the issue.
+        now: with a time zone.
+        anyway: approve it although no schedule would send it.
 
     Raises:
         NotFitError: it is a draft, or not fit to send.
-        InputError: it cannot be read, or its front matter cannot take the approval.
+        RefusedError: no schedule would send it.
+        InputError: it or the records cannot be read, or its front matter cannot take the approval.
     """
     prepared = project.issue(number, now=now)
     issue = prepared.issue
@@ -44,10 +65,86 @@ def approve_issue(project: Project, number: int, *, now: dt.datetime) -> Approve
             hint='write "status: ready" when it is',
         )
     refuse([unfit(prepared)])
+    due = _due(project, issue, now)
+    if not isinstance(due, RefusedError):
+        due = _on_record(project, issue, due) or due
+    if isinstance(due, RefusedError) and not anyway:
+        raise due
     before = issue.approved == prepared.approval
     if not before:
         _write(project, prepared)
-    return Approved(issue=issue, approval=prepared.approval, before=before)
+    return Approved(issue=issue, approval=prepared.approval, before=before, due=due)
+
+
+def _due(project: Project, issue: Issue, now: dt.datetime) -> Occurrence | RefusedError:
+    """When the schedule sends an issue once it is approved, or why it never will."""
+    settings, number = project.settings.schedule, issue.number
+    by_hand = f"send it by hand: newsletter send --issue {number}"
+    if not settings.rrule:
+        return RefusedError(
+            f"there is no schedule, so nothing sends issue {number} by itself",
+            hint=f"{by_hand}; or set schedule.rrule and schedule.anchor first{_ANYWAY}",
+        )
+    issues = project.issues()
+    table = timetable(project.settings, moved=moved(issues, project.zone))
+    free = free_day(table, issues, now)
+    redate = f'write "date: {free}", the next free one' if free else "the schedule has ended"
+    place = issue.place("send_at" if "send_at" in issue.raw else "date")
+    day, due = day_of(issue, table.zone), appointment(table, issue)
+    if due is None:
+        what = f"is dated {day:%a %Y-%m-%d}, which is" if day else "has no date, so it has"
+        return RefusedError(
+            f"issue {number} {what} no date of the schedule",
+            place=place, hint=f"{redate}; or {by_hand}{_ANYWAY}",
+        )  # fmt: skip
+    if not is_in_time(due, now, catch_up=settings.catch_up):
+        return RefusedError(
+            f"the date of issue {number}, {day:%a %Y-%m-%d}, has passed, so no schedule sends it",
+            place=place, hint=f"{by_hand}; or {redate}{_ANYWAY}",
+        )  # fmt: skip
+    others = [
+        one for one in issues
+        if one.status == "ready" and one.file != issue.file and day_of(one, table.zone) == day
+    ]  # fmt: skip
+    if others:
+        return RefusedError(
+            f"{others[0].file} is ready for {day:%a %Y-%m-%d} as well, so neither would be sent",
+            place=place, hint=f"give one of them another date; {redate}{_ANYWAY}",
+        )  # fmt: skip
+    return due
+
+
+def _on_record(project: Project, issue: Issue, due: Occurrence) -> RefusedError | None:
+    """Why no trigger that has the records of this machine sends an issue, though its date is right.
+
+    A rehearsal says nothing of the real send that the approval is for.
+    """
+    if project.rehearses or not file_of(project.store_url).exists():
+        return None
+    with Store.open(project.store_url, create=False, read_only=True) as store:
+        run = runs.find(store, issue.number, rehearsal=False)
+        used = {one.occurrence.day: one for one in Calendar(store, rehearsal=False).used()}
+    number, one = issue.number, used.get(due.day)
+    by_hand = f"to send it by hand: newsletter send --issue {number}{_ANYWAY}"
+    if run and run.state is RunState.FINISHED:
+        return RefusedError(
+            f"issue {number} was sent already, so no schedule sends it again",
+            hint=f"newsletter status --issue {number}{_ANYWAY}",
+        )
+    if run and run.state is RunState.CANCELLED:
+        return RefusedError(f"issue {number} is cancelled, so no schedule sends it", hint=by_hand)
+    if one and one.issue == number and one.state is OccurrenceState.TAKEN:
+        return None  # on its way
+    if run and run.begun:
+        return RefusedError(f"issue {number} was begun by hand, and goes on by hand", hint=by_hand)
+    if one is None:
+        return None
+    taken = one.state is OccurrenceState.TAKEN and one.issue is not None
+    why = f"issue {one.issue} was sent for it" if taken else f"it was missed: {one.reason}"
+    return RefusedError(
+        f"the date of issue {number}, {due.day:%a %Y-%m-%d}, is used up, so no schedule sends it",
+        place=issue.place("date"), cause=why, hint=by_hand,
+    )  # fmt: skip
 
 
 def _write(project: Project, prepared: PreparedIssue) -> None:

@@ -26,6 +26,8 @@ _LONGEST_WAIT: Final = 60.0
 _DOUBLINGS: Final = 6
 #: How long a signal may go unheard.
 _STEP: Final = 0.25
+#: What may have reached its reader.
+_HANDED_OVER: Final = frozenset({Result.ACCEPTED, Result.UNKNOWN})
 #: No pace at all: as fast as the transport answers.
 UNBOUND: Final = 1e9
 #: How long a thread without work waits before it asks again.
@@ -34,8 +36,6 @@ _POLL_SECONDS: Final = 0.02
 _LEAD: Final = 0.02
 #: How often the account is asked again what it takes.
 _ALLOWANCE_POLL_SECONDS: Final = 60.0
-
-
 #: Of the reasons to stop that one request may bring, the one to tell.
 _STRONGEST: Final = (Pause.MALFORMED, Pause.ACCOUNT, Pause.QUOTA, Pause.BREAKER, Pause.NETWORK)
 
@@ -93,7 +93,7 @@ def drain(
             before the mails are handed over.
         breaker: says when an answer or too many of them stop the run; None for one that counts
             from nothing.
-        limit: at most so many mails handed over.
+        limit: at most so many mails handed over; one that may have been counts as well.
         stopped: asked before every claim; what is in flight always finishes.
         settled: hears every outcome, for progress; never from two threads at once.
         requeue: queues what was deferred and says how much that was.
@@ -139,7 +139,8 @@ class _Drain:
 
     Attributes:
         over: set once the drain ends, for whatever reason.
-        begun: mails accepted, in flight, or waiting for their slot; the limit is about these.
+        handed_over: mails accepted, or perhaps.
+        begun: mails handed over, in flight, or waiting for their slot; the limit is about these.
         in_flight: requests between claim and answer; while there are any, more may be queued yet.
         singly: so many claims are for one mail each, because a request for several was refused.
         waits: waits since a mail was accepted.
@@ -156,6 +157,7 @@ class _Drain:
     lock: threading.Lock = field(default_factory=threading.Lock)
     stop: Stop | None = None
     accepted: int = 0
+    handed_over: int = 0
     begun: int = 0
     in_flight: int = 0
     singly: int = 0
@@ -200,7 +202,7 @@ class _Drain:
         with self.lock:
             if self.stopped():
                 self._end(Stop(Pause.INTERRUPTED, "interrupted"))
-            elif self.limit is not None and self.accepted >= self.limit:
+            elif self.limit is not None and self.handed_over >= self.limit:
                 self._end(Stop(Pause.LIMIT, "the limit is reached"))
             mails = 1 if self.singly else self.throttle.batch
             if self.limit is not None:
@@ -246,9 +248,12 @@ class _Drain:
     def _hear(self, attempts: Sequence[Attempt], reserved: int) -> None:
         """Hear what came of one claim; the strongest of its effects counts, and counts once."""
         self.in_flight -= 1
-        accepted = sum(one.outcome.result is Result.ACCEPTED for one in attempts)
-        self.begun -= reserved - accepted
+        results = [one.outcome.result for one in attempts]
+        accepted = results.count(Result.ACCEPTED)
+        handed_over = sum(result in _HANDED_OVER for result in results)
         self.accepted += accepted
+        self.handed_over += handed_over
+        self.begun -= reserved - handed_over
         if not attempts:
             self._empty()
             return

@@ -5,13 +5,15 @@ A send raises the first that is broken; the preview's "ready?" lists all of them
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
+from newsletter.audience import OUTSIDE
 from newsletter.check import RULES, Finding, errors
 from newsletter.delivery.deliver import Transport
 from newsletter.errors import InputError, NewsletterError, NotFitError, RefusedError
 from newsletter.humanize import nearest, plural
+from newsletter.issue import Issue
 from newsletter.message import freeze
 from newsletter.message.folding import overlong
 from newsletter.message.merge import merge_template
@@ -81,20 +83,28 @@ def rules_of_issue(
 
 
 def rules_of_audience(
-    store: Store, options: SendOptions, *, recipients: int, begun: bool
+    store: Store,
+    options: SendOptions,
+    issue: Issue,
+    *,
+    recipients: int,
+    left_out: Mapping[str, int],
+    begun: bool,
 ) -> list[NewsletterError]:
     """Which rules about the recipients are broken.
 
     Args:
         store: the records.
         options: what is asked.
+        issue: what would go out.
         recipients: how many mails would go out.
+        left_out: how many people would get none, by the reason.
         begun: whether they are the rest of a run begun earlier.
     """
     broken = (
         None if begun or options.expect is not None else unfinished_import(store, recipients),
         unexpected_number(options.expect, recipients),
-        None if begun else no_recipients(recipients),
+        None if begun or recipients else no_recipients(issue, left_out),
     )
     return [error for error in broken if error]
 
@@ -177,11 +187,31 @@ def unexpected_number(expect: int | None, recipients: int) -> RefusedError | Non
     )
 
 
-def no_recipients(recipients: int) -> NotFitError | None:
-    """Somebody gets it."""
-    if recipients:
-        return None
+def nobody_listed() -> NotFitError:
+    """Why no issue has anybody to go to."""
     return NotFitError(
-        "this issue has no recipients",
+        "nobody is on the list yet",
         hint="import a list: newsletter subscribers import FILE --consent-source TEXT",
+    )
+
+
+def no_recipients(issue: Issue, left_out: Mapping[str, int]) -> NotFitError:
+    """Why nobody gets an issue: the list, its people, or the segment.
+
+    Args:
+        issue: what nobody would get.
+        left_out: how many people get none, by the reason.
+    """
+    if not any(left_out.values()):
+        return nobody_listed()
+    if outside := left_out.get(OUTSIDE, 0):
+        people = f"all {outside:,} people" if outside > 1 else "the one person"
+        return NotFitError(
+            f'the segment "{issue.segment}" leaves out {people} who could be mailed',
+            place=issue.place("segment"),
+            hint="newsletter subscribers list shows who has which tags",
+        )
+    why = ", ".join(f"{number:,} {reason}" for reason, number in left_out.items() if number)
+    return NotFitError(
+        f"nobody on the list may be mailed: {why}", hint="newsletter subscribers list"
     )

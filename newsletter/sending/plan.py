@@ -59,7 +59,16 @@ def plan_send(context: SendContext, options: SendOptions) -> Plan | AlreadySent:
     refuse(rules_of_issue(project.settings, prepared, transport, options))
     plan = _look_up(project, store, prepared, transport, options, found=run, lost=lost)
     begun = plan.run is not None
-    refuse(rules_of_audience(store, options, recipients=plan.recipients, begun=begun))
+    refuse(
+        rules_of_audience(
+            store,
+            options,
+            prepared.issue,
+            recipients=plan.recipients,
+            left_out=plan.left_out,
+            begun=begun,
+        )
+    )
     return plan
 
 
@@ -84,7 +93,14 @@ def check_readiness(project: Project, prepared: PreparedIssue, transport: Transp
                 run = None  # a rehearsal may be repeated, and it is the real send that is to come
             plan = _look_up(project, store, prepared, transport, options, found=run, lost=lost)
             begun = plan.run is not None
-            obstacles += rules_of_audience(store, options, recipients=plan.recipients, begun=begun)
+            obstacles += rules_of_audience(
+                store,
+                options,
+                prepared.issue,
+                recipients=plan.recipients,
+                left_out=plan.left_out,
+                begun=begun,
+            )
     except NewsletterError as error:
         return Readiness(obstacles=(*obstacles, error), already=already)
     return Readiness(obstacles=tuple(obstacles), plan=plan, already=already)

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import functools
 import math
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 from newsletter import clocks
@@ -34,7 +34,14 @@ from newsletter.message import load_template
 from newsletter.message.merge import load_issue, merge_template
 from newsletter.sending import second_ledger, transports
 from newsletter.sending.context import SendContext
-from newsletter.sending.drain import UNBOUND, Drained, Throttle, drain
+from newsletter.sending.drain import (
+    UNBOUND,
+    DeliverNext,
+    Drained,
+    Throttle,
+    WaitForSlot,
+    drain,
+)
 from newsletter.sending.plan import require_same_content
 from newsletter.sending.result import AlreadySent, Plan, SendResult
 from newsletter.sending.run_log import RunLog
@@ -64,7 +71,7 @@ def send(context: SendContext, plan: Plan) -> SendResult | AlreadySent:
     Raises:
         LockedError: another run is sending from these records.
         RefusedError: issue, theme or settings are not those of the run, or the ledgers disagree.
-        PausedError: the disk is full.
+        PausedError: the disk is full; or mails have left, and ledger or records fail.
         AccountError: everything was refused, nothing accepted.
         InputError: our own request is malformed, or something cannot be written.
     """
@@ -97,7 +104,7 @@ def send(context: SendContext, plan: Plan) -> SendResult | AlreadySent:
         return SendResult(
             run=run, counts=counts, sent_now=drained.accepted, stop=stop, state=state,
             reasons=_reasons(store, run, counts), quota_frees_at=_quota_frees_at(store, stop),
-            log=log.path, ledger=second_ledger.keep_in_git(project, run),
+            log=log.path, ledger=second_ledger.keep_in_git(project, run, counts),
         )  # fmt: skip
 
 
@@ -165,7 +172,12 @@ def _drain(
         concurrency=throttle.threads, mails_per_request=throttle.batch,
     )  # fmt: skip
     watch, cancelled = context.watch(run), _cancelled(store, run)
-    with watch.going(), context.reporter.progress(counts.left) as shown:
+    departing = threading.Event()
+    with (
+        _paused_on_the_way(departing),
+        watch.going(),
+        context.reporter.progress(counts.left) as shown,
+    ):
 
         def settled(attempt: Attempt) -> None:
             log.settled(attempt)
@@ -173,7 +185,7 @@ def _drain(
             shown(attempt.outcome)
 
         return drain(
-            functools.partial(_deliver_next, run, store, outlet),
+            _delivering(run, store, outlet, departing),
             breaker=Breaker(total=counts.total, batch=throttle.batch, guard=watch.stop),
             limit=plan.options.limit,
             stopped=lambda: stopped() or cancelled(),
@@ -196,10 +208,32 @@ def _outlet(context: SendContext, plan: Plan, run: Run) -> Outlet[Any]:
     return SingleOutlet(transport=plan.transport, press=press)
 
 
-def _deliver_next(
-    run: Run, store: Store, outlet: Outlet[Any], most: int, wait_for_slot: Callable[[], None]
-) -> Sequence[Attempt]:
-    return deliver_next(run, store, outlet, clocks.now, most=most, wait_for_slot=wait_for_slot)
+def _delivering(
+    run: Run, store: Store, outlet: Outlet[Any], departing: threading.Event
+) -> DeliverNext:
+    """Takes deliveries through their steps, and sets the event when their mails leave."""
+
+    def deliver(most: int, wait_for_slot: WaitForSlot) -> Sequence[Attempt]:
+        def depart() -> None:
+            wait_for_slot()
+            departing.set()
+
+        return deliver_next(run, store, outlet, clocks.now, most=most, wait_for_slot=depart)
+
+    return deliver
+
+
+@contextlib.contextmanager
+def _paused_on_the_way(departing: threading.Event) -> Iterator[None]:
+    """Once a mail is leaving, no fault of ledger or records may say that nothing was sent."""
+    try:
+        yield
+    except InputError as error:
+        if not departing.is_set():
+            raise
+        raise PausedError(
+            error.message, place=error.place, cause=error.cause, hint=error.hint
+        ) from error
 
 
 def _throttle(context: SendContext, plan: Plan) -> Throttle:

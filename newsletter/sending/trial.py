@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from newsletter.audience import Subscriber, mask
-from newsletter.audience.tokens import unsubscribe_url
+from newsletter.audience import Subscriber
+from newsletter.audience.tokens import TRIAL_KEY, unsubscribe_url
 from newsletter.delivery import Effect, Outcome, Result
 from newsletter.delivery.bulk import HandOver, bulk_trial
-from newsletter.delivery.deliver import TRIAL_KEY, Transport, trial, trial_reader
+from newsletter.delivery.deliver import Transport, trial, trial_reader
 from newsletter.errors import AccountError, InputError, PausedError, UnknownOutcomesError
 from newsletter.message import (
     SAMPLE,
@@ -73,7 +73,7 @@ class TrialResult:
 
     Attributes:
         outcome: what the transport said.
-        said: one sentence, the address masked.
+        said: one sentence with the address, which is the author's own.
     """
 
     outcome: Outcome
@@ -157,7 +157,7 @@ def _delivered(
         if folder and outcome.result is Result.ACCEPTED:
             detail = f"{folder}/{outcome.message_id}"
         what = outcome.result.value.replace("_", " ")
-        said = f"{mask(to)} {what}" + (f": {detail}" if detail else "")
+        said = f"{to} {what}" + (f": {detail}" if detail else "")
         yield TrialResult(outcome=outcome, said=said)
         if outcome.result is Result.NOT_SENT:  # and the next one would fail as well
             return

@@ -8,12 +8,15 @@ import contextlib
 import hashlib
 from collections.abc import Mapping
 from typing import Final
+from urllib.parse import parse_qsl
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, Response
 
+from newsletter.render import Look
 from newsletter.render.colours import as_hex, from_hex, ink_on
 from newsletter.settings import Settings
+from newsletter.settings.mail import look
 from newsletter.site.pages import TEMPLATES
 from newsletter.site.words import words
 from newsletter.store.consents import Evidence
@@ -21,8 +24,12 @@ from newsletter.store.consents import Evidence
 # A connection that is closed on an unread body loses the answer.
 _BODY_BYTES: Final = 64 * 1024
 _BODY_SECONDS: Final = 5.0
-_STATUSES: Final = {"unknown": 404, "busy": 503}
+_STATUSES: Final = {
+    "unknown": 404, "busy": 503, "no_signup": 404, "mailbox": 202, "no_address": 400,
+    "no_mail": 400, "odd_name": 400, "too_many": 429, "expired": 410,
+}  # fmt: skip
 _AGENT_LENGTH: Final = 300
+_MOST_FIELDS: Final = 200
 
 
 class Answers:
@@ -36,7 +43,7 @@ class Answers:
     def __init__(self, settings: Settings, phrases: Mapping[str, str]) -> None:
         self.words = words(settings.site.language, settings.site.name, phrases)
         self._name = settings.site.name
-        self._style = _style(settings.theme.accent, settings.theme.accent_dark)
+        self._style = _style(look(settings))
         self._record_visitors = settings.web.record_visitors
 
     def headers(self) -> dict[str, str]:
@@ -79,6 +86,19 @@ class Answers:
         )
 
 
+def token_of(request: Request) -> str:
+    """The token of a reader's link; programs that copy links may put a slash behind it."""
+    token: str = request.path_params["token"]
+    return token.rstrip("/")
+
+
+def beside(request: Request, page: str) -> str:
+    """The address of another of our pages: relative, for they may be served below any path."""
+    # As it was written: what is decoded may have more slashes than the reader's browser counts.
+    path: bytes = request.scope["raw_path"].partition(b"?")[0]
+    return "../" * (path.count(b"/") - 1) + page
+
+
 async def drain(request: Request) -> None:
     """Read a body that does not matter; neither a long nor a slow one holds the answer up."""
     read = 0
@@ -105,7 +125,17 @@ async def body(request: Request) -> bytes | None:
     return read
 
 
-def _style(accent: str, accent_dark: str) -> str:
+def form_fields(data: bytes) -> dict[str, str]:
+    """The fields of a form (application/x-www-form-urlencoded); nothing where it is none."""
+    try:
+        pairs = parse_qsl(data.decode(), keep_blank_values=True, max_num_fields=_MOST_FIELDS)
+    except ValueError:
+        return {}
+    return dict(pairs)
+
+
+def _style(given: Look) -> str:
+    accent, accent_dark = given.light.link, given.dark.link
     return TEMPLATES.fill(
         "leave.css",
         accent=accent, on_accent=as_hex(ink_on(from_hex(accent))),

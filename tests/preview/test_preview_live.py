@@ -162,7 +162,7 @@ def test_a_proof_is_made_again_only_when_something_changed(tmp_path):
         changes: list[Callable[[], object]] = [
             lambda: _append(root / "issues/074-the-long-minute.md", "\nMore.\n"),
             lambda: _append(root / "templates/email/style.css", "\n.x { color: red; }\n"),
-            lambda: _append(root / "newsletter.toml", '[theme]\naccent = "#112233"\n'),
+            lambda: _replace(root / "newsletter.toml", "#1f7a8c", "#112233"),
             (root / "issues/images/harbour.png").unlink,
         ]
         for change in changes:
@@ -327,6 +327,12 @@ def test_it_serves_until_ctrl_c_and_gives_the_handlers_back(tmp_path, capfd):
         assert seen == [(200, True), b"retry: 500\n"]
         assert signal.getsignal(signal.SIGINT) is before
         assert capfd.readouterr() == ("", "")
+
+
+def _replace(path, old, new):
+    text = path.read_text("utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), "utf-8")
 
 
 def _append(path: Path, text: str) -> None:

@@ -161,8 +161,7 @@ def test_a_test_mail_is_the_one_of_the_command_and_counts_nowhere(ready):
     done = sending(ready).trial(74, "ada@example.org")
     assert done is not None
     assert done.accepted
-    assert done.said.startswith("a***@e***.org accepted: mail/")
-    assert "ada@example.org" not in done.said
+    assert done.said.startswith("ada@example.org accepted: mail/")
     [mail] = (ready.root / "mail").rglob("*.eml")
     message = message_from_bytes(mail.read_bytes(), policy=policy.default)
     assert str(message["Subject"]).startswith("[TEST] ")
@@ -199,7 +198,7 @@ def test_the_list_holds_drafts_and_broken_issues_newest_first(folder):
 
 
 def test_an_approved_issue_goes_is_due_and_is_too_late(folder):
-    assert folder.run("approve", "--issue", "74").code == 0
+    assert folder.run("approve", "--issue", "74", "--anyway").code == 0
     day = dt.timedelta(days=1)
     before, after = shelf(folder, NOON - day)[74], shelf(folder, NOON + day)[74]
     assert (before.state, before.note) == ("approved", "goes Sun 22 Nov, 09:00")
@@ -208,19 +207,19 @@ def test_an_approved_issue_goes_is_due_and_is_too_late(folder):
 
 
 def test_an_issue_changed_since_it_was_approved_says_so(folder):
-    assert folder.run("approve", "--issue", "74").code == 0
+    assert folder.run("approve", "--issue", "74", "--anyway").code == 0
     folder.edit("templates/email/style.css", ".bar { width: 48px;", ".bar { width: 31px;")
     assert shelf(folder)[74].state == "changed"
 
 
 def test_an_approved_issue_outside_the_schedule_says_so(folder):
     folder.edit(ISSUE, "date: 2026-11-22", "date: 2026-11-21")
-    assert folder.run("approve", "--issue", "74").code == 0
+    assert folder.run("approve", "--issue", "74", "--anyway").code == 0
     assert (shelf(folder)[74].state, shelf(folder)[74].note) == ("approved", "its date is not in the schedule")  # fmt: skip
 
 
 def test_what_a_trigger_noted_and_a_person_cancelled_is_told(ready):
-    assert ready.run("approve", "--issue", "74").code == 0
+    assert ready.run("approve", "--issue", "74", "--anyway").code == 0
     with store_of(ready) as store:
         calendar = Calendar(store, rehearsal=True)
         date = Occurrence(day=dt.date(2026, 11, 22), at=NOON)
@@ -236,7 +235,7 @@ def test_what_a_trigger_noted_and_a_person_cancelled_is_told(ready):
 
 
 def test_an_announced_issue_is_still_to_come(ready):
-    assert ready.run("approve", "--issue", "74").code == 0
+    assert ready.run("approve", "--issue", "74", "--anyway").code == 0
     with store_of(ready) as store:
         assert Calendar(store, rehearsal=False).announce(74, title="x", source_hash="x", now=NOON)
     entry = shelf(ready, NOON - dt.timedelta(days=1))[74]
@@ -302,7 +301,7 @@ def test_the_summary_stands_on_the_page_and_a_press_sends_one_mail(ready, tab):
         asked: list[tuple[str, str]] = []
         tab.on("request", lambda request: asked.append((request.method, request.url)))
         tab.get_by_role("button", name="Send one").dblclick()
-        expect(tab.locator("#trial-said")).to_contain_text("a***@e***.org accepted")
+        expect(tab.locator("#trial-said")).to_contain_text("ada@example.org accepted")
         assert [url for method, url in asked if method == "POST"] == [f"{running.url}/test"]
         assert len(list((ready.root / "mail").rglob("*.eml"))) == 1
         # What was typed stays when the page is renewed.
@@ -324,7 +323,7 @@ def test_a_refused_press_says_why(folder, tab):
         tab.get_by_label("Where it goes").fill("ada@example.org")
         tab.get_by_role("button", name="Send one").click()
         expect(tab.locator("#trial-said[data-failed]")).to_contain_text(
-            "a***@e***.org deferred: the mail server cannot be reached"
+            "ada@example.org deferred: the mail server cannot be reached"
         )
 
 

@@ -243,7 +243,7 @@ def test_readiness_lists_all_that_is_in_the_way(ready):
     assert [str(error) for error in found.obstacles] == [
         "issue 74 is not fit to send: 1 error",
         "readers could not unsubscribe from this mail",
-        "this issue has no recipients",
+        f'{ISSUE}:5:1: the segment "tag:nobody-has-this" leaves out all 25 people who could be mailed',
     ]
     assert found.plan is not None
 
