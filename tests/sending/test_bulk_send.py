@@ -3,63 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-import threading
 
 import pytest
 
-from newsletter.delivery.pace import Pace
-from newsletter.sending.drain import Throttle
 from newsletter.ses.client import SesTransport
 from tests.fake_ses import FakeSes, Fault
+from tests.support.bulk_sends import QUEUE, letters, paces, sent
 from tests.support.cli_fixtures import plain_environment
 from tests.support.faults import imported, world
 
-__all__ = ["imported", "plain_environment", "world"]
+__all__ = ["imported", "letters", "paces", "plain_environment", "world"]
 
 pytestmark = pytest.mark.processes
 
-#: Nothing listens there: a send goes on without what came back.
-QUEUE = "http://127.0.0.1:9/queue/events"
-BATCH = 5
 REFUSED = Fault(kind="error", status=400, code="BadRequestException", message="No.", times=9)
 LOST = Fault(kind="reset", accept=True)
-
-
-@pytest.fixture
-def paces():
-    """The pace of each run, in order."""
-    return []
-
-
-@pytest.fixture
-def letters(world, monkeypatch, paces):
-    """The example newsletter in bulk, five mails a request, in a world without waiting times."""
-    now = [0.0]
-
-    def leap(_event: threading.Event, seconds: float) -> None:
-        now[0] += seconds
-
-    def throttle(_context: object, _plan: object) -> Throttle:
-        paces.append(Pace(100.0, now=now[0]))
-        return Throttle(pace=paces[-1], batch=BATCH, clock=lambda: now[0], sleep=leap)
-
-    monkeypatch.setattr("newsletter.sending.run._throttle", throttle)
-    world.configure(KIND="ses", SES__MODE="bulk", SES__EVENTS_QUEUE=QUEUE)
-    return world
-
-
-def sent(letters, fake, *words, code=0):
-    """Send, and hold the records against what came to the server."""
-    letters.environ(fake.environ)
-    ran = letters.newsletter.send(*words)
-    assert ran.code == code, ran.err
-    state = fake.quiet()
-    assert set(state.received_tags.values()) <= {1}, "an attempt was submitted twice"
-    assert state.received_tags.keys() <= letters.attempts()
-    assert state.accepted_tags.keys() <= letters.admitted()
-    assert not state.duplicates
-    assert "claimed" not in letters.newsletter.states()
-    return state, letters.newsletter.states()
 
 
 def emails(letters):
