@@ -6,6 +6,7 @@ Faces: people meet them; they parse, ask and show
     site        the readers' browser: leaving, preferences
 
 What it does: one room per thing that a person asks for
+    doctor      whether all is well: machine, folder, records, way out
     sending     plan, gate, run, result; triggers, test mails, approve, cancel, retry
     people      the list: import, export, add, remove, erase, show
     events      what Amazon SES reports: fetched, judged, reconciled

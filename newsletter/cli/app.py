@@ -10,7 +10,18 @@ from typing import Annotated, Any
 import typer
 
 from newsletter import __version__
-from newsletter.cli import ahead, begin, events, post, records, run, stats, subscribers, write
+from newsletter.cli import (
+    ahead,
+    begin,
+    doctor,
+    events,
+    post,
+    records,
+    run,
+    stats,
+    subscribers,
+    write,
+)
 from newsletter.cli.command import CommandGroup, Commands
 from newsletter.cli.show import VOICE, Colour, error
 from newsletter.cli.unforeseen import foreseen
@@ -20,8 +31,8 @@ WRITE, PEOPLE, SEND, RUN = "Write", "People", "Send", "Run"
 
 _ORDER = (
     "init", "new", "check", "preview", "build", "test", "subscribers", "send",
-    "approve", "cancel", "status", "retry", "stats", "schedule", "serve", "events", "settings",
-    "db",
+    "approve", "cancel", "status", "retry", "stats", "schedule", "serve", "events", "doctor",
+    "settings", "db",
 )  # fmt: skip
 
 
@@ -59,6 +70,7 @@ app.command("stats", rich_help_panel=SEND)(stats.stats)
 app.command("schedule", rich_help_panel=SEND)(ahead.schedule)
 app.command("serve", rich_help_panel=RUN)(run.serve)
 app.add_typer(events.app, name="events", rich_help_panel=RUN)
+app.command("doctor", rich_help_panel=RUN)(doctor.doctor)
 app.command("settings", rich_help_panel=RUN)(run.settings)
 app.add_typer(run.db, name="db", rich_help_panel=RUN)
 
