@@ -12,6 +12,8 @@ import typer
 from newsletter import __version__
 from newsletter.cli import (
     ahead,
+    archive,
+    arriving,
     begin,
     doctor,
     events,
@@ -31,8 +33,8 @@ WRITE, PEOPLE, SEND, RUN = "Write", "People", "Send", "Run"
 
 _ORDER = (
     "init", "new", "check", "preview", "build", "test", "subscribers", "send",
-    "approve", "cancel", "status", "retry", "stats", "schedule", "serve", "events", "doctor",
-    "settings", "db",
+    "approve", "cancel", "status", "retry", "stats", "schedule", "serve", "archive", "events",
+    "doctor", "settings", "db",
 )  # fmt: skip
 
 
@@ -60,6 +62,8 @@ app.command("check", rich_help_panel=WRITE)(write.check)
 app.command("preview", rich_help_panel=WRITE)(write.preview)
 app.command("build", rich_help_panel=WRITE)(write.build)
 app.command("test", rich_help_panel=WRITE)(post.trial)
+subscribers.app.command("form")(arriving.form)
+subscribers.app.command("waiting")(arriving.waiting)
 app.add_typer(subscribers.app, name="subscribers", rich_help_panel=PEOPLE)
 app.command("send", rich_help_panel=SEND)(post.send)
 app.command("approve", rich_help_panel=SEND)(ahead.approve)
@@ -69,6 +73,7 @@ app.command("retry", rich_help_panel=SEND)(records.retry)
 app.command("stats", rich_help_panel=SEND)(stats.stats)
 app.command("schedule", rich_help_panel=SEND)(ahead.schedule)
 app.command("serve", rich_help_panel=RUN)(run.serve)
+app.add_typer(archive.app, name="archive", rich_help_panel=RUN)
 app.add_typer(events.app, name="events", rich_help_panel=RUN)
 app.command("doctor", rich_help_panel=RUN)(doctor.doctor)
 app.command("settings", rich_help_panel=RUN)(run.settings)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 
@@ -13,12 +13,14 @@ from newsletter import clocks
 from newsletter.cli.command import Commands
 from newsletter.cli.show import VOICE, Console, result, result_json, say, table
 from newsletter.errors import InputError, Place, RefusedError
-from newsletter.server.front import Front, Service, caddy, nginx, serve_unit, upstream
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from newsletter.project import Project
+    from newsletter.publishing.archive import Archive
+    from newsletter.site.archive import ArchiveServer
+    from newsletter.site.subscribing import Signups
     from newsletter.store import Store
     from newsletter.store.folder.restore import Restoration
 
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
 _WIDTH: Final = 100
 _LEAST: Final = 16
 _CUT: Final = " ..."
+
+#: What can stand around `serve`.
+_Front = Literal["systemd", "caddy", "nginx"]
 
 db = Commands(help="The database.", no_args_is_help=True)
 
@@ -38,12 +43,16 @@ def serve(
         bool, typer.Option("--with-events", help="Fetch what Amazon SES reports, too.")
     ] = False,
     printed: Annotated[
-        Front | None,
-        typer.Option("--print", help="Print what keeps it running, or puts https in front."),
+        _Front | None,
+        typer.Option(
+            "--print",
+            metavar="systemd|caddy|nginx",
+            help="Print what keeps it running, or puts https in front.",
+        ),
     ] = None,
 ) -> None:
-    """Serve the readers' pages: unsubscribe and preferences."""
-    from newsletter import server
+    """Serve the readers' pages: subscribe, unsubscribe, preferences, past issues."""
+    from newsletter import server, signup
     from newsletter import site as public
     from newsletter.cli.context import open_project, open_store
 
@@ -52,6 +61,8 @@ def serve(
         result(_around(project, printed, host, port, with_events=with_events))
         return
     phrases = _phrases(project)
+    opened = signup.is_open(project.settings)
+    signups = _signups(project) if opened else None
     with open_store(project, create=False, patience=public.PATIENCE) as store:
         door = server.listen(host, port)
 
@@ -59,24 +70,78 @@ def serve(
             say(f"serving on {server.url_of(door)} (Ctrl-C ends it)")
             if not project.settings.site.public_url:
                 say("hint: set site.public_url, or no mail will lead here")
+            if opened and project.rehearses:
+                folder = project.settings.transport.folder
+                say(f"sign-up is a rehearsal: its mails lie in the folder {folder}/, none leaves")
 
-        with _events(project) if with_events else nullcontext():
-            public.serve(store, project.settings, clocks.now, door, ready, phrases=phrases)
+        with (
+            _events(project) if with_events else nullcontext(),
+            _letters(project) if opened else nullcontext(),
+        ):
+            public.serve(
+                store, project.settings, clocks.now, door, ready,
+                phrases=phrases, signups=signups, archive=_archive(project),
+            )  # fmt: skip
 
 
-def _around(project: Project, kind: Front, host: str, port: int, *, with_events: bool) -> str:
+def _signups(project: Project) -> Signups:
+    from newsletter.domains import MailDomains
+    from newsletter.site.subscribing import Signups
+
+    # A rehearsal is for invented addresses, too.
+    domains = MailDomains(lambda _: None) if project.rehearses else MailDomains()
+    return Signups(project.root, domains, rehearsal=project.rehearses)
+
+
+@contextmanager
+def _letters(project: Project) -> Iterator[None]:
+    """Send the letters of sign-up beside the pages."""
+    from newsletter.cli.context import open_store, open_transport
+    from newsletter.signup.post import posting
+
+    with (
+        open_store(project, create=False) as store,
+        posting(
+            project, store, open_transport=lambda: open_transport(project), clock=clocks.now,
+            reporter=Console(),
+        ),
+    ):  # fmt: skip
+        yield
+
+
+def _archive(project: Project) -> ArchiveServer | None:
+    """Past issues beside the readers' pages, where mails lead to them on this host."""
+    from newsletter.publishing.archive import build_archive
+    from newsletter.publishing.sources import read_sources, stamp
+    from newsletter.signup.forms import form_elsewhere
+    from newsletter.site.archive import ArchiveServer
+
+    form = form_elsewhere(project, "archive")
+
+    def build() -> Archive:
+        sources = read_sources(project, form=form, known={})
+        return build_archive(sources, today=project.today(clocks.now()))
+
+    server = ArchiveServer(
+        project.settings, build, lambda: stamp(project, project.today(clocks.now()))
+    )
+    return server if server.is_here else None
+
+
+def _around(project: Project, kind: _Front, host: str, port: int, *, with_events: bool) -> str:
     """The text of one kind for this very command with these options."""
     from newsletter.cli.context import own_program
+    from newsletter.server.front import Service, caddy, nginx, serve_unit, upstream
 
     match kind:
-        case Front.SYSTEMD:
+        case "systemd":
             more = ("--with-events",) if with_events else ()
             words = ("serve", "--host", host, "--port", str(port), *more)
             service = Service(folder=str(project.root), program=own_program(), words=words)
             text = serve_unit(service)
-        case Front.CADDY:
+        case "caddy":
             text = caddy(project.settings.site.public_url, upstream(host, port))
-        case Front.NGINX:
+        case "nginx":
             text = nginx(project.settings.site.public_url, upstream(host, port))
     return text.rstrip("\n")
 
@@ -98,17 +163,20 @@ def _phrases(project: Project) -> Mapping[str, str]:
     """The author's own words for the pages; read before anything listens.
 
     Raises:
-        InputError: their file cannot be read, or a phrase is wrong or missing.
+        InputError: their file cannot be read, or a phrase is wrong.
     """
     from newsletter.project.phrases import read_phrases
-    from newsletter.site.words import fault
+    from newsletter.site.words import fault, missing
 
     language = project.settings.site.language.partition("-")[0].lower()
     own, file = read_phrases(project.root, language)
-    name, problem = fault(language, own) if file else ("", "")
+    name, problem = fault(own)
     if problem:
-        what = f'"{name}" {problem}' if name else f"it {problem}"
-        raise InputError(what, place=Place(file), hint="docs/people.md lists the phrases")
+        raise InputError(
+            f'"{name}" {problem}', place=Place(file), hint="docs/people.md lists the phrases"
+        )
+    if file and (absent := missing(language, own)):
+        say(f"warning: {file} lacks {', '.join(absent)}; the pages say that in English")
     return own
 
 

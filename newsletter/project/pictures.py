@@ -47,6 +47,23 @@ def _find(root: Path, folder: Path, name: str) -> Path | None:
     return None
 
 
+def read_picture(root: Path, file: str, name: str) -> bytes | None:
+    """A picture that an issue shows by a path, None where no such file is in the newsletter.
+
+    Args:
+        root: the newsletter's folder.
+        file: the issue's, relative to it.
+        name: the path, relative to the issue; one that leads out of that folder finds nothing.
+    """
+    folder = (root / file).parent
+    try:
+        path = (folder / name).resolve()
+        within = path.is_relative_to(folder.resolve()) and path.is_relative_to(root.resolve())
+        return path.read_bytes() if within and path.is_file() else None
+    except (OSError, ValueError, RuntimeError):
+        return None
+
+
 def _hash(path: Path) -> str:
     try:
         with path.open("rb") as stream:

@@ -25,6 +25,7 @@ from newsletter.issue import Issue
 from newsletter.render import (
     LOGO_WIDTH,
     TEXT_SIZE,
+    Frame,
     Look,
     Options,
     RenderedIssue,
@@ -34,24 +35,16 @@ from newsletter.render import (
     tree,
 )
 from newsletter.render.inline import inline_styles
-from newsletter.render.limits import expect_few_pieces, expect_length
+from newsletter.render.letter import ComposedLetter, compose, refuse_forged
 from newsletter.render.lint import lint
-from newsletter.render.markdown import Document, Image, author_classes, parse
-from newsletter.render.markdown.fields import (
-    CONTENT,
-    RESERVED,
-    TOKEN,
-    UNSUBSCRIBE,
-    Fields,
-    reserved,
-)
-from newsletter.render.markdown.html import fragment
+from newsletter.render.markdown import Document, Image, author_classes
+from newsletter.render.markdown.fields import CONTENT, TOKEN, UNSUBSCRIBE, Fields
 from newsletter.render.markdown.text import columns, text_part, wrap
 from newsletter.render.palette import palettes
 from newsletter.render.pictures import local_path
 from newsletter.render.sizes import UNMEASURED, Sizes
 from newsletter.render.utm import tag
-from newsletter.render.words import callouts, date, direction, words
+from newsletter.render.words import date, direction, words
 
 # Approvals and runs hold hashes that were made when a look had these alone.
 _FIRST: Final = ("accent", "accent_dark", "font", "heading_font", "divider", "header_image")
@@ -59,27 +52,29 @@ _OFFSET: Final = re.compile(r"(?: in root template)?(?: at)? position \d+(?::\d+
 
 
 def render(
-    issue: Issue, theme: Theme, options: Options, sizes: Sizes = UNMEASURED
+    issue: Issue,
+    theme: Theme,
+    options: Options,
+    sizes: Sizes = UNMEASURED,
+    frame: Frame | None = None,
 ) -> RenderedIssue:
     """Render an issue once, for everybody; same input, same bytes.
 
     Args:
-        issue: as written.
-        theme: its clothes.
-        options: what else reaches the mail.
+        issue: what the author wrote.
+        theme: what it is put into: its `letter.mjml` and `letter.txt` for a mail that is no issue,
+            where it has them.
+        options: of the newsletter; `fields` are an issue's alone.
         sizes: of the local pictures, by `named_pictures`.
+        frame: of a mail that is no issue.
 
     Raises:
         InputError: the theme is malformed (its file and line), or the author's text holds a
             reserved token. Whatever Markdown holds renders.
     """
-    expect_length(issue)
-    _refuse_reserved(issue)
-    fields = Fields(options.fields)
-    subject = fields.in_text(issue.subject)
-    values = _values(issue, options, fields, subject)
-    document = parse(issue.body, fields, callouts(options.language), _taken(theme))
-    expect_few_pieces(issue, document)
+    fields = Fields(options.fields) if frame is None else Fields(frame.texts, frame.links)
+    letter = compose(issue, fields, options.language, _taken(theme))
+    values, document = _framed(frame, fields, _values(issue, options, letter)), letter.document
 
     @functools.cache  # both parts and every repeated link ask for the same few hundred
     def tagged(url: str) -> str:
@@ -89,10 +84,10 @@ def render(
         link = document.links[index]
         return tagged(link.href) if link.utm else link.href
 
-    letter, plain = fragment(document), text_part(document, final, tagged)
-    _refuse_forged(issue, document, fields, letter + plain)
-    text = _text(theme, values, plain, tagged)
-    page, mjml = _page(theme, values, letter)
+    plain = text_part(document, final, tagged)
+    refuse_forged(issue, document, fields, plain)
+    text = _text(theme, _entry(theme, frame, "txt"), values, plain, tagged)
+    page, mjml = _page(theme, _entry(theme, frame, "mjml"), values, letter.html)
     root = tree.parse(page)
     images = _put_back_targets(root, document, options, sizes)
     tree.harden(root)
@@ -102,8 +97,8 @@ def render(
     html = tree.write(root)
     _expect_tokens(html, page, document)
     return RenderedIssue(
-        subject=subject,
-        preheader=str(values["preheader"]),
+        subject=letter.subject,
+        preheader=letter.preheader,
         html=html,
         text=text,
         mjml=mjml,
@@ -170,15 +165,15 @@ def _palette(look: Look) -> tuple[str, ...]:
     return () if look == plain else (repr(look),)
 
 
-def _values(issue: Issue, options: Options, fields: Fields, subject: str) -> dict[str, Any]:
+def _values(issue: Issue, options: Options, letter: ComposedLetter) -> dict[str, Any]:
     """What a theme is given; docs/themes.md explains each."""
     fixed = words(options.language)
     archive = options.archive_url.rstrip("/")
     return {
         "number": issue.number,
-        "title": fields.in_text(issue.title),
-        "subject": subject,
-        "preheader": fields.in_text(issue.preheader),
+        "title": letter.title,
+        "subject": letter.subject,
+        "preheader": letter.preheader,
         "date": date(issue.date, options.language),
         "site": {
             "name": options.site_name,
@@ -209,21 +204,39 @@ def _asset(src: str, base: str) -> str:
     return f"{base.rstrip('/')}/{src.removeprefix('./')}"
 
 
-def _text(theme: Theme, values: dict[str, Any], body: str, tagged: tree.Tagger) -> str:
+def _entry(theme: Theme, frame: Frame | None, kind: str) -> str:
+    """The theme's file to begin with; its own for mails that are no issues, where it has one."""
+    own = f"letter.{kind}"
+    return own if frame is not None and own in dict(theme.files) else f"issue.{kind}"
+
+
+def _framed(frame: Frame | None, fields: Fields, values: dict[str, Any]) -> dict[str, Any]:
+    """What a theme is given otherwise where there is no issue: no number, no date, no archive."""
+    if frame is None:
+        return values
+    words = {**values["words"], "issue": ""}
+    if frame.leave:
+        words["unsubscribe"] = fields.in_text(frame.leave)
+    reason = fields.in_text(frame.reason) if frame.reason else values["reason"]
+    own = {"number": "", "date": "", "view_url": "", "words": words, "reason": reason}
+    return values | own
+
+
+def _text(theme: Theme, entry: str, values: dict[str, Any], body: str, tagged: tree.Tagger) -> str:
     def underline(text: str, mark: str = "=") -> str:
         return mark * max(columns(line) for line in text.split("\n"))
 
     given = {"wrap": lambda text: "\n".join(wrap(text)), "underline": underline, "tag": tagged}
-    filled = shell.fill(theme, "issue.txt", {**values, **given, "content": CONTENT})
-    _expect_one_slot(theme, filled, "issue.txt")
+    filled = shell.fill(theme, entry, {**values, **given, "content": CONTENT})
+    _expect_one_slot(theme, filled, entry)
     lines = filled.text.replace(CONTENT, body).split("\n")
     return "\n".join(line.rstrip() for line in lines).strip("\n") + "\n"
 
 
-def _page(theme: Theme, values: dict[str, Any], letter: str) -> tuple[str, str]:
+def _page(theme: Theme, entry: str, values: dict[str, Any], letter: str) -> tuple[str, str]:
     """The compiled page with the letter in it, and the same before compiling."""
-    filled = shell.fill(theme, "issue.mjml", {**values, "content": CONTENT})
-    _expect_one_slot(theme, filled, "issue.mjml")
+    filled = shell.fill(theme, entry, {**values, "content": CONTENT})
+    _expect_one_slot(theme, filled, entry)
     lint(theme, filled)
     page = _compile(theme, filled)
     # Between two tags and nowhere else: an attribute or a title shows no letter.
@@ -279,26 +292,6 @@ def _compile(theme: Theme, filled: shell.Shell) -> str:
             if refused
             else "end the line right behind the last element of mj-head and of mj-attributes",
         ) from error
-
-
-def _refuse_reserved(issue: Issue) -> None:
-    for key in ("title", "subject", "preheader"):
-        if RESERVED in getattr(issue, key):
-            raise reserved(issue.place(key))
-    if (at := issue.body.find(RESERVED)) >= 0:
-        line = issue.body_line + issue.body.count("\n", 0, at)
-        raise reserved(Place(issue.file, line, at - issue.body.rfind("\n", 0, at)))
-
-
-def _refuse_forged(issue: Issue, document: Document, fields: Fields, written: str) -> None:
-    """Stop where entities or comments in the author's text add up to a token never given out."""
-    targets = [*(x.href for x in document.links), *(x.src for x in document.images)]
-    whole = " ".join([written, *targets])
-    for token in TOKEN.findall(whole):
-        if token not in fields.slots:
-            lines = (line for text, line in document.words if token in text)
-            line = issue.body_line + next(lines, 1) - 1
-            raise reserved(Place(issue.file, line))
 
 
 def _expect_tokens(html: str, page: str, document: Document) -> None:

@@ -79,11 +79,7 @@ def harden(tree: etree._Element) -> None:
     table with `display: block` is none to a screen reader). A button gets Outlook's own kind of
     padding: it keeps none on a link.
     """
-    for table in [one for one in tree.iter("table") if _is_the_letters(one)]:
-        box = etree.Element("div", {"class": "scroll", "tabindex": "0"})
-        table.addprevious(box)
-        box.tail, table.tail = table.tail, None
-        box.append(table)
+    box_tables(tree)
     for paragraph in tree.iter("p"):
         link = paragraph.find("strong/a") if paragraph.get("class") == "button" else None
         if link is not None:
@@ -91,6 +87,15 @@ def harden(tree: etree._Element) -> None:
             words.text, link.text = link.text, None
             words.extend(list(link))
             link.extend([_mso_gap(""), words, _mso_gap("&#8203;")])
+
+
+def box_tables(tree: etree._Element) -> None:
+    """Put each of the letter's tables into a box of its own that scrolls."""
+    for table in [one for one in tree.iter("table") if _is_the_letters(one)]:
+        box = etree.Element("div", {"class": "scroll", "tabindex": "0"})
+        table.addprevious(box)
+        box.tail, table.tail = table.tail, None
+        box.append(table)
 
 
 def _is_the_letters(table: etree._Element) -> bool:

@@ -44,7 +44,7 @@ def look(settings: Settings) -> Look:
         font=theme.font,
         heading_font=theme.heading_font,
         divider=theme.divider,
-        header_image=_picture(theme.header_image, base),
+        header_image=header_picture(settings),
         light=light,
         dark=dark,
         text_size=theme.text_size,
@@ -89,6 +89,11 @@ def _tags(settings: Settings, issue: Issue) -> Tags | None:
         replace_sources=utm.replace_sources,
         skip_hosts=utm.skip_hosts,
     )
+
+
+def header_picture(settings: Settings) -> str:
+    """The address of the picture at the top of each mail, "" for none."""
+    return _picture(settings.theme.header_image, settings.site.assets_url)
 
 
 def _picture(picture: str, base: str) -> str:

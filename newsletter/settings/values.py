@@ -127,6 +127,11 @@ def picture(value: str) -> str:
     """An https address or a path below the newsletter's folder, or "" for none."""
     if "://" in value:
         return https(value)
+    return inside(value)
+
+
+def inside(value: str) -> str:
+    """A path below the newsletter's folder, or "" for none."""
     path = one_line(value)
     if path.startswith("/") or ".." in path.split("/"):
         raise wrong("leads out of the newsletter's folder")

@@ -1,4 +1,4 @@
-"""The pages for readers: leaving, and what they want to get.
+"""The pages for readers: subscribing, leaving, and what they want to get.
 
 GET and HEAD show a page with one button and change nothing, for programs that look for harm in
 mails follow every link. POST acts, whoever sends it: the button, or a mail program that knows
@@ -25,17 +25,18 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from newsletter.audience import Status
 from newsletter.audience.tokens import make_token, read_token
 from newsletter.errors import NewsletterError, PausedError
 from newsletter.server import WithHeaders, run
 from newsletter.server.connections import Limits
 from newsletter.settings import Settings
-from newsletter.site.answers import Answers, drain
+from newsletter.site.answers import Answers, beside, drain, token_of
+from newsletter.site.archive import ArchiveServer
 from newsletter.site.choices import Choices
 from newsletter.site.pages import TEMPLATES
+from newsletter.site.subscribing import Confirming, Signups, Subscribing
 from newsletter.site.visitors import BehindProxies
-from newsletter.store import Store, consents, signing_keys, subscribers
+from newsletter.store import Store, consents, retention, signing_keys, subscribers
 
 Clock = Callable[[], dt.datetime]
 
@@ -46,11 +47,19 @@ _RETRY_SECONDS: Final = "60"
 PATIENCE: Final = 2.0
 _CATCH_UP_SECONDS: Final = 5.0
 _LIMITS: Final = Limits()
+_SUBSCRIBE: Final = ("/subscribe", "/subscribe/")
+_PERSONAL: Final = ("/u/", "/p/", "/c/")
 _NO_PHRASES: Final[Mapping[str, str]] = {}
 
 
 def application(
-    *, store: Store, settings: Settings, clock: Clock, phrases: Mapping[str, str] = _NO_PHRASES
+    *,
+    store: Store,
+    settings: Settings,
+    clock: Clock,
+    phrases: Mapping[str, str] = _NO_PHRASES,
+    archive: ArchiveServer | None = None,
+    signups: Signups | None = None,
 ) -> Starlette:
     """The public pages as a Starlette application.
 
@@ -59,16 +68,24 @@ def application(
         settings: the newsletter's, for name, language, colours and topics.
         clock: says what time it is, in UTC.
         phrases: words of the author's own, over those that are shipped.
+        archive: answers for past issues, None where they are read elsewhere.
+        signups: what sign-up needs; without it nobody can subscribe here.
     """
     answers = Answers(settings, phrases)
-    pages = _Pages(store, answers, clock)
-    choices = Choices(store, answers, clock, settings.web.topics)
+    pages = _Pages(store, answers, clock, archive)
+    choices = Choices(store, answers, clock, settings.web.topics, signups)
+    subscribing = Subscribing(store, answers, settings, clock, signups)
+    confirming = Confirming(store, answers, settings, clock, signups)
     app = Starlette(
         routes=[
-            Route("/u/{token}", pages.ask, methods=["GET"]),
-            Route("/u/{token}", pages.act, methods=["POST"]),
-            Route("/p/{token}", choices.ask, methods=["GET"]),
-            Route("/p/{token}", choices.act, methods=["POST"]),
+            *(Route(path, subscribing.show, methods=["GET"]) for path in _SUBSCRIBE),
+            *(Route(path, subscribing.act, methods=["POST"]) for path in _SUBSCRIBE),
+            Route("/c/{token:path}", confirming.show, methods=["GET"]),
+            Route("/c/{token:path}", confirming.act, methods=["POST"]),
+            Route("/u/{token:path}", pages.ask, methods=["GET"]),
+            Route("/u/{token:path}", pages.act, methods=["POST"]),
+            Route("/p/{token:path}", choices.ask, methods=["GET"]),
+            Route("/p/{token:path}", choices.act, methods=["POST"]),
             Route("/healthz", pages.health),
         ],
         middleware=[
@@ -89,6 +106,8 @@ def serve(
     ready: Callable[[], None],
     *,
     phrases: Mapping[str, str] = _NO_PHRASES,
+    archive: ArchiveServer | None = None,
+    signups: Signups | None = None,
     limits: Limits = _LIMITS,
 ) -> None:
     """Answer readers until Ctrl-C or SIGTERM.
@@ -100,19 +119,30 @@ def serve(
         door: a listening socket.
         ready: called once readers are answered.
         phrases: words of the author's own, over those that are shipped.
+        archive: answers for past issues, None where they are read elsewhere.
+        signups: what sign-up needs; without it nobody can subscribe here.
         limits: how long readers' programs may take, and how many there may be at once.
     """
     kept = dt.timedelta(days=settings.web.keep_visitors)
     # While another program writes, readers go first; the next start forgets them.
     with contextlib.suppress(PausedError):
         consents.forget_visitors(store, before=clock() - kept)
+        if days := settings.retention.left:
+            before = clock() - dt.timedelta(days=days)
+            retention.forget_left(store, before=before, now=clock())
     TEMPLATES.load()
-    app = application(store=store, settings=settings, clock=clock, phrases=phrases)
+    app = application(
+        store=store, settings=settings, clock=clock, phrases=phrases, archive=archive,
+        signups=signups,
+    )  # fmt: skip
     run(app, door, ready=ready, closing=lambda: None, log_level="error", limits=limits)
 
 
 class _Pages:
-    def __init__(self, store: Store, answers: Answers, clock: Clock) -> None:
+    def __init__(
+        self, store: Store, answers: Answers, clock: Clock, archive: ArchiveServer | None
+    ) -> None:
+        self._archive = archive
         self._store = store
         self._answers = answers
         self._clock = clock
@@ -120,7 +150,9 @@ class _Pages:
 
     async def ask(self, request: Request) -> Response:
         handle, choices = await self._read(request)
-        left = handle is not None and await run_in_threadpool(self._has_left, handle)
+        left = handle is not None and await run_in_threadpool(
+            subscribers.has_left, self._store, handle
+        )
         return self._page("left" if left else "ask", handle, choices)
 
     async def act(self, request: Request) -> Response:
@@ -136,18 +168,17 @@ class _Pages:
         await run_in_threadpool(signing_keys.link_keys, self._store)
         return PlainTextResponse("ok\n")
 
-    async def unknown(self, _: Request, __: Exception) -> Response:
-        return self._answers.page("unknown")
+    async def unknown(self, request: Request, _: Exception) -> Response:
+        """What is no page for one reader may be one for all."""
+        asks = request.method in {"GET", "HEAD"} and not request.url.path.startswith(_PERSONAL)
+        found = await self._archive.answer(request) if self._archive and asks else None
+        return found or self._answers.page("unknown")
 
     async def busy(self, request: Request, fault: Exception) -> Response:
         """The records cannot be used just now: never say that it worked."""
         _LOG.error("somebody was asked to come back later: %s", fault)
         await drain(request)
         return self._answers.page("busy", headers={"Retry-After": _RETRY_SECONDS})
-
-    def _has_left(self, handle: str) -> bool:
-        person = subscribers.by_handle(self._store, handle)
-        return person is not None and person.status is Status.UNSUBSCRIBED
 
     def _leave(self, handle: str, request: Request) -> None:
         evidence = self._answers.evidence(request, _SOURCE)
@@ -166,12 +197,11 @@ class _Pages:
     async def _read(self, request: Request) -> tuple[str | None, str]:
         """Whose link it is, and the link to their preferences."""
         keys = await run_in_threadpool(signing_keys.link_keys, self._store)
-        handle = read_token(request.path_params["token"], keys)
+        handle = read_token(token_of(request), keys)
         if handle is None:
             return None, ""
         newest = list(keys.values())[-1]
-        # Relative, for the pages may be served below any path.
-        return handle, f"../p/{make_token(handle, newest, 'preferences')}"
+        return handle, beside(request, f"p/{make_token(handle, newest, 'preferences')}")
 
     def _page(self, kind: str, handle: str | None, choices: str) -> Response:
         return self._answers.page(kind if handle else "unknown", preferences=choices)

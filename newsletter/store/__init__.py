@@ -8,7 +8,9 @@
     subscribers     people; upsert adds them, imports lists of them
     list_size       how long the list is, and how it changed
     suppressions    addresses that are never mailed
-    consents        who agreed or left
+    consents        who agreed or left; retention forgets them
+    signups         who asks for the newsletter; confirmations lets them in, letters mails them,
+                    limits bounds it
     signing_keys    what signs links and names addresses
     runs            issues on their way; freezing begins them
     deliveries      one mail each; claims tells how far they have come
@@ -28,10 +30,10 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 from newsletter.delivery import Delivery, Outcome, Run
 from newsletter.errors import NewsletterError
@@ -45,6 +47,8 @@ from newsletter.store.group_commit import GroupCommit
 from newsletter.store.schema import open_database
 
 __all__ = ["Store"]
+
+_SENDING: Final = "sending"
 
 
 class Store(Database):
@@ -112,10 +116,12 @@ class Store(Database):
         """The folder the database is in."""
         return self.path.parent
 
-    def lock(self, name: str = "sending") -> AbstractContextManager[None]:
+    @contextmanager
+    def lock(self, name: str = _SENDING) -> Iterator[None]:
         """Hold a lock of the whole store, across processes, for the length of a `with`.
 
-        It lies in a file beside the database and is given back when the process dies.
+        It lies in a file beside the database and is given back when the process dies. Nothing is
+        claimed any more once the file of the lock for sending was removed.
 
         Raises:
             LockedError: held already, by the process and machine the message names.
@@ -124,12 +130,20 @@ class Store(Database):
         if self.read_only:
             raise NewsletterError("the store was opened for reading only")
         path = self.path
-        return locked(path.with_name(f"{path.name}.{name}.lock"))
+        with locked(path.with_name(f"{path.name}.{name}.lock")) as expect_held:
+            if name != _SENDING:
+                yield
+                return
+            self._group_commit.expect_held = expect_held
+            try:
+                yield
+            finally:
+                self._group_commit.expect_held = lambda: None
 
     def sender(self) -> str:
         """Who holds the lock for sending, "" when nobody does."""
         path = self.path
-        return holder(path.with_name(f"{path.name}.sending.lock"))
+        return holder(path.with_name(f"{path.name}.{_SENDING}.lock"))
 
     def claim(self, run: Run, *, now: dt.datetime) -> Delivery | None:
         """Take the next queued delivery, durably; None when none is left.

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy import exc
 
 from newsletter.errors import NewsletterError
+from newsletter.store.folder.place import expect_same, identity
 from newsletter.store.sqlite import read_only
 from newsletter.store.sqlite.engine import fault, locked_too_long, open_engine
 from newsletter.store.sqlite.integrity import damaged, is_damaged
@@ -46,6 +47,8 @@ class Database:
         self.read_only = read_only
         self.patience = _BUSY_SECONDS if patience is None else patience
         self.engine = open_engine(path, read_only=read_only, create=create, patience=self.patience)
+        #: What is open, by device and inode; known with the first connection.
+        self._opened: tuple[int, int] | None = None
         # A database lets waiting writers sleep and poll; threads of one process queue here instead:
         # for as long as it takes, unless whoever opened this is in a hurry.
         self.writer = threading.RLock()
@@ -61,6 +64,7 @@ class Database:
             NewsletterError: whatever the database complains about, translated.
         """
         with self.translated(opening=opening), self.engine.begin() as connection:
+            self._opened = self._opened or identity(self.path)
             try:
                 yield connection
             except ValueError as error:  # only rows are read in here
@@ -87,6 +91,8 @@ class Database:
             self.engine.connect() as plain,
             ExitStack() as until_durable,
         ):
+            self._opened = self._opened or identity(self.path)
+            expect_same(self.path, self._opened)
             connection = plain.execution_options(writes=True)
             with connection.begin(), self.around(connection, until_durable):
                 yield connection

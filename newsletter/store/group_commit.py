@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from newsletter.delivery import Delivery, Outcome, Result
@@ -52,10 +52,18 @@ class GroupCommit:
         self._waiting: list[_Job] = []
         #: Rises with every claim of a real run, on the disk before the claim returns.
         self.mark: HighWaterMark | None = None
+        #: Raises where another run may have taken over.
+        self.expect_held: Callable[[], None] = lambda: None
         self._writing = False
 
     def claim(self, run: int, most: int, *, now: dt.datetime) -> tuple[Delivery, ...]:
-        """Take the next queued deliveries of a run, durably; fewer when no more are queued."""
+        """Take the next queued deliveries of a run, durably; fewer when no more are queued.
+
+        Raises:
+            PausedError: another run may have taken over.
+        """
+        # Not together with what else is written: outcomes are still recorded.
+        self.expect_held()
         return self._commit(_Job(run, now, wanted=most))
 
     def settle(self, *settled: Settled) -> None:
@@ -63,8 +71,13 @@ class GroupCommit:
 
         Raises:
             NewsletterError: one is not claimed with this attempt; none of `settled` is recorded.
+            PausedError: another run has taken over, and has settled them as unknown.
         """
-        self._commit(_Job(settled[0].run, settled[0].now, settled=settled))
+        try:
+            self._commit(_Job(settled[0].run, settled[0].now, settled=settled))
+        except NewsletterError:
+            self.expect_held()
+            raise
 
     def _commit(self, job: _Job) -> tuple[Delivery, ...]:
         with self._lock:

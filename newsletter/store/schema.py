@@ -20,7 +20,14 @@ from newsletter.project import private
 from newsletter.store.database import Database
 from newsletter.store.folder.backup import keep
 from newsletter.store.folder.lock import alone_in
-from newsletter.store.folder.place import expect_new, expect_one_name, make_room, narrow, reachable
+from newsletter.store.folder.place import (
+    expect_new,
+    expect_one_name,
+    make_room,
+    narrow,
+    reachable,
+    were_here,
+)
 from newsletter.store.migrations import before
 from newsletter.store.signing_keys import make_first
 from newsletter.store.sqlite import guards
@@ -31,7 +38,7 @@ from newsletter.store.tables import identity, metadata
 Opened = TypeVar("Opened", bound=Database)
 
 #: The revision this program reads and writes: the newest file in migrations/versions.
-HEAD: Final = "0009"
+HEAD: Final = "0010"
 
 #: From here on what is deleted is overwritten.
 _OVERWRITING: Final = 7
@@ -221,10 +228,17 @@ def _run_alembic(connection: sa.Connection) -> None:
 
 
 def _missing(path: Path) -> NoStoreError:
+    if were_here(path):
+        return NoStoreError(
+            "there is no database here any more, and records were kept here before",
+            place=Place(str(path)),
+            hint="newsletter db restore FILE brings a backup back; a list that is imported anew "
+            "does not know who has left",
+        )
     return NoStoreError(
         "there is no database here yet",
         place=Place(str(path)),
-        hint="import subscribers first: newsletter subscribers import FILE",
+        hint="import a list first: newsletter subscribers import FILE --consent-source TEXT",
     )
 
 

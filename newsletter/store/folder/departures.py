@@ -36,6 +36,7 @@ from newsletter.project.disk import flush_path, unwritten
 from newsletter.store.consents import Evidence
 from newsletter.store.database import Database
 from newsletter.store.signing_keys import address_key
+from newsletter.store.signup_tables import signups
 from newsletter.store.sqlite.departure_triggers import (
     FORGOTTEN,
     HANDLE,
@@ -85,7 +86,8 @@ def attach(database: Database, *, clock: Callable[[], dt.datetime]) -> Departure
         known = counted(connection)
     departures = Departures(database, key, clock)
     database.around = departures.kept
-    if not database.read_only and departures.missed(known):
+    departures.behind = departures.missed(known)
+    if departures.behind and not database.read_only:
         # Whoever keeps it locked makes up when they write the next time, and so do we.
         with contextlib.suppress(PausedError):
             departures.catch_up()
@@ -304,6 +306,8 @@ def _leave(connection: sa.Connection, line: _Line) -> bool:
     if kind == HANDLE:
         return unsubscribe(connection, name, line.evidence, now=now)
     this = subscribers.c.address_hash == name
+    if kind in {FORGOTTEN, "erased"}:
+        connection.execute(sa.delete(signups).where(signups.c.address_hash == name))
     if kind == FORGOTTEN:
         return bool(connection.execute(sa.delete(subscribers).where(this)).rowcount)
     if kind == LEFT:
