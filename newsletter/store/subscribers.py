@@ -14,6 +14,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from newsletter.audience import AudienceCounts, Expression, HasStatus, Status, Suppressed
+from newsletter.stats.growth import LIFTED
 from newsletter.store import imports
 from newsletter.store.consents import Evidence, log_consent
 from newsletter.store.database import Database
@@ -291,7 +292,10 @@ def _let_in(
     connection: sa.Connection, hashed: str, handle: str, now: dt.datetime
 ) -> tuple[str, bool]:
     held = suppressions.c.address_hash == hashed
-    reason = connection.execute(sa.select(suppressions.c.reason).where(held)).scalar() or ""
+    row = connection.execute(sa.select(suppressions).where(held)).one_or_none()
+    reason = row.reason if row else ""
+    if row:  # the log keeps since when, and why, or nobody could tell how long the list was then
+        log_consent(connection, [hashed], LIFTED, Evidence(source=reason), row.created_at)
     connection.execute(sa.delete(suppressions).where(held))
     if connection.execute(sa.delete(left_handles).where(left_handles.c.handle == handle)).rowcount:
         reason = reason or "unsubscribed"

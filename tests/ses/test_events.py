@@ -344,7 +344,7 @@ def test_statistics_count_what_came_back(doubtful, queue):
     assert sum(row["accepted"] for row in found["by_domain"]) == 24
     shown = newsletter.run("stats", "--issue", "74")
     assert shown.code == 0
-    assert re.search(r"delivered +20 +83\.3 %", shown.out)
+    assert re.search(r"(?m)^delivered +20$", shown.out)  # no share of so few
     newsletter.run("subscribers", "remove", recipient(newsletter, 1))
     found = json.loads(newsletter.run("stats", "--issue", "74", "--json").out)
     assert found["unsubscribed"] == 1
