@@ -9,13 +9,12 @@ from typing import Final
 import sqlalchemy as sa
 
 from newsletter.audience import Status, eligible
-from newsletter.stats.growth import LIFTED
 from newsletter.store.database import Database
 from newsletter.store.eligibility import clause
 from newsletter.store.tables import consents, subscribers, suppressions
 
-#: What the consent log notes that brings nobody onto the list.
-_STAYED: Final = ("preferences", LIFTED)
+#: What the consent log notes of a person who was on the list before and after.
+_STAYED: Final = ("preferences",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from newsletter.audience import Status, eligible
@@ -21,7 +21,7 @@ from tests.support.effort import either
 from tests.support.store_samples import NOW, a_content, a_row, named_store, people, suppress, url_in
 from tests.support.stories import START, story
 
-WHO = [f"reader{n}@example.org" for n in range(3)]
+WHO = [f"reader{n}@example.org" for n in range(2)]
 EVIDENCE = Evidence(source="a test")
 UNTIL = START + dt.timedelta(days=179)
 ACCEPTED = Outcome(result=Result.ACCEPTED, message_id="0100-abc")
@@ -62,6 +62,9 @@ THINGS = st.tuples(
 @settings(
     max_examples=either(40, 1500), deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
+@example([("import", WHO[0]), ("bounced", WHO[0]), ("allow", WHO[0]), ("leave", WHO[0])])
+@example([("import", WHO[0]), ("leave", WHO[0]), ("complained", WHO[0]), ("allow", WHO[0])])
+@example([("import", WHO[0]), ("erase", WHO[0]), ("allow", WHO[0]), ("import", WHO[0])])
 @given(st.lists(THINGS, min_size=1, max_size=16))
 def test_comings_and_goings_add_up_to_the_list_on_every_day(life):
     with tempfile.TemporaryDirectory() as folder, named_store(Path(folder), []) as store:
@@ -136,6 +139,22 @@ def test_an_announced_issue_ends_nothing(tmp_path):
         assert row.left == 1
         assert row.delivered is row.bounced is row.complained is None
         assert row.waiting == 59
+
+
+def test_who_was_never_sent_an_issue_leaves_because_of_none(tmp_path):
+    with named_store(tmp_path, people(2)) as store:
+        run = freezing.start(
+            store, a_content(74), rehearsal=False, transport="ses", eligible=eligible(), now=NOW
+        )
+        while delivery := store.claim(run, now=NOW):
+            store.settle(run, delivery, ACCEPTED, now=NOW)
+        later = NOW + dt.timedelta(days=1)
+        imports.add(store, [a_row("new@example.org")], source="a form", now=later)
+        for address in ("new@example.org", "reader1@example.org"):
+            subscribers.remove(store, address, now=later)
+        assert of_run(store, run).totals["unsubscribed"] == 1
+        (row,) = history.overview(store, now=later).issues
+        assert row.left == 1
 
 
 def test_only_what_is_since_a_day_is_told(store):
