@@ -6,6 +6,7 @@ import datetime as dt
 import os
 import sys
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -49,6 +50,9 @@ def stats(
             help="One table as CSV: days, months, issues; with --issue domains, hours.",
         ),
     ] = None,
+    html: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write a page with pictures; - is stdout.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """Show how the list grew and what became of the issues, or of one of them."""
@@ -56,7 +60,9 @@ def stats(
     from newsletter.cli.context import open_project, open_store
 
     VOICE.json = as_json
-    _expect_sense(issue, since, csv, as_json=as_json)
+    if (csv is not None) + (html is not None) + as_json > 1:
+        raise InputError("--csv, --html and --json are three answers", hint="ask for one of them")
+    _expect_sense(issue, since, csv)
     first_day = None if since is None else _day(since)
     project = open_project()
     with open_store(project, create=False, read_only=True) as store:
@@ -67,6 +73,8 @@ def stats(
             found = _of_issue(project, store, issue)
     if as_json:
         result_json(stats_tables.as_dict(found))
+    elif html:
+        _write_page(project, found, html)
     elif csv:
         result(stats_tables.as_csv(found, csv.value))
     else:
@@ -76,11 +84,28 @@ def stats(
             say("hint: without transport.ses.events_queue, only unsubscribes are known")
 
 
-def _expect_sense(
-    issue: int | None, since: str | None, csv: CsvTable | None, *, as_json: bool
-) -> None:
-    if csv and as_json:
-        raise InputError("--csv and --json cannot be had at once", hint="say one of them")
+def _write_page(project: Project, found: Overview | IssueReport, file: Path) -> None:
+    from newsletter.cli.context import from_directory
+    from newsletter.project.files import write_atomic
+    from newsletter.stats.page import page
+
+    whole = page(found, project.settings.site.name, now=_now(project))
+    if str(file) == "-":
+        result(whole.removesuffix("\n"))
+        return
+    path = from_directory(file)
+    write_atomic(path, whole.encode())
+    result(str(path))
+
+
+def _now(project: Project) -> dt.datetime:
+    """Now, in the newsletter's time zone, whose days and hours are meant."""
+    from zoneinfo import ZoneInfo
+
+    return clocks.now().astimezone(ZoneInfo(project.settings.site.timezone))
+
+
+def _expect_sense(issue: int | None, since: str | None, csv: CsvTable | None) -> None:
     if issue is not None and since is not None:
         raise InputError("--since is about all issues", hint="leave --since or --issue out")
     if csv and (csv in _OF_ONE) is not (issue is not None):
@@ -101,15 +126,12 @@ def _day(text: str) -> dt.date:
 
 
 def _overview(project: Project, store: Store, since: dt.date | None) -> Overview:
-    from zoneinfo import ZoneInfo
-
     from newsletter.store.agreement import all_forgotten
     from newsletter.store.history import overview
 
     for number, what in all_forgotten(project.root, store).items():
         say(f"warning: issue {number}: {what}")
-    zone = ZoneInfo(project.settings.site.timezone)
-    return overview(store, now=clocks.now().astimezone(zone), since=since)
+    return overview(store, now=_now(project), since=since)
 
 
 def _of_issue(project: Project, store: Store, issue: int) -> IssueReport:

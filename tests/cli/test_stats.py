@@ -14,6 +14,7 @@ import pytest
 from newsletter.cli.stats_tables import Screen, as_text
 from newsletter.store import Store, history, runs
 from tests.support.cli_fixtures import folder, plain_environment
+from tests.support.pages import elements, parse_page, text_of
 from tests.support.store_samples import named_store, url_in
 from tests.support.stories import START, story
 
@@ -150,7 +151,7 @@ def test_the_numbers_add_up(told):
         (("--issue", "74", "--since", "2026-02-01"), "--since"),
         (("--csv", "hours"), "--csv hours"),
         (("--issue", "74", "--csv", "days"), "--csv days"),
-        (("--csv", "days", "--json"), "--csv and --json"),
+        (("--csv", "days", "--json"), "three answers"),
         (("--csv", "letters"), "letters"),
     ],
 )
@@ -168,3 +169,43 @@ def test_a_newsletter_that_sent_nothing_says_so(folder):
     assert "no issue was sent yet" in ran.out
     assert json.loads(folder.run("stats", "--json").out)["issues"] == []
     assert folder.run("stats", "--csv", "issues").code == 0
+
+
+def table_of(html, name):
+    [table] = [one for one in elements(parse_page(html)) if one.get("data-table") == name]
+    rows = [one for one in elements(table) if one.tag.split("}")[-1] == "tr"]
+    heads, *cells = [[text_of(cell) for cell in row] for row in rows]
+    return [dict(zip(heads, row, strict=True)) for row in cells]
+
+
+def in_words(value):
+    if value is None:
+        return "not reported"
+    return f"{value:,}" if isinstance(value, int) else value
+
+
+def test_every_number_of_the_page_is_that_of_json(letters):
+    whole = json.loads(letters.run("stats", "--json").out)
+    html = letters.run("stats", "--html", "-").out
+    for name in ("days", "months", "issues"):
+        for told, row in zip(table_of(html, name), whole[name], strict=True):
+            assert told == {
+                key: str(row[key]) if key == "issue" else in_words(row[key]) for key in told
+            }
+    one = json.loads(letters.run("stats", "--issue", "74", "--json").out)
+    html = letters.run("stats", "--issue", "74", "--html", "-").out
+    for name in ("by_hour", "by_domain"):
+        for told, row in zip(table_of(html, name), one[name], strict=True):
+            assert told == {key: in_words(row[key]) for key in told}
+    totals = re.findall(r"<dt>(\w+)</dt><dd>([^<]+)</dd>", html)
+    assert len(totals) == 6
+    assert dict(totals) == {key: in_words(one[key]) for key, _ in totals}
+
+
+def test_a_page_is_written_whole_and_its_place_is_told(told):
+    ran = told.run("stats", "--html", "numbers.html")
+    assert (ran.code, ran.out.strip()) == (0, "numbers.html")
+    assert (told.root / "numbers.html").read_text("utf-8").startswith("<!doctype html>")
+    ran = told.run("stats", "--html", "no/such/folder.html")
+    assert ran.code == 2
+    assert "hint:" in ran.err
