@@ -37,6 +37,7 @@ _MONTHS: Final = 24
 _ISSUES: Final = 30
 _HOURS: Final = 48
 _NOT: Final = "not reported"
+_PAUSES: Final = f"a run pauses: bounced {BOUNCES * 100:g} %, complained {COMPLAINTS * 100:g} %"
 _BLANK: Final = dict.fromkeys(COLUMNS, 0)
 
 
@@ -132,7 +133,7 @@ def _issues(issues: Sequence[IssueRow]) -> Chart:
     return Chart(
         key="issues", title=title, finding=finding,
         picture=svg("issues", title, finding, height, marks),
-        legend=[("- -", f"a run pauses: bounced {BOUNCES * 100:g} %, complained {COMPLAINTS * 100:g} %")],
+        legend=[("- -", _PAUSES)],
         table=Table(name="issues", heads=heads, rows=numbers),
     )  # fmt: skip
 
