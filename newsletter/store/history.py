@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import heapq
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from operator import attrgetter, itemgetter
 from typing import Any, Final
@@ -26,6 +26,8 @@ from newsletter.store.tables import consents, deliveries, events, runs, subscrib
 
 _PART: Final = 5000
 _BY_AGE: Final = attrgetter("started_at", "id")
+#: What events tell of a run.
+_REPORTED: Final = ("seen", "delivered", "hard", "bounced", "complained", "weighing")
 #: States that one column of an issue stands for.
 _UNKNOWN: Final = (State.UNKNOWN, State.ASSUMED)
 _WAITING: Final = (State.QUEUED, State.CLAIMED, State.DEFERRED)
@@ -95,16 +97,15 @@ def _issues(connection: sa.Connection, chosen: Sequence[Run]) -> tuple[IssueRow,
     reported = _reported(connection, ids)
     left = _left(connection)
     return tuple(
-        _row(run, states[run.id], reported.get(run.id), left.get(run.content.issue, 0))
-        for run in real
+        _row(run, states[run.id], reported[run.id], left.get(run.content.issue, 0)) for run in real
     )
 
 
-def _row(run: Run, states: Counter[str], told: Any, left: int) -> IssueRow:  # noqa: ANN401  # a row
-    unheard = silent(told.seen if told else 0, told.delivered if told else 0)
+def _row(run: Run, states: Counter[str], told: Mapping[str, int], left: int) -> IssueRow:
+    unheard = silent(told["seen"], told["delivered"])
 
-    def number(column: str, value: str) -> int | None:
-        return None if column in unheard else getattr(told, value)
+    def number(column: str, value: int) -> int | None:
+        return None if column in unheard else value
 
     return IssueRow(
         issue=run.content.issue,
@@ -116,12 +117,12 @@ def _row(run: Run, states: Counter[str], told: Any, left: int) -> IssueRow:  # n
         unknown=sum(states[one] for one in _UNKNOWN),
         skipped=states[State.SKIPPED],
         waiting=sum(states[one] for one in _WAITING),
-        seen=told.seen if told else 0,
-        delivered=number("delivered", "delivered"),
-        hard=number("bounced", "hard"),
-        soft=number("bounced", "soft"),
-        complained=number("complained", "complained"),
-        weighing=number("complained", "weighing"),
+        seen=told["seen"],
+        delivered=number("delivered", told["delivered"]),
+        hard=number("bounced", told["hard"]),
+        soft=number("bounced", told["bounced"] - told["hard"]),
+        complained=number("complained", told["complained"]),
+        weighing=number("complained", told["weighing"]),
         left=left,
     )
 
@@ -138,46 +139,60 @@ def _states(connection: sa.Connection, ids: Sequence[int]) -> dict[int, Counter[
     return found
 
 
-def _reported(connection: sa.Connection, ids: Sequence[int]) -> dict[int, sa.Row[Any]]:
-    """What is reported of accepted deliveries, by run.
+def _reported(connection: sa.Connection, ids: Sequence[int]) -> dict[int, dict[str, int]]:
+    """What is reported of accepted deliveries, by run."""
+    found = {number: dict.fromkeys(_REPORTED, 0) for number in ids}
+    for query in (_heard_of(connection, ids), _come_back(ids)):
+        for row in connection.execute(query).mappings():
+            found[row["run_id"]] |= {name: row[name] for name in _REPORTED if name in row}
+    return found
+
+
+def _heard_of(connection: sa.Connection, ids: Sequence[int]) -> sa.Select[Any]:
+    """Of how many there is any report, and how many arrived.
 
     Events are folded by delivery in the order of their index, between the first and the last one
     of these runs.
     """
     bounds = sa.select(sa.func.min(deliveries.c.id), sa.func.max(deliveries.c.id))
     first, last = connection.execute(bounds.where(deliveries.c.run_id.in_(ids))).one()
-    if first is None:
-        return {}
+    flags = {"seen": sa.true(), "delivered": events.c.kind == Kind.DELIVERY}
+    return _by_run(ids, flags, events.c.delivery_id.between(first or 0, last or 0))
+
+
+def _come_back(ids: Sequence[int]) -> sa.Select[Any]:
+    """How many bounced or brought a complaint: few, and found by their kind."""
     bounce, complaint = events.c.kind == Kind.BOUNCE, events.c.kind == Kind.COMPLAINT
-    hard = sa.and_(bounce, *weighing("permanent%"))
     flags = {
-        "delivered": events.c.kind == Kind.DELIVERY,
-        "hard": hard,
+        "hard": sa.and_(bounce, *weighing("permanent%")),
         "bounced": bounce,
         "complained": complaint,
         "weighing": sa.and_(complaint, *weighing("%")),
     }
+    return _by_run(ids, flags, events.c.kind.in_((Kind.BOUNCE, Kind.COMPLAINT)))
+
+
+def _by_run(
+    ids: Sequence[int],
+    flags: Mapping[str, sa.ColumnElement[bool]],
+    chosen: sa.ColumnElement[bool],
+) -> sa.Select[Any]:
+    """Deliveries with an event of each sort, each once, by run."""
     each = (
         sa.select(
             events.c.delivery_id,
             *(sa.func.max(sa.case((is_so, 1), else_=0)).label(n) for n, is_so in flags.items()),
         )
-        .where(events.c.delivery_id.between(first, last))
+        .where(chosen, events.c.delivery_id.is_not(None))
         .group_by(events.c.delivery_id)
         .subquery()
     )
-    query = (
-        sa.select(
-            deliveries.c.run_id,
-            sa.func.count().label("seen"),
-            *(sa.func.sum(each.c[name]).label(name) for name in flags),
-            (sa.func.sum(each.c.bounced) - sa.func.sum(each.c.hard)).label("soft"),
-        )
+    return (
+        sa.select(deliveries.c.run_id, *(sa.func.sum(each.c[name]).label(name) for name in flags))
         .join(each, each.c.delivery_id == deliveries.c.id)
         .where(deliveries.c.run_id.in_(ids), deliveries.c.state == State.ACCEPTED)
         .group_by(deliveries.c.run_id)
     )
-    return {row.run_id: row for row in connection.execute(query)}
 
 
 def _left(connection: sa.Connection) -> dict[int, int]:
