@@ -16,6 +16,7 @@
     deliveries      one mail each; claims tells how far they have come
     events          what the provider reported; event_owners finds the delivery,
                     feedback records them, stats counts them
+    history         the list over time, and issue by issue what became of them
     calendar        the dates of the schedule
 
     folder/         locks, backups, who left: files beside the database

@@ -160,8 +160,8 @@ class Feedback:
                 deliveries.c.settled_at >= since,
             )
         )
-        bounced = reported.c.kind == Kind.BOUNCE, *_counts_as("permanent%")
-        complained = reported.c.kind == Kind.COMPLAINT, *_counts_as("%")
+        bounced = reported.c.kind == Kind.BOUNCE, *weighing("permanent%")
+        complained = reported.c.kind == Kind.COMPLAINT, *weighing("%")
         with self._database.reading() as connection:
             return (
                 connection.execute(back.where(*bounced)).scalar_one(),
@@ -271,7 +271,7 @@ def settle(store: Database, ids: Sequence[int]) -> int:
     return number
 
 
-def _counts_as(pattern: str) -> tuple[sa.ColumnElement[bool], ...]:
+def weighing(pattern: str) -> tuple[sa.ColumnElement[bool], ...]:
     """Details that weigh on a sender's reputation: not what SES itself held back."""
     detail = reported.c.detail
     return (

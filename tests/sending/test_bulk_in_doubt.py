@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Callable
 
 import pytest
 
@@ -23,7 +24,8 @@ pytestmark = pytest.mark.processes
 @pytest.fixture
 def before_request(monkeypatch):
     """What is done before a request of a number leaves, and how many mails each has."""
-    acts, sizes = {}, []
+    acts: dict[int, Callable[[], object]] = {}
+    sizes: list[int] = []
     deliver = SesTransport._deliver_request
 
     def leaving(transport, shared, request):
