@@ -33,6 +33,7 @@ Stages: values in, values out; no clock, no disk, no network
     schedule    rule, dates, records     -> what is due
     audience    who is eligible          -> the recipients of an issue
     render      Issue + Theme            -> RenderedIssue, once per issue
+    pictures    a picture's file         -> the file that mails and pages show
     issue       text + front matter      -> Issue
 
 Everybody may use
