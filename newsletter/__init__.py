@@ -7,7 +7,7 @@ Faces: people meet them; they parse, ask and show
 
 What it does: one room per thing that a person asks for
     sending     plan, gate, run, result; triggers, test mails, approve, cancel, retry
-    publishing  the archive of past issues, its feeds, earlier addresses
+    publishing  the archive of past issues, its feeds, earlier addresses; pictures of mails
     signup      arriving: the form, confirmation mails, the welcome
     people      the list: import, export, add, remove, erase, show
     events      what Amazon SES reports: fetched, judged, reconciled
@@ -16,6 +16,7 @@ What it does: one room per thing that a person asks for
 Doors: each touches one thing outside
     server      a web application on a socket
     ses         Amazon SES: the transport, and what it reports
+    s3          a bucket for pictures
     smtp        a mail server
     folder      a folder of .eml files, for rehearsals
     store       the records

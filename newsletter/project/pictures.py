@@ -10,13 +10,11 @@ import hashlib
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from newsletter.errors import NewsletterError
+from newsletter.pictures import LARGEST_FILE, RECIPE, MadePicture, PictureFault, Wanted
 from newsletter.project import files, private
-
-if TYPE_CHECKING:
-    from newsletter.pictures import MadePicture, PictureFault, Wanted
 
 _SUFFIXES: Final = (".png", ".jpg", ".gif", ".webp", ".avif")
 #: EXIF's place for how a camera was held, and the values that lay a picture on its side.
@@ -75,6 +73,27 @@ def page_picture(root: Path, file: str, name: str) -> MadePicture | PictureFault
         return None
 
 
+def mail_pictures(
+    root: Path, home: Path, folders: tuple[Path, ...], names: Iterable[str]
+) -> dict[str, MadePicture | PictureFault]:
+    """Pictures by their names, made for mails; those that are not there are left out.
+
+    Args:
+        root: the newsletter's folder.
+        home: what none may lead out of.
+        folders: where they are looked for, before `home` itself.
+        names: their paths; none with `..` in it is published.
+    """
+    made = {}
+    for name in names:
+        found = (_find(home, folder, name) for folder in folders if ".." not in name.split("/"))
+        path = next(filter(None, found), None)
+        with contextlib.suppress(OSError):
+            if path:
+                made[name] = _made(root, path, "mail")
+    return made
+
+
 def _made(root: Path, path: Path, wanted: Wanted) -> MadePicture | PictureFault:
     """A picture of the author's as it is published; only one that was never made is opened.
 
@@ -83,12 +102,7 @@ def _made(root: Path, path: Path, wanted: Wanted) -> MadePicture | PictureFault:
     """
     from PIL import __version__ as pillow  # noqa: PLC0415  # as below
 
-    from newsletter.pictures import (  # noqa: PLC0415
-        LARGEST_FILE,
-        RECIPE,
-        MadePicture,
-        make_picture,
-    )
+    from newsletter.pictures.making import make_picture  # noqa: PLC0415
 
     with path.open("rb") as stream:
         data = stream.read(LARGEST_FILE + 1)

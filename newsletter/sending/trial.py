@@ -23,6 +23,7 @@ from newsletter.message import (
 )
 from newsletter.project import Project
 from newsletter.project.issues import PreparedIssue
+from newsletter.publishing.images import publish_first
 from newsletter.render import RenderedIssue
 from newsletter.sending.gate import no_way_out, refuse
 from newsletter.settings import Settings
@@ -108,6 +109,7 @@ def send_trial(
     Raises:
         NotFitError: readers could not unsubscribe.
         InputError: there is no sender, or one of them is no mail address.
+        AccountError: the letter's pictures cannot be published.
     """
     settings = project.settings
     refuse([no_way_out(settings, rehearsal=transport.rehearsal)])
@@ -118,6 +120,8 @@ def send_trial(
         trial(template, address, issue=issue, public_url=url, number=number, now=now)
         for number, address in enumerate(addresses, 1)
     ]
+    if not transport.rehearsal:
+        publish_first(project, prepared)
     folder = settings.transport.folder if transport.rehearsal else ""
     return _delivered(transport, messages, folder)
 

@@ -80,7 +80,7 @@ def test_pictures_are_made_once(dated, monkeypatch):
     def made(*_: object):
         raise AssertionError("made again")
 
-    monkeypatch.setattr("newsletter.pictures.make_picture", made)
+    monkeypatch.setattr("newsletter.pictures.making.make_picture", made)
     assert build(dated, out="other").code == 0
     assert contents(dated.root / "other") == contents(dated.root / "site")
 

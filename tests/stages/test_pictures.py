@@ -14,7 +14,8 @@ import pytest
 from PIL import Image, ImageCms, ImageDraw, ImageFile
 from PIL.PngImagePlugin import PngInfo
 
-from newsletter.pictures import WIDEST, MadePicture, PictureFault, make_picture
+from newsletter.pictures import WIDEST, MadePicture, PictureFault
+from newsletter.pictures.making import make_picture
 
 #: What must never be published: a camera's words in every place where files keep them.
 SECRET = b"52.3702N"
@@ -269,7 +270,7 @@ def test_a_name_tells_the_content_and_keeps_the_words():
 
 MEASURED = """
 import sys
-from newsletter.pictures import make_picture
+from newsletter.pictures.making import make_picture
 with open(sys.argv[1], "rb") as stream:
     made = make_picture(stream.read(), "mail")
 with open("/proc/self/status") as stream:
