@@ -1,4 +1,4 @@
-"""The settings of the public pages, and of how long readers are remembered."""
+"""The settings of the public pages and pictures, and of how long readers are remembered."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Annotated
 from pydantic import AfterValidator
 
 from newsletter.settings import values
-from newsletter.settings.declaring import Group, OpenTable, Required, Tag, setting
+from newsletter.settings.declaring import Group, Line, OpenTable, Required, Tag, setting
+from newsletter.settings.values import matching
 
 
 class WebSettings(Group):
@@ -66,3 +67,28 @@ class RetentionSettings(Group):
         "adds them again; 0: never.",
         example=365, ge=0, le=36_500,
     )  # fmt: skip
+
+
+class ImageSettings(Group):
+    """Where the pictures of issues are published before a mail leaves; see docs/pictures.md."""
+
+    to: Annotated[str, AfterValidator(values.pictures_to)] = setting(
+        "",
+        "A bucket (`s3://BUCKET/PREFIX`) or a folder that pictures are put into, under names that "
+        "never change; mails find them below `site.assets_url`. Empty: you publish them yourself.",
+        example="s3://letters-assets/pictures",
+    )
+    endpoint: Annotated[str, matching(
+        # http on this machine only, for tests
+        r"(?:(?:https://|http://(?:localhost|127\.0\.0\.1):)[^\s/?#]+/?)?",
+        "is not the https address of a service",
+    )] = setting(
+        "",
+        "The address of a service that speaks S3, such as R2 or MinIO; empty: Amazon S3.",
+        example="https://s3.example.net",
+    )  # fmt: skip
+    profile: Line = setting(
+        "",
+        "The profile in AWS's configuration that has the bucket's keys; empty: the usual one.",
+        example="pictures",
+    )
