@@ -35,7 +35,7 @@ from newsletter.settings.declaring import (
     setting,
 )
 from newsletter.settings.values import Masked, matching
-from newsletter.settings.web import RetentionSettings, WebSettings
+from newsletter.settings.web import ClicksSettings, RetentionSettings, WebSettings
 
 
 class SiteSettings(Group):
@@ -380,5 +380,6 @@ class Groups(Group):
     schedule: ScheduleSettings = Field(default_factory=ScheduleSettings)
     web: WebSettings = Field(default_factory=WebSettings)
     archive: ArchiveSettings = Field(default_factory=ArchiveSettings)
+    clicks: ClicksSettings = Field(default_factory=ClicksSettings)
     retention: RetentionSettings = Field(default_factory=RetentionSettings)
     checks: CheckSettings = Field(default_factory=CheckSettings)

@@ -57,6 +57,16 @@ class WebSettings(Group):
     )
 
 
+class ClicksSettings(Group):
+    """Whether it is counted how often the links of an issue are followed."""
+
+    count: bool = setting(
+        False,  # noqa: FBT003  # its default
+        "Whether links lead by way of `newsletter serve`, which counts each, and nobody who "
+        "follows it; without `site.public_url` none does.",
+    )
+
+
 class RetentionSettings(Group):
     """How long readers are remembered; `web.keep_visitors` is about their network addresses."""
 
