@@ -57,6 +57,10 @@ class Configuration:
 
     def __init__(self, account: Account) -> None:
         self._account = account
+        self.reset()
+
+    def reset(self) -> None:
+        """An account with nothing in it."""
         self._identities: dict[str, _Thing] = {}
         self._sets: dict[str, _Thing] = {}
         self._suppressed: list[str] | None = None

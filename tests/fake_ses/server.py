@@ -203,7 +203,7 @@ class FakeSes:
         self._desk.publisher.wait()
 
     def reset(self) -> None:
-        """Forget counts, kept messages, faults and the day's quota; settings stay."""
+        """Forget counts, kept messages, faults, the day's quota and what was set up."""
         self._ask(lambda: reset(self._desk))
 
     def quiet(self, timeout: float = 5.0) -> State:

@@ -35,11 +35,7 @@ class AwsGate:
 
     def __init__(self, moto: str) -> None:
         self._moto = urlsplit(moto).netloc
-        self.asked: list[str] = []
-        self.denied: set[str] = set()
-        self.throttled: Counter[str] = Counter()
-        self.hidden: Counter[str] = Counter()
-        self.locked = False
+        self.forget()
         gate = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -61,6 +57,14 @@ class AwsGate:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def forget(self) -> None:
+        """Count anew, and refuse nothing."""
+        self.asked: list[str] = []
+        self.denied: set[str] = set()
+        self.throttled: Counter[str] = Counter()
+        self.hidden: Counter[str] = Counter()
+        self.locked = False
 
     def serve(self) -> None:
         self._server.serve_forever(poll_interval=0.05)
@@ -89,7 +93,9 @@ class AwsGate:
             line.request("POST", path, body, headers)
             got = line.getresponse()
             content = got.read()
-        kept = {n: v for n, v in got.getheaders() if n.lower().startswith(("content-type", "x-amz"))}
+        kept = {
+            n: v for n, v in got.getheaders() if n.lower().startswith(("content-type", "x-amz"))
+        }
         return got.status, kept, content
 
     @staticmethod
