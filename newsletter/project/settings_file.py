@@ -12,7 +12,7 @@ from newsletter.errors import InputError, Place
 from newsletter.project import files
 from newsletter.settings.registry import as_toml
 
-_TABLE: Final = re.compile(r"^[ \t]*\[(?P<name>[^\[\]\n]+)\][ \t]*(#[^\n]*)?$", re.MULTILINE)
+_TABLE: Final = re.compile(r"\[(?P<name>[^\[\]]+)\]\s*(#.*)?")
 
 
 def add_settings(root: Path, table: str, values: Mapping[str, str]) -> tuple[str, ...]:
@@ -54,13 +54,15 @@ def add_settings(root: Path, table: str, values: Mapping[str, str]) -> tuple[str
 def _with(text: str, table: str, new: Mapping[str, str]) -> str:
     """The text with lines below the table's name, or with the table at its end."""
     ending = "\r\n" if "\r\n" in text else "\n"
-    lines = "".join(f"{name} = {as_toml(value)}{ending}" for name, value in new.items())
-    for found in _TABLE.finditer(text):
-        if "".join(found["name"].split()) == table:
-            head, rest = text[: found.end()], text[found.end() :].lstrip("\r")
-            return f"{head}{ending}{lines}{rest.removeprefix(chr(10))}"
+    new_lines = "".join(f"{name} = {as_toml(value)}{ending}" for name, value in new.items())
+    lines = text.splitlines(keepends=True)
+    for at, line in enumerate(lines):
+        found = _TABLE.fullmatch(line.strip())
+        if found and "".join(found["name"].split()) == table:
+            after = "" if line.endswith("\n") else ending
+            return "".join((*lines[: at + 1], after, new_lines, *lines[at + 1 :]))
     gap = "" if not text or text.endswith("\n") else ending
-    return f"{text}{gap}{ending}[{table}]{ending}{lines}"
+    return f"{text}{gap}{ending}[{table}]{ending}{new_lines}"
 
 
 def _adds_only(before: dict[str, Any], text: str, table: str, new: Mapping[str, str]) -> bool:

@@ -92,7 +92,7 @@ class AwsAccount:
         """A client past the gate, with an administrator's rights."""
         if service not in self._clients:
             url = self.ses.url if service == "sesv2" else self.moto
-            session = boto3.Session(ACCESS_KEY, SECRET_KEY, region_name=REGION)
+            session: Any = boto3.Session(ACCESS_KEY, SECRET_KEY, region_name=REGION)
             self._clients[service] = session.client(service, endpoint_url=url)
         return self._clients[service]
 

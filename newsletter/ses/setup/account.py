@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
@@ -35,7 +36,9 @@ def open_account(
             address.
     """
     group = settings.transport.ses
-    control = ControlPlane(region=group.region, profile=group.profile, environ=environ)
+    control = ControlPlane(
+        region=group.region, profile=group.profile, environ=environ, sleep=time.sleep
+    )
     with contextlib.closing(control):
         # Without a sender nobody is asked.
         wanted = functools.partial(

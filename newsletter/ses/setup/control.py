@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -98,7 +96,7 @@ class ControlPlane:
         region: str,
         profile: str,
         environ: Mapping[str, str],
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], None],
     ) -> None:
         self.sleep = sleep
         self._seen: dict[str, dict[str, Any] | None] = {}
@@ -180,13 +178,6 @@ class ControlPlane:
         if wait > 0:
             self.sleep(wait)
         self._next = clocks.seconds() + SES_SECONDS
-
-
-def open_control(
-    *, region: str, profile: str, environ: Mapping[str, str]
-) -> contextlib.closing[ControlPlane]:
-    """A control plane that hangs up in the end; see `ControlPlane`."""
-    return contextlib.closing(ControlPlane(region=region, profile=profile, environ=environ))
 
 
 def _failed(refused: NotNowError) -> AccountError:
