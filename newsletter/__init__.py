@@ -6,8 +6,9 @@ Faces: people meet them; they parse, ask and show
     site        the readers' browser: subscribing, leaving, preferences
 
 What it does: one room per thing that a person asks for
+    doctor      whether all is well: machine, folder, records, way out
     sending     plan, gate, run, result; triggers, test mails, approve, cancel, retry
-    publishing  the archive of past issues, its feeds, earlier addresses
+    publishing  the archive of past issues, its feeds, earlier addresses; pictures of mails
     signup      arriving: the form, confirmation mails, the welcome
     people      the list: import, export, add, remove, erase, show
     events      what Amazon SES reports: fetched, judged, reconciled
@@ -16,6 +17,7 @@ What it does: one room per thing that a person asks for
 Doors: each touches one thing outside
     server      a web application on a socket
     ses         Amazon SES: the transport, and what it reports
+    s3          a bucket for pictures
     smtp        a mail server
     folder      a folder of .eml files, for rehearsals
     store       the records
@@ -27,12 +29,14 @@ Doors: each touches one thing outside
 Stages: values in, values out; no clock, no disk, no network
     settings    texts and a mapping      -> the settings, each declared once
     feedback    a provider's event       -> what it means for a delivery and an address
+    stats       counts                   -> figures, shares, what is unusual
     delivery    Delivery + Outcome       -> its next state; claim, compose, hand over, settle
     message     FrozenIssue x Subscriber -> one MIME mail
     check       Issue + RenderedIssue    -> findings
     schedule    rule, dates, records     -> what is due
     audience    who is eligible          -> the recipients of an issue
     render      Issue + Theme            -> RenderedIssue, once per issue
+    pictures    a picture's file         -> the file that mails and pages show
     issue       text + front matter      -> Issue
 
 Everybody may use

@@ -15,7 +15,9 @@ from newsletter.cli import (
     archive,
     arriving,
     begin,
+    doctor,
     events,
+    images,
     post,
     records,
     run,
@@ -32,8 +34,8 @@ WRITE, PEOPLE, SEND, RUN = "Write", "People", "Send", "Run"
 
 _ORDER = (
     "init", "new", "check", "preview", "build", "test", "subscribers", "send",
-    "approve", "cancel", "status", "retry", "stats", "schedule", "serve", "archive", "events",
-    "settings", "db",
+    "approve", "cancel", "status", "retry", "stats", "schedule", "serve", "archive", "images",
+    "events", "doctor", "settings", "db",
 )  # fmt: skip
 
 
@@ -73,7 +75,9 @@ app.command("stats", rich_help_panel=SEND)(stats.stats)
 app.command("schedule", rich_help_panel=SEND)(ahead.schedule)
 app.command("serve", rich_help_panel=RUN)(run.serve)
 app.add_typer(archive.app, name="archive", rich_help_panel=RUN)
+app.add_typer(images.app, name="images", rich_help_panel=RUN)
 app.add_typer(events.app, name="events", rich_help_panel=RUN)
+app.command("doctor", rich_help_panel=RUN)(doctor.doctor)
 app.command("settings", rich_help_panel=RUN)(run.settings)
 app.add_typer(run.db, name="db", rich_help_panel=RUN)
 
