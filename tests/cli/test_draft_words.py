@@ -31,7 +31,9 @@ def test_approve_names_the_line_that_another_generator_left(ready, at, line):
     assert ran.error == f'error: {ISSUE}:{number}:1: issue 74 is a draft: it says "{line}"'
     assert ran.hint == f"hint: {TAKE_OUT}"
     checked = ready.run("check", "--issue", "74")
-    assert f'{ISSUE}:{number}:1: error draft: this issue is a draft: it says "{line}"' in checked.out
+    assert (
+        f'{ISSUE}:{number}:1: error draft: this issue is a draft: it says "{line}"' in checked.out
+    )
     ready.edit(ISSUE, f"\n{line}\n", "\n")
     assert ready.run("approve", "--issue", "74", "--anyway").code == 0
 
