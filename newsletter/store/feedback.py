@@ -168,6 +168,20 @@ class Feedback:
                 connection.execute(back.where(*complained)).scalar_one(),
             )
 
+    def unrendered(self, run: Run, *, since: dt.datetime) -> int:
+        """How many mails of a run the provider accepted and could not put together, since then."""
+        found = (
+            sa.select(sa.func.count(reported.c.delivery_id.distinct()))
+            .join(deliveries, deliveries.c.id == reported.c.delivery_id)
+            .where(
+                reported.c.received_at >= since,
+                reported.c.kind == Kind.RENDERING,
+                deliveries.c.run_id == run.id,
+            )
+        )
+        with self._database.reading() as connection:
+            return connection.execute(found).scalar_one()
+
     def busiest_day(self, *, since: dt.datetime) -> int:
         """The most mails accepted for real on one day (UTC) since a moment."""
         day = sa.func.substr(deliveries.c.settled_at, 1, 10)
