@@ -149,6 +149,34 @@ class Growth:
         return dict(reversed(found.items()))
 
 
+#: What is told of the sign-ups of a month.
+SIGNUPS: Final = ("asked", "confirmed", "refused", "unanswered", "waiting")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignupMonth:
+    """Who signed up by the form in a month (UTC), by what has come of it since.
+
+    Attributes:
+        month: its first day.
+        confirmed: pressed the button of the confirmation mail.
+        refused: said that it was not them.
+        unanswered: did neither within thirty days.
+        waiting: may yet do either.
+    """
+
+    month: dt.date
+    confirmed: int = 0
+    refused: int = 0
+    unanswered: int = 0
+    waiting: int = 0
+
+    @property
+    def asked(self) -> int:
+        """All of them."""
+        return self.confirmed + self.refused + self.unanswered + self.waiting
+
+
 def net(changes: Mapping[Change, int]) -> int:
     """How much comings and goings change the size of the list."""
     return sum(SIGN[change] * number for change, number in changes.items())
