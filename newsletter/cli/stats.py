@@ -96,6 +96,19 @@ def stats(
         result(stats_tables.as_text(found, project.settings.site.name, screen))
         if stats_tables.is_silent(found) and transport in _WAY_OUT:
             say(f"hint: {_WAY_OUT[transport]}")
+        if issue is not None and (campaign := _campaign(project, found, issue)):
+            say(f"hint: the statistics of your own site have clicks by utm_campaign={campaign}")
+
+
+def _campaign(project: Project, found: Overview | IssueReport, issue: int) -> str:
+    """By what web statistics know an issue whose links are not counted, "" where they cannot."""
+    from newsletter.stats.issues import IssueReport
+
+    utm = project.settings.utm
+    counted = isinstance(found, IssueReport) and found.stats.links is not None
+    if counted or not utm.enabled or "{slug}" in utm.campaign:
+        return ""
+    return utm.campaign.replace("{number}", str(issue))
 
 
 def _write_page(project: Project, found: Overview | IssueReport, file: Path) -> None:

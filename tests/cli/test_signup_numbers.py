@@ -93,7 +93,7 @@ def lived(arrivals, months=3, each=12):
 
 def test_everybody_who_asked_is_in_one_column_of_their_month(arrivals):
     expected, now = lived(arrivals)
-    found = as_dict(arrivals.told(now))["signups"]
+    found = json.loads(json.dumps(as_dict(arrivals.told(now))["signups"]))
     assert {one.pop("month"): one for one in found} == expected
     for row in expected.values():
         assert row["asked"] == sum(n for name, n in row.items() if name != "asked")
@@ -147,6 +147,13 @@ def test_who_only_changes_the_address_signs_up_for_nothing(arrivals, tmp_path):
     arrivals.ask(2, START, moves=other[0])
     signups.forget(arrivals.store, valid=VALID, now=START + 50 * DAY)
     assert arrivals.told(START + 50 * DAY).signups == ()
+
+
+def test_who_joined_by_the_form_came_from_there_and_not_from_the_page_of_the_button(arrivals):
+    expected, now = lived(arrivals)
+    found = as_dict(arrivals.told(now))["sources"]
+    confirmed = sum(row["confirmed"] for row in expected.values())
+    assert found == {"form footer": confirmed, "test": 3}
 
 
 def test_since_leaves_out_the_months_before(arrivals):
