@@ -37,8 +37,11 @@ class Stage(StrEnum):
 
 
 @lru_cache(maxsize=64)
-def _text(value: dt.datetime) -> str:
-    """Many rows have the same moment, and writing it out takes longer than hashing it."""
+def moment_text(value: dt.datetime) -> str:
+    """A moment as it stands in the records.
+
+    Many rows have the same one, and writing it out takes longer than hashing it.
+    """
     return value.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
@@ -55,7 +58,7 @@ class Moment(sa.types.TypeDecorator[dt.datetime]):
             return None
         if value.tzinfo is None:
             raise ValueError("a moment needs a time zone")
-        return _text(value)
+        return moment_text(value)
 
     def process_result_value(self, value: str | None, dialect: sa.Dialect) -> dt.datetime | None:
         """Read it back, in UTC."""
