@@ -107,13 +107,16 @@ class Endpoints:
         return Response(data, media_type=media, headers=headers)
 
     async def picture(self, request: Request) -> Response:
-        """A picture that lies beside the issues."""
+        """A picture that is made for an issue, or lies beside the issues."""
         name = request.path_params["name"]
         kind = mimetypes.guess_type(name)[0] or ""
+        headers = {"Content-Security-Policy": _ALONE}
+        preview = (await self._view(request, ViewChoices())).preview
+        if preview and (made := preview.pictures.get(name)):
+            return Response(made.data, media_type=kind, headers=headers)
         there = await run_in_threadpool(files.image_exists, self._folder, name)
         if not (there and kind.startswith("image/")):
             raise HTTPException(404)
-        headers = {"Content-Security-Policy": _ALONE}
         return FileResponse(self._folder / name, media_type=kind, headers=headers)
 
     async def index_events(self, _: Request) -> Response:

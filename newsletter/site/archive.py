@@ -23,6 +23,7 @@ from starlette.responses import RedirectResponse, Response
 
 from newsletter.errors import NewsletterError
 from newsletter.publishing.archive import Archive
+from newsletter.publishing.live import LiveArchive
 from newsletter.publishing.redirects import UnfitArchiveError, base_path
 from newsletter.settings import Settings
 
@@ -54,13 +55,13 @@ class ArchiveServer:
 
     Attributes:
         settings: the newsletter's.
-        build: lays out the archive from the author's files.
+        live: lays out the archive from the author's files.
         stamp: differs whenever one of these files does; it reads none of them.
         seconds: a clock that goes on.
     """
 
     settings: Settings
-    build: Callable[[], Archive]
+    live: LiveArchive
     stamp: Callable[[], Hashable]
     seconds: Callable[[], float] = time.monotonic
     _shown: _Shown | None = None
@@ -133,14 +134,28 @@ class ArchiveServer:
             if stamp == self._seen:
                 return
             self._seen = stamp
-            archive = self.build()
-            files = archive.files.items()
-            pages = {name: file.make() for name, file in files if not file.picture}
-            moved = {one.old.rstrip("/").removesuffix(".html"): one.number
-                     for one in archive.redirects}  # fmt: skip
-            self._shown = _Shown(archive, pages, moved)
-        except UnfitArchiveError as error:
-            first = error.findings[0]
-            _LOG.error("the archive stays as it was: %s: %s", first.place, first.message)
+            self._shown = _made(self.live.build())
         except (NewsletterError, OSError) as error:
-            _LOG.error("the archive stays as it was: %s", error)  # a sentence, no traceback
+            _LOG.error("the archive stays as it was: %s", _told(error))  # a sentence, no traceback
+            self._withdraw()
+
+    def _withdraw(self) -> None:
+        """Show nothing that its author keeps out, whatever else is broken."""
+        try:
+            if self._shown and (archive := self.live.without_withdrawn()):
+                self._shown = _made(archive)
+        except (NewsletterError, OSError) as error:
+            self._shown = None
+            _LOG.error("the archive is not shown until that is fixed: %s", _told(error))
+
+
+def _made(archive: Archive) -> _Shown:
+    pages = {name: file.make() for name, file in archive.files.items() if not file.picture}
+    moved = {one.old.rstrip("/").removesuffix(".html"): one.number for one in archive.redirects}
+    return _Shown(archive, pages, moved)
+
+
+def _told(error: Exception) -> str:
+    if isinstance(error, UnfitArchiveError):
+        return f"{error.findings[0].place}: {error.findings[0].message}"
+    return str(error)
