@@ -6,6 +6,7 @@ Faces: people meet them; they parse, ask and show
     site        the readers' browser: subscribing, leaving, preferences
 
 What it does: one room per thing that a person asks for
+    doctor      whether all is well: machine, folder, records, way out
     sending     plan, gate, run, result; triggers, test mails, approve, cancel, retry
     publishing  the archive of past issues, its feeds, earlier addresses; pictures of mails
     signup      arriving: the form, confirmation mails, the welcome
@@ -28,6 +29,7 @@ Doors: each touches one thing outside
 Stages: values in, values out; no clock, no disk, no network
     settings    texts and a mapping      -> the settings, each declared once
     feedback    a provider's event       -> what it means for a delivery and an address
+    stats       counts                   -> figures, shares, what is unusual
     delivery    Delivery + Outcome       -> its next state; claim, compose, hand over, settle
     message     FrozenIssue x Subscriber -> one MIME mail
     check       Issue + RenderedIssue    -> findings

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from newsletter.delivery.bulk import BulkTransport
+
 if TYPE_CHECKING:
     from newsletter.delivery.deliver import Transport
     from newsletter.project import Project
+    from newsletter.smtp import Server
 
 
 def open_transport(project: Project, environ: Mapping[str, str]) -> Transport:
@@ -26,21 +29,32 @@ def open_transport(project: Project, environ: Mapping[str, str]) -> Transport:
             profile=group.ses.profile,
             configuration_set=group.ses.configuration_set,
             max_rate=group.ses.max_rate,
+            bulk_wanted=group.ses.mode == "bulk",
             environ=environ,
         )
     if group.kind == "smtp":
-        from newsletter.smtp import Server, SmtpTransport  # noqa: PLC0415  # as above
+        from newsletter.smtp import SmtpTransport  # noqa: PLC0415  # as above
 
-        password = group.smtp.password.get_secret_value() if group.smtp.password else ""
-        return SmtpTransport(
-            Server(
-                host=group.smtp.host,
-                port=group.smtp.port,
-                security=group.smtp.security,
-                username=group.smtp.username,
-                password=password,
-            )
-        )
+        return SmtpTransport(mail_server(project))
     from newsletter.folder import FolderTransport  # noqa: PLC0415  # as above
 
     return FolderTransport(project.root / group.folder)
+
+
+def in_bulk(transport: Transport) -> BulkTransport | None:
+    """The way out for many mails in one request, None where each has a request of its own."""
+    return transport if isinstance(transport, BulkTransport) and transport.bulk_wanted else None
+
+
+def mail_server(project: Project) -> Server:
+    """The mail server of the settings."""
+    from newsletter.smtp import Server  # noqa: PLC0415  # as above
+
+    group = project.settings.transport.smtp
+    return Server(
+        host=group.host,
+        port=group.port,
+        security=group.security,
+        username=group.username,
+        password=group.password.get_secret_value() if group.password else "",
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator
 
@@ -55,6 +55,32 @@ class WebSettings(Group):
         "Addresses and networks of the proxies in front of `newsletter serve`; only what these "
         "say in `X-Forwarded-For` is taken for a reader's network address.",
         example=("127.0.0.1", "10.0.0.0/8"),
+    )
+
+
+class ArchiveSettings(Group):
+    """The pages of past issues, which `newsletter archive build` writes and `serve` shows."""
+
+    include: Literal["sent", "dated"] = setting(
+        "sent", "`sent` issues alone, or `dated` ones too: an earlier service's, by their date."
+    )
+    description: Line = setting(
+        "", "One sentence for the front page, feeds and search engines.", example="About tides."
+    )
+    feed_items: int = setting(20, "How many issues the feeds hold.", ge=1, le=100)
+    head: Annotated[str, AfterValidator(values.inside)] = setting(
+        "", "A file of HTML for each page's head. With it the pages have no policy of ours (CSP).",
+        example="templates/archive-head.html",
+    )  # fmt: skip
+
+
+class ClicksSettings(Group):
+    """Whether it is counted how often the links of an issue are followed."""
+
+    count: bool = setting(
+        False,  # noqa: FBT003  # its default
+        "Whether links lead by way of `newsletter serve`, which counts each, and nobody who "
+        "follows it; without `site.public_url` none does.",
     )
 
 

@@ -199,6 +199,14 @@ _LOGS: Final = (
         "NEW.attempt <> OLD.attempt + (OLD.state = 'queued' AND NEW.state = 'claimed')",
         "an attempt is counted by its claim, one by one",
     ),
+    # Wherever a mail in somebody's mailbox leads, it leads there for good.
+    _Guard("links_fixed", "UPDATE ON links", "1", "where a link leads is frozen"),
+    _Guard(
+        "links_kept",
+        "DELETE ON links",
+        "EXISTS (SELECT 1 FROM runs WHERE issue = OLD.issue AND NOT rehearsal AND recipients <> 0)",
+        "where a link leads is frozen",
+    ),
     _Guard("occurrences_fixed", "UPDATE ON occurrences", "1", "a date is used up once"),
     _Guard(
         "occurrences_kept",
@@ -214,11 +222,27 @@ _LOGS: Final = (
 
 def create(connection: sa.Connection) -> None:
     """Make all guards, in a store that has none."""
-    for guard in _DELIVERIES + _RUNS + _LOGS:
-        connection.exec_driver_sql(
-            f"CREATE TRIGGER {guard.name} BEFORE {guard.what} WHEN {guard.when} "
-            f"BEGIN SELECT RAISE(ABORT, '{guard.why}'); END"
-        )
+    for statement in _statements().values():
+        connection.exec_driver_sql(statement)
+
+
+def deviations(connection: sa.Connection) -> tuple[str, ...]:
+    """The names of guards that a store lacks, has in another form, or has beside them, sorted."""
+    found = connection.exec_driver_sql(
+        "SELECT name, sql FROM main.sqlite_master WHERE type = 'trigger'"
+    )
+    there = {str(name): str(sql) for name, sql in found.all()}
+    wanted = _statements()
+    return tuple(sorted(name for name in there | wanted if there.get(name) != wanted.get(name)))
+
+
+def _statements() -> dict[str, str]:
+    """What makes each guard, by its name; SQLite keeps it as it is written here."""
+    return {
+        guard.name: f"CREATE TRIGGER {guard.name} BEFORE {guard.what} WHEN {guard.when} "
+        f"BEGIN SELECT RAISE(ABORT, '{guard.why}'); END"
+        for guard in _DELIVERIES + _RUNS + _LOGS
+    }
 
 
 def drop(connection: sa.Connection) -> None:
