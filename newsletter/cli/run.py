@@ -120,7 +120,7 @@ def _archive(project: Project) -> ArchiveServer | None:
         return project.today(clocks.now())
 
     live = LiveArchive(project, form_elsewhere(project, "archive"), today)
-    server = ArchiveServer(project.settings, live, lambda: stamp(project, today()))
+    server = ArchiveServer(project.settings, project.root, live, lambda: stamp(project, today()))
     return server if server.is_here else None
 
 

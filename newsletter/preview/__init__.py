@@ -114,9 +114,8 @@ def application(
         watching: runs as long as the application, to ring that bell.
     """
     views = Views(builder, folder, hashlib.sha256(token.encode()).hexdigest())
-    endpoints = Endpoints(
-        views, front_page, folder, changes, token=token, ready=ready, archive=archive
-    )
+    endpoints = Endpoints(views, front_page, folder, changes, token=token, ready=ready,
+                          archive=archive)  # fmt: skip
     figures = NumbersPages(numbers, changes)
     actions = Actions(views, folder.parent, token, editor=editor, trial=trial, ask=ask)
 

@@ -11,9 +11,11 @@ import asyncio
 import hashlib
 import logging
 import mimetypes
+import re
 import time
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -22,12 +24,15 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from newsletter.errors import NewsletterError
+from newsletter.project import files
 from newsletter.publishing.archive import Archive
 from newsletter.publishing.live import LiveArchive
 from newsletter.publishing.redirects import UnfitArchiveError, base_path
 from newsletter.settings import Settings
 
 _LOG: Final = logging.getLogger(__name__)
+#: As pictures of mails are called: a hash of what they are, which never changes.
+_PUBLISHED: Final = re.compile(r"(?:[^/]+/)*[^/]+\.[0-9a-f]{8}\.(?:png|jpg|gif)")
 _LOOK_SECONDS: Final = 5.0
 _LOOK_AGAIN_SECONDS: Final = 1.0
 _TYPES: Final = {"feed.xml": "application/atom+xml", "rss.xml": "application/rss+xml"}
@@ -55,12 +60,14 @@ class ArchiveServer:
 
     Attributes:
         settings: the newsletter's.
+        folder: the newsletter's.
         live: lays out the archive from the author's files.
         stamp: differs whenever one of these files does; it reads none of them.
         seconds: a clock that goes on.
     """
 
     settings: Settings
+    folder: Path
     live: LiveArchive
     stamp: Callable[[], Hashable]
     seconds: Callable[[], float] = time.monotonic
@@ -77,8 +84,10 @@ class ArchiveServer:
         return bool(archive.netloc) and archive.netloc == public.netloc
 
     async def answer(self, request: Request) -> Response | None:
-        """A page, a redirect, or None for what is none of the archive's."""
+        """A page, a redirect, a mail's picture, or None for what is none of the archive's."""
         path, base = request.url.path, base_path(self.settings.site.archive_url)
+        if picture := await run_in_threadpool(self._picture, path):
+            return picture
         if self._looked + _LOOK_SECONDS < self.seconds():
             await self._look()
         found = self._find(path, base)
@@ -88,6 +97,20 @@ class ArchiveServer:
         if found is not None or not path.startswith(base):
             return found
         return self._page("404.html", 404)
+
+    def _picture(self, path: str) -> Response | None:
+        """A picture that mails show, where they are published into a folder of this host."""
+        site, to = self.settings.site, self.settings.images.to
+        base = base_path(site.assets_url)
+        here = urlsplit(site.assets_url).netloc == urlsplit(site.public_url).netloc
+        name = path.removeprefix(base)
+        if not (to and here and "://" not in to and path.startswith(base)):
+            return None
+        if not _PUBLISHED.fullmatch(name) or not files.image_exists(self.folder / to, name):
+            return None
+        headers = {**_HEADERS, "Cache-Control": "public, max-age=31536000, immutable"}
+        return Response((self.folder / to / name).read_bytes(), headers=headers,
+                        media_type=mimetypes.guess_type(name)[0])  # fmt: skip
 
     def _find(self, path: str, base: str) -> Response | None:
         if self._shown is None:
