@@ -100,6 +100,45 @@ def setup(
                 as_json=as_json)  # fmt: skip
 
 
+@app.command("prove")
+def prove(
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask first.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Send two mails to SES's mailbox simulator, and see their events come back."""
+    import time
+
+    from newsletter import clocks
+    from newsletter.cli.confirm import confirm
+    from newsletter.cli.context import open_project, open_store, open_transport
+    from newsletter.events.pull import require_queue
+    from newsletter.sending import proof
+
+    VOICE.json = as_json
+    project = open_project()
+    queue = require_queue(project, os.environ, hint="newsletter ses setup --write")
+    with (
+        contextlib.closing(queue),
+        open_store(project) as store,
+        contextlib.closing(open_transport(project)) as transport,
+    ):
+        if not yes:
+            confirm(
+                "yes", to="to send two mails to SES's mailbox simulator", subject="a proof",
+                hint="--yes", unchanged="nothing was sent",
+            )  # fmt: skip
+        say("sending, then waiting for the events (up to 3 minutes)")
+        found = proof.prove(project, store, transport, queue, clock=clocks.now, sleep=time.sleep)
+    if as_json:
+        result_json(
+            {"proof": {"account": f"...{found.account[-4:]}", "region": found.region,
+                       "mode": found.mode, "rules": found.rules, "at": found.at.isoformat()}}
+        )  # fmt: skip
+    else:
+        result(f"proven: mails leave {found.region} as they are written, and are reported back")
+
+
 @contextlib.contextmanager
 def _opened(project: Project, domain: str) -> Iterator[tuple[ControlPlane, Blueprint]]:
     from newsletter.ses.setup.account import open_account
