@@ -101,7 +101,7 @@ def queue(subject: Subject) -> Diagnosis:
     if missing:
         return warning(
             f"{' and '.join(missing)} not set: bounces and complaints go unheard",
-            "docs/feedback.md says how to set it up",
+            "newsletter ses setup --write",
         )
     found = Queue(
         group.events_queue, region=group.region, profile=group.profile, environ=subject.environ

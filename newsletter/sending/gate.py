@@ -120,7 +120,7 @@ def rules_of_bulk(
         # A template that SES cannot fill is accepted, and only an event tells of it.
         yield InputError(
             'transport.ses.mode is "bulk", but transport.ses.events_queue is not set',
-            hint=f"set it, as docs/feedback.md shows; or set {single}",
+            hint=f"newsletter ses setup --write makes one; or set {single}",
         )
     template = merge_template(freeze(prepared.rendered, sender(settings)))
     if template.size > MOST_BYTES:
