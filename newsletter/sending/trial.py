@@ -9,7 +9,7 @@ from functools import partial
 
 from newsletter.delivery import Effect, Outcome, Result
 from newsletter.delivery.bulk import HandOver, bulk_trial
-from newsletter.delivery.deliver import Transport, trial, trial_reader
+from newsletter.delivery.deliver import Transport, trial
 from newsletter.errors import AccountError, InputError, PausedError, UnknownOutcomesError
 from newsletter.message import (
     encode,
@@ -80,6 +80,13 @@ def send_trial(
     frozen = freeze(prepared.rendered, sender(settings))
     url, issue = settings.site.public_url, prepared.issue.number
     numbered = [*enumerate(addresses, 1)]
+    now = None if transport.stamps else clock()
+    template = encode(frozen)
+    messages = [
+        trial(template, address, issue=issue, public_url=url, number=number, now=now)
+        for number, address in numbered
+    ]
+    ways = [partial(transport.deliver, one) for one in messages]
     if bulk := transports.in_bulk(transport):
         merged = merge_template(frozen)
         give = bulk.in_bulk(merged)
@@ -88,19 +95,15 @@ def send_trial(
             for number, address in numbered
         ]
         # One entry each: a test is told apart from the next.
-        readers = [trial_reader(address).address for address in addresses]
-        gifts = [partial(_given, give, mail) for mail in mails]
-        return _delivered([*zip(readers, gifts, strict=True)], "")
-    now = None if transport.stamps else clock()
-    template = encode(frozen)
-    messages = [
-        trial(template, address, issue=issue, public_url=url, number=number, now=now)
-        for number, address in numbered
-    ]
+        ways = [
+            partial(_given, give, mail) if mail.fits else way
+            for mail, way in zip(mails, ways, strict=True)
+        ]
     if not transport.rehearsal:
         publish_first(project, prepared)
     folder = settings.transport.folder if transport.rehearsal else ""
-    return _delivered([(one.to, partial(transport.deliver, one)) for one in messages], folder)
+    readers = [one.to for one in messages]
+    return _delivered([*zip(readers, ways, strict=True)], folder)
 
 
 def _given(give: HandOver, mail: MergeMail) -> Outcome:
