@@ -17,8 +17,6 @@ from newsletter.store.sqlite.inspection import inspect
 #: Bytes of the write-ahead log; it is folded into the file at 32 MB, unless somebody keeps it.
 _LONG_LOG: Final = 256 << 20
 _DAY: Final = dt.timedelta(days=1)
-#: Deliveries of one run that are looked at, oldest first.
-_MOST: Final = 1000
 
 
 def whole(subject: Subject) -> Diagnosis:
@@ -96,7 +94,7 @@ def waiting(subject: Subject) -> Diagnosis:
             found.append(
                 warning(f"issue {issue}: {gone} in flight when it ended", f"{go_on} goes on")
             )
-        if old := _long_unknown(subject, run):
+        if old := deliveries.count_unknown(store, run, before=subject.now - _DAY):
             of_them = plural(old, "mail is", "mails are")
             hint = f"newsletter retry --issue {issue} --unknown"
             found.append(warning(f"issue {issue}: {of_them} unknown for more than a day", hint))
@@ -121,9 +119,3 @@ def lists(subject: Subject) -> Diagnosis:
 
 def _real(subject: Subject) -> list[Run]:
     return [run for run in runs.find_all(subject.store) if run.begun and not run.rehearsal]
-
-
-def _long_unknown(subject: Subject, run: Run) -> int:
-    """How many deliveries have been unknown for more than a day."""
-    found = deliveries.doubtful(subject.store, run, most=_MOST)
-    return sum(one.claimed_at < subject.now - _DAY for one in found)

@@ -277,6 +277,17 @@ def doubtful(store: Database, run: Run, *, most: int) -> tuple[Doubt, ...]:
         return tuple(Doubt(**row._mapping) for row in rows)  # noqa: SLF001  # its public name
 
 
+def count_unknown(store: Database, run: Run, *, before: dt.datetime) -> int:
+    """How many deliveries are unknown whose last attempt began before a moment."""
+    query = sa.select(sa.func.count()).where(
+        deliveries.c.run_id == run.id,
+        deliveries.c.state == State.UNKNOWN,
+        deliveries.c.claimed_at < before,
+    )
+    with store.reading() as connection:
+        return connection.execute(query).scalar_one()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipient:
     """One person of a run, and what became of the mail to them.
