@@ -10,7 +10,10 @@ import contextlib
 import datetime as dt
 import threading
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+
+import sqlalchemy as sa
 
 from newsletter.delivery import Delivery, Outcome, Result
 from newsletter.errors import NewsletterError, PausedError
@@ -111,7 +114,7 @@ class GroupCommit:
             ]
             _fail(claimed, error)
             # What cannot be given back is unknown at the next start.
-            with contextlib.suppress(NewsletterError), self._database.writing() as connection:
+            with contextlib.suppress(NewsletterError), self._beside_others() as connection:
                 deliveries.settle(connection, back)
 
     def _write(self, jobs: Sequence[_Job]) -> None:
@@ -129,9 +132,15 @@ class GroupCommit:
             _fail(jobs, NewsletterError(f"the records were not written ({type(error).__name__})"))
             raise
 
+    def _beside_others(self) -> AbstractContextManager[sa.Connection]:
+        """A transaction about deliveries that no other process has: others may do the same."""
+        return self._database.writing(shared=True)
+
     def _transact(self, jobs: Sequence[_Job]) -> None:
-        with self._database.writing() as connection:
+        with self._beside_others() as connection:
             deliveries.settle(connection, [one for job in jobs for one in job.settled])
+            if any(job.wanted for job in jobs):
+                self._database.backend.expect_held(connection)
             taken = {
                 run: list(
                     deliveries.claim(

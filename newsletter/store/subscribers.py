@@ -19,7 +19,7 @@ from newsletter.store.consents import Evidence, log_consent
 from newsletter.store.database import Database
 from newsletter.store.eligibility import clause
 from newsletter.store.signing_keys import address_hash, address_key, handle_of
-from newsletter.store.sqlite.scrub import Traces, scrub
+from newsletter.store.sqlite.scrub import Traces
 from newsletter.store.suppressions import BLOCKED, suppress
 from newsletter.store.tables import (
     consents,
@@ -208,7 +208,7 @@ def erase(store: Database, canonical: str, *, now: dt.datetime) -> tuple[bool, b
         imports.abandon(store)
         with store.writing() as connection:
             traces = _erase(connection, canonical, now)
-        return bool(traces.rest), scrub(store, traces)
+        return bool(traces.rest), store.backend.scrub(store, traces)
 
 
 def audience(store: Database, eligible: Expression) -> AudienceCounts:

@@ -172,8 +172,6 @@ def test_a_missing_store_is_not_made_unless_asked_for(tmp_path, read_only):
 @pytest.mark.parametrize(
     ("url", "words"),
     [
-        ("postgresql://wren:secret@db.example.org/news", "PostgreSQL is not supported yet"),
-        ("postgresql+psycopg://wren:secret@db.example.org/news", "PostgreSQL is not supported yet"),
         ("mysql://wren:secret@db.example.org/news", "not supported"),
         ("sqlite+aiosqlite:///secret.db", "not supported"),
         ("secret", "not supported"),

@@ -80,10 +80,6 @@ def file_of(url: str) -> Path:
             hold a password.
     """
     hint = f"write {_SQLITE}.newsletter/newsletter.db"
-    if url.startswith("postgresql"):
-        raise InputError(
-            "PostgreSQL is not supported yet", hint=f"keep the records in SQLite: {hint}"
-        )
     if not url.startswith(_SQLITE):
         raise InputError("store.url names a database that is not supported", hint=hint)
     # Taken as it stands: a library would decode a % in the name of a folder.

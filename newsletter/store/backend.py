@@ -1,0 +1,123 @@
+"""What a database has to offer to be the store; SQLite and PostgreSQL have a room each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import sqlalchemy as sa
+
+from newsletter.errors import InputError, NewsletterError, PausedError, Place
+
+if TYPE_CHECKING:
+    from newsletter.store.database import Database
+    from newsletter.store.sqlite.scrub import Traces
+
+#: Hears the kind of a departure, or the reason of a suppression, and the hash it is about.
+Note = Callable[[str, str], None]
+
+
+class Backend(Protocol):
+    """One database that is open.
+
+    Attributes:
+        engine: its connections. A transaction is a snapshot for reading unless its connection has
+            the execution option `writes`, and keeps other writers out then unless it has `shared`.
+        place: how messages name it; never with a password.
+        path: the database's file; where it is on a server, the name that files of this machine
+            which belong to it begin with.
+        patience: how many seconds another writer is waited for.
+        schema: the schema of its tables, None where there are none.
+    """
+
+    @property
+    def engine(self) -> sa.Engine: ...  # noqa: D102
+    @property
+    def place(self) -> Place: ...  # noqa: D102
+    @property
+    def path(self) -> Path: ...  # noqa: D102
+    @property
+    def patience(self) -> float: ...  # noqa: D102
+    @property
+    def schema(self) -> str | None: ...  # noqa: D102
+
+    def close(self) -> None:
+        """Give all connections back. Closing twice does no harm."""
+
+    def fault(self, error: BaseException | None, *, opening: bool) -> NewsletterError:
+        """What an error of the driver means.
+
+        Args:
+            error: the driver's.
+            opening: whether the database was just being opened.
+        """
+
+    def damaged(self) -> InputError:
+        """The fault of records that cannot be read."""
+
+    def expect_whole(self) -> None:
+        """Look through all records where a fault is odd; slow.
+
+        Raises:
+            InputError: they are damaged.
+        """
+
+    def locked_too_long(self) -> PausedError:
+        """The fault of another writer who wrote all the time."""
+
+    def create(self, connection: sa.Connection) -> None:
+        """Make the tables, in an empty database; the guards come later."""
+
+    def create_guards(self, connection: sa.Connection) -> None:
+        """Make all guards, in a store that has none."""
+
+    def drop_guards(self, connection: sa.Connection) -> None:
+        """Take away whatever guards a store has, of this version or another."""
+
+    def lock(self, name: str, doing: str) -> AbstractContextManager[None]:
+        """Hold a lock of the whole store, on all machines, for the length of a `with`.
+
+        Args:
+            name: of the lock.
+            doing: what its holder does, for who is turned away.
+
+        Raises:
+            LockedError: held already; the message names by whom.
+        """
+
+    def holder(self, name: str) -> str:
+        """Who holds a lock, "" when nobody does."""
+
+    def expect_held(self, connection: sa.Connection) -> None:
+        """Refuse to go on with what a lock allowed, once another process has taken it over.
+
+        Raises:
+            LockedError: it has.
+        """
+
+    def alone(self, connection: sa.Connection) -> None:
+        """Keep all other writers out from here on, in a transaction that was `shared`."""
+
+    def watch(self, connection: sa.Connection, note: Note) -> None:
+        """Have a connection tell who leaves while statements run; once is enough for each."""
+
+    def departed(self, connection: sa.Connection, note: Note) -> None:
+        """Tell who has left in this transaction, as far as `watch` did not."""
+
+    def departures_file(self, name: str) -> Path:
+        """This machine's list of departures from the records of this name."""
+
+    def counted(self, connection: sa.Connection) -> int:
+        """How many lines of this machine's list of departures the database knows."""
+
+    def count(self, connection: sa.Connection, number: int) -> None:
+        """Have the database know so many lines, from the end of this transaction."""
+
+    def scrub(self, database: Database, traces: Traces) -> bool:
+        """Leave nothing of an erased person in the database's own files, as far as it can.
+
+        Returns:
+            false when another program kept old pages.
+        """

@@ -1,0 +1,116 @@
+"""The store's tables, guards and departures, made in a schema of PostgreSQL's."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import sqlalchemy as sa
+
+from newsletter.store.departure_rules import DEPARTURES
+from newsletter.store.guards import GUARDS
+from newsletter.store.tables import metadata
+
+_OWN: Final = sa.MetaData()
+
+#: Who has left in a transaction; it empties the table before it ends, into this machine's list.
+departed: Final = sa.Table(
+    "departed",
+    _OWN,
+    sa.Column("id", sa.BigInteger, sa.Identity(), primary_key=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+)
+
+#: How many lines of each machine's list of departures these records know.
+departure_lists: Final = sa.Table(
+    "departure_lists",
+    _OWN,
+    sa.Column("machine", sa.Text, primary_key=True),
+    sa.Column("lines", sa.BigInteger, nullable=False),
+)
+
+#: Locks of the whole store: each a lease that its holder renews, told by the database's clock.
+leases: Final = sa.Table(
+    "leases",
+    _OWN,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("token", sa.Text, nullable=False),
+    sa.Column("host", sa.Text, nullable=False),
+    sa.Column("boot", sa.Text, nullable=False),
+    sa.Column("pid", sa.BigInteger, nullable=False),
+    sa.Column("until", sa.DateTime(timezone=True), nullable=False),
+)
+
+_FUNCTION: Final = (
+    "CREATE FUNCTION newsletter_{name}() RETURNS trigger LANGUAGE plpgsql "
+    "SET search_path = {schema} AS $body$ BEGIN {body} END $body$"
+)
+
+
+def create(connection: sa.Connection, schema: str) -> None:
+    """Make everything in a schema that is the first of the search path, itself where it lacks."""
+    there = sa.text("SELECT 1 FROM pg_namespace WHERE nspname = :schema")
+    if connection.execute(there, {"schema": schema}).first() is None:
+        connection.execute(sa.schema.CreateSchema(schema))
+    _shaped().create_all(connection)
+    _OWN.create_all(connection)
+    for one in DEPARTURES:
+        body = (
+            f"IF ({one.when}) THEN INSERT INTO departed (kind, name) "  # noqa: S608  # fixed words
+            f"VALUES ({one.kind}, {one.who}); END IF; RETURN NULL;"
+        )
+        _trigger(connection, schema, f"departure_{one.name}", f"AFTER {one.what}", body)
+
+
+def create_guards(connection: sa.Connection, schema: str) -> None:
+    """Make all guards, in a store that has none."""
+    for guard in GUARDS:
+        row = "OLD" if guard.what.startswith("DELETE") else "NEW"
+        body = f"IF ({guard.when}) THEN {_refusal(guard.why)} END IF; RETURN {row};"
+        _trigger(connection, schema, guard.name, f"BEFORE {guard.what}", body)
+    # Only PostgreSQL empties a table without asking for each of its rows.
+    for table in metadata.tables:
+        _trigger(
+            connection, schema, f"{table}_emptied", f"BEFORE TRUNCATE ON {table}",
+            _refusal("records are not thrown away"), each="STATEMENT",
+        )  # fmt: skip
+
+
+def drop_guards(connection: sa.Connection, schema: str) -> None:
+    """Take away whatever guards a store has, of this version or another."""
+    found = sa.text(
+        "SELECT p.proname FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace "
+        "WHERE n.nspname = :schema AND p.proname LIKE 'newsletter\\_%' "
+        "AND p.proname NOT LIKE 'newsletter\\_departure\\_%'"
+    )
+    for name in connection.execute(found, {"schema": schema}).scalars().all():
+        connection.exec_driver_sql(f'DROP FUNCTION "{name}"() CASCADE')
+
+
+def _shaped() -> sa.MetaData:
+    """The tables with PostgreSQL's types: numbers that do not run out, text in byte order."""
+    shaped = sa.MetaData(naming_convention=metadata.naming_convention)
+    for table in metadata.sorted_tables:
+        for column in table.to_metadata(shaped).columns:
+            kind = column.type
+            if isinstance(kind, sa.types.TypeDecorator):
+                kind = kind.impl_instance
+            if isinstance(kind, sa.Integer):
+                column.type = sa.BigInteger()
+            elif isinstance(kind, sa.String):
+                column.type = type(kind)(kind.length, collation="C")
+    return shaped
+
+
+def _refusal(why: str) -> str:
+    return f"RAISE EXCEPTION USING MESSAGE = '{why}', ERRCODE = '23514', CONSTRAINT = TG_NAME;"
+
+
+def _trigger(
+    connection: sa.Connection, schema: str, name: str, what: str, body: str, *, each: str = "ROW"
+) -> None:
+    function = _FUNCTION.format(name=name, schema=schema, body=body)
+    connection.exec_driver_sql(function.replace("%", "%%"))
+    connection.exec_driver_sql(
+        f"CREATE TRIGGER {name} {what} FOR EACH {each} EXECUTE FUNCTION newsletter_{name}()"
+    )

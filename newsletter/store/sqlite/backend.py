@@ -1,0 +1,124 @@
+"""One SQLite file as the store."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Final
+
+import sqlalchemy as sa
+
+from newsletter.errors import InputError, NewsletterError, PausedError, Place
+from newsletter.store.backend import Note
+from newsletter.store.database import Database
+from newsletter.store.folder.lock import holder, locked
+from newsletter.store.sqlite import departure_triggers, read_only, triggers
+from newsletter.store.sqlite.engine import fault, locked_too_long, open_engine
+from newsletter.store.sqlite.integrity import damaged, is_damaged
+from newsletter.store.sqlite.scrub import Traces, scrub
+from newsletter.store.tables import metadata
+
+_BUSY_SECONDS: Final = 30
+
+
+class SqliteBackend:
+    """A database file; the locks beside it are the kernel's, so it is one machine's.
+
+    Args:
+        path: the file.
+        read_only: whether nothing is written.
+        create: whether a missing file is made.
+        patience: how many seconds another writer is waited for, 30 unless it is given.
+    """
+
+    schema: None = None
+
+    def __init__(
+        self, path: Path, *, read_only: bool, create: bool, patience: float | None = None
+    ) -> None:
+        self.path = path
+        self.place = Place(str(path))
+        self.patience = _BUSY_SECONDS if patience is None else patience
+        self.engine = open_engine(path, read_only=read_only, create=create, patience=self.patience)
+
+    def close(self) -> None:
+        """Give the file back."""
+        self.engine.dispose()
+
+    def fault(self, error: BaseException | None, *, opening: bool) -> NewsletterError:
+        """What an error of the driver means."""
+        return fault(error, self.path, opening=opening, seconds=self.patience)
+
+    def damaged(self) -> InputError:
+        """The fault of a file that cannot be read."""
+        return damaged(self.path)
+
+    def expect_whole(self) -> None:
+        """Look through the whole file; slow, so only where something is odd already.
+
+        Raises:
+            InputError: it is damaged.
+        """
+        if is_damaged(lambda: read_only.connect(self.path, seconds=_BUSY_SECONDS)):
+            raise damaged(self.path)
+
+    def locked_too_long(self) -> PausedError:
+        """The fault of another program that wrote all the time."""
+        return locked_too_long(self.path, self.patience)
+
+    def create(self, connection: sa.Connection) -> None:
+        """Make the tables."""
+        metadata.create_all(connection)
+
+    def create_guards(self, connection: sa.Connection) -> None:
+        """Make all guards."""
+        triggers.create(connection)
+
+    def drop_guards(self, connection: sa.Connection) -> None:
+        """Take away all triggers."""
+        triggers.drop(connection)
+
+    def lock(self, name: str, doing: str) -> AbstractContextManager[None]:
+        """Hold a lock in a file beside the database, given back when the process dies.
+
+        Raises:
+            LockedError: held already, by the process and machine the message names.
+            InputError: the place knows no locks.
+        """
+        return locked(self._lock_file(name), doing)
+
+    def holder(self, name: str) -> str:
+        """Who holds a lock, "" when nobody does."""
+        return holder(self._lock_file(name))
+
+    def expect_held(self, connection: sa.Connection) -> None:
+        """The kernel takes no lock away from a process that lives."""
+
+    def alone(self, connection: sa.Connection) -> None:
+        """SQLite has one writer in any case."""
+
+    def watch(self, connection: sa.Connection, note: Note) -> None:
+        """Have a connection tell who leaves, whichever statement it is."""
+        departure_triggers.watch(connection, note)
+
+    def departed(self, connection: sa.Connection, note: Note) -> None:
+        """All was told by `watch`."""
+
+    def departures_file(self, name: str) -> Path:
+        """The list beside the file."""
+        return self.path.with_name(f"left-{name}.log")
+
+    def counted(self, connection: sa.Connection) -> int:
+        """How many lines the file knows."""
+        return departure_triggers.counted(connection)
+
+    def count(self, connection: sa.Connection, number: int) -> None:
+        """Have the file know so many lines."""
+        departure_triggers.count(connection, number)
+
+    def scrub(self, database: Database, traces: Traces) -> bool:
+        """Empty the log, and overwrite what is left in the file."""
+        return scrub(database, traces)
+
+    def _lock_file(self, name: str) -> Path:
+        return self.path.with_name(f"{self.path.name}.{name}.lock")
