@@ -21,9 +21,11 @@ from pathlib import Path
 
 from starlette.testclient import TestClient
 
+from newsletter import clocks
 from newsletter.preview import application
-from newsletter.preview.look import TABS
-from newsletter.preview.proofs import Proofs
+from newsletter.preview.choices import TABS
+from newsletter.preview.front_page import FrontPage
+from newsletter.preview.issue_previews import IssuePreviews
 from newsletter.preview.reload import Changes
 from newsletter.preview.sending import Ready
 from newsletter.project.issues import prepare_issue
@@ -47,7 +49,7 @@ def settings() -> Settings:
     return load(ConfigText(file="newsletter.toml", text=text), environ={}, dotenv="")
 
 
-def asking(proofs: Proofs, root: Path) -> TestClient:
+def asking(previews: IssuePreviews, root: Path) -> TestClient:
     """The preview of a folder, asked without a socket."""
 
     def trial(_: int, __: str) -> TrialResult | None:
@@ -57,7 +59,7 @@ def asking(proofs: Proofs, root: Path) -> TestClient:
         return None
 
     app = application(
-        builder=proofs.proof, shelf=lambda: (), folder=root / "issues", changes=Changes(),
+        builder=previews.preview, front_page=FrontPage, folder=root / "issues", changes=Changes(),
         token="x", editor=lambda: None, ready=lambda _: Ready(), trial=trial, ask=ask,
     )  # fmt: skip
     return TestClient(app, base_url="http://127.0.0.1")
@@ -82,7 +84,7 @@ def main() -> None:
         text = "\n".join(
             line for line in source.read_text("utf-8").split("\n") if not line.startswith("number:")
         )
-        client = asking(Proofs(root, settings), root)
+        client = asking(IssuePreviews(root, settings, clocks.now), root)
         parts = [f"/issues/{NUMBER}?tab={tab}" for tab, _ in TABS]
         mail = f"/issues/{NUMBER}/mail"
 

@@ -7,6 +7,7 @@ Faces: people meet them; they parse, ask and show
 
 What it does: one room per thing that a person asks for
     sending     plan, gate, run, result; triggers, test mails, approve, cancel, retry
+    publishing  the archive of past issues, its feeds, earlier addresses
     people      the list: import, export, add, remove, erase, show
     events      what Amazon SES reports: fetched, judged, reconciled
     alerts      what the owner is told: mail, webhook, heartbeat
@@ -38,6 +39,7 @@ Everybody may use
     moments     days and moments, read in one place
     networks    which addresses belong to the world
     reporter    hears what happens while something long goes on
+    slugs       words as they stand in file names and anchors
     text_rules  what may stand in a header
 
 A storey knows those below it and none above; in the contracts of pyproject.toml that is executed.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gc
 import os
 import sys
@@ -15,6 +16,7 @@ import pytest
 
 from newsletter.issue import Issue, parse
 from newsletter.render import Look, Options, Theme
+from newsletter.render.palette import palettes
 from newsletter.render.utm import Tags
 from newsletter.settings import load
 
@@ -67,11 +69,28 @@ def read_theme() -> Theme:
     return Theme(folder=THEME, files=tuple((f.name, f.read_text("utf-8")) for f in files))
 
 
+_COLOURS = {
+    "accent": "#1f7a8c", "accent_dark": "#6fc3d4", "ink": "#22313f", "card": "#12355b",
+    "page": "#f2e8d5", "spark": "#e4572e",
+}  # fmt: skip
+_LIGHT, _DARK = palettes(**_COLOURS)
 #: As the goldens were drawn; the default of `theme.font` names a font more.
 LOOK = Look(
     accent="#1f7a8c", accent_dark="#6fc3d4", font="Georgia, serif",
     heading_font="Helvetica, Arial, sans-serif", divider="bar", header_image="",
+    light=_LIGHT, dark=_DARK, text_size=17, logo="", logo_width=160,
 )  # fmt: skip
+
+
+def look_with(**colours: str) -> Look:
+    """The look of the goldens with some of its colours set otherwise, "" for derived ones."""
+    whole = _COLOURS | colours
+    light, dark = palettes(**whole)
+    return dataclasses.replace(
+        LOOK, accent=whole["accent"], accent_dark=dark.accent, light=light, dark=dark
+    )
+
+
 SKIP_HOSTS = load(None, environ={}).utm.skip_hosts
 
 

@@ -2,148 +2,70 @@
 
 from __future__ import annotations
 
+import ast
+import datetime as dt
 import json
 import re
-import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from enum import Enum, auto
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Final
 
-from newsletter.audience import Status
+from newsletter.audience import services
+from newsletter.audience.choices import Choices
+from newsletter.audience.joined import DayOrder, joined
+from newsletter.audience.roles import (
+    BY_NAME,
+    STANDING,
+    Role,
+    name_tells,
+    plain,
+    speaks_of_standing,
+)
 from newsletter.audience.segment import tag_name
+from newsletter.audience.services import Service
+from newsletter.audience.standing import WORDS, Standing, confirmed, marked, yes_or_no
 from newsletter.errors import InputError, Place
 from newsletter.text_rules import one_line
 
+_FIELD_NAME: Final = re.compile(r"[a-z][a-z0-9_]*")
+_TAG: Final = re.compile(r'"([^"]*)"|([^,;|\[\]"]+)')
+_MARKED: Final = {
+    Role.LEFT: Standing.LEFT,
+    Role.BOUNCED: Standing.BOUNCED,
+    Role.COMPLAINED: Standing.COMPLAINED,
+    Role.BLOCKED: Standing.BLOCKED,
+}
+_SINGLE: Final = frozenset({Role.EMAIL, Role.NAME, Role.FIRST, Role.LAST})
+#: phpList's word for no tag at all.
+_NO_TAGS: Final = frozenset({"no lists"})
+
 
 class RejectedError(Exception):
-    """Why one row cannot be imported."""
+    """Why one row cannot be imported.
 
+    Attributes:
+        word: the word of a status column that nobody knows, or "".
+    """
 
-class _Role(Enum):
-    EMAIL = auto()
-    NAME = auto()
-    FIRST = auto()
-    LAST = auto()
-    TAGS = auto()
-    STATUS = auto()  # a word
-    LEFT = auto()  # a date when there is one, or yes
-    KEEPS = auto()  # no when the person has left
-    BOUNCED = auto()  # a date when there is one
-    TABLE = auto()  # a JSON object of further fields
-    FIELD = auto()
-    NOTHING = auto()
+    def __init__(self, reason: str, *, word: str = "") -> None:
+        super().__init__(reason)
+        self.word = word
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Export:
-    """What another service's export looks like.
+class Column:
+    """One column.
 
     Attributes:
-        marks: the columns it is known by.
-        roles: columns that mean something in this export only.
-        dropped: columns of the service's own, which nobody would greet a reader with.
+        header: as it is written.
+        name: as a field is named.
+        role: what its cells are.
     """
 
-    marks: frozenset[str]
-    roles: Mapping[str, _Role]
-    dropped: frozenset[str]
-
-
-_ROLES: Final = {
-    **dict.fromkeys(("email", "email_address", "e_mail", "e_mail_address", "mail"), _Role.EMAIL),
-    **dict.fromkeys(("name", "full_name"), _Role.NAME),
-    **dict.fromkeys(("first_name", "firstname", "fname", "given_name"), _Role.FIRST),
-    **dict.fromkeys(("last_name", "lastname", "lname", "family_name"), _Role.LAST),
-    **dict.fromkeys(("tags", "labels"), _Role.TAGS),
-    **dict.fromkeys(("status", "subscriber_status"), _Role.STATUS),
-    **dict.fromkeys(("unsubscribed_at", "unsubscribed", "email_disabled"), _Role.LEFT),
-    **dict.fromkeys(("subscribed", "subscribed_to_emails"), _Role.KEEPS),
-}
-
-# Mailchimp writes three files and tells who left, and who bounced, by their columns alone.
-_EXPORTS: Final = {
-    "Mailchimp": _Export(
-        marks=frozenset({"leid", "euid"}),
-        roles={"unsub_time": _Role.LEFT, "clean_time": _Role.BOUNCED},
-        dropped=frozenset(
-            "member_rating optin_time optin_ip confirm_time confirm_ip latitude longitude gmtoff "
-            "dstoff timezone cc region last_changed leid euid notes unsub_campaign_title "
-            "unsub_campaign_id unsub_reason unsub_reason_other clean_campaign_title "
-            "clean_campaign_id".split()
-        ),
-    ),
-    "Substack": _Export(
-        marks=frozenset({"active_subscription"}),
-        roles={},
-        dropped=frozenset(
-            "active_subscription expiry plan created_at first_payment_at".split(),
-        ),
-    ),
-    "Buttondown": _Export(
-        marks=frozenset({"creation_date", "metadata"}),
-        roles={
-            "type": _Role.STATUS,
-            "subscriber_type": _Role.STATUS,
-            "unsubscription_date": _Role.LEFT,
-            "undeliverability_date": _Role.BOUNCED,
-            "metadata": _Role.TABLE,
-        },
-        dropped=frozenset(
-            "id secondary_id notes referrer_url source creation_date last_open_date "
-            "last_click_date unsubscription_reason ip_address utm_campaign utm_medium utm_source "
-            "utm_term utm_content avatar_url churn_date "
-            "undeliverability_reason upgrade_date risk_score".split()
-        ),
-    ),
-    "Revue": _Export(
-        marks=frozenset({"email", "first_name", "last_name", "created_at"}),
-        roles={},
-        dropped=frozenset({"created_at"}),
-    ),
-    "listmonk": _Export(
-        marks=frozenset({"uuid", "attributes"}),
-        roles={"attributes": _Role.TABLE},
-        dropped=frozenset({"uuid", "created_at", "updated_at"}),
-    ),
-    "Ghost": _Export(
-        marks=frozenset({"subscribed_to_emails", "complimentary_plan"}),
-        roles={"deleted_at": _Role.LEFT},
-        dropped=frozenset("id note complimentary_plan stripe_customer_id created_at tiers".split()),
-    ),
-}
-
-_ACTIVE: Final = (Status.ACTIVE, "")
-_LEFT: Final = (Status.UNSUBSCRIBED, "")
-_STATUSES: Final[Mapping[str, tuple[Status, str]]] = {
-    **dict.fromkeys(
-        "active subscribed enabled confirmed regular premium gifted trialed churning free "
-        "paid".split(),
-        _ACTIVE,
-    ),
-    **dict.fromkeys(
-        ("pending", "unconfirmed", "unactivated", "not confirmed"), (Status.PENDING, "")
-    ),
-    # Some of these only never agreed to mail; mailing them would be the worse mistake.
-    **dict.fromkeys(
-        "unsubscribed removed disabled inactive deleted archived paused transactional "
-        "non-subscribed nonsubscribed".split(),
-        _LEFT,
-    ),
-    **dict.fromkeys("cleaned bounced undeliverable".split(), (Status.UNSUBSCRIBED, "bounced")),
-    **dict.fromkeys(
-        "complained complaint spam spammy".split(), (Status.UNSUBSCRIBED, "complained")
-    ),
-    **dict.fromkeys(
-        "blocked blocklisted blacklisted suppressed".split(), (Status.UNSUBSCRIBED, "blocked")
-    ),
-}
-_YES: Final = frozenset({"true", "yes", "1", "t", "y"})
-_NO: Final = frozenset({"false", "no", "0", "f", "n"})
-_NO_DATE: Final = _NO | {"", "null", "none"}
-
-_FIELD_NAME: Final = re.compile(r"[a-z][a-z0-9_]*")
-_TAG: Final = re.compile(r'"([^"]*)"|([^,;|\[\]"]+)')
+    header: str
+    name: str
+    role: Role
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,40 +74,98 @@ class Person:
 
     email: str
     name: str
-    status: Status
-    suppression: str
+    standing: Standing
+    joined: dt.datetime | None
     tags: frozenset[str]
     fields: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
 class Columns:
-    """The columns of one list: a role and a field name for each."""
+    """The columns of one list, and how a row is read by them.
 
-    roles: tuple[_Role, ...]
-    names: tuple[str, ...]
+    Attributes:
+        columns: all of them, in the order of the list.
+        service: whose export it is; None for a plain list.
+        own: whether this program wrote it.
+        order: which number of a date such as 1/2/2024 is the day.
+        least: where everybody stands by the name of the file.
+        dated: which columns hold dates.
+    """
+
+    def __init__(
+        self, columns: Sequence[Column], service: Service | None, choices: Choices, *, own: bool
+    ) -> None:
+        self.columns = tuple(columns)
+        self.service = service
+        self.own = own
+        self.order = DayOrder.UNKNOWN
+        self.least = Standing.ACTIVE
+        self._words = {**WORDS, **(service.words if service else {}), **choices.words}
+        self._tags = choices.tags
+        self._email = self._at(Role.EMAIL)[0]
+        self._name, self._first, self._last = (
+            next(iter(self._at(role)), None) for role in (Role.NAME, Role.FIRST, Role.LAST)
+        )
+        self._tagged = self._at(Role.TAGS)
+        self._tables = self._at(Role.TABLE)
+        self.dated = self._at(Role.JOINED)
+        self._fields = [
+            (at, column.name)
+            for at, column in enumerate(columns)
+            if column.role in {Role.FIELD, Role.FIRST, Role.LAST}
+        ]
+        self._judges: list[tuple[int, Callable[[str], Standing]]] = [
+            (at, self._judge(column.role))
+            for at, column in enumerate(columns)
+            if column.role in STANDING
+        ]
 
     @classmethod
-    def read(cls, header: Sequence[str], place: Callable[[int], Place]) -> Columns:
+    def read(
+        cls, header: Sequence[str], place: Callable[[int], Place], choices: Choices | None = None
+    ) -> Columns:
         """Understand a header.
 
         Args:
             header: the cells of the first record.
             place: where the n-th of them stands.
+            choices: what a person knows better.
 
         Raises:
-            InputError: no column of addresses, two of one meaning, a name that no field can have.
+            InputError: no column of addresses, two of one meaning, a name that no field can have,
+                one that speaks of leaving and is not understood, or a choice about a column that
+                there is not.
         """
+        choices = choices or Choices()
         if any("@" in cell for cell in header):
             raise InputError(
                 "this line holds an address where the names of the columns should stand",
                 place=place(0),
                 hint='put a line above it: "email", or "email,name"',
             )
-        names = tuple(_plain(cell) for cell in header)
-        roles = tuple(_roles(header, names))
-        _check(names, roles, place)
-        return cls(roles, names)
+        names = [plain(cell) for cell in header]
+        _expect_columns(names, choices, place(0))
+        own = choices.service == services.AUTO and tuple(header[:5]) == services.OWN
+        if own:
+            found, service = _own(header), None
+        else:
+            service = (
+                services.recognised(names, place(0))
+                if choices.service == services.AUTO
+                else services.named(choices.service)
+            )
+            found = [_column(*pair, service) for pair in zip(header, names, strict=True)]
+        found = [_chosen(column, choices) for column in found]
+        _check(found, choices, place, own=own)
+        columns = cls(found, service, choices, own=own)
+        if not columns.tells_standing:
+            columns.least = _by_file(place(0).file, service)
+        return columns
+
+    @property
+    def tells_standing(self) -> bool:
+        """Whether a column tells who may be mailed."""
+        return bool(self._judges)
 
     def person(self, cells: Sequence[str]) -> Person:
         """Read one row.
@@ -193,130 +173,225 @@ class Columns:
         Raises:
             RejectedError: a cell cannot be what its column says.
         """
-        status, suppression = self._standing(cells)
-        return Person(
-            email=self._email(cells),
-            name=self._name(cells),
-            status=status,
-            suppression=suppression,
-            tags=frozenset(self._tags(cells)),
-            fields=dict(self._fields(cells)),
-        )
-
-    def _cells(self, cells: Sequence[str], *wanted: _Role) -> Iterator[tuple[str, str]]:
-        for role, name, cell in zip(self.roles, self.names, cells, strict=True):
-            if role in wanted:
-                yield name, cell
-
-    def _email(self, cells: Sequence[str]) -> str:
-        email = next(cell for _, cell in self._cells(cells, _Role.EMAIL)).strip()
+        standing = self.least
+        for at, judge in self._judges:
+            said = judge(cells[at].strip().lower())
+            standing = max(standing, said)
+        email = cells[self._email].strip()
         if not email:
             raise RejectedError("the row has no address")
-        return email
+        service = self.service
+        if service and service.forgotten and email.lower().endswith(f"@{service.forgotten}"):
+            raise RejectedError(f"{service.title} has deleted this person")
+        tags = self._tags
+        for at in self._tagged:
+            if cell := cells[at]:
+                tags |= _tags(cell)
+        fields: dict[str, str] = {}
+        for at in self._tables:
+            fields.update(_table(cells[at]))
+        for at, name in self._fields:
+            if (cell := cells[at]) and (line := one_line(cell)):
+                fields[name] = line
+        return Person(
+            email=email,
+            name=self._whole_name(cells),
+            standing=standing,
+            joined=self._joined(cells) if self.dated else None,
+            tags=tags,
+            fields=fields,
+        )
 
-    def _name(self, cells: Sequence[str]) -> str:
-        whole = next((one_line(cell) for _, cell in self._cells(cells, _Role.NAME)), "")
-        first = next((cell for _, cell in self._cells(cells, _Role.FIRST)), "")
-        last = next((cell for _, cell in self._cells(cells, _Role.LAST)), "")
-        return whole or one_line(f"{first} {last}")
+    def _at(self, role: Role) -> list[int]:
+        return [at for at, column in enumerate(self.columns) if column.role is role]
 
-    def _tags(self, cells: Sequence[str]) -> Iterator[str]:
-        for _, cell in self._cells(cells, _Role.TAGS):
-            for quoted, bare in _TAG.findall(cell):
-                if tag := tag_name(quoted or bare):
-                    yield tag
+    def _whole_name(self, cells: Sequence[str]) -> str:
+        if self._name is not None and (name := one_line(cells[self._name])):
+            return name
+        parts = [cells[at] for at in (self._first, self._last) if at is not None]
+        return one_line(" ".join(parts)) if parts else ""
 
-    def _fields(self, cells: Sequence[str]) -> Iterator[tuple[str, str]]:
-        for _, cell in self._cells(cells, _Role.TABLE):
-            yield from _table(cell)
-        for name, cell in self._cells(cells, _Role.FIELD, _Role.FIRST, _Role.LAST):
-            if line := one_line(cell):
-                yield name, line
+    def _joined(self, cells: Sequence[str]) -> dt.datetime | None:
+        """Of several dates the latest: who was asked again agreed then."""
+        found = [date for at in self.dated if (date := joined(cells[at], self.order))]
+        return max(found, default=None)
 
-    def _standing(self, cells: Sequence[str]) -> tuple[Status, str]:
-        """What the row says of its person; of several answers the strictest counts."""
-        found = [_ACTIVE]
-        for role, cell in zip(self.roles, cells, strict=True):
-            found.append(_verdict(role, cell.strip().lower()))
-        return max(found, key=_strictness)
+    def _judge(self, role: Role) -> Callable[[str], Standing]:
+        if role is Role.STATUS:
+            return self._status
+        if role is Role.SUBSCRIBED:
+            return _subscribed
+        if role is Role.CONFIRMED:
+            return _confirmed
+        meant = _MARKED[role]
+        return lambda cell: meant if marked(cell) else Standing.ACTIVE
 
-
-def _strictness(standing: tuple[Status, str]) -> tuple[bool, int]:
-    order = (Status.ACTIVE, Status.PENDING, Status.UNSUBSCRIBED)
-    return bool(standing[1]), order.index(standing[0])
-
-
-def _verdict(role: _Role, cell: str) -> tuple[Status, str]:
-    if role is _Role.STATUS and cell:
-        if cell not in _STATUSES:
-            raise RejectedError("the status of the row is not a known one")
-        return _STATUSES[cell]
-    if role is _Role.KEEPS and cell not in _YES:
-        if cell not in _NO:
-            raise RejectedError("the row says neither yes nor no to being subscribed")
-        return _LEFT
-    if role is _Role.LEFT and cell not in _NO_DATE:
-        return _LEFT
-    if role is _Role.BOUNCED and cell not in _NO_DATE:
-        return Status.UNSUBSCRIBED, "bounced"
-    return _ACTIVE
-
-
-def _plain(header: str) -> str:
-    """A header as a field is named: "Prénom " becomes "prenom", "First Name" "first_name"."""
-    letters = unicodedata.normalize("NFKD", header).encode("ascii", "ignore").decode().lower()
-    return re.sub(r"[^a-z0-9]+", "_", letters).strip("_")
-
-
-def _roles(header: Sequence[str], names: Sequence[str]) -> Iterator[_Role]:
-    special: dict[str, _Role] = {}
-    for export in _EXPORTS.values():
-        if export.marks <= set(names):
-            special |= dict.fromkeys(export.dropped, _Role.NOTHING) | dict(export.roles)
-    for cell, name in zip(header, names, strict=True):
-        known = special.get(name) or _ROLES.get(name, _Role.FIELD)
-        yield known if cell.strip() else _Role.NOTHING
+    def _status(self, cell: str) -> Standing:
+        if not cell:
+            return Standing.ACTIVE
+        standing = self._words.get(cell)
+        if standing is None:
+            raise RejectedError("the status of the row is not a known one", word=cell)
+        return standing
 
 
-def _check(names: Sequence[str], roles: Sequence[_Role], place: Callable[[int], Place]) -> None:
-    seen: dict[object, int] = {}
-    single = {_Role.EMAIL, _Role.NAME, _Role.FIRST, _Role.LAST}
-    for at, (name, role) in enumerate(zip(names, roles, strict=True)):
-        if role is _Role.FIELD and not _FIELD_NAME.fullmatch(name):
+def _subscribed(cell: str) -> Standing:
+    said = yes_or_no(cell)
+    if said is None:
+        raise RejectedError("the row says neither yes nor no to being subscribed")
+    return Standing.ACTIVE if said else Standing.LEFT
+
+
+def _confirmed(cell: str) -> Standing:
+    said = confirmed(cell)
+    if said is None:
+        raise RejectedError("the row says neither yes nor no to being confirmed")
+    return Standing.ACTIVE if said else Standing.PENDING
+
+
+# --- a header --------------------------------------------------------------------------------
+
+
+def _column(header: str, name: str, service: Service | None) -> Column:
+    if not header.strip():
+        return Column(header=header, name=name, role=Role.IGNORE)
+    if service is None:
+        return Column(header=header, name=name, role=BY_NAME.get(name, Role.FIELD))
+    bare = name.removeprefix(service.stripped) if service.stripped else name
+    role = service.roles.get(name) or _by_prefix(name, service)
+    if name in service.dropped:
+        role = Role.IGNORE
+    role = role or BY_NAME.get(bare)
+    if role is None:
+        role = Role.IGNORE if service.only_known else Role.FIELD
+    return Column(header=header, name=bare or name, role=role)
+
+
+def _by_prefix(name: str, service: Service) -> Role | None:
+    found = (role for prefix, role in service.prefixes.items() if name.startswith(prefix))
+    return next(found, None)
+
+
+def _own(header: Sequence[str]) -> list[Column]:
+    """The columns of our own export: five that are known, then a field in each, as it is named."""
+    roles = (Role.EMAIL, Role.NAME, Role.STATUS, Role.TAGS, Role.JOINED)
+    known = [
+        Column(header=cell, name=cell, role=role)
+        for cell, role in zip(services.OWN, roles, strict=True)
+    ]
+    fields = header[len(known) :]
+    return known + [Column(header=cell, name=cell.strip(), role=Role.FIELD) for cell in fields]
+
+
+def _chosen(column: Column, choices: Choices) -> Column:
+    role, name = choices.columns.get(plain(column.header), (column.role, ""))
+    return replace(column, role=role, name=name or column.name)
+
+
+def _expect_columns(names: Sequence[str], choices: Choices, place: Place) -> None:
+    for name in choices.columns:
+        if name not in names:
             raise InputError(
-                "no merge field can have the name of this column",
-                place=place(at),
-                hint="begin it with a letter from a to z, or delete the column",
+                f'no column of this list is named "{name}"',
+                place=place,
+                hint="--map takes the names of its first line",
             )
-        meaning = role if role in single else name
-        if meaning and meaning in seen:
+
+
+def _check(
+    columns: Sequence[Column], choices: Choices, place: Callable[[int], Place], *, own: bool
+) -> None:
+    seen: dict[object, int] = {}
+    for at, column in enumerate(columns):
+        role, name = column.role, column.name
+        if role is Role.FIELD:
+            _check_field(column, choices, place(at), own=own)
+        meaning: object = role if role in _SINGLE else (role is Role.FIELD, name)
+        if role is Role.IGNORE or not name:
+            continue
+        if meaning in seen:
             raise InputError(
                 f"columns {seen[meaning] + 1} and {at + 1} mean the same",
                 place=place(at),
-                hint="delete or rename one of them",
+                hint="delete or rename one of them, or --map one with =ignore",
             )
         seen[meaning] = at
-    if _Role.EMAIL not in seen:
+    if Role.EMAIL not in seen:
         raise InputError(
             "no column of this list is named email",
             place=place(0),
-            hint="name the column with the addresses email",
+            hint="name the column with the addresses email, or --map COLUMN=email",
         )
 
 
+def _check_field(column: Column, choices: Choices, place: Place, *, own: bool) -> None:
+    name = column.name
+    if not (name.isidentifier() if own else _FIELD_NAME.fullmatch(name)):
+        raise InputError(
+            "no merge field can have the name of this column",
+            place=place,
+            hint="begin it with a letter from a to z, or delete the column",
+        )
+    if own or plain(column.header) in choices.columns or not speaks_of_standing(name):
+        return
+    header = one_line(column.header)
+    raise InputError(
+        f'the column "{header}" may tell who left, and is not understood',
+        place=place,
+        hint=f'--map "{header}=ROLE": status, left, subscribed, confirmed, bounced, complained or '
+        "blocked; where it tells nothing of the kind, field or ignore",
+    )
+
+
+def _by_file(file: str, service: Service | None) -> Standing:
+    """What the name of a file says of everybody in it, where no column tells."""
+    word = name_tells(file.replace("\\", "/").rpartition("/")[2])
+    if not word:
+        return Standing.ACTIVE
+    if service and word in service.by_file:
+        return service.by_file[word]
+    raise InputError(
+        f'the name of this list says "{word}", and no column says who left',
+        place=Place(file),
+        hint='where they all agreed, name it otherwise; else add a column "status" with '
+        "unsubscribed, bounced or complained in each row",
+    )
+
+
+# --- cells -----------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=4096)
+def _tags(cell: str) -> frozenset[str]:
+    """Most people of a list share a few; the cells of a row are read more than once."""
+    if cell.strip().lower() in _NO_TAGS:
+        return frozenset()
+    names = (tag_name(quoted or bare) for quoted, bare in _TAG.findall(cell))
+    return frozenset(filter(None, names))
+
+
 def _table(cell: str) -> Iterator[tuple[str, str]]:
-    """The plain values of a JSON object; lists and tables inside it are left out."""
+    """The plain values of an object; lists and tables inside it are left out."""
     if not cell.strip():
         return
-    try:
-        table = json.loads(cell)
-    except (ValueError, RecursionError) as error:
-        raise RejectedError("the attributes are not valid JSON") from error
+    table = _parsed(cell)
     if not isinstance(table, dict):
         raise RejectedError("the attributes are not a JSON object")
     for key, value in table.items():
-        name = _plain(key)
+        name = plain(str(key))
         if _FIELD_NAME.fullmatch(name) and isinstance(value, str | int | float):
             text = value if isinstance(value, str) else json.dumps(value)
             if line := one_line(text):
                 yield name, line
+
+
+def _parsed(cell: str) -> object:
+    """JSON, or the literal in which Buttondown writes its metadata."""
+    try:
+        return json.loads(cell)
+    except (ValueError, RecursionError) as error:
+        fault = error
+    try:
+        return ast.literal_eval(cell.strip())
+    except (ValueError, SyntaxError, RecursionError, MemoryError):
+        raise RejectedError("the attributes are not valid JSON") from fault

@@ -6,19 +6,25 @@ column of addresses, a quote that is never closed) is an InputError, and nothing
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain, islice
 from typing import Final, Protocol
 
 from newsletter.audience import Status, read_address
-from newsletter.audience.columns import Columns, RejectedError
+from newsletter.audience.choices import Choices
+from newsletter.audience.columns import Columns, Person, RejectedError
+from newsletter.audience.joined import day_order
 from newsletter.audience.records import Record, Records, empty, sniff
 from newsletter.errors import InputError
 
-__all__ = ["Added", "Reject", "Row", "guarded", "read", "sniff", "unguarded"]
+__all__ = ["Added", "Reject", "Row", "guarded", "header", "read", "sniff", "unguarded"]
 
 _FORMULA: Final = re.compile(r"'*[=+\-@\t\r]")
+#: So many rows show whether the day or the month of their dates comes first.
+_DATED: Final = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,8 +39,11 @@ class Row:
         status: what the file says; active when it says nothing.
         suppression: why the address must never be mailed ("bounced", "complained", "blocked"),
             or "".
+        joined: since when, as the file says.
         tags: as `segment.tag_name` writes them.
         fields: further columns by field name, empty ones left out.
+        instead_of: the number of an earlier row with this address, counted from 0 over all that
+            was read, which does not count any more; None where there is none.
     """
 
     line: int
@@ -43,27 +52,37 @@ class Row:
     name: str
     status: Status
     suppression: str = ""
+    joined: dt.datetime | None = None
     tags: frozenset[str]
     fields: Mapping[str, str]
+    instead_of: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reject:
-    """A row that is not imported; `reason` holds no address."""
+    """A row that is not imported.
+
+    Attributes:
+        line: 1-based line of the file on which the row starts.
+        reason: a sentence without an address.
+        word: the word of a status that nobody knows, as the file has it in lower case, or "".
+    """
 
     line: int
     reason: str
+    word: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Added:
-    """What became of the rows of a list; the numbers add up to the rows that were read.
+    """What became of the rows of a list that were not rejected; `rows` is their number.
 
     Attributes:
         added: people who were not known.
         updated: people about whom something was new.
         unchanged: people who were unchanged.
         kept_out: people who have left or whose address is suppressed, and who stay so.
+        barred: those of them whose address is suppressed; counted there already.
         suppressed: addresses newly suppressed, because the list says that they bounced,
             complained or are blocked.
     """
@@ -72,7 +91,13 @@ class Added:
     updated: int = 0
     unchanged: int = 0
     kept_out: int = 0
+    barred: int = 0
     suppressed: int = 0
+
+    @property
+    def rows(self) -> int:
+        """How many rows these are."""
+        return self.added + self.updated + self.unchanged + self.kept_out + self.suppressed
 
     def __add__(self, other: Added) -> Added:
         return Added(
@@ -80,15 +105,30 @@ class Added:
             updated=self.updated + other.updated,
             unchanged=self.unchanged + other.unchanged,
             kept_out=self.kept_out + other.kept_out,
+            barred=self.barred + other.barred,
             suppressed=self.suppressed + other.suppressed,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Met:
+    """An earlier row of the list with the same address.
+
+    Attributes:
+        line, place: its line, and its number among all that was read, from 0.
+        yields: whether it says less than the new one, which takes its place.
+    """
+
+    line: int
+    place: int
+    yields: bool
 
 
 class Seen(Protocol):
     """Remembers which addresses a list has had."""
 
-    def first(self, canonical: str, line: int) -> int:
-        """The first line that had this address; `line` itself when it is new."""
+    def meet(self, canonical: str, *, line: int, place: int, standing: int) -> Met | None:
+        """The row that counted for this address until now; None when it is new."""
         ...
 
 
@@ -96,37 +136,77 @@ class _Kept:
     """Addresses in memory."""
 
     def __init__(self) -> None:
-        self._lines: dict[str, int] = {}
+        self._rows: dict[str, tuple[int, int, int]] = {}
 
-    def first(self, canonical: str, line: int) -> int:
-        return self._lines.setdefault(canonical, line)
+    def meet(self, canonical: str, *, line: int, place: int, standing: int) -> Met | None:
+        old = self._rows.setdefault(canonical, (line, place, standing))
+        if old == (line, place, standing):
+            return None
+        if yields := standing > old[2]:
+            self._rows[canonical] = (line, place, standing)
+        return Met(old[0], old[1], yields)
 
 
-def read(lines: Iterable[str], *, file: str, seen: Seen | None = None) -> Iterator[Row | Reject]:
+def header(lines: Iterable[str], *, file: str, choices: Choices | None = None) -> Columns:
+    """Understand the first line of a list.
+
+    Args:
+        lines: of decoded text, line ends kept (a file opened with `newline=""`).
+        file: the name for errors.
+        choices: what a person knows better than the header.
+
+    Raises:
+        InputError: what breaks the whole file, with line and column.
+    """
+    return _columns(Records(lines, file=file), file, choices)
+
+
+def read(
+    lines: Iterable[str],
+    *,
+    file: str,
+    seen: Seen | None = None,
+    choices: Choices | None = None,
+    before: int = 0,
+) -> Iterator[Row | Reject]:
     """Read a list row by row, none of which stays in memory.
 
     Args:
         lines: of decoded text, line ends kept (a file opened with `newline=""`).
         file: the name for errors.
         seen: tells which addresses came before; None keeps them in memory.
+        choices: what a person knows better than the header.
+        before: how many rows of other files belong to the same list and were read before.
 
     Yields:
         a Row for every person, a Reject for every row that cannot be imported; empty rows are
-        passed over.
+        passed over. Of several rows with one address the most careful counts: a later one that
+        says more names the row whose place it takes, and any other is a Reject.
 
     Raises:
         InputError: what breaks the whole file, with line and column.
     """
     records = Records(lines, file=file)
-    header = next(records, None)
-    if header is None:
-        raise empty(file)
-    if header.fault:
-        raise InputError(header.fault, place=records.place(header, -1), hint="fix the first line")
-    columns = Columns.read(header.cells, lambda cell: records.place(header, cell))
+    columns = _columns(records, file, choices)
     seen = seen or _Kept()
-    for record in records:
-        yield _row(record, columns, seen)
+    rest: Iterator[Record] = records
+    if columns.dated:
+        sample = list(islice(records, _DATED))
+        columns.order = day_order(
+            record.cells[at] for record in sample for at in columns.dated if at < len(record.cells)
+        )
+        rest = chain(sample, records)
+    for place, record in enumerate(rest, start=before):
+        yield _row(record, columns, seen, place)
+
+
+def _columns(records: Records, file: str, choices: Choices | None) -> Columns:
+    first = next(records, None)
+    if first is None:
+        raise empty(file)
+    if first.fault:
+        raise InputError(first.fault, place=records.place(first, -1), hint="fix the first line")
+    return Columns.read(first.cells, lambda cell: records.place(first, cell), choices)
 
 
 def guarded(cell: str) -> str:
@@ -139,34 +219,37 @@ def unguarded(cell: str) -> str:
     return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
 
 
-def _row(record: Record, columns: Columns, seen: Seen) -> Row | Reject:
+def _row(record: Record, columns: Columns, seen: Seen, place: int) -> Row | Reject:
+    line = record.line
     try:
-        row = _read(record, columns)
+        person = _person(record, columns)
+        address = read_address(person.email)
     except RejectedError as rejected:
-        return Reject(line=record.line, reason=str(rejected))
+        return Reject(line=line, reason=str(rejected), word=rejected.word)
     except InputError as error:
-        return Reject(line=record.line, reason=error.message)
-    if (first := seen.first(row.canonical, row.line)) != row.line:
-        return Reject(line=row.line, reason=f"line {first} has this address too")
-    return row
-
-
-def _read(record: Record, columns: Columns) -> Row:
-    if record.fault:
-        raise RejectedError(record.fault)
-    if len(record.cells) != len(columns.names):
-        raise RejectedError(
-            f"the row has {len(record.cells)} cells, the header {len(columns.names)}"
-        )
-    person = columns.person([unguarded(cell) for cell in record.cells])
-    address = read_address(person.email)
+        return Reject(line=line, reason=error.message)
+    standing = person.standing
+    met = seen.meet(address.canonical, line=line, place=place, standing=standing)
+    if met is not None and not met.yields:
+        return Reject(line=line, reason=f"line {met.line} has this address too")
     return Row(
-        line=record.line,
+        line=line,
         email=address.mailbox,
         canonical=address.canonical,
         name=person.name,
-        status=person.status,
-        suppression=person.suppression,
+        status=standing.status,
+        suppression=standing.suppression,
+        joined=person.joined,
         tags=person.tags,
         fields=person.fields,
+        instead_of=None if met is None else met.place,
     )
+
+
+def _person(record: Record, columns: Columns) -> Person:
+    if record.fault:
+        raise RejectedError(record.fault)
+    cells = record.cells
+    if len(cells) != len(columns.columns):
+        raise RejectedError(f"the row has {len(cells)} cells, the header {len(columns.columns)}")
+    return columns.person([unguarded(cell) if cell[:1] == "'" else cell for cell in cells])

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from newsletter.check import contrast, front, links, mail, online, words
+from newsletter.check import contrast, front, links, mail, online, placeholder, unread, words
 from newsletter.check.rule import RULES, Finding, Rule, RuleContext, Severity, UrlStatus
 from newsletter.humanize import plural
 
@@ -19,7 +19,7 @@ __all__ = [
 ]  # fmt: skip
 
 # Importing them registers their rules; the order here is the order in docs/checks.md.
-GROUPS: Final = (front, words, links, mail, contrast, online)
+GROUPS: Final = (front, words, unread, links, mail, placeholder, contrast, online)
 
 
 def check(context: RuleContext) -> tuple[Finding, ...]:
@@ -27,7 +27,7 @@ def check(context: RuleContext) -> tuple[Finding, ...]:
     reasons = {**context.ignore, **context.issue.ignored_checks}
     findings = [
         Finding(
-            id=one.id, severity=one.severity, place=context.exact(place), message=message,
+            id=one.id, severity=one.weigh(context), place=context.exact(place), message=message,
             hint=hint, ignored=reasons.get(one.id, ""),
         )
         for one in RULES.values()

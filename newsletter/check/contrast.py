@@ -61,8 +61,9 @@ def _contrast(context: RuleContext) -> Iterator[Fault]:
             if found < wanted and pair not in said:
                 said.add(pair)
                 colours = f"{as_hex(look.colour)} on {as_hex(look.ground)}"
+                sample = re.sub(r"[ \t]*\n\s*", " ", text)[:_SAMPLE]
                 message = (
-                    f'"{text[:_SAMPLE]}" is hard to read in {mode} mode: {colours} has a contrast '
+                    f'"{sample}" is hard to read in {mode} mode: {colours} has a contrast '
                     f"of {found:.1f}, not {wanted}"
                 )
                 yield _place(context, text), message, _hint(context, look)
@@ -70,10 +71,12 @@ def _contrast(context: RuleContext) -> Iterator[Fault]:
 
 def _hint(context: RuleContext, look: _Look) -> str:
     colours = {look.colour and as_hex(look.colour), look.ground and as_hex(look.ground)}
-    for name in ("accent", "accent_dark"):
-        if getattr(context.options.look, name) in colours:
-            return f"choose another theme.{name}"
-    return "choose other colours in the theme"
+    given = context.options.look
+    named = (("accent_dark", given.accent_dark), ("ink", given.light.ink))
+    return next(
+        (f"choose another theme.{name}" for name, colour in named if colour in colours),
+        "the theme draws it so, whatever the words: change its style.css or dark.css",
+    )
 
 
 def _place(context: RuleContext, text: str) -> Place:

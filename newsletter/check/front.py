@@ -8,16 +8,33 @@ from collections.abc import Iterator
 
 from newsletter.check.rule import RULES, Fault, RuleContext, rule
 from newsletter.humanize import nearest
+from newsletter.issue.drafts import draft_key
 
 _SUBJECT: int = 60
 _PREHEADER: int = 140
 _SHOUT: int = 8
+_SHOWN: int = 60
+#: Keys whose value is free text; behind a date or a number a comment takes nothing away.
+_TEXTS = frozenset({"title", "subject", "preheader", "segment", "utm", "checks"})
 
 
-@rule("draft", "error", "The issue says `status: draft`.")
+@rule("draft", "error", "The issue says that it is a draft: `status: draft`, `draft: true` ...")
 def _draft(context: RuleContext) -> Iterator[Fault]:
-    if context.issue.status == "draft":
-        yield context.issue.place("status"), "this issue is a draft", 'set "status: ready"'
+    key = draft_key(context.issue.raw)
+    if key == "status":
+        yield context.issue.place(key), "this issue is a draft", 'set "status: ready"'
+    elif key:
+        message = f'this issue is a draft: it says "{key}: {context.issue.raw[key]}"'
+        yield context.issue.place(key), message, "take that line out when it is ready"
+
+
+@rule("text-cut", "error", "Text of the front matter behind an unquoted ` #`, a comment to YAML.")
+def _cut(context: RuleContext) -> Iterator[Fault]:
+    for key, cut in context.issue.cut.items():
+        if key.partition(".")[0] in _TEXTS:
+            message = f'the {key} is cut off before "{cut.text[:_SHOWN]}", a comment to YAML'
+            hint = "put quotes around the whole value, or the comment on a line of its own"
+            yield cut.place, message, hint
 
 
 @rule("number-mismatch", "error", "The front matter's number is not the file name's.")
@@ -98,7 +115,7 @@ def _long_preheader(context: RuleContext) -> Iterator[Fault]:
         yield place, f"the preheader has {size} characters; no inbox shows that", "cut it to 110"
 
 
-@rule("date-past", "warning", "The issue's date has passed.")
+@rule("date-past", "warning", "The date of an issue that was not sent has passed.")
 def _past(context: RuleContext) -> Iterator[Fault]:
     day = context.issue.date
     if context.today and day and day < context.today:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import ipaddress
 import re
 from collections import Counter
@@ -14,14 +15,19 @@ from newsletter.errors import Place
 from newsletter.networks import is_public
 from newsletter.render import RenderedLink
 from newsletter.render.utm import is_malformed, source_of
+from newsletter.slugs import slug
 
 _SCHEME: Final = re.compile(r"([a-z][a-z0-9+.-]*):", re.IGNORECASE)
 # What Markdown leaves as text: [x](javascript:..), <javascript:..>, [x]: javascript:..
 _REFUSED: Final = re.compile(
     r"(?:\](?:\(|:)\s*<?|<)(javascript|vbscript|data|file):", re.IGNORECASE
 )
+_IDS: Final = re.compile(r'\b(?:id|name)="([^"]*)"')
+_NUMBERS: Final = {2: "two", 3: "three", 4: "four", 5: "five"}
 _VAGUE: Final = frozenset({"click here", "this link", "read more"})
-_BRACES: Final = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\$\{.*?\}|<%.*?%>")
+_BRACES: Final = re.compile(
+    r"\{\{.*?\}\}|\{%.*?%\}|\$\{.*?\}|<%.*?%>|\*\|.*?\|\*|%%\w+%%|\[\[.*?\]\]"
+)
 _PERSONAL: Final = re.compile(
     r"[?&](mc_eid|_hsenc|_hsmi|vero_id|mkt_tok|ck_subscriber_id)=", re.IGNORECASE
 )
@@ -31,8 +37,8 @@ _PERSONAL: Final = re.compile(
 def _malformed(context: RuleContext) -> Iterator[Fault]:
     for link in own_links(context):
         if is_malformed(link.written) and not _is_private(link.written):
-            message = f"the link {link.written} leads nowhere: its host is impossible"
-            yield context.at(link.line, link.written), message, "fix the address"
+            message = f"the link {_typed(link)} leads nowhere: its host is impossible"
+            yield _place(context, link), message, "fix the address"
 
 
 @rule("link-relative", "error", "A link without a scheme, which a mail cannot follow.")
@@ -40,21 +46,39 @@ def _relative(context: RuleContext) -> Iterator[Fault]:
     for link in own_links(context):
         if not link.written:
             yield (
-                context.at(link.line, "]("),
+                _place(context, link),
                 f'the link "{link.text}" is empty',
                 "give it a target",
             )
-        elif not _SCHEME.match(link.written) and "__NL_" not in link.written:
-            message = f"the link {link.written} is relative; a mail has no page to start from"
-            yield context.at(link.line, link.written), message, "write it out, from https:// on"
+        elif not _leads_on(link.written):
+            message = f"the link {_typed(link)} is relative; a mail has no page to start from"
+            yield _place(context, link), message, "write it out, from https:// on"
+
+
+@rule("link-anchor", "error", "A link to a section that the letter does not have.")
+def _anchor(context: RuleContext) -> Iterator[Fault]:
+    places = frozenset(_IDS.findall(context.rendered.html))
+    headings = [text for _, text, _ in context.rendered.headings]
+    for link in own_links(context):
+        name = unquote(link.written[1:])
+        if link.written.startswith("#") and html.escape(name) not in places:
+            message = f'the link "#{name}" leads to no section of this letter'
+            there = ", ".join(dict.fromkeys(f"#{slug(text)}" for text in headings if slug(text)))
+            hint = f"its headings are {there}" if there else "it needs a heading of that name"
+            yield _place(context, link), message, hint
+
+
+def _leads_on(target: str) -> bool:
+    """Whether a link says where it begins: with a scheme, a merge field, or in this letter."""
+    return bool(_SCHEME.match(target)) or "__NL_" in target or target.startswith("#")
 
 
 @rule("link-local", "error", "A link to the author's own machine or network.")
 def _local(context: RuleContext) -> Iterator[Fault]:
     for link in own_links(context):
         if _is_private(link.written):
-            message = f"the link {link.written} only works on your own machine or network"
-            yield context.at(link.line, link.written), message, "link to its public address"
+            message = f"the link {_typed(link)} only works on your own machine or network"
+            yield _place(context, link), message, "link to its public address"
     for place, _ in _refused(context, "file"):
         yield place, "a file: link only works on your own machine", "link to its public address"
 
@@ -69,8 +93,8 @@ def _script(context: RuleContext) -> Iterator[Fault]:
 def _http(context: RuleContext) -> Iterator[Fault]:
     for link in own_links(context):
         if link.written.lower().startswith("http://") and not is_malformed(link.written):
-            message = f"the link {link.written} is not encrypted"
-            yield context.at(link.line, link.written), message, "try https://"
+            message = f"the link {_typed(link)} is not encrypted"
+            yield _place(context, link), message, "try https://"
 
 
 @rule("link-vague", "warning", "Link text that says nothing about its target.")
@@ -78,7 +102,7 @@ def _vague(context: RuleContext) -> Iterator[Fault]:
     for link in own_links(context):
         if link.text.strip(" .,!").lower() in _VAGUE:
             yield (
-                context.at(link.line, link.text),
+                _place(context, link, link.text),
                 f'the link says only "{link.text}"',
                 ("let the words say where it leads; screen readers list links alone"),
             )
@@ -86,15 +110,15 @@ def _vague(context: RuleContext) -> Iterator[Fault]:
 
 @rule("link-ambiguous", "warning", "The same words lead to different pages.")
 def _ambiguous(context: RuleContext) -> Iterator[Fault]:
-    targets: dict[str, str] = {}
-    said: set[str] = set()
+    named: dict[str, dict[str, RenderedLink]] = {}
     for link in own_links(context):
-        words = link.text.casefold()
-        first = targets.setdefault(words, link.written)
-        if words and first != link.written and words not in said:
-            said.add(words)
-            message = f'"{link.text}" leads to two different pages'
-            yield context.at(link.line, link.written), message, "tell them apart in words"
+        named.setdefault(link.text.casefold(), {}).setdefault(link.written, link)
+    for words, targets in named.items():
+        if words and len(targets) > 1:
+            link = list(targets.values())[1]
+            count = _NUMBERS.get(len(targets), str(len(targets)))
+            message = f'"{link.text}" leads to {count} different pages'
+            yield _place(context, link), message, "tell them apart in words"
 
 
 @rule("utm-foreign", "warning", "Links that carry another service's tags.")
@@ -107,7 +131,7 @@ def _foreign(context: RuleContext) -> Iterator[Fault]:
         first = next(link for link in links if source_of(link.url) == source)
         message = f'{count} links are tagged with the source "{source}", not yours'
         yield (
-            context.at(first.line, first.written),
+            _place(context, first),
             message.replace("1 links are", "1 link is"),
             (f"keep a sponsor's; for an old service's set utm.replace_sources = [\"{source}\"]"),
         )
@@ -122,7 +146,7 @@ def _personal(context: RuleContext) -> Iterator[Fault]:
         written, first = next(one for one in found if one[0].lower() == name)
         links = "1 link carries" if count == 1 else f"{count} links carry"
         message = f'{links} somebody\'s personal id ("{written}")'
-        yield context.at(first.line, first.written), message, "take that part out"
+        yield _place(context, first), message, "take that part out"
 
 
 @rule("link-braces", "warning", "An address with template braces in it, which are never filled in.")
@@ -136,6 +160,21 @@ def _braces(context: RuleContext) -> Iterator[Fault]:
             yield context.at(line, found[0]), message, hint
 
 
+def _place(context: RuleContext, link: RenderedLink, needle: str = "") -> Place:
+    """Where a link's target or another of its words stands, else the link itself."""
+    wanted = needle or _typed(link)
+    if not link.column:
+        return context.at(link.line, wanted)
+    line = context.issue.body.split("\n")[link.line - context.issue.body_line]
+    found = line.find(wanted, link.column - 1) if wanted else -1
+    return Place(context.issue.file, link.line, found + 1 if found >= 0 else link.column)
+
+
+def _typed(link: RenderedLink) -> str:
+    """The target as the author wrote it, in quotes of findings."""
+    return link.source or link.written
+
+
 def own_links(context: RuleContext) -> Iterator[RenderedLink]:
     """The links of the issue itself; the theme's are left out."""
     return (link for link in context.rendered.links if link.line)
@@ -147,6 +186,11 @@ def _refused(context: RuleContext, *schemes: str) -> Iterator[tuple[Place, str]]
         for found in _REFUSED.finditer(text):
             if found[1].lower() in schemes:
                 yield context.at(line, found[0]), found[1].lower()
+
+
+def is_refused(text: str) -> bool:
+    """Whether a piece of text is a link that Markdown did not make because of its scheme."""
+    return _REFUSED.search(text) is not None
 
 
 def _is_private(url: str) -> bool:

@@ -19,7 +19,7 @@ _NEAR: Final = 92_160
 
 @rule("size", "error", "The HTML is over 102,400 bytes; Gmail cuts it there.")
 def _size(context: RuleContext) -> Iterator[Fault]:
-    size = len(context.rendered.html.encode())
+    size = context.size
     if size > LIMIT:
         place = Place(context.issue.file, 1)
         yield place, f"the HTML has {size:,} bytes; Gmail cuts it at {LIMIT:,}", "shorten it"
@@ -27,7 +27,7 @@ def _size(context: RuleContext) -> Iterator[Fault]:
 
 @rule("size-near", "warning", "The HTML is over 90 KB; little is left of Gmail's 102,400 bytes.")
 def _near(context: RuleContext) -> Iterator[Fault]:
-    size = len(context.rendered.html.encode())
+    size = context.size
     if _NEAR < size <= LIMIT:
         place = Place(context.issue.file, 1)
         yield place, f"the HTML has {size:,} of Gmail's {LIMIT:,} bytes", "do not add much"

@@ -67,6 +67,9 @@ class RuleContext:
         twins: other files with the same number.
         ignore: finding ids the newsletter's settings answer for.
         answers: what the web said about addresses of the letter; None without `--online`.
+        filled_size: bytes of the HTML part as a reader gets it, with everything filled in; 0 when
+            unknown.
+        real: whether the issue goes to readers, and not to a folder.
     """
 
     issue: Issue
@@ -77,6 +80,13 @@ class RuleContext:
     twins: tuple[str, ...] = ()
     ignore: Mapping[str, str] = dataclasses.field(default_factory=dict)
     answers: Mapping[str, UrlStatus] | None = None
+    filled_size: int = 0
+    real: bool = False
+
+    @property
+    def size(self) -> int:
+        """Bytes of the HTML part, as near as is known to what arrives."""
+        return self.filled_size or len(self.rendered.html.encode())
 
     def at(self, line: int, needle: str = "") -> Place:
         """Where `needle` stands from `line` to the end of its paragraph, else the line alone."""
@@ -119,6 +129,7 @@ class Rule:
     Attributes:
         id: its stable name.
         severity: of all its findings.
+        in_rehearsal: their severity where nothing leaves, if that is another.
         meaning: for the documentation.
         find: the check itself.
     """
@@ -127,16 +138,25 @@ class Rule:
     severity: Severity
     meaning: str
     find: Find
+    in_rehearsal: Severity | None = None
+
+    def weigh(self, context: RuleContext) -> Severity:
+        """How much its findings weigh in one issue."""
+        return self.severity if context.real else self.in_rehearsal or self.severity
 
 
 RULES: Final[dict[str, Rule]] = {}
 
 
-def rule(id_: str, severity: Severity, meaning: str) -> Callable[[Find], Find]:
+def rule(
+    id_: str, severity: Severity, meaning: str, *, in_rehearsal: Severity | None = None
+) -> Callable[[Find], Find]:
     """Register a check under its id."""
 
     def register(find: Find) -> Find:
-        RULES[id_] = Rule(id=id_, severity=severity, meaning=meaning, find=find)
+        RULES[id_] = Rule(
+            id=id_, severity=severity, meaning=meaning, find=find, in_rehearsal=in_rehearsal
+        )
         return find
 
     return register

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import re
+import unicodedata
 from collections.abc import Iterator
 from typing import Final
 from urllib.parse import unquote
@@ -23,6 +25,8 @@ _STRAY: Final = re.compile(
 #: "price*" is how people mark a footnote; its text may then begin with "*".
 _NOTE: Final = re.compile(r"(?<=[^\W_])[.!?)%\u201d\u2019]?\*(?![\w*_])")
 _FILE_NAME: Final = re.compile(r"[\w-]+\.(png|jpe?g|gif|webp|svg)|IMG_\d+|image\d*", re.IGNORECASE)
+#: A marker with what stands beside it; both sides may belong to others, so they are looked at only.
+_RUN: Final = re.compile(r"(?=([^\s*])(\*{1,3})([^\s*]))")
 _SHOWN: Final = 60
 _FIELD_IN_LINK: Final = re.compile(r"\]\([^()\s]*(\{\{(?=[^{}]*\s)\s*(\w+)[^{}]*\}\})[^()]*\)")
 _KEYS: Final = ("title", "subject", "preheader")
@@ -123,6 +127,19 @@ def _in_link(context: RuleContext) -> Iterator[Fault]:
                 )
 
 
+def field_in_link(context: RuleContext, text: str) -> bool:
+    """Whether a blank in a merge field, which is no text any more, keeps this from being a link."""
+    targets = _targets_with_fields(context.issue.body)
+    return any(name in context.options.fields and rest in text for name, rest in targets)
+
+
+@functools.lru_cache(maxsize=2)
+def _targets_with_fields(body: str) -> tuple[tuple[str, str], ...]:
+    """A field's name and what is left of the link around it, for each."""
+    found = ((one[2], one[0].replace(one[1], "")) for one in _FIELD_IN_LINK.finditer(body))
+    return tuple(dict.fromkeys(found))
+
+
 @rule("field-near-miss", "warning", "Braces that look like a merge field but are not read as one.")
 def _near_miss(context: RuleContext) -> Iterator[Fault]:
     fields = Fields(context.options.fields)
@@ -152,6 +169,9 @@ def _undone(context: RuleContext) -> Iterator[Fault]:
 def _stray(context: RuleContext) -> Iterator[Fault]:
     notes = any(_NOTE.search(text) for text, _ in context.rendered.words)
     for text, line in context.rendered.words:
+        if beside := _beside_punctuation(context, text):
+            yield context.at(line, beside[1] + beside[2] + beside[3]), *_beside(beside)
+            continue
         strays = (found for found in _STRAY.finditer(text) if not _is_meant(context, found))
         found = next(strays, None)
         if found is None or (notes and found[0] == "*" and not found.start()):
@@ -164,6 +184,36 @@ def _stray(context: RuleContext) -> Iterator[Fault]:
         )
 
 
+def _beside_punctuation(context: RuleContext, text: str) -> re.Match[str] | None:
+    """The first `*` that Markdown left because of the punctuation on one side of it.
+
+    Beside a blank, ASCII punctuation or the edge of the text it is read; scripts that put no blanks
+    around their quotes meet the rule in every other sentence (CommonMark, 6.2).
+    """
+    for found in _RUN.finditer(text):
+        before, after = found[1], found[3]
+        for mark, letter in ((before, after), (after, before)):
+            outside = not mark.isascii() and unicodedata.category(mark)[0] in "PS"
+            if outside and letter.isalnum() and not _is_escaped(context, found):
+                return found
+    return None
+
+
+def _is_escaped(context: RuleContext, found: re.Match[str]) -> bool:
+    return f"{found[1]}\\{found[2]}" in context.issue.body
+
+
+def _beside(found: re.Match[str]) -> tuple[str, str]:
+    """What is said of such a `*`: message and hint."""
+    near = found.string[max(0, found.start() - 8) : found.end(3) + 8].strip()
+    marks = {found[1].isalnum(): found[1], found[3].isalnum(): found[3]}
+    message = (
+        f'the "{found[2]}" in "{near}" is left as text: Markdown reads no emphasis between '
+        f'"{marks[False]}" and "{marks[True]}"'
+    )
+    return message, f'write "{marks[False]}" on the other side of "{found[2]}", or <b>...</b>'
+
+
 def _is_meant(context: RuleContext, found: re.Match[str]) -> bool:
     """Whether the author wrote the marker with a backslash, or as part of an address."""
     begin = found.string.rfind(" ", 0, found.start()) + 1
@@ -173,6 +223,18 @@ def _is_meant(context: RuleContext, found: re.Match[str]) -> bool:
         for at, character in enumerate(word)
     )
     return "://" in word or re.search(written, context.issue.body) is not None
+
+
+@rule("heading-title", "warning", "The letter begins with a title; the theme shows one already.")
+def _title(context: RuleContext) -> Iterator[Fault]:
+    body = context.issue.body
+    first = context.issue.body_line + body[: len(body) - len(body.lstrip())].count("\n")
+    level, text, line = next(iter(context.rendered.headings), (0, "", 0))
+    found = re.match(r"\s*<h1\b[^>]*>([^<]*)", body, re.IGNORECASE)
+    if found or (level == 1 and line == first):
+        shown = " ".join((found[1] if found else text).split())[:_SHOWN]
+        message = f'the letter begins with the title "{shown}"; the theme shows the title above it'
+        yield context.at(first), message, "take it out; a section begins with ##"
 
 
 @rule("heading-skipped", "warning", "A heading level is skipped.")
@@ -219,10 +281,15 @@ def _local(context: RuleContext) -> Iterator[Fault]:
 
 def _texts(context: RuleContext) -> Iterator[tuple[str, str | int]]:
     """What readers see, with the front-matter key or the line it comes from."""
+    yield from front_texts(context)
+    yield from context.rendered.words
+
+
+def front_texts(context: RuleContext) -> Iterator[tuple[str, str]]:
+    """What readers see of the front matter, with its key."""
     for key in _KEYS:
         if key in context.issue.raw:
             yield getattr(context.issue, key), key
-    yield from context.rendered.words
 
 
 def _place(context: RuleContext, where: str | int, needle: str) -> Place:

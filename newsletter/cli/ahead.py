@@ -10,6 +10,7 @@ import typer
 
 from newsletter import clocks
 from newsletter.cli.show import VOICE, result, result_json, say, table
+from newsletter.errors import RefusedError
 from newsletter.humanize import plural
 from newsletter.schedule.units import Kind
 
@@ -25,6 +26,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="One JSON object.")]
 def approve(
     *,
     issue: Annotated[int, typer.Option(metavar="N", help="The number of the issue.")],
+    anyway: Annotated[
+        bool, typer.Option("--anyway", help="Approve it although no schedule would send it.")
+    ] = False,
 ) -> None:
     """Let the schedule send an issue as it is now; any change afterwards needs it again."""
     from newsletter.cli.context import open_project
@@ -33,14 +37,18 @@ def approve(
 
     project = open_project()
     with findings_shown():
-        found = approve_issue(project, issue, now=clocks.now())
+        found = approve_issue(project, issue, now=clocks.now(), anyway=anyway)
     if found.before:
         result(f"issue {issue} is approved already")
-        return
-    result(f"issue {issue} is approved: {found.approval}")
-    name = shlex.quote(found.issue.file)
-    say(f'hint: git add {name} && git commit -m "Approve issue {issue}" {name}')
-    _warn_of_date(project, found.issue)
+    else:
+        result(f"issue {issue} is approved: {found.approval}")
+        name = shlex.quote(found.issue.file)
+        say(f'hint: git add {name} && git commit -m "Approve issue {issue}" {name}')
+    if isinstance(found.due, RefusedError):
+        say(f"warning: {found.due}")
+    else:
+        local = f"{found.due.at.astimezone(project.zone):%a %Y-%m-%d %H:%M}"
+        say(f"it is due on {local} ({project.zone.key}), {found.due.at:%Y-%m-%d %H:%M} UTC")
 
 
 def cancel(
@@ -78,7 +86,7 @@ def schedule(
     ] = 5,
     printed: Annotated[
         Kind | None,
-        typer.Option("--print", help="Print what calls `send --due` here, ready to install."),
+        typer.Option("--print", help="Print what calls `send --due --yes` here, ready to install."),
     ] = None,
     trust_clock: Annotated[
         bool,
@@ -134,17 +142,14 @@ def _sameness(project: Project) -> Callable[[Issue], bool]:
 def _units(project: Project, kind: Kind) -> str:
     """What makes this machine call `send --due` in this folder, with this very program."""
     import shutil
-    import sys
-    from pathlib import Path
 
+    from newsletter.cli.context import own_program
     from newsletter.project import git
     from newsletter.schedule.units import Place, units
 
-    beside = Path(sys.executable).with_name("newsletter")
-    program = str(beside if beside.exists() else shutil.which("newsletter") or "newsletter")
     tracked = git.state(project.root, "newsletter.toml") != "no git"
     found = shutil.which("git") if tracked else None
-    place = Place(folder=str(project.root), program=program, git=found or "")
+    place = Place(folder=str(project.root), program=own_program(), git=found or "")
     return units(kind, place).rstrip("\n")
 
 
@@ -159,23 +164,6 @@ def _trust(project: Project) -> None:
     result(f"the clock is taken as right: {now:%Y-%m-%d %H:%M:%S} UTC")
     if again:
         say(f"{plural(again, 'date')} still ahead had been noted as missed and may be used again")
-
-
-def _warn_of_date(project: Project, issue: Issue) -> None:
-    """Say when it would go, or that no schedule would take it."""
-    from newsletter.schedule.outlook import appointment, day_of, moved
-    from newsletter.settings.dates import timetable
-
-    if not project.settings.schedule.rrule:
-        return
-    plan = timetable(project.settings, moved=moved([issue], project.zone))
-    found = appointment(plan, issue)
-    if found is None:
-        day = day_of(issue, plan.zone) or "none"
-        say(f"its date, {day}, is not in the schedule, so no schedule sends it")
-    else:
-        local = f"{found.at.astimezone(plan.zone):%a %Y-%m-%d %H:%M}"
-        say(f"it is due on {local} ({plan.zone.key}), {found.at:%Y-%m-%d %H:%M} UTC")
 
 
 def _row(one: Prospect) -> tuple[str, ...]:

@@ -8,10 +8,21 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
 from newsletter import __version__
-from newsletter.cli import ahead, events, post, records, run, stats, subscribers, write
+from newsletter.cli import (
+    ahead,
+    archive,
+    begin,
+    events,
+    post,
+    records,
+    run,
+    stats,
+    subscribers,
+    write,
+)
+from newsletter.cli.command import CommandGroup, Commands
 from newsletter.cli.show import VOICE, Colour, error
 from newsletter.cli.unforeseen import foreseen
 from newsletter.errors import InputError, NewsletterError
@@ -20,29 +31,30 @@ WRITE, PEOPLE, SEND, RUN = "Write", "People", "Send", "Run"
 
 _ORDER = (
     "init", "new", "check", "preview", "build", "test", "subscribers", "send",
-    "approve", "cancel", "status", "retry", "stats", "schedule", "serve", "events", "settings",
-    "db",
+    "approve", "cancel", "status", "retry", "stats", "schedule", "serve", "archive", "events",
+    "settings", "db",
 )  # fmt: skip
 
 
-class _InOrder(TyperGroup):
+class _InOrder(CommandGroup):
     """Lists commands in the order of an author's day; Typer puts groups last."""
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401  # Typer hides its context's type
         return sorted(super().list_commands(ctx), key=_ORDER.index)
 
 
-app = typer.Typer(
+app = Commands(
     name="newsletter",
     cls=_InOrder,
     help="Write a newsletter in Markdown, send it through your own account, know who got it.",
+    epilog="These options can also stand after the command: newsletter status -v",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-app.command("init", rich_help_panel=WRITE)(write.init)
+app.command("init", rich_help_panel=WRITE)(begin.init)
 app.command("new", rich_help_panel=WRITE)(write.new)
 app.command("check", rich_help_panel=WRITE)(write.check)
 app.command("preview", rich_help_panel=WRITE)(write.preview)
@@ -57,6 +69,7 @@ app.command("retry", rich_help_panel=SEND)(records.retry)
 app.command("stats", rich_help_panel=SEND)(stats.stats)
 app.command("schedule", rich_help_panel=SEND)(ahead.schedule)
 app.command("serve", rich_help_panel=RUN)(run.serve)
+app.add_typer(archive.app, name="archive", rich_help_panel=RUN)
 app.add_typer(events.app, name="events", rich_help_panel=RUN)
 app.command("settings", rich_help_panel=RUN)(run.settings)
 app.add_typer(run.db, name="db", rich_help_panel=RUN)
@@ -77,8 +90,12 @@ def choose(
     config: Annotated[
         Path | None, typer.Option("--config", metavar="FILE", help="Read settings from this file.")
     ] = None,
-    verbose: Annotated[int, typer.Option("--verbose", "-v", count=True, help="Show more.")] = 0,
-    quiet: Annotated[int, typer.Option("--quiet", "-q", count=True, help="Show less.")] = 0,
+    verbose: Annotated[
+        int, typer.Option("--verbose", "-v", count=True, show_default=False, help="Show more.")
+    ] = 0,
+    quiet: Annotated[
+        int, typer.Option("--quiet", "-q", count=True, show_default=False, help="Show less.")
+    ] = 0,
     no_input: Annotated[bool, typer.Option("--no-input", help="Never ask; fail instead.")] = False,
     color: Annotated[Colour, typer.Option("--color", help="When to use colours.")] = Colour.AUTO,
     debug: Annotated[

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -34,6 +38,12 @@ _NO_CONFIGS: Final[tuple[ConfigText, ...]] = ()
 def from_directory(path: Path) -> Path:
     """A path of the command line, as if typed in the chosen folder."""
     return CONTEXT.directory / path
+
+
+def own_program() -> str:
+    """This very command, for texts that make a machine call it: absolute where it can be told."""
+    beside = Path(sys.executable).with_name("newsletter")
+    return str(beside if beside.exists() else shutil.which("newsletter") or "newsletter")
 
 
 def open_project() -> Project:
@@ -86,6 +96,18 @@ def open_store(
         left = plural(store.departures.kept_out, "person", "people")
         say(f"{left} unsubscribed after this backup was made; that still counts")
     return store
+
+
+@contextmanager
+def open_records(project: Project) -> Iterator[Store | None]:
+    """The records to look at, None where there are none yet."""
+    from newsletter.store.sqlite.engine import file_of
+
+    if not file_of(project.store_url).exists():
+        yield None
+        return
+    with open_store(project, create=False, read_only=True) as store:
+        yield store
 
 
 def open_transport(project: Project) -> Transport:

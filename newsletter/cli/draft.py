@@ -6,16 +6,16 @@ import datetime as dt
 import html
 import json
 import re
-import unicodedata
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from newsletter import clocks
 from newsletter.errors import InputError
 from newsletter.issue import number_of, parse
 from newsletter.project import files
-from newsletter.schedule import next_free
-from newsletter.schedule.outlook import day_of
+from newsletter.schedule.outlook import free_day
 from newsletter.settings.dates import timetable
+from newsletter.slugs import slug
 
 if TYPE_CHECKING:
     from newsletter.project import Project
@@ -23,8 +23,29 @@ if TYPE_CHECKING:
 _SLUG = 60
 
 
-def start(project: Project, title: str) -> tuple[str, str]:
-    """The path and the text of the next issue.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewIssue:
+    """The file of an issue to write in.
+
+    Attributes:
+        name: its path in the newsletter's folder.
+        text: its front matter, and a mark where the words go.
+        number: the next one.
+        day: its date.
+        why: where that comes from, such as "the next free date of the schedule".
+        scheduled: whether the schedule sends it on that day, once it is approved.
+    """
+
+    name: str
+    text: str
+    number: int
+    day: dt.date
+    why: str
+    scheduled: bool
+
+
+def start(project: Project, title: str) -> NewIssue:
+    """The next issue.
 
     Raises:
         InputError: a title that is empty or cannot stand in a mail, or an issue that cannot be
@@ -37,26 +58,29 @@ def start(project: Project, title: str) -> tuple[str, str]:
     names = files.issue_files(project.root)
     number = max((number_of(name) or 0 for name in names), default=0) + 1
     name = f"{files.ISSUES}/{number:03d}{_slug(title)}.md"
-    text = _text(title, number, _date(project, names))
+    free, why = _free_day(project, names)
+    day = free or project.today(clocks.now())
+    text = _text(title, number, day)
     _expect_readable(text, name)
-    return name, text
+    return NewIssue(
+        name=name, text=text, number=number, day=day, why=why, scheduled=free is not None
+    )
 
 
 def _slug(title: str) -> str:
-    plain = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode().lower()
-    words = re.sub(r"[^a-z0-9]+", "-", plain.replace("'", ""))[:_SLUG].strip("-")
+    words = slug(title)[:_SLUG].strip("-")
     return f"-{words}" if words else ""
 
 
-def _date(project: Project, names: tuple[str, ...]) -> dt.date:
-    """The next date of the schedule that no issue has, or today without a schedule."""
-    schedule, today = project.settings.schedule, project.today(clocks.now())
-    if not schedule.rrule or schedule.anchor is None:
-        return today
+def _free_day(project: Project, names: tuple[str, ...]) -> tuple[dt.date | None, str]:
+    """The next date of the schedule that no issue has, None for today; and why that."""
+    if not project.settings.schedule.rrule:
+        return None, "today, for there is no schedule"
     table = timetable(project.settings)
     issues = (parse(files.read_issue(project.root, name), file=name) for name in names)
-    taken = frozenset(day for issue in issues if (day := day_of(issue, table.zone)))
-    return next_free(table, clocks.now(), taken=taken) or today
+    free = free_day(table, issues, clocks.now())
+    ended = "today, for the schedule has no date any more"
+    return free, "the next free date of the schedule" if free else ended
 
 
 def _expect_readable(text: str, name: str) -> None:

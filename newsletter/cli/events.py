@@ -9,10 +9,12 @@ from typing import Annotated
 
 import typer
 
+from newsletter.cli.command import Commands
 from newsletter.cli.show import VOICE, Console, result, result_json, say
 from newsletter.cli.signals import ended_by_signal
+from newsletter.server.front import Keeper, Service, events_unit
 
-app = typer.Typer(help="What Amazon SES reports.", no_args_is_help=True)
+app = Commands(help="What Amazon SES reports.", no_args_is_help=True)
 
 
 @app.callback()
@@ -24,15 +26,24 @@ def _events() -> None:
 def pull(
     *,
     follow: Annotated[bool, typer.Option("--follow", help="Wait for more until Ctrl-C.")] = False,
+    printed: Annotated[
+        Keeper | None,
+        typer.Option("--print", help="Print what keeps `events pull --follow` running here."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """Fetch deliveries, bounces and complaints from the queue into the records."""
-    from newsletter.cli.context import open_project, open_store
+    from newsletter.cli.context import open_project, open_store, own_program
     from newsletter.events import pull as events
     from newsletter.ses.events import Pulled
 
     VOICE.json = as_json
     project = open_project()
+    if printed:
+        words = ("events", "pull", "--follow")
+        service = Service(folder=str(project.root), program=own_program(), words=words)
+        result(events_unit(service).rstrip("\n"))
+        return
     queue = events.require_queue(
         project, os.environ,
         hint="set transport.ses.events_queue; docs/feedback.md says how to make one",

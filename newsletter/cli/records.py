@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -30,6 +31,18 @@ _SHOWN = 20
 def status(
     *,
     issue: Annotated[int | None, typer.Option(metavar="N", help="Only this issue.")] = None,
+    listed: Annotated[
+        str,
+        typer.Option(
+            "--list",
+            metavar="STATE",
+            help="Name the people of an issue in this state, such as refused, or all of them.",
+        ),
+    ] = "",
+    file: Annotated[
+        Path | None,
+        typer.Option("--csv", metavar="FILE", help="Write them to a new file, addresses whole."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show what happened to every recipient, issue by issue, and what is due next."""
@@ -39,9 +52,15 @@ def status(
     from newsletter.store.agreement import all_forgotten
 
     VOICE.json = as_json
+    _refuse_incomplete(issue, listed, file)
     project = open_project()
     with open_store(project, create=False, read_only=True) as store:
         runs = [run for run in run_records.find_all(store) if issue in {None, run.content.issue}]
+        if listed and runs:
+            from newsletter.cli.recipients import list_recipients
+
+            list_recipients(store, runs, listed, file)
+            return
         told = all_forgotten(project.root, store)
         forgotten = {n: what for n, what in told.items() if issue in {None, n}}
         sender = store.sender()
@@ -60,9 +79,28 @@ def status(
             result("no issue was sent yet" if issue is None else f"issue {issue} was not sent yet")
         for number, what in forgotten.items():
             result(f"  {number}: {what}")
+        _remind_of_bounces(store, [run for run in runs if run.transport == "smtp" and run.begun])
     for one in due:
         what = f"issue {one.issue.number}, {one.standing.value}" if one.issue else "no issue yet"
         result(f"next: {one.when} ({one.zone.key}), {what}")
+
+
+def _refuse_incomplete(issue: int | None, listed: str, file: Path | None) -> None:
+    if listed and issue is None:
+        raise InputError("--list is about one issue", hint="add --issue N")
+    if file and not listed:
+        raise InputError("--csv writes the people of a state", hint="add --list all")
+
+
+def _remind_of_bounces(store: Store, runs: list[Run]) -> None:
+    """Where no provider reports what came back, the author has to; asked of the last run."""
+    from newsletter.store.feedback import suppressed_since
+
+    if runs and not suppressed_since(store, runs[-1].started_at):
+        say(
+            f"hint: what bounced of issue {runs[-1].content.issue} is in the sender's mailbox; "
+            "note it: newsletter subscribers suppress FILE|ADDR --reason bounced"
+        )
 
 
 def _is_about(one: Prospect, issue: int) -> bool:
@@ -183,6 +221,7 @@ def _tell(issue: int, number: int, nothing: str) -> None:
 
 
 def _show(store: Store, runs: list[Run], sender: str, *, whole: bool) -> None:
+    from newsletter.sending.recipients import run_name
     from newsletter.store import runs as run_records
 
     counted = [(run, run_records.counts(store, run)) for run in runs]
@@ -190,13 +229,14 @@ def _show(store: Store, runs: list[Run], sender: str, *, whole: bool) -> None:
     result(table([header, *(_row(run, counts, sender) for run, counts in counted)]))
     for run, counts in counted:
         for line in _details(store, run, counts, sender, whole=whole):
-            result(f"  {run.content.issue}: {line}")
+            result(f"  {run.content.issue} {run_name(run)}: {line}")
 
 
 def _row(run: Run, counts: Counts, sender: str) -> tuple[str, ...]:
-    kind = "rehearsal" if run.rehearsal else run.transport or "-"
+    from newsletter.sending.recipients import run_name
+
     state = _stands(run, sender)
-    return str(run.content.issue), kind, state, f"{counts.total:,}", _outcomes(counts)
+    return str(run.content.issue), run_name(run), state, f"{counts.total:,}", _outcomes(counts)
 
 
 def _stands(run: Run, sender: str) -> str:

@@ -13,6 +13,7 @@ from typing import Any, Final
 import typer.main
 
 from newsletter.cli.app import app
+from newsletter.cli.command import takes
 from newsletter.cli.show import result
 
 _INTRO: Final = """\
@@ -29,7 +30,7 @@ _HEAD: Final = "| {} | Meaning |\n|---|---|\n"
 def reference() -> str:
     """The page docs/cli.md, in Markdown; commands in the order of `newsletter --help`."""
     whole = typer.main.get_command(app)
-    everywhere = f"## Before any command\n\n{_table('Option', _options(whole))}"
+    everywhere = f"## Before or after any command\n\n{_table('Option', _options(whole))}"
     return "\n".join([_INTRO, everywhere, *_sections(whole)]).rstrip() + "\n"
 
 
@@ -91,17 +92,10 @@ def _arguments(command: Any) -> Iterator[tuple[str, str]]:  # noqa: ANN401  # as
 def _options(command: Any) -> Iterator[tuple[str, str]]:  # noqa: ANN401  # as above
     for one in command.params:
         if one.param_type_name == "option":
-            takes = "" if one.is_flag or one.count else f" {_takes(one)}"
-            names = ", ".join(f"`{name}{takes}`" for name in one.opts)
+            value = takes(one).replace("|", "\\|")
+            names = ", ".join(f"`{name} {value}".rstrip() + "`" for name in one.opts)
             needed = " Required." if one.required else ""
             yield names, one.help + needed + _default(one)
-
-
-def _takes(option: Any) -> str:  # noqa: ANN401  # as above
-    """What stands behind an option: its metavar, its choices, or its name."""
-    if isinstance(option.default, enum.Enum):
-        return "\\|".join(choice.value for choice in type(option.default))
-    return str(option.metavar or option.name.upper()).replace("|", "\\|")
 
 
 def _default(one: Any) -> str:  # noqa: ANN401  # as above

@@ -126,7 +126,8 @@ def _show_finished(project: Project, found: SendResult) -> None:
     number, counts = found.run.content.issue, found.counts
     if found.run.rehearsal:
         folder = project.settings.transport.folder
-        say(f"look: {folder}/{number:03d}/0001.eml opens in any mail program")
+        say(f"look: newsletter preview --issue {number} shows it with its pictures")
+        say(f"      {folder}/{number:03d}/0001.eml is the mail itself, for any mail program")
     if refused := counts[State.REFUSED]:
         say(
             f"next: {plural(refused, 'mail was', 'mails were')} refused; when the cause is "

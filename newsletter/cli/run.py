@@ -5,22 +5,31 @@ from __future__ import annotations
 import os
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from newsletter import clocks
+from newsletter.cli.command import Commands
 from newsletter.cli.show import VOICE, Console, result, result_json, say, table
 from newsletter.errors import InputError, Place, RefusedError
+from newsletter.server.front import Front, Service, caddy, nginx, serve_unit, upstream
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from newsletter.project import Project
+    from newsletter.publishing.archive import Archive
+    from newsletter.site.archive import ArchiveServer
     from newsletter.store import Store
     from newsletter.store.folder.restore import Restoration
 
-db = typer.Typer(help="The database.", no_args_is_help=True)
+#: Columns of a terminal that `settings` fills at most, and the least it leaves for a value.
+_WIDTH: Final = 100
+_LEAST: Final = 16
+_CUT: Final = " ..."
+
+db = Commands(help="The database.", no_args_is_help=True)
 
 
 def serve(
@@ -30,13 +39,20 @@ def serve(
     with_events: Annotated[
         bool, typer.Option("--with-events", help="Fetch what Amazon SES reports, too.")
     ] = False,
+    printed: Annotated[
+        Front | None,
+        typer.Option("--print", help="Print what keeps it running, or puts https in front."),
+    ] = None,
 ) -> None:
-    """Serve the readers' pages: unsubscribe and preferences."""
+    """Serve the readers' pages: unsubscribe, preferences, past issues."""
     from newsletter import server
     from newsletter import site as public
     from newsletter.cli.context import open_project, open_store
 
     project = open_project()
+    if printed:
+        result(_around(project, printed, host, port, with_events=with_events))
+        return
     phrases = _phrases(project)
     with open_store(project, create=False, patience=public.PATIENCE) as store:
         door = server.listen(host, port)
@@ -47,7 +63,42 @@ def serve(
                 say("hint: set site.public_url, or no mail will lead here")
 
         with _events(project) if with_events else nullcontext():
-            public.serve(store, project.settings, clocks.now, door, ready, phrases=phrases)
+            public.serve(
+                store, project.settings, clocks.now, door, ready,
+                phrases=phrases, archive=_archive(project),
+            )  # fmt: skip
+
+
+def _archive(project: Project) -> ArchiveServer | None:
+    """Past issues beside the readers' pages, where mails lead to them on this host."""
+    from newsletter.publishing.archive import build_archive
+    from newsletter.publishing.sources import read_sources, stamp
+    from newsletter.site.archive import ArchiveServer
+
+    def build() -> Archive:
+        return build_archive(read_sources(project, known={}), today=project.today(clocks.now()))
+
+    server = ArchiveServer(
+        project.settings, build, lambda: stamp(project, project.today(clocks.now()))
+    )
+    return server if server.is_here else None
+
+
+def _around(project: Project, kind: Front, host: str, port: int, *, with_events: bool) -> str:
+    """The text of one kind for this very command with these options."""
+    from newsletter.cli.context import own_program
+
+    match kind:
+        case Front.SYSTEMD:
+            more = ("--with-events",) if with_events else ()
+            words = ("serve", "--host", host, "--port", str(port), *more)
+            service = Service(folder=str(project.root), program=own_program(), words=words)
+            text = serve_unit(service)
+        case Front.CADDY:
+            text = caddy(project.settings.site.public_url, upstream(host, port))
+        case Front.NGINX:
+            text = nginx(project.settings.site.public_url, upstream(host, port))
+    return text.rstrip("\n")
 
 
 @contextmanager
@@ -96,8 +147,21 @@ def settings(
             {"settings": [{"key": r.key, "value": r.value, "origin": r.origin} for r in rows]}
         )
     else:
-        shown = [(row.key, " / ".join(row.value.splitlines()), row.origin) for row in rows]
+        keys, origins = (
+            max(map(len, cells)) for cells in zip(*((r.key, r.origin) for r in rows), strict=True)
+        )
+        width = max(_LEAST, _WIDTH - keys - origins - 4)
+        shown = [
+            (row.key, _shortened(" / ".join(row.value.splitlines()), width), row.origin)
+            for row in rows
+        ]
         result(table(shown))
+        if any(cells[1].endswith(_CUT) for cells in shown):
+            say("hint: --json shows the long values whole")
+
+
+def _shortened(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: width - len(_CUT)] + _CUT
 
 
 @db.command("upgrade")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -15,6 +15,13 @@ if TYPE_CHECKING:
     from newsletter.delivery import Run
     from newsletter.store.stats import Stats
 
+#: What to do where nothing is reported, by the transport.
+_WAY_OUT: Final = {
+    "ses": "no event about this issue is on record; newsletter events pull fetches them from "
+    "transport.ses.events_queue (docs/feedback.md)",
+    "smtp": "a mail server reports nothing: bounces come to the sender's mailbox; note them with "
+    "newsletter subscribers suppress FILE|ADDR --reason bounced",
+}
 #: Domains and hours shown; --json has them all.
 _SHOWN = 12
 
@@ -49,14 +56,17 @@ def stats(
         result_json(_as_dict(run, found))
     else:
         _show(found)
-        if not project.settings.transport.ses.events_queue:
-            say("hint: without transport.ses.events_queue, only unsubscribes are known")
+        if found.silent >= {"bounced", "complained"}:
+            say(f"hint: {_WAY_OUT[run.transport]}")
 
 
 def _show(found: Stats) -> None:
     accepted = found.totals["accepted"]
     rows = [
-        (name, f"{number:,}", _share(number, accepted)) for name, number in found.totals.items()
+        (name, "not reported", "")
+        if name in found.silent
+        else (name, f"{number:,}", _share(number, accepted))
+        for name, number in found.totals.items()
     ]
     result(table(rows, right=frozenset({1, 2})))
     for title, kinds in (("bounced", found.bounces), ("complained", found.complaints)):
@@ -64,14 +74,15 @@ def _show(found: Stats) -> None:
             result(f"  {title} {number:,}: {kind or 'no kind given'}")
     if found.delayed:
         result(f"  delayed for a while: {found.delayed:,}")
-    _columns("domain", found.domains)
-    _columns("hour (UTC)", {f"{hour:%Y-%m-%d %H:00}": row for hour, row in found.hours.items()})
+    hours = {f"{hour:%Y-%m-%d %H:00}": row for hour, row in found.hours.items()}
+    _columns("domain", found.domains, without=found.silent)
+    _columns("hour (UTC)", hours, without=found.silent)
 
 
-def _columns(title: str, rows: Mapping[str, Mapping[str, int]]) -> None:
+def _columns(title: str, rows: Mapping[str, Mapping[str, int]], *, without: frozenset[str]) -> None:
     if not rows:
         return
-    names = list(next(iter(rows.values())))
+    names = [name for name in next(iter(rows.values())) if name not in without]
     shown = [(key, *(f"{row[name]:,}" for name in names)) for key, row in rows.items()]
     result("")
     result(table([(title, *names), *shown[:_SHOWN]], right=frozenset(range(1, len(names) + 1))))
@@ -87,7 +98,7 @@ def _as_dict(run: Run, found: Stats) -> dict[str, object]:
     return {
         "issue": run.content.issue,
         "started_at": run.started_at.isoformat(),
-        **found.totals,
+        **{name: None if name in found.silent else number for name, number in found.totals.items()},
         "delayed": found.delayed,
         "bounces": found.bounces,
         "complaints": found.complaints,

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import typer
 
 from newsletter import clocks
+from newsletter.cli.command import Commands
 from newsletter.cli.show import VOICE, Console, result, result_json, say, table
 from newsletter.errors import InputError, PausedError
 from newsletter.humanize import plural
@@ -18,7 +18,6 @@ from newsletter.humanize import plural
 if TYPE_CHECKING:
     from newsletter.audience import Address
     from newsletter.audience.roster import Reject
-    from newsletter.people.importing import ImportResult, ListCheck
     from newsletter.store.subscribers import Member
 
 Who = Annotated[str, typer.Argument(metavar="ADDR", help="The subscriber's address.")]
@@ -27,7 +26,10 @@ Consent = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object.")]
 
-app = typer.Typer(help="The people on the list.", no_args_is_help=True)
+#: Rows left out that are told one by one.
+_SHOWN: Final = 5
+
+app = Commands(help="The people on the list.", no_args_is_help=True)
 
 
 @app.callback()
@@ -37,72 +39,66 @@ def _subscribers() -> None:
 
 @app.command("import")
 def import_(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A CSV file with an email column.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A CSV file, or the zip a service gives.")
+    ],
     *,
     consent_source: Annotated[
-        str, typer.Option(metavar="TEXT", help="How these subscribers agreed, for the consent log.")
-    ],
+        str,
+        typer.Option(
+            metavar="TEXT",
+            help="How these subscribers agreed, for the consent log; not for --dry-run.",
+        ),
+    ] = "",
+    service: Annotated[
+        str, typer.Option("--from", metavar="NAME", help="The service it comes from, or plain.")
+    ] = "auto",
+    columns: Annotated[
+        list[str] | None,
+        typer.Option("--map", metavar="COLUMN=ROLE", help="What a column is; may be repeated."),
+    ] = None,
+    words: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--map-status", metavar="WORD=STATUS", help="What a word means; may be repeated."
+        ),
+    ] = None,
+    tag: Annotated[
+        list[str] | None,
+        typer.Option(metavar="TAG", help="A tag for all of them; may be repeated."),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would happen.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Add subscribers from a CSV file; who has left is not added again."""
-    from newsletter.cli.context import from_directory, open_project, open_store
+    """Add subscribers from a list or another service's export; who has left is not added again."""
+    from newsletter.audience.choices import read_choices
+    from newsletter.cli.context import from_directory, open_project, open_records, open_store
+    from newsletter.cli.imports import say_sheets, show_check, show_import
     from newsletter.cli.progress import progress_of_rows
     from newsletter.people import consent
     from newsletter.people.importing import check_list, import_list, open_list
 
     VOICE.json = as_json
     file = from_directory(file)
+    choices = read_choices(
+        service=service, columns=columns or (), words=words or (), tags=tag or ()
+    )
     project = open_project()
-    source = consent.consent_source(consent_source, example="sign-up form")
-    with open_list(project.root, file) as listed:
-        if dry_run:
-            _report_check(file, check_list(listed), as_json=as_json)
-            return
-        with open_store(project) as store, progress_of_rows(listed.lines) as progressed:
-            done = import_list(
-                listed, store, source=source, now=clocks.now(), reporter=Console(),
-                progressed=progressed,
-            )  # fmt: skip
-    _report_import(file, done, as_json=as_json)
-
-
-def _report_check(file: Path, found: ListCheck, *, as_json: bool) -> None:
-    _report_rows(file, found.first_rejected, found.rejected, found.odd_names)
-    if as_json:
-        result_json({"dry_run": True, "good": found.good, "rejected": found.rejected})
-    else:
-        good = plural(found.good, "row")
-        result(f"{good} can be imported, {found.rejected:,} cannot; nothing was written")
-
-
-def _report_import(file: Path, done: ImportResult, *, as_json: bool) -> None:
-    if done.given_up:
-        name, number = done.given_up
-        left = plural(number, "row of it is", "rows of it are")
-        say(f"warning: the import of {name} was interrupted and is given up; {left} "
-            "not in the records: import it again")  # fmt: skip
-    if done.resumed:
-        say("an interrupted import of this list was resumed")
-    _report_rows(file, done.first_rejected, done.rejected, done.odd_names)
-    added = done.added
-    if as_json:
-        result_json({"dry_run": False, **asdict(added), "rejected": done.rejected})
-    else:
-        result(
-            f"{added.added:,} added, {added.updated:,} updated, {added.unchanged:,} unchanged, "
-            f"{added.kept_out:,} kept out, {done.rejected:,} rejected"
-        )
-
-
-def _report_rows(file: Path, first: Sequence[Reject], rejected: int, odd_names: int) -> None:
-    for reject in first:
-        say(f"{file}:{reject.line}: left out: {reject.reason}")
-    if rejected > len(first):
-        say(f"... and {rejected - len(first):,} more")
-    if odd_names:
-        names = plural(odd_names, "name stands", "names stand")
-        say(f"{names} in no header of a mail; those mails name the address alone")
+    listed = open_list(project.root, file, choices)
+    source = "" if dry_run else consent.consent_source(consent_source, example="sign-up form")
+    if dry_run:
+        with open_records(project) as records:
+            found = check_list(listed, records, now=clocks.now())
+        say_sheets(listed.sheets)
+        show_check(listed, found, as_json=as_json)
+        return
+    with open_store(project) as store, progress_of_rows(listed.lines) as progressed:
+        done = import_list(
+            listed, store, source=source, now=clocks.now(), reporter=Console(),
+            progressed=progressed,
+        )  # fmt: skip
+    say_sheets(listed.sheets)
+    show_import(listed, done, as_json=as_json)
 
 
 @app.command("export")
@@ -137,8 +133,8 @@ def list_(
     tag: Annotated[str, typer.Option(metavar="TAG", help="Only people with this tag.")] = "",
     as_json: AsJson = False,
 ) -> None:
-    """List people, their addresses masked; -v shows them whole."""
-    from newsletter.audience import mask
+    """List people, their addresses shortened; -v shows them whole."""
+    from newsletter.audience import recognizable
     from newsletter.cli.context import open_project, open_store
     from newsletter.people.show import STATUSES, list_people
 
@@ -151,18 +147,27 @@ def list_(
     with open_store(open_project(), create=False, read_only=True) as store:
         rows = [
             (
-                one.email if whole else mask(one.email),
+                one.name,
+                one.email if whole else recognizable(one.email),
                 one.suppression or one.status.value,
                 " ".join(sorted(one.tags)),
                 f"{one.created_at:%Y-%m-%d}",
             )
             for one in list_people(store, status=status, tag=tag)
         ]
-    names = ("address", "status", "tags", "since")
+    names = ("name", "address", "status", "tags", "since")
     if as_json:
         result_json({"people": [dict(zip(names, row, strict=True)) for row in rows]})
-    else:
+    elif rows:
         result(table([names, *rows]))
+        if not whole:
+            say("hint: -v shows the addresses whole")
+    elif status or tag:
+        asked = " and ".join(filter(None, (status, tag and f'tagged "{tag}"')))
+        result(f"nobody on the list is {asked}")
+    else:
+        result("nobody is on the list yet")
+        say("next: newsletter subscribers import FILE --consent-source TEXT")
 
 
 @app.command("show")
@@ -289,6 +294,51 @@ def allow(who: Who, *, consent_source: Consent) -> None:
         result("nothing kept this address out")
     if not done.known:
         say("next: newsletter subscribers add ADDR --consent-source TEXT")
+
+
+@app.command("suppress")
+def suppress(
+    which: Annotated[
+        str, typer.Argument(metavar="FILE|ADDR", help="An address, or a file of addresses.")
+    ],
+    *,
+    reason: Annotated[
+        Literal["bounced", "complained"],
+        typer.Option(metavar="bounced|complained", help="What came back from them."),
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Never mail addresses again whose mails bounced, or whose owners complained, to you."""
+    from newsletter.cli.context import open_project, open_store
+    from newsletter.feedback import Suppression
+    from newsletter.people.suppress import suppress as suppress_addresses
+
+    VOICE.json = as_json
+    found = _reported(which)
+    with open_store(open_project(), create=False) as store:
+        done = suppress_addresses(store, found, Suppression(reason), now=clocks.now())
+    for reject in done.rejected[:_SHOWN]:
+        say(f"{which}:{reject.line}: left out: {reject.reason}")
+    if as_json:
+        result_json({**asdict(done), "rejected": len(done.rejected)})
+        return
+    result(
+        f"{done.suppressed:,} suppressed ({done.strangers:,} of them not on the list), "
+        f"{done.before:,} kept out before, {done.repeated:,} repeated, "
+        f"{len(done.rejected):,} rejected"
+    )
+
+
+def _reported(which: str) -> list[Address | Reject]:
+    """The addresses that are meant, all of them read before any is written."""
+    from newsletter.audience.reported import read_reported
+    from newsletter.cli.context import from_directory
+    from newsletter.project import files
+
+    file = from_directory(Path(which))
+    if "@" in which and not file.exists():
+        return [_address(which)]
+    return list(read_reported(files.look_through(file).lines()))
 
 
 def _address(text: str) -> Address:

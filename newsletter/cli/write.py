@@ -1,10 +1,9 @@
-"""Commands for the author at work: init, new, check, preview, build."""
+"""Commands for the author at work: new, check, preview, build."""
 
 from __future__ import annotations
 
 import codecs
 import contextlib
-import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TextIO
@@ -26,44 +25,22 @@ if TYPE_CHECKING:
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object.")]
 
 
-def init(
-    directory: Annotated[
-        Path, typer.Argument(metavar="[DIR]", help="The folder to fill.")
-    ] = Path(),
+def new(
+    title: Annotated[str, typer.Argument(metavar="TITLE", help="The title of the issue.")],
 ) -> None:
-    """Make a new newsletter: settings, theme, a first issue; nothing is overwritten."""
-    from newsletter.cli.context import from_directory
-    from newsletter.project import files, scaffold
-
-    root = from_directory(directory)
-    if _holds_newsletter(root):
-        raise InputError(
-            "this folder holds a newsletter already",
-            place=Place(str(root)),
-            hint='newsletter new "A title" starts an issue',
-        )
-    for name, data in scaffold.contents().items():
-        made = files.write_new(root / name, data)
-        say(f"{'made' if made else 'kept'} {root / name}")
-    say()
-    say("next: import a list, then rehearse the first issue")
-    where = "" if root == Path() else f" -C {shlex.quote(str(root))}"
-    example = "subscribers/example.csv"
-    say(f'  newsletter{where} subscribers import {example} --consent-source "an invented list"')
-    say(f"  newsletter{where} send --issue 1")
-    result(str(root / files.CONFIG))
-
-
-def new(title: Annotated[str, typer.Argument(help="The title of the issue.")]) -> None:
     """Start the next issue: its number, its file, the next free date."""
     from newsletter.cli.context import open_project
     from newsletter.cli.draft import start
     from newsletter.project import files
 
     project = open_project()
-    name, text = start(project, title)
-    files.write_new(project.root / name, text.encode())
-    result(name)
+    made = start(project, title)
+    files.write_new(project.root / made.name, made.text.encode())
+    result(made.name)
+    say(f"its date is {made.day:%a %Y-%m-%d}, {made.why}")
+    say(f"next: write it while you look at it: newsletter preview --issue {made.number}")
+    goes = "approve" if made.scheduled else "send"
+    say(f'then write "status: ready" there, and: newsletter {goes} --issue {made.number}')
 
 
 def check(
@@ -118,7 +95,7 @@ def check(
 
 def preview(
     *,
-    issue: Annotated[int | None, typer.Option(help="Show this issue first.")] = None,
+    issue: Annotated[int | None, typer.Option(metavar="N", help="Show this issue first.")] = None,
     port: Annotated[
         int, typer.Option(min=1, max=65535, help="Where; the next free port if it is taken.")
     ] = 7474,
@@ -230,15 +207,6 @@ def _list(findings: Iterable[Finding]) -> None:
     for finding in findings:
         if not finding.ignored:
             result(line(finding, sys.stdout))
-
-
-def _holds_newsletter(root: Path) -> bool:
-    from newsletter.project import files
-
-    try:
-        return files.find_root(root) == root.absolute()
-    except InputError:
-        return False
 
 
 def _named(project: Project, path: str) -> str:

@@ -15,14 +15,17 @@ from dataclasses import dataclass, field
 
 from newsletter.errors import InputError, Place
 from newsletter.issue import front_matter
-from newsletter.issue.front_matter import Value
+from newsletter.issue.front_matter import Cut, Value
 from newsletter.issue.values import Status, UtmOverride, Values
 
-__all__ = ["Issue", "Status", "UtmOverride", "Value", "number_of", "parse", "source_hash"]
+__all__ = ["Cut", "Issue", "Status", "UtmOverride", "Value", "number_of", "parse", "source_hash"]
 
 _NUMBERED = re.compile(r"(\d{1,6})(?:-(.*))?")
 # What no text holds: the stages of rendering mark places with noncharacters.
 _UNFIT = re.compile("[\0\ufdd0-\ufdef\ufffe\uffff]")
+# Controls of terminals; YAML refuses them above the letter. Those beyond ASCII are text in a wrong
+# encoding, which `check` can repair.
+_CONTROL = re.compile("[\x01-\x08\x0b-\x1f\x7f]")
 _MATTER = re.compile(r"\s*^---[ \t]*\n.*?^---[ \t]*$", re.MULTILINE | re.DOTALL)
 _KNOWN = frozenset(
     {
@@ -52,12 +55,13 @@ class Issue:
         title: one line, HTML entities decoded.
         subject: the front matter's own subject, else the title.
         preheader: the line mail programs show after the subject, may be empty.
-        status: "ready" unless the front matter says "draft".
+        status: "draft" where the front matter says so in any of the usual ways, else "ready".
         body: Markdown, LF line ends, exactly as in the file.
         body_line: 1-based line of the file on which `body` starts.
         source_hash: SHA-256 in hex of the file without its `approved` line.
         places: where each front-matter key stands, dotted below the top level.
         texts: where a value begins that stands in the file as it is read, by the same keys.
+        cut: what YAML cut off a value as a comment, with its place, by the same keys.
         extra: keys this project does not know, kept as they stand.
         raw: the front-matter values before decoding, for `check`.
     """
@@ -80,6 +84,7 @@ class Issue:
     source_hash: str
     places: Mapping[str, Place]
     texts: Mapping[str, Place]
+    cut: Mapping[str, Cut]
     extra: Mapping[str, Value]
     raw: Mapping[str, Value]
 
@@ -112,6 +117,7 @@ def parse(data: bytes, *, file: str) -> Issue:
     """
     text = _decode(data, file)
     matter = front_matter.read(text, file)
+    _refuse_controls(matter, file)
     values = Values(matter.table, matter.places, file)
     number, slug = _numbered(file, values)
     title = values.line("title", required=True)
@@ -134,6 +140,7 @@ def parse(data: bytes, *, file: str) -> Issue:
         source_hash=source_hash(text),
         places=matter.places,
         texts=matter.texts,
+        cut=matter.cut,
         extra={k: v for k, v in matter.table.items() if k not in _KNOWN},
         raw=matter.table,
     )
@@ -166,6 +173,16 @@ def _decode(data: bytes, file: str) -> str:
             hint="it may be UTF-16 or a binary file; save it as UTF-8 text",
         )
     return text
+
+
+def _refuse_controls(matter: front_matter.FrontMatter, file: str) -> None:
+    if found := _CONTROL.search(matter.body):
+        inside = _end_of(matter.body[: found.start()], file)
+        raise InputError(
+            f"the letter holds the control character U+{ord(found[0]):04X}",
+            place=Place(file, matter.body_line + inside.line - 1, inside.column),
+            hint="remove it; it is often pasted along from a web page or a terminal",
+        )
 
 
 def _line_feeds(text: str) -> str:

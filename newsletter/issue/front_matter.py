@@ -20,8 +20,20 @@ Value = str | tuple["Value", ...] | Mapping[str, "Value"]
 # What escapes in double quotes can name but UTF-8 or XML cannot hold.
 _NO_TEXT = re.compile("[\0\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
 _FENCE = re.compile(r"---[ \t]*")
+#: What YAML reads as nothing where it stands without quotes.
+_NULL = frozenset({"~", "null", "Null", "NULL"})
+_COMMENT = re.compile(r"[ \t]+(#.*)")
+_COMMENT_INSTEAD = re.compile(r"[ \t]*:[ \t]+(#.*)")
 #: Characters of front matter; a long one has two thousand.
 LONGEST = 100_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cut:
+    """What stands behind an unquoted value and is a comment to YAML, "#12: what"."""
+
+    text: str
+    place: Place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,9 +41,11 @@ class FrontMatter:
     """What `read` found.
 
     Attributes:
-        table: the values, every scalar as the text that stands in the file.
+        table: the values, every scalar as the text that stands in the file; what is null is not
+            in it.
         places: where each key stands, dotted below the top level.
         texts: where a value begins that stands in the file as it is read, by the same keys.
+        cut: what YAML cut off a value as a comment, by the same keys.
         body: everything after the closing fence, untouched.
         body_line: 1-based line of the file on which `body` starts.
     """
@@ -39,6 +53,7 @@ class FrontMatter:
     table: Mapping[str, Value]
     places: Mapping[str, Place]
     texts: Mapping[str, Place]
+    cut: Mapping[str, Cut]
     body: str
     body_line: int
 
@@ -61,8 +76,8 @@ def read(text: str, file: str) -> FrontMatter:
     reader = _TextYAML(fences, file)
     frontmatter.parse(text, handler=reader)
     return FrontMatter(
-        table=reader.table, places=reader.places, texts=reader.texts, body=fences.body,
-        body_line=fences.body_line,
+        table=reader.table, places=reader.places, texts=reader.texts, cut=reader.cut,
+        body=fences.body, body_line=fences.body_line,
     )  # fmt: skip
 
 
@@ -117,6 +132,7 @@ class _TextYAML(YAMLHandler):
         self._breaks = [match.start() for match in re.finditer("\n", fences.metadata)]
         self.places: dict[str, Place] = {}
         self.texts: dict[str, Place] = {}
+        self.cut: dict[str, Cut] = {}
         self.table: dict[str, Value] = {}
 
     def split(self, text: str) -> tuple[str, str]:  # noqa: ARG002  # python-frontmatter's signature
@@ -178,6 +194,9 @@ class _TextYAML(YAMLHandler):
             self.places[key] = self._place(key_node.start_mark)
             if isinstance(value_node, yaml.ScalarNode):
                 self._note_text(key, value_node)
+                self._note_cut(key, key_node, value_node)
+                if not value_node.style and value_node.value in _NULL:
+                    continue
             table[str(key_node.value)] = self._value(value_node, key)
         return table
 
@@ -206,6 +225,18 @@ class _TextYAML(YAMLHandler):
         begin = node.start_mark.index + (node.style in {"'", '"'})
         if self._fences.metadata.startswith(node.value, begin) and "\n" not in node.value:
             self.texts[key] = self._place(begin)
+
+    def _note_cut(self, key: str, name: yaml.ScalarNode, node: yaml.ScalarNode) -> None:
+        """Note a comment behind a value without quotes, or where one should be."""
+        if node.style:
+            return
+        pattern, end = (
+            (_COMMENT, node.end_mark.index)
+            if node.value
+            else (_COMMENT_INSTEAD, name.end_mark.index)
+        )
+        if found := pattern.match(self._fences.metadata, end):
+            self.cut[key] = Cut(text=found[1].rstrip(), place=self._place(found.start(1)))
 
     def _place(self, mark: yaml.Mark | int | None) -> Place:
         """The place of a mark or an index; YAML counts lines an editor does not (U+2028)."""

@@ -11,6 +11,7 @@ from typing import Literal
 
 from newsletter import moments, text_rules
 from newsletter.errors import InputError, Place
+from newsletter.issue.drafts import draft_key
 from newsletter.issue.front_matter import Value
 
 Status = Literal["draft", "ready"]
@@ -101,9 +102,9 @@ class Values:
         return int(text)
 
     def status(self) -> Status:
-        """Ready, unless the front matter says draft."""
+        """Ready, unless the front matter says draft, in our way or in another generator's."""
         status = self.text("status") if "status" in self.table else "ready"
-        if status == "draft":
+        if draft_key(self.table):
             return "draft"
         if status == "ready":
             return "ready"

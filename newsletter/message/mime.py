@@ -180,9 +180,8 @@ def compose(
         InputError: the address cannot be written in a header. A name or a field that cannot
             is left out of it: nobody goes without the mail for what they are called.
     """
-    values = values_for(
-        template.slots, subscriber, unsubscribe_url or unsubscribe_by_mail(template)
-    )
+    way_out = unsubscribe_url or unsubscribe_by_mail(template.unsubscribe_mailto)
+    values = values_for(template.slots, subscriber, way_out)
     whole = "".join(
         piece if isinstance(piece, str) else _fill(piece, template, subscriber, values, stamp)
         for piece in _with_unsubscribe_headers(template, unsubscribe_url)
@@ -190,9 +189,9 @@ def compose(
     return whole.encode("ascii")
 
 
-def unsubscribe_by_mail(template: MimeTemplate) -> str:
-    """How people leave where there is no public server: a mail to a mailbox, or ""."""
-    return _mailto(template.unsubscribe_mailto)
+def unsubscribe_by_mail(mailbox: str) -> str:
+    """The link by which people leave where there is no public server; "" without a mailbox."""
+    return f"mailto:{quote(mailbox, safe='@+')}?subject=unsubscribe" if mailbox else ""
 
 
 def _with_unsubscribe_headers(template: MimeTemplate, url: str) -> Sequence[str | Placeholder]:
@@ -248,17 +247,13 @@ def _list_headers(sender: Sender) -> str:
 
 def _unsubscribe_headers(url: str, mailto: str) -> str:
     """List-Unsubscribe, and its Post companion only beside an https address (RFC 8058)."""
-    ways = [f"<{way}>" for way in (url, _mailto(mailto)) if way]
+    ways = [f"<{way}>" for way in (url, unsubscribe_by_mail(mailto)) if way]
     if not ways:
         return ""
     post = headers.whole("List-Unsubscribe-Post", "List-Unsubscribe=One-Click")
     return headers.whole("List-Unsubscribe", ", ".join(ways)) + (
         post if url.startswith("https://") else ""
     )
-
-
-def _mailto(address: str) -> str:
-    return f"mailto:{quote(address, safe='@+')}?subject=unsubscribe" if address else ""
 
 
 def stamp_headers(stamp: Stamp) -> str:

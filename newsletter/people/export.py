@@ -1,4 +1,7 @@
-"""Everybody on the list as a CSV file that `import` and spreadsheets read."""
+"""Everybody on the list as a CSV file that `import` and spreadsheets read.
+
+By address, so that two stores with the same people write the same bytes.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from newsletter.audience.roster import guarded
+from newsletter.audience.services import OWN
 from newsletter.feedback import Suppression
 from newsletter.project.git import expect_untaken
 from newsletter.project.lists import new_list, write_list
@@ -55,10 +59,12 @@ def export_file(path: Path, store: Store) -> ExportResult:
 
 def _rows(store: Store) -> Iterator[list[str]]:
     names = subscribers.field_names(store)
-    yield ["email", "name", "status", "tags", *names]
-    for one in subscribers.each(store):
+    yield [*OWN, *names]
+    for one in subscribers.each(store, by_address=True):
         fields = [one.fields.get(name, "") for name in names]
-        cells = [one.email, one.name, _status(one), ", ".join(sorted(one.tags)), *fields]
+        tags = ", ".join(sorted(one.tags))
+        joined = one.created_at.isoformat(timespec="microseconds")
+        cells = [one.email, one.name, _status(one), tags, joined, *fields]
         yield [guarded(cell) for cell in cells]
 
 

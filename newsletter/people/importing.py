@@ -3,26 +3,58 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
-from itertools import chain, islice
-from pathlib import Path
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
+from itertools import chain
+from pathlib import Path, PurePath
 from typing import Final
 
 from newsletter.audience import roster
+from newsletter.audience.choices import Choices
+from newsletter.audience.columns import Column
+from newsletter.audience.roles import Role
 from newsletter.audience.roster import Added, Reject, Row
 from newsletter.errors import InputError, NewsletterError
 from newsletter.humanize import plural
 from newsletter.project import Project, files
+from newsletter.project.archives import PackedList, look_through_all
+from newsletter.project.files import ListFile
 from newsletter.reporter import Reporter
 from newsletter.store import Store, imports
 from newsletter.store.imports import Import
 from newsletter.store.sqlite.repeats import Repeats
-from newsletter.text_rules import stands_in_header
+from newsletter.text_rules import one_line, stands_in_header
 
 #: So many rejected rows are told one by one; the file beside the list has them all.
 _SHOWN: Final = 5
+#: So many words of a status are counted; a column with more is none.
+_WORDS: Final = 20
+_LONGEST_WORD: Final = 40
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sheet:
+    """One file of a list, and how its columns are understood.
+
+    Attributes:
+        name: the file, or the file inside an archive.
+        service: the title of the service whose export it is, "" for a plain list, and the name
+            that `--from` takes.
+        service_name: that name.
+        own: whether this program wrote it.
+        columns: header and meaning of each column; a field's meaning is "field:NAME".
+        notes: what the file does not tell.
+    """
+
+    name: str
+    service: str
+    service_name: str
+    own: bool
+    columns: tuple[tuple[str, str], ...]
+    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,31 +66,48 @@ class OpenList:
         name: how the records name it.
         sha256: of its bytes, in hex.
         lines: how many it has, as its bytes tell.
-        rows: what it holds, read as it is needed, once.
+        sheets: its files; one, but for an archive.
+        choices: what a person knows better than its header.
     """
 
     file: Path
     name: str
     sha256: str
     lines: int
-    rows: Iterator[Row | Reject]
+    sheets: tuple[Sheet, ...]
+    choices: Choices
+    _files: tuple[ListFile | PackedList, ...] = field(repr=False)
+
+    @contextmanager
+    def rows(self) -> Iterator[Iterator[Row | Reject]]:
+        """What it holds, read as it is needed."""
+        with Repeats() as seen:
+            yield self._read(seen)
+
+    def _read(self, seen: Repeats) -> Iterator[Row | Reject]:
+        number = 0
+        for one in self._files:
+            read = roster.read(
+                one.lines(), file=_name(one), seen=seen, choices=self.choices, before=number
+            )
+            for row in read:
+                number += 1
+                yield row if len(self._files) == 1 else _of_member(row, one)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListCheck:
-    """What an import of a list would find; nothing was written.
+    """What an import of a list would do; nothing was written.
 
     Attributes:
-        good: rows that can be imported.
-        rejected: rows that cannot.
-        first_rejected: a few of those.
-        odd_names: people whose name no header of a mail can carry.
+        added: what would become of the rows.
+        rejected: rows that would be left out.
+        tally: what the rows say.
     """
 
-    good: int
+    added: Added
     rejected: int
-    first_rejected: tuple[Reject, ...]
-    odd_names: int
+    tally: RowTally
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,8 +117,7 @@ class ImportResult:
     Attributes:
         added: what became of the rows, those of the same import before it was interrupted too.
         rejected: rows that were left out; they stand in a file beside the list.
-        first_rejected: a few of those.
-        odd_names: people whose name no header of a mail can carry.
+        tally: what the rows say; nothing of those that an interrupted import had read.
         resumed: whether an interrupted import of this list has gone on.
         given_up: another list whose import was interrupted and is given up by this one, and how
             many of its rows are not in the records; None where there was none.
@@ -77,51 +125,66 @@ class ImportResult:
 
     added: Added
     rejected: int
-    first_rejected: tuple[Reject, ...]
-    odd_names: int
+    tally: RowTally
     resumed: bool
     given_up: tuple[str, int] | None
 
 
-@contextmanager
-def open_list(root: Path, file: Path) -> Iterator[OpenList]:
+def open_list(root: Path, file: Path, choices: Choices | None = None) -> OpenList:
     """Look through a list and read its header, before any records are made.
 
     Args:
         root: the newsletter's folder.
-        file: the list.
+        file: the list, or an archive of lists.
+        choices: what a person knows better than the header.
 
     Raises:
-        InputError: the file is missing, no text, or has no column of addresses.
+        InputError: the file is missing, no text, or its columns are not understood.
     """
-    listed = files.look_through(file)
-    with Repeats() as seen:
-        rows = roster.read(listed.lines(), file=str(file), seen=seen)
-        yield OpenList(
-            file=file,
-            name=files.list_name(root, file),
-            sha256=listed.sha256,
-            lines=listed.length,
-            rows=chain(list(islice(rows, 1)), rows),
-        )
+    choices = choices or Choices()
+    found = look_through_all(file)
+    hashes = [one.sha256 for one in found]
+    return OpenList(
+        file=file,
+        name=files.list_name(root, file),
+        sha256=hashes[0] if len(hashes) == 1 else sha256("".join(hashes).encode()).hexdigest(),
+        lines=sum(one.length for one in found),
+        sheets=tuple(_sheet(one, choices) for one in found),
+        choices=choices,
+        _files=found,
+    )
 
 
-def check_list(listed: OpenList) -> ListCheck:
-    """Read a list to its end and count its rows; nothing is written.
+def check_list(listed: OpenList, store: Store | None, *, now: dt.datetime) -> ListCheck:
+    """Read a list to its end and see what would become of its rows; nothing is written.
+
+    Args:
+        listed: the list, from `open_list`.
+        store: the records; None where there are none yet.
+        now: with a time zone.
 
     Raises:
         InputError: what breaks the whole file, with line and column.
     """
-    tally, good = _RowTally(), 0
-    for row in tally.looked_at(listed.rows):
-        if isinstance(row, Reject):
-            tally.note(row)
+    with listed.rows() as rows:
+        outdone = {row.instead_of for row in rows if isinstance(row, Row)} - {None}
+    tally, rejected = RowTally(), len(outdone)
+
+    def counted(rows: Iterable[Row | Reject]) -> Iterator[Row]:
+        nonlocal rejected
+        for place, row in enumerate(tally.looked_at(rows)):
+            if isinstance(row, Reject):
+                rejected += 1
+                tally.note(row)
+            elif place not in outdone:
+                yield row
+
+    with listed.rows() as rows:
+        if store is None:
+            added = _all_new(counted(rows))
         else:
-            good += 1
-    return ListCheck(
-        good=good, rejected=tally.rejected, first_rejected=tuple(tally.first),
-        odd_names=tally.odd_names,
-    )  # fmt: skip
+            added = imports.foresee(store, counted(rows), now=now)
+    return ListCheck(added=added, rejected=rejected, tally=tally)
 
 
 def import_list(
@@ -150,19 +213,20 @@ def import_list(
         NewsletterError: whatever is wrong with the records; what was imported by then stays.
     """
     job = Import(
-        source=source, now=now, file_name=listed.name, file_hash=listed.sha256, told=progressed
-    )
-    tally = _RowTally()
-    with _reported_progress(job, reporter):
+        source=source, now=now, file_name=listed.name, file_hash=listed.sha256,
+        choices=str(listed.choices), told=progressed,
+    )  # fmt: skip
+    tally = RowTally()
+    with _reported_progress(job, reporter), listed.rows() as rows:
         before = imports.unfinished(store)
         job.write(
-            store, tally.looked_at(listed.rows),
+            store, tally.looked_at(rows),
             lambda rejects: _keep_rejects(listed.file, tally.noted(rejects), reporter),
         )  # fmt: skip
         given_up = before is not None and not job.resumed and not imports.unfinished(store)
     return ImportResult(
-        added=job.added, rejected=tally.rejected, first_rejected=tuple(tally.first),
-        odd_names=tally.odd_names, resumed=job.resumed, given_up=before if given_up else None,
+        added=job.added, rejected=tally.rejected, tally=tally, resumed=job.resumed,
+        given_up=before if given_up else None,
     )  # fmt: skip
 
 
@@ -189,7 +253,7 @@ def _reported_progress(job: Import, reporter: Reporter) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        if done := sum(asdict(job.added).values()):
+        if done := job.added.rows:
             rows = plural(done, "row is", "rows are")
             reporter.say(f"{rows} in the records by now; the same command goes on with the rest")
         raise
@@ -208,19 +272,80 @@ def _keep_rejects(file: Path, rejects: Iterator[Reject], reporter: Reporter) -> 
         reporter.warn(f"the list of rejected rows is missing: {fault}")
 
 
+def _all_new(rows: Iterable[Row]) -> Added:
+    """What becomes of rows where there are no records yet."""
+    suppressed = [bool(row.suppression) for row in rows]
+    return Added(added=suppressed.count(False), suppressed=suppressed.count(True))
+
+
+# --- the files of a list ---------------------------------------------------------------------
+
+
+def _name(one: ListFile | PackedList) -> str:
+    return one.name if isinstance(one, PackedList) else str(one.path)
+
+
+def _sheet(one: ListFile | PackedList, choices: Choices) -> Sheet:
+    columns = roster.header(one.lines(), file=_name(one), choices=choices)
+    service = columns.service
+    return Sheet(
+        name=_name(one),
+        service=service.title if service else "",
+        service_name=service.name if service else "",
+        own=columns.own,
+        columns=tuple((one_line(column.header), _meaning(column)) for column in columns.columns),
+        notes=(service.note,) if service and service.note else (),
+    )
+
+
+def _meaning(column: Column) -> str:
+    return f"field:{column.name}" if column.role is Role.FIELD else column.role.value
+
+
+def _of_member(row: Row | Reject, one: ListFile | PackedList) -> Row | Reject:
+    """A rejected row of an archive, with the file in which its line is."""
+    if isinstance(row, Row):
+        return row
+    return replace(row, reason=f"{PurePath(_name(one)).name}: {row.reason}")
+
+
+# --- what the rows say -----------------------------------------------------------------------
+
+
 @dataclass(slots=True)
-class _RowTally:
-    """What is wrong or odd about the rows of a list, counted as they pass."""
+class RowTally:
+    """What is wrong or odd about the rows of a list, counted as they pass.
+
+    Attributes:
+        rejected: rows that cannot be imported.
+        first: a few of those.
+        odd_names: people whose name no header of a mail can carry.
+        said: how many rows say what of their person: "active", "pending", "unsubscribed",
+            "bounced", "complained", "blocked".
+        words: words of a status that nobody knows, with how many rows have them.
+    """
 
     rejected: int = 0
     first: list[Reject] = field(default_factory=list)
     odd_names: int = 0
+    said: Counter[str] = field(default_factory=Counter)
+    words: Counter[str] = field(default_factory=Counter)
 
     def looked_at(self, rows: Iterable[Row | Reject]) -> Iterator[Row | Reject]:
-        """The same rows, with odd names counted."""
+        """The same rows, counted by what they say."""
         for row in rows:
-            self.odd_names += isinstance(row, Row) and not stands_in_header(row.name)
+            if isinstance(row, Row):
+                self.said[row.suppression or row.status.value] += 1
+                self.odd_names += not stands_in_header(row.name)
+            elif row.word:
+                self._count(row.word)
             yield row
+
+    def _count(self, word: str) -> None:
+        """A word of a status is short, and no address; a column with very many words has none."""
+        few = word in self.words or len(self.words) < _WORDS
+        if few and len(word) <= _LONGEST_WORD and "@" not in word:
+            self.words[one_line(word)] += 1
 
     def noted(self, rejects: Iterable[Reject]) -> Iterator[Reject]:
         """The same rejected rows, noted."""
@@ -229,6 +354,7 @@ class _RowTally:
             yield reject
 
     def note(self, reject: Reject) -> None:
+        """Keep a rejected row in mind."""
         self.rejected += 1
         if self.rejected <= _SHOWN:
             self.first.append(reject)

@@ -1,6 +1,6 @@
-"""The preview: the list of issues, and each as its readers will see it.
+"""The preview: where the newsletter stands, and each issue as its readers will see it.
 
-    /                              the issues
+    /                              the first page: the list, what is next, the issues
     /issues/74                     the page of one: its parts, its row, what the checks say
     /issues/74/mail                the mail alone, for the page's frame
     /issues/74/files/eml           a part as a file: html, mjml, text or eml
@@ -10,8 +10,8 @@
     /issues/74/test                POST: send one test mail
     /issues/74/links               POST: ask what its links answer
 
-Issues are found by number, never by a path. What is chosen (see `look`) stands in the query.
-Whatever is not a plain look is a POST with the token of this run.
+Issues are found by number, never by a path. What is chosen (see `choices`) stands in the query.
+Whatever is not just shown is a POST with the token of this run.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import hashlib
 import os
 import secrets
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Final
 
@@ -39,12 +39,12 @@ from newsletter.preview.actions import Actions, AskLinks, Editor, SendTrial
 from newsletter.preview.asking import Asking
 from newsletter.preview.editor import editor_command
 from newsletter.preview.endpoints import Endpoints
+from newsletter.preview.front_page import FrontPage, read_front_page
 from newsletter.preview.guard import LoopbackOnly
+from newsletter.preview.issue_previews import IssuePreviews
 from newsletter.preview.pages import STATIC, TEMPLATES
-from newsletter.preview.proofs import Proofs
 from newsletter.preview.reload import Changes, watch
 from newsletter.preview.sending import Ready, Sending
-from newsletter.preview.shelf import Entry, Shelf
 from newsletter.preview.views import Builder, Views
 from newsletter.project import files
 from newsletter.server import WithHeaders, run
@@ -79,7 +79,7 @@ register_url_convertor("issue", _IssueNumber())
 def application(
     *,
     builder: Builder,
-    shelf: Callable[[], Sequence[Entry]],
+    front_page: Callable[[], FrontPage],
     folder: Path,
     changes: Changes,
     token: str,
@@ -92,10 +92,10 @@ def application(
     """The preview as a Starlette application.
 
     Args:
-        builder: makes the proof of an issue for a reader, None for a number without one. It is
-            asked at every look, so it had better remember; it may raise, and the last good proof
+        builder: makes the preview of an issue for a reader, None for a number without one. It is
+            asked at every look, so it had better remember; it may raise, and the last good preview
             stays.
-        shelf: the issues there are.
+        front_page: looks up what the first page shows.
         folder: where the issues lie; pictures beside them are served, nothing else.
         changes: rings when something changed.
         token: of this run, hard to guess; every press has to carry it.
@@ -106,7 +106,7 @@ def application(
         watching: runs as long as the application, to ring that bell.
     """
     views = Views(builder, folder, hashlib.sha256(token.encode()).hexdigest())
-    endpoints = Endpoints(views, shelf, folder, changes, token=token, ready=ready)
+    endpoints = Endpoints(views, front_page, folder, changes, token=token, ready=ready)
     actions = Actions(views, folder.parent, token, editor=editor, trial=trial, ask=ask)
 
     @contextlib.asynccontextmanager
@@ -163,19 +163,19 @@ def serve(
         InputError: `editor` is no command.
     """
     editor_command(editor, {})
-    proofs, changes = Proofs(root, settings), Changes()
-    sending = Sending(root, proofs.prepared, os.environ, clock)
+    previews, changes = IssuePreviews(root, settings, clock), Changes()
+    sending = Sending(root, previews.prepared, os.environ, clock)
     app = application(
-        builder=proofs.proof,
-        shelf=Shelf(root, settings, clock).entries,
+        builder=previews.preview,
+        front_page=lambda: read_front_page(root, settings, previews.prepared, clock),
         folder=root / files.ISSUES,
         changes=changes,
         token=secrets.token_urlsafe(24),
         editor=lambda: editor_command(editor, os.environ),
         ready=sending.ready,
         trial=sending.trial,
-        ask=Asking(proofs.prepared).links,
-        watching=lambda: watch(proofs.folders, changes),
+        ask=Asking(previews.prepared).links,
+        watching=lambda: watch(previews.folders, changes),
     )
     # Nothing may appear in the terminal but the address; faults are shown on the page.
     run(app, door, ready=ready, closing=changes.close, log_level="critical")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import mimetypes
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -14,13 +14,14 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, Response, StreamingResponse
 
 from newsletter.check.mail import LIMIT
-from newsletter.preview import look as choices
-from newsletter.preview.look import Look
+from newsletter.preview import choices
+from newsletter.preview.choices import ViewChoices
+from newsletter.preview.front_page import FrontPage
 from newsletter.preview.pages import TEMPLATES
 from newsletter.preview.readers import READERS, reader
 from newsletter.preview.reload import Changes, events
-from newsletter.preview.sending import Ready
-from newsletter.preview.shelf import Entry
+from newsletter.preview.sending import Obstacle, Ready
+from newsletter.preview.source import coloured
 from newsletter.preview.threads import apart
 from newsletter.preview.views import View, Views
 from newsletter.project import files
@@ -41,7 +42,7 @@ class Endpoints:
 
     Args:
         views: looks at issues.
-        shelf: the issues there are.
+        front_page: looks up what the first page shows.
         folder: where they lie.
         changes: rings when something changed.
         token: of this run, for the page's presses.
@@ -51,7 +52,7 @@ class Endpoints:
     def __init__(
         self,
         views: Views,
-        shelf: Callable[[], Sequence[Entry]],
+        front_page: Callable[[], FrontPage],
         folder: Path,
         changes: Changes,
         *,
@@ -59,41 +60,39 @@ class Endpoints:
         ready: Callable[[int], Ready],
     ) -> None:
         self._views = views
-        self._shelf = shelf
+        self._front_page = front_page
         self._folder = folder
         self._changes = changes
         self._token = token
         self._ready = ready
 
     async def index(self, _: Request) -> Response:
-        """The list of issues."""
-        entries = await run_in_threadpool(self._shelf)
-        return HTMLResponse(
-            TEMPLATES.fill("index.html", entries=entries, version=_version_of(entries))
-        )
+        """The first page, with the list of issues."""
+        page = await run_in_threadpool(self._front_page)
+        return HTMLResponse(TEMPLATES.fill("index.html", page=page, version=_version_of(page)))
 
     async def issue(self, request: Request) -> Response:
         """The page of one issue, with the part the address names."""
-        look = Look.read(request.query_params)
-        view = await self._view(request, look)
-        return HTMLResponse(await apart(lambda: self._filled(view, look)))
+        chosen = ViewChoices.read(request.query_params)
+        view = await self._view(request, chosen)
+        return HTMLResponse(await apart(lambda: self._filled(view, chosen)))
 
     async def mail(self, request: Request) -> Response:
         """The mail alone, as the frame shows it."""
-        look = Look.read(request.query_params)
-        view = await self._view(request, look)
-        if view.proof is None:
+        chosen = ViewChoices.read(request.query_params)
+        view = await self._view(request, chosen)
+        if view.preview is None:
             raise HTTPException(404)
         headers = {
-            "Content-Security-Policy": _MAIL_POLICY % _PICTURES[look.images],
+            "Content-Security-Policy": _MAIL_POLICY % _PICTURES[chosen.images],
             # The page asks for itself and its mail at once, and a save may come between the two.
-            "X-Mail-Version": view.mail_version(look.colours),
+            "X-Mail-Version": view.mail_version(chosen.colours),
         }
-        return HTMLResponse(view.mail(look.colours), headers=headers)
+        return HTMLResponse(view.mail(chosen.colours), headers=headers)
 
     async def file(self, request: Request) -> Response:
         """A part of the mail as a file to keep."""
-        view = await self._view(request, Look.read(request.query_params))
+        view = await self._view(request, ViewChoices.read(request.query_params))
         kind = request.path_params["kind"]
         data = _files_of(view).get(kind)
         if data is None:
@@ -118,12 +117,12 @@ class Endpoints:
         return FileResponse(self._folder / name, media_type=kind, headers=headers)
 
     async def index_events(self, _: Request) -> Response:
-        """The stream that tells when the list is out of date."""
-        return self._stream(lambda: _version_of(self._shelf()))
+        """The stream that tells when the first page is out of date."""
+        return self._stream(lambda: _version_of(self._front_page()))
 
     async def issue_events(self, request: Request) -> Response:
         """The stream that tells when an issue's page is out of date."""
-        number = (await self._view(request, Look())).number
+        number = (await self._view(request, ViewChoices())).number
 
         def version() -> str:
             view = self._views.view(number)
@@ -134,45 +133,46 @@ class Endpoints:
     def _stream(self, version: Callable[[], str]) -> Response:
         return StreamingResponse(events(self._changes, version), media_type="text/event-stream")
 
-    async def _view(self, request: Request, look: Look) -> View:
+    async def _view(self, request: Request, chosen: ViewChoices) -> View:
         number = request.path_params["number"]
-        view = await run_in_threadpool(self._views.view, number, reader(look.reader))
+        view = await run_in_threadpool(self._views.view, number, reader(chosen.reader))
         if view is None:
             raise HTTPException(404)
         return view
 
-    def _filled(self, view: View, look: Look) -> str:
+    def _filled(self, view: View, chosen: ViewChoices) -> str:
         return TEMPLATES.fill(
             "issue.html",
             view=view,
             inbox=view.inbox,
-            proof=view.proof,
-            look=look,
+            preview=view.preview,
+            chosen=chosen,
             limit=LIMIT,
             sandbox=_SANDBOX,
+            coloured=coloured,
             choices=choices,
             readers=READERS,
             token=self._token,
-            ready=self._told_ready(view) if look.tab == "send" else None,
+            ready=self._told_ready(view) if chosen.tab == "send" else None,
         )
 
     def _told_ready(self, view: View) -> Ready:
         """What a send would do; while something is wrong, that and nothing else."""
         if view.fault:
-            return Ready(stops=((str(view.fault), view.fault.hint or ""),))
+            return Ready(stops=(Obstacle(reason=str(view.fault), way=view.fault.hint or ""),))
         return self._ready(view.number)
 
 
 def _files_of(view: View) -> dict[str, bytes]:
     """The parts of a mail that can be kept as files."""
-    proof = view.proof
-    if proof is None:
+    preview = view.preview
+    if preview is None:
         return {}
     return {
-        "html": proof.html.encode(), "mjml": proof.mjml.encode(),
-        "text": view.text.encode(), "eml": proof.mail,
+        "html": preview.html.encode(), "mjml": preview.mjml.encode(),
+        "text": view.text.encode(), "eml": preview.mail,
     }  # fmt: skip
 
 
-def _version_of(entries: Sequence[Entry]) -> str:
-    return hashlib.sha256(repr(entries).encode()).hexdigest()[:16]
+def _version_of(page: FrontPage) -> str:
+    return hashlib.sha256(repr(page).encode()).hexdigest()[:16]

@@ -1,4 +1,7 @@
-"""The row of a mail in an inbox, as a phone and a web mail cut it."""
+"""The row of a mail in an inbox, as Apple Mail on a phone and Gmail in a browser cut it.
+
+Lengths are columns: a wide character, such as a Chinese one or an emoji, takes two.
+"""
 
 from __future__ import annotations
 
@@ -7,22 +10,27 @@ from dataclasses import dataclass
 from typing import Final, cast
 
 import lxml.html
+from wcwidth import iter_graphemes, wcswidth
 
-# Characters before the cut, measured on a 390 px phone and a 1280 px window: subject and the
-# words below it on the phone; both in one line in the web mail.
-_PHONE_SUBJECT: Final = 38
-_PHONE_WORDS: Final = 84
-_WEB: Final = 118
+# Columns before the cut: what Apple Mail shows on an iPhone (subject, and two lines of words below
+# it), and Gmail in a window of 1280 px (both in one line).
+_PHONE_SUBJECT: Final = 48
+_PHONE_WORDS: Final = 99
+_WEB: Final = 90
 # Enough for any program.
 _READ: Final = 400
-_INVISIBLE: Final = re.compile("[\u00ad\u034f\u061c\u200b-\u200f\u2060\ufeff]")
+# A joiner between two pictures makes one of them.
+_INVISIBLE: Final = re.compile(
+    "[\u00ad\u034f\u061c\u200b\u200c\u200e\u200f\u2060\ufeff]"
+    "|\u200d(?![\u2190-\u2bff\U0001f000-\U0001faff])"
+)
 _TEXTS: Final = ".//text()[not(parent::script or parent::style or parent::template)]"
 # Between subject and words in a row of a web mail.
 _BETWEEN: Final = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class InboxRow:
     """One row of an inbox.
 
     Attributes:
@@ -46,8 +54,8 @@ class Inbox:
         leaks: whether words of the letter follow the preheader in either.
     """
 
-    phone: Row
-    web: Row
+    phone: InboxRow
+    web: InboxRow
     leaks: bool
 
 
@@ -61,7 +69,7 @@ def inbox(subject: str, preheader: str, html: str) -> Inbox:
     """
     words = first_words(html)
     phone = _row(subject, preheader, words, subject_room=_PHONE_SUBJECT, words_room=_PHONE_WORDS)
-    left = max(_WEB - len(subject) - _BETWEEN, 0)
+    left = max(_WEB - wcswidth(subject) - _BETWEEN, 0)
     web = _row(subject, preheader, words, subject_room=_WEB, words_room=left)
     return Inbox(phone=phone, web=web, leaks=bool(phone.leak or web.leak))
 
@@ -82,13 +90,15 @@ def first_words(html: str) -> str:
     return re.sub(r"[ \t\r\n\f]+", " ", " ".join(pieces)).strip(" ")
 
 
-def _row(subject: str, preheader: str, words: str, *, subject_room: int, words_room: int) -> Row:
+def _row(
+    subject: str, preheader: str, words: str, *, subject_room: int, words_room: int
+) -> InboxRow:
     meant = " ".join(preheader.split())
     plain = _INVISIBLE.sub("", meant)
     starts = words.startswith(plain)
     own = words[: len(plain)] if starts else ""
-    rest = words[len(own) :][: max(words_room - len(own), 0)]
-    return Row(
+    rest = _fitting(words[len(own) :], words_room - wcswidth(own))
+    return InboxRow(
         subject=_cut(subject, subject_room),
         preheader=_cut(own, words_room),
         leak=f"{rest.strip()}…" if rest.strip("\xa0 ") else "",
@@ -96,4 +106,15 @@ def _row(subject: str, preheader: str, words: str, *, subject_room: int, words_r
 
 
 def _cut(text: str, room: int) -> str:
-    return text if len(text) <= room else f"{text[: max(room - 1, 0)].rstrip()}…"
+    return text if wcswidth(text) <= room else f"{_fitting(text, room - 1).rstrip()}…"
+
+
+def _fitting(text: str, room: int) -> str:
+    """As much of the beginning as fits; what readers see as one character stays whole."""
+    taken = ""
+    for one in iter_graphemes(text):
+        room -= max(wcswidth(one), 0)
+        if room < 0:
+            break
+        taken += one
+    return taken

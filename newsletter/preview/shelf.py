@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
-from zoneinfo import ZoneInfo
 
 from newsletter.delivery import Counts, OccurrenceState, Run, RunState
 from newsletter.errors import InputError, NewsletterError
 from newsletter.issue import Issue, number_of, parse
-from newsletter.project import files
-from newsletter.project.issues import prepare_issue
+from newsletter.preview.sending import Reading
+from newsletter.project import Project, files
 from newsletter.schedule import Occurrence, is_in_time
 from newsletter.schedule.outlook import appointment, moved
-from newsletter.settings import Settings
 from newsletter.settings.dates import timetable
 from newsletter.store import Store, runs
 from newsletter.store.agreement import all_forgotten
 from newsletter.store.calendar import Calendar
+from newsletter.store.list_size import ListSize, count
+from newsletter.store.schema import NoStoreError
 
 #: How far an issue is. "changed" was approved once, and something is another since.
-State = Literal[
+IssueState = Literal[
     "broken",
     "draft",
     "ready",
@@ -38,7 +38,7 @@ State = Literal[
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class ListedIssue:
     """One line of the list of issues.
 
     Attributes:
@@ -50,72 +50,115 @@ class Entry:
         counts: deliveries of its real run by state, none for an issue never sent.
         rehearsed: how many mails its last rehearsal wrote, 0 without one.
         fault: what keeps the file from being read, and where; else "".
+        issue: as written; None where it cannot be read.
     """
 
     number: int
     title: str = ""
     date: dt.date | None = None
-    state: State = "ready"
+    state: IssueState = "ready"
     note: str = ""
     counts: Mapping[str, int] = field(default_factory=dict)
     rehearsed: int = 0
     fault: str = ""
+    issue: Issue | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Records:
-    """What the records hold: real runs and rehearsals by issue, and why dates were missed.
+class History:
+    """What the records hold.
 
     Attributes:
+        real: real runs and their deliveries, by issue.
+        rehearsals: the same of rehearsals.
+        missed: why dates of the schedule were missed.
         forgotten: what of an issue has gone that the records do not know, in words.
+        reported: what the provider reported of the real run begun last: how many mails bounced,
+            how many readers complained.
+        people: how long the list is; None where the records cannot be read.
+        problem: why not; None when they can, or when there are none yet.
     """
 
     real: Mapping[int, tuple[Run, Counts]] = field(default_factory=dict)
     rehearsals: Mapping[int, tuple[Run, Counts]] = field(default_factory=dict)
     missed: Mapping[dt.date, str] = field(default_factory=dict)
     forgotten: Mapping[int, str] = field(default_factory=dict)
+    reported: tuple[int, int] = (0, 0)
+    people: ListSize | None = None
+    problem: NewsletterError | None = None
 
 
-class Shelf:
-    """All issues of a newsletter's folder.
+def read_history(project: Project, *, since: dt.datetime) -> History:
+    """What was sent, and to how many; only the problem where the records cannot be read.
 
     Args:
-        root: the folder.
-        settings: reads its settings, which may change at any time.
-        clock: now, with a time zone.
+        project: the newsletter.
+        since: from when the list's change counts where nothing was sent for real.
     """
+    found: dict[bool, dict[int, tuple[Run, Counts]]] = {False: {}, True: {}}
+    try:
+        with Store.open(project.store_url, create=False, read_only=True) as store:
+            for run in runs.find_all(store):
+                found[run.rehearsal][run.content.issue] = run, runs.counts(store, run)
+            used = Calendar(store, rehearsal=project.rehearses).used()
+            begun = [run for run, _ in found[False].values() if run.begun]
+            newest = max(begun, key=lambda run: run.started_at, default=None)
+            since = newest.started_at if newest else since
+            return History(
+                real=found[False],
+                rehearsals=found[True],
+                missed={
+                    one.occurrence.day: one.reason
+                    for one in used
+                    if one.state is OccurrenceState.MISSED
+                },
+                forgotten=all_forgotten(project.root, store),
+                reported=store.feedback.setbacks(newest, since=since) if newest else (0, 0),
+                people=count(store, since=since),
+            )
+    except NoStoreError:  # nobody was imported, nothing was sent
+        return History(people=ListSize())
+    except NewsletterError as problem:
+        return History(problem=problem)
 
-    def __init__(
-        self, root: Path, settings: Callable[[], Settings], clock: Callable[[], dt.datetime]
-    ) -> None:
-        self._root = root
-        self._settings = settings
-        self._clock = clock
 
-    def entries(self) -> tuple[Entry, ...]:
-        """The issues, the newest first; one that cannot be read says why."""
-        names = reversed(files.issue_files(self._root))
+def list_issues(
+    root: Path, project: Project | None, history: History, reading: Reading, now: dt.datetime
+) -> tuple[ListedIssue, ...]:
+    """The issues, the newest first; one that cannot be read says why.
+
+    Args:
+        root: the newsletter's folder.
+        project: the newsletter, None where its settings cannot be read.
+        history: what the records hold.
+        reading: reads an issue, rendered and checked.
+        now: with a time zone.
+    """
+    shelf = _Shelf(project, history, reading, now)
+    return tuple(shelf.entry(root, name) for name in reversed(files.issue_files(root)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Shelf:
+    project: Project | None
+    history: History
+    reading: Reading
+    now: dt.datetime
+
+    def entry(self, root: Path, name: str) -> ListedIssue:
         try:
-            settings = self._settings()
-        except InputError:  # each issue's own page says what is wrong with them
-            return tuple(self._entry(name, None, _Records()) for name in names)
-        records = self._records(settings)
-        return tuple(self._entry(name, settings, records) for name in names)
-
-    def _entry(self, name: str, settings: Settings | None, records: _Records) -> Entry:
-        try:
-            issue = parse(files.read_issue(self._root, name), file=name)
+            issue = parse(files.read_issue(root, name), file=name)
         except InputError as fault:
-            return Entry(number=number_of(name) or 0, state="broken", fault=str(fault))
-        run, counts = records.real.get(issue.number, (None, None))
-        _, rehearsed = records.rehearsals.get(issue.number, (None, None))
+            return ListedIssue(number=number_of(name) or 0, state="broken", fault=str(fault))
+        run, counts = self.history.real.get(issue.number, (None, None))
+        _, rehearsed = self.history.rehearsals.get(issue.number, (None, None))
         state, note = _of_run(run) if run else (None, "")
         if state is None:
-            state, note = self._of_issue(issue, settings, records)
-        if lost := records.forgotten.get(issue.number):
+            state, note = self._of_issue(issue)
+        if lost := self.history.forgotten.get(issue.number):
             state, note = (state if run and run.begun else "sending"), lost
         by_state = counts.by_state if counts else {}
-        return Entry(
+        return ListedIssue(
             number=issue.number,
             title=issue.title,
             date=issue.date,
@@ -123,59 +166,39 @@ class Shelf:
             note=note,
             counts={state.value: number for state, number in sorted(by_state.items()) if number},
             rehearsed=rehearsed.total if rehearsed else 0,
+            issue=issue,
         )
 
-    def _of_issue(
-        self, issue: Issue, settings: Settings | None, records: _Records
-    ) -> tuple[State, str]:
+    def _of_issue(self, issue: Issue) -> tuple[IssueState, str]:
         """How far an issue is that was not begun."""
         if issue.status == "draft":
             return "draft", ""
-        if not issue.approved or settings is None:
+        if not issue.approved or self.project is None:
             return "ready", ""
         try:
-            today = self._clock().astimezone(ZoneInfo(settings.site.timezone)).date()
-            prepared = prepare_issue(self._root, issue.file, settings, today=today)
+            read = self.reading(issue.number)
         except InputError:  # its own page says why
             return "ready", ""
-        if issue.approved != prepared.approval:
+        if read is None or issue.approved != read[1].approval:
             return "changed", "since it was approved"
-        occurrence = _occurrence(issue, settings)
+        occurrence = _occurrence(issue, self.project)
         if occurrence is None:
             return "approved", "its date is not in the schedule"
-        if occurrence.day in records.missed:
-            return "missed", f"{records.missed[occurrence.day]}; no schedule sends it any more"
-        return self._when(occurrence, settings)
+        if occurrence.day in self.history.missed:
+            why = self.history.missed[occurrence.day]
+            return "missed", f"{why}; no schedule sends it any more"
+        return self._when(occurrence, self.project)
 
-    def _when(self, occurrence: Occurrence, settings: Settings) -> tuple[State, str]:
-        now = self._clock()
-        if now < occurrence.at:
-            local = occurrence.at.astimezone(ZoneInfo(settings.site.timezone))
+    def _when(self, occurrence: Occurrence, project: Project) -> tuple[IssueState, str]:
+        if self.now < occurrence.at:
+            local = occurrence.at.astimezone(project.zone)
             return "approved", f"goes {local:%a %d %b, %H:%M}"
-        if is_in_time(occurrence, now, catch_up=settings.schedule.catch_up):
+        if is_in_time(occurrence, self.now, catch_up=project.settings.schedule.catch_up):
             return "due", "goes with the next run of the schedule"
         return "missed", "too late to go by itself"
 
-    def _records(self, settings: Settings) -> _Records:
-        """What was sent; nothing where there are no records, or none that can be read."""
-        url = files.store_url(self._root, settings.store.url)
-        found: dict[bool, dict[int, tuple[Run, Counts]]] = {False: {}, True: {}}
-        try:
-            with Store.open(url, create=False, read_only=True) as store:
-                for run in runs.find_all(store):
-                    found[run.rehearsal][run.content.issue] = run, runs.counts(store, run)
-                calendar = Calendar(store, rehearsal=settings.transport.kind == "folder")
-                used = calendar.used()
-                lost = all_forgotten(self._root, store)
-        except NewsletterError:
-            return _Records()
-        missed = {
-            one.occurrence.day: one.reason for one in used if one.state is OccurrenceState.MISSED
-        }
-        return _Records(real=found[False], rehearsals=found[True], missed=missed, forgotten=lost)
 
-
-def _of_run(run: Run) -> tuple[State | None, str]:
+def _of_run(run: Run) -> tuple[IssueState | None, str]:
     """How far an issue is by its real run; no state where it is only announced."""
     if run.state is RunState.FINISHED:
         return "sent", f"on {run.finished_at:%Y-%m-%d}" if run.finished_at else ""
@@ -186,12 +209,12 @@ def _of_run(run: Run) -> tuple[State | None, str]:
     return None, ""
 
 
-def _occurrence(issue: Issue, settings: Settings) -> Occurrence | None:
+def _occurrence(issue: Issue, project: Project) -> Occurrence | None:
     """The date of the schedule on which an issue goes, None when it has none there."""
-    if not settings.schedule.rrule:
+    if not project.settings.schedule.rrule:
         return None
     try:
-        table = timetable(settings, moved=moved([issue], ZoneInfo(settings.site.timezone)))
+        table = timetable(project.settings, moved=moved([issue], project.zone))
     except InputError:
         return None
     return appointment(table, issue)

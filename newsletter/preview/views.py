@@ -1,4 +1,4 @@
-"""What the page of an issue shows: its proof, or the last good one under what is wrong now."""
+"""What the page of an issue shows: its preview, or the last good one under what is wrong now."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from newsletter.errors import NewsletterError, Place
 from newsletter.preview import parts
 from newsletter.preview.frame import framed
 from newsletter.preview.inbox import Inbox, inbox
-from newsletter.preview.proofs import Proof
+from newsletter.preview.issue_previews import IssuePreview
 from newsletter.preview.readers import READERS, Reader
 from newsletter.project import files
 
-Builder = Callable[[int, Reader], Proof | None]
+Builder = Callable[[int, Reader], IssuePreview | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,27 +26,25 @@ class View:
 
     Attributes:
         number: of the issue.
-        proof: the newest that could be made, or None.
+        preview: the newest that could be made, or None.
         fault: what keeps a newer one from being made, or None.
         version: names everything that could be shown, whoever the reader.
         folder: where the issues and their pictures lie.
     """
 
     number: int
-    proof: Proof | None
+    preview: IssuePreview | None
     fault: NewsletterError | None
     version: str
     folder: Path
 
     @property
-    def size(self) -> int:
-        """Bytes of the HTML part."""
-        return len(self.proof.html.encode()) if self.proof else 0
-
-    @property
     def findings(self) -> tuple[Finding, ...]:
-        """Errors first, then warnings, then those that the author answers for."""
-        found = self.proof.findings if self.proof else ()
+        """Errors first, then warnings, then those that the author answers for.
+
+        Those of the last good version say nothing about one that cannot be read.
+        """
+        found = self.preview.findings if self.preview and not self.fault else ()
         return tuple(sorted(found, key=lambda f: (bool(f.ignored), f.severity != "error")))
 
     def count(self, severity: str) -> int:
@@ -57,54 +55,54 @@ class View:
     def places(self) -> frozenset[str]:
         """The files this view names, which an editor may be asked to open."""
         named = [finding.place for finding in self.findings]
-        named += [Place(self.proof.file)] if self.proof else []
+        named += [Place(self.preview.file)] if self.preview else []
         named += [self.fault.place] if self.fault and self.fault.place else []
         return frozenset(place.file for place in named)
 
     @property
     def inbox(self) -> Inbox | None:
         """Its row in an inbox."""
-        proof = self.proof
-        return inbox(proof.subject, proof.preheader, proof.html) if proof else None
+        preview = self.preview
+        return inbox(preview.subject, preview.preheader, preview.html) if preview else None
 
     @property
     def links(self) -> tuple[parts.Link, ...]:
         """Every link of the HTML part."""
-        return parts.links(self.proof.html, self.proof.links) if self.proof else ()
+        return parts.links(self.preview.html, self.preview.links) if self.preview else ()
 
     @property
     def pictures(self) -> tuple[parts.Picture, ...]:
         """Every picture of the HTML part."""
-        proof = self.proof
-        if proof is None:
+        preview = self.preview
+        if preview is None:
             return ()
 
         def here(src: str) -> str:
-            return self.picture(parts.local_name(src, proof.assets_url))
+            return self.picture(parts.local_name(src, preview.assets_url))
 
         def size(src: str) -> int:
-            name = parts.local_name(src, proof.assets_url)
+            name = parts.local_name(src, preview.assets_url)
             return (self.folder / name).stat().st_size if here(src) else 0
 
-        return parts.pictures(proof.html, proof.images, here=here, size=size)
+        return parts.pictures(preview.html, preview.images, here=here, size=size)
 
     @property
     def headers(self) -> tuple[parts.Header, ...]:
         """The headers of the mail."""
-        return parts.headers(self.proof.mail) if self.proof else ()
+        return parts.headers(self.preview.mail) if self.preview else ()
 
     @property
     def text(self) -> str:
         """The text part."""
-        return parts.text_part(self.proof.mail) if self.proof else ""
+        return parts.text_part(self.preview.mail) if self.preview else ""
 
     def mail(self, colours: str) -> str:
-        """The HTML part as the frame gets it, "" without a proof."""
-        if self.proof is None:
+        """The HTML part as the frame gets it, "" without a preview."""
+        if self.preview is None:
             return ""
         return framed(
-            self.proof.html,
-            assets_url=self.proof.assets_url,
+            self.preview.html,
+            assets_url=self.preview.assets_url,
             colours=colours,
             picture=self.picture,
         )
@@ -123,10 +121,10 @@ class View:
 
 
 class Views:
-    """Looks at issues; remembers the last good proof of each.
+    """Looks at issues; remembers the last good preview of each.
 
     Args:
-        builder: makes proofs.
+        builder: makes previews.
         folder: where the issues and their pictures lie.
         run: names this run of the preview: pages of an earlier one are out of date.
     """
@@ -135,32 +133,32 @@ class Views:
         self._builder = builder
         self._folder = folder
         self._run = run
-        self._good: dict[tuple[int, str], Proof] = {}
+        self._good: dict[tuple[int, str], IssuePreview] = {}
 
     def view(self, number: int, reader: Reader = READERS[0]) -> View | None:
-        """Look at an issue now; None when there is none of this number."""
+        """ViewChoices at an issue now; None when there is none of this number."""
         fault: NewsletterError | None = None
         at = number, reader.key
         try:
-            proof = self._builder(number, reader)
+            preview = self._builder(number, reader)
         except NewsletterError as error:
-            proof, fault = self._last(at), error
+            preview, fault = self._last(at), error
         except Exception as bug:  # noqa: BLE001  # a half-written theme must not end the preview
-            proof, fault = self._last(at), _unexpected(bug, number)
+            preview, fault = self._last(at), _unexpected(bug, number)
         else:
-            if proof is None:
+            if preview is None:
                 return None
-            self._good[at] = proof
+            self._good[at] = preview
         told = (fault, fault.cause, fault.hint) if fault else ()
         return View(
             number=number,
-            proof=proof,
+            preview=preview,
             fault=fault,
-            version=_hash(repr((self._run, proof and proof.source, told))),
+            version=_hash(repr((self._run, preview and preview.source, told))),
             folder=self._folder,
         )
 
-    def _last(self, at: tuple[int, str]) -> Proof | None:
+    def _last(self, at: tuple[int, str]) -> IssuePreview | None:
         number, _ = at
         return self._good.get(at) or self._good.get((number, READERS[0].key))
 

@@ -44,13 +44,11 @@ def would_take(path: Path) -> bool:
     above = (folder, *folder.parents)
     if program is None or not any((one / ".git").exists() for one in above):
         return False
-    # Inside a hook of git's these name the repository that is committed to.
-    plain = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     there = next(one for one in above if one.is_dir())
     try:
         done = subprocess.run(  # noqa: S603  # as above
             [program, "-C", str(there), "check-ignore", "--quiet", "--", str(folder / path.name)],
-            capture_output=True, timeout=_SECONDS, check=False, env=plain,
+            capture_output=True, timeout=_SECONDS, check=False, env=_plain_environment(),
         )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired):
         return False
@@ -70,6 +68,27 @@ def expect_untaken(path: Path) -> None:
             hint="name a file outside of the repository or in .newsletter/, or one that "
             ".gitignore names",
         )
+
+
+def begin(root: Path) -> bool:
+    """Make a repository of a folder that is in none; false where there is one, or no git."""
+    program = shutil.which("git")
+    folder = root.resolve()
+    if program is None or any((one / ".git").exists() for one in (folder, *folder.parents)):
+        return False
+    try:
+        done = subprocess.run(  # noqa: S603  # as above
+            [program, "-C", str(folder), "init", "--quiet"],
+            capture_output=True, timeout=_SECONDS, check=False, env=_plain_environment(),
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.returncode == 0
+
+
+def _plain_environment() -> dict[str, str]:
+    # Inside a hook of git's these name the repository that is committed to.
+    return {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
 
 
 def commit(root: Path, name: str, message: str) -> bool:

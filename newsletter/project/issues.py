@@ -11,13 +11,17 @@ from urllib.parse import unquote
 
 from newsletter.audience import Expression, eligible
 from newsletter.audience.segment import parse_segment
+from newsletter.audience.tokens import unsubscribe_url
 from newsletter.check import Finding, RuleContext, UrlStatus, check
+from newsletter.delivery.deliver import TRIAL_KEY
 from newsletter.issue import Issue, number_of, parse
 from newsletter.issue.approval import approval
-from newsletter.project import files
-from newsletter.project.pictures import hash_pictures
+from newsletter.message import SAMPLE, filled, unsubscribe_by_mail
+from newsletter.project import files, ledger
+from newsletter.project.pictures import hash_pictures, measure_pictures
 from newsletter.render import Options, RenderedIssue, Theme
-from newsletter.render.pictures import local_pictures
+from newsletter.render.limits import expect_length
+from newsletter.render.pictures import local_pictures, named_pictures
 from newsletter.render.pipeline import render
 from newsletter.settings import Settings
 from newsletter.settings.mail import options as mail_options
@@ -44,6 +48,11 @@ class PreparedIssue:
     findings: tuple[Finding, ...]
     audience: Expression
     approval: str
+
+    @property
+    def size(self) -> int:
+        """Bytes of the HTML part, as the invented reader gets it: the one size there is."""
+        return self.letter.size
 
 
 def read_theme(root: Path, settings: Settings) -> Theme:
@@ -74,20 +83,21 @@ def prepare_issue(root: Path, name: str, settings: Settings, *, today: dt.date) 
     begins = issue.texts.get("segment") if issue.segment == issue.raw.get("segment") else None
     segment = parse_segment(issue.segment, place=issue.place("segment"), begins=begins)
     options = mail_options(settings, issue)
-    rendered = render(issue, read_theme(root, settings), options)
-    pictures = hash_pictures(
-        root if path.is_relative_to(root) else path.parent,
-        path.parent,
-        local_pictures(rendered.html, options.assets_url),
-    )
+    home = root if path.is_relative_to(root) else path.parent
+    expect_length(issue)
+    sizes = measure_pictures(home, path.parent, named_pictures(issue.body, options.assets_url))
+    rendered = render(issue, read_theme(root, settings), options, sizes)
+    pictures = hash_pictures(home, path.parent, local_pictures(rendered.html, options.assets_url))
     letter = RuleContext(
         issue=issue,
         rendered=rendered,
         options=options,
-        today=today,
+        today=None if _is_past(root, issue.number) else today,
         assets=_assets(path.parent, rendered, options),
         twins=_twins(root, name),
         ignore=settings.checks.ignore,
+        filled_size=len(_as_read(rendered, settings).encode()),
+        real=settings.transport.kind != "folder",
     )
     return PreparedIssue(
         issue=issue,
@@ -104,6 +114,19 @@ def answered(prepared: PreparedIssue, answers: Mapping[str, UrlStatus]) -> Prepa
     """The same issue, checked again with what the web said about its addresses."""
     letter = dataclasses.replace(prepared.letter, answers=answers)
     return dataclasses.replace(prepared, letter=letter, findings=check(letter))
+
+
+def _as_read(rendered: RenderedIssue, settings: Settings) -> str:
+    """The HTML part with everything filled in for the invented reader."""
+    base = settings.site.public_url
+    url = unsubscribe_url(base, SAMPLE.handle, TRIAL_KEY) if base else ""
+    mailbox = settings.sender.unsubscribe_mailto
+    return filled(rendered, SAMPLE, url or unsubscribe_by_mail(mailbox)).html
+
+
+def _is_past(root: Path, number: int) -> bool:
+    """Whether this issue or a later one was sent: nobody corrects its date any more."""
+    return number <= max(ledger.issues(root), default=-1)
 
 
 def _assets(folder: Path, rendered: RenderedIssue, options: Options) -> frozenset[str]:

@@ -89,6 +89,16 @@ def issues(root: Path) -> tuple[int, ...]:
     return tuple(sorted(int(name) for name in names if re.fullmatch(r"[0-9]{1,9}", name)))
 
 
+def begun(root: Path) -> dict[int, dt.datetime]:
+    """When the real run of each issue was begun, in UTC, by number.
+
+    Raises:
+        InputError: a file cannot be read.
+    """
+    found = ((one.issue, dt.datetime.fromisoformat(one.run)) for one in entries(root))
+    return {issue: moment.astimezone(dt.UTC) for issue, moment in found}
+
+
 def entry(root: Path, issue: int) -> Entry | None:
     """What an issue's file says, None where there is none.
 

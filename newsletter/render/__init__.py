@@ -1,13 +1,18 @@
 """Issue and theme become one rendered letter, once per issue; merge fields stay open.
 
-    pipeline    the stages in their order
+    letter      what mails and pages have in common: tokens and the HTML fragment
+    pipeline    the stages of a mail in their order
+    web         the fragment as a page of the archive shows it
     shell       the theme through Jinja, every line knowing its file
     lint        what is wrong with a theme and the MJML compiler would pass
     armour      what keeps odd characters whole on their way through the MJML compiler
     tree        links and images on the parsed page
     inline      style sheets copied onto its elements
+    slugs       names for the headings of a page
     utm         one link in, the same link tagged out
+    sizes       how large pictures are drawn
     colours     how well one colour is read on another
+    palette     all colours of a letter from its accent
     words       the few fixed words, by language
 
 Import `render` from `newsletter.render.pipeline`; this file holds only the values, so that
@@ -18,11 +23,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from newsletter.render.markdown import Image, Raw
 from newsletter.render.markdown.fields import Slot
+from newsletter.render.palette import Palette
 from newsletter.render.utm import Tags
+
+#: Pixels, unless the settings say otherwise.
+TEXT_SIZE: Final = 17
+LOGO_WIDTH: Final = 160
 
 Divider = Literal["bar", "line", "dots", "space"]
 
@@ -46,7 +56,12 @@ class Theme:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """Colours (six-digit hex), fonts and forms a theme takes from the settings."""
+    """Colours, fonts, sizes (in pixels) and pictures a theme takes from the settings.
+
+    Attributes:
+        accent: as it was set; `light` has it as legible as links need it.
+        accent_dark: of links and buttons by night.
+    """
 
     accent: str
     accent_dark: str
@@ -54,6 +69,11 @@ class Look:
     heading_font: str
     divider: Divider
     header_image: str
+    light: Palette
+    dark: Palette
+    text_size: int
+    logo: str
+    logo_width: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,12 +120,16 @@ class RenderedLink:
         written: the target in the Markdown or the theme.
         url: the target in the mail.
         line: 1-based line of the issue's file, 0 for a link of the theme.
+        source: the target as it was typed, where that is known, else `written`.
+        column: 1-based column of `line` from which on the link stands, 0 where that is not known.
     """
 
     text: str
     written: str
     url: str
     line: int
+    source: str = ""
+    column: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +148,7 @@ class RenderedIssue:
         raws: author HTML; `line` counts in the issue's file.
         words: (plain text, line of the issue's file) per block, code left out.
         headings: (level, text, line of the issue's file).
+        unlinked: as `words`, without the words of links.
         fields_without_fallback: declared fields that are used but have no fallback.
         source_hash: SHA-256 in hex over issue, theme and options: what `send` holds constant.
     """
@@ -141,3 +166,4 @@ class RenderedIssue:
     headings: tuple[tuple[int, str, int], ...]
     fields_without_fallback: tuple[str, ...]
     source_hash: str
+    unlinked: tuple[tuple[str, int], ...] = ()

@@ -8,6 +8,9 @@ from collections.abc import Iterator
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
+from newsletter.render.markdown import parse
+from newsletter.render.markdown.fields import Fields
+
 #: Where HTML, style sheets and Outlook's conditional comments name a picture.
 _NAMED: Final = re.compile(
     r"""\b(?:src|srcset|background|poster)\s*=\s*("[^"]*"|'[^']*'|[^\s"'>]+)|\burl\(([^)]*)\)""",
@@ -23,9 +26,18 @@ def local_pictures(page: str, assets_url: str) -> tuple[str, ...]:
         page: HTML, as it is mailed.
         assets_url: what stands before a local picture in a mail, "" for nothing.
     """
-    base = f"{assets_url.rstrip('/')}/" if assets_url else ""
-    found = (_path(name, base) for name in _names(page))
+    found = (local_path(name, assets_url) for name in _names(page))
     return tuple(sorted({path for path in found if path}))
+
+
+def named_pictures(body: str, assets_url: str) -> tuple[str, ...]:
+    """The local pictures that a letter's Markdown names, likewise."""
+    if "![" not in body and "<img" not in body.lower():
+        return ()
+    document = parse(body, Fields({}))
+    pages = " ".join(raw.html for raw in document.raws)
+    found = {local_path(image.src, assets_url) for image in document.images}
+    return tuple(sorted({*found, *local_pictures(pages, assets_url)} - {""}))
 
 
 def _names(page: str) -> Iterator[str]:
@@ -36,12 +48,13 @@ def _names(page: str) -> Iterator[str]:
             yield from _SET.findall(name)
 
 
-def _path(name: str, base: str) -> str:
-    rest = name.removeprefix(base)
+def local_path(name: str, assets_url: str) -> str:
+    """The path as a file of a picture by its name in the letter, "" for one from elsewhere."""
+    rest = name.removeprefix(f"{assets_url.rstrip('/')}/") if assets_url else name
     try:
         parts = urlsplit(rest)
     except ValueError:
         return ""
     if parts.scheme or parts.netloc or rest.startswith(("/", "#", "__NL_")):
         return ""
-    return unquote(parts.path)
+    return unquote(parts.path).removeprefix("./")

@@ -17,45 +17,57 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Final
 
+from lxml import etree
 from mjml import mjml2html
 
 from newsletter.errors import InputError, Place
 from newsletter.issue import Issue
-from newsletter.render import Options, RenderedIssue, Theme, armour, shell, tree
-from newsletter.render.inline import inline_styles
-from newsletter.render.limits import expect_few_pieces, expect_length
-from newsletter.render.lint import lint
-from newsletter.render.markdown import Document, Image, parse
-from newsletter.render.markdown.fields import (
-    CONTENT,
-    RESERVED,
-    TOKEN,
-    UNSUBSCRIBE,
-    Fields,
-    reserved,
+from newsletter.render import (
+    LOGO_WIDTH,
+    TEXT_SIZE,
+    Look,
+    Options,
+    RenderedIssue,
+    Theme,
+    armour,
+    shell,
+    tree,
 )
-from newsletter.render.markdown.html import fragment
+from newsletter.render.inline import inline_styles
+from newsletter.render.letter import ComposedLetter, compose, refuse_forged
+from newsletter.render.lint import lint
+from newsletter.render.markdown import Document, Image, author_classes
+from newsletter.render.markdown.fields import CONTENT, TOKEN, UNSUBSCRIBE, Fields
 from newsletter.render.markdown.text import columns, text_part, wrap
+from newsletter.render.palette import palettes
+from newsletter.render.pictures import local_path
+from newsletter.render.sizes import UNMEASURED, Sizes
 from newsletter.render.utm import tag
-from newsletter.render.words import callouts, date, direction, words
+from newsletter.render.words import date, direction, words
 
+# Approvals and runs hold hashes that were made when a look had these alone.
+_FIRST: Final = ("accent", "accent_dark", "font", "heading_font", "divider", "header_image")
 _OFFSET: Final = re.compile(r"(?: in root template)?(?: at)? position \d+(?::\d+)?")
 
 
-def render(issue: Issue, theme: Theme, options: Options) -> RenderedIssue:
+def render(
+    issue: Issue, theme: Theme, options: Options, sizes: Sizes = UNMEASURED
+) -> RenderedIssue:
     """Render an issue once, for everybody; same input, same bytes.
+
+    Args:
+        issue: as written.
+        theme: its clothes.
+        options: what else reaches the mail.
+        sizes: of the local pictures, by `named_pictures`.
 
     Raises:
         InputError: the theme is malformed (its file and line), or the author's text holds a
             reserved token. Whatever Markdown holds renders.
     """
-    expect_length(issue)
-    _refuse_reserved(issue)
     fields = Fields(options.fields)
-    subject = fields.in_text(issue.subject)
-    values = _values(issue, options, fields, subject)
-    document = parse(issue.body, fields, callouts(options.language))
-    expect_few_pieces(issue, document)
+    letter = compose(issue, fields, options.language, _taken(theme))
+    values, document = _values(issue, options, letter), letter.document
 
     @functools.cache  # both parts and every repeated link ask for the same few hundred
     def tagged(url: str) -> str:
@@ -65,12 +77,12 @@ def render(issue: Issue, theme: Theme, options: Options) -> RenderedIssue:
         link = document.links[index]
         return tagged(link.href) if link.utm else link.href
 
-    letter, plain = fragment(document), text_part(document, final, tagged)
-    _refuse_forged(issue, document, fields, letter + plain)
+    plain = text_part(document, final, tagged)
+    refuse_forged(issue, document, fields, plain)
     text = _text(theme, values, plain, tagged)
-    page, mjml = _page(theme, values, letter)
+    page, mjml = _page(theme, values, letter.html)
     root = tree.parse(page)
-    images = tree.put_back_targets(root, document, lambda src: _asset(src, options.assets_url))
+    images = _put_back_targets(root, document, options, sizes)
     tree.harden(root)
     links = tree.tag_links(root, tagged, body_line=issue.body_line)
     root = inline_styles(root)
@@ -78,8 +90,8 @@ def render(issue: Issue, theme: Theme, options: Options) -> RenderedIssue:
     html = tree.write(root)
     _expect_tokens(html, page, document)
     return RenderedIssue(
-        subject=subject,
-        preheader=str(values["preheader"]),
+        subject=letter.subject,
+        preheader=letter.preheader,
         html=html,
         text=text,
         mjml=mjml,
@@ -91,37 +103,70 @@ def render(issue: Issue, theme: Theme, options: Options) -> RenderedIssue:
     )
 
 
+@functools.lru_cache(maxsize=8)
+def _taken(theme: Theme) -> frozenset[str]:
+    return author_classes.taken_by(text for _, text in theme.files)
+
+
+def _put_back_targets(
+    root: etree._Element, document: Document, options: Options, sizes: Sizes
+) -> tuple[Image, ...]:
+    return tree.put_back_targets(
+        root,
+        document,
+        lambda src: _asset(src, options.assets_url),
+        lambda src: sizes.get(local_path(src, options.assets_url)),
+    )
+
+
 def _parts(document: Document, images: tuple[Image, ...], above: int) -> dict[str, Any]:
     """What checks want to know of a letter with `above` lines over it, in lines of the file."""
     return {
         "images": tuple(dataclasses.replace(i, line=i.line + above) for i in images),
         "raws": tuple(dataclasses.replace(r, line=r.line + above) for r in document.raws),
         "words": tuple((text, line + above) for text, line in document.words),
+        "unlinked": tuple((text, line + above) for text, line in document.unlinked),
         "headings": tuple((level, text, line + above) for level, text, line in document.headings),
     }
 
 
 def source_hash(issue: Issue, theme: Theme, options: Options) -> str:
     """SHA-256 (hex) of everything a letter is made from: the same on every machine."""
-    whole = repr((issue.source_hash, theme.files, _plain(options)))
+    whole = repr((issue.source_hash, theme.files, _plain(options), *_palette(options.look)))
     return hashlib.sha256(whole.encode()).hexdigest()
 
 
 def _plain(options: Options) -> list[tuple[str, str]]:
     """Options as text, the same for mappings that are equal."""
     values = ((f.name, getattr(options, f.name)) for f in dataclasses.fields(options))
-    return [(k, repr(sorted(v.items()) if isinstance(v, Mapping) else v)) for k, v in values]
+    return [(k, _repr(v)) for k, v in values]
 
 
-def _values(issue: Issue, options: Options, fields: Fields, subject: str) -> dict[str, Any]:
+def _repr(value: object) -> str:
+    if isinstance(value, Look):
+        shown = (f"{name}={getattr(value, name)!r}" for name in _FIRST)
+        return f"Look({', '.join(shown)})"
+    return repr(sorted(value.items()) if isinstance(value, Mapping) else value)
+
+
+def _palette(look: Look) -> tuple[str, ...]:
+    """What a look has learned since the first version, where it says more than the accent."""
+    light, dark = palettes(look.accent, accent_dark=look.accent_dark)
+    plain = dataclasses.replace(
+        look, light=light, dark=dark, text_size=TEXT_SIZE, logo="", logo_width=LOGO_WIDTH
+    )
+    return () if look == plain else (repr(look),)
+
+
+def _values(issue: Issue, options: Options, letter: ComposedLetter) -> dict[str, Any]:
     """What a theme is given; docs/themes.md explains each."""
     fixed = words(options.language)
     archive = options.archive_url.rstrip("/")
     return {
         "number": issue.number,
-        "title": fields.in_text(issue.title),
-        "subject": subject,
-        "preheader": fields.in_text(issue.preheader),
+        "title": letter.title,
+        "subject": letter.subject,
+        "preheader": letter.preheader,
         "date": date(issue.date, options.language),
         "site": {
             "name": options.site_name,
@@ -132,12 +177,17 @@ def _values(issue: Issue, options: Options, fields: Fields, subject: str) -> dic
             "direction": direction(options.language),
         },
         "sender": {"from_name": options.from_name},
-        "theme": dataclasses.asdict(options.look),
+        "theme": _theme(options.look),
         "words": fixed,
         "reason": fixed["reason"].format(name=options.site_name),
         "unsubscribe_url": UNSUBSCRIBE,
         "view_url": f"{archive}/{issue.number}/" if archive else "",
     }
+
+
+def _theme(look: Look) -> dict[str, Any]:
+    # Themes written before there were palettes draw links in the accent.
+    return {**dataclasses.asdict(look), "accent": look.light.link}
 
 
 def _asset(src: str, base: str) -> str:
@@ -217,26 +267,6 @@ def _compile(theme: Theme, filled: shell.Shell) -> str:
             if refused
             else "end the line right behind the last element of mj-head and of mj-attributes",
         ) from error
-
-
-def _refuse_reserved(issue: Issue) -> None:
-    for key in ("title", "subject", "preheader"):
-        if RESERVED in getattr(issue, key):
-            raise reserved(issue.place(key))
-    if (at := issue.body.find(RESERVED)) >= 0:
-        line = issue.body_line + issue.body.count("\n", 0, at)
-        raise reserved(Place(issue.file, line, at - issue.body.rfind("\n", 0, at)))
-
-
-def _refuse_forged(issue: Issue, document: Document, fields: Fields, written: str) -> None:
-    """Stop where entities or comments in the author's text add up to a token never given out."""
-    targets = [*(x.href for x in document.links), *(x.src for x in document.images)]
-    whole = " ".join([written, *targets])
-    for token in TOKEN.findall(whole):
-        if token not in fields.slots:
-            lines = (line for text, line in document.words if token in text)
-            line = issue.body_line + next(lines, 1) - 1
-            raise reserved(Place(issue.file, line))
 
 
 def _expect_tokens(html: str, page: str, document: Document) -> None:

@@ -13,6 +13,7 @@ from lxml import etree
 
 from newsletter.render import RenderedLink
 from newsletter.render.markdown import Document, Image
+from newsletter.render.sizes import Size, fit
 from newsletter.render.utm import legal
 
 Tagger = Callable[[str], str]
@@ -30,14 +31,18 @@ def parse(page: str) -> etree._Element:
 
 
 def put_back_targets(
-    tree: etree._Element, document: Document, shown: Callable[[str], str]
+    tree: etree._Element,
+    document: Document,
+    shown: Callable[[str], str],
+    size: Callable[[str], Size | None],
 ) -> tuple[Image, ...]:
-    """Give links and images the targets that passed the sanitiser as numbers.
+    """Give links and images the targets that passed the sanitiser as numbers, images their size.
 
     Args:
         tree: the page.
         document: the letter.
         shown: where a mail finds the picture that the author calls by this name.
+        size: of that picture's file, None where it is not known.
 
     Returns:
         The letter's images in document order, those of author HTML among them.
@@ -48,6 +53,8 @@ def put_back_targets(
             link = document.links[at]
             element.set("href", link.href)
             element.set("data-line", str(link.line))
+            element.set("data-column", str(link.column))
+            element.set("data-source", link.source)
             if not link.utm:
                 element.set("data-utm", "off")
     images = []
@@ -61,6 +68,7 @@ def put_back_targets(
             continue  # the theme's
         images.append(dataclasses.replace(image, src=legal(shown(image.src))))
         element.set("src", images[-1].src)
+        fit(element, size(image.src))
     return tuple(images)
 
 
@@ -71,11 +79,7 @@ def harden(tree: etree._Element) -> None:
     table with `display: block` is none to a screen reader). A button gets Outlook's own kind of
     padding: it keeps none on a link.
     """
-    for table in [one for one in tree.iter("table") if _is_the_letters(one)]:
-        box = etree.Element("div", {"class": "scroll", "tabindex": "0"})
-        table.addprevious(box)
-        box.tail, table.tail = table.tail, None
-        box.append(table)
+    box_tables(tree)
     for paragraph in tree.iter("p"):
         link = paragraph.find("strong/a") if paragraph.get("class") == "button" else None
         if link is not None:
@@ -83,6 +87,15 @@ def harden(tree: etree._Element) -> None:
             words.text, link.text = link.text, None
             words.extend(list(link))
             link.extend([_mso_gap(""), words, _mso_gap("&#8203;")])
+
+
+def box_tables(tree: etree._Element) -> None:
+    """Put each of the letter's tables into a box of its own that scrolls."""
+    for table in [one for one in tree.iter("table") if _is_the_letters(one)]:
+        box = etree.Element("div", {"class": "scroll", "tabindex": "0"})
+        table.addprevious(box)
+        box.tail, table.tail = table.tail, None
+        box.append(table)
 
 
 def _is_the_letters(table: etree._Element) -> bool:
@@ -113,7 +126,10 @@ def tag_links(tree: etree._Element, tag: Tagger, *, body_line: int) -> tuple[Ren
     links = []
     for element in tree.iter("a", "area"):
         written = element.get("href")
-        line = str(element.attrib.pop("data-line", ""))
+        line, column, source = (
+            str(element.attrib.pop(name, ""))
+            for name in ("data-line", "data-column", "data-source")
+        )
         off = element.attrib.pop("data-utm", "") == "off"
         if written is None:
             continue
@@ -122,7 +138,12 @@ def tag_links(tree: etree._Element, tag: Tagger, *, body_line: int) -> tuple[Ren
             element.set("href", url)
         text = " ".join(str(element.xpath("string()")).split())  # comments left out
         number = 0 if _number(line) == _NONE else body_line + _number(line) - 1
-        links.append(RenderedLink(text=text, written=written, url=url, line=number))
+        links.append(
+            RenderedLink(
+                text=text, written=written, url=url, line=number, source=source or written,
+                column=int(column or 0),
+            )
+        )  # fmt: skip
     return tuple(links)
 
 

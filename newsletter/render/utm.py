@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Literal
 from urllib.parse import quote, unquote_plus
@@ -94,8 +95,26 @@ def decide(url: str, tags: Tags) -> tuple[str, Verdict]:
             return url, "kept"
         pairs = [pair for pair in pairs if not _key(pair).startswith("utm_")]
         verdict = "replaced"
+    if pairs and not pairs[-1]:  # `?b=1&` ends in a separator of its own
+        pairs.pop()
     query = "&".join([*(_encode(pair, _QUERY) for pair in pairs), *ours])
     return f"{link.head}?{query}{link.fragment}", verdict
+
+
+def untagged(url: str, sources: Iterable[str]) -> str:
+    """`url` without its tags where they are those of an earlier service. Never raises.
+
+    Args:
+        url: a link as written.
+        sources: values of `utm_source`, in any case.
+    """
+    given = source_of(url).casefold()
+    if not given or given not in {source.casefold() for source in sources}:
+        return url
+    head, hash_, fragment = url.partition("#")
+    path, _, query = head.partition("?")
+    kept = "&".join(pair for pair in query.split("&") if not _key(pair).startswith("utm_"))
+    return f"{path}{'?' + kept if kept else ''}{hash_}{fragment}"
 
 
 def legal(url: str) -> str:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from newsletter.schedule.rule import period
+from newsletter.schedule.rule import period, without_time
 
 _HOUR = 3600
 
@@ -147,7 +147,7 @@ def _counted(rule: str, anchor: dt.date, near: dt.date) -> Any:  # noqa: ANN401 
 def _days(rule: str, start: dt.date) -> Any:  # noqa: ANN401  # as above
     from dateutil.rrule import rrulestr  # noqa: PLC0415  # `--help` names what is beside it
 
-    return rrulestr(rule, dtstart=_midnight(start))
+    return rrulestr(without_time(rule), dtstart=_midnight(start))
 
 
 def _midnight(day: dt.date) -> dt.datetime:

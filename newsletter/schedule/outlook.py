@@ -10,7 +10,7 @@ from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from newsletter.issue import Issue
-from newsletter.schedule import Occurrence, Timetable, ahead, dates, occurrence
+from newsletter.schedule import Occurrence, Timetable, ahead, dates, next_free, occurrence
 
 
 class Standing(StrEnum):
@@ -60,6 +60,12 @@ def appointment(table: Timetable, issue: Issue) -> Occurrence | None:
     after = day - dt.timedelta(days=1)
     found = next(dates(table.rule, table.anchor, after=after), None)
     return occurrence(table, day) if found == day else None
+
+
+def free_day(table: Timetable, issues: Iterable[Issue], now: dt.datetime) -> dt.date | None:
+    """The next date of the schedule that no issue has; None when the schedule has ended."""
+    taken = frozenset(day for issue in issues if (day := day_of(issue, table.zone)))
+    return next_free(table, now, taken=taken)
 
 
 def moved(issues: Iterable[Issue], zone: ZoneInfo) -> dict[dt.date, dt.time]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from dateutil.rrule import rrulestr
 
@@ -24,7 +25,7 @@ _PARTS: Final = {
     "BYMONTHDAY": r"-?(?:[1-9]|1\d|2[0-8])(?:,-?(?:[1-9]|1\d|2[0-8]))*",
     "WKST": _DAY,
     "COUNT": r"[1-9]\d{0,4}",
-    "UNTIL": r"\d{8}(?:T\d{6})?",
+    "UNTIL": r"\d{8}(?:T\d{6}Z?)?",
 }
 _INSTEAD: Final = {
     "BYMONTH": "the rule is the same all year; leave a month out by having no issue for it",
@@ -35,6 +36,7 @@ _INSTEAD: Final = {
     "BYMINUTE": "the time of day is schedule.time",
     "BYSECOND": "the time of day is schedule.time",
 }
+_UNTIL: Final = "write UNTIL=20270131, or with a time in UTC UNTIL=20270131T090000Z"
 _TOO_OFTEN: Final = frozenset({"HOURLY", "MINUTELY", "SECONDLY"})
 _STEPS: Final = {"DAILY": 1, "WEEKLY": 7}
 
@@ -53,6 +55,29 @@ def period(rule: str) -> int:
     return _STEPS.get(found.get("FREQ", ""), 0) * int(found.get("INTERVAL", "1"))
 
 
+def in_days(rule: str, time: dt.time, zone: ZoneInfo) -> str:
+    """The same rule with an UNTIL that names the last day on which an issue may go.
+
+    Args:
+        rule: without a fault.
+        time: the time of day at which issues go, in `zone`.
+        zone: in which an UNTIL without a Z is read, too.
+    """
+    until = parts(rule).get("UNTIL", "")
+    if "T" not in until:
+        return rule
+    end = moments.moment(until)
+    if end.tzinfo:
+        end = end.astimezone(zone)
+    late = end.time() < time
+    return rule.replace(until, f"{end.date() - dt.timedelta(days=late):%Y%m%d}")
+
+
+def without_time(rule: str) -> str:
+    """The same rule for counting days: with an UNTIL that is a date, as it is written."""
+    return re.sub(r"(UNTIL=\d{8})T\d{6}Z?", r"\1", rule)
+
+
 def fault(rule: str) -> tuple[str, str] | None:
     """What is wrong with a rule: what follows its name, and the way out ("" for an example).
 
@@ -67,21 +92,17 @@ def fault(rule: str) -> tuple[str, str] | None:
     for name, hint in _INSTEAD.items():
         if name in found:
             return f"has the part {name}, which is not supported", hint
+    if problem := _until_fault(found.get("UNTIL")):
+        return problem
+    if found.keys() >= {"COUNT", "UNTIL"}:
+        return "has both COUNT and UNTIL", "keep one of them"
     if not _is_well_formed(rule, found):
         return "is not a recurrence rule (RFC 5545)", ""
-    try:
-        moments.moment(found.get("UNTIL", "20260104"))
-    except moments.OutOfRangeError as error:
-        return f"has an UNTIL that {error}", "leave it out for a rule without end"
     return _contradiction(found)
 
 
 def _is_well_formed(rule: str, found: dict[str, str]) -> bool:
-    if (
-        len(found) < rule.count(";") + 1
-        or "FREQ" not in found
-        or found.keys() >= {"COUNT", "UNTIL"}
-    ):
+    if len(found) < rule.count(";") + 1 or "FREQ" not in found:
         return False
     if re.search(r"BYMONTHDAY=[\d,-]*\b(?:29|30|31)\b", rule):
         return True  # told below, with a way out
@@ -89,10 +110,25 @@ def _is_well_formed(rule: str, found: dict[str, str]) -> bool:
         return False
 
     try:
-        rrulestr(rule, dtstart=dt.datetime(2026, 1, 4))  # noqa: DTZ001  # a wall-clock rule
+        rrulestr(without_time(rule), dtstart=dt.datetime(2026, 1, 4))  # noqa: DTZ001  # a wall-clock rule
     except (ValueError, KeyError, TypeError, AttributeError):
         return False
     return True
+
+
+def _until_fault(until: str | None) -> tuple[str, str] | None:
+    """What is wrong with the end of a rule."""
+    if until is None:
+        return None
+    if not re.fullmatch(_PARTS["UNTIL"], until):
+        return f"has an UNTIL that is no date or moment: {until}", _UNTIL
+    try:
+        moments.moment(until)
+    except moments.OutOfRangeError as error:
+        return f"has an UNTIL that {error}", "leave it out for a rule without end"
+    except ValueError:
+        return f"has an UNTIL that does not exist: {until}", _UNTIL
+    return None
 
 
 def _contradiction(found: dict[str, str]) -> tuple[str, str] | None:

@@ -50,10 +50,10 @@ def units(kind: Kind, place: Place) -> str:
 
 
 def _systemd(place: Place) -> str:
-    folder = _systemd_word(place.folder)
+    folder = systemd_word(place.folder)
     # A pull that hangs would keep the timer from calling ever again.
     pull = (
-        f"ExecStartPre=-/usr/bin/env timeout 300 {_systemd_word(place.git)} -C {folder} "
+        f"ExecStartPre=-/usr/bin/env timeout 300 {systemd_word(place.git)} -C {folder} "
         "pull --quiet --ff-only\n"
     )
     return f"""\
@@ -65,7 +65,7 @@ Description=Send the newsletter that is due
 Type=oneshot
 WorkingDirectory={place.folder.replace("%", "%%")}
 {pull if place.git else ""}\
-ExecStart={_systemd_program(place.program)} -C {folder} {" ".join(_WORDS)}
+ExecStart={systemd_program(place.program)} -C {folder} {" ".join(_WORDS)}
 # A stop lets what is in flight finish, and the next call goes on.
 SuccessExitStatus=143
 TimeoutStopSec=120
@@ -180,15 +180,15 @@ def _shell(place: Place) -> str:
     return f"{shlex.join([place.git, '-C', place.folder, 'pull', '-q', '--ff-only'])}; {call}"
 
 
-def _systemd_word(word: str) -> str:
+def systemd_word(word: str) -> str:
     """One word of a command line (systemd.service(5), "Command lines")."""
     safe = word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
     return f'"{safe}"' if safe != word or " " in word or "'" in word else word
 
 
-def _systemd_program(path: str) -> str:
+def systemd_program(path: str) -> str:
     """The first word of a command line, in which systemd reads neither "$$" nor backslashes."""
-    plain = _systemd_word(path)
+    plain = systemd_word(path)
     return plain if plain == path else f"/usr/bin/env {plain}"
 
 

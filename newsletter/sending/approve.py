@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
+from typing import Final
 
-from newsletter.errors import InputError, NotFitError
+from newsletter.errors import InputError, NotFitError, RefusedError
 from newsletter.issue import Issue, parse
 from newsletter.issue.approval import approve as with_approval
 from newsletter.project import Project, files
 from newsletter.project.issues import PreparedIssue
+from newsletter.schedule import Occurrence, is_in_time
+from newsletter.schedule.outlook import appointment, day_of, free_day, moved
 from newsletter.sending.gate import refuse, unfit
+from newsletter.settings.dates import timetable
+
+_ANYWAY: Final = "; --anyway approves it all the same"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,18 +27,29 @@ class Approved:
         issue: as it was before.
         approval: the hash that is written.
         before: whether it was approved like this already; nothing was written then.
+        due: when the schedule sends it; why it never does, where it was approved anyway.
     """
 
     issue: Issue
     approval: str
     before: bool
+    due: Occurrence | RefusedError
 
 
-def approve_issue(project: Project, number: int, *, now: dt.datetime) -> Approved:
+def approve_issue(
+    project: Project, number: int, *, now: dt.datetime, anyway: bool = False
+) -> Approved:
     """Write the approval of an issue as it is now.
+
+    Args:
+        project: the newsletter.
+        number: of the issue.
+        now: with a time zone.
+        anyway: approve it although no schedule would send it.
 
     Raises:
         NotFitError: it is a draft, or not fit to send.
+        RefusedError: no schedule would send it.
         InputError: it cannot be read, or its front matter cannot take the approval.
     """
     prepared = project.issue(number, now=now)
@@ -44,10 +61,51 @@ def approve_issue(project: Project, number: int, *, now: dt.datetime) -> Approve
             hint='write "status: ready" when it is',
         )
     refuse([unfit(prepared)])
+    due = _due(project, issue, now)
+    if isinstance(due, RefusedError) and not anyway:
+        raise due
     before = issue.approved == prepared.approval
     if not before:
         _write(project, prepared)
-    return Approved(issue=issue, approval=prepared.approval, before=before)
+    return Approved(issue=issue, approval=prepared.approval, before=before, due=due)
+
+
+def _due(project: Project, issue: Issue, now: dt.datetime) -> Occurrence | RefusedError:
+    """When the schedule sends an issue once it is approved, or why it never will."""
+    settings, number = project.settings.schedule, issue.number
+    by_hand = f"send it by hand: newsletter send --issue {number}"
+    if not settings.rrule:
+        return RefusedError(
+            f"there is no schedule, so nothing sends issue {number} by itself",
+            hint=f"{by_hand}; or set schedule.rrule and schedule.anchor first{_ANYWAY}",
+        )
+    issues = project.issues()
+    table = timetable(project.settings, moved=moved(issues, project.zone))
+    free = free_day(table, issues, now)
+    redate = f'write "date: {free}", the next free one' if free else "the schedule has ended"
+    place = issue.place("send_at" if "send_at" in issue.raw else "date")
+    day, due = day_of(issue, table.zone), appointment(table, issue)
+    if due is None:
+        what = f"is dated {day:%a %Y-%m-%d}, which is" if day else "has no date, so it has"
+        return RefusedError(
+            f"issue {number} {what} no date of the schedule",
+            place=place, hint=f"{redate}; or {by_hand}{_ANYWAY}",
+        )  # fmt: skip
+    if not is_in_time(due, now, catch_up=settings.catch_up):
+        return RefusedError(
+            f"the date of issue {number}, {day:%a %Y-%m-%d}, has passed, so no schedule sends it",
+            place=place, hint=f"{by_hand}; or {redate}{_ANYWAY}",
+        )  # fmt: skip
+    others = [
+        one for one in issues
+        if one.status == "ready" and one.file != issue.file and day_of(one, table.zone) == day
+    ]  # fmt: skip
+    if others:
+        return RefusedError(
+            f"{others[0].file} is ready for {day:%a %Y-%m-%d} as well, so neither would be sent",
+            place=place, hint=f"give one of them another date; {redate}{_ANYWAY}",
+        )  # fmt: skip
+    return due
 
 
 def _write(project: Project, prepared: PreparedIssue) -> None:

@@ -5,12 +5,14 @@ A send raises the first that is broken; the preview's "ready?" lists all of them
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
+from newsletter.audience import OUTSIDE
 from newsletter.check import RULES, Finding, errors
 from newsletter.delivery.deliver import Transport
 from newsletter.errors import InputError, NewsletterError, NotFitError, RefusedError
 from newsletter.humanize import nearest, plural
+from newsletter.issue import Issue
 from newsletter.project.issues import PreparedIssue
 from newsletter.sending.options import SendOptions
 from newsletter.settings import Settings
@@ -65,26 +67,34 @@ def rules_of_issue(
     broken = (
         unapproved(prepared) if options.scheduled else None,
         unfit(prepared, options.skip_checks),
-        no_way_out(settings, transport),
+        no_way_out(settings, rehearsal=transport.rehearsal),
     )
     return [error for error in broken if error]
 
 
 def rules_of_audience(
-    store: Store, options: SendOptions, *, recipients: int, begun: bool
+    store: Store,
+    options: SendOptions,
+    issue: Issue,
+    *,
+    recipients: int,
+    left_out: Mapping[str, int],
+    begun: bool,
 ) -> list[NewsletterError]:
     """Which rules about the recipients are broken.
 
     Args:
         store: the records.
         options: what is asked.
+        issue: what would go out.
         recipients: how many mails would go out.
+        left_out: how many people would get none, by the reason.
         begun: whether they are the rest of a run begun earlier.
     """
     broken = (
         None if begun or options.expect is not None else unfinished_import(store, recipients),
         unexpected_number(options.expect, recipients),
-        None if begun else no_recipients(recipients),
+        None if begun or recipients else no_recipients(issue, left_out),
     )
     return [error for error in broken if error]
 
@@ -107,10 +117,10 @@ def unfit(prepared: PreparedIssue, skip: tuple[str, ...] = ()) -> UnfitError | N
     return UnfitError(prepared.issue.number, stopping) if stopping else None
 
 
-def no_way_out(settings: Settings, transport: Transport) -> NotFitError | None:
+def no_way_out(settings: Settings, *, rehearsal: bool) -> NotFitError | None:
     """Readers of a real mail can unsubscribe: on an https page, or through a mailbox."""
     page, mailbox = settings.site.public_url, settings.sender.unsubscribe_mailto
-    if transport.rehearsal or page.startswith("https://") or mailbox:
+    if rehearsal or page.startswith("https://") or mailbox:
         return None
     return NotFitError(
         "readers could not unsubscribe from this mail",
@@ -141,11 +151,31 @@ def unexpected_number(expect: int | None, recipients: int) -> RefusedError | Non
     )
 
 
-def no_recipients(recipients: int) -> NotFitError | None:
-    """Somebody gets it."""
-    if recipients:
-        return None
+def nobody_listed() -> NotFitError:
+    """Why no issue has anybody to go to."""
     return NotFitError(
-        "this issue has no recipients",
+        "nobody is on the list yet",
         hint="import a list: newsletter subscribers import FILE --consent-source TEXT",
+    )
+
+
+def no_recipients(issue: Issue, left_out: Mapping[str, int]) -> NotFitError:
+    """Why nobody gets an issue: the list, its people, or the segment.
+
+    Args:
+        issue: what nobody would get.
+        left_out: how many people get none, by the reason.
+    """
+    if not any(left_out.values()):
+        return nobody_listed()
+    if outside := left_out.get(OUTSIDE, 0):
+        people = f"all {outside:,} people" if outside > 1 else "the one person"
+        return NotFitError(
+            f'the segment "{issue.segment}" leaves out {people} who could be mailed',
+            place=issue.place("segment"),
+            hint="newsletter subscribers list shows who has which tags",
+        )
+    why = ", ".join(f"{number:,} {reason}" for reason, number in left_out.items() if number)
+    return NotFitError(
+        f"nobody on the list may be mailed: {why}", hint="newsletter subscribers list"
     )

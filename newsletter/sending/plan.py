@@ -59,7 +59,16 @@ def plan_send(context: SendContext, options: SendOptions) -> Plan | AlreadySent:
     refuse(rules_of_issue(project.settings, prepared, transport, options))
     plan = _look_up(project, store, prepared, transport, options, found=run, lost=lost)
     begun = plan.run is not None
-    refuse(rules_of_audience(store, options, recipients=plan.recipients, begun=begun))
+    refuse(
+        rules_of_audience(
+            store,
+            options,
+            prepared.issue,
+            recipients=plan.recipients,
+            left_out=plan.left_out,
+            begun=begun,
+        )
+    )
     return plan
 
 
@@ -73,18 +82,28 @@ def check_readiness(project: Project, prepared: PreparedIssue, transport: Transp
     """
     options = SendOptions(issue=prepared.issue.number, dry_run=True)
     obstacles = rules_of_issue(project.settings, prepared, transport, options)
+    already = None
     try:
         with Store.open(project.store_url, create=False, read_only=True) as store:
             run, lost = _last_run(project, store, transport, options)
-            if run and run.state is RunState.FINISHED:
+            if run and run.state is RunState.FINISHED and not lost:
                 already = AlreadySent(run=run, counts=runs.counts(store, run))
-                return Readiness(obstacles=tuple(obstacles), already=already)
+                if not run.rehearsal:
+                    return Readiness(obstacles=(), already=already)
+                run = None  # a rehearsal may be repeated, and it is the real send that is to come
             plan = _look_up(project, store, prepared, transport, options, found=run, lost=lost)
             begun = plan.run is not None
-            obstacles += rules_of_audience(store, options, recipients=plan.recipients, begun=begun)
+            obstacles += rules_of_audience(
+                store,
+                options,
+                prepared.issue,
+                recipients=plan.recipients,
+                left_out=plan.left_out,
+                begun=begun,
+            )
     except NewsletterError as error:
-        return Readiness(obstacles=(*obstacles, error))
-    return Readiness(obstacles=tuple(obstacles), plan=plan)
+        return Readiness(obstacles=(*obstacles, error), already=already)
+    return Readiness(obstacles=tuple(obstacles), plan=plan, already=already)
 
 
 def _last_run(
@@ -151,9 +170,34 @@ def rows(plan: Plan, root: Path) -> tuple[tuple[str, str], ...]:
         begun=plan.run is not None,
         through=plan.transport.describe(),
         allowance=plan.allowance,
-        size=len(rendered.html.encode()),
+        size=plan.prepared.size,
         links=len(rendered.links),
         findings=plan.prepared.findings,
+    )
+
+
+def sent_rows(
+    done: AlreadySent, prepared: PreparedIssue, root: Path
+) -> tuple[tuple[str, str], ...]:
+    """What went out, as names and values like those of `rows`.
+
+    Args:
+        done: the finished run.
+        prepared: the issue as it is written now.
+        root: the newsletter's folder, for what git says of the issue.
+
+    Raises:
+        NewsletterError: this version cannot read what was frozen.
+    """
+    issue, run = prepared.issue, done.run
+    counts = done.counts.by_state
+    return (
+        ("issue", f"{run.content.issue}: {run.content.title}"),
+        ("file", f"{issue.file} ({git.state(root, issue.file)})"),
+        ("from", load_template(run.content.frozen).sender),
+        ("recipients", f"{done.counts.total:,}"),
+        ("result", ", ".join(f"{n:,} {state.value}" for state, n in sorted(counts.items()) if n)),
+        ("through", run.transport),
     )
 
 

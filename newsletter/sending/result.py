@@ -73,9 +73,10 @@ class Readiness:
     """Whether an issue could be sent now.
 
     Attributes:
-        obstacles: every rule of the gate that is broken, each with its way out.
-        plan: what a send would do; None where that cannot be told.
-        already: set where it was sent before.
+        obstacles: every rule of the gate that is broken, each with its way out; none after a real
+            send, which is never repeated.
+        plan: what a send would do; None where that cannot be told, and after a real send.
+        already: set where it was sent or rehearsed before.
     """
 
     obstacles: tuple[NewsletterError, ...]

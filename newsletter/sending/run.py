@@ -95,7 +95,7 @@ def send(context: SendContext, plan: Plan) -> SendResult | AlreadySent:
         return SendResult(
             run=run, counts=counts, sent_now=drained.accepted, stop=stop, state=state,
             reasons=_reasons(store, run, counts), quota_frees_at=_quota_frees_at(store, stop),
-            log=log.path, ledger=second_ledger.keep_in_git(project, run),
+            log=log.path, ledger=second_ledger.keep_in_git(project, run, counts),
         )  # fmt: skip
 
 

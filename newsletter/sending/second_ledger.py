@@ -14,7 +14,7 @@ from newsletter.store import agreement, claims, runs
 from newsletter.store.calendar import Calendar
 
 if TYPE_CHECKING:
-    from newsletter.delivery import Run
+    from newsletter.delivery import Counts, Run
     from newsletter.project import Project
     from newsletter.project.ledger import Entry, HighWaterMark
     from newsletter.reporter import Reporter
@@ -104,7 +104,7 @@ def write_again(project: Project, store: Store, run: Run, reporter: Reporter) ->
         reporter.say(f"{ledger.name_of(run.content.issue)} was missing and is written again")
 
 
-def keep_in_git(project: Project, run: Run) -> LedgerFile | None:
+def keep_in_git(project: Project, run: Run, counts: Counts) -> LedgerFile | None:
     """Bring the file of a real run into git where the settings say so.
 
     Returns:
@@ -115,7 +115,12 @@ def keep_in_git(project: Project, run: Run) -> LedgerFile | None:
     number, name = run.content.issue, ledger.name_of(run.content.issue)
     if git.state(project.root, name) in {"no git", "committed"}:
         return None
-    message = f"Issue {number} was sent"
+    done = counts.total - counts.left
+    message = (
+        f"Issue {number} was sent"
+        if not counts.left
+        else (f"Issue {number} is on its way: {done} of {counts.total} done")
+    )
     committed = project.settings.schedule.commit_ledger and git.commit(project.root, name, message)
     return LedgerFile(name=name, message=message, committed=committed)
 

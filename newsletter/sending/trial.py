@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from newsletter.audience import Subscriber, mask
+from newsletter.audience import Subscriber
 from newsletter.audience.tokens import unsubscribe_url
 from newsletter.delivery import Effect, Outcome, Result
 from newsletter.delivery.deliver import TRIAL_KEY, Transport, trial
@@ -57,8 +57,9 @@ def sample(settings: Settings, prepared: PreparedIssue, person: Subscriber = SAM
     )
     base = settings.site.public_url
     url = unsubscribe_url(base, person.handle, TRIAL_KEY) if base else ""
+    way_out = url or unsubscribe_by_mail(template.unsubscribe_mailto)
     return Sample(
-        letter=filled(prepared.rendered, person, url or unsubscribe_by_mail(template)),
+        letter=filled(prepared.rendered, person, way_out),
         mail=compose(template, person, unsubscribe_url=url, stamp=stamp),
     )
 
@@ -69,7 +70,7 @@ class TrialResult:
 
     Attributes:
         outcome: what the transport said.
-        said: one sentence, the address masked.
+        said: one sentence with the address, which is the author's own.
     """
 
     outcome: Outcome
@@ -109,7 +110,7 @@ def send_trial(
         InputError: there is no sender, or one of them is no mail address.
     """
     settings = project.settings
-    refuse([no_way_out(settings, transport)])
+    refuse([no_way_out(settings, rehearsal=transport.rehearsal)])
     now = None if transport.stamps else clock()
     template = encode(freeze(prepared.rendered, sender(settings)))
     url, issue = settings.site.public_url, prepared.issue.number
@@ -130,7 +131,7 @@ def _delivered(
         if folder and outcome.result is Result.ACCEPTED:
             detail = f"{folder}/{outcome.message_id}"
         what = outcome.result.value.replace("_", " ")
-        said = f"{mask(message.to)} {what}" + (f": {detail}" if detail else "")
+        said = f"{message.to} {what}" + (f": {detail}" if detail else "")
         yield TrialResult(outcome=outcome, said=said)
         if outcome.result is Result.NOT_SENT:  # and the next one would fail as well
             return

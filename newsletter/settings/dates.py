@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from newsletter.errors import InputError
 from newsletter.schedule import Timetable
+from newsletter.schedule.rule import in_days
 from newsletter.settings.load import Settings
 
 
@@ -29,6 +30,7 @@ def timetable(settings: Settings, *, moved: Mapping[dt.date, dt.time] | None = N
             "schedule.anchor, the date of one issue",
         )
     zone = ZoneInfo(settings.site.timezone)
+    time = settings.schedule.time
     return Timetable(
-        rule=rule, anchor=anchor, time=settings.schedule.time, zone=zone, moved=moved or {}
+        rule=in_days(rule, time, zone), anchor=anchor, time=time, zone=zone, moved=moved or {}
     )

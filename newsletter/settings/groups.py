@@ -10,106 +10,86 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic import model_validator as check_together
 
 from newsletter.audience import mask
-from newsletter.render import Divider
+from newsletter.render import LOGO_WIDTH, TEXT_SIZE, Divider
 from newsletter.render.utm import Existing
 from newsletter.schedule import first_day
 from newsletter.settings import values
+from newsletter.settings.declared import (
+    Address,
+    Colour,
+    DerivedColour,
+    FieldName,
+    Font,
+    Group,
+    Header,
+    Line,
+    Required,
+    SiteUrl,
+    Tag,
+    TokenUrl,
+    setting,
+)
 from newsletter.settings.values import Masked, matching
 
-Line = Annotated[str, AfterValidator(values.one_line)]
-Required = Annotated[str, AfterValidator(values.required)]
-Header = Annotated[str, AfterValidator(values.header)]
-Address = Annotated[str, AfterValidator(values.address)]
-#: What follows the host is a token of the service behind it.
-TokenUrl = Annotated[str, AfterValidator(values.https), Masked(values.masked_path)]
-SiteUrl = Annotated[str, AfterValidator(values.site_url)]
-Colour = Annotated[str, matching(
-    r"#[0-9a-f]{6}", "is not a colour of six hexadecimal digits", tidy=values.lower_case
-)]  # fmt: skip
-Font = Annotated[str, AfterValidator(values.font)]
-FieldName = Annotated[str, matching(
-    r"[a-z][a-z0-9_]*", "is not a possible name for a merge field",
-    "use small letters, digits and _, and begin with a letter: first_name", tidy=values.printable,
-)]  # fmt: skip
-Tag = Annotated[str, AfterValidator(values.tag)]
 OpenTable = AfterValidator(lambda table: MappingProxyType(dict(table)))
 
 
-def _setting(default: Any, description: str, *, example: Any = None, **bounds: Any) -> Any:  # noqa: ANN401  # of any type
-    """A setting; without an example its default serves as one."""
-    examples = [default if example is None else example]
-    if default == {}:
-        return Field(
-            default_factory=lambda: MappingProxyType({}), description=description, examples=examples
-        )
-    return Field(default=default, description=description, examples=examples, **bounds)
-
-
-class _Group(BaseModel):
-    # Pydantic's own errors quote the value, and tracebacks end up in logs.
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=True, hide_input_in_errors=True, validate_default=False
-    )
-
-
-class SiteSettings(_Group):
+class SiteSettings(Group):
     """The newsletter as its readers know it."""
 
-    name: Header = _setting(
+    name: Header = setting(
         "", "The newsletter's name, as it stands in mails and on pages.", example="Slack Water"
     )
-    public_url: SiteUrl = _setting(
+    public_url: SiteUrl = setting(
         "",
         "Where `newsletter serve` is reached from outside; links to leave lead there.",
         example="https://letters.example.org",
     )
-    archive_url: SiteUrl = _setting(
+    archive_url: SiteUrl = setting(
         "",
         "Where past issues are published; empty when they are not.",
         example="https://letters.example.org/archive",
     )
-    assets_url: SiteUrl = _setting(
+    assets_url: SiteUrl = setting(
         "",
         "Where the images of issues are published: `images/x.png` becomes "
         "`<assets_url>/images/x.png` in mails.",
         example="https://assets.example.org",
     )
-    postal_address: Annotated[str, AfterValidator(values.lines)] = _setting(
+    postal_address: Annotated[str, AfterValidator(values.lines)] = setting(
         "",
         "The postal address that the law of many countries wants in each mail.",
         example="Slack Water, 4 Ferry Stairs, Port Example",
     )
-    language: Annotated[str, matching(
-        r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})*", 'is not a language tag such as "en" or "pt-BR"'
-    )] = _setting(
-        "en", "The language of the issues, as a tag that screen readers understand."
-    )  # fmt: skip
-    timezone: Annotated[str, AfterValidator(values.timezone)] = _setting(
+    language: Annotated[str, AfterValidator(values.language)] = setting(
+        "en", "The language of the issues, as a tag (BCP 47) that screen readers understand."
+    )
+    timezone: Annotated[str, AfterValidator(values.timezone)] = setting(
         "UTC",
         "The time zone (IANA name) of the schedule and of the dates of issues.",
         example="Europe/Amsterdam",
     )
 
 
-class SenderSettings(_Group):
+class SenderSettings(Group):
     """Who the mails come from."""
 
-    from_name: Header = _setting("", "The name readers see as the sender.", example="Wren Halloran")
-    from_address: Address = _setting(
+    from_name: Header = setting("", "The name readers see as the sender.", example="Wren Halloran")
+    from_address: Address = setting(
         "",
         "The address mails come from; the account has to be allowed to use it.",
         example="wren@example.org",
     )
-    reply_to: Address = _setting(
+    reply_to: Address = setting(
         "", "Where answers go; empty: to `sender.from_address`.", example="wren@example.org"
     )
-    unsubscribe_mailto: Address = _setting(
+    unsubscribe_mailto: Address = setting(
         "",
         "An address that takes unsubscriptions by mail, for a newsletter without "
         "`site.public_url`.",
@@ -117,48 +97,75 @@ class SenderSettings(_Group):
     )
 
 
-class ThemeSettings(_Group):
-    """What the theme is given: colours, fonts, a picture."""
+class ThemeSettings(Group):
+    """What the theme is given: colours, fonts, pictures. One accent makes all other colours."""
 
-    accent: Colour = _setting("#1f7a8c", "The colour of links and buttons.")
-    accent_dark: Colour = _setting("#6fc3d4", "The same colour in dark mode.")
-    font: Font = _setting(
+    accent: Colour = setting(
+        "#1f7a8c",
+        "The newsletter's colour: buttons, borders and, as dark as it takes to be read, links. The "
+        "colours below follow from it unless they are set.",
+    )
+    accent_dark: DerivedColour = setting(
+        "", "The colour of links and buttons in dark mode.", example="#6fc3d4"
+    )
+    ink: DerivedColour = setting("", "The colour of the text.", example="#22313f")
+    card: DerivedColour = setting(
+        "",
+        "The colour behind the title; headings, blocks of code and dark mode follow it.",
+        example="#12355b",
+    )
+    page: DerivedColour = setting(
+        "",
+        "The colour around the letter; quotes, callouts and thin lines follow it.",
+        example="#f2e8d5",
+    )
+    spark: DerivedColour = setting("", "The colour of ornaments and warnings.", example="#e4572e")
+    font: Font = setting(
         "Georgia, 'Times New Roman', serif", "The fonts of the text, the preferred one first."
     )
-    heading_font: Font = _setting(
+    heading_font: Font = setting(
         "Helvetica, Arial, sans-serif", "The fonts of the headings, the preferred one first."
     )
-    divider: Divider = _setting(
+    text_size: int = setting(
+        TEXT_SIZE, "The size of the text in pixels; headings keep their proportion.", ge=14, le=24
+    )
+    divider: Divider = setting(
         "bar",
         "What `---` becomes: a short `bar`, a `line` from edge to edge, three `dots`, or nothing "
         "but `space`.",
     )
-    header_image: Annotated[str, AfterValidator(values.picture)] = _setting(
+    header_image: Annotated[str, AfterValidator(values.picture)] = setting(
         "",
         "A picture at the top of each mail: an https address, or a path as in issues.",
         example="images/header.png",
     )
-    folder: Required = _setting("templates/email", "The folder the theme's files are in.")
+    logo: Annotated[str, AfterValidator(values.picture)] = setting(
+        "",
+        "A picture in place of the name at the top: an https address, or a path as in issues.",
+        example="images/logo.png",
+    )
+    logo_width: int = setting(LOGO_WIDTH, "How wide the logo is drawn, in pixels.", ge=16, le=400)
+    folder: Required = setting("templates/email", "The folder the theme's files are in.")
 
 
-class UtmSettings(_Group):
+class UtmSettings(Group):
     """The tags added to links, by which web statistics recognise readers who come from a mail."""
 
-    enabled: bool = _setting(True, "Whether links are tagged at all.")  # noqa: FBT003  # its default
-    source: Required = _setting("newsletter", "The value of `utm_source`.")
-    medium: Required = _setting("email", "The value of `utm_medium`.")
-    campaign: Annotated[str, AfterValidator(values.campaign)] = _setting(
+    enabled: bool = setting(True, "Whether links are tagged at all.")  # noqa: FBT003  # its default
+    source: Required = setting("newsletter", "The value of `utm_source`.")
+    medium: Required = setting("email", "The value of `utm_medium`.")
+    campaign: Annotated[str, AfterValidator(values.campaign)] = setting(
         "issue-{number}",
         "The value of `utm_campaign`; `{number}` and `{slug}` are the issue's own.",
     )
-    existing: Existing = _setting("keep", "What happens to a link that has tags already.")
-    replace_sources: tuple[Required, ...] = _setting(
+    existing: Existing = setting("keep", "What happens to a link that has tags already.")
+    replace_sources: tuple[Required, ...] = setting(
         (),
         "Sources (an earlier service's) whose tags are replaced even under `keep`.",
         example=("buttondown",),
     )
     # A tag in an archive's link breaks the look-up: the rest of the path is the page's address.
-    skip_hosts: tuple[Annotated[str, AfterValidator(values.some_host)], ...] = _setting(
+    skip_hosts: tuple[Annotated[str, AfterValidator(values.some_host)], ...] = setting(
         ("web.archive.org", "archive.today", "archive.ph", "archive.is", "archive.li",
          "archive.vn", "archive.fo", "archive.md", "translate.goog"),
         "Hosts, with all their subdomains, whose links are never tagged.",
@@ -166,10 +173,10 @@ class UtmSettings(_Group):
     )  # fmt: skip
 
 
-class StoreSettings(_Group):
+class StoreSettings(Group):
     """Where subscribers and the records of what was sent are kept."""
 
-    url: Annotated[str, AfterValidator(values.store_url)] = _setting(
+    url: Annotated[str, AfterValidator(values.store_url)] = setting(
         "",
         "The database: `sqlite:///path/to/file.db`. Empty: the SQLite file "
         "`.newsletter/newsletter.db`.",
@@ -177,23 +184,23 @@ class StoreSettings(_Group):
     )
 
 
-class SesSettings(_Group):
+class SesSettings(Group):
     """Amazon SES. Its credentials come from AWS's own configuration, never from here."""
 
     region: Annotated[str, matching(
         r"(?:[a-z]{2}(?:-[a-z]+)+-\d{1,2})?", "is not the name of an AWS region"
-    )] = _setting(
+    )] = setting(
         "",
         "The AWS region; empty: AWS_REGION, AWS_DEFAULT_REGION or the profile's.",
         example="eu-west-1",
     )  # fmt: skip
-    profile: Line = _setting(
+    profile: Line = setting(
         "", "The profile in AWS's configuration; empty: the usual one.", example="newsletter"
     )
     configuration_set: Annotated[str, matching(
         r"[A-Za-z0-9_-]{0,64}",
         "has other characters than letters, digits, - and _, or more than 64",
-    )] = _setting(
+    )] = setting(
         "",
         "The SES configuration set, through which bounces and complaints are reported.",
         example="newsletter",
@@ -203,45 +210,45 @@ class SesSettings(_Group):
         r"(?:(?:https://|http://(?:localhost|127\.0\.0\.1):)\S+/\S+)?",
         "is not the address of an SQS queue",
         "write https://sqs.REGION.amazonaws.com/ACCOUNT/NAME, as the SQS console shows it",
-    )] = _setting(
+    )] = setting(
         "",
         "The SQS queue to which SES reports deliveries, bounces and complaints; "
         "`newsletter events pull` empties it.",
         example="https://sqs.eu-west-1.amazonaws.com/123456789012/newsletter-events",
     )  # fmt: skip
-    max_rate: float | None = _setting(
+    max_rate: float | None = setting(
         None,
         "At most so many mails a second; empty: just below what the account allows.",
         example=14.0, gt=0, allow_inf_nan=False,
     )  # fmt: skip
 
 
-class SmtpSettings(_Group):
+class SmtpSettings(Group):
     """A mail server."""
 
-    host: Annotated[str, AfterValidator(values.host)] = _setting(
+    host: Annotated[str, AfterValidator(values.host)] = setting(
         "", "The mail server's name.", example="smtp.example.org"
     )
-    port: int = _setting(587, "The port it listens on.", ge=1, le=65535)
-    security: Literal["starttls", "tls", "none"] = _setting(
+    port: int = setting(587, "The port it listens on.", ge=1, le=65535)
+    security: Literal["starttls", "tls", "none"] = setting(
         "starttls",
         "How the connection is encrypted: `tls` from the first byte (port 465), `starttls` after "
         "a greeting (port 587), or not at all.",
     )
-    username: Line = _setting("", "The name to log in with; empty: no log-in.", example="wren")
-    password: SecretStr | None = _setting(None, "The password to log in with.")
+    username: Line = setting("", "The name to log in with; empty: no log-in.", example="wren")
+    password: SecretStr | None = setting(None, "The password to log in with.")
 
 
-class TransportSettings(_Group):
+class TransportSettings(Group):
     """How mails leave."""
 
-    kind: Literal["folder", "smtp", "ses"] = _setting(
+    kind: Literal["folder", "smtp", "ses"] = setting(
         "folder", "`folder` writes mails as files and sends nothing; `ses` and `smtp` send."
     )
-    folder: Required = _setting(
+    folder: Required = setting(
         "mail", "The folder that `folder` writes to, one `.eml` file for each mail."
     )
-    concurrency: Annotated[int, Field(ge=1, le=64)] | None = _setting(
+    concurrency: Annotated[int, Field(ge=1, le=64)] | None = setting(
         None,
         "Mails in flight at the same time; without it as many as the account's pace needs through "
         "`ses`, and one otherwise.",
@@ -261,45 +268,45 @@ class TransportSettings(_Group):
         return self
 
 
-class ScheduleSettings(_Group):
-    """When `newsletter send --due` sends, and who hears of it."""
+class ScheduleSettings(Group):
+    """When `newsletter send --due --yes` sends, and who hears of it."""
 
-    rrule: Annotated[str, AfterValidator(values.rrule)] = _setting(
+    rrule: Annotated[str, AfterValidator(values.rrule)] = setting(
         "",
         "When issues are due, as a recurrence rule (RFC 5545); empty: never by itself.",
         example="FREQ=WEEKLY;INTERVAL=2;BYDAY=SU;WKST=MO",
     )
-    anchor: Annotated[dt.date, BeforeValidator(values.date)] | None = _setting(
+    anchor: Annotated[dt.date, BeforeValidator(values.date)] | None = setting(
         None, "The date of one issue, from which the rule counts.", example=dt.date(2026, 11, 8)
     )
-    time: Annotated[dt.time, BeforeValidator(values.clock)] = _setting(
+    time: Annotated[dt.time, BeforeValidator(values.clock)] = setting(
         dt.time(9), "The time of day, in `site.timezone`."
     )
-    catch_up: float = _setting(
+    catch_up: float = setting(
         6.0, "Hours an issue may be late and still go out by itself.", ge=0, allow_inf_nan=False
     )
-    cancel_window: int = _setting(
+    cancel_window: int = setting(
         15,
         "Minutes between the announcement to the owner and the sending; 0: none.",
         ge=0, le=1440,
     )  # fmt: skip
-    owner: Annotated[Address, Masked(mask)] = _setting(
+    owner: Annotated[Address, Masked(mask)] = setting(
         "",
         "The address that announcements, reminders and alerts go to.",
         example="wren@example.org",
     )
-    webhook: TokenUrl = _setting(
+    webhook: TokenUrl = setting(
         "",
         "An https address that is told of alerts, too, as JSON by POST.",
         example="https://hooks.example.org/newsletter",
     )
-    heartbeat_url: TokenUrl = _setting(
+    heartbeat_url: TokenUrl = setting(
         "",
-        "An https address called by POST after every `send --due` that ended in order, so that a "
-        "monitor outside notices when the calls stop or go wrong.",
+        "An https address called by POST after every `send --due --yes` that ended in order, so "
+        "that a monitor outside notices when the calls stop or go wrong.",
         example="https://heartbeat.example.org/newsletter",
     )
-    commit_ledger: bool = _setting(
+    commit_ledger: bool = setting(
         False,  # noqa: FBT003  # its default
         "Whether a real run commits its file in `issues/.ledger/` to git by itself.",
     )
@@ -322,25 +329,25 @@ class ScheduleSettings(_Group):
         return self
 
 
-class WebSettings(_Group):
+class WebSettings(Group):
     """The public pages."""
 
-    topics: Annotated[Mapping[Tag, Required], OpenTable] = _setting(
+    topics: Annotated[Mapping[Tag, Required], OpenTable] = setting(
         {},
         "Tags that readers may choose themselves on their preference page, and what it calls them.",
         example={"essays": "The long essays"},
     )
-    record_visitors: bool = _setting(
+    record_visitors: bool = setting(
         False,  # noqa: FBT003  # its default
         "Whether the consent log keeps the network address and the browser of readers who change "
         "something on a page.",
     )
-    keep_visitors: int = _setting(
+    keep_visitors: int = setting(
         365,
         "Days after which `newsletter serve` forgets those addresses and browsers.",
         ge=1, le=3650,
     )  # fmt: skip
-    trusted_proxies: tuple[Annotated[str, AfterValidator(values.network)], ...] = _setting(
+    trusted_proxies: tuple[Annotated[str, AfterValidator(values.network)], ...] = setting(
         ("127.0.0.1", "::1"),
         "Addresses and networks of the proxies in front of `newsletter serve`; only what these "
         "say in `X-Forwarded-For` is taken for a reader's network address.",
@@ -348,26 +355,42 @@ class WebSettings(_Group):
     )
 
 
-class CheckSettings(_Group):
+class ArchiveSettings(Group):
+    """The pages of past issues, which `newsletter archive build` writes and `serve` shows."""
+
+    include: Literal["sent", "dated"] = setting(
+        "sent", "`sent` issues alone, or `dated` ones too: an earlier service's, by their date."
+    )
+    description: Line = setting(
+        "", "One sentence for the front page, feeds and search engines.", example="About tides."
+    )
+    feed_items: int = setting(20, "How many issues the feeds hold.", ge=1, le=100)
+    head: Annotated[str, AfterValidator(values.inside)] = setting(
+        "", "A file of HTML for each page's head. With it the pages have no policy of ours (CSP).",
+        example="templates/archive-head.html",
+    )  # fmt: skip
+
+
+class CheckSettings(Group):
     """What `newsletter check` leaves unsaid."""
 
     ignore: Annotated[
         Mapping[Required, Annotated[str, AfterValidator(values.reason)]], OpenTable
-    ] = _setting(
+    ] = setting(
         {},
         "Findings to ignore in every issue: the id of the finding, and the reason.",
         example={"finding-id": "the reason"},
     )  # fmt: skip
 
 
-class Groups(_Group):
+class Groups(Group):
     """All groups of settings."""
 
     site: SiteSettings = Field(default_factory=SiteSettings)
     sender: SenderSettings = Field(default_factory=SenderSettings)
     fields: Annotated[
         Mapping[FieldName, Annotated[str, AfterValidator(values.printable)]], OpenTable
-    ] = _setting(
+    ] = setting(
         {},
         "Merge fields: what stands in for `{{ name }}` where a subscriber has no name. The empty "
         "text means that there is nothing to fall back on.",
@@ -379,4 +402,5 @@ class Groups(_Group):
     transport: TransportSettings = Field(default_factory=TransportSettings)
     schedule: ScheduleSettings = Field(default_factory=ScheduleSettings)
     web: WebSettings = Field(default_factory=WebSettings)
+    archive: ArchiveSettings = Field(default_factory=ArchiveSettings)
     checks: CheckSettings = Field(default_factory=CheckSettings)

@@ -6,6 +6,7 @@ from newsletter.errors import InputError
 from newsletter.issue import Issue
 from newsletter.message import Sender
 from newsletter.render import Look, Options
+from newsletter.render.palette import palettes
 from newsletter.render.utm import Tags
 from newsletter.settings.load import Settings
 
@@ -26,14 +27,29 @@ def options(settings: Settings, issue: Issue) -> Options:
         unsubscribe_mailto=settings.sender.unsubscribe_mailto,
         fields=settings.fields,
         tags=_tags(settings, issue),
-        look=Look(
-            accent=settings.theme.accent,
-            accent_dark=settings.theme.accent_dark,
-            font=settings.theme.font,
-            heading_font=settings.theme.heading_font,
-            divider=settings.theme.divider,
-            header_image=_picture(settings),
-        ),
+        look=look(settings),
+    )
+
+
+def look(settings: Settings) -> Look:
+    """The colours, fonts and pictures of mails, those that follow from the accent with them."""
+    theme, base = settings.theme, settings.site.assets_url
+    light, dark = palettes(
+        theme.accent, accent_dark=theme.accent_dark, ink=theme.ink, card=theme.card,
+        page=theme.page, spark=theme.spark,
+    )  # fmt: skip
+    return Look(
+        accent=theme.accent,
+        accent_dark=dark.accent,
+        font=theme.font,
+        heading_font=theme.heading_font,
+        divider=theme.divider,
+        header_image=header_picture(settings),
+        light=light,
+        dark=dark,
+        text_size=theme.text_size,
+        logo=_picture(theme.logo, base),
+        logo_width=theme.logo_width,
     )
 
 
@@ -75,8 +91,12 @@ def _tags(settings: Settings, issue: Issue) -> Tags | None:
     )
 
 
-def _picture(settings: Settings) -> str:
-    picture, base = settings.theme.header_image, settings.site.assets_url
+def header_picture(settings: Settings) -> str:
+    """The address of the picture at the top of each mail, "" for none."""
+    return _picture(settings.theme.header_image, settings.site.assets_url)
+
+
+def _picture(picture: str, base: str) -> str:
     if not picture or "://" in picture or not base:
         return picture
     return f"{base.rstrip('/')}/{picture}"

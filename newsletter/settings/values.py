@@ -13,6 +13,7 @@ import re
 import zoneinfo
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from pydantic import AfterValidator
 from pydantic_core import PydanticCustomError
@@ -126,6 +127,11 @@ def picture(value: str) -> str:
     """An https address or a path below the newsletter's folder, or "" for none."""
     if "://" in value:
         return https(value)
+    return inside(value)
+
+
+def inside(value: str) -> str:
+    """A path below the newsletter's folder, or "" for none."""
     path = one_line(value)
     if path.startswith("/") or ".." in path.split("/"):
         raise wrong("leads out of the newsletter's folder")
@@ -138,6 +144,25 @@ def font(value: str) -> str:
     if re.search(r'[;{}<>"\\]', line):
         raise wrong("is not a list of font names", "separate names by commas; quote with ' only")
     return line
+
+
+# RFC 5646, 2.1: language, script, region, variants, extensions, private use.
+_LANGUAGE: Final = re.compile(
+    r"[a-z]{2,3}(?:-[a-z]{3}){0,3}(?:-[a-z]{4})?(?:-(?:[a-z]{2}|\d{3}))?"
+    r"(?:-(?:[a-z0-9]{5,8}|\d[a-z0-9]{3}))*(?:-[a-wyz0-9](?:-[a-z0-9]{2,8})+)*"
+    r"(?:-x(?:-[a-z0-9]{1,8})+)?",
+    re.IGNORECASE,
+)
+
+
+def language(value: str) -> str:
+    """A language tag as BCP 47 shapes it, such as "en", "pt-BR" or "zh-Hant"."""
+    tag_ = one_line(value)
+    if not _LANGUAGE.fullmatch(tag_):
+        dashed = tag_.partition(".")[0].replace("_", "-")
+        hint = f'write "{dashed}"' if dashed != tag_ and _LANGUAGE.fullmatch(dashed) else ""
+        raise wrong('is not a language tag such as "en" or "pt-BR"', hint)
+    return tag_
 
 
 def timezone(value: str) -> str:

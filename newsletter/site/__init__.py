@@ -25,16 +25,18 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from newsletter.audience import Status
 from newsletter.audience.tokens import make_token, read_token
 from newsletter.errors import NewsletterError, PausedError
 from newsletter.server import WithHeaders, run
 from newsletter.server.connections import Limits
 from newsletter.settings import Settings
 from newsletter.site.answers import Answers, drain
+from newsletter.site.archive import ArchiveServer
 from newsletter.site.choices import Choices
 from newsletter.site.pages import TEMPLATES
 from newsletter.site.visitors import BehindProxies
-from newsletter.store import Store, consents, signing_keys
+from newsletter.store import Store, consents, signing_keys, subscribers
 
 Clock = Callable[[], dt.datetime]
 
@@ -45,11 +47,17 @@ _RETRY_SECONDS: Final = "60"
 PATIENCE: Final = 2.0
 _CATCH_UP_SECONDS: Final = 5.0
 _LIMITS: Final = Limits()
+_PERSONAL: Final = ("/u/", "/p/", "/c/")
 _NO_PHRASES: Final[Mapping[str, str]] = {}
 
 
 def application(
-    *, store: Store, settings: Settings, clock: Clock, phrases: Mapping[str, str] = _NO_PHRASES
+    *,
+    store: Store,
+    settings: Settings,
+    clock: Clock,
+    phrases: Mapping[str, str] = _NO_PHRASES,
+    archive: ArchiveServer | None = None,
 ) -> Starlette:
     """The public pages as a Starlette application.
 
@@ -58,9 +66,10 @@ def application(
         settings: the newsletter's, for name, language, colours and topics.
         clock: says what time it is, in UTC.
         phrases: words of the author's own, over those that are shipped.
+        archive: answers for past issues, None where they are read elsewhere.
     """
     answers = Answers(settings, phrases)
-    pages = _Pages(store, answers, clock)
+    pages = _Pages(store, answers, clock, archive)
     choices = Choices(store, answers, clock, settings.web.topics)
     app = Starlette(
         routes=[
@@ -88,6 +97,7 @@ def serve(
     ready: Callable[[], None],
     *,
     phrases: Mapping[str, str] = _NO_PHRASES,
+    archive: ArchiveServer | None = None,
     limits: Limits = _LIMITS,
 ) -> None:
     """Answer readers until Ctrl-C or SIGTERM.
@@ -99,6 +109,7 @@ def serve(
         door: a listening socket.
         ready: called once readers are answered.
         phrases: words of the author's own, over those that are shipped.
+        archive: answers for past issues, None where they are read elsewhere.
         limits: how long readers' programs may take, and how many there may be at once.
     """
     kept = dt.timedelta(days=settings.web.keep_visitors)
@@ -106,19 +117,24 @@ def serve(
     with contextlib.suppress(PausedError):
         consents.forget_visitors(store, before=clock() - kept)
     TEMPLATES.load()
-    app = application(store=store, settings=settings, clock=clock, phrases=phrases)
+    app = application(store=store, settings=settings, clock=clock, phrases=phrases, archive=archive)
     run(app, door, ready=ready, closing=lambda: None, log_level="error", limits=limits)
 
 
 class _Pages:
-    def __init__(self, store: Store, answers: Answers, clock: Clock) -> None:
+    def __init__(
+        self, store: Store, answers: Answers, clock: Clock, archive: ArchiveServer | None
+    ) -> None:
+        self._archive = archive
         self._store = store
         self._answers = answers
         self._clock = clock
         self._catching_up: asyncio.Task[None] | None = None
 
     async def ask(self, request: Request) -> Response:
-        return self._page("ask", *await self._read(request))
+        handle, choices = await self._read(request)
+        left = handle is not None and await run_in_threadpool(self._has_left, handle)
+        return self._page("left" if left else "ask", handle, choices)
 
     async def act(self, request: Request) -> Response:
         handle, choices = await self._read(request)
@@ -133,14 +149,21 @@ class _Pages:
         await run_in_threadpool(signing_keys.link_keys, self._store)
         return PlainTextResponse("ok\n")
 
-    async def unknown(self, _: Request, __: Exception) -> Response:
-        return self._answers.page("unknown")
+    async def unknown(self, request: Request, _: Exception) -> Response:
+        """What is no page for one reader may be one for all."""
+        asks = request.method in {"GET", "HEAD"} and not request.url.path.startswith(_PERSONAL)
+        found = await self._archive.answer(request) if self._archive and asks else None
+        return found or self._answers.page("unknown")
 
     async def busy(self, request: Request, fault: Exception) -> Response:
         """The records cannot be used just now: never say that it worked."""
         _LOG.error("somebody was asked to come back later: %s", fault)
         await drain(request)
         return self._answers.page("busy", headers={"Retry-After": _RETRY_SECONDS})
+
+    def _has_left(self, handle: str) -> bool:
+        person = subscribers.by_handle(self._store, handle)
+        return person is not None and person.status is Status.UNSUBSCRIBED
 
     def _leave(self, handle: str, request: Request) -> None:
         evidence = self._answers.evidence(request, _SOURCE)

@@ -12,8 +12,10 @@ from typing import Final
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, Response
 
+from newsletter.render import Look
 from newsletter.render.colours import as_hex, from_hex, ink_on
 from newsletter.settings import Settings
+from newsletter.settings.mail import look
 from newsletter.site.pages import TEMPLATES
 from newsletter.site.words import words
 from newsletter.store.consents import Evidence
@@ -36,7 +38,7 @@ class Answers:
     def __init__(self, settings: Settings, phrases: Mapping[str, str]) -> None:
         self.words = words(settings.site.language, settings.site.name, phrases)
         self._name = settings.site.name
-        self._style = _style(settings.theme.accent, settings.theme.accent_dark)
+        self._style = _style(look(settings))
         self._record_visitors = settings.web.record_visitors
 
     def headers(self) -> dict[str, str]:
@@ -105,7 +107,8 @@ async def body(request: Request) -> bytes | None:
     return read
 
 
-def _style(accent: str, accent_dark: str) -> str:
+def _style(given: Look) -> str:
+    accent, accent_dark = given.light.link, given.dark.link
     return TEMPLATES.fill(
         "leave.css",
         accent=accent, on_accent=as_hex(ink_on(from_hex(accent))),

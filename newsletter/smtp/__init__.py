@@ -315,7 +315,10 @@ def _dotted(data: bytes) -> bytes:
     """
     if not data.count(b"\r\n") == data.count(b"\r") == data.count(b"\n"):
         data = re.sub(rb"\r\n?|\n", b"\r\n", data)
-    doubled = re.sub(rb"(?m)^\.", b"..", data)
+    # A replacement in C: an expression would be tried at every line of 60 KB.
+    doubled = data.replace(b"\n.", b"\n..")
+    if doubled.startswith(b"."):
+        doubled = b"." + doubled
     return doubled if doubled.endswith(b"\r\n") else doubled + b"\r\n"
 
 

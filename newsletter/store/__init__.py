@@ -6,6 +6,7 @@
     group_commit    claims and outcomes of many threads in one transaction
 
     subscribers     people; upsert adds them, imports lists of them
+    list_size       how long the list is, and how it changed
     suppressions    addresses that are never mailed
     consents        who agreed or left
     signing_keys    what signs links and names addresses

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -28,6 +28,8 @@ from newsletter.store.tables import deliveries, runs, subscribers
 #: Lets a run go on that has deliveries to send again.
 Reopen = Callable[[sa.Connection], None]
 
+#: How many recipients are read at once.
+_PART: Final = 1000
 #: Why a row that was claimed when its process died is unknown.
 ENDED: Final = "the process ended during the attempt"
 
@@ -275,6 +277,55 @@ def doubtful(store: Database, run: Run, *, most: int) -> tuple[Doubt, ...]:
     with store.reading() as connection:
         rows = connection.execute(query)
         return tuple(Doubt(**row._mapping) for row in rows)  # noqa: SLF001  # its public name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipient:
+    """One person of a run, and what became of the mail to them.
+
+    Attributes:
+        name: as it is on record now; like the address "" when the person is erased.
+        at: when it came to that, UTC; None before the first attempt.
+    """
+
+    position: int
+    name: str
+    address: str
+    state: State
+    reason: str
+    attempt: int
+    at: dt.datetime | None
+
+
+def recipients(store: Database, run: Run, *, state: State | None = None) -> Iterator[Recipient]:
+    """Those whose delivery is in a state, None for everybody, in their order."""
+    mine = [deliveries.c.run_id == run.id]
+    if state:
+        mine.append(deliveries.c.state == state)
+    query = (
+        sa.select(
+            deliveries.c.position,
+            sa.func.coalesce(subscribers.c.name, "").label("name"),
+            sa.func.coalesce(subscribers.c.email, "").label("address"),
+            deliveries.c.state,
+            deliveries.c.reason,
+            deliveries.c.attempt,
+            sa.func.coalesce(deliveries.c.settled_at, deliveries.c.claimed_at).label("at"),
+        )
+        .select_from(
+            deliveries.outerjoin(subscribers, subscribers.c.id == deliveries.c.subscriber_id)
+        )
+        .where(*mine)
+        .order_by(deliveries.c.position)
+        .limit(_PART)
+    )
+    last = 0
+    with store.reading() as connection:
+        while rows := connection.execute(query.where(deliveries.c.position > last)).all():
+            for row in rows:
+                found = dict(row._mapping)  # noqa: SLF001  # its public name
+                yield Recipient(**found | {"state": State(row.state)})
+            last = rows[-1].position
 
 
 def riskable(store: Database, run: Run) -> int:

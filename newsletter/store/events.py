@@ -355,14 +355,14 @@ def _act(
 ) -> None:
     """Do what an event says about its reader, an address by its keyed hash."""
     if (reason := suppression(kind, detail)) is not None:
-        _suppress(connection, reader, reason, at)
+        keep_out(connection, reader, reason, at)
     elif leaves(kind, detail):
         handle = sa.select(subscribers.c.handle).where(subscribers.c.address_hash == reader)
         if found := connection.execute(handle).scalar():
             unsubscribe(connection, found, _EVIDENCE, now=now)
 
 
-def _suppress(connection: sa.Connection, hashed: str, reason: Suppression, at: dt.datetime) -> None:
+def keep_out(connection: sa.Connection, hashed: str, reason: Suppression, at: dt.datetime) -> None:
     """Keep an address out; of several reasons the strongest stands, of several times the first."""
     old = connection.execute(_HELD, {"hashed": hashed}).one_or_none()
     row = {"hashed": hashed, "why": reason, "when": at}
@@ -382,7 +382,7 @@ def _weigh(connection: sa.Connection, hashes: Iterable[str]) -> None:
         since = _given_up_since(connection, hashed)
         connection.execute(_LET_GO, {"hashed": hashed})
         if since is not None:
-            _suppress(connection, hashed, Suppression.SOFT, since)
+            keep_out(connection, hashed, Suppression.SOFT, since)
 
 
 def _given_up_since(connection: sa.Connection, hashed: str) -> dt.datetime | None:

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from newsletter.delivery import Run, State
-from newsletter.feedback import SHOWN, Event, Kind
+from newsletter.feedback import SHOWN, Event, Kind, Suppression
 from newsletter.store import event_owners, events
 from newsletter.store.batches import Batches
+from newsletter.store.consents import Evidence, log_consent
 from newsletter.store.database import Database
 from newsletter.store.events import Recorded
 from newsletter.store.signing_keys import address_hash, address_key
-from newsletter.store.tables import deliveries, runs
+from newsletter.store.tables import deliveries, runs, subscribers, suppressions
 from newsletter.store.tables import events as reported
 
 
@@ -182,6 +183,68 @@ class Feedback:
         )
         with self._database.reading() as connection:
             return connection.execute(sa.select(sa.func.max(counted.c.number))).scalar() or 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reported:
+    """What a person's report of addresses did.
+
+    Attributes:
+        suppressed: how many were not kept out before.
+        strangers: how many of those belong to nobody on record.
+    """
+
+    suppressed: int
+    strangers: int
+
+
+def report(
+    store: Database,
+    canonicals: Sequence[str],
+    reason: Suppression,
+    *,
+    source: str,
+    now: dt.datetime,
+) -> Reported:
+    """Keep addresses out because a person says what came back from them.
+
+    Args:
+        store: where.
+        canonicals: the addresses, each once.
+        reason: why; one that is kept out already keeps its reason where that is stronger.
+        source: who says so, for the consent log.
+        now: with a time zone.
+    """
+    batches, suppressed, strangers, rest = Batches(store), 0, 0, list(canonicals)
+    while rest:
+        part, rest = rest[: batches.rows], rest[batches.rows :]
+        with batches.writing() as connection:
+            key = address_key(connection)
+            hashes = [address_hash(canonical, key) for canonical in part]
+            held, known = (
+                set(
+                    connection.execute(
+                        sa.select(table.c.address_hash).where(table.c.address_hash.in_(hashes))
+                    ).scalars()
+                )
+                for table in (suppressions, subscribers)
+            )
+            for hashed in hashes:
+                events.keep_out(connection, hashed, reason, now)
+            new = [hashed for hashed in hashes if hashed not in held]
+            log_consent(connection, new, reason.value, Evidence(source=source), now)
+            suppressed += len(new)
+            strangers += len(set(new) - known)
+    return Reported(suppressed=suppressed, strangers=strangers)
+
+
+def suppressed_since(store: Database, moment: dt.datetime) -> int:
+    """How many addresses were found to bounce, or their owners to complain, since a moment."""
+    query = sa.select(sa.func.count()).where(
+        suppressions.c.created_at >= moment, suppressions.c.reason.in_(list(Suppression))
+    )
+    with store.reading() as connection:
+        return connection.execute(query).scalar_one()
 
 
 def settle(store: Database, ids: Sequence[int]) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
@@ -25,6 +26,7 @@ from newsletter.store.batches import FIRST, Batches
 from newsletter.store.database import Database
 from newsletter.store.signing_keys import address_hash, address_key
 from newsletter.store.tables import Stage, imports, staged_imports, staged_rows
+from newsletter.store.upsert import foresee as foresee_batch
 from newsletter.store.upsert import upsert
 
 #: What is done to a row of a long list, one after the other.
@@ -42,8 +44,9 @@ class Import:
         source: where its people's consent comes from, for the consent log.
         now: with a time zone.
         file_name: noted with its hash when it is not "".
-        file_hash: SHA-256 in hex of the file; with it and `source` an import that was interrupted
-            is known again.
+        file_hash: SHA-256 in hex of the file; with it, `source` and `choices` an import that was
+            interrupted is known again.
+        choices: how the file is read, where a person chose that; the same for the same choices.
         added: what became of the rows that were applied so far, those of an interrupted import too.
         rejected: how many rows cannot be imported.
         resumed: whether an interrupted import goes on.
@@ -55,6 +58,7 @@ class Import:
     now: dt.datetime
     file_name: str = ""
     file_hash: str = ""
+    choices: str = ""
     added: Added = field(default_factory=Added)
     rejected: int = 0
     resumed: bool = False
@@ -100,6 +104,7 @@ class Import:
             _forget(store, batches, this)
 
     def _at_once(self, store: Database, rows: list[Row | Reject], key: Key) -> list[Reject]:
+        rows = _settled(rows)
         good = [row for row in rows if isinstance(row, Row)]
         bad = [row for row in rows if isinstance(row, Reject)]
         with store.writing() as connection:
@@ -115,10 +120,16 @@ class Import:
                 source=self.source, now=self.now,
             )  # fmt: skip
 
+    def _staged_hash(self) -> str:
+        """Of the file and how it is read; "" where no file has it."""
+        if not (self.file_hash and self.choices):
+            return self.file_hash
+        return hashlib.sha256(f"{self.file_hash}\n{self.choices}".encode()).hexdigest()
+
     def _interrupted(self, store: Database) -> int | None:
         """The same list, where it was being applied when its process died."""
         query = sa.select(staged_imports).where(
-            staged_imports.c.file_hash == self.file_hash,
+            staged_imports.c.file_hash == self._staged_hash(),
             staged_imports.c.file_hash != "",
             staged_imports.c.file_name == self.file_name,
             staged_imports.c.consent_source == self.source,
@@ -139,7 +150,7 @@ class Import:
         rows: Iterator[Row | Reject],
     ) -> int:
         values: dict[str, object] = {
-            "file_name": self.file_name, "file_hash": self.file_hash,
+            "file_name": self.file_name, "file_hash": self._staged_hash(),
             "consent_source": self.source, "state": Stage.STAGING, "counts": _dumped(Added()),
             "at": self.now,
         }  # fmt: skip
@@ -148,12 +159,15 @@ class Import:
             this = int(connection.execute(made).scalar_one())
         numbered = enumerate(rows)
         try:
-            while batch := [
-                _staged(this, _slice(row, key), position, row)
-                for position, row in islice(numbered, batches.rows)
-            ]:
+            while batch := list(islice(numbered, batches.rows)):
                 with batches.writing() as connection:
-                    connection.execute(sa.insert(staged_rows), batch)
+                    connection.execute(
+                        sa.insert(staged_rows),
+                        [_staged(this, _slice(row, key), at, row) for at, row in batch],
+                    )
+                    for _, row in batch:
+                        if isinstance(row, Row) and row.instead_of is not None:
+                            _outdo(connection, this, row, key)
                 self.told("read", len(batch))
         except BaseException:
             # What stopped the reading is what to tell; leftovers go with the next import.
@@ -188,6 +202,17 @@ class Import:
             _set(connection, this, state=Stage.APPLIED)
             rejected = sa.select(sa.func.count()).where(staged_rows.c.import_id == this)
             self.rejected = connection.execute(rejected).scalar_one()
+
+
+def foresee(store: Database, rows: Iterable[Row], *, now: dt.datetime) -> Added:
+    """What would become of people whose addresses differ; nothing is written."""
+    total, rest = Added(), iter(rows)
+    with store.reading() as connection:
+        key = address_key(connection)
+    while batch := list(islice(rest, FIRST)):
+        with store.reading() as connection:
+            total = total + foresee_batch(connection, batch, key=key, now=now)
+    return total
 
 
 def imported_hash(store: Database, file_name: str) -> str | None:
@@ -276,6 +301,32 @@ def _rejects(store: Database, this: int) -> Iterator[Reject]:
             yield Reject(line=row.line, reason=row.fault)
 
 
+def _settled(rows: list[Row | Reject]) -> list[Row | Reject]:
+    """The same rows; those whose place others take are rejected."""
+    settled = list(rows)
+    for row in rows:
+        if isinstance(row, Row) and row.instead_of is not None:
+            settled[row.instead_of] = _outdone(rows[row.instead_of].line, row)
+    return settled
+
+
+def _outdo(connection: sa.Connection, this: int, row: Row, key: Key) -> None:
+    """Reject the row whose place this one takes."""
+    old = sa.and_(
+        staged_rows.c.import_id == this,
+        staged_rows.c.slice == _slice(row, key),
+        staged_rows.c.position == row.instead_of,
+    )
+    line = connection.execute(sa.delete(staged_rows).where(old).returning(staged_rows.c.line))
+    reject = _outdone(line.scalar_one(), row)
+    values = _staged(this, _REJECTS, row.instead_of or 0, reject)
+    connection.execute(sa.insert(staged_rows).values(values))
+
+
+def _outdone(line: int, row: Row) -> Reject:
+    return Reject(line=line, reason=f"line {row.line} has this address too, and says more")
+
+
 def _slice(row: Row | Reject, key: Key) -> int:
     """By the first byte of the hash; rejected rows have the last one for themselves."""
     if isinstance(row, Reject):
@@ -287,7 +338,7 @@ def _staged(this: int, part: int, position: int, row: Row | Reject) -> dict[str,
     place = {"import_id": this, "slice": part, "position": position, "line": row.line}
     if isinstance(row, Reject):
         nothing = dict.fromkeys(("email", "name", "status", "suppression", "tags", "fields"), "")
-        return place | nothing | {"fault": row.reason}
+        return place | nothing | {"fault": row.reason, "joined": None}
     return place | {
         "fault": "",
         "email": row.email,
@@ -296,6 +347,7 @@ def _staged(this: int, part: int, position: int, row: Row | Reject) -> dict[str,
         "suppression": row.suppression,
         "tags": json.dumps(sorted(row.tags), ensure_ascii=False) if row.tags else "",
         "fields": json.dumps(dict(row.fields), ensure_ascii=False) if row.fields else "",
+        "joined": row.joined,
     }
 
 
@@ -309,6 +361,7 @@ def _row(row: sa.Row[Any]) -> Row:
         suppression=row.suppression,
         tags=frozenset(json.loads(row.tags)) if row.tags else frozenset(),
         fields=json.loads(row.fields) if row.fields else {},
+        joined=row.joined,
     )
 
 

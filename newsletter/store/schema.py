@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 Opened = TypeVar("Opened", bound=Database)
 
 #: The revision this program reads and writes: the newest file in migrations/versions.
-HEAD: Final = "0008"
+HEAD: Final = "0009"
 
 #: From here on what is deleted is overwritten.
 _OVERWRITING: Final = 7
@@ -51,6 +51,10 @@ _REVISIONS: Final = sa.Table(
     sa.Column("version_num", sa.String(32), nullable=False),
     sa.PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
 )
+
+
+class NoStoreError(InputError):
+    """There are no records yet."""
 
 
 def open_database(
@@ -280,8 +284,8 @@ def _run_alembic(connection: sa.Connection) -> None:
         ) from error
 
 
-def _missing(place: Place) -> InputError:
-    return InputError(
+def _missing(place: Place) -> NoStoreError:
+    return NoStoreError(
         "there is no database here yet",
         place=place,
         hint="import subscribers first: newsletter subscribers import FILE",

@@ -34,6 +34,7 @@ class Stats:
     """The numbers of one run.
 
     Attributes:
+        silent: columns of which no event about it tells; their zeros mean nothing.
         totals: by column; every column, zeros too.
         bounces: by kind, such as "permanent/general".
         complaints: by kind, such as "abuse".
@@ -42,6 +43,7 @@ class Stats:
         hours: by hour (UTC, its beginning), each by column but "accepted".
     """
 
+    silent: frozenset[str]
     totals: Mapping[str, int]
     bounces: Mapping[str, int]
     complaints: Mapping[str, int]
@@ -66,6 +68,7 @@ def of_run(store: Database, run: Run) -> Stats:
     counted = [one for one in counted if one[0] in domain_of]
     totals = Counter(column for _, column, _ in counted) | Counter(accepted=len(accepted))
     return Stats(
+        silent=_silent(totals) if reports else frozenset(_COUNTED.values()),
         totals={column: totals[column] for column in COLUMNS},
         bounces=dict(kinds[Kind.BOUNCE].most_common()),
         complaints=dict(kinds[Kind.COMPLAINT].most_common()),
@@ -73,6 +76,11 @@ def of_run(store: Database, run: Run) -> Stats:
         domains=_domains(domain_of, counted),
         hours=_hours(counted),
     )
+
+
+def _silent(totals: Mapping[str, int]) -> frozenset[str]:
+    """Where bounces are reported, deliveries need not be; that one arrived says they are."""
+    return frozenset() if totals["delivered"] else frozenset({"delivered"})
 
 
 def _accepted(connection: sa.Connection, run: Run) -> list[Any]:

@@ -13,7 +13,14 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from newsletter.audience import AudienceCounts, Expression, HasStatus, Status, Suppressed
+from newsletter.audience import (
+    OUTSIDE,
+    AudienceCounts,
+    Expression,
+    HasStatus,
+    Status,
+    Suppressed,
+)
 from newsletter.store import imports
 from newsletter.store.consents import Evidence, log_consent
 from newsletter.store.database import Database
@@ -72,15 +79,26 @@ def by_handle(store: Database, handle: str) -> Member | None:
         return next(_members(connection, subscribers.c.handle == handle), None)
 
 
-def each(store: Database, *, status: Status | None = None, tag: str = "") -> Iterator[Member]:
-    """Everybody, oldest first, read as they are needed."""
+def each(
+    store: Database, *, status: Status | None = None, tag: str = "", by_address: bool = False
+) -> Iterator[Member]:
+    """Everybody, as they were added or by their addresses, read as they are needed."""
     chosen = [subscribers.c.status == status] if status else []
     if tag:
         chosen.append(
             sa.exists().where(tags.c.subscriber_id == subscribers.c.id, tags.c.tag == tag)
         )
     with store.reading() as connection:
-        yield from _members(connection, *chosen)
+        if by_address:
+            columns = (subscribers.c.id, subscribers.c.email)
+            query = sa.select(*columns).where(*chosen).order_by(subscribers.c.email)
+            people = connection.execute(query.execution_options(yield_per=_PART))
+            for part in people.partitions(_PART):
+                these = subscribers.c.id.in_([row.id for row in part])
+                found = {one.email: one for one in _members(connection, these)}
+                yield from (found[row.email] for row in part)
+        else:
+            yield from _members(connection, *chosen)
 
 
 def field_names(store: Database) -> list[str]:
@@ -218,10 +236,10 @@ def audience(store: Database, eligible: Expression) -> AudienceCounts:
         (clause(HasStatus(Status.UNSUBSCRIBED)), "unsubscribed"),
         (clause(HasStatus(Status.PENDING)), "pending"),
         (clause(Suppressed()), "suppressed"),
-        else_="outside the segment",
+        else_=OUTSIDE,
     ).label("kind")
     found: dict[str, int] = dict.fromkeys(
-        ("eligible", "unsubscribed", "pending", "suppressed", "outside the segment"), 0
+        ("eligible", "unsubscribed", "pending", "suppressed", OUTSIDE), 0
     )
     query = sa.select(kind, sa.func.count().label("number")).select_from(subscribers).group_by(kind)
     with store.reading() as connection:

@@ -202,6 +202,7 @@ staged_rows: Final = sa.Table(
     sa.Column("suppression", sa.Text, nullable=False),
     sa.Column("tags", sa.Text, nullable=False),
     sa.Column("fields", sa.Text, nullable=False),
+    sa.Column("joined", Moment),
     sqlite_with_rowid=False,
 )
 

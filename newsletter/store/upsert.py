@@ -34,6 +34,14 @@ def upsert(
     return total
 
 
+def foresee(connection: sa.Connection, rows: Iterable[Row], *, key: Key, now: dt.datetime) -> Added:
+    """What `upsert` would do with these rows, no address among them twice; nothing is written."""
+    total = Added()
+    for batch in _batches(rows, key):
+        total = total + _Batch(connection, batch, key, Evidence(source=""), now).foresee()
+    return total
+
+
 def _batches(rows: Iterable[Row], key: Key) -> Iterator[dict[str, Row]]:
     """Groups of rows by address hash; no address stands in one group twice."""
     batch: dict[str, Row] = {}
@@ -48,6 +56,50 @@ def _batches(rows: Iterable[Row], key: Key) -> Iterator[dict[str, Row]]:
 
 
 @dataclass(frozen=True, slots=True)
+class _Kinds:
+    """Some rows by what becomes of them, by address hash.
+
+    Attributes:
+        known: people on record.
+        barred: rows that suppress their address.
+        new, met: rows of people who are not on record, and who are.
+        kept_out, held: how many stay out, and how many of them because they are suppressed.
+    """
+
+    known: dict[str, sa.Row[Any]]
+    barred: dict[str, Row]
+    new: dict[str, Row]
+    met: dict[str, Row]
+    kept_out: int
+    held: int
+
+    @classmethod
+    def of(cls, rows: dict[str, Row], *, held: set[str], known: dict[str, sa.Row[Any]]) -> _Kinds:
+        barred = {h: r for h, r in rows.items() if r.suppression and h not in held}
+        left = {h for h, row in known.items() if row.status == Status.UNSUBSCRIBED}
+        out = (held | left) - barred.keys()
+        wanted = {h: r for h, r in rows.items() if h not in out and h not in barred}
+        return cls(
+            known=known,
+            barred=barred,
+            new={h: r for h, r in wanted.items() if h not in known},
+            met={h: r for h, r in wanted.items() if h in known},
+            kept_out=len(out),
+            held=len(held),
+        )
+
+    def added(self, updated: int) -> Added:
+        return Added(
+            added=len(self.new),
+            updated=updated,
+            unchanged=len(self.met) - updated,
+            kept_out=self.kept_out,
+            barred=self.held,
+            suppressed=len(self.barred),
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class _Batch:
     """Some rows on their way in, by address hash."""
 
@@ -59,41 +111,40 @@ class _Batch:
 
     def write(self) -> Added:
         handles = {h: handle_of(row.canonical, self.key) for h, row in self.rows.items()}
-        held = self._held(handles)
-        known = {row.address_hash: row for row in self._known()}
-        barred = {h: r for h, r in self.rows.items() if r.suppression and h not in held}
-        left = {h for h, row in known.items() if row.status == Status.UNSUBSCRIBED}
-        wanted = {
-            h: r
-            for h, r in self.rows.items()
-            if h not in held and h not in left and not r.suppression
-        }
-        new = {h: r for h, r in wanted.items() if h not in known}
-        self._bar(barred)
-        self._insert(new, handles)
-        updated = self._update({h: r for h, r in wanted.items() if h in known}, known)
-        return Added(
-            added=len(new),
-            updated=updated,
-            unchanged=len(wanted) - len(new) - updated,
-            kept_out=len(self.rows) - len(wanted) - len(barred),
-            suppressed=len(barred),
-        )
+        kinds = _Kinds.of(self.rows, held=self._held(handles), known=self._known())
+        self._bar(kinds.barred)
+        self._insert(kinds.new, handles)
+        self._insert({h: r for h, r in kinds.barred.items() if h not in kinds.known}, handles)
+        updated = self._update(kinds.met, kinds.known)
+        return kinds.added(updated)
+
+    def foresee(self) -> Added:
+        """What `write` would do; nothing is written."""
+        handles = {h: handle_of(row.canonical, self.key) for h, row in self.rows.items()}
+        held = self._suppressed() | set(self._left(handles))
+        kinds = _Kinds.of(self.rows, held=held, known=self._known())
+        return kinds.added(sum(1 for _ in self._changes(kinds.met, kinds.known)))
 
     def _held(self, handles: dict[str, str]) -> set[str]:
         """Suppressed addresses, and those whose link was used when nobody knew them."""
+        for hashed in self._left(handles):
+            suppress(self.connection, hashed, reason="unsubscribed", now=self.now)
+        return self._suppressed()
+
+    def _left(self, handles: dict[str, str]) -> list[str]:
         owners = {handle: h for h, handle in handles.items()}
         left = sa.select(left_handles.c.handle).where(left_handles.c.handle.in_(owners))
-        for handle in self.connection.execute(left).scalars().all():
-            suppress(self.connection, owners[handle], reason="unsubscribed", now=self.now)
+        return [owners[handle] for handle in self.connection.execute(left).scalars().all()]
+
+    def _suppressed(self) -> set[str]:
         column = suppressions.c.address_hash
         return set(
             self.connection.execute(sa.select(column).where(column.in_(self.rows))).scalars()
         )
 
-    def _known(self) -> list[sa.Row[Any]]:
+    def _known(self) -> dict[str, sa.Row[Any]]:
         query = sa.select(subscribers).where(subscribers.c.address_hash.in_(self.rows))
-        return list(self.connection.execute(query))
+        return {row.address_hash: row for row in self.connection.execute(query)}
 
     def _bar(self, rows: dict[str, Row]) -> None:
         if rows:
@@ -116,27 +167,34 @@ class _Batch:
                     "address_hash": h,
                     "handle": handles[h],
                     "status": row.status,
-                    "created_at": self.now,
+                    "created_at": min(row.joined or self.now, self.now),
                     "updated_at": self.now,
                 }
                 for h, row in rows.items()
             ],
         )
-        ids = {row.address_hash: row.id for row in self._known()}
+        ids = {h: row.id for h, row in self._known().items()}
         self._tag({ids[h]: row.tags for h, row in rows.items()})
         for status, event in _EVENTS.items():
             hashes = [h for h, row in rows.items() if row.status is status]
             log_consent(self.connection, hashes, event, self.evidence, self.now)
 
-    def _update(self, rows: dict[str, Row], known: dict[str, sa.Row[Any]]) -> int:
+    def _changes(
+        self, rows: dict[str, Row], known: dict[str, sa.Row[Any]]
+    ) -> Iterator[tuple[str, dict[str, Any], frozenset[str]]]:
+        """Whom the rows change: hash, new values, new tags."""
         carried = self._tags_of([known[h].id for h in rows])
-        changed = 0
         for h, row in rows.items():
             old = known[h]
             values = _columns(_merged(row, old)) | {"status": _status(row, Status(old.status))}
             fresh = row.tags - carried.get(old.id, frozenset())
-            if not fresh and all(getattr(old, name) == value for name, value in values.items()):
-                continue
+            if fresh or any(getattr(old, name) != value for name, value in values.items()):
+                yield h, values, fresh
+
+    def _update(self, rows: dict[str, Row], known: dict[str, sa.Row[Any]]) -> int:
+        changed = 0
+        for h, values, fresh in self._changes(rows, known):
+            old = known[h]
             changed += 1
             self.connection.execute(
                 sa.update(subscribers)

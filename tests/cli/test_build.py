@@ -79,7 +79,7 @@ def test_an_issue_can_leave_its_links_untagged(folder):
     ],
 )
 def test_the_picture_of_the_theme_is_shown_from_where_pictures_are(folder, image, shown):
-    folder.edit("newsletter.toml", "[fields]\n", f'[theme]\nheader_image = "{image}"\n[fields]\n')
+    folder.edit("newsletter.toml", "[theme]\n", f'[theme]\nheader_image = "{image}"\n')
     folder.write("templates/email/issue.mjml", (
         "<mjml><mj-body><mj-section><mj-column>"
         '<mj-image src="{{ theme.header_image }}" /><mj-text>{{ content }}</mj-text>'
@@ -142,6 +142,7 @@ def test_build_of_a_number_that_is_not_there(folder, name):
     assert not (folder.root / "build").exists()
 
 
+@pytest.mark.processes
 def test_build_without_a_public_server_shows_the_mailbox_for_leaving(empty):
     empty.run("init")
     assert empty.run("build", "--issue", "1").code == 0

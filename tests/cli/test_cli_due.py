@@ -85,11 +85,6 @@ def test_a_draft_or_a_letter_with_errors_is_not_approved(ready, at):
     assert (ready.root / ISSUE).read_bytes() == before
 
 
-def test_an_approval_that_no_schedule_would_take_is_said_aloud(ready, at):
-    ready.edit(ISSUE, "date: 2026-11-22", "date: 2026-11-23")
-    assert "its date, 2026-11-23, is not in the schedule" in ready.run("approve", "--issue", "74").err  # fmt: skip
-
-
 # --- schedule --------------------------------------------------------------------------------
 
 

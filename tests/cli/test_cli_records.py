@@ -37,7 +37,7 @@ def test_settings_show_where_each_value_came_from(folder, monkeypatch):
     assert found["site.name"] == ("From outside", "NEWSLETTER_SITE__NAME")
     assert found["transport.smtp.password"] == ("****", ".env")
     assert found["transport.kind"][1].startswith("newsletter.toml:")
-    assert found["theme.accent"][1] == "default"
+    assert found["theme.font"][1] == "default"
     assert found["site.postal_address"][0] == "4 Ferry Stairs\nPort Example"
     plain = folder.run("settings")
     assert "hunter2" not in ran.out + plain.out
@@ -57,9 +57,9 @@ def test_status_counts_the_outcomes_of_each_run(ready):
         "issue run state recipients outcomes".split(),
         "74 rehearsal paused 25 accepted 10, queued 15".split(),
         "73 rehearsal finished 25 accepted 25".split(),
-        "74: paused: the limit is reached".split(),
+        "74 rehearsal: paused: the limit is reached".split(),
     ]
-    assert "73: " in ready.run("status", "--issue", "73").out
+    assert "73 rehearsal: " in ready.run("status", "--issue", "73").out
     assert ready.run("status", "--issue", "7").out == "issue 7 was not sent yet\n"
 
 
@@ -85,7 +85,7 @@ def test_status_tells_scripts_the_same_and_why(ready):
     assert run["reasons"] == [{"state": "skipped", "reason": "unsubscribed", "deliveries": 1}]
     for moment in (run["started_at"], run["finished_at"]):
         assert dt.datetime.fromisoformat(moment).utcoffset() == dt.timedelta(0)
-    assert "  74: skipped 1: unsubscribed\n" in ready.run("status").out
+    assert "  74 rehearsal: skipped 1: unsubscribed\n" in ready.run("status").out
 
 
 @pytest.mark.processes
@@ -118,14 +118,15 @@ def test_an_upgrade_names_the_new_version(ready, monkeypatch):
 
 def test_an_import_counts_what_became_of_each_row(folder):
     first = folder.run("subscribers", "import", "subscribers/example.csv", *SOURCE)
-    assert first.out == "25 added, 0 updated, 0 unchanged, 0 kept out, 0 rejected\n"
+    assert first.out == "25 added, 0 updated, 0 unchanged, 0 kept out, 0 suppressed, 0 rejected\n"
     again = only_json(
         folder.run("subscribers", "import", "subscribers/example.csv", *SOURCE, "--json")
     )
-    assert again == {
+    counts = {
         "schema": 1, "dry_run": False, "added": 0, "updated": 0, "unchanged": 25,
         "kept_out": 0, "suppressed": 0, "rejected": 0,
     }  # fmt: skip
+    assert counts.items() <= again.items()
     assert folder.ask("select distinct consent_source from imports") == [("an invented list",)]
     assert sorted(email for (email,) in folder.ask("select email from subscribers")) == sorted(
         f"{local}@{domain.lower()}"
@@ -139,10 +140,11 @@ BAD_ROWS = "email,name\n" + "".join(f"nobody{n},x\n" for n in range(7)) + "ok@ex
 def test_rejected_rows_are_told_and_kept_beside_the_list(folder):
     folder.write("subscribers/new.csv", BAD_ROWS)
     ran = folder.run("subscribers", "import", "subscribers/new.csv", *SOURCE)
-    assert ran.out == "1 added, 0 updated, 0 unchanged, 0 kept out, 7 rejected\n"
+    assert ran.out == "1 added, 0 updated, 0 unchanged, 0 kept out, 0 suppressed, 7 rejected\n"
     lines = ran.err.splitlines()
-    assert lines[0] == "subscribers/new.csv:2: left out: this is not a mail address"
-    assert lines[5:] == ["... and 2 more"]
+    first = lines.index("subscribers/new.csv:2: left out: this is not a mail address")
+    assert lines[first + 5] == "... and 2 more"
+    assert sum(": left out: " in line for line in lines) == 5
     kept = (folder.root / "subscribers/new-rejected.csv").read_text("utf-8")
     assert kept.splitlines()[:2] == ["line,reason", '2,"this is not a mail address"']
     assert len(kept.splitlines()) == 8
@@ -162,11 +164,14 @@ def test_a_dry_import_writes_nothing(folder):
     folder.write("subscribers/new.csv", BAD_ROWS)
     whole = snapshot(folder.root)
     ran = folder.run("subscribers", "import", "subscribers/new.csv", *SOURCE, "--dry-run")
-    assert ran.out == "1 row can be imported, 7 cannot; nothing was written\n"
+    assert ran.out == (
+        "would be: 1 added, 0 updated, 0 unchanged, 0 kept out, 0 suppressed, 7 rejected; "
+        "nothing was written\n"
+    )
     found = only_json(
         folder.run("subscribers", "import", "subscribers/new.csv", *SOURCE, "--dry-run", "--json")
     )
-    assert found == {"schema": 1, "dry_run": True, "good": 1, "rejected": 7}
+    assert {"schema": 1, "dry_run": True, "added": 1, "rejected": 7}.items() <= found.items()
     assert snapshot(folder.root) == whole
 
 

@@ -69,7 +69,7 @@ def test_before_anything_leaves_the_author_sees_what_and_to_whom(ready):
         "findings  0 errors",
     ):
         assert words in ran.err
-    assert ran.err.endswith("look: mail/074/0001.eml opens in any mail program\n")
+    assert ran.err.endswith("      mail/074/0001.eml is the mail itself, for any mail program\n")
 
 
 def test_every_mail_is_right_to_the_byte(ready):
@@ -126,7 +126,7 @@ def test_nobody_on_the_list_is_no_reason_to_freeze_a_run(folder):
     folder.run("subscribers", "import", "nobody.csv", "--consent-source", "test")
     ran = folder.send()
     assert ran.code == 5
-    assert ran.error == "error: this issue has no recipients"
+    assert ran.error == "error: nobody is on the list yet"
     assert folder.ask("select count(*) from runs") == [(0,)]
 
 

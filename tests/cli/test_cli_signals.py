@@ -220,7 +220,7 @@ def test_the_two_commands_of_the_readme_end_with_25_mails(folder):
     done = script(folder.root, "subscribers", "import", "subscribers/example.csv", *source)
     assert (done.returncode, done.stdout) == (
         0,
-        "25 added, 0 updated, 0 unchanged, 0 kept out, 0 rejected\n",
+        "25 added, 0 updated, 0 unchanged, 0 kept out, 0 suppressed, 0 rejected\n",
     )
     done = script(folder.root, *SEND)
     assert done.returncode == 0

@@ -15,12 +15,11 @@ from tests.support.smtp_servers import HANG_UP, scripted
 __all__ = ["folder", "plain_environment", "ready"]
 
 TO = "me.myself@elsewhere.example.net"
-MASKED = "m***@e***.net"
 
 
 def trial(newsletter: Folder, *words: str, issue: int = 74) -> Ran:
     ran = newsletter.run("test", "--issue", str(issue), "--to", TO, *words)
-    assert TO not in ran.out + ran.err
+    assert TO not in ran.err
     return ran
 
 
@@ -36,7 +35,7 @@ def through(newsletter: Folder, port: int) -> Folder:
 def test_a_test_mail_is_the_letter_marked_and_needs_no_records(folder):
     ran = trial(folder)
     assert ran.code == 0
-    assert ran.out == f"{MASKED} accepted: mail/074/0000.eml\n"
+    assert ran.out == f"{TO} accepted: mail/074/0000.eml\n"
     assert not (folder.root / ".newsletter").exists()
     data = (folder.root / "mail/074/0000.eml").read_bytes()
     letter = message_from_bytes(data, policy=email.policy.default)
@@ -61,7 +60,7 @@ def test_every_address_gets_a_mail_of_its_own(folder):
     ran = trial(folder, "--to", "other@example.net")
     assert ran.code == 0
     assert [path.name for path in folder.mails()] == ["0000-2.eml", "0000.eml"]
-    assert ran.out.splitlines()[1] == "o***@e***.net accepted: mail/074/0000-2.eml"
+    assert ran.out.splitlines()[1] == "other@example.net accepted: mail/074/0000-2.eml"
 
 
 @pytest.mark.processes
@@ -108,7 +107,7 @@ def test_the_answer_is_told_and_is_the_exit_code(folder, script, code, said):
     with scripted(**script) as server:
         ran = trial(through(folder, server.port))
         assert ran.code == code
-        assert ran.out.startswith(f"{MASKED} {said}")
+        assert ran.out.startswith(f"{TO} {said}")
         assert (f"RCPT TO:<{TO}>".lower() in " ".join(server.seen).lower()) == (
             not {"MAIL", "greeting"} & set(script)
         )

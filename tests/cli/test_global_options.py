@@ -87,9 +87,9 @@ def test_no_command_at_all_shows_the_help(folder):
         (("send",), "Missing option '--issue'", "newsletter send --help"),
         (("check", "--jsno"), "No such option: --jsno", "newsletter check --help"),
         (
-            ("subscribers", "import", "x.csv"),
+            ("subscribers", "add", "ada@example.org"),
             "Missing option '--consent-source'",
-            "newsletter subscribers import --help",
+            "newsletter subscribers add --help",
         ),
         (("--color", "green", "check"), "Invalid value for '--color'", "newsletter --help"),
     ],

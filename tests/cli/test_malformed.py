@@ -136,7 +136,7 @@ LISTS = [
     (f'email,name\n{MARA},"Mara\nkolya@example.net,Kolya\n', ":2:26", "a quote is opened here and not closed"),
     (f'email,name\nok@example.org,Ok\n"{MARA},Mara\nkolya@example.net,Kolya\n', ":3:1", "a quote is opened here and not closed"),
     (f'email,"na"me\n{MARA},Mara\n', ":1:7", "a quote stands inside a cell"),
-    (b"PK\x03\x04rest", "", "this is a spreadsheet or a zip archive"),
+    (b"PK\x03\x04rest", "", "this archive is damaged"),
     (b"email\n" + MARA.encode() + b"\n\x00\x81\n", "", "this list is not text"),
     (codecs.BOM_UTF16_LE + b"e\x00m", "", "this list is not text"),
 ]  # fmt: skip

@@ -84,8 +84,8 @@ def test_a_finished_run_with_an_unknown_outcome_names_it_without_an_address(worl
     head, row, *rest = ran.out.splitlines()
     assert head.split() == ["issue", "run", "state", "recipients", "outcomes"]
     assert row.split(maxsplit=4) == ["74", "ses", "finished", "25", "accepted 24, unknown 1"]
-    assert rest[0] == "  74: unknown 1: no answer that can be read (the connection broke)"
-    assert rest[-1].startswith("  74: unknown since ")
+    assert rest[0] == "  74 ses: unknown 1: no answer that can be read (the connection broke)"
+    assert rest[-1].startswith("  74 ses: unknown since ")
     assert ": recipient 5, " in rest[-1]
     assert rest[-1].endswith(", attempt 1")
     ((run),) = as_json(world)["runs"]
@@ -118,7 +118,7 @@ def test_a_paused_run_says_why_whatever_it_was(begun, pause):
     ran = begun.newsletter.run("status")
     assert ran.code == 0
     assert "74     rehearsal  paused  25          accepted 1, queued 24\n" in ran.out
-    assert "  74: paused: a reason\n" in ran.out
+    assert "  74 rehearsal: paused: a reason\n" in ran.out
     ((found),) = as_json(begun)["runs"]
     assert (found["state"], found["pause"], found["reason"]) == ("paused", pause.value, "a reason")
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import newsletter
+from tests.support.source_trees import nodes_of
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "newsletter"
@@ -74,7 +75,7 @@ def test_the_flow_is_told_in_rooms_of_the_map():
 def test_files_and_functions_stay_short(path):
     text = path.read_text("utf-8")
     assert text.count("\n") < 400
-    for node in ast.walk(ast.parse(text)):
+    for node in nodes_of(text):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             body = [n for n in node.body if not _is_docstring(n)]
             length = (body[-1].end_lineno or 0) - body[0].lineno + 1 if body else 0

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.source_trees import nodes_of
+
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "newsletter"
 BELOW = sorted(p for p in PACKAGE.rglob("*.py") if (PACKAGE / "cli") not in p.parents)
@@ -16,10 +18,10 @@ TERMINAL = {"argv", "exit", "stderr", "stdin", "stdout"}
 ENDS = {"SystemExit", "exit", "input", "print", "quit"}
 
 
-def offences(text: str) -> list[str]:
-    """What a file does that only the command line may."""
+def offences(text: str, *, decides: bool = False) -> list[str]:
+    """What a file does that only the command line may; where sending is decided, no exit code."""
     found = []
-    for node in ast.walk(ast.parse(text)):
+    for node in nodes_of(text):
         match node:
             case ast.Attribute(value=ast.Name(id="sys"), attr=name) if name in TERMINAL:
                 found.append(f"{node.lineno}: sys.{name}")
@@ -28,6 +30,8 @@ def offences(text: str) -> list[str]:
                 found += [f"{node.lineno}: sys.{name}" for name in sorted(taken)]
             case ast.Call(func=ast.Name(id=name)) if name in ENDS:
                 found.append(f"{node.lineno}: {name}()")
+            case ast.Attribute(attr="exit_code") if decides:
+                found.append(f"{node.lineno}: an exit code")
             case ast.Global():
                 found.append(f"{node.lineno}: global")
     return found
@@ -35,7 +39,8 @@ def offences(text: str) -> list[str]:
 
 @pytest.mark.parametrize("path", BELOW, ids=lambda p: str(p.relative_to(PACKAGE)))
 def test_below_the_command_line_nothing_knows_a_terminal(path):
-    assert offences(path.read_text("utf-8")) == []
+    decides = path.parent.name in {"sending", "preview"}
+    assert offences(path.read_text("utf-8"), decides=decides) == []
 
 
 @pytest.mark.parametrize(
@@ -45,3 +50,7 @@ def test_below_the_command_line_nothing_knows_a_terminal(path):
 )  # fmt: skip
 def test_each_of_these_is_seen(text):
     assert len(offences(text)) == 1
+
+
+def test_an_exit_code_is_seen_where_sending_is_decided():
+    assert len(offences("fault.exit_code", decides=True)) == 1

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import newsletter
+from tests.support.source_trees import tree_of
 
 PACKAGE = Path(newsletter.__file__).parent
 ROOT = PACKAGE.parent
@@ -18,6 +19,7 @@ ROOT = PACKAGE.parent
 NAMED_IN = ("pyproject.toml", "newsletter/**/*.html", "newsletter/**/*.css", "templates/**/*")
 #: Called by Alembic and by markdown-it.
 CALLED = {"upgrade", "downgrade", "parseLinkDestination", "parseLinkLabel", "parseLinkTitle"}
+CALLED |= {"get_params", "parse_args"}  # by Typer
 CALLED |= {"revision", "down_revision", "branch_labels", "depends_on"}
 #: What tests hold the store's SQL and its guards to, and how they count.
 ORACLES = {"holds", "ARROWS", "subscriber_count"}
@@ -65,7 +67,7 @@ def uses(tree: ast.AST) -> Iterator[str]:
 
 def dead(sources: dict[str, str], elsewhere: str = "") -> list[str]:
     """ "file: name" of all that is defined and used nowhere outside its own body."""
-    trees = {name: ast.parse(text) for name, text in sources.items()}
+    trees = {name: tree_of(text) for name, text in sources.items()}
     used = Counter(name for tree in trees.values() for name in uses(tree))
     used.update(re.findall(r"\w+", elsewhere))
     return [

@@ -31,7 +31,7 @@ def test_every_command_and_option_is_on_the_page():
     ]  # fmt: skip
     assert [name for name in found if name in needed] == needed
     assert re.findall(r"^## (.+)$", page, re.MULTILINE) == [
-        "Before any command",
+        "Before or after any command",
         "Write",
         "People",
         "Send",

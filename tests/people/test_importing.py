@@ -35,8 +35,8 @@ def file(tmp_path):
 
 
 def import_into(store, file, heard):
-    with open_list(file.parent.parent, file) as listed:
-        return import_list(listed, store, source="a fair", now=NOW, reporter=heard)
+    listed = open_list(file.parent.parent, file)
+    return import_list(listed, store, source="a fair", now=NOW, reporter=heard)
 
 
 def test_what_an_import_did_is_a_value(tmp_path, file):
@@ -46,32 +46,30 @@ def test_what_an_import_did_is_a_value(tmp_path, file):
         assert done.added == Added(added=2)
         again = import_into(store, file, heard)
     assert again.added == Added(unchanged=2)
-    assert (done.rejected, [one.line for one in done.first_rejected]) == (2, [3, 5])
-    assert (done.odd_names, done.resumed, done.given_up) == (1, False, None)
+    assert (done.rejected, [one.line for one in done.tally.first]) == (2, [3, 5])
+    assert (done.tally.odd_names, done.resumed, done.given_up) == (1, False, None)
     assert (heard.said, heard.warned) == ([], [])
     kept = (file.parent / "friends-rejected.csv").read_text().splitlines()
     assert kept[1:] == ['3,"this is not a mail address"', '5,"line 2 has this address too"']
 
 
 def test_a_check_finds_the_same_and_writes_nothing(tmp_path, file):
-    with open_list(tmp_path, file) as listed:
-        found = check_list(listed)
-    assert (found.good, found.rejected, found.odd_names) == (2, 2, 1)
-    assert [one.line for one in found.first_rejected] == [3, 5]
+    found = check_list(open_list(tmp_path, file), None, now=NOW)
+    assert (found.added, found.rejected, found.tally.odd_names) == (Added(added=2), 2, 1)
+    assert [one.line for one in found.tally.first] == [3, 5]
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["friends.csv", "subscribers"]
 
 
 def test_only_a_few_rejected_rows_are_told_one_by_one(tmp_path, file):
     file.write_text("email\n" + "no address\n" * 9)
-    with open_list(tmp_path, file) as listed:
-        found = check_list(listed)
-    assert (found.rejected, [one.line for one in found.first_rejected]) == (9, [2, 3, 4, 5, 6])
+    found = check_list(open_list(tmp_path, file), None, now=NOW)
+    assert (found.rejected, [one.line for one in found.tally.first]) == (9, [2, 3, 4, 5, 6])
 
 
 def test_a_list_without_addresses_is_refused_before_there_are_records(tmp_path, file):
     file.write_text("name\nAda\n")
-    with pytest.raises(InputError), open_list(tmp_path, file):
-        pytest.fail("a wrong header was taken")
+    with pytest.raises(InputError):
+        open_list(tmp_path, file)
 
 
 def test_rejected_rows_that_cannot_be_written_down_undo_no_import(tmp_path, file):

@@ -9,10 +9,10 @@ import pytest
 from newsletter.check import Finding
 from newsletter.errors import InputError, Place
 from newsletter.preview import pages
-from newsletter.preview.look import TABS
-from newsletter.preview.shelf import Entry
+from newsletter.preview.choices import TABS
+from newsletter.preview.shelf import ListedIssue
 from tests.support.pages import parse_page, text_of, with_class
-from tests.support.preview_fixtures import PAGE, a_proof, by_id, desk, words_of
+from tests.support.preview_fixtures import PAGE, a_preview, by_id, desk, words_of
 from tests.support.web_fixtures import policy
 
 __all__ = ["desk"]
@@ -28,7 +28,10 @@ FINDING = Finding(
 
 
 def test_the_list_shows_number_title_and_state_and_leads_to_each_issue(desk):
-    desk.shelf = (Entry(number=75, title="Next", state="draft"), Entry(number=74, title="Now"))
+    desk.shelf = (
+        ListedIssue(number=75, title="Next", state="draft"),
+        ListedIssue(number=74, title="Now"),
+    )
     items = list(parse_page(desk.page("/")).iter("li"))
     assert [" ".join(text_of(item).split()) for item in items] == ["75 Next draft", "74 Now ready"]
     assert [item[0].get("href") for item in items] == ["/issues/75", "/issues/74"]
@@ -36,8 +39,8 @@ def test_the_list_shows_number_title_and_state_and_leads_to_each_issue(desk):
 
 def test_the_list_says_when_an_issue_goes_and_what_became_of_one_that_went(desk):
     desk.shelf = (
-        Entry(number=76, title="Soon", state="approved", note="goes Sun 06 Dec, 09:00"),
-        Entry(
+        ListedIssue(number=76, title="Soon", state="approved", note="goes Sun 06 Dec, 09:00"),
+        ListedIssue(
             number=75, title="Gone", state="sent", note="on 2026-11-22",
             counts={"accepted": 1234, "unknown": 1}, rehearsed=7,
         ),
@@ -49,7 +52,9 @@ def test_the_list_says_when_an_issue_goes_and_what_became_of_one_that_went(desk)
 
 
 def test_an_issue_that_cannot_be_read_is_listed_with_its_place(desk):
-    desk.shelf = (Entry(number=7, state="broken", fault="issues/007.md:3:1: this is no YAML"),)
+    desk.shelf = (
+        ListedIssue(number=7, state="broken", fault="issues/007.md:3:1: this is no YAML"),
+    )
     assert "issues/007.md:3:1: this is no YAML" in desk.page("/")
 
 
@@ -66,7 +71,7 @@ def test_the_page_shows_title_number_state_size_and_counts(desk):
     ignored = Finding(
         id="y", severity="error", place=Place("f", 1), message="m", hint="h", ignored="so"
     )
-    desk.made[74] = a_proof(status="draft", findings=(ignored, FINDING, error))
+    desk.made[74] = a_preview(status="draft", findings=(ignored, FINDING, error))
     page = desk.page()
     assert words_of(by_id(page, "head")) == "74 A letter draft"
     assert words_of(by_id(page, "tab-checks")) == "Checks 2"
@@ -81,7 +86,7 @@ def test_every_finding_shows_severity_place_id_message_and_hint_ignored_ones_las
     ignored = Finding(
         id="y", severity="error", place=Place("f.md"), message="m", hint="h", ignored="my reason"
     )
-    desk.made[74] = a_proof(findings=(ignored, FINDING))
+    desk.made[74] = a_preview(findings=(ignored, FINDING))
     shown = [words_of(e) for e in by_id(desk.page("/issues/74?tab=checks"), "checks").iter("li")]
     assert shown == [
         "warning link-http issues/074-x.md:12:5 this link is not encrypted write https",
@@ -97,7 +102,7 @@ def test_a_faultless_issue_says_so(desk):
 
 
 def test_the_text_tab_holds_the_text_part_to_the_letter(desk):
-    desk.made[74] = a_proof(text='\n  Indented <b> & "quoted"\n\n\nend\n')
+    desk.made[74] = a_preview(text='\n  Indented <b> & "quoted"\n\n\nend\n')
     assert (
         text_of(by_id(desk.page("/issues/74?tab=text"), "text"))
         == '\n  Indented <b> & "quoted"\n\n\nend\n'
@@ -106,8 +111,11 @@ def test_the_text_tab_holds_the_text_part_to_the_letter(desk):
 
 def test_markup_in_titles_findings_and_texts_is_text(desk):
     finding = Finding(id=MARKUP, severity="error", place=Place(MARKUP), message=MARKUP, hint=MARKUP)
-    desk.made[74] = a_proof(title=MARKUP, text=MARKUP, findings=(finding,))
-    desk.shelf = (Entry(number=74, title=MARKUP), Entry(number=75, state="broken", fault=MARKUP))
+    desk.made[74] = a_preview(title=MARKUP, text=MARKUP, findings=(finding,))
+    desk.shelf = (
+        ListedIssue(number=74, title=MARKUP),
+        ListedIssue(number=75, state="broken", fault=MARKUP),
+    )
     for address in ("/", "/issues/74", "/issues/74?tab=text", "/issues/74?tab=checks"):
         page = parse_page(desk.page(address))
         assert [e.get("src") for e in page.iter("script")] == ["/static/preview.js"]
@@ -180,7 +188,7 @@ def test_links_of_the_mail_open_outside_the_frame(desk):
     ],
 )  # fmt: skip
 def test_local_pictures_are_shown_from_beside_the_issue(desk, written, name):
-    desk.made[74] = a_proof(written)
+    desk.made[74] = a_preview(written)
     shown = desk.client().get("/issues/74/mail").text
     assert "assets.example.org" not in shown
     address = f"/issues/74/assets/{name}"
@@ -192,7 +200,7 @@ def test_local_pictures_are_shown_from_beside_the_issue(desk, written, name):
 
 
 def test_without_an_assets_url_pictures_stand_as_written_and_are_shown_too(desk):
-    desk.made[74] = a_proof('<img src="images/x.png">', assets_url="")
+    desk.made[74] = a_preview('<img src="images/x.png">', assets_url="")
     assert (
         '<img src="/issues/74/assets/images/x.png?v=' in desk.client().get("/issues/74/mail").text
     )
@@ -208,12 +216,12 @@ def test_without_an_assets_url_pictures_stand_as_written_and_are_shown_too(desk)
     ],
 )
 def test_other_addresses_stay_as_they_are_in_the_mail(desk, written):
-    desk.made[74] = a_proof(written)
+    desk.made[74] = a_preview(written)
     assert written in desk.client().get("/issues/74/mail").text
 
 
 def test_a_changed_picture_has_another_address(desk):
-    desk.made[74] = a_proof('<img src="https://assets.example.org/images/x.png">')
+    desk.made[74] = a_preview('<img src="https://assets.example.org/images/x.png">')
     before = desk.client().get("/issues/74/mail").text
     os.utime(desk.folder / "images" / "x.png", (1, 1))
     assert desk.client().get("/issues/74/mail").text != before

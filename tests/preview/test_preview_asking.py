@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
+from newsletter import clocks
 from newsletter.http import Fetcher
 from newsletter.preview import asking
 from newsletter.preview.asking import Asked, Asking
-from newsletter.preview.proofs import Proofs
+from newsletter.preview.issue_previews import IssuePreviews
 from tests.support.cli_fixtures import ISSUE, copy_theme, plain_environment
 from tests.support.preview_browser import chromium, edit, preview, root, tab
 from tests.support.web_fixtures import settings_of
@@ -48,7 +49,9 @@ def links(root: Path, body: str, asker: asking.Asker = here) -> dict[str, Asked]
         copy_theme(root)
     (root / "issues/007.md").write_text(f"---\ntitle: A title\n---\n{body}\n", "utf-8")
     found = asyncio.run(
-        Asking(Proofs(root, lambda: settings_of(SETTINGS)).prepared, asker).links(7)
+        Asking(
+            IssuePreviews(root, lambda: settings_of(SETTINGS), clocks.now).prepared, asker
+        ).links(7)
     )
     assert found is not None
     return dict(found)
@@ -99,8 +102,8 @@ def test_one_host_is_asked_one_link_at_a_time(tmp_path):
 
 def test_there_are_no_links_of_an_issue_that_is_not_there(tmp_path):
     links(tmp_path, "Hello.")
-    proofs = Proofs(tmp_path, lambda: settings_of(SETTINGS))
-    assert asyncio.run(Asking(proofs.prepared, here).links(99)) is None
+    previews = IssuePreviews(tmp_path, lambda: settings_of(SETTINGS), clocks.now)
+    assert asyncio.run(Asking(previews.prepared, here).links(99)) is None
 
 
 @pytest.mark.browser

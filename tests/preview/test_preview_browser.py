@@ -10,7 +10,7 @@ from typing import Literal
 import pytest
 from playwright.sync_api import expect
 
-from newsletter.preview.look import OVERVIEW, TABS
+from newsletter.preview.choices import OVERVIEW, TABS
 from tests.support.cli_fixtures import ISSUE, plain_environment
 from tests.support.preview_browser import WORDS, chromium, edit, letter, preview, root, scroll, tab
 

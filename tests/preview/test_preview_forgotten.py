@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.preview.test_preview_sending import sending, shelf
+from tests.preview.test_preview_sending import front_page, sending, shelf
 from tests.support.schedule_fixtures import (
     approved,
     at,
@@ -32,6 +32,9 @@ def test_an_issue_that_has_gone_in_part_is_none_that_waits(post, copy):
     assert newsletter.run("db", "restore", copy, "--yes").code == 0
     entry = shelf(newsletter)[74]
     assert (entry.state, FILE in entry.note) == ("sending", True)
+    [notice] = front_page(newsletter).notices
+    assert notice.said.startswith("Issue 74: ")
+    assert FILE in notice.said
     # A rehearsal is none of the file's business.
     assert FILE not in str(sending(newsletter).ready(74).stops)
     newsletter.edit("newsletter.toml", 'kind = "folder"', 'kind = "smtp"')

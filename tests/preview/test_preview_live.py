@@ -21,14 +21,14 @@ from newsletter import clocks, preview
 from newsletter import server as web_app
 from newsletter.errors import InputError, NewsletterError
 from newsletter.preview import reload
+from newsletter.preview.issue_previews import IssuePreviews
 from newsletter.preview.parts import text_part
-from newsletter.preview.proofs import Proofs
 from newsletter.preview.readers import READERS, reader
 from newsletter.preview.reload import Changes
 from newsletter.settings import ConfigText, load
 from tests.support.cli_fixtures import copy_example
 from tests.support.pages import parse_page
-from tests.support.preview_fixtures import Desk, a_proof, desk
+from tests.support.preview_fixtures import Desk, a_preview, desk
 
 __all__ = ["desk"]
 
@@ -82,7 +82,7 @@ def test_a_page_hears_of_a_change_once_and_of_none_that_changes_nothing(desk):
             assert first.startswith("event: version\ndata: ")
             assert opened.headers[b"content-type"].startswith(b"text/event-stream")
             desk.changes.announce()  # nothing changed
-            desk.made[74] = a_proof("<p>Changed</p>")
+            desk.made[74] = a_preview("<p>Changed</p>")
             desk.changes.announce()
             second = await opened.next()
             assert second.startswith("event: version\ndata: ")
@@ -143,7 +143,7 @@ def test_a_quiet_stream_breathes_so_that_pages_that_went_are_noticed(desk, monke
 
 
 @contextlib.contextmanager
-def example(tmp_path: Path) -> Iterator[tuple[Path, Proofs]]:
+def example(tmp_path: Path) -> Iterator[tuple[Path, IssuePreviews]]:
     root = tmp_path / "letters"
     copy_example(root)
 
@@ -151,46 +151,46 @@ def example(tmp_path: Path) -> Iterator[tuple[Path, Proofs]]:
         text = (root / "newsletter.toml").read_text("utf-8")
         return load(ConfigText(file="newsletter.toml", text=text), environ={}, dotenv="")
 
-    yield root, Proofs(root, settings)
+    yield root, IssuePreviews(root, settings, clocks.now)
 
 
 def test_a_proof_is_made_again_only_when_something_changed(tmp_path):
-    with example(tmp_path) as (root, proofs):
-        first = proofs.proof(74, READERS[0])
+    with example(tmp_path) as (root, previews):
+        first = previews.preview(74, READERS[0])
         assert first is not None
-        assert proofs.proof(74, READERS[0]) is first
+        assert previews.preview(74, READERS[0]) is first
         changes: list[Callable[[], object]] = [
             lambda: _append(root / "issues/074-the-long-minute.md", "\nMore.\n"),
             lambda: _append(root / "templates/email/style.css", "\n.x { color: red; }\n"),
-            lambda: _append(root / "newsletter.toml", '[theme]\naccent = "#112233"\n'),
+            lambda: _replace(root / "newsletter.toml", "#1f7a8c", "#112233"),
             (root / "issues/images/harbour.png").unlink,
         ]
         for change in changes:
             change()
-            again = proofs.proof(74, READERS[0])
+            again = previews.preview(74, READERS[0])
             assert again is not first
-            assert proofs.proof(74, READERS[0]) is again
+            assert previews.preview(74, READERS[0]) is again
             first = again
 
 
 def test_proofs_are_what_the_invented_reader_gets(tmp_path):
-    with example(tmp_path) as (_, proofs):
-        proof = proofs.proof(74, READERS[0])
-        assert proof is not None
-        assert "Hello Sam Reader" in proof.html
-        assert "Hello Sam Reader" in text_part(proof.mail)
-        nameless = proofs.proof(74, reader("nameless"))
+    with example(tmp_path) as (_, previews):
+        preview = previews.preview(74, READERS[0])
+        assert preview is not None
+        assert "Hello Sam Reader" in preview.html
+        assert "Hello Sam Reader" in text_part(preview.mail)
+        nameless = previews.preview(74, reader("nameless"))
         assert nameless is not None
         assert "Hello there" in nameless.html
-        assert nameless.source == proof.source
-        assert proof.assets_url == "https://assets.slackwater.example.org"
-        assert proofs.proof(9999, READERS[0]) is None
+        assert nameless.source == preview.source
+        assert preview.assets_url == "https://assets.slackwater.example.org"
+        assert previews.preview(9999, READERS[0]) is None
 
 
 def test_folders_are_watched_without_what_lies_beside_them(tmp_path):
-    with example(tmp_path) as (root, proofs):
+    with example(tmp_path) as (root, previews):
         (root / ".venv/lib").mkdir(parents=True)
-        named = {path.relative_to(root).as_posix() for path in proofs.folders()}
+        named = {path.relative_to(root).as_posix() for path in previews.folders()}
         assert named == {".", "templates", "templates/email", "issues", "issues/images"}
 
 
@@ -209,13 +209,13 @@ def test_changes_on_disk_ring_even_after_folders_were_taken_away_and_made_anew(
     tmp_path, monkeypatch
 ):
     monkeypatch.setattr(reload, "_LOOK_AGAIN", 200)
-    with example(tmp_path) as (root, proofs):
+    with example(tmp_path) as (root, previews):
         changes = Changes()
         theme, kept = root / "templates/email", tmp_path / "kept"
         shutil.copytree(theme, kept)
 
         async def scene() -> None:
-            task = asyncio.ensure_future(reload.watch(proofs.folders, changes))
+            task = asyncio.ensure_future(reload.watch(previews.folders, changes))
             async with asyncio.timeout(60):
                 await _is_heard(changes, root / "newsletter.toml")
                 await _is_heard(changes, root / "issues/074-the-long-minute.md")
@@ -327,6 +327,12 @@ def test_it_serves_until_ctrl_c_and_gives_the_handlers_back(tmp_path, capfd):
         assert seen == [(200, True), b"retry: 500\n"]
         assert signal.getsignal(signal.SIGINT) is before
         assert capfd.readouterr() == ("", "")
+
+
+def _replace(path, old, new):
+    text = path.read_text("utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), "utf-8")
 
 
 def _append(path: Path, text: str) -> None:

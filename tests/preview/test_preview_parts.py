@@ -9,11 +9,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from newsletter import clocks
 from newsletter.preview import parts
+from newsletter.preview.choices import ViewChoices
 from newsletter.preview.frame import framed
 from newsletter.preview.inbox import first_words, inbox
-from newsletter.preview.look import Look
-from newsletter.preview.proofs import Proofs
+from newsletter.preview.issue_previews import IssuePreviews
 from newsletter.preview.readers import READERS, reader
 from newsletter.preview.views import Views
 from newsletter.project.issues import prepare_issue
@@ -60,11 +61,26 @@ def test_without_a_preheader_the_first_words_of_the_letter_are_the_row():
 
 def test_long_rows_are_cut_where_the_program_cuts_them():
     row = inbox("S" * 60, "p" * 200, body("p" * 200))
-    assert row.phone.subject == "S" * 37 + "…"
-    assert row.phone.preheader == "p" * 83 + "…"
+    assert row.phone.subject == "S" * 47 + "…"
+    assert row.phone.preheader == "p" * 98 + "…"
     assert row.web.subject == "S" * 60
-    assert row.web.preheader == "p" * 54 + "…"
+    assert row.web.preheader == "p" * 26 + "…"
     assert not row.leaks
+
+
+@pytest.mark.parametrize("one", ["汐", "👩\u200d🚀", "é", "🇳🇱"])
+def test_wide_characters_take_two_columns_and_none_is_cut_in_two(one):
+    row = inbox(one * 60, one * 200, body(one * 200))
+    fit = {"é": 47}.get(one, 23)
+    assert row.phone.subject == one * fit + "…"
+    assert row.phone.preheader.removesuffix("…") == one * {"é": 98}.get(one, 49)
+    assert row.web.subject.removesuffix("…") == one * {"é": 60}.get(one, 44)
+
+
+def test_what_leaks_in_ends_where_the_row_ends():
+    row = inbox("潮" * 10, "短い。", body("短い。", "潮" * 200))
+    assert row.phone.leak == "潮" * 46 + "…"
+    assert row.web.leak == "潮" * 30 + "…"
 
 
 def test_the_first_words_are_those_of_the_body_without_styles_scripts_and_comments():
@@ -172,17 +188,17 @@ def test_inverted_is_light_turned_over():
 
 
 def test_an_address_says_only_what_is_not_usual_and_reads_back():
-    look = Look(tab="links", width="431", colours="inverted", images="off", reader="rtl")
+    look = ViewChoices(tab="links", width="431", colours="inverted", images="off", reader="rtl")
     query = look.address()
     assert query == "?tab=links&width=431&colours=inverted&images=off&reader=rtl"
-    assert Look.read(dict(pair.split("=") for pair in query[1:].split("&"))) == look
+    assert ViewChoices.read(dict(pair.split("=") for pair in query[1:].split("&"))) == look
     assert look.mail_address == "?colours=inverted&images=off&reader=rtl"
-    assert Look().address() == "?"
+    assert ViewChoices().address() == "?"
 
 
 @pytest.mark.parametrize("width", ["239", "2401", "-375", "37 5", "1e3", "٤٤٤", "0375", ""])
 def test_widths_no_window_has_are_nothing(width):
-    assert Look.read({"width": width}).width == "full"
+    assert ViewChoices.read({"width": width}).width == "full"
 
 
 def test_the_usual_reader_stands_in_for_one_nobody_knows():
@@ -205,8 +221,8 @@ def test_lines_put_in_above_move_every_finding_by_as_many(tmp_path_factory, line
     (root / "issues").mkdir()
     copy_theme(root)
     front, body = "---\ntitle: A title\n---\n", "Words.\n\nTODO [x](http://example.org/) here.\n\nlorem ipsum dolor\n"  # fmt: skip
-    proofs = Proofs(root, lambda: settings_of(SENDER))
-    views = Views(proofs.proof, root / "issues", "run")
+    previews = IssuePreviews(root, lambda: settings_of(SENDER), clocks.now)
+    views = Views(previews.preview, root / "issues", "run")
 
     def found(text: str) -> set[tuple[str, int]]:
         (root / "issues/007.md").write_text(text, "utf-8")

@@ -12,7 +12,7 @@ import pytest
 from newsletter.check import Finding
 from newsletter.errors import InputError, Place
 from newsletter.preview.editor import editor_command, open_in_editor
-from tests.support.preview_fixtures import TOKEN, Desk, a_proof, desk
+from tests.support.preview_fixtures import TOKEN, Desk, a_preview, desk
 
 __all__ = ["desk"]
 
@@ -60,7 +60,7 @@ def test_a_line_opens_in_the_author_s_editor(desk, tmp_path):
 def test_no_shell_ever_reads_a_name(desk, tmp_path):
     name = "issues/075-$(touch pwned); `touch pwned` {line}.md"
     (desk.folder.parent / name).write_text("a letter")
-    desk.made[74] = a_proof(file=name)
+    desk.made[74] = a_preview(file=name)
     desk.editor, note = an_editor(tmp_path, "{file}", "+{line}")
     assert press(desk, "editor", {"file": name, "line": 3}).status_code == 200
     assert asked(note) == [str(desk.folder.parent / name), "+3"]
@@ -74,7 +74,7 @@ def test_places_of_findings_and_faults_open_too(desk, tmp_path):
     theme.write_text("x")
     assert press(desk, "editor", {"file": "theme.mjml"}).status_code == 404
     place = Place("theme.mjml", 3)
-    desk.made[74] = a_proof(
+    desk.made[74] = a_preview(
         findings=(Finding(id="x", severity="error", place=place, message="m", hint="h"),)
     )
     assert press(desk, "editor", {"file": "theme.mjml"}).status_code == 200
@@ -241,9 +241,9 @@ def test_the_token_stands_in_the_page_and_in_no_address(desk):
 
 @pytest.mark.parametrize(("kind", "name"), [("html", "074.html"), ("mjml", "074.mjml"), ("text", "074.txt"), ("eml", "074.eml")])  # fmt: skip
 def test_parts_can_be_kept_and_never_run(desk, kind, name):
-    desk.made[74] = proof = a_proof("<script>alert(1)</script>", text="words\n")
+    desk.made[74] = preview = a_preview("<script>alert(1)</script>", text="words\n")
     answer = desk.client().get(f"/issues/74/files/{kind}")
-    expected = {"html": proof.html.encode(), "mjml": proof.mjml.encode(), "text": b"words\n", "eml": proof.mail}  # fmt: skip
+    expected = {"html": preview.html.encode(), "mjml": preview.mjml.encode(), "text": b"words\n", "eml": preview.mail}  # fmt: skip
     assert answer.content == expected[kind]
     assert answer.headers["content-disposition"] == f'attachment; filename="{name}"'
     assert not answer.headers["content-type"].startswith("text/html")

@@ -10,7 +10,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from newsletter.preview.look import OVERVIEW, TABS
+from newsletter.preview.choices import OVERVIEW, TABS
 from tests.preview.test_preview_press import an_editor, asked
 from tests.support.cli_fixtures import ISSUE, plain_environment
 from tests.support.preview_browser import WORDS, chromium, edit, letter, look, preview, root, tab

@@ -377,7 +377,7 @@ def test_any_mutation_of_any_event_leaves_all_others_alone(letters, room, reques
         for _, text in everything(one)
     ]
     sources += [in_envelope(text) for text in sources[::3]]
-    expected = set()
+    expected, stayed = set(), 0
     for start in range(0, number, 100):
         texts = [mutated(chance.choice(sources), chance) for _ in range(100)]
         fine = good_ones(start, 25)
@@ -391,7 +391,10 @@ def test_any_mutation_of_any_event_leaves_all_others_alone(letters, room, reques
         ran = letters.run("events", "pull", "--json")
         assert ran.code == 0, ran.err
         found = json.loads(ran.out)
-        assert (found["received"], found["unread"], found["drained"]) == (125, 0, True)
+        assert (found["unread"], found["drained"]) == (0, True)
+        # Whose store id was mutated is another store's: it stays, and comes again in two minutes.
+        assert 125 <= found["received"] <= 125 + stayed
+        stayed += found["foreign"]
         assert "ada@" not in ran.err + ran.out
         assert "reader1@" not in ran.err + ran.out
         assert "Traceback" not in ran.err

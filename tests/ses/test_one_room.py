@@ -9,6 +9,7 @@ import pytest
 
 from newsletter import ses
 from tests.docs.test_architecture import FILES, PACKAGE
+from tests.support.source_trees import nodes_of
 
 #: Names of AWS's errors, of its answers' and events' parts, and of its services' actions.
 WORDS = re.compile(
@@ -20,17 +21,17 @@ OUTSIDE = [path for path in FILES if "ses" not in path.relative_to(PACKAGE).part
 
 def strings(source: str) -> list[str]:
     """What a program compares and writes; its docstrings are prose."""
-    tree = ast.parse(source)
+    nodes = nodes_of(source)
     prose = {
         id(node.body[0].value)
-        for node in ast.walk(tree)
+        for node in nodes
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
         and node.body
         and isinstance(node.body[0], ast.Expr)
     }
     return [
         node.value
-        for node in ast.walk(tree)
+        for node in nodes
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in prose
     ]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,9 +9,10 @@ from typing import Any
 import pytest
 
 from newsletter.check import RULES, UrlStatus, check, errors
+from newsletter.check.placeholder import OPENING
 from newsletter.errors import Place
 from newsletter.render import Theme
-from tests.conftest import LOOK
+from tests.conftest import look_with
 from tests.support.checked_letters import FRONT, WRONG_CODE, a_letter, front, said
 from tests.support.letter_samples import FILE, THEME
 
@@ -64,6 +64,10 @@ CASES = [
     # front matter
     Case("draft", "error", {"front": front('title: "A"', "status: draft")}, {"front": front('title: "A"', "status: ready")},
          [':3:1|this issue is a draft|set "status: ready"']),
+    Case("draft", "error", {"front": front('title: "A"', "draft: true")}, {"front": front('title: "A"', "draft: false")},
+         [':3:1|this issue is a draft: it says "draft: true"|take that line out when it is ready']),
+    Case("text-cut", "error", {"front": front("title: Issue #12: what")}, {"front": front('title: "Issue #12: what"')},
+         [':2:14|the title is cut off before "#12: what", a comment to YAML|put quotes around the whole value, or the comment on a line of its own']),
     Case("number-mismatch", "error", {"front": front('title: "A"', "number: 75")}, {"front": front('title: "A"', "number: 074")},
          [":3:1|the number is 75 here and 74 in the file name|use the same number twice"]),
     Case("number-mismatch", "error", {"front": front('title: "A"', "number: 0")}, {"front": front('title: "A"', "number: 0"), "file": "issues/000-x.md"},
@@ -125,6 +129,7 @@ CASES = [
     Case("stray-marker", "warning", "one\n**Foo:**bar and *x\n\nwith ads,* say\n", "one\n**Foo:** bar and *x*\n\nwith ads*, say\n",
          [f':6:1|a literal "**" is left in "one **Foo:**bar and *"|{CLOSE}', f':8:6|a literal "*" is left in "with ads,* say"|{CLOSE}']),
     Case("stray-marker", "warning", "an \\*escaped and an *open word\n", "an \\*escaped and an \\*open word\n", [f':5:21|a literal "*" is left in "ed and an *open word"|{CLOSE}']),
+    Case("heading-title", "warning", "\n# A\n\nx\n", "x\n\n# A\n", [':6:1|the letter begins with the title "A"; the theme shows the title above it|take it out; a section begins with ##']),
     Case("heading-skipped", "warning", "## A\n\n#### B\n\n## C\n", "# A\n\n## B\n\n### C\n\n## D\n", [':7:1|"B" is a level 4 heading after level 2|use ###']),
     Case("heading-skipped", "warning", "### A\n", "## A\n", [':5:1|"A" is a level 3 heading after level 1|use ##']),
     Case("alt-missing", "warning", "![](https://x.example/a.png)\n\na ![ IMG_0042 ](https://x.example/b.png) ![b-1.JPG](https://x.example/c.png)\n", "![A jetty](https://x.example/a.png)\n",
@@ -143,8 +148,8 @@ CASES = [
          [":7:5|the link http://ClipDrop%20 leads nowhere: its host is impossible|fix the address", ":8:5|the link http://ttps//x.example leads nowhere: its host is impossible|fix the address"]),
     Case("link-relative", "error", "[a](about.html) [b](#c) [d]()\n", "[a](https://x.example/about.html) [b](mailto:a@x.example) [c](https://x.example/{{name}})\n",
          [":5:5|the link about.html is relative; a mail has no page to start from|write it out, from https:// on",
-          ":5:21|the link #c is relative; a mail has no page to start from|write it out, from https:// on",
-          ':5:3|the link "d" is empty|give it a target']),
+          ':5:25|the link "d" is empty|give it a target']),
+    Case("link-anchor", "error", "see [x](#b)\n\n## A\n", "see [x](#a)\n\n## A\n", [':5:9|the link "#b" leads to no section of this letter|its headings are #a']),
     Case("link-local", "error", "[a](http://localhost:8000/x) [b](https://192.168.1.7/) [c](http://[::1]/) [d](https://nas.local/)\n\n[e](file:///home/wren/x.pdf)\n",
          '[a](https://localhost.example/) [b](https://1.1.1.1/) [c](https://[2606:4700::1111]/) [d](https://local.example/) `[e](file:///x)` [f](http://[::1) <a href="//[x/">x</a>\n',
          [*(f":5:{column}|the link {url} only works on your own machine or network|link to its public address" for column, url in
@@ -156,7 +161,7 @@ CASES = [
     Case("link-vague", "warning", "one [Click here!](https://x.example/a), [read more](https://x.example/b)\n", "one [here is more](https://x.example/a)\n",
          [f':5:6|the link says only "Click here!"|{TELL}', f':5:42|the link says only "read more"|{TELL}']),
     Case("link-ambiguous", "warning", "[Tides](https://x.example/a) [tides](https://x.example/b) [TIDES](https://x.example/c)\n",
-         "[tides](https://x.example/a) [tides](https://x.example/a) [](https://x.example/c) [](https://x.example/d)\n", [':5:38|"tides" leads to two different pages|tell them apart in words']),
+         "[tides](https://x.example/a) [tides](https://x.example/a) [](https://x.example/c) [](https://x.example/d)\n", [':5:38|"tides" leads to three different pages|tell them apart in words']),
     Case("utm-foreign", "warning", "one\n[a](https://x.example/?utm_source=Old%20one)\n\n[b](https://x.example/?utm_source=Old+one&utm_medium=m) [c](https://x.example/?utm_source=new)\n",
          "[a](https://x.example/?utm_source=slack-water) [b](https://x.example/)\n",
          [':6:5|2 links are tagged with the source "Old one", not yours|keep a sponsor\'s; for an old service\'s set utm.replace_sources = ["Old one"]',
@@ -171,13 +176,18 @@ CASES = [
           for column, braces in ((23, "{{nick}}"), (57, "{% if x %}"), (74, "{{amazonSESUnsubscribeUrl}}"))]),
     Case("link-braces", "warning", "![a](https://x.example/{{nick}}.png)\n", "![a](https://x.example/{{name}}.png) <img src='https://x.example/{{ name }}.png' alt='b'>\n",
          [":5:24|the {{nick}} in this picture is never filled in|a merge field in an address is {{name}}, and declared under [fields]"]),
+    # what init wrote
+    Case("placeholder", "warning", {"options": {"site_name": "My Newsletter"}}, {},
+         [':1:1|site.name is still "My Newsletter"|set site.name']),
+    Case("placeholder", "warning", f"Hello.\n\n{OPENING}\nMore.\n", "This is the first issue of a newsletter.\n",
+         [":7:1|this issue is still the one that init wrote|write your own words"]),
     # colours
-    Case("contrast", "warning", {"body": "See [the tides](https://x.example/) now\n", "options": {"look": dataclasses.replace(LOOK, accent="#ffcc00")}}, {"options": {"look": dataclasses.replace(LOOK, accent="#0b5563")}},
-         [':5:6|"the tides" is hard to read in light mode: #ffcc00 on #ffffff has a contrast of 1.5, not 4.5|choose another theme.accent']),
-    Case("contrast", "warning", {"options": {"look": dataclasses.replace(LOOK, accent_dark="#405060")}}, {"options": {"look": dataclasses.replace(LOOK, accent_dark="#9fd8e4")}},
+    Case("contrast", "warning", {"options": {"look": look_with(ink="#a0a0a0")}}, {"options": {"look": look_with(ink="#303030", accent="#ffcc00")}},
+         [':5:1|"Hello." is hard to read in light mode: #a0a0a0 on #ffffff has a contrast of 2.6, not 4.5|choose another theme.ink']),
+    Case("contrast", "warning", {"options": {"look": look_with(accent_dark="#405060")}}, {"options": {"look": look_with(accent_dark="#9fd8e4")}},
          [':1:1|"Unsubscribe" is hard to read in dark mode: #405060 on #0b1622 has a contrast of 2.2, not 4.5|choose another theme.accent_dark']),
-    Case("contrast", "warning", {"theme": themed(mjml="#4d5d6b|#b0b0b0")}, {"theme": themed(mjml="#4d5d6b|#202020")},
-         [f':1:1|"{words}" is hard to read in light mode: #b0b0b0 on #f2e8d5 has a contrast of 1.8, not 4.5|choose other colours in the theme' for words in ["Issue\xa074"]]),
+    Case("contrast", "warning", {"theme": themed(css="{{ day.soft_on_page }}|#b0b0b0")}, {"theme": themed(css="{{ day.soft_on_page }}|#202020")},
+         [f':1:1|"{words}" is hard to read in light mode: #b0b0b0 on #f2e8d5 has a contrast of 1.8, not 4.5|the theme draws it so, whatever the words: change its style.css or dark.css' for words in ["Issue\xa074"]]),
     # the web
     Case("link-dead", "error", {"body": "x\n\n[a](https://x.example/a) [b](https://x.example/b) [c](https://x.example/c)\n", "answers": {tagged("a"): UrlStatus(status=404), tagged("b"): UrlStatus(problem="there is no such host", certain=True), tagged("c"): UrlStatus(status=200)}},
          {"body": "[a](https://x.example/a) [b](https://x.example/b)\n", "answers": {tagged("a"): UrlStatus(status=500), tagged("b"): UrlStatus(problem="no answer in time")}},
@@ -194,6 +204,15 @@ CASES = [
     Case("image-heavy", "warning", {"body": "![a](https://x.example/b.png)\n", "answers": {"https://x.example/b.png": UrlStatus(status=200, size=2_345_678)}},
          {"body": "![a](https://x.example/b.png) ![c](https://x.example/d.png)\n", "answers": {"https://x.example/b.png": UrlStatus(status=200, size=1_000_000), "https://x.example/d.png": UrlStatus(status=200)}},
          [":5:1|the picture https://x.example/b.png has 2.3 MB|make it smaller: 1200 pixels are enough"]),
+    # markup left as text
+    Case("link-unread", "error", "x [a] (https://x.example/y) z\n", "[a](https://x.example/y) \\[a] (https://x.example/y) [sic] (so)\n",
+         [':5:3|"[a] (https://x.example/y)" is left as text: it is no link|leave no blank between ] and (']),
+    Case("markup-left", "warning", "[a][b] and [^c]\n", "[a][b] `[^d]` \\[e][f] [1][2]\n\n[b]: https://x.example\n",
+         [':5:1|"[a][b]" is left as text: nothing is called [b]|add a line: [b]: https://...', ':5:12|"[^c]" is left as text: there is no such footnote|add a line of its own: [^c]: its words']),
+    Case("merge-tag", "warning", "Hi *|FNAME|*\n", "Hi {{ name }} `*|FNAME|*` \\{{ nick }}\n",
+         [":5:4|*|FNAME|* is no merge field here and will be read as it stands|declare the name under [fields] and write {{ name }}; \\{{ means it literally"]),
+    Case("link-bare", "warning", "See https://x.example/a.\n", "See <https://x.example/a> `https://x.example` [https://x.example](https://x.example)\n",
+         [":5:5|the address https://x.example/a is text, not a link|write <https://x.example/a> or [words](https://x.example/a)"]),
     # the finished mail
     Case("size", "error", long_letter(1200), long_letter(1030), [":1:1|the HTML has SIZE bytes; Gmail cuts it at 102,400|shorten it"]),
     Case("size-near", "warning", long_letter(1030), long_letter(900), [":1:1|the HTML has SIZE of Gmail's 102,400 bytes|do not add much"]),

@@ -166,8 +166,10 @@ def test_the_page_names_every_check_once_with_severity_and_meaning():
     assert re.findall("^## (.+)$", reference(), re.MULTILINE) == [
         "Front matter",
         "The letter's text",
+        "Markup that is left as text",
         "Links",
         "The finished mail",
+        "What `newsletter init` wrote",
         "Colours",
         "The web",
     ]

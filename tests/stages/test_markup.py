@@ -105,15 +105,16 @@ def classes(body: str) -> list[str]:
 @pytest.mark.parametrize(
     ("body", "expected"),
     [
-        ("![a b](c.png)\n\n_a b_", ["figure", "image", "caption"]),
-        ("![a *b*](c.png)\n\n_a  b_", ["figure", "image", "caption"]),
-        ("![a b](c.png)\n\n_a [b](/c)_", ["figure", "image", "caption"]),
+        ("![a b](c.png)\n\n_a b_", ["figure", "image captioned", "caption"]),
+        ("![a *b*](c.png)\n\n_a  b_", ["figure", "image captioned", "caption"]),
+        ("![a b](c.png)\n\n_a [b](/c)_", ["figure", "image captioned", "caption"]),
         ("![a b](c.png)\n\n_other_", ["figure", "image"]),
         ("![a b](c.png)\n\na b", ["figure", "image"]),
         ("![a b](c.png)\n\n# a b", ["figure", "image"]),
         ("![a b](c.png)", ["figure", "image"]),
-        ("![a](c.png) ![b](d.png)", ["image", "image"]),
-        ("x ![a b](c.png)\n\n_a b_", ["image"]),
+        ("![a](c.png) ![b](d.png)", []),
+        ("[![a](c.png)](/d)", ["image"]),
+        ("x ![a b](c.png)\n\n_a b_", []),
         ("![a](b.png)\n\n\\\n", ["figure", "image"]),
         ("_a b_", []),
     ],
@@ -128,6 +129,8 @@ def test_the_words_of_a_figure_are_said_once_for_each_reader() -> None:
     done = rendered("![Odile *reads*](c.png)\n\n_Odile reads_\n\nx")
     [image] = letter_of(done.html).iter("img")
     assert image.attrib["alt"] == "Odile reads"
+    # Its caption stands below, also where the picture is blocked.
+    assert "font-size:0" in image.attrib["style"].replace(" ", "")
     assert text_of(letter_of(done.html)).count("Odile") == 1
     assert done.text.count("Odile reads") == 1
     assert done.images[0].alt == "Odile reads"

@@ -287,7 +287,7 @@ def test_what_a_preview_fills_in_is_what_the_mail_says():
     assert shown.subject == raw(data, "Subject") == "For <Sam> again"
     assert (shown.preheader, shown.mjml) == ("<Sam>!", "<b>&lt;Sam&gt;</b>")
     assert (
-        unsubscribe_by_mail(template_of(letter))
+        unsubscribe_by_mail(template_of(letter).unsubscribe_mailto)
         == "mailto:leave@slackwater.example.org?subject=unsubscribe"
     )
 

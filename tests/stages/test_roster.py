@@ -188,7 +188,7 @@ def test_names_keep_what_emoji_and_scripts_need_and_lose_what_is_blank():
         ("first_name", "Ada", "Ada", {"first_name": "Ada"}),
         ("Name,First Name", "Ada L.,Ada", "Ada L.", {"first_name": "Ada"}),
         ("Name,First Name", ",Ada", "Ada", {"first_name": "Ada"}),
-        ("Prénom", "Ada", "", {"prenom": "Ada"}),
+        ("Prénom", "Ada", "Ada", {"prenom": "Ada"}),
     ],
 )  # fmt: skip
 def test_names_come_whole_or_in_parts(header, cells, name, fields):

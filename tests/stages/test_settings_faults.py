@@ -101,7 +101,7 @@ MALFORMED = [
     ("[schedule]\nrrule = 'FREQ=WEEKLY;BYDAY=XX'\n", ":2:1", '"schedule.rrule" is not a recurrence rule (RFC 5545)', RULE),
     ("[schedule]\nrrule = 'FREQ=WEEKLY;INTERVAL=0'\n", ":2:1", '"schedule.rrule" is not a recurrence rule (RFC 5545)', RULE),
     ("[schedule]\nrrule = 'FREQ=WEEKLY;FREQ=DAILY'\n", ":2:1", '"schedule.rrule" is not a recurrence rule (RFC 5545)', RULE),
-    ("[schedule]\nrrule = 'FREQ=WEEKLY;COUNT=2;UNTIL=20270101'\n", ":2:1", '"schedule.rrule" is not a recurrence rule (RFC 5545)', RULE),
+    ("[schedule]\nrrule = 'FREQ=WEEKLY;COUNT=2;UNTIL=20270101'\n", ":2:1", '"schedule.rrule" has both COUNT and UNTIL', "keep one of them"),
     ("[schedule]\nrrule = 'FREQ=HOURLY'\n", ":2:1", '"schedule.rrule" recurs more often than daily', "an issue has a date: use FREQ=WEEKLY or so"),
     ("[schedule]\nrrule = 'FREQ=WEEKLY'\n", ":2:1", '"schedule.rrule" has no date to count from', "set schedule.anchor to the date of one issue"),
     ("[schedule]\nanchor = '2026-11-31'\n", ":2:1", '"schedule.anchor" is a day that does not exist', "write it like this: anchor = 2026-11-08"),

@@ -229,7 +229,7 @@ def test_a_list_of_nasty_names_is_mailed_whole(folder: Folder):
     source = ("--consent-source", "invented")
     ran = folder.run("subscribers", "import", "subscribers/nasty.csv", *source)
     assert (ran.code, ran.out) == (
-        0, f"{len(names)} added, 0 updated, 0 unchanged, 0 kept out, 0 rejected\n",
+        0, f"{len(names)} added, 0 updated, 0 unchanged, 0 kept out, 0 suppressed, 0 rejected\n",
     )  # fmt: skip
     assert re.search(
         r"\d+ names stand in no header of a mail; those mails name the address", ran.err

@@ -197,6 +197,12 @@ def test_the_command_that_keeps_the_file_is_shown(tracked):
     assert git(tracked.newsletter.root, "log", "--format=%s") == "All"
 
 
+def test_a_partial_run_is_not_said_to_be_sent(tracked):
+    ran = tracked.newsletter.send("--limit", "3")
+    assert "was sent" not in ran.err
+    assert f'git commit -m "Issue 74 is on its way: 3 of 25 done" {FILE}' in ran.err
+
+
 def test_the_file_is_committed_alone_where_that_is_asked_for(tracked):
     tracked.newsletter.patch.setenv("NEWSLETTER_SCHEDULE__COMMIT_LEDGER", "true")
     tracked.newsletter.write("draft.txt", "mine")

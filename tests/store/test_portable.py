@@ -160,7 +160,7 @@ def members(store):
     assert chosen is not None
     assert chosen.tags == {"x"}
     assert subscribers.field_names(store) == ["town"]
-    assert len(list(subscribers.each(store))) == 606
+    assert len(list(subscribers.each(store, by_address=True))) == 607
     assert len(list(subscribers.each(store, status=Status.ACTIVE, tag="x"))) == 1
     assert subscribers.dossier(store, "a@example.org")["tags"]
     assert subscribers.remove(store, "a@example.org", now=NOW)

@@ -393,6 +393,7 @@ def died(newsletter: Folder, monkeypatch, *words: str) -> None:
 DUE = ("--no-input", "send", "--due", "--yes")
 
 
+@on_sqlite
 def test_a_trigger_that_died_freezing_is_gone_on_with_by_the_next(ready, clock, monkeypatch):
     assert ready.run("approve", "--issue", "74").code == 0
     died(ready, monkeypatch, *DUE)
@@ -406,6 +407,7 @@ def test_a_trigger_that_died_freezing_is_gone_on_with_by_the_next(ready, clock, 
     assert ready.states() == {"accepted": 25}
 
 
+@on_sqlite
 def test_a_send_that_died_freezing_begins_anew_though_the_letter_changed(ready, monkeypatch):
     died(ready, monkeypatch, "send", "--issue", "74", "--confirm", "74")
     text = (ready.root / ISSUE).read_text("utf-8")
@@ -415,6 +417,7 @@ def test_a_send_that_died_freezing_begins_anew_though_the_letter_changed(ready, 
     assert ready.states() == {"accepted": 25}
 
 
+@on_sqlite
 def test_a_send_that_died_freezing_can_be_cancelled(ready, monkeypatch):
     died(ready, monkeypatch, "send", "--issue", "74", "--confirm", "74")
     assert (

@@ -127,7 +127,7 @@ def test_an_import_never_brings_in_a_suppressed_address(tmp_path):
         added = imports.add(
             store, [a_row(name="New"), a_row("Bob@example.org")], source="x", now=LATER
         )
-        assert added == Added(kept_out=2)
+        assert added == Added(kept_out=2, barred=2)
         assert subscriber_count(store) == 1
     assert person(tmp_path)[0] == "Ada"
 
@@ -141,7 +141,9 @@ def test_a_list_may_say_that_people_left_or_bounced(tmp_path):
     ]
     with store_with(tmp_path, [a_row("gone@example.org")]) as store:
         assert imports.add(store, rows, source="test", now=NOW) == Added(added=3, suppressed=1)
-        assert imports.add(store, rows, source="test", now=NOW) == Added(unchanged=2, kept_out=2)
+        assert imports.add(store, rows, source="test", now=NOW) == Added(
+            unchanged=2, kept_out=2, barred=1
+        )
         assert subscribers.audience(store, eligible()).eligible == 1
     assert look(tmp_path, "SELECT reason FROM suppressions") == [("bounced",)]
     events = look(tmp_path, "SELECT event, count(*) FROM consents GROUP BY event ORDER BY event")
@@ -187,7 +189,8 @@ def test_an_import_is_noted_with_its_file(tmp_path):
     [first, _] = look(tmp_path, "SELECT consent_source, counts FROM imports ORDER BY id")
     assert first[0] == "fair"
     assert json.loads(first[1]) == {
-        "added": 2, "updated": 0, "unchanged": 0, "kept_out": 0, "suppressed": 0,
+        "added": 2, "updated": 0, "unchanged": 0, "kept_out": 0, "barred": 0,
+        "suppressed": 0,
     }  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,11 +14,12 @@ from starlette.testclient import TestClient
 from newsletter.delivery import Outcome, Result
 from newsletter.preview import application
 from newsletter.preview.asking import Asked
-from newsletter.preview.proofs import Proof
+from newsletter.preview.front_page import FrontPage
+from newsletter.preview.issue_previews import IssuePreview
 from newsletter.preview.readers import Reader
 from newsletter.preview.reload import Changes
 from newsletter.preview.sending import Ready
-from newsletter.preview.shelf import Entry
+from newsletter.preview.shelf import ListedIssue
 from newsletter.sending.trial import TrialResult
 from tests.support.pages import parse_page
 
@@ -29,15 +31,16 @@ MAIL = (
 )
 
 
-def a_proof(body: str = "<p>Hello</p>", *, text: str = "Hello\n", **changed: Any) -> Proof:
-    """A proof of issue 74 with these parts."""
+def a_preview(body: str = "<p>Hello</p>", *, text: str = "Hello\n", **changed: Any) -> IssuePreview:
+    """A preview of issue 74 with these parts."""
     whole = {
         "number": 74, "file": "issues/074-a-letter.md", "title": "A letter", "status": "ready",
         "sender": "Wren", "subject": "A letter", "preheader": "", "html": PAGE.format(body),
         "mjml": "<mjml></mjml>", "mail": MAIL % text.replace("\n", "\r\n").encode(),
-        "assets_url": "https://assets.example.org/", "source": repr((body, text, changed)),
+        "assets_url": "https://assets.example.org/", "size": len(PAGE.format(body).encode()),
+        "source": repr((body, text, changed)),
     }  # fmt: skip
-    return Proof(**{**whole, **changed})
+    return IssuePreview(**{**whole, **changed})
 
 
 @dataclass
@@ -45,8 +48,9 @@ class Desk:
     """A builder that gives what the test has put there, and raises what it has put there."""
 
     folder: Path
-    made: dict[int, Proof | Exception] = field(default_factory=lambda: {74: a_proof()})
-    shelf: tuple[Entry, ...] = (Entry(number=74, title="A letter"),)
+    made: dict[int, IssuePreview | Exception] = field(default_factory=lambda: {74: a_preview()})
+    shelf: tuple[ListedIssue, ...] = (ListedIssue(number=74, title="A letter"),)
+    front: FrontPage = field(default_factory=FrontPage)
     changes: Changes = field(default_factory=Changes)
     editor: tuple[str, ...] | None = None
     readers: list[str] = field(default_factory=list)
@@ -54,7 +58,7 @@ class Desk:
     trials: list[tuple[int, str]] = field(default_factory=list)
     asked: list[int] = field(default_factory=list)
 
-    def build(self, number: int, reader: Reader) -> Proof | None:
+    def build(self, number: int, reader: Reader) -> IssuePreview | None:
         self.readers.append(reader.key)
         made = self.made.get(number)
         if isinstance(made, Exception):
@@ -78,7 +82,7 @@ class Desk:
 
     def application(self, **more: Any) -> Any:
         return application(
-            builder=self.build, shelf=lambda: self.shelf, folder=self.folder,
+            builder=self.build, front_page=lambda: dataclasses.replace(self.front, issues=self.shelf), folder=self.folder,
             changes=self.changes, token=TOKEN, editor=lambda: self.editor,
             ready=lambda _: self.ready, trial=self.trial, ask=self.ask, **more,
         )  # fmt: skip

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 
 from newsletter.settings import Settings
 from newsletter.settings.registry import GROUPS
+from tests.support.source_trees import tree_of
 
 #: Groups by the name of their class.
 MODELS: Mapping[str, type[BaseModel]] = {
@@ -26,7 +27,7 @@ Types = dict[str, type[BaseModel]]
 def reads(source: str) -> set[tuple[type[BaseModel], str]]:
     """Every (group, name) that a source text reads from a value known to be that group."""
     reader = _Reader()
-    reader.visit(ast.parse(source))
+    reader.visit(tree_of(source))
     return reader.found
 
 

@@ -12,7 +12,9 @@ export function startChoices() {
       other.removeAttribute("aria-current");
     }
     document.getElementById(link.id).setAttribute("aria-current", "true");
-    choose(link.dataset.choose, new URLSearchParams(link.search).get(link.dataset.choose));
+    const shown = choose(link.dataset.choose, new URLSearchParams(link.search).get(link.dataset.choose));
+    // What the link names is on the other part, which comes first.
+    if (link.hash) shown.then(() => document.getElementById(link.hash.slice(1))?.scrollIntoView());
   });
   document.addEventListener("change", (event) => {
     if (event.target.id === "reader") choose("reader", event.target.value);

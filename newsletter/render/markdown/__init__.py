@@ -8,23 +8,24 @@ a bold link becomes a button, a quote that begins with `[!NOTE]` becomes a callo
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from markdown_it import MarkdownIt
-from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
-from mdit_py_plugins.footnote import footnote_plugin
 
-from newsletter.render.markdown import callouts, quick_links
+from newsletter.render.markdown import author_classes, callouts, places, wide
+from newsletter.render.markdown.anchors import Anchors
 from newsletter.render.markdown.fields import Fields
+from newsletter.render.markdown.reader import reader_with
 
 Tokens = Sequence[Token]
 
 _UNREAD: Final = frozenset({"code_inline", "field"})
-_UTM_OFF: Final = re.compile(r"\{\s*utm\s*=\s*(?:off|\"off\")\s*\}")
+_KEEPS_LINES: Final = re.compile(r"<pre[\s>]", re.IGNORECASE)
+_ANCHOR: Final = re.compile(r"""(\bhref\s*=\s*["']?)(#[^\s"'>]*)""", re.IGNORECASE)
 _TASK: Final = re.compile(r"\[([ xX])\] ")
 
 
@@ -37,12 +38,16 @@ class MarkdownLink:
         href: the target as Markdown normalises it, merge fields as tokens.
         line: 1-based line of the Markdown body (not of the file).
         utm: False where the author turned tagging off.
+        source: the target as it was typed, "" where it stands in a definition.
+        column: 1-based column of `line` from which on the link stands, 0 where that is not known.
     """
 
     text: str
     href: str
     line: int
     utm: bool = True
+    source: str = field(default="", compare=False)
+    column: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +79,7 @@ class Document:
         raws: author HTML.
         words: the plain text of every block with its line, for checks; code left out.
         headings: (level, text, line).
+        unlinked: as `words`, without the words of links.
     """
 
     tokens: Tokens
@@ -82,20 +88,27 @@ class Document:
     raws: tuple[Raw, ...]
     words: tuple[tuple[str, int], ...]
     headings: tuple[tuple[int, str, int], ...]
+    unlinked: tuple[tuple[str, int], ...]
 
 
-def parse(body: str, fields: Fields, titles: Mapping[str, str] = callouts.TITLES) -> Document:
+def parse(
+    body: str,
+    fields: Fields,
+    titles: Mapping[str, str] = callouts.TITLES,
+    taken: frozenset[str] = author_classes.PIECES,
+) -> Document:
     """Read Markdown; never raises on any text.
 
     Args:
         body: Markdown with LF line ends.
         fields: the declared merge fields; the tokens of those used are noted in it.
         titles: what stands above a callout that has no title of its own, by its kind.
+        taken: classes that author HTML cannot have.
     """
-    tokens = _reader(fields).parse(body)
+    tokens = reader_with(fields).parse(body)
     _set_lines(tokens)
     callouts.mark(tokens, titles)
-    collected = _Collected(body.split("\n"))
+    collected = _Collected(body.split("\n"), taken)
     lists: list[Token] = []
     for index, token in enumerate(tokens):
         if token.type.endswith("_list_open"):
@@ -108,16 +121,24 @@ def parse(body: str, fields: Fields, titles: Mapping[str, str] = callouts.TITLES
             collected.inline(token, tokens[index - 1], fields)
         elif token.type == "html_block":
             collected.raws.append(Raw(html=token.content, line=_line(token)))
-            token.content = _with_lines(fields.in_html(token.content), _line(token))
+            own = author_classes.keep_apart(fields.in_html(token.content), taken)
+            token.content = _with_lines(own, _line(token))
+            if not _KEEPS_LINES.search(token.content):
+                token.content = wide.join_lines(token.content)
+    _resolve_author_links(tokens, collected.anchors)
     _mark_buttons(tokens)
     _join_figures(tokens)
     return Document(
         tokens=tokens,
-        links=tuple(collected.links),
+        links=tuple(
+            dataclasses.replace(link, href=collected.anchors.resolve(link.href))
+            for link in collected.links
+        ),
         images=tuple(collected.images),
         raws=tuple(collected.raws),
         words=tuple(collected.words),
         headings=tuple(collected.headings),
+        unlinked=tuple(collected.unlinked),
     )
 
 
@@ -134,37 +155,19 @@ def plain(children: Tokens) -> str:
     return "".join(parts)
 
 
-def _reader(fields: Fields) -> MarkdownIt:
-    reader = MarkdownIt("commonmark").enable(["table", "strikethrough"])
-    reader.use(footnote_plugin)
-    quick_links.install(reader)
-
-    def field_rule(state: StateInline, silent: bool) -> bool:  # noqa: FBT001  # markdown-it's signature
-        # Asked at every sign that could begin something.
-        found = fields.match(state.src, state.pos) if state.src[state.pos] == "{" else None
-        if found is None:
-            return False
-        if not silent:
-            state.push("field", "", 0).content = found[0]
-        state.pos = found[1]
-        return True
-
-    reader.inline.ruler.before("escape", "field", field_rule)
-    reader.inline.ruler.before("escape", "utm_off", _utm_off_rule)
-    return reader
-
-
-def _utm_off_rule(state: StateInline, silent: bool) -> bool:  # noqa: FBT001  # markdown-it's signature
-    """`{utm=off}` right behind a link; any other braces there are the author's text."""
-    if state.src[state.pos] != "{":
-        return False
-    found = _UTM_OFF.match(state.src, state.pos)
-    behind = state.tokens and not state.pending and state.tokens[-1].type == "link_close"
-    if found is None or silent or not behind:
-        return False
-    next(t for t in reversed(state.tokens) if t.type == "link_open").attrs["utm"] = "off"
-    state.pos = found.end()
-    return True
+def _outside_links(children: Tokens) -> list[Token]:
+    """What stands in no link, be it Markdown's or the author's HTML; a blank for each link."""
+    kept, depth = [], 0
+    for child in children:
+        html = child.content.lower() if child.type == "html_inline" else ""
+        if child.type == "link_open" or re.match(r"<a[\s>]", html):
+            depth += 1
+            kept.append(Token("softbreak", "br", 0))
+        elif child.type == "link_close" or html.startswith("</a"):
+            depth = max(0, depth - 1)
+        elif not depth:
+            kept.append(child)
+    return kept
 
 
 def _set_lines(tokens: Tokens) -> None:
@@ -187,45 +190,85 @@ def _with_lines(html: str, line: int) -> str:
     return re.sub(r"<(?:a|img)(?=[\s/>])", one, html, flags=re.IGNORECASE)
 
 
+def _resolve_author_links(tokens: Tokens, anchors: Anchors) -> None:
+    """Let links to a heading in author HTML lead there, too, once all headings are known."""
+    for token in tokens:
+        for raw in (token, *(token.children or ())):
+            if raw.type in {"html_block", "html_inline"} and "#" in raw.content:
+                raw.content = _ANCHOR.sub(
+                    lambda found: found[1] + anchors.resolve(found[2]), raw.content
+                )
+
+
 @dataclass(slots=True)
 class _Collected:
     """What one walk over the tokens gathers."""
 
     lines: list[str]
+    taken: frozenset[str]
     links: list[MarkdownLink] = field(default_factory=list)
     images: list[Image] = field(default_factory=list)
     raws: list[Raw] = field(default_factory=list)
     words: list[tuple[str, int]] = field(default_factory=list)
     headings: list[tuple[int, str, int]] = field(default_factory=list)
+    unlinked: list[tuple[str, int]] = field(default_factory=list)
+    anchors: Anchors = field(default_factory=Anchors)
     #: Line and column (both from 0) behind what was found last: links may repeat each other.
     found: tuple[int, int] = (-1, 0)
+    #: What stands nowhere in a block, with the block's first line: a reference may come often.
+    missing: set[tuple[str, int]] = field(default_factory=set)
+    #: The same behind the last cell of a table.
+    cell: tuple[int, int] = (-1, 0)
 
     def inline(self, token: Token, opener: Token, fields: Fields) -> None:
         children = token.children or []
         line = _line(token)
-        self.words.append((plain([c for c in children if c.type not in _UNREAD]), line))
+        self._note_cell(token, opener)
+        read = [c for c in children if c.type not in _UNREAD]
+        self.words.append((plain(read), line))
+        self.unlinked.append((plain(_outside_links(read)), line))
         if opener.type == "heading_open":
             self.headings.append((int(opener.tag[1]), plain(children), line))
+            self.anchors.add(opener, plain(children))
         for index, child in enumerate(children):
             if child.type == "link_open":
-                self._link(child, children[index + 1 :], token)
+                self._link(children, index, token)
             elif child.type == "image":
                 self._image(child, token)
             elif child.type == "html_inline":
                 first = child.content.split("\n")[0]
                 self.raws.append(Raw(html=child.content, line=self._find(first, token)))
-                child.content = _with_lines(fields.in_html(child.content), self.raws[-1].line)
+                own = author_classes.keep_apart(fields.in_html(child.content), self.taken)
+                child.content = _with_lines(own, self.raws[-1].line)
 
-    def _link(self, child: Token, after: Tokens, block: Token) -> None:
+    def _note_cell(self, token: Token, opener: Token) -> None:
+        """Tell cells of one row apart, which may say the same."""
+        if opener.type not in {"td_open", "th_open"} or not token.map:
+            return
+        line = token.map[0]
+        begin = self.cell[1] if self.cell[0] == line else 0
+        at = self.lines[line].find(token.content, begin) if line < len(self.lines) else -1
+        token.meta["from"] = max(at, begin)
+        self.cell = (line, token.meta["from"] + len(token.content))
+
+    def _link(self, children: Tokens, index: int, block: Token) -> None:
+        child = children[index]
         href = str(child.attrs.get("href", ""))
-        until = next(i for i, c in enumerate(after) if c.type == "link_close")
+        until = next(i for i in range(index, len(children)) if children[i].type == "link_close")
         child.meta["l"] = len(self.links)
-        # <wren@example.org> becomes mailto:, and what stands nowhere is looked for everywhere.
-        written = str(child.meta.get("href", href)).removeprefix("mailto:")
-        line = self._find(written, block)
         off = child.attrs.pop("utm", "") == "off"
-        text = " ".join(plain(after[:until]).split())
-        self.links.append(MarkdownLink(text=text, href=href, line=line, utm=not off))
+        text = " ".join(plain(children[index + 1 : until]).split())
+        place = places.place_of(child, block, self.lines)
+        if place is None:
+            # <wren@example.org> becomes mailto:, and what stands nowhere is looked for everywhere.
+            written = str(child.meta.get("href", href)).removeprefix("mailto:")
+            place = places.LinkPlace(self._find(written, block), 0, "")
+        self.links.append(
+            MarkdownLink(
+                text=text, href=href, line=place.line, utm=not off, source=place.source,
+                column=place.column,
+            )
+        )  # fmt: skip
 
     def _image(self, child: Token, block: Token) -> None:
         src = str(child.attrs.get("src", ""))
@@ -236,6 +279,8 @@ class _Collected:
     def _find(self, needle: str, block: Token) -> int:
         """The line of a block on which the next `needle` stands, or the block's first line."""
         first, last = block.map or (0, 1)
+        if (needle, first) in self.missing:
+            return first + 1
         begin = self.found if first <= self.found[0] < last else (first, 0)
         for line, column in (begin, (first, 0)):
             for index in range(line, min(last, len(self.lines))):
@@ -243,6 +288,7 @@ class _Collected:
                 if needle and at >= 0:
                     self.found = (index, at + len(needle))
                     return index + 1
+        self.missing.add((needle, first))
         return first + 1
 
 
@@ -260,7 +306,7 @@ def _tidy(children: list[Token], fields: Fields) -> list[Token]:
     for at in range(len(children) - 1, -1, -1):
         if children[at].type == "link_close":
             _move_blank(children, at + 1, at - 1, first=False)
-    return children
+    return wide.drop_soft_breaks(children)
 
 
 def _move_blank(children: list[Token], to: int, edge: int, *, first: bool) -> None:
@@ -311,6 +357,9 @@ def _join_figures(tokens: Tokens) -> None:
         image = _only_image(tokens[at + 1])
         if image is None:
             continue
+        image.meta["image"] = True
+        if _shown(tokens[at + 1])[0] is not image:  # a link around it
+            continue
         tokens[at].attrSet("class", "figure")
         if at + 3 < len(tokens) and tokens[at + 3].type == "paragraph_open":
             caption = tokens[at + 4].children or []
@@ -318,6 +367,7 @@ def _join_figures(tokens: Tokens) -> None:
             alt = plain(image.children or ())
             if kinds == ["em_open", "em_close"] and _same(plain(caption), alt):
                 tokens[at + 3].attrSet("class", "caption")
+                image.meta["captioned"] = True
 
 
 def _shown(inline: Token) -> list[Token]:
@@ -325,7 +375,7 @@ def _shown(inline: Token) -> list[Token]:
 
 
 def _only_image(inline: Token) -> Token | None:
-    shown = _shown(inline)
+    shown = [c for c in _shown(inline) if c.type not in {"link_open", "link_close"}]
     return shown[0] if len(shown) == 1 and shown[0].type == "image" else None
 
 

@@ -52,7 +52,8 @@ def _turn(tokens: list[Token], at: int, kind: str, titles: Mapping[str, str]) ->
     title = [child for child in children[:end] if child.type != "text" or child.content]
     title = title or [Token("text", "", 0, content=titles[kind])]
     rest = children[end + 1 :]
-    head = Token("inline", "", 0, level=inline.level, map=inline.map)
+    # The whole text stays beside both: it says where the links of each stand.
+    head = Token("inline", "", 0, level=inline.level, map=inline.map, content=inline.content)
     head.children = [Token("strong_open", "strong", 1), *title, Token("strong_close", "strong", -1)]
     close = Token("paragraph_close", "p", -1, level=paragraph.level, map=inline.map, block=True)
     before = [paragraph.copy(), head, close]

@@ -29,7 +29,8 @@ ALLOWED: Final = frozenset(
 _EVERYWHERE: Final = {"class", "dir", "lang", "title", "align"}
 _ATTRIBUTES: Final = {
     "*": _EVERYWHERE,
-    "a": {"href", "data-l", "data-line", "data-utm"},
+    "a": {"href", "id", "name", "data-l", "data-line", "data-utm"},
+    **{f"h{level}": {"id"} for level in range(1, 7)},
     "img": {"src", "alt", "width", "height", "data-i", "data-line"},
     "ol": {"start"},
     "td": {"colspan", "rowspan", "width", "valign", "style"},
@@ -107,7 +108,10 @@ class _Renderer(RendererHTML):
         title = token.attrs.get("title")
         shown = f' title="{escapeHtml(str(title))}"' if title else ""
         alt = escapeHtml(self.renderInlineAsText(token.children, options, env))
-        return f'<img class="image" data-i="{token.meta["i"]}" alt="{alt}"{shown}>'
+        # Where pictures are blocked, the caption below says the same words: see style.css.
+        names = [name for name in ("image", "captioned") if name in token.meta]
+        kind = f'class="{" ".join(names)}" ' if names else ""
+        return f'<img {kind}data-i="{token.meta["i"]}" alt="{alt}"{shown}>'
 
     def renderInlineAsText(  # noqa: N802  # markdown-it's name
         self, tokens: Sequence[Token] | None, options: OptionsDict, env: EnvType

@@ -14,7 +14,7 @@ from typing import Final
 from markdown_it.tree import SyntaxTreeNode
 from wcwidth import wcswidth
 
-from newsletter.render.markdown import Document
+from newsletter.render.markdown import Document, wide
 from newsletter.render.markdown.author_html import Words
 
 WIDTH: Final = 72
@@ -45,20 +45,24 @@ def text_part(
 
 
 def wrap(text: str, width: int = WIDTH) -> list[str]:
-    """Break `text` at blanks into lines of at most `width` columns; a line feed breaks always."""
+    """Break `text` into lines of at most `width` columns; a line feed breaks always.
+
+    Lines break at blanks, and between the letters of scripts that are written without them.
+    """
     lines = []
     for part in text.split(_BREAK):
         line, used = "", 0
         narrow = part.isascii() and part.isprintable()
         for word in re.split(r"[ \t]+", part.strip(" \t")):
-            size = len(word) if narrow else columns(word)
-            if line and used + 1 + size > width:
-                lines.append(line)
-                line, used = word, size
-            elif line:
-                line, used = f"{line} {word}", used + 1 + size
-            else:
-                line, used = word, size
+            gap = " " if line else ""
+            for piece in (word,) if narrow else wide.pieces(word):
+                size = len(piece) if narrow else columns(piece)
+                if line and used + len(gap) + size > width:
+                    lines.append(line)
+                    line, used = piece, size
+                else:
+                    line, used = f"{line}{gap}{piece}", used + len(gap) + size
+                gap = ""
         lines.append(line)
     return lines
 
@@ -67,8 +71,8 @@ def columns(text: str) -> int:
     """How many columns a terminal gives to `text`."""
     if text.isascii() and text.isprintable():
         return len(text)
-    wide = int(wcswidth(text))
-    return wide if wide >= 0 else len(text)
+    found = int(wcswidth(text))
+    return found if found >= 0 else len(text)
 
 
 @dataclass(slots=True)
@@ -245,7 +249,12 @@ class _Writer:
         return self._mark(self.tag(href) if tagged else href)
 
     def _mark(self, target: str) -> str:
-        """The number behind a link's words, on the same line as the last of them."""
+        """The number behind a link's words, on the same line as the last of them.
+
+        Within the letter there is nothing to write down: plain text has no places to jump to.
+        """
+        if target.startswith("#"):
+            return ""
         return f"{_GLUE}[{self.numbers.setdefault(target, len(self.numbers) + 1)}]"
 
 

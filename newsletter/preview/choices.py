@@ -30,7 +30,7 @@ WIDEST: Final = 2400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
+class ViewChoices:
     """One way to look at an issue.
 
     Attributes:
@@ -48,7 +48,7 @@ class Look:
     reader: str = READERS[0].key
 
     @classmethod
-    def read(cls, query: Mapping[str, str]) -> Look:
+    def read(cls, query: Mapping[str, str]) -> ViewChoices:
         """What the query of an address says; whatever else stands there counts as nothing."""
         ways = {
             "tab": {*dict(TABS), OVERVIEW}, "colours": dict(COLOURS), "images": dict(IMAGES),
@@ -63,7 +63,7 @@ class Look:
     def address(self, **changed: str) -> str:
         """The query of this look, or of one in which something is `changed`; "?" for the usual."""
         wanted = dataclasses.asdict(dataclasses.replace(self, **changed))
-        usual = dataclasses.asdict(Look())
+        usual = dataclasses.asdict(ViewChoices())
         return "?" + urlencode({k: v for k, v in wanted.items() if v != usual[k]})
 
     @property

@@ -1,4 +1,4 @@
-"""Proofs: issues as one invented reader will get them, made anew only when something changed."""
+"""Issues as one invented reader will get them, made anew only when something changed."""
 
 from __future__ import annotations
 
@@ -10,13 +10,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
-from zoneinfo import ZoneInfo
 
 from newsletter.check import Finding
 from newsletter.issue import Status, number_of
 from newsletter.preview.readers import Reader
-from newsletter.project import files
-from newsletter.project.issues import PreparedIssue, prepare_issue, read_theme
+from newsletter.project import Project, files
+from newsletter.project.issues import PreparedIssue, read_theme
 from newsletter.render import RenderedLink
 from newsletter.render.markdown import Image
 from newsletter.sending.trial import sample
@@ -26,7 +25,7 @@ _DEFAULT_THEME: Final = "templates/email"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Proof:
+class IssuePreview:
     """One issue as an invented reader gets it.
 
     Attributes:
@@ -44,6 +43,7 @@ class Proof:
         images: the letter's images as they were rendered, for their lines.
         findings: what the checks say, ignored ones marked.
         assets_url: where the mail says its local images are, "" where they stand as written.
+        size: bytes of the HTML part as the usual reader gets it, as the checks and a send tell it.
         source: names everything it was made from, whoever the reader.
     """
 
@@ -61,6 +61,7 @@ class Proof:
     images: tuple[Image, ...] = ()
     findings: tuple[Finding, ...] = ()
     assets_url: str = ""
+    size: int = 0
     source: str = ""
 
 
@@ -70,25 +71,29 @@ class _Made:
 
     sources: object
     prepared: PreparedIssue
-    proofs: dict[str, Proof] = field(default_factory=dict)
+    previews: dict[str, IssuePreview] = field(default_factory=dict)
 
 
-class Proofs:
+class IssuePreviews:
     """The issues of a newsletter's folder; safe to share between threads.
 
     Args:
         root: the folder.
         settings: reads its settings, which may change at any time.
+        clock: now, with a time zone.
     """
 
-    def __init__(self, root: Path, settings: Callable[[], Settings]) -> None:
+    def __init__(
+        self, root: Path, settings: Callable[[], Settings], clock: Callable[[], dt.datetime]
+    ) -> None:
         self._root = root
         self._settings = settings
+        self._clock = clock
         self._theme = _DEFAULT_THEME
         self._made: dict[int, _Made] = {}
         self._one_at_a_time = threading.Lock()
 
-    def proof(self, number: int, reader: Reader) -> Proof | None:
+    def preview(self, number: int, reader: Reader) -> IssuePreview | None:
         """One issue for one reader, None when there is none of this number.
 
         Raises:
@@ -99,16 +104,16 @@ class Proofs:
             made = self._open(number, settings)
             if made is None:
                 return None
-            known = made.proofs.get(reader.key)
+            known = made.previews.get(reader.key)
             if known is None:
-                known = made.proofs[reader.key] = _print(made, settings, reader)
+                known = made.previews[reader.key] = _sample(made, settings, reader)
             return known
 
     def prepared(self, number: int) -> tuple[Settings, PreparedIssue] | None:
-        """One issue, rendered and checked, with the settings of now; None as for `proof`.
+        """One issue, rendered and checked, with the settings of now; None as for `preview`.
 
         Raises:
-            InputError: as `proof`.
+            InputError: as `preview`.
         """
         with self._one_at_a_time:
             settings = self._settings()
@@ -116,7 +121,7 @@ class Proofs:
             return (settings, made.prepared) if made else None
 
     def folders(self) -> tuple[Path, ...]:
-        """Every folder in which a change may change a proof."""
+        """Every folder in which a change may change a preview."""
         theme = self._root / self._theme
         above = (folder for folder in theme.parents if self._root in folder.parents)
         trees = (*_with_subfolders(theme), *_with_subfolders(self._root / files.ISSUES))
@@ -127,27 +132,26 @@ class Proofs:
         if number not in map(number_of, files.issue_files(self._root)):
             return None
         name = files.find_issue(self._root, number)
-        today = dt.datetime.now(ZoneInfo(settings.site.timezone)).date()
-        sources = self._sources(name, settings, today)
+        project, now = Project(self._root, settings), self._clock()
+        sources = self._sources(name, settings, project.today(now))
         made = self._made.get(number)
         if made is None or made.sources != sources:
-            prepared = prepare_issue(self._root, name, settings, today=today)
-            made = self._made[number] = _Made(sources, prepared)
+            made = self._made[number] = _Made(sources, project.issue_at(name, now=now))
         return made
 
     def _sources(self, name: str, settings: Settings, today: dt.date) -> object:
-        """Everything a proof is made from: equal sources, equal proof."""
+        """Everything a preview is made from: equal sources, equal preview."""
         pictures = tuple(sorted(_pictures(self._root / files.ISSUES)))
         theme = read_theme(self._root, settings)
         names = files.issue_files(self._root)
         return files.read_issue(self._root, name), theme, settings, today, names, pictures
 
 
-def _print(made: _Made, settings: Settings, reader: Reader) -> Proof:
+def _sample(made: _Made, settings: Settings, reader: Reader) -> IssuePreview:
     prepared = made.prepared
-    printed = sample(settings, prepared, reader.person(settings.fields))
-    letter = printed.letter
-    return Proof(
+    sampled = sample(settings, prepared, reader.person(settings.fields))
+    letter = sampled.letter
+    return IssuePreview(
         number=prepared.issue.number,
         file=prepared.issue.file,
         title=prepared.issue.title,
@@ -157,11 +161,12 @@ def _print(made: _Made, settings: Settings, reader: Reader) -> Proof:
         preheader=letter.preheader,
         html=letter.html,
         mjml=letter.mjml,
-        mail=printed.mail,
+        mail=sampled.mail,
         links=letter.links,
         images=letter.images,
         findings=prepared.findings,
         assets_url=settings.site.assets_url,
+        size=prepared.size,
         source=hashlib.sha256(repr(made.sources).encode()).hexdigest()[:16],
     )
 

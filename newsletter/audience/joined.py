@@ -1,0 +1,87 @@
+"""Since when people are on a list: the dates that services and spreadsheets write."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Iterable
+from enum import Enum
+from typing import Final
+
+#: No list of mail readers is older.
+_FIRST_YEAR: Final = 1995
+#: Python's last year, less one that a zone may take away.
+_LAST_YEAR: Final = 9998
+_MOST_MONTHS: Final = 12
+_MONTHS: Final = {
+    name: at
+    for at, name in enumerate(
+        "jan feb mar apr may jun jul aug sep oct nov dec".split(), start=1
+    )
+}  # fmt: skip
+_NUMBERS: Final = re.compile(r"(\d{1,2})[/.-](\d{1,2})[/.-](\d{4})(?:[ ,T].*)?")
+_MONTH_FIRST: Final = re.compile(r"([A-Za-z]{3})[a-z]*\.? (\d{1,2}),? (\d{4})(?:[ ,].*)?")
+_DAY_FIRST: Final = re.compile(r"(\d{1,2})\.? ([A-Za-z]{3})[a-z]*\.?,? (\d{4})(?:[ ,].*)?")
+_ZONE_WORD: Final = re.compile(r" (?:UTC|GMT)$")
+
+
+class DayOrder(Enum):
+    """Which of two numbers of a date is the day."""
+
+    DAY_FIRST = "day first"
+    MONTH_FIRST = "month first"
+    UNKNOWN = "unknown"
+
+
+def day_order(cells: Iterable[str]) -> DayOrder:
+    """What the dates of a list show about themselves; one above 12 is no month."""
+    day, month = False, False
+    for cell in cells:
+        if found := _NUMBERS.fullmatch(cell.strip()):
+            day = day or int(found[1]) > _MOST_MONTHS
+            month = month or int(found[2]) > _MOST_MONTHS
+    if day == month:
+        return DayOrder.UNKNOWN
+    return DayOrder.DAY_FIRST if day else DayOrder.MONTH_FIRST
+
+
+def joined(cell: str, order: DayOrder) -> dt.datetime | None:
+    """A date in ISO 8601, as 31.1.2024 or 1/31/2024, or as Jan 31, 2024; in UTC without a zone.
+
+    None where the cell is empty, no such date, before 1995, or one of two days.
+    """
+    cell = cell.strip()
+    if not cell:
+        return None
+    try:
+        found = _read(cell, order)
+    except (ValueError, OverflowError):
+        return None
+    if found is None:
+        return None
+    found = found.replace(tzinfo=dt.UTC) if found.tzinfo is None else found
+    return found if _FIRST_YEAR <= found.year <= _LAST_YEAR else None
+
+
+def _read(cell: str, order: DayOrder) -> dt.datetime | None:
+    if cell[:4].isdigit():
+        return dt.datetime.fromisoformat(_ZONE_WORD.sub("+00:00", cell))
+    if found := _NUMBERS.fullmatch(cell):
+        return _of_numbers(int(found[1]), int(found[2]), int(found[3]), order)
+    if found := _MONTH_FIRST.fullmatch(cell):
+        month, day = found[1], found[2]
+    elif found := _DAY_FIRST.fullmatch(cell):
+        day, month = found[1], found[2]
+    else:
+        return None
+    number = _MONTHS.get(month.lower())
+    return dt.datetime(int(found[3]), number, int(day), tzinfo=dt.UTC) if number else None
+
+
+def _of_numbers(first: int, second: int, year: int, order: DayOrder) -> dt.datetime | None:
+    if first == second:
+        order = DayOrder.DAY_FIRST
+    if order is DayOrder.UNKNOWN:
+        return None
+    day, month = (first, second) if order is DayOrder.DAY_FIRST else (second, first)
+    return dt.datetime(year, month, day, tzinfo=dt.UTC)

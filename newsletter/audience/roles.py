@@ -1,0 +1,155 @@
+"""What a column of a list means by its name, in the languages that spreadsheets are kept in.
+
+A column that speaks of leaving, bouncing, complaining or confirming and is not understood is never
+passed over: people who left would be mailed.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Final
+
+
+class Role(StrEnum):
+    """What the cells of a column are; the values are the words of `--map`."""
+
+    EMAIL = "email"
+    NAME = "name"
+    FIRST = "first"
+    LAST = "last"
+    TAGS = "tags"
+    STATUS = "status"  # a word
+    SUBSCRIBED = "subscribed"  # no when the person has left
+    CONFIRMED = "confirmed"  # no, or no date, when the person has not confirmed
+    LEFT = "left"  # a date when there is one, or yes
+    BOUNCED = "bounced"  # the same
+    COMPLAINED = "complained"
+    BLOCKED = "blocked"
+    JOINED = "joined"  # a date
+    TABLE = "table"  # a JSON object of further fields
+    FIELD = "field"
+    IGNORE = "ignore"
+
+
+#: Roles that tell whether a person may be mailed.
+STANDING: Final = frozenset(
+    {
+        Role.STATUS, Role.SUBSCRIBED, Role.CONFIRMED, Role.LEFT, Role.BOUNCED, Role.COMPLAINED,
+        Role.BLOCKED,
+    }
+)  # fmt: skip
+
+_NAMES: Final[Mapping[Role, str]] = {
+    Role.EMAIL: """
+        email email_address e_mail e_mail_address mail mail_address emailaddress email_adresse
+        e_mail_adresse mailadresse mail_adresse adresse_email adresse_e_mail adresse_mail courriel
+        adresse_courriel adresse_electronique correo correo_electronico direccion_de_correo
+        direccion_de_correo_electronico indirizzo_email indirizzo_e_mail posta_elettronica
+        endereco_de_email endereco_de_e_mail emailadres e_mailadres e_mail_adres mailadres epost
+        e_post epostadress e_postadress e_postadresse sahkoposti adres_email adres_e_mail
+    """,
+    Role.NAME: """
+        name full_name fullname display_name subscriber_name contact_name nom_complet
+        nombre_completo nome_completo vollstandiger_name volledige_naam naam namn
+    """,
+    Role.FIRST: """
+        first_name firstname fname given_name forename vorname prenom nombre nome primeiro_nome
+        voornaam fornamn fornavn etunimi imie
+    """,
+    Role.LAST: """
+        last_name lastname lname family_name surname nachname familienname nom nom_de_famille
+        apellido apellidos cognome sobrenome ultimo_nome achternaam efternamn etternavn efternavn
+        sukunimi nazwisko
+    """,
+    Role.TAGS: "tags tag labels schlagworte etiquettes etiquetas etichette",
+    Role.STATUS: """
+        status subscriber_status subscription_status email_status contact_status mail_status
+        statut
+    """,
+    Role.SUBSCRIBED: """
+        subscribed subscribed_to_emails is_subscribed active is_active opted_in opt_in email_opt_in
+        aktiv actif activo attivo abonniert abonne inscrit suscrito iscritto inscrito ingeschreven
+    """,
+    Role.CONFIRMED: """
+        confirmed is_confirmed confirmed_at confirmed_on confirm_time confirmation_date
+        confirmation_time bestatigt confirme confirmado confermato bevestigd
+    """,
+    Role.LEFT: """
+        unsubscribed unsubscribed_at unsubscribed_on unsubscribe_date unsubscribe_time
+        unsubscription_date date_unsubscribed unsub_time is_unsubscribed email_disabled opted_out
+        opt_out optout is_opted_out email_opt_out opted_out_at opt_out_date opt_out_time
+        has_opted_out_of_email hasoptedoutofemail unsubscribed_from_all_email left left_at inactive
+        cancelled canceled cancelled_at canceled_at deleted_at is_deleted abgemeldet abgemeldet_am
+        desinscrit desabonne baja fecha_de_baja disiscritto cancellato uitgeschreven afgemeld
+    """,
+    Role.BOUNCED: """
+        bounced bounced_at is_bounced hard_bounced hard_bounce bounce_date bounced_on clean_time
+        isemailbounced email_bounced_date emailbounceddate email_bounced_reason emailbouncedreason
+        email_hard_bounce_reason
+    """,
+    Role.COMPLAINED: """
+        complained complained_at is_complained complaint complaint_date complaint_at spam
+        marked_as_spam spam_complaint spam_reported
+    """,
+    Role.BLOCKED: """
+        blacklisted is_blacklisted email_blacklisted blocklisted is_blocklisted blocked is_blocked
+        blocked_at suppressed is_suppressed banned gesperrt bloque bloqueado
+    """,
+    Role.JOINED: """
+        joined joined_at joined_on join_date date_joined subscribed_at subscribed_on subscribe_date
+        subscription_date date_subscribed signup_date sign_up_date signed_up signed_up_at created
+        created_at created_on created_date createddate create_date date_created creation_date
+        creation_time date_added added_at added_on added_time subscriber_since member_since
+        anmeldedatum angemeldet_am date_d_inscription fecha_de_alta fecha_de_registro
+        data_di_iscrizione data_de_inscricao inschrijfdatum
+    """,
+    # What Mailchimp says beside UNSUB_TIME and CLEAN_TIME.
+    Role.IGNORE: """
+        unsub_campaign_title unsub_campaign_id unsub_reason unsub_reason_other unsubscription_reason
+        clean_campaign_title clean_campaign_id
+    """,
+}
+#: The role of a column by its name, as `plain` writes it.
+BY_NAME: Final[Mapping[str, Role]] = {
+    name: role for role, names in _NAMES.items() for name in names.split()
+}
+_SPEAKS: Final = re.compile(
+    # English, and what other languages have in common with it
+    r"stat|subscri|unsub|opt_?(?:in|out)|(?:^|_)opted|optedout|confirm|conferm|consent|permission|bounc|complain|spam|abuse"
+    r"|blo[ck]|black|suppress|disabl|delet|clean|valid|verif|gdpr|cancel|remov|undeliver|unreach"
+    r"|do_?not|(?:^|_)(?:left|leave|leaving|gone|dnc|dnm|banned|mailable|marketing)(?:_|$)"
+    r"|(?:^|(?<!last)_)(?:in)?(?:activ[eo]|aktiv|actif|attivo)(?:_|$)"
+    # German, Dutch, the North
+    r"|abgemeld|abmeld|abbestell|angemeld|bestat|gesperrt|gelosch|einwillig|zustimm|unzustell"
+    r"|uitgeschr|uitschrij|ingeschr|afgemeld|afmeld|bevestig|geblok|toestemm|avregistr|avprenum|avmeld|afmeldt"
+    # French, Spanish, Italian, Portuguese, Polish
+    r"|desinscri|desabon|abonn|inscri|rebond|rejet|bloq|consenti|suscri|rebot|estado|(?:^|_)baja(?:_|$)"
+    r"|iscri|rimbalz|descadast|(?:^|_)etat(?:_|$)|wypisan|potwierdz|zgoda"
+)
+
+#: Mailchimp's names, and those that people give such files.
+_NAME_TELLS: Final = re.compile(
+    r"(?<![a-z])(?:non-?subscribed|unsubscribe(?:d|s|rs)?|unsubs|opt-?outs?|bounced?|bounces"
+    r"|complain(?:ed|ts)|spam|blocked|blacklist|suppress(?:ed|ions?)|unconfirmed|inactive|deleted"
+    r"|cleaned)(?![a-z])"
+)
+
+
+def plain(header: str) -> str:
+    """A header as a field is named: "Prénom " becomes "prenom", "First Name" "first_name"."""
+    letters = unicodedata.normalize("NFKD", header).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", "_", letters).strip("_")
+
+
+def speaks_of_standing(name: str) -> bool:
+    """Whether the plain name of a column speaks of leaving, bouncing, complaining or confirming."""
+    return _SPEAKS.search(name) is not None
+
+
+def name_tells(file: str) -> str:
+    """The word in a file's name that says its people left, or must not be mailed; or ""."""
+    found = _NAME_TELLS.search(file.lower().replace("_", " "))
+    return found[0] if found else ""

@@ -1,0 +1,94 @@
+"""What a list says of a person's standing: the words of every service, yes and no, and dates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import IntEnum
+from typing import Final
+
+from newsletter.audience import Status
+
+
+class Standing(IntEnum):
+    """Where a list says that a person stands; of two, the greater is the more careful."""
+
+    ACTIVE = 0
+    PENDING = 1
+    LEFT = 2
+    BOUNCED = 3
+    COMPLAINED = 4
+    BLOCKED = 5
+
+    @property
+    def status(self) -> Status:
+        """The person's status; one whose address is suppressed has left, too."""
+        if self is Standing.ACTIVE:
+            return Status.ACTIVE
+        return Status.PENDING if self is Standing.PENDING else Status.UNSUBSCRIBED
+
+    @property
+    def suppression(self) -> str:
+        """Why the address must never be mailed, or ""."""
+        return "" if self < Standing.BOUNCED else self.name.lower()
+
+
+#: Words that mean the same wherever they stand; a service's own stand in its row of `services`.
+WORDS: Final[Mapping[str, Standing]] = {
+    **dict.fromkeys(
+        (
+            "active subscribed enabled confirmed regular premium gifted trialed churning free "
+            "paid aktiv actif activo attivo ativo actief abonniert abonné inscrit suscrito "
+            "iscritto inscrito"
+        ).split(),
+        Standing.ACTIVE,
+    ),
+    **dict.fromkeys(
+        ("pending", "unconfirmed", "unactivated", "not confirmed", "waiting", "ausstehend"),
+        Standing.PENDING,
+    ),
+    # Some of these only never agreed to mail; mailing them would be the worse mistake.
+    **dict.fromkeys(
+        (
+            "unsubscribed removed disabled inactive deleted archived paused transactional "
+            "non-subscribed nonsubscribed cancelled canceled left abgemeldet désabonné désinscrit "
+            "baja cancelado disiscritto uitgeschreven afgemeld"
+        ).split(),
+        Standing.LEFT,
+    ),
+    **dict.fromkeys(("opted out", "opted-out", "opt-out"), Standing.LEFT),
+    **dict.fromkeys(
+        ("cleaned", "bounced", "undeliverable", "unreachable", "hard bounce", "hard bounced"),
+        Standing.BOUNCED,
+    ),
+    **dict.fromkeys(
+        ("complained", "complaint", "spam", "spammy", "marked as spam", "reported"),
+        Standing.COMPLAINED,
+    ),
+    **dict.fromkeys("blocked blocklisted blacklisted suppressed banned".split(), Standing.BLOCKED),
+}
+_YES: Final = frozenset(
+    "true yes 1 t y on x checked ja oui si sí sim wahr vrai verdadero vero waar".split()
+)
+_NO: Final = frozenset(
+    "false no 0 f n off unchecked nein non nee não nao falsch faux falso onwaar".split()
+)
+_NO_DATE: Final = _NO | {
+    "", "null", "none", "nil", "nan", "n/a", "-", "never", "0000-00-00", "0000-00-00 00:00:00",
+}  # fmt: skip
+
+
+def marked(cell: str) -> bool:
+    """Whether a cell says that something happened: a yes, a date, or any other word than no."""
+    return cell not in _NO_DATE
+
+
+def yes_or_no(cell: str) -> bool | None:
+    """What a cell says; None where it is neither."""
+    return True if cell in _YES else False if cell in _NO else None
+
+
+def confirmed(cell: str) -> bool | None:
+    """Whether a person confirmed: yes, or the date they did; None where the cell says neither."""
+    if cell in _NO_DATE:
+        return False
+    return True if cell in _YES or cell[:1].isdigit() else None

@@ -1,0 +1,124 @@
+"""Commands about the archive of past issues."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from newsletter import clocks
+from newsletter.cli.show import VOICE, result, result_json, say
+from newsletter.cli.write import line
+from newsletter.errors import InputError
+from newsletter.humanize import plural
+from newsletter.publishing.hosts import Host
+
+if TYPE_CHECKING:
+    from newsletter.project import Project
+    from newsletter.publishing.archive import Archive
+    from newsletter.publishing.output import Published
+
+app = typer.Typer(help="The archive of past issues.", no_args_is_help=True)
+
+
+@app.command("build")
+def build(
+    *,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="The folder for the pages.")
+    ] = None,
+    early: Annotated[
+        list[int] | None,
+        typer.Option(
+            "--with", metavar="N", help="Also a page for this issue, which is about to be sent."
+        ),
+    ] = None,
+    snippet: Annotated[
+        Host | None,
+        typer.Option("--print", help="Print what this host needs, and write nothing."),
+    ] = None,
+    today: Annotated[
+        str, typer.Option(metavar="DATE", help="As if built on this day; for dated issues.")
+    ] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Write the past issues as pages, with feeds, into a folder for any host."""
+    from newsletter.cli.context import from_directory, open_project
+    from newsletter.publishing import output
+    from newsletter.publishing.archive import build_archive
+    from newsletter.publishing.redirects import UnfitArchiveError
+    from newsletter.publishing.sources import read_sources
+
+    VOICE.json = as_json
+    if (out is None) == (snippet is None):
+        raise InputError("say where the pages go", hint="newsletter archive build --out DIR")
+    project = open_project()
+    folder = from_directory(out) if out else None
+    earlier = output.earlier_build(folder) if folder else output.EMPTY
+    try:
+        archive = build_archive(
+            read_sources(project, known=earlier.letters),
+            today=_day(project, today),
+            about_to_go=early or (),
+        )
+    except UnfitArchiveError as error:
+        for finding in error.findings:
+            say(line(finding), quiet_at=-9)
+        raise
+    if snippet:
+        _print(project, archive, snippet)
+    elif folder:
+        _show(project, archive, folder, output.publish(archive, folder, earlier))
+
+
+def _day(project: Project, written: str) -> dt.date:
+    try:
+        return dt.date.fromisoformat(written) if written else project.today(clocks.now())
+    except ValueError as error:
+        raise InputError("this is no date", hint="write --today 2026-11-22") from error
+
+
+def _print(project: Project, archive: Archive, host: Host) -> None:
+    from newsletter.publishing.redirects import base_path, snippet
+
+    base = base_path(project.settings.site.archive_url)
+    result(snippet(host, archive.redirects, base).rstrip("\n"))
+
+
+def _show(project: Project, archive: Archive, folder: Path, done: Published) -> None:
+    selection = archive.selection
+    if VOICE.json:
+        result_json(
+            {
+                "folder": str(folder),
+                "issues": [one.issue.number for one in selection.issues],
+                "written": done.written, "deleted": done.deleted, "unchanged": done.unchanged,
+                "excluded": {str(n): why for n, why in sorted(selection.excluded.items())},
+            }
+        )  # fmt: skip
+        return
+    listed = len(selection.listed)
+    say(
+        f"{plural(listed, 'issue')}: {len(done.written)} files written, {len(done.deleted)} "
+        f"deleted, {len(done.unchanged)} unchanged"
+    )
+    for number, reason in sorted(selection.excluded.items()):
+        say(f"  without issue {number}: {reason}")
+    _hints(project, archive)
+    result(str(folder))
+
+
+def _hints(project: Project, archive: Archive) -> None:
+    from newsletter.publishing.redirects import base_path
+
+    base = base_path(project.settings.site.archive_url)
+    outside = [one for one in archive.redirects if not one.old.startswith(base)]
+    if not archive.selection.listed and project.settings.archive.include == "sent":
+        say('hint: archive.include = "dated" takes issues that an earlier service sent')
+    if outside and base != "/":
+        say(
+            f"hint: {plural(len(outside), 'earlier address', 'earlier addresses')} outside of "
+            f"{base}: newsletter archive build --print nginx (or caddy, netlify, github)"
+        )

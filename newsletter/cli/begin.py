@@ -1,0 +1,228 @@
+"""`newsletter init`: a few questions, then a newsletter to begin with."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import re
+import shlex
+import sys
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Annotated, TypeVar
+from zoneinfo import ZoneInfo
+
+import typer
+
+from newsletter import clocks, moments
+from newsletter.cli.show import result, say
+from newsletter.errors import CancelledError, InputError, Place
+from newsletter.project.scaffold import Rhythm, ThemeName
+
+Answer = TypeVar("Answer")
+
+
+_FLAGS = {
+    "site.name": "--name",
+    "sender.from_name": "--from-name",
+    "sender.from_address": "--from-address",
+    "site.postal_address": "--postal-address",
+    "site.language": "--language",
+    "site.timezone": "--timezone",
+}
+_QUESTIONS = {
+    "site.name": "What is the newsletter called?",
+    "sender.from_name": "Who is it from? The name readers see",
+    "sender.from_address": "Which address does it come from?",
+    "site.postal_address": "Which postal address stands in each mail? Many laws want one",
+    "site.language": "Which language is it in? A tag such as en or pt-BR",
+    "site.timezone": "Which time zone do you live in?",
+}
+
+
+def init(
+    directory: Annotated[
+        Path, typer.Argument(metavar="[DIR]", help="The folder to fill.")
+    ] = Path(),
+    *,
+    name: Annotated[
+        str | None, typer.Option(metavar="NAME", help="What the newsletter is called.")
+    ] = None,
+    from_name: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The name readers see as the sender.")
+    ] = None,
+    from_address: Annotated[
+        str | None, typer.Option(metavar="ADDR", help="The address mails come from.")
+    ] = None,
+    postal_address: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="The postal address in each mail.")
+    ] = None,
+    language: Annotated[
+        str | None, typer.Option(metavar="TAG", help="The language, such as en or pt-BR.")
+    ] = None,
+    timezone: Annotated[
+        str | None, typer.Option(metavar="ZONE", help="The time zone, such as Europe/Amsterdam.")
+    ] = None,
+    rhythm: Annotated[
+        Rhythm | None, typer.Option(help="How often issues are due; none: when you send them.")
+    ] = None,
+    first: Annotated[
+        str | None,
+        typer.Option(metavar="DATE", help="The day of one issue, from which the rhythm counts."),
+    ] = None,
+    theme: Annotated[
+        ThemeName, typer.Option(help="The looks: a magazine with a title card, or a plain letter.")
+    ] = ThemeName.MAGAZINE,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Ask nothing; what no flag tells can be set later.")
+    ] = False,
+) -> None:
+    """Make a new newsletter: settings, theme, a first issue; nothing is overwritten."""
+    from newsletter.check.placeholder import PLACEHOLDERS
+    from newsletter.cli.context import CONTEXT, from_directory
+    from newsletter.project import files, git, scaffold
+
+    root = from_directory(directory)
+    _expect_none(root)
+    flags = {
+        "site.name": name, "sender.from_name": from_name, "sender.from_address": from_address,
+        "site.postal_address": postal_address, "site.language": language,
+        "site.timezone": timezone,
+    }  # fmt: skip
+    told = {
+        key: _read(key, value, _FLAGS[key]) for key, value in flags.items() if value is not None
+    }
+    day = None if first is None else _day(first, "--first")
+    if not yes and not CONTEXT.no_input and sys.stdin.isatty():
+        with _cancelled_by_ctrl_c():
+            told |= _ask_settings(told)
+            rhythm = rhythm or _ask_rhythm()
+            if rhythm is not Rhythm.NONE and day is None:
+                day = _ask_day(_next_sunday(told))
+    chosen = rhythm or Rhythm.NONE
+    if day is not None and chosen is Rhythm.NONE:
+        raise InputError("--first counts from nothing without a rhythm", hint="add --rhythm weekly")
+    made = scaffold.contents(told, rhythm=chosen, first=day or _next_sunday(told), look=theme)
+    for place, data in made.items():
+        said = "made" if files.write_new(root / place, data) else "kept"
+        say(f"{said} {root / place}")
+    if git.begin(root):
+        say(f"made {root / '.git'}")
+    _say_next(root, [key for key in PLACEHOLDERS if key in scaffold.ASKED and key not in told])
+    result(str(root / files.CONFIG))
+
+
+def _expect_none(root: Path) -> None:
+    from newsletter.project import files
+
+    try:
+        found = files.find_root(root) == root.absolute()
+    except InputError:
+        return
+    if found:
+        raise InputError(
+            "this folder holds a newsletter already",
+            place=Place(str(root)),
+            hint='newsletter new "A title" starts an issue',
+        )
+
+
+def _read(key: str, text: str, name: str) -> str:
+    """A value for a setting; where it cannot be one, the fault speaks of `name`."""
+    from newsletter.project import scaffold
+
+    if not text.strip():
+        raise InputError(f"{name} is empty", hint="leave it out to set it later")
+    try:
+        return scaffold.read(key, text)
+    except InputError as error:
+        # Nobody has seen the file that the setting will stand in.
+        hint = re.sub(r"^write it like this: \w+ = ", "write it like this: ", error.hint or "")
+        raise InputError(error.message.replace(f'"{key}"', name), hint=hint) from error
+
+
+def _day(text: str, name: str) -> dt.date:
+    try:
+        return moments.day(text.strip())
+    except ValueError:  # a day out of range is one, too
+        raise InputError(f"{name} is not a date", hint="write it like this: 2026-11-22") from None
+
+
+def _next_sunday(told: dict[str, str]) -> dt.date:
+    from newsletter.project import scaffold
+
+    zone = ZoneInfo(told.get("site.timezone", "UTC"))
+    return scaffold.next_sunday(clocks.now().astimezone(zone).date())
+
+
+# --- questions -------------------------------------------------------------------------------
+
+
+def _ask_settings(told: dict[str, str]) -> dict[str, str]:
+    from newsletter.project import scaffold
+
+    say("A few questions. Enter alone takes what stands in brackets; newsletter.toml keeps it all.")
+    offered = {"site.language": "en", "site.timezone": scaffold.local_timezone()}
+    answers: dict[str, str] = {}
+    for key, question in _QUESTIONS.items():
+        if key in told:
+            continue
+        answer = _ask(question, offered.get(key, "later"), partial(_read, key, name="this"))
+        if answer is not None:
+            answers[key] = answer
+        elif key in offered:
+            answers[key] = offered[key]
+    return answers
+
+
+def _ask_rhythm() -> Rhythm:
+    def read(text: str) -> Rhythm:
+        found = next((one for one in Rhythm if one.value.startswith(text.lower())), None)
+        if found is None:
+            raise InputError("this is no rhythm", hint="none, weekly, biweekly or monthly")
+        return found
+
+    question = "How often does it come? none, weekly, biweekly or monthly"
+    return _ask(question, Rhythm.NONE.value, read) or Rhythm.NONE
+
+
+def _ask_day(offered: dt.date) -> dt.date:
+    question = "On which day is the first issue? The others are counted from it"
+    return _ask(question, str(offered), lambda text: _day(text, "this")) or offered
+
+
+def _ask(question: str, offered: str, read: Callable[[str], Answer]) -> Answer | None:
+    """What was answered, None for Enter alone; asked again while it cannot be read."""
+    while True:
+        say(f"{question} [{offered}]")
+        line = sys.stdin.readline()
+        if not line:
+            raise CancelledError("cancelled; nothing was made")
+        if not line.strip():
+            return None
+        try:
+            return read(line.strip())
+        except InputError as error:
+            say(f"{error.message}; {error.hint}" if error.hint else error.message)
+
+
+@contextlib.contextmanager
+def _cancelled_by_ctrl_c() -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise CancelledError("cancelled; nothing was made") from None
+
+
+def _say_next(root: Path, left: list[str]) -> None:
+    where = "" if root == Path() else f" -C {shlex.quote(str(root))}"
+    say()
+    if left:
+        say(f"no real mail leaves before these are set in newsletter.toml: {', '.join(left)}")
+    say("next: see the first issue as it will arrive")
+    say(f"  newsletter{where} preview --issue 1")
+    say("then import a list and rehearse; nothing leaves this machine")
+    example = "subscribers/example.csv"
+    say(f'  newsletter{where} subscribers import {example} --consent-source "an invented list"')
+    say(f"  newsletter{where} send --issue 1")

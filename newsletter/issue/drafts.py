@@ -1,0 +1,41 @@
+"""How front matter says that an issue is not finished: our word for it, and other generators'.
+
+Hugo, Zola and Astro write `draft: true`, Jekyll and Hexo `published: false`, Pelican and WordPress
+a status in words. Whoever brings their files along means the same by it here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from newsletter.issue.front_matter import Value
+
+#: Keys that say "not finished" unless their value denies it.
+_MARKS: Final = frozenset({"draft", "isdraft", "is_draft", "unpublished", "wip"})
+#: Keys that say "finished", and the opposite where their value denies it.
+_LEAVES: Final = frozenset({"published", "publish", "public"})
+#: Keys whose value is a word for how far a text is.
+_STATES: Final = frozenset({"status", "state", "post_status", "visibility", "layout"})
+_NO: Final = frozenset({"false", "no", "off", "n", "0", ""})
+_UNFINISHED: Final = frozenset(
+    {"draft", "drafts", "unpublished", "hidden", "private", "pending", "wip", "in progress", "idea"}
+)
+
+
+def draft_key(table: Mapping[str, Value]) -> str:
+    """The key that marks an issue as a draft, "" where none does.
+
+    Args:
+        table: the front matter, every scalar as text; letters count the same in either case.
+    """
+    for key, value in table.items():
+        name = key.casefold()
+        word = value.strip().casefold() if isinstance(value, str) else ""
+        if (
+            (name in _MARKS and word not in _NO)
+            or (name in _LEAVES and isinstance(value, str) and word in _NO - {""})
+            or (name in _STATES and word.replace("-", " ").replace("_", " ") in _UNFINISHED)
+        ):
+            return key
+    return ""

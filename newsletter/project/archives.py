@@ -1,0 +1,168 @@
+"""The zip archive that a service gives: its lists are read where they are, nothing is unpacked.
+
+An archive can claim to hold far more than it is; what it may hold is bounded before it is read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import IO, Final
+
+from newsletter.audience.roster import sniff
+from newsletter.errors import InputError, Place
+from newsletter.project.files import ListFile, look_through
+
+_ZIP: Final = b"PK\x03\x04"
+_KINDS: Final = frozenset({".csv", ".tsv"})
+#: Lists in one archive; bytes of all of them; bytes of one for each that is packed.
+_MOST_LISTS: Final = 20
+_MOST_BYTES: Final = 4 * 1024**3
+_MOST_RATIO: Final = 200
+#: So few bytes are no bomb, whatever their ratio.
+_HARMLESS: Final = 1024**2
+_BLOCK: Final = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackedList:
+    """A list inside an archive, looked through once.
+
+    Attributes:
+        path, member: the archive, and the list's name in it.
+        encoding, sha256, length: as those of a `ListFile`.
+    """
+
+    path: Path
+    member: str
+    encoding: str
+    sha256: str
+    length: int
+
+    @property
+    def name(self) -> str:
+        """What errors call it."""
+        return f"{self.path}/{self.member}"
+
+    def lines(self) -> Iterator[str]:
+        """Its lines, decoded, with their line ends; for `roster.read`.
+
+        Raises:
+            InputError: the archive changed since it was looked through, or cannot be read.
+        """
+        with _opened(self.path) as archive, archive.open(self.member) as stream:
+            yield from io.TextIOWrapper(stream, encoding=self.encoding, newline="")
+
+
+def look_through_all(path: Path) -> tuple[ListFile | PackedList, ...]:
+    """The list in a file, or all lists in an archive, by name.
+
+    Args:
+        path: a CSV file, or a zip archive of some.
+
+    Raises:
+        InputError: missing, empty, no text; or an archive without a list, with too much in it,
+            encrypted or damaged.
+    """
+    if not _is_archive(path):
+        return (look_through(path),)
+    with _opened(path) as archive:
+        members = _lists(archive, path)
+        return tuple(_looked_through(archive, path, member) for member in members)
+
+
+def _is_archive(path: Path) -> bool:
+    try:
+        with path.open("rb") as stream:
+            return stream.read(len(_ZIP)) == _ZIP
+    except (OSError, ValueError):
+        return False  # `look_through` says what is wrong
+
+
+def _lists(archive: zipfile.ZipFile, path: Path) -> list[zipfile.ZipInfo]:
+    names = set(archive.namelist())
+    if names & {"[Content_Types].xml", "mimetype"}:
+        raise InputError(
+            "this is a spreadsheet",
+            place=Place(str(path)),
+            hint="save it as CSV in the spreadsheet program",
+        )
+    found = [one for one in archive.infolist() if _is_list(PurePosixPath(one.filename))]
+    if not found:
+        raise InputError(
+            "this archive holds no list: no file that ends in .csv",
+            place=Place(str(path)),
+            hint="unpack it, and import the list",
+        )
+    if len({one.filename for one in found}) < len(found):
+        raise _refused("two lists of this archive have one name", path)
+    if len(found) > _MOST_LISTS:
+        raise _refused(f"this archive holds {len(found)} lists; {_MOST_LISTS} are the most", path)
+    for one in found:
+        if one.flag_bits & 1:
+            raise _refused("this archive is encrypted", path)
+        if one.file_size > max(_HARMLESS, _MOST_RATIO * one.compress_size):
+            raise _refused("a list of this archive is far larger than what is packed", path)
+    if sum(one.file_size for one in found) > _MOST_BYTES:
+        raise _refused("the lists of this archive are larger than 4 GB", path)
+    return sorted(found, key=lambda one: one.filename)
+
+
+def _is_list(name: PurePosixPath) -> bool:
+    hidden = any(part.startswith((".", "__MACOSX")) for part in name.parts)
+    return name.suffix.lower() in _KINDS and not hidden
+
+
+def _looked_through(archive: zipfile.ZipFile, path: Path, member: zipfile.ZipInfo) -> PackedList:
+    digest, length = hashlib.sha256(member.filename.encode()), 0
+
+    def blocks(stream: IO[bytes]) -> Iterator[bytes]:
+        nonlocal length
+        while block := stream.read(_BLOCK):
+            digest.update(block)
+            length += block.count(b"\n")
+            yield block
+
+    with archive.open(member) as stream:
+        encoding = sniff(blocks(stream), file=f"{path}/{member.filename}")
+    return PackedList(
+        path=path, member=member.filename, encoding=encoding, sha256=digest.hexdigest(),
+        length=length,
+    )  # fmt: skip
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            yield archive
+    # What zipfile says of damage: a wrong sum, an end too early, a way of packing it does not know.
+    except (zipfile.BadZipFile, EOFError, RuntimeError, KeyError, zlib.error) as error:
+        raise InputError(
+            "this archive is damaged",
+            place=Place(str(path)),
+            hint="download it again, or unpack it and import the list",
+        ) from error
+    except UnicodeDecodeError as error:
+        raise InputError(
+            "this file changed while it was read", place=Place(str(path)), hint="try again"
+        ) from error
+    except OSError as error:
+        raise InputError(
+            "this cannot be read",
+            place=Place(str(path)),
+            cause=error.strerror,
+            hint="see its name and its permissions",
+        ) from error
+
+
+def _refused(message: str, path: Path) -> InputError:
+    return InputError(
+        message, place=Place(str(path)), hint="unpack it, and import each list by itself"
+    )

@@ -1,0 +1,103 @@
+"""Where links stand in what the author typed, which markdown-it does not tell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from markdown_it import MarkdownIt
+from markdown_it.rules_inline import StateInline, autolink, link
+from markdown_it.token import Token
+
+#: In a link's `meta`: where it begins in the text of its block.
+_BEGIN: Final = "begin"
+#: In a link's `meta`: where its target begins and ends there; not of a link by reference.
+_TARGET: Final = "target"
+
+
+@dataclass(frozen=True, slots=True)
+class LinkPlace:
+    """Where a link stands in the body; line and column count from 1.
+
+    Attributes:
+        line: of its target, of the link itself where the target stands in a definition.
+        column: of the link where it begins on that line, else 1.
+        source: the target as it was typed, "" where it stands in a definition.
+    """
+
+    line: int
+    column: int
+    source: str
+
+
+def install(reader: MarkdownIt) -> None:
+    """Let a reader note where each link begins and where its target stands."""
+    reader.inline.ruler.at("link", _noting(link, _inline_target))
+    reader.inline.ruler.at("autolink", _noting(autolink, _auto_target))
+
+
+def place_of(opener: Token, block: Token, lines: list[str]) -> LinkPlace | None:
+    """Where a link stands, None where its block is not found again (a cell with an escaped bar).
+
+    Args:
+        opener: the link's first token.
+        block: the inline token it is part of.
+        lines: of the body.
+    """
+    begin = _locate(opener.meta.get(_BEGIN, -1), block, lines)
+    if begin is None:
+        return None
+    start, end = opener.meta.get(_TARGET, (-1, -1))
+    at = _locate(start, block, lines)
+    if at is None:
+        return LinkPlace(begin[0] + 1, begin[1] + 1, "")
+    column = begin[1] + 1 if begin[0] == at[0] else 1
+    return LinkPlace(at[0] + 1, column, block.content[start:end])
+
+
+def _locate(at: int, block: Token, lines: list[str]) -> tuple[int, int] | None:
+    """Line and column (both from 0) of a place in a block's text."""
+    if at < 0 or not block.map:
+        return None
+    line = block.map[0] + block.content.count("\n", 0, at)
+    start = block.content.rfind("\n", 0, at) + 1
+    end = block.content.find("\n", at)
+    text = block.content[start : end if end >= 0 else len(block.content)]
+    offset = lines[line].find(text, block.meta.get("from", 0)) if line < len(lines) else -1
+    return None if offset < 0 else (line, offset + at - start)
+
+
+Rule = Callable[[StateInline, bool], bool]
+
+
+def _noting(rule: Rule, target: Callable[[StateInline, int], tuple[int, int]]) -> Rule:
+    def noted(state: StateInline, silent: bool) -> bool:  # noqa: FBT001  # markdown-it's signature
+        begin, count = state.pos, len(state.tokens)
+        found = rule(state, silent)
+        if found and not silent:
+            opener = next(t for t in state.tokens[count:] if t.type == "link_open")
+            opener.meta[_BEGIN] = begin
+            opener.meta[_TARGET] = target(state, begin)
+        return found
+
+    return noted
+
+
+def _inline_target(state: StateInline, begin: int) -> tuple[int, int]:
+    helpers = state.md.helpers
+    at = helpers.parseLinkLabel(state, begin, disableNested=True) + 1
+    if at >= state.pos or state.src[at] != "(":
+        return -1, -1
+    at += 1
+    while state.src[at].isspace():
+        at += 1
+    found = helpers.parseLinkDestination(state.src, at, state.pos - 1)
+    if not found.ok or found.pos == at:
+        return -1, -1
+    inside = state.src[at] == "<"
+    return at + inside, found.pos - inside
+
+
+def _auto_target(state: StateInline, begin: int) -> tuple[int, int]:
+    return begin + 1, state.pos - 1

@@ -1,0 +1,63 @@
+"""What reads Markdown: CommonMark, tables, footnotes, merge fields and `{utm=off}`."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from markdown_it import MarkdownIt
+from markdown_it.rules_inline import StateInline
+from mdit_py_plugins.footnote import footnote_plugin
+
+from newsletter.render.markdown import places, quick_links
+from newsletter.render.markdown.fields import Fields
+
+_UTM_OFF: Final = re.compile(r"\{\s*utm\s*=\s*(?:off|\"off\")\s*\}")
+_FOREIGN_TAG: Final = re.compile(r"\*\|[A-Za-z][^|*\n]*\|\*")
+
+
+def reader_with(fields: Fields) -> MarkdownIt:
+    """A reader of CommonMark and what this project adds, with these merge fields."""
+    reader = MarkdownIt("commonmark").enable(["table", "strikethrough"])
+    reader.use(footnote_plugin)
+    quick_links.install(reader)
+    places.install(reader)
+
+    def field_rule(state: StateInline, silent: bool) -> bool:  # noqa: FBT001  # markdown-it's signature
+        # Asked at every sign that could begin something.
+        found = fields.match(state.src, state.pos) if state.src[state.pos] == "{" else None
+        if found is None:
+            return False
+        if not silent:
+            state.push("field", "", 0).content = found[0]
+        state.pos = found[1]
+        return True
+
+    reader.inline.ruler.before("escape", "field", field_rule)
+    reader.inline.ruler.before("escape", "utm_off", _utm_off_rule)
+    reader.inline.ruler.before("escape", "foreign_tag", _foreign_tag_rule)
+    return reader
+
+
+def _foreign_tag_rule(state: StateInline, silent: bool) -> bool:  # noqa: FBT001  # markdown-it's signature
+    """`*|FNAME|*` of another service stays as it was written: its stars are no emphasis."""
+    found = _FOREIGN_TAG.match(state.src, state.pos) if state.src[state.pos] == "*" else None
+    if found is None:
+        return False
+    if not silent:
+        state.pending += found[0]
+    state.pos = found.end()
+    return True
+
+
+def _utm_off_rule(state: StateInline, silent: bool) -> bool:  # noqa: FBT001  # markdown-it's signature
+    """`{utm=off}` right behind a link; any other braces there are the author's text."""
+    if state.src[state.pos] != "{":
+        return False
+    found = _UTM_OFF.match(state.src, state.pos)
+    behind = state.tokens and not state.pending and state.tokens[-1].type == "link_close"
+    if found is None or silent or not behind:
+        return False
+    next(t for t in reversed(state.tokens) if t.type == "link_open").attrs["utm"] = "off"
+    state.pos = found.end()
+    return True

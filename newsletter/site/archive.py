@@ -1,0 +1,139 @@
+"""The archive on the readers' server: the same files as in a folder, from memory.
+
+Built beside, in a thread, when the author's files have changed; readers get the last good one
+meanwhile. A page that is asked for and not there is worth a look at once, for it may be that of an
+issue whose first mail has just arrived.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import mimetypes
+import time
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import urlsplit
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from newsletter.errors import NewsletterError
+from newsletter.publishing.archive import Archive
+from newsletter.publishing.redirects import base_path
+from newsletter.settings import Settings
+
+_LOG: Final = logging.getLogger(__name__)
+_LOOK_SECONDS: Final = 5.0
+_LOOK_AGAIN_SECONDS: Final = 1.0
+_TYPES: Final = {"feed.xml": "application/atom+xml", "rss.xml": "application/rss+xml"}
+#: Pages are for everybody: found by search engines, kept for a while, and in no frame elsewhere.
+_HEADERS: Final = {
+    "Cache-Control": "public, max-age=300",
+    "Content-Security-Policy": "frame-ancestors 'none'",
+    "Referrer-Policy": "strict-origin-when-cross-origin",
+    "X-Robots-Tag": "all",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """One archive, its pages made."""
+
+    archive: Archive
+    pages: Mapping[str, bytes]
+    moved: Mapping[str, int]
+
+
+@dataclass(slots=True)
+class ArchiveServer:
+    """Answers for the archive.
+
+    Attributes:
+        settings: the newsletter's.
+        build: lays out the archive from the author's files.
+        stamp: differs whenever one of these files does; it reads none of them.
+        seconds: a clock that goes on.
+    """
+
+    settings: Settings
+    build: Callable[[], Archive]
+    stamp: Callable[[], Hashable]
+    seconds: Callable[[], float] = time.monotonic
+    _shown: _Shown | None = None
+    _seen: Hashable = None
+    _looked: float = float("-inf")
+    _busy: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    @property
+    def is_here(self) -> bool:
+        """Whether mails lead to the archive on this very server."""
+        site = self.settings.site
+        archive, public = urlsplit(site.archive_url), urlsplit(site.public_url)
+        return bool(archive.netloc) and archive.netloc == public.netloc
+
+    async def answer(self, request: Request) -> Response | None:
+        """A page, a redirect, or None for what is none of the archive's."""
+        path, base = request.url.path, base_path(self.settings.site.archive_url)
+        if self._looked + _LOOK_SECONDS < self.seconds():
+            await self._look()
+        found = self._find(path, base)
+        if found is None and self._looked + _LOOK_AGAIN_SECONDS < self.seconds():
+            await self._look()
+            found = self._find(path, base)
+        if found is not None or not path.startswith(base):
+            return found
+        return self._page("404.html", 404)
+
+    def _find(self, path: str, base: str) -> Response | None:
+        if self._shown is None:
+            return None
+        bare = path.rstrip("/")
+        if (number := self._shown.moved.get(bare.removesuffix(".html"))) is not None:
+            return RedirectResponse(f"{base}{number}/", status_code=301, headers=_HEADERS)
+        if f"{path}/" == base:
+            return RedirectResponse(base, status_code=301, headers=_HEADERS)
+        if not path.startswith(base):
+            return None
+        name = path.removeprefix(base)
+        if not name or name.endswith("/"):
+            name = f"{name}index.html"
+        elif f"{name}/index.html" in self._shown.archive.files:
+            return RedirectResponse(f"{path}/", status_code=301, headers=_HEADERS)
+        return self._page(name, 200) if name in self._shown.archive.files else None
+
+    def _page(self, name: str, status: int) -> Response | None:
+        if self._shown is None:
+            return None
+        # A picture is read when it is asked for: together they may be large.
+        data = self._shown.pages.get(name)
+        data = self._shown.archive.files[name].make() if data is None else data
+        kind = _TYPES.get(name) or mimetypes.guess_type(name)[0] or "text/plain"
+        tag = hashlib.sha256(data).hexdigest()[:32]
+        return Response(
+            data, status_code=status, media_type=kind, headers={**_HEADERS, "ETag": f'"{tag}"'}
+        )
+
+    async def _look(self) -> None:
+        async with self._busy:
+            self._looked = self.seconds()
+            await run_in_threadpool(self._renew)
+
+    def _renew(self) -> None:
+        """Build again where a file has changed; what cannot be built keeps the last good one."""
+        try:
+            stamp = self.stamp()
+            if stamp == self._seen:
+                return
+            self._seen = stamp
+            archive = self.build()
+            files = archive.files.items()
+            pages = {name: file.make() for name, file in files if not file.picture}
+            moved = {one.old.rstrip("/").removesuffix(".html"): one.number
+                     for one in archive.redirects}  # fmt: skip
+            self._shown = _Shown(archive, pages, moved)
+        except (NewsletterError, OSError) as error:
+            _LOG.error("the archive stays as it was: %s", error)  # a sentence, no traceback

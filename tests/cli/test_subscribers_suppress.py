@@ -1,0 +1,153 @@
+"""`newsletter subscribers suppress`: what came back to the author's mailbox counts from then on."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+
+from newsletter.audience.reported import read_reported
+from newsletter.audience.roster import Reject
+from newsletter.feedback import Suppression
+from newsletter.store import Store, feedback
+from tests.support.cli_commands import only_json
+from tests.support.cli_fixtures import folder, plain_environment, ready
+from tests.support.smtp_servers import Keeper, aiosmtpd
+
+__all__ = ["folder", "plain_environment", "ready"]
+
+ACTIVE = "select lower(email) from subscribers where status = 'active' order by id"
+
+
+def suppress(newsletter, which, reason="bounced", *words):
+    return newsletter.run("subscribers", "suppress", which, "--reason", reason, *words)
+
+
+def reasons(newsletter):
+    return [
+        reason for (reason,) in newsletter.ask("select reason from suppressions order by reason")
+    ]
+
+
+@pytest.mark.processes
+def test_one_address_gets_no_mail_any_more_until_it_is_allowed(ready):
+    ((address,), *_) = ready.ask(ACTIVE)
+    before = reasons(ready)
+    ran = suppress(ready, address)
+    assert (
+        ran.out
+        == "1 suppressed (0 of them not on the list), 0 kept out before, 0 repeated, 0 rejected\n"
+    )
+    assert reasons(ready) == sorted([*before, "bounced"])
+    ready.send()
+    assert address not in "".join(path.read_text("utf-8").lower() for path in ready.mails())
+    source = ("--consent-source", "wrote to me")
+    assert "was: bounced" in ready.run("subscribers", "allow", address, *source).out
+    assert reasons(ready) == before
+
+
+def test_it_is_in_the_consent_log_who_said_so(ready):
+    suppress(ready, "gone@elsewhere.example", "complained")
+    assert ready.ask("select event, source from consents where source like '%suppress'") == [
+        ("complained", "newsletter subscribers suppress")
+    ]
+
+
+def test_an_address_nobody_has_is_kept_out_of_later_imports(ready):
+    ran = suppress(ready, "gone@elsewhere.example")
+    assert ran.out.startswith("1 suppressed (1 of them not on the list)")
+    ready.write("more.csv", "email\ngone@elsewhere.example\n")
+    ran = ready.run("subscribers", "import", "more.csv", "--consent-source", "x")
+    assert "0 added" in ran.out
+    assert "1 kept out" in ran.out
+
+
+def test_a_file_says_what_became_of_each_of_its_rows(ready):
+    one, two = (address for (address,) in ready.ask(ACTIVE)[:2])
+    ready.write("back.txt", f"{one}\n\n{two.upper()}\n<{one}>\nnobody at home\nx@y@\n")
+    found = only_json(suppress(ready, "back.txt", "bounced", "--json"))
+    assert {k: found[k] for k in ("suppressed", "strangers", "before", "repeated", "rejected")} == {
+        "suppressed": 2, "strangers": 0, "before": 0, "repeated": 1, "rejected": 2,
+    }  # fmt: skip
+    ran = suppress(ready, "back.txt")
+    assert (
+        ran.out
+        == "0 suppressed (0 of them not on the list), 2 kept out before, 1 repeated, 2 rejected\n"
+    )
+    assert "back.txt:5: left out: no address in this row" in ran.err
+
+
+def test_a_complaint_outweighs_a_bounce_and_never_the_other_way_round(ready):
+    for reason in ("bounced", "complained", "bounced"):
+        suppress(ready, "gone@elsewhere.example", reason)
+    assert "complained" in reasons(ready)
+    assert "bounced" not in reasons(ready)[: reasons(ready).index("complained")]
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (("nowhere.txt", "--reason", "bounced"), "nowhere.txt"),
+        (("no mail@ddress", "--reason", "bounced"), "address"),
+        (("a@b.example", "--reason", "soft bounces"), "--reason"),
+        (("a@b.example",), "--reason"),
+    ],
+)
+def test_what_is_wrong_or_missing_changes_nothing(ready, words, problem):
+    before = ready.ask("select * from suppressions")
+    ran = ready.run("subscribers", "suppress", *words)
+    assert (ran.code, ran.out) == (2, "")
+    assert problem in ran.error
+    assert ready.ask("select * from suppressions") == before
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("a@x.example\nb@x.example\n", ["a@x.example", "b@x.example"]),
+        ("\ufeffRecipient;Why\na@x.example;full@night\n", ["a@x.example"]),
+        ('date,E-Mail,name\n2026-01-01,a@x.example,"A, B"\n', ["a@x.example"]),
+        ("from\tfinal_recipient\nme@x.example\ta@x.example\n", ["a@x.example"]),
+        ("when,who\n2026-01-01,a@x.example\n", ["a@x.example"]),
+        ("from,to\nme@x.example,a@x.example\n", [None]),  # which of them came back?
+        ("me@x.example,a@x.example\n", [None]),
+        ("email\n\n-\n", [None]),
+        ("", []),
+    ],
+)
+def test_a_row_is_an_address_or_left_out(text, found):
+    read = list(read_reported(text.splitlines(keepends=True)))
+    assert [None if isinstance(one, Reject) else one.mailbox for one in read] == found
+
+
+def test_many_are_written_in_steps(ready):
+    with Store.open(f"sqlite:///{ready.root}/.newsletter/newsletter.db") as store:
+        people = [f"p{n}@elsewhere.example" for n in range(5000)]
+        now = dt.datetime(2026, 11, 22, tzinfo=dt.UTC)
+        done = feedback.report(store, people, Suppression.BOUNCED, source="x", now=now)
+    assert (done.suppressed, done.strangers) == (5000, 5000)
+
+
+@pytest.mark.processes
+def test_status_reminds_of_the_mailbox_until_something_is_noted(ready):
+    with aiosmtpd(Keeper()) as port:
+        for name, value in {
+            "KIND": "smtp", "SMTP__HOST": "127.0.0.1", "SMTP__PORT": str(port), "SMTP__SECURITY": "none",
+        }.items():  # fmt: skip
+            ready.patch.setenv(f"NEWSLETTER_TRANSPORT__{name}", value)
+        ready.send("--limit", "2")
+    hint = "hint: what bounced of issue 74 is in the sender's mailbox"
+    assert hint in ready.run("status").err
+    shown = ready.run("stats", "--issue", "74")
+    assert [line.split(maxsplit=1) for line in shown.out.splitlines()[:4]] == [
+        ["accepted", "2  100.0 %"],
+        ["delivered", "not reported"],
+        ["bounced", "not reported"],
+        ["complained", "not reported"],
+    ]
+    assert "0.0 %" not in "".join(shown.out.splitlines()[1:4])
+    assert "suppress FILE|ADDR" in shown.err
+    found = only_json(ready.run("stats", "--issue", "74", "--json"))
+    assert [found[name] for name in ("delivered", "bounced", "complained")] == [None] * 3
+    suppress(ready, "gone@elsewhere.example")
+    assert hint not in ready.run("status").err

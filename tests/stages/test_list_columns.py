@@ -1,0 +1,213 @@
+"""What a header says by itself: other languages, who left, dates; what stops a list."""
+
+from __future__ import annotations
+
+import datetime as dt
+import io
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from newsletter.audience import Status
+from newsletter.audience.choices import read_choices
+from newsletter.audience.joined import DayOrder, day_order, joined
+from newsletter.audience.roles import BY_NAME, STANDING, plain, speaks_of_standing
+from newsletter.audience.roster import Row, read
+from newsletter.errors import InputError
+from tests.support.rosters import all_rows, reasons, the_row
+
+
+def chosen(
+    text: str,
+    *,
+    file: str = "list.csv",
+    service: str = "auto",
+    columns: Sequence[str] = (),
+    words: Sequence[str] = (),
+    tags: Sequence[str] = (),
+) -> list[Row]:
+    choices = read_choices(service=service, columns=columns, words=words, tags=tags)
+    found = list(read(io.StringIO(text, newline=""), file=file, choices=choices))
+    return [row for row in found if isinstance(row, Row)]
+
+
+# --- languages -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("header", "name"),
+    [
+        ("E-Mail,Vorname,Nachname", "Ada Lovelace"),
+        ("Mailadresse;Vorname;Nachname", "Ada Lovelace"),
+        ("Adresse e-mail,Prénom,Nom", "Ada Lovelace"),
+        ("Courriel,Prénom,Nom de famille", "Ada Lovelace"),
+        ("Correo electrónico,Nombre,Apellidos", "Ada Lovelace"),
+        ("Correo,Nombre,Apellido", "Ada Lovelace"),
+        ("Indirizzo e-mail,Nome,Cognome", "Ada Lovelace"),
+        ("Endereço de e-mail,Primeiro nome,Sobrenome", "Ada Lovelace"),
+        ("E-mailadres,Voornaam,Achternaam", "Ada Lovelace"),
+        ("E-post,Förnamn,Efternamn", "Ada Lovelace"),
+        ("Adres e-mail,Imię,Nazwisko", "Ada Lovelace"),
+    ],
+)
+def test_columns_are_known_in_other_languages(header, name):
+    line = "a@example.org,Ada,Lovelace".replace(",", ";" if ";" in header else ",")
+    assert the_row(f"{header}\n{line}\n").name == name
+
+
+# --- who has left ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "State", "Email Status Detail", "Subscription", "Unsub", "Opt-In-Datum", "optin", "Opted",
+        "Confirmation", "GDPR", "Consent given", "Bounces", "Bounce count", "Complaints", "Spam score",
+        "Block list", "Blacklist reason", "Suppression", "Disabled?", "Deletion date", "Cleaned on",
+        "Validity", "Verified", "Cancel date", "Removed by", "Undelivered", "Do not contact",
+        "Left the list", "DNC", "Is active now", "Marketing permissions",
+        "Abmeldedatum", "Abbestellt", "Gesperrt seit", "Einwilligung", "Bestätigung", "Désabonnement",
+        "Désinscription le", "Rejeté", "Estado", "Fecha baja", "Rebotes", "Iscrizione", "Disiscrizione",
+        "Descadastrado", "Afmelding", "Geblokkeerd", "Avregistrerad", "Wypisany",
+    ],
+)  # fmt: skip
+def test_a_column_that_speaks_of_leaving_and_is_not_understood_stops_the_list(header):
+    with pytest.raises(InputError, match="may tell who left, and is not understood") as caught:
+        all_rows(f"email,{header}\na@example.org,1\n")
+    assert str(caught.value.place) == "list.csv:1:7"
+    assert f'--map "{header}=ROLE"' in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["City", "Country", "Company", "Birthday", "Language", "Phone", "Notes", "Plan", "Source", "Address",
+     "Description", "Title", "Zip", "Favourite colour", "Adopted", "Last active", "Postal code", "Donations"],
+)  # fmt: skip
+def test_what_speaks_of_nothing_of_the_kind_is_a_field(header):
+    assert the_row(f"email,{header}\na@example.org,x\n").fields == {plain(header): "x"}
+
+
+def test_every_column_that_tells_who_left_would_stop_the_list_if_it_were_not_known():
+    """Else a name that is a little different would be passed over."""
+    words = {name for name, role in BY_NAME.items() if role in STANDING}
+    assert {name for name in words if not speaks_of_standing(name)} == set()
+
+
+@given(st.sampled_from(sorted(name for name, role in BY_NAME.items() if role in STANDING)))
+def test_nobody_of_whom_a_known_column_says_so_stays_active(name):
+    cell = {"status": "unsubscribed", "subscribed": "no", "confirmed": "no"}.get(BY_NAME[name], "1")
+    assert the_row(f"email,{name}\na@example.org,{cell}\n").status is not Status.ACTIVE
+
+
+def test_a_persons_own_word_decides():
+    text = "email,State\na@example.org,Ohio\nb@example.org,gone\n"
+    plain_field = chosen(text, columns=["State=field"])
+    assert [row.fields for row in plain_field] == [{"state": "Ohio"}, {"state": "gone"}]
+    named = chosen(text, columns=["State=field:home"])
+    assert named[0].fields == {"home": "Ohio"}
+    told = chosen(text, columns=["state=status"], words=["gone=left", "OHIO = active"])
+    assert [row.status for row in told] == [Status.ACTIVE, Status.UNSUBSCRIBED]
+    assert chosen(text, columns=["State=ignore"], tags=["Old list"])[0].tags == {"old-list"}
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        ({"columns": ["State"]}, "does not say what a column is"),
+        ({"columns": ["State=boss"]}, "does not say what a column is"),
+        ({"columns": ["State=left:x"]}, "does not say what a column is"),
+        ({"columns": ["Region=field"]}, 'no column of this list is named "region"'),
+        ({"words": ["gone"]}, "does not say what a word means"),
+        ({"words": ["gone=away"]}, "does not say what a word means"),
+        ({"tags": ["!?"]}, "is no tag"),
+        ({"service": "elsewhere"}, '"elsewhere" is no service'),
+    ],
+)
+def test_a_choice_that_cannot_be_is_an_error_with_a_way_out(words, problem):
+    with pytest.raises(InputError, match=problem) as caught:
+        chosen("email\na@example.org\n", **words)
+    assert caught.value.hint
+
+
+def test_a_service_that_is_named_is_read_as_such_and_plain_as_none():
+    text = "email,state\na@example.org,cancelled\n"
+    assert chosen(text, service="kit")[0].status is Status.UNSUBSCRIBED
+    with pytest.raises(InputError, match="may tell who left"):
+        chosen("email_address,state,created_at\na@example.org,x,\n", service="plain")
+
+
+@pytest.mark.parametrize(
+    "file", ["unsubscribed.csv", "old-bounces.csv", "a/spam 2024.csv", "Inactive_export.csv"]
+)
+def test_a_file_whose_name_alone_says_who_left_stops(file):
+    with pytest.raises(InputError, match="and no column says who left") as caught:
+        chosen("email\na@example.org\n", file=file)
+    assert 'add a column "status"' in (caught.value.hint or "")
+    [row] = chosen("email,status\na@example.org,unsubscribed\n", file=file)
+    assert row.status is Status.UNSUBSCRIBED
+
+
+@pytest.mark.parametrize(
+    ("file", "wanted"),
+    [("nonsubscribed_members_export_1.csv", ("unsubscribed", "")), ("cleaned_members_export_1.csv", ("unsubscribed", "bounced")),
+     ("subscribed_members_export_1.csv", ("active", ""))],
+)  # fmt: skip
+def test_mailchimp_tells_by_the_names_of_its_files(file, wanted):
+    [row] = chosen("Email Address,LEID,EUID\na@example.org,1,a\n", file=file)
+    assert (row.status, row.suppression) == wanted
+
+
+# --- dates -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("cell", "order", "day"),
+    [
+        ("2024-01-31", DayOrder.UNKNOWN, "2024-01-31"),
+        ("2024-01-31T23:00:00-05:00", DayOrder.UNKNOWN, "2024-02-01"),
+        ("2024-01-31 10:00:00 UTC", DayOrder.UNKNOWN, "2024-01-31"),
+        ("Jan 31, 2024", DayOrder.UNKNOWN, "2024-01-31"),
+        ("31 January 2024", DayOrder.UNKNOWN, "2024-01-31"),
+        ("31.1.2024", DayOrder.DAY_FIRST, "2024-01-31"),
+        ("1/2/2024 10:00", DayOrder.DAY_FIRST, "2024-02-01"),
+        ("1/2/2024", DayOrder.MONTH_FIRST, "2024-01-02"),
+        ("3/3/2024", DayOrder.UNKNOWN, "2024-03-03"),
+        ("1/2/2024", DayOrder.UNKNOWN, None),
+        ("31/1/2024", DayOrder.MONTH_FIRST, None),
+        ("1994-12-31", DayOrder.UNKNOWN, None),
+        ("0001-01-01T00:00:00+14:00", DayOrder.UNKNOWN, None),
+        ("9999-12-31T23:59:59-14:00", DayOrder.UNKNOWN, None),
+        ("yesterday", DayOrder.UNKNOWN, None),
+        ("", DayOrder.UNKNOWN, None),
+    ],
+)
+def test_dates_are_read_as_people_write_them(cell, order, day):
+    found = joined(cell, order)
+    assert (found and f"{found.astimezone(dt.UTC):%Y-%m-%d}") == day
+
+
+def test_a_list_shows_which_number_is_the_day():
+    assert day_order(["1/2/2024", "13/2/2024"]) is DayOrder.DAY_FIRST
+    assert day_order(["1/2/2024", "2/13/2024"]) is DayOrder.MONTH_FIRST
+    assert day_order(["1/2/2024"]) is DayOrder.UNKNOWN
+    assert day_order(["13/2/2024", "2/13/2024"]) is DayOrder.UNKNOWN
+    first, _ = all_rows("email,joined\na@example.org,1/2/2024\nb@example.org,13/2/2024\n")
+    assert f"{first.joined:%Y-%m-%d}" == "2024-02-01"
+
+
+@given(st.text(max_size=25), st.sampled_from(DayOrder))
+def test_any_text_is_a_date_or_none(cell, order):
+    found = joined(cell, order)
+    assert found is None or found.tzinfo is not None
+
+
+def test_no_date_rejects_a_row():
+    assert reasons("email,joined\na@example.org,soon\n") == []
+
+
+def test_a_more_careful_row_names_the_row_whose_place_it_takes():
+    text = "email,status\nbad,\na@b.org,\na@b.org,left\na@b.org,active\nA@b.org,bounced\n"
+    assert [(row.line, row.instead_of) for row in chosen(text)] == [(3, None), (4, 1), (6, 2)]
+    assert reasons(text)[1:] == [(5, "line 4 has this address too")]
