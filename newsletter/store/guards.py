@@ -34,7 +34,8 @@ class Guard:
     Attributes:
         name: of the trigger.
         what: the statement it watches.
-        when: the condition under which that is refused; "true" is always.
+        when: the condition under which that is refused; "true" is always, and a condition in
+            brackets that is added to a number counts as 0 or 1.
         why: what the database says then.
     """
 
@@ -54,15 +55,13 @@ _DELIVERIES: Final = (
     Guard(
         "deliveries_attempt",
         "UPDATE OF attempt, state ON deliveries",
-        "NEW.attempt <> OLD.attempt + "
-        "CASE WHEN OLD.state = 'queued' AND NEW.state = 'claimed' THEN 1 ELSE 0 END",
+        "NEW.attempt <> OLD.attempt + (OLD.state = 'queued' AND NEW.state = 'claimed')",
         "an attempt is counted by its claim, one by one",
     ),
     Guard(
         "deliveries_risk",
         "UPDATE OF risked, state ON deliveries",
-        "NEW.risked <> OLD.risked + "
-        "CASE WHEN OLD.state = 'unknown' AND NEW.state = 'queued' THEN 1 ELSE 0 END",
+        "NEW.risked <> OLD.risked + (OLD.state = 'unknown' AND NEW.state = 'queued')",
         "what is unknown is sent again once, by a person",
     ),
     Guard(

@@ -270,7 +270,7 @@ class PostgresBackend:
         except ModuleNotFoundError as error:
             raise InputError(
                 "the driver for PostgreSQL is not installed",
-                hint="pip install 'gitletter[postgres]'",
+                hint="pip install 'psycopg[binary]'",
             ) from error
         event.listen(engine, "begin", self._begin)
         return engine

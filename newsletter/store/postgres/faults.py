@@ -12,7 +12,7 @@ BUSY: Final = "another program kept the records locked for {seconds:g} seconds"
 BUSY_HINT: Final = "close what else is writing to them, then run the same command again"
 DAMAGED: Final = "the records are damaged"
 RESTORE: Final = "restore a backup of the database; keep this one, it tells who got what"
-_GRANT: Final = "docs/postgres.md lists the rights that the user needs"
+_GRANT: Final = "let it use the schema and create tables in it, or create the schema itself"
 _GONE: Final = (PausedError, "the database cannot be reached any more", _AGAIN)
 _STRANGER: Final = (
     InputError, "the database refuses this user", "set the user in store.url, and PGPASSWORD",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 import sqlalchemy as sa
@@ -41,6 +42,9 @@ leases: Final = sa.Table(
     sa.Column("until", sa.DateTime(timezone=True), nullable=False),
 )
 
+#: A condition that is added to a number.
+_ADDED: Final = re.compile(r"\+ (\([^()]*\))")
+
 _FUNCTION: Final = (
     "CREATE FUNCTION newsletter_{name}() RETURNS trigger LANGUAGE plpgsql "
     "SET search_path = {schema} AS $body$ BEGIN {body} END $body$"
@@ -66,7 +70,8 @@ def create_guards(connection: sa.Connection, schema: str) -> None:
     """Make all guards, in a store that has none."""
     for guard in GUARDS:
         row = "OLD" if guard.what.startswith("DELETE") else "NEW"
-        body = f"IF ({guard.when}) THEN {_refusal(guard.why)} END IF; RETURN {row};"
+        when = _ADDED.sub(r"+ \1::int", guard.when)
+        body = f"IF ({when}) THEN {_refusal(guard.why)} END IF; RETURN {row};"
         _trigger(connection, schema, guard.name, f"BEFORE {guard.what}", body)
     # Only PostgreSQL empties a table without asking for each of its rows.
     for table in metadata.tables:
