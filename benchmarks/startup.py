@@ -1,19 +1,23 @@
-"""How long `newsletter --help` takes, as a multiple of an empty Typer app's help in the same run.
+"""What a cold command costs, as a multiple of what it stands on, in the same run.
 
     python benchmarks/startup.py [rounds]
 
-The two are run in turn, each as a fresh process, and the medians are compared.
+`--help` is compared with an empty Typer app's, `status` with importing SQLAlchemy, Typer and
+pydantic, `build` and `check` with importing the libraries they compose with. Each is run in turn as
+a fresh process, and the medians of their CPU seconds are compared.
 """
 
 from __future__ import annotations
 
+import resource
+import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
+ROOT = Path(__file__).parents[1]
 EMPTY = """
 import typer
 app = typer.Typer()
@@ -21,33 +25,56 @@ app = typer.Typer()
 def choose(): pass
 @app.command()
 def nothing(): pass
-app()
+app(["--help"])
 """
-OURS = "import sys; sys.argv[1:] = ['--help']; from newsletter.cli.app import main; main()"
+OURS = "import sys; from newsletter.cli.app import run_and_exit; run_and_exit()"
+RECORDS = "import sqlalchemy, typer, pydantic"
+COMPOSING = (
+    "import typer, pydantic, dateutil.rrule, email_validator, frontmatter, ftfy, jinja2, "
+    "lxml.html, markdown_it, mdit_py_plugins, mjml, nh3, premailer, wcwidth"
+)
+#: Name, the words of the command, what it stands on, and how many times that it may cost.
+COMMANDS = (
+    ("--help", ["--help"], EMPTY, 3.0),
+    ("status", ["status"], RECORDS, 1.4),
+    ("build", ["build", "--issue", "74", "--out", "out"], COMPOSING, 1.5),
+    ("check", ["check", "--issue", "74"], COMPOSING, 1.5),
+)
 
 
-def seconds(command: list[str]) -> float:
-    """Wall time of one process."""
-    began = time.perf_counter()
-    subprocess.run(command, check=True, capture_output=True)
-    return time.perf_counter() - began
+def cpu(code: str, words: list[str], folder: str) -> float:
+    """CPU seconds of one process."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(
+        [sys.executable, "-c", code, *words], cwd=folder, check=True, capture_output=True
+    )
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def example(folder: Path) -> None:
+    """The example newsletter with its list imported."""
+    for name in ("issues", "templates", "subscribers"):
+        shutil.copytree(ROOT / name, folder / name)
+    shutil.copy2(ROOT / "newsletter.toml", folder)
+    source = ["--consent-source", "an invented list"]
+    cpu(OURS, ["subscribers", "import", "subscribers/example.csv", *source], str(folder))
 
 
 def main() -> None:
-    """Print both medians and their ratio."""
+    """Print the medians and their ratio, command by command."""
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 15
     with tempfile.TemporaryDirectory() as folder:
-        empty = Path(folder) / "empty.py"
-        empty.write_text(EMPTY, "utf-8")
-        baseline = [sys.executable, str(empty), "--help"]
-        ours = [sys.executable, "-c", OURS]
-        seconds(baseline)
-        seconds(ours)
-        pairs = [(seconds(baseline), seconds(ours)) for _ in range(rounds)]
-    quick, slow = (statistics.median(side) for side in zip(*pairs, strict=True))
-    print(f"an empty Typer app's --help  {quick * 1000:6.0f} ms")
-    print(f"newsletter --help            {slow * 1000:6.0f} ms")
-    print(f"ratio                        {slow / quick:6.2f}   (bound: 3)")
+        example(Path(folder))
+        for name, words, base, bound in COMMANDS:
+            cpu(OURS, words, folder)
+            cpu(base, [], folder)
+            pairs = [(cpu(base, [], folder), cpu(OURS, words, folder)) for _ in range(rounds)]
+            quick, slow = (statistics.median(side) for side in zip(*pairs, strict=True))
+            print(
+                f"newsletter {name:<7} {slow * 1000:6.0f} ms   stands on {quick * 1000:5.0f} ms   "
+                f"ratio {slow / quick:5.2f}   (bound: {bound})"
+            )
 
 
 if __name__ == "__main__":

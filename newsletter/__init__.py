@@ -3,11 +3,12 @@
 Faces: people meet them; they parse, ask and show
     cli         the command line
     preview     the author's browser
-    site        the readers' browser: leaving, preferences
+    site        the readers' browser: subscribing, leaving, preferences
 
 What it does: one room per thing that a person asks for
     sending     plan, gate, run, result; triggers, test mails, approve, cancel, retry
     publishing  the archive of past issues, its feeds, earlier addresses
+    signup      arriving: the form, confirmation mails, the welcome
     people      the list: import, export, add, remove, erase, show
     events      what Amazon SES reports: fetched, judged, reconciled
     alerts      what the owner is told: mail, webhook, heartbeat
@@ -20,6 +21,7 @@ Doors: each touches one thing outside
     store       the records
     project     the author's folder: settings file, issues, theme, git, the ledger
     http        the one way out over HTTP
+    domains     whether a domain takes mail, as the DNS says
     clocks      the clock that goes on while the machine sleeps
 
 Stages: values in, values out; no clock, no disk, no network

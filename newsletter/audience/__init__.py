@@ -31,6 +31,8 @@ _PLAIN: Final = re.compile(
 )
 #: Characters of an address (RFC 3696, erratum 1690).
 _LONGEST: Final = 254
+#: Where dots in the local part make no difference.
+_DOTLESS: Final = frozenset({"gmail.com", "googlemail.com"})
 
 
 class Status(StrEnum):
@@ -131,6 +133,18 @@ def canonical_of(mailbox: str) -> str:
     return mailbox.translate(_ASCII_LOWER)
 
 
+def limit_key(canonical: str) -> str:
+    """What mailboxes are counted by: one for every spelling that its provider takes for the same.
+
+    Only for limits. Whom a mail is for is told by the canonical address alone.
+    """
+    local, _, domain = canonical.rpartition("@")
+    local = local.partition("+")[0] or local
+    if domain in _DOTLESS:
+        local, domain = local.replace(".", ""), "gmail.com"
+    return f"{local}@{domain}"
+
+
 def mask(address: str) -> str:
     """`address` fit for output and logs: "ada@example.org" becomes "a***@e***.org"."""
     local, _, domain = address.rpartition("@")
@@ -213,13 +227,27 @@ class Or:
 
 Expression = HasStatus | Suppressed | HasTag | Not | And | Or
 
+#: What tags begin with that tell which issues a reader skips; readers set them themselves.
+SKIPS: Final = "skip-"
+
 #: Whoever may be mailed at all, asked again inside every claim.
 MAILABLE: Final = And(HasStatus(Status.ACTIVE), Not(Suppressed()))
 
 
-def eligible(segment: Expression | None = None) -> Expression:
-    """The rule of an issue: active, not suppressed, and inside its segment when it has one."""
-    return MAILABLE if segment is None else And(MAILABLE, segment)
+def skip_tag(issue: int) -> str:
+    """The tag of whoever wants to skip an issue, by its number."""
+    return f"{SKIPS}{issue}"
+
+
+def eligible(segment: Expression | None = None, *, issue: int | None = None) -> Expression:
+    """The rule of an issue: active, not suppressed, inside its segment when it has one.
+
+    Args:
+        segment: who it is for, None for everybody.
+        issue: its number; who takes a break from it is left out.
+    """
+    rule: Expression = MAILABLE if segment is None else And(MAILABLE, segment)
+    return rule if issue is None else And(rule, Not(HasTag(skip_tag(issue))))
 
 
 def holds(expression: Expression, subscriber: Subscriber, *, suppressed: bool) -> bool:

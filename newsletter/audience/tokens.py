@@ -33,6 +33,10 @@ _PAGES: Final = frozenset({"u", "c", "p"})
 #: How often an address is decoded at most; nobody in between does it more.
 _ENCODED: Final = 3
 _LENGTH: Final = 2 + _HANDLE_BYTES + _MAC_BYTES
+#: A pass: version, seconds since 1970 (4 bytes), nonce, MAC.
+_NONCE_BYTES: Final = 8
+_PASS_LENGTH: Final = 1 + 4 + _NONCE_BYTES + _MAC_BYTES
+_FORM: Final = b"form\0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,10 @@ class Key:
 
     def __repr__(self) -> str:
         return f"Key(id={self.id}, secret=...)"
+
+
+#: No server has this key, and no page takes a token made for tests: the link opens nothing.
+TRIAL_KEY: Final = Key(255, bytes(32))
 
 
 def make_token(handle: str, key: Key, purpose: Purpose = "unsubscribe") -> str:
@@ -88,6 +96,47 @@ def unsubscribe_url(
 ) -> str:
     """The page on which a person leaves, at most 900 characters; for "test" it opens nothing."""
     return f"{public_url.rstrip('/')}/u/{make_token(handle, key, purpose)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """What a form carries that was loaded from our own page.
+
+    Attributes:
+        issued: seconds since 1970.
+        nonce: 8 bytes that no other pass has.
+    """
+
+    issued: int
+    nonce: bytes
+
+
+def make_pass(made: Pass, key: Key) -> str:
+    """Sign a pass: base64url, 39 characters."""
+    head = bytes([_VERSION]) + made.issued.to_bytes(4, "big") + made.nonce
+    mac = hmac.digest(key.secret, _FORM + head, hashlib.sha256)[:_MAC_BYTES]
+    return base64.urlsafe_b64encode(head + mac).decode().rstrip("=")
+
+
+def read_pass(text: str, keys: Mapping[int, Key]) -> Pass | None:
+    """A pass that one of `keys` signed, else None. Never raises."""
+    try:
+        raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    if len(raw) != _PASS_LENGTH or raw[0] != _VERSION:
+        return None
+    head, mac = raw[:-_MAC_BYTES], raw[-_MAC_BYTES:]
+    for key in keys.values():
+        signed = hmac.digest(key.secret, _FORM + head, hashlib.sha256)[:_MAC_BYTES]
+        if hmac.compare_digest(mac, signed):
+            return Pass(int.from_bytes(head[1:5], "big"), head[5:])
+    return None
+
+
+def page_url(public_url: str, page: Literal["c", "p"], token: str) -> str:
+    """The page behind a token: "c" confirms, "p" is the preference page."""
+    return f"{public_url.rstrip('/')}/{page}/{token}"
 
 
 def acts_when_opened(url: str, public_url: str) -> bool:

@@ -13,6 +13,7 @@ from newsletter import __version__
 from newsletter.cli import (
     ahead,
     archive,
+    arriving,
     begin,
     events,
     post,
@@ -60,6 +61,8 @@ app.command("check", rich_help_panel=WRITE)(write.check)
 app.command("preview", rich_help_panel=WRITE)(write.preview)
 app.command("build", rich_help_panel=WRITE)(write.build)
 app.command("test", rich_help_panel=WRITE)(post.trial)
+subscribers.app.command("form")(arriving.form)
+subscribers.app.command("waiting")(arriving.waiting)
 app.add_typer(subscribers.app, name="subscribers", rich_help_panel=PEOPLE)
 app.command("send", rich_help_panel=SEND)(post.send)
 app.command("approve", rich_help_panel=SEND)(ahead.approve)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from newsletter import clocks
+from newsletter.cli.command import Commands
 from newsletter.cli.show import VOICE, result, result_json, say
 from newsletter.cli.write import line
 from newsletter.errors import InputError
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from newsletter.publishing.archive import Archive
     from newsletter.publishing.output import Published
 
-app = typer.Typer(help="The archive of past issues.", no_args_is_help=True)
+app = Commands(help="The archive of past issues.", no_args_is_help=True)
 
 
 @app.command("build")

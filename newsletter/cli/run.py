@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from newsletter.project import Project
     from newsletter.publishing.archive import Archive
     from newsletter.site.archive import ArchiveServer
+    from newsletter.site.subscribing import Signups
     from newsletter.store import Store
     from newsletter.store.folder.restore import Restoration
 
@@ -44,8 +45,8 @@ def serve(
         typer.Option("--print", help="Print what keeps it running, or puts https in front."),
     ] = None,
 ) -> None:
-    """Serve the readers' pages: unsubscribe, preferences, past issues."""
-    from newsletter import server
+    """Serve the readers' pages: subscribe, unsubscribe, preferences, past issues."""
+    from newsletter import server, signup
     from newsletter import site as public
     from newsletter.cli.context import open_project, open_store
 
@@ -54,6 +55,8 @@ def serve(
         result(_around(project, printed, host, port, with_events=with_events))
         return
     phrases = _phrases(project)
+    opened = signup.is_open(project.settings)
+    signups = _signups(project) if opened else None
     with open_store(project, create=False, patience=public.PATIENCE) as store:
         door = server.listen(host, port)
 
@@ -61,12 +64,43 @@ def serve(
             say(f"serving on {server.url_of(door)} (Ctrl-C ends it)")
             if not project.settings.site.public_url:
                 say("hint: set site.public_url, or no mail will lead here")
+            if opened and project.rehearses:
+                folder = project.settings.transport.folder
+                say(f"sign-up is a rehearsal: its mails lie in the folder {folder}/, none leaves")
 
-        with _events(project) if with_events else nullcontext():
+        with (
+            _events(project) if with_events else nullcontext(),
+            _letters(project) if opened else nullcontext(),
+        ):
             public.serve(
                 store, project.settings, clocks.now, door, ready,
-                phrases=phrases, archive=_archive(project),
+                phrases=phrases, signups=signups, archive=_archive(project),
             )  # fmt: skip
+
+
+def _signups(project: Project) -> Signups:
+    from newsletter.domains import MailDomains
+    from newsletter.site.subscribing import Signups
+
+    # A rehearsal is for invented addresses, too.
+    domains = MailDomains(lambda _: None) if project.rehearses else MailDomains()
+    return Signups(project.root, domains, rehearsal=project.rehearses)
+
+
+@contextmanager
+def _letters(project: Project) -> Iterator[None]:
+    """Send the letters of sign-up beside the pages."""
+    from newsletter.cli.context import open_store, open_transport
+    from newsletter.signup.post import posting
+
+    with (
+        open_store(project, create=False) as store,
+        posting(
+            project, store, open_transport=lambda: open_transport(project), clock=clocks.now,
+            reporter=Console(),
+        ),
+    ):  # fmt: skip
+        yield
 
 
 def _archive(project: Project) -> ArchiveServer | None:
@@ -118,17 +152,20 @@ def _phrases(project: Project) -> Mapping[str, str]:
     """The author's own words for the pages; read before anything listens.
 
     Raises:
-        InputError: their file cannot be read, or a phrase is wrong or missing.
+        InputError: their file cannot be read, or a phrase is wrong.
     """
     from newsletter.project.phrases import read_phrases
-    from newsletter.site.words import fault
+    from newsletter.site.words import fault, missing
 
     language = project.settings.site.language.partition("-")[0].lower()
     own, file = read_phrases(project.root, language)
-    name, problem = fault(language, own) if file else ("", "")
+    name, problem = fault(own)
     if problem:
-        what = f'"{name}" {problem}' if name else f"it {problem}"
-        raise InputError(what, place=Place(file), hint="docs/people.md lists the phrases")
+        raise InputError(
+            f'"{name}" {problem}', place=Place(file), hint="docs/people.md lists the phrases"
+        )
+    if file and (absent := missing(language, own)):
+        say(f"warning: {file} lacks {', '.join(absent)}; the pages say that in English")
     return own
 
 

@@ -188,13 +188,17 @@ def show(
         found = look_up(store, address, every_row=every)
     person, reason = found.person, found.suppression
     if as_json:
-        told = {"address": address.canonical, "person": _as_dict(person), "suppressed": reason}
+        asked = found.asked_at.isoformat() if found.asked_at else None
+        told = {"address": address.canonical, "person": _as_dict(person), "suppressed": reason,
+                "asked_at": asked}  # fmt: skip
         result_json(told | ({"rows": found.rows} if every else {}))
         return
     lines = [("address", mask(address.mailbox)), ("suppressed", reason or "no")]
     if person is not None:
         facts = {"name": person.name, "tags": " ".join(sorted(person.tags)), **person.fields}
         lines[1:1] = [("status", person.status.value), *facts.items()]
+    if found.asked_at:
+        lines.append(("asked", f"{found.asked_at:%Y-%m-%d %H:%M} UTC by the form, not confirmed"))
     lines += [(name, plural(len(rows), "row")) for name, rows in found.rows.items()]
     result(table(lines))
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from newsletter.audience import Subscriber, read_address
-from newsletter.audience.tokens import Key, unsubscribe_url
+from newsletter.audience.tokens import TRIAL_KEY, Key, unsubscribe_url
 from newsletter.check import Finding, tally
 from newsletter.check.mail import LIMIT
 from newsletter.delivery import Allowance, Attempt, Delivery, Outcome, Run
@@ -25,8 +25,6 @@ from newsletter.message import SAMPLE, Message, MimeTemplate, Sender, Stamp, com
 
 Clock = Callable[[], dt.datetime]
 
-#: No server has this key, and no page takes a token made for tests: the link opens nothing.
-TRIAL_KEY: Final = Key(255, bytes(32))
 _TRIAL_MARK: Final = "[TEST] "
 
 

@@ -104,12 +104,13 @@ def number_of(name: str) -> int | None:
     return int(match[1]) if match else None
 
 
-def parse(data: bytes, *, file: str) -> Issue:
+def parse(data: bytes, *, file: str, numbered: bool = True) -> Issue:
     """Read one issue.
 
     Args:
         data: the file's bytes: UTF-8, with or without a byte-order mark, any line ends.
         file: the path to name in errors; its last part gives number and slug.
+        numbered: false for a text of the same form that is no issue; its number is 0.
 
     Raises:
         InputError: not UTF-8, fences or YAML malformed, a value of the wrong kind. The place
@@ -119,7 +120,7 @@ def parse(data: bytes, *, file: str) -> Issue:
     matter = front_matter.read(text, file)
     _refuse_controls(matter, file)
     values = Values(matter.table, matter.places, file)
-    number, slug = _numbered(file, values)
+    number, slug = _numbered(file, values) if numbered else (0, "")
     title = values.line("title", required=True)
     return Issue(
         file=file,

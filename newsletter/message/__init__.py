@@ -5,8 +5,9 @@
     personal    what stands in the placeholders for one reader
     headers     the one header policy
     notices     mails to the newsletter's owner
+    letters     mails to one person about the list itself
 
-`notices` apart, all is imported from here.
+These two apart, all is imported from here.
 """
 
 from __future__ import annotations

@@ -23,6 +23,7 @@ from newsletter.render.markdown.fields import Slot
 
 #: The store of a mail that is no delivery: a test mail, a notice to the owner.
 NO_STORE: Final = "none"
+_AUTOMATIC: Final = "Auto-Submitted: auto-generated\r\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,8 @@ class Message:
         sender: MAIL FROM.
         to: RCPT TO; always exactly one.
         data: RFC 5322 bytes, 7-bit, CRLF line ends.
-        store: the id of the records it is a delivery of.
+        store: the id of the records it is a delivery of, or a letter of.
+        letter: which letter it is, "" for a mail of an issue.
     """
 
     issue: int
@@ -86,18 +88,25 @@ class Message:
     to: str
     data: bytes
     store: str = NO_STORE
+    letter: str = ""
 
     @property
     def tag(self) -> str:
         """Names this attempt in what the provider reports of it, for these records alone.
 
-        Letters, digits and hyphens, as SES allows in a tag's value; it names no person.
+        Letters, digits and hyphens, as SES allows in a tag's value; it names no person. A letter's
+        is none of a delivery: what is reported of it counts by whom it went to.
         """
-        return f"{self.store}-{self.issue}-{self.position}-{self.attempt}"
+        return f"{self.store}-{self.letter or self.issue}-{self.position}-{self.attempt}"
 
 
-def encode(issue: FrozenIssue) -> MimeTemplate:
+def encode(issue: FrozenIssue, *, bulk: bool = True, leavable: bool = True) -> MimeTemplate:
     """Encode an issue once, with a placeholder for every token.
+
+    Args:
+        issue: what it says.
+        bulk: false for a mail to one person alone, which no machine should answer (RFC 3834).
+        leavable: whether its headers say how to leave the list.
 
     Raises:
         InputError: subject, a name or an address cannot be written in a header.
@@ -113,7 +122,8 @@ def encode(issue: FrozenIssue) -> MimeTemplate:
         head += headers.address("Reply-To", "", sender.reply_to)
     pieces: list[str | Placeholder] = [
         head, Placeholder("to"), Placeholder("subject"), Placeholder("stamp"),
-        _list_headers(sender), Placeholder("unsubscribe"), _mime_headers(boundary),
+        _list_headers(sender) if bulk else _AUTOMATIC,
+        *([Placeholder("unsubscribe")] if leavable else []), _mime_headers(boundary),
         _part_headers(boundary, "plain"), *_encoded("text", issue.text, tokens),
         f"\r\n{_part_headers(boundary, 'html')}", *_encoded("html", issue.html, tokens),
         f"\r\n--{boundary}--\r\n",

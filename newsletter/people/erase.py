@@ -30,13 +30,25 @@ class EraseResult:
     renewed_backups: int
 
 
-def erase(store: Store, address: Address, *, now: dt.datetime) -> EraseResult:
+def erase(
+    store: Store,
+    address: Address,
+    *,
+    now: dt.datetime,
+    source: str = "newsletter subscribers erase",
+) -> EraseResult:
     """Forget a person.
+
+    Args:
+        store: the records.
+        address: theirs.
+        now: with a time zone.
+        source: who asked for it, for the consent log.
 
     Raises:
         LockedError: an import is going on, and may be about to add the person.
     """
-    known, clean = subscribers.erase(store, address.canonical, now=now)
+    known, clean = subscribers.erase(store, address.canonical, now=now, source=source)
     # A typing error must not cost the backups.
     renewed = backups.renew(store.path, now=now) if known else 0
     return EraseResult(known=known, clean=clean, renewed_backups=renewed)

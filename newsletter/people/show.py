@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from newsletter.audience import Address, Status
 from newsletter.errors import InputError
-from newsletter.store import Store, subscribers, suppressions
+from newsletter.store import Store, signups, subscribers, suppressions
 from newsletter.store.subscribers import Member
 
 SUPPRESSED: Final = "suppressed"
@@ -23,16 +24,18 @@ class OnRecord:
     Attributes:
         person: None where nobody on the list has it.
         suppression: why it is never mailed, "" where it may be.
+        asked_at: when it asked by the form and has not confirmed, None where it has not.
         rows: every row about it by table; empty unless it was asked for.
     """
 
     person: Member | None
     suppression: str
+    asked_at: dt.datetime | None
     rows: Mapping[str, Sequence[Mapping[str, Any]]]
 
 
 def list_people(store: Store, *, status: str = "", tag: str = "") -> Iterator[Member]:
-    """Everybody, or those with a status and a tag.
+    """Everybody, or those with a status and a tag; who waits to confirm is pending.
 
     Args:
         store: the records.
@@ -43,6 +46,8 @@ def list_people(store: Store, *, status: str = "", tag: str = "") -> Iterator[Me
     for one in subscribers.each(store, status=chosen, tag=tag):
         if status != SUPPRESSED or one.suppression:
             yield one
+    if status == Status.PENDING and not tag:
+        yield from signups.waiting(store)
 
 
 def look_up(store: Store, address: Address, *, every_row: bool = False) -> OnRecord:
@@ -54,9 +59,10 @@ def look_up(store: Store, address: Address, *, every_row: bool = False) -> OnRec
     person = subscribers.find(store, address.canonical)
     reason = suppressions.reason(store, address.canonical)
     rows = subscribers.dossier(store, address.canonical) if every_row else {}
-    if person is None and not reason and not any(rows.values()):
+    asked_at = signups.find(store, address.canonical)
+    if person is None and asked_at is None and not reason and not any(rows.values()):
         raise unknown_address()
-    return OnRecord(person=person, suppression=reason, rows=rows)
+    return OnRecord(person=person, suppression=reason, asked_at=asked_at, rows=rows)
 
 
 def unknown_address() -> InputError:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from newsletter.audience.roster import sniff
+from newsletter.audience.records import sniff
 from newsletter.errors import InputError, PausedError, Place
 from newsletter.issue import number_of
 from newsletter.project import private

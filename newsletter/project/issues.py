@@ -11,9 +11,8 @@ from urllib.parse import unquote
 
 from newsletter.audience import Expression, eligible
 from newsletter.audience.segment import parse_segment
-from newsletter.audience.tokens import unsubscribe_url
+from newsletter.audience.tokens import TRIAL_KEY, unsubscribe_url
 from newsletter.check import Finding, RuleContext, UrlStatus, check
-from newsletter.delivery.deliver import TRIAL_KEY
 from newsletter.issue import Issue, number_of, parse
 from newsletter.issue.approval import approval
 from newsletter.message import SAMPLE, filled, unsubscribe_by_mail
@@ -105,7 +104,7 @@ def prepare_issue(root: Path, name: str, settings: Settings, *, today: dt.date) 
         rendered=rendered,
         letter=letter,
         findings=check(letter),
-        audience=eligible(segment),
+        audience=eligible(segment, issue=issue.number),
         approval=approval(rendered.source_hash, issue.number, pictures),
     )
 

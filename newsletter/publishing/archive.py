@@ -20,7 +20,7 @@ from newsletter.errors import InputError
 from newsletter.issue import Issue
 from newsletter.publishing.feeds import FeedEntry, FeedHead, atom, rss, sitemap
 from newsletter.publishing.letters import KnownLetter, Letters, PictureReader
-from newsletter.publishing.pages import ROWS, ArchivePages, Step
+from newsletter.publishing.pages import ROWS, ArchivePages, Neighbour
 from newsletter.publishing.redirects import Redirect, as_netlify, base_path, redirects
 from newsletter.publishing.select import PublishedIssue, Selection, select_issues
 from newsletter.render.web import feed_html
@@ -176,7 +176,7 @@ class _Layout:
 
     def _issues(self) -> None:
         listed = self._selection.listed
-        steps = [Step(number=one.issue.number, title=self._pages.title(one)) for one in listed]
+        steps = [Neighbour(number=one.issue.number, title=self._pages.title(one)) for one in listed]
         at = {one.issue.number: n for n, one in enumerate(listed)}
         for one in self._selection.issues:
             n = at.get(one.issue.number)
@@ -193,7 +193,9 @@ class _Layout:
         dates = (one.published.isoformat(), one.updated.isoformat(), one.listed)
         return (one.issue.number, self._letters.fingerprint(one), dates, one.matter)
 
-    def _issue(self, one: PublishedIssue, newer: Step | None, older: Step | None) -> bytes:
+    def _issue(
+        self, one: PublishedIssue, newer: Neighbour | None, older: Neighbour | None
+    ) -> bytes:
         letter = self._letters.letter(one)
         return self._pages.issue(one, letter, image=self._image(one), newer=newer, older=older)
 

@@ -27,7 +27,7 @@ ROWS: Final = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class Neighbour:
     """The neighbour of an issue in the list."""
 
     number: int
@@ -114,8 +114,8 @@ class ArchivePages:
         letter: WebLetter,
         *,
         image: tuple[str, str],
-        newer: Step | None,
-        older: Step | None,
+        newer: Neighbour | None,
+        older: Neighbour | None,
     ) -> bytes:
         """The page of an issue.
 

@@ -23,12 +23,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
-from newsletter.render.markdown import Image, Raw
-from newsletter.render.markdown.fields import Slot
 from newsletter.render.palette import Palette
-from newsletter.render.utm import Tags
+
+if TYPE_CHECKING:
+    from newsletter.render.markdown import Image, Raw
+    from newsletter.render.markdown.fields import Slot
+    from newsletter.render.utm import Tags
 
 #: Pixels, unless the settings say otherwise.
 TEXT_SIZE: Final = 17
@@ -109,6 +111,23 @@ class Options:
     fields: Mapping[str, str]
     tags: Tags | None
     look: Look
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """What stands around a mail that is no issue.
+
+    Attributes:
+        links: fields that are whole addresses, such as "confirm_url".
+        texts: other fields, and what stands for them for everybody.
+        reason: why somebody gets this; "" for what issues say.
+        leave: what the link in the footer is called; "" for what issues say.
+    """
+
+    links: tuple[str, ...]
+    texts: Mapping[str, str]
+    reason: str = ""
+    leave: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,6 +25,7 @@ from newsletter.issue import Issue
 from newsletter.render import (
     LOGO_WIDTH,
     TEXT_SIZE,
+    Frame,
     Look,
     Options,
     RenderedIssue,
@@ -51,23 +52,29 @@ _OFFSET: Final = re.compile(r"(?: in root template)?(?: at)? position \d+(?::\d+
 
 
 def render(
-    issue: Issue, theme: Theme, options: Options, sizes: Sizes = UNMEASURED
+    issue: Issue,
+    theme: Theme,
+    options: Options,
+    sizes: Sizes = UNMEASURED,
+    frame: Frame | None = None,
 ) -> RenderedIssue:
     """Render an issue once, for everybody; same input, same bytes.
 
     Args:
-        issue: as written.
-        theme: its clothes.
-        options: what else reaches the mail.
+        issue: what the author wrote.
+        theme: what it is put into: its `letter.mjml` and `letter.txt` for a mail that is no issue,
+            where it has them.
+        options: of the newsletter; `fields` are an issue's alone.
         sizes: of the local pictures, by `named_pictures`.
+        frame: of a mail that is no issue.
 
     Raises:
         InputError: the theme is malformed (its file and line), or the author's text holds a
             reserved token. Whatever Markdown holds renders.
     """
-    fields = Fields(options.fields)
+    fields = Fields(options.fields) if frame is None else Fields(frame.texts, frame.links)
     letter = compose(issue, fields, options.language, _taken(theme))
-    values, document = _values(issue, options, letter), letter.document
+    values, document = _framed(frame, fields, _values(issue, options, letter)), letter.document
 
     @functools.cache  # both parts and every repeated link ask for the same few hundred
     def tagged(url: str) -> str:
@@ -79,8 +86,8 @@ def render(
 
     plain = text_part(document, final, tagged)
     refuse_forged(issue, document, fields, plain)
-    text = _text(theme, values, plain, tagged)
-    page, mjml = _page(theme, values, letter.html)
+    text = _text(theme, _entry(theme, frame, "txt"), values, plain, tagged)
+    page, mjml = _page(theme, _entry(theme, frame, "mjml"), values, letter.html)
     root = tree.parse(page)
     images = _put_back_targets(root, document, options, sizes)
     tree.harden(root)
@@ -197,21 +204,39 @@ def _asset(src: str, base: str) -> str:
     return f"{base.rstrip('/')}/{src.removeprefix('./')}"
 
 
-def _text(theme: Theme, values: dict[str, Any], body: str, tagged: tree.Tagger) -> str:
+def _entry(theme: Theme, frame: Frame | None, kind: str) -> str:
+    """The theme's file to begin with; its own for mails that are no issues, where it has one."""
+    own = f"letter.{kind}"
+    return own if frame is not None and own in dict(theme.files) else f"issue.{kind}"
+
+
+def _framed(frame: Frame | None, fields: Fields, values: dict[str, Any]) -> dict[str, Any]:
+    """What a theme is given otherwise where there is no issue: no number, no date, no archive."""
+    if frame is None:
+        return values
+    words = {**values["words"], "issue": ""}
+    if frame.leave:
+        words["unsubscribe"] = fields.in_text(frame.leave)
+    reason = fields.in_text(frame.reason) if frame.reason else values["reason"]
+    own = {"number": "", "date": "", "view_url": "", "words": words, "reason": reason}
+    return values | own
+
+
+def _text(theme: Theme, entry: str, values: dict[str, Any], body: str, tagged: tree.Tagger) -> str:
     def underline(text: str, mark: str = "=") -> str:
         return mark * max(columns(line) for line in text.split("\n"))
 
     given = {"wrap": lambda text: "\n".join(wrap(text)), "underline": underline, "tag": tagged}
-    filled = shell.fill(theme, "issue.txt", {**values, **given, "content": CONTENT})
-    _expect_one_slot(theme, filled, "issue.txt")
+    filled = shell.fill(theme, entry, {**values, **given, "content": CONTENT})
+    _expect_one_slot(theme, filled, entry)
     lines = filled.text.replace(CONTENT, body).split("\n")
     return "\n".join(line.rstrip() for line in lines).strip("\n") + "\n"
 
 
-def _page(theme: Theme, values: dict[str, Any], letter: str) -> tuple[str, str]:
+def _page(theme: Theme, entry: str, values: dict[str, Any], letter: str) -> tuple[str, str]:
     """The compiled page with the letter in it, and the same before compiling."""
-    filled = shell.fill(theme, "issue.mjml", {**values, "content": CONTENT})
-    _expect_one_slot(theme, filled, "issue.mjml")
+    filled = shell.fill(theme, entry, {**values, "content": CONTENT})
+    _expect_one_slot(theme, filled, entry)
     lint(theme, filled)
     page = _compile(theme, filled)
     # Between two tags and nowhere else: an attribute or a title shows no letter.

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from newsletter.audience import Subscriber
-from newsletter.audience.tokens import unsubscribe_url
+from newsletter.audience.tokens import TRIAL_KEY, unsubscribe_url
 from newsletter.delivery import Effect, Outcome, Result
-from newsletter.delivery.deliver import TRIAL_KEY, Transport, trial
+from newsletter.delivery.deliver import Transport, trial
 from newsletter.errors import AccountError, InputError, PausedError, UnknownOutcomesError
 from newsletter.message import (
     SAMPLE,

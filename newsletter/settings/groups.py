@@ -2,14 +2,13 @@
 
 The description is what `newsletter settings` and docs/settings.md say about a setting; the example
 is what an error shows. Three groups are open: `fields`, `checks.ignore` and `web.topics` take names
-of the author's own.
+of the author's own. `web` is declared in a file of its own, for its length.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
@@ -20,7 +19,7 @@ from newsletter.render import LOGO_WIDTH, TEXT_SIZE, Divider
 from newsletter.render.utm import Existing
 from newsletter.schedule import first_day
 from newsletter.settings import values
-from newsletter.settings.declared import (
+from newsletter.settings.declaring import (
     Address,
     Colour,
     DerivedColour,
@@ -29,15 +28,14 @@ from newsletter.settings.declared import (
     Group,
     Header,
     Line,
+    OpenTable,
     Required,
     SiteUrl,
-    Tag,
     TokenUrl,
     setting,
 )
 from newsletter.settings.values import Masked, matching
-
-OpenTable = AfterValidator(lambda table: MappingProxyType(dict(table)))
+from newsletter.settings.web import RetentionSettings, WebSettings
 
 
 class SiteSettings(Group):
@@ -66,6 +64,11 @@ class SiteSettings(Group):
         "",
         "The postal address that the law of many countries wants in each mail.",
         example="Slack Water, 4 Ferry Stairs, Port Example",
+    )
+    privacy_url: Annotated[str, AfterValidator(values.site_url)] = setting(
+        "",
+        "The page that says what is done with readers' data; the sign-up form links to it.",
+        example="https://example.org/privacy",
     )
     language: Annotated[str, AfterValidator(values.language)] = setting(
         "en", "The language of the issues, as a tag (BCP 47) that screen readers understand."
@@ -329,32 +332,6 @@ class ScheduleSettings(Group):
         return self
 
 
-class WebSettings(Group):
-    """The public pages."""
-
-    topics: Annotated[Mapping[Tag, Required], OpenTable] = setting(
-        {},
-        "Tags that readers may choose themselves on their preference page, and what it calls them.",
-        example={"essays": "The long essays"},
-    )
-    record_visitors: bool = setting(
-        False,  # noqa: FBT003  # its default
-        "Whether the consent log keeps the network address and the browser of readers who change "
-        "something on a page.",
-    )
-    keep_visitors: int = setting(
-        365,
-        "Days after which `newsletter serve` forgets those addresses and browsers.",
-        ge=1, le=3650,
-    )  # fmt: skip
-    trusted_proxies: tuple[Annotated[str, AfterValidator(values.network)], ...] = setting(
-        ("127.0.0.1", "::1"),
-        "Addresses and networks of the proxies in front of `newsletter serve`; only what these "
-        "say in `X-Forwarded-For` is taken for a reader's network address.",
-        example=("127.0.0.1", "10.0.0.0/8"),
-    )
-
-
 class ArchiveSettings(Group):
     """The pages of past issues, which `newsletter archive build` writes and `serve` shows."""
 
@@ -403,4 +380,5 @@ class Groups(Group):
     schedule: ScheduleSettings = Field(default_factory=ScheduleSettings)
     web: WebSettings = Field(default_factory=WebSettings)
     archive: ArchiveSettings = Field(default_factory=ArchiveSettings)
+    retention: RetentionSettings = Field(default_factory=RetentionSettings)
     checks: CheckSettings = Field(default_factory=CheckSettings)

@@ -1,4 +1,4 @@
-"""The pages for readers: leaving, and what they want to get.
+"""The pages for readers: subscribing, leaving, and what they want to get.
 
 GET and HEAD show a page with one button and change nothing, for programs that look for harm in
 mails follow every link. POST acts, whoever sends it: the button, or a mail program that knows
@@ -35,8 +35,9 @@ from newsletter.site.answers import Answers, drain
 from newsletter.site.archive import ArchiveServer
 from newsletter.site.choices import Choices
 from newsletter.site.pages import TEMPLATES
+from newsletter.site.subscribing import Confirming, Signups, Subscribing
 from newsletter.site.visitors import BehindProxies
-from newsletter.store import Store, consents, signing_keys, subscribers
+from newsletter.store import Store, consents, retention, signing_keys, subscribers
 
 Clock = Callable[[], dt.datetime]
 
@@ -58,6 +59,7 @@ def application(
     clock: Clock,
     phrases: Mapping[str, str] = _NO_PHRASES,
     archive: ArchiveServer | None = None,
+    signups: Signups | None = None,
 ) -> Starlette:
     """The public pages as a Starlette application.
 
@@ -67,12 +69,19 @@ def application(
         clock: says what time it is, in UTC.
         phrases: words of the author's own, over those that are shipped.
         archive: answers for past issues, None where they are read elsewhere.
+        signups: what sign-up needs; without it nobody can subscribe here.
     """
     answers = Answers(settings, phrases)
     pages = _Pages(store, answers, clock, archive)
-    choices = Choices(store, answers, clock, settings.web.topics)
+    choices = Choices(store, answers, clock, settings.web.topics, signups)
+    subscribing = Subscribing(store, answers, settings, clock, signups)
+    confirming = Confirming(store, answers, settings, clock, signups)
     app = Starlette(
         routes=[
+            Route("/subscribe", subscribing.show, methods=["GET"]),
+            Route("/subscribe", subscribing.act, methods=["POST"]),
+            Route("/c/{token}", confirming.show, methods=["GET"]),
+            Route("/c/{token}", confirming.act, methods=["POST"]),
             Route("/u/{token}", pages.ask, methods=["GET"]),
             Route("/u/{token}", pages.act, methods=["POST"]),
             Route("/p/{token}", choices.ask, methods=["GET"]),
@@ -98,6 +107,7 @@ def serve(
     *,
     phrases: Mapping[str, str] = _NO_PHRASES,
     archive: ArchiveServer | None = None,
+    signups: Signups | None = None,
     limits: Limits = _LIMITS,
 ) -> None:
     """Answer readers until Ctrl-C or SIGTERM.
@@ -110,14 +120,21 @@ def serve(
         ready: called once readers are answered.
         phrases: words of the author's own, over those that are shipped.
         archive: answers for past issues, None where they are read elsewhere.
+        signups: what sign-up needs; without it nobody can subscribe here.
         limits: how long readers' programs may take, and how many there may be at once.
     """
     kept = dt.timedelta(days=settings.web.keep_visitors)
     # While another program writes, readers go first; the next start forgets them.
     with contextlib.suppress(PausedError):
         consents.forget_visitors(store, before=clock() - kept)
+        if days := settings.retention.left:
+            before = clock() - dt.timedelta(days=days)
+            retention.forget_left(store, before=before, now=clock())
     TEMPLATES.load()
-    app = application(store=store, settings=settings, clock=clock, phrases=phrases, archive=archive)
+    app = application(
+        store=store, settings=settings, clock=clock, phrases=phrases, archive=archive,
+        signups=signups,
+    )  # fmt: skip
     run(app, door, ready=ready, closing=lambda: None, log_level="error", limits=limits)
 
 

@@ -8,6 +8,7 @@ import contextlib
 import hashlib
 from collections.abc import Mapping
 from typing import Final
+from urllib.parse import parse_qsl
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, Response
@@ -23,8 +24,12 @@ from newsletter.store.consents import Evidence
 # A connection that is closed on an unread body loses the answer.
 _BODY_BYTES: Final = 64 * 1024
 _BODY_SECONDS: Final = 5.0
-_STATUSES: Final = {"unknown": 404, "busy": 503}
+_STATUSES: Final = {
+    "unknown": 404, "busy": 503, "no_signup": 404, "mailbox": 202, "no_address": 400,
+    "no_mail": 400, "odd_name": 400, "too_many": 429, "expired": 410,
+}  # fmt: skip
 _AGENT_LENGTH: Final = 300
+_MOST_FIELDS: Final = 200
 
 
 class Answers:
@@ -105,6 +110,15 @@ async def body(request: Request) -> bytes | None:
         if len(read) > _BODY_BYTES:
             return None
     return read
+
+
+def form_fields(data: bytes) -> dict[str, str]:
+    """The fields of a form (application/x-www-form-urlencoded); nothing where it is none."""
+    try:
+        pairs = parse_qsl(data.decode(), keep_blank_values=True, max_num_fields=_MOST_FIELDS)
+    except ValueError:
+        return {}
+    return dict(pairs)
 
 
 def _style(given: Look) -> str:

@@ -9,8 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from newsletter.site import arriving_words
+
 _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
     "en": {
+        **arriving_words.WORDS["en"],
         "somebody": "this newsletter",
         "ask": "Unsubscribe from {name}?",
         "ask_note": "Press the button and you will get no more mails. One press is enough.",
@@ -42,6 +45,7 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "back_note": "You get the mails from {name} again, from the next one on.",
     },
     "nl": {
+        **arriving_words.WORDS["nl"],
         "somebody": "deze nieuwsbrief",
         "ask": "Uitschrijven voor {name}?",
         "ask_note": "Druk op de knop en je krijgt geen mail meer. Eén keer is genoeg.",
@@ -85,23 +89,23 @@ def words(language: str, name: str, own: Mapping[str, str] | None = None) -> dic
     Args:
         language: a BCP 47 tag; only its first part counts.
         name: the newsletter's, may be empty.
-        own: the author's phrases, over those that are shipped; see `complete`.
+        own: the author's phrases, over those that are shipped; see `fault` and `missing`.
 
     Returns:
         The words by their names; "language" is the one they are in.
     """
     primary = language.partition("-")[0].lower()
     chosen = primary if primary in _WORDS or own else "en"
-    found = {**_WORDS.get(chosen, {}), **(own or {})}
+    found = {**_WORDS["en"], **_WORDS.get(chosen, {}), **(own or {})}
     whole = {key: text.format(name=name or found["somebody"]) for key, text in found.items()}
     return {**whole, "language": chosen}
 
 
-def fault(language: str, own: Mapping[str, str]) -> tuple[str, str]:
+def fault(own: Mapping[str, str]) -> tuple[str, str]:
     """What is wrong with phrases of the author's own: the phrase's name, and the problem.
 
     Returns:
-        ("", "") where nothing is; the name is "" when the whole file is meant.
+        ("", "") where nothing is.
     """
     for key, text in own.items():
         if key not in NAMES:
@@ -110,5 +114,9 @@ def fault(language: str, own: Mapping[str, str]) -> tuple[str, str]:
             text.format(name="x")
         except (KeyError, IndexError, ValueError):
             return key, "has another placeholder than {name}"
-    missing = sorted(NAMES - set(own)) if language not in _WORDS else []
-    return ("", f"lacks {', '.join(missing)}") if missing else ("", "")
+    return "", ""
+
+
+def missing(language: str, own: Mapping[str, str]) -> list[str]:
+    """Phrases that a language is without, and English stands in for."""
+    return [] if language in _WORDS else sorted(NAMES - set(own))

@@ -8,7 +8,9 @@
     subscribers     people; upsert adds them, imports lists of them
     list_size       how long the list is, and how it changed
     suppressions    addresses that are never mailed
-    consents        who agreed or left
+    consents        who agreed or left; retention forgets them
+    signups         who asks for the newsletter; confirmations lets them in, letters mails them,
+                    limits bounds it
     signing_keys    what signs links and names addresses
     runs            issues on their way; freezing begins them
     deliveries      one mail each; claims tells how far they have come

@@ -186,6 +186,19 @@ _LOGS: Final = (
         "what is known of a visitor is only ever forgotten",
     ),
     Guard("consents_kept", "DELETE ON consents", "true", "the consent log is only added to"),
+    Guard(
+        "letters_arrow",
+        "UPDATE OF state ON letters",
+        "OLD.state || '>' || NEW.state NOT IN ('queued>claimed', 'queued>dropped', "
+        "'claimed>queued', 'claimed>accepted', 'claimed>refused', 'claimed>unknown')",
+        "no such way from state to state",
+    ),
+    Guard(
+        "letters_attempt",
+        "UPDATE OF attempt, state ON letters",
+        "NEW.attempt <> OLD.attempt + (OLD.state = 'queued' AND NEW.state = 'claimed')",
+        "an attempt is counted by its claim, one by one",
+    ),
     Guard("occurrences_fixed", "UPDATE ON occurrences", "true", "a date is used up once"),
     Guard(
         "occurrences_kept",

@@ -33,6 +33,16 @@ def select_run(connection: sa.Connection, issue: int, *, rehearsal: bool) -> Run
     return None if row is None else _run(row, row.envelope)
 
 
+def last_issue(store: Database) -> int | None:
+    """The highest number of an issue that was begun for real, None where none was."""
+    query = sa.select(sa.func.max(runs.c.issue)).where(
+        runs.c.rehearsal.is_(False), runs.c.recipients > 0
+    )
+    with store.reading() as connection:
+        found: int | None = connection.execute(query).scalar()
+    return found
+
+
 def find_all(store: Database) -> tuple[Run, ...]:
     """All runs, oldest first, without their frozen issues (b"")."""
     columns = [column for column in runs.c if column is not runs.c.envelope]

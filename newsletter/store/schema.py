@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 Opened = TypeVar("Opened", bound=Database)
 
 #: The revision this program reads and writes: the newest file in migrations/versions.
-HEAD: Final = "0009"
+HEAD: Final = "0010"
 
 #: From here on what is deleted is overwritten.
 _OVERWRITING: Final = 7
@@ -288,7 +288,7 @@ def _missing(place: Place) -> NoStoreError:
     return NoStoreError(
         "there is no database here yet",
         place=place,
-        hint="import subscribers first: newsletter subscribers import FILE",
+        hint="import a list first: newsletter subscribers import FILE --consent-source TEXT",
     )
 
 

@@ -12,8 +12,7 @@ import secrets
 
 import sqlalchemy as sa
 
-from newsletter.audience.tokens import Key
-from newsletter.delivery.deliver import TRIAL_KEY
+from newsletter.audience.tokens import TRIAL_KEY, Key
 from newsletter.errors import RefusedError
 from newsletter.store.database import Database
 from newsletter.store.tables import signing_keys

@@ -26,6 +26,7 @@ from newsletter.store.consents import Evidence, log_consent
 from newsletter.store.database import Database
 from newsletter.store.eligibility import clause
 from newsletter.store.signing_keys import address_hash, address_key, handle_of
+from newsletter.store.signup_tables import confirmations, letters, moves, signups
 from newsletter.store.sqlite.scrub import Traces
 from newsletter.store.suppressions import BLOCKED, suppress
 from newsletter.store.tables import (
@@ -40,6 +41,11 @@ from newsletter.store.tables import (
 
 #: How many people are read at once.
 _PART: Final = 1000
+#: Tables with rows about an address; what may be deleted of it.
+_ABOUT: Final = (
+    subscribers, suppressions, consents, deliveries, events, signups, confirmations, letters,
+)  # fmt: skip
+_DELETED: Final = (subscribers, signups, confirmations, letters)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,8 +122,7 @@ def dossier(store: Database, canonical: str) -> dict[str, list[dict[str, Any]]]:
     with store.reading() as connection:
         hashed = _hashed(connection, canonical)
         found = {
-            table.name: _rows(connection, table, table.c.address_hash == hashed)
-            for table in (subscribers, suppressions, consents, deliveries, events)
+            table.name: _rows(connection, table, table.c.address_hash == hashed) for table in _ABOUT
         }
         ids = [row["id"] for row in found["subscribers"]]
         return found | {"tags": _rows(connection, tags, tags.c.subscriber_id.in_(ids))}
@@ -147,7 +152,7 @@ def allow(
         key = address_key(connection)
         hashed = address_hash(canonical, key)
         handle = handle_of(canonical, key)
-        reason, back = _let_in(connection, hashed, handle, now)
+        reason, back = let_in(connection, hashed, handle, now)
         if reason or back:
             log_consent(connection, [hashed], "allowed", evidence, now)
         return reason, back
@@ -164,7 +169,7 @@ def come_back(store: Database, handle: str, evidence: Evidence, *, now: dt.datet
         if person is None or person.suppression == BLOCKED:
             return False
         hashed = _hash_of(connection, handle)
-        reason, back = _let_in(connection, hashed, handle, now)
+        reason, back = let_in(connection, hashed, handle, now)
         if reason or back:
             log_consent(connection, [hashed], "came back", evidence, now)
         return True
@@ -209,7 +214,13 @@ def prefer(
         return True
 
 
-def erase(store: Database, canonical: str, *, now: dt.datetime) -> tuple[bool, bool]:
+def erase(
+    store: Database,
+    canonical: str,
+    *,
+    now: dt.datetime,
+    source: str = "newsletter subscribers erase",
+) -> tuple[bool, bool]:
     """Forget a person: nothing that names them stays, and nothing brings them back by itself.
 
     The keyed hash of the address stays, in deliveries so that counts add up, and as a
@@ -225,8 +236,8 @@ def erase(store: Database, canonical: str, *, now: dt.datetime) -> tuple[bool, b
     with imports.alone(store):
         imports.abandon(store)
         with store.writing() as connection:
-            traces = _erase(connection, canonical, now)
-        return bool(traces.rest), store.backend.scrub(store, traces)
+            known, traces = _erase(connection, canonical, source, now)
+        return known, store.backend.scrub(store, traces)
 
 
 def audience(store: Database, eligible: Expression) -> AudienceCounts:
@@ -256,6 +267,10 @@ def unsubscribe(
         Whether these records know the handle; one they do not know is kept, and whoever turns out
         to have it later stays out.
     """
+    moved = sa.select(moves.c.new_handle).where(moves.c.old_handle == handle)
+    if (further := connection.execute(moved).scalar()) is not None:
+        # The link is of a mail to the address they had; they mean the newsletter.
+        unsubscribe(connection, further, evidence, now=now)
     row = connection.execute(
         sa.select(subscribers.c.address_hash, subscribers.c.status).where(
             subscribers.c.handle == handle
@@ -277,22 +292,30 @@ def unsubscribe(
     return True
 
 
-def _erase(connection: sa.Connection, canonical: str, now: dt.datetime) -> Traces:
-    """Delete a person; what could be left of them in the file."""
+def _erase(
+    connection: sa.Connection, canonical: str, source: str, now: dt.datetime
+) -> tuple[bool, Traces]:
+    """Delete a person; whether there was anybody, and what could be left of them in the file."""
     hashed = _hashed(connection, canonical)
     this = subscribers.c.address_hash == hashed
     row = connection.execute(sa.select(subscribers).where(this)).one_or_none()
-    connection.execute(sa.delete(subscribers).where(this))
+    asked = connection.execute(sa.select(signups.c.id).where(signups.c.address_hash == hashed))
+    known = row is not None or asked.first() is not None
+    if row is not None:
+        ends = sa.or_(moves.c.old_handle == row.handle, moves.c.new_handle == row.handle)
+        connection.execute(sa.delete(moves).where(ends))
+    for table in _DELETED:
+        connection.execute(sa.delete(table).where(table.c.address_hash == hashed))
     suppress(connection, hashed, reason="erased", now=now)
     connection.execute(
         sa.update(consents).where(consents.c.address_hash == hashed).values(ip="", agent="")
     )
+    if known:
+        log_consent(connection, [hashed], "erased", Evidence(source=source), now)
     if row is not None:
-        evidence = Evidence(source="newsletter subscribers erase")
-        log_consent(connection, [hashed], "erased", evidence, now)
-        return Traces.of(row, canonical)
+        return True, Traces.of(row, canonical)
     key = address_key(connection)
-    return Traces(handle_of(canonical, key).encode(), canonical.encode())
+    return known, Traces(handle_of(canonical, key).encode(), canonical.encode())
 
 
 def _hashed(connection: sa.Connection, canonical: str) -> str:
@@ -305,9 +328,10 @@ def _hash_of(connection: sa.Connection, handle: str) -> str:
     return str(connection.execute(query).scalar_one())
 
 
-def _let_in(
+def let_in(
     connection: sa.Connection, hashed: str, handle: str, now: dt.datetime
 ) -> tuple[str, bool]:
+    """Take away all that keeps an address out; see `allow`."""
     held = suppressions.c.address_hash == hashed
     reason = connection.execute(sa.select(suppressions.c.reason).where(held)).scalar() or ""
     connection.execute(sa.delete(suppressions).where(held))

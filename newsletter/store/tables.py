@@ -25,7 +25,7 @@ _NAMES: Final = {
     "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
     "pk": "pk_%(table_name)s",
 }
-_HASH: Final = sa.String(64)  # a keyed SHA-256 in hex
+HASH: Final = sa.String(64)  # a keyed SHA-256 in hex
 
 
 class Stage(StrEnum):
@@ -63,7 +63,8 @@ class Moment(sa.types.TypeDecorator[dt.datetime]):
         return None if value is None else dt.datetime.fromisoformat(value)
 
 
-def _one_of(column: str, values: Iterable[str]) -> sa.CheckConstraint:
+def one_of(column: str, values: Iterable[str]) -> sa.CheckConstraint:
+    """The constraint that a column holds one of some words."""
     listed = ", ".join(f"'{value}'" for value in values)
     return sa.CheckConstraint(f"{column} in ({listed})", name=f"{column}_known")
 
@@ -80,7 +81,7 @@ signing_keys: Final = sa.Table(
     sa.Column("created_at", Moment, nullable=False),
     sa.CheckConstraint("id between 0 and 255", name="id_is_a_byte"),
     sa.CheckConstraint("length(secret) = 32", name="secret_length"),
-    _one_of("purpose", ("links", "addresses")),
+    one_of("purpose", ("links", "addresses")),
 )
 
 #: How these records are named in the tags of mails, and so in events: one row, made with the store
@@ -102,13 +103,13 @@ subscribers: Final = sa.Table(
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("handle", sa.String(24), nullable=False, unique=True),
     sa.Column("email", sa.Text, nullable=False),
-    sa.Column("address_hash", _HASH, nullable=False, unique=True),
+    sa.Column("address_hash", HASH, nullable=False, unique=True),
     sa.Column("name", sa.Text, nullable=False),
     sa.Column("status", sa.String(16), nullable=False),
     sa.Column("fields", sa.Text, nullable=False),
     sa.Column("created_at", Moment, nullable=False),
     sa.Column("updated_at", Moment, nullable=False),
-    _one_of("status", Status),
+    one_of("status", Status),
     sqlite_autoincrement=True,
 )
 
@@ -129,7 +130,7 @@ tags: Final = sa.Table(
 suppressions: Final = sa.Table(
     "suppressions",
     metadata,
-    sa.Column("address_hash", _HASH, primary_key=True),
+    sa.Column("address_hash", HASH, primary_key=True),
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("created_at", Moment, nullable=False),
 )
@@ -139,7 +140,7 @@ consents: Final = sa.Table(
     "consents",
     metadata,
     sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("address_hash", _HASH, nullable=False, index=True),
+    sa.Column("address_hash", HASH, nullable=False, index=True),
     sa.Column("event", sa.String(16), nullable=False),
     sa.Column("source", sa.Text, nullable=False),
     sa.Column("at", Moment, nullable=False),
@@ -164,7 +165,7 @@ imports: Final = sa.Table(
     metadata,
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("file_name", sa.Text, nullable=False),
-    sa.Column("file_hash", _HASH, nullable=False),
+    sa.Column("file_hash", HASH, nullable=False),
     sa.Column("consent_source", sa.Text, nullable=False),
     sa.Column("counts", sa.Text, nullable=False),
     sa.Column("at", Moment, nullable=False),
@@ -176,12 +177,12 @@ staged_imports: Final = sa.Table(
     metadata,
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("file_name", sa.Text, nullable=False),
-    sa.Column("file_hash", _HASH, nullable=False),
+    sa.Column("file_hash", HASH, nullable=False),
     sa.Column("consent_source", sa.Text, nullable=False),
     sa.Column("state", sa.String(16), nullable=False),
     sa.Column("counts", sa.Text, nullable=False),
     sa.Column("at", Moment, nullable=False),
-    _one_of("state", Stage),
+    one_of("state", Stage),
     sqlite_autoincrement=True,
 )
 
@@ -228,8 +229,8 @@ runs: Final = sa.Table(
     sa.Column("forgotten_attempts", sa.Integer, nullable=False, server_default="0"),
     # The provider's, that its mails left from: each number once, "?" where one was not told.
     sa.Column("accounts", sa.Text, nullable=False, server_default=""),
-    _one_of("state", RunState),
-    _one_of("pause", ("", *Pause)),
+    one_of("state", RunState),
+    one_of("pause", ("", *Pause)),
     sa.UniqueConstraint("issue", "rehearsal"),
     # What deliveries point at, so that none can claim another issue or the other namespace.
     sa.UniqueConstraint("id", "issue", "rehearsal"),
@@ -245,7 +246,7 @@ deliveries: Final = sa.Table(
     sa.Column("rehearsal", sa.Boolean, nullable=False),
     # No foreign key: the record stays when the person is erased.
     sa.Column("subscriber_id", sa.Integer, nullable=False),
-    sa.Column("address_hash", _HASH, nullable=False),
+    sa.Column("address_hash", HASH, nullable=False),
     sa.Column("position", sa.Integer, nullable=False),
     sa.Column("state", sa.String(16), nullable=False),
     sa.Column("attempt", sa.Integer, nullable=False, server_default="0"),
@@ -255,7 +256,7 @@ deliveries: Final = sa.Table(
     sa.Column("settled_at", Moment),
     # How often a person had it sent again though it was unknown: once at most.
     sa.Column("risked", sa.Integer, nullable=False, server_default="0"),
-    _one_of("state", State),
+    one_of("state", State),
     sa.CheckConstraint("state <> 'accepted' or message_id <> ''", name="accepted_has_message_id"),
     sa.CheckConstraint(
         "state <> 'claimed' or (attempt > 0 and claimed_at is not null)",
@@ -303,10 +304,10 @@ events: Final = sa.Table(
     sa.Column("delivery_id", sa.Integer, index=True),
     # As our tag says; NULL where a message id alone names the delivery.
     sa.Column("attempt", sa.Integer),
-    sa.Column("address_hash", _HASH, index=True),
+    sa.Column("address_hash", HASH, index=True),
     # As our tag says, where no delivery was found; see `claims.Claims.doubt`.
     sa.Column("issue", sa.Integer),
-    _one_of("kind", Kind),
+    one_of("kind", Kind),
     sa.Index(None, "kind", "received_at"),  # what came back lately
     sa.Index(
         "ix_events_stray",
@@ -327,7 +328,7 @@ occurrences: Final = sa.Table(
     sa.Column("issue", sa.Integer),
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("noted_at", Moment, nullable=False),
-    _one_of("state", OccurrenceState),
+    one_of("state", OccurrenceState),
     sa.CheckConstraint("state <> 'taken' or issue is not null", name="taken_by_an_issue"),
 )
 

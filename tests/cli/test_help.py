@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from tests.support.cli_fixtures import ROOT
+from tests.support.cli_fixtures import ROOT, copy_example
 from tests.support.commands import SCRIPT
 
 pytestmark = pytest.mark.processes
@@ -57,6 +57,13 @@ NEEDED = [
 ]
 
 
+#: What only composing, sending, serving or upgrading needs.
+OF_OTHERS = {
+    "alembic", "boto3", "cssutils", "ftfy", "jinja2", "lxml", "markdown_it", "mjml", "nh3",
+    "premailer", "rich", "starlette", "uvicorn", "watchfiles", "wcwidth",
+}  # fmt: skip
+
+
 def loaded(*words: str) -> set[str]:
     """The packages a command has loaded at its end."""
     done = subprocess.run(
@@ -81,6 +88,17 @@ def test_a_command_loads_what_it_needs_and_no_more():
     found = loaded("settings")
     assert "pydantic" in found
     assert not found & {"sqlalchemy", "mjml", "premailer"}
+
+
+def test_status_reads_records_and_loads_nothing_that_composes(tmp_path):
+    copy_example(tmp_path)
+    source = ("--consent-source", "an invented list")
+    where = ("-C", str(tmp_path))
+    assert "lxml" in loaded("build", *where, "--issue", "74", "--out", str(tmp_path / "out"))
+    loaded("subscribers", "import", "subscribers/example.csv", *source, *where)
+    found = loaded("status", *where)
+    assert "sqlalchemy" in found
+    assert not found & OF_OTHERS
 
 
 def test_help_lists_four_panels_and_the_commands_in_order():

@@ -62,3 +62,9 @@ def test_without_issues_check_and_schedule_say_how_to_start_one(folder):
     ran = folder.run("check")
     assert (ran.code, ran.error) == (2, "error: there are no issues")
     assert "newsletter new" in ran.hint
+
+
+def test_before_the_first_import_the_whole_command_is_said(folder):
+    ran = folder.run("subscribers", "list")
+    assert ran.code == 2
+    assert ran.hint.endswith("newsletter subscribers import FILE --consent-source TEXT")

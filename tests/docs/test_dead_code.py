@@ -17,7 +17,7 @@ PACKAGE = Path(newsletter.__file__).parent
 ROOT = PACKAGE.parent
 #: Where else something is called by its name.
 NAMED_IN = ("pyproject.toml", "newsletter/**/*.html", "newsletter/**/*.css", "templates/**/*")
-#: Called by Alembic and by markdown-it.
+#: Called by Alembic, by markdown-it and by Typer.
 CALLED = {"upgrade", "downgrade", "parseLinkDestination", "parseLinkLabel", "parseLinkTitle"}
 CALLED |= {"get_params", "parse_args"}  # by Typer
 CALLED |= {"revision", "down_revision", "branch_labels", "depends_on"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import shutil
 import tempfile
@@ -11,18 +12,31 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from newsletter.audience import Status, eligible
+from newsletter.audience import Status, eligible, read_address, skip_tag
 from newsletter.delivery import Outcome, Result, Run
 from newsletter.ses.event_format import read_event
-from newsletter.store import Store, deliveries, freezing, imports, subscribers
+from newsletter.store import (
+    Store,
+    confirmations,
+    deliveries,
+    freezing,
+    imports,
+    letters,
+    signups,
+    subscribers,
+)
+from newsletter.store.confirmations import Standing
 from newsletter.store.consents import Evidence
 from newsletter.store.folder import backup as backups
+from newsletter.store.letters import Budget
+from newsletter.store.signups import Request
 from tests.support.effort import either
 from tests.support.ses_events import SOURCE, Sent, bounce, complaint, event
 from tests.support.store_samples import NOW, a_content, a_row, look, store_with, url_in
 
 READERS = [f"reader{n}@example.org" for n in range(1, 3)]
 FIRST = 101
+VALID = dt.timedelta(days=7)
 #: How many lives are tried; without a number they are the same at each run.
 LIVES = int(os.environ.get("TESTS_LIVES", "0"))
 a_reader = st.sampled_from(READERS)
@@ -47,6 +61,9 @@ class Lives(RuleBasedStateMachine):
         self.links: dict[str, str] = {}
         self.copy: tuple[bytes, set[str], set[str]] | None = None
         self.run: Run | None = None
+        self.now = NOW
+        self.tokens: dict[str, list[str]] = {}
+        self.resting: set[str] = set()
 
     @initialize()
     def begin(self):
@@ -112,6 +129,58 @@ class Lives(RuleBasedStateMachine):
         if handle and subscribers.come_back(self.store, handle, Evidence(source="page"), now=NOW):
             self.out.discard(reader)
 
+    @rule(reader=a_reader, mover=st.sampled_from(["", *READERS]))
+    def ask_by_form(self, reader, mover):
+        """Somebody sends the form, or a reader gives another address; the mail goes out."""
+        self.now += dt.timedelta(days=2)
+        moves = self.links.get(mover, "")
+        request = Request(address=read_address(reader), moves=moves, evidence=Evidence(source="f"))
+        signups.ask(self.store, request, now=self.now)
+        while letter := letters.claim(self.store, Budget(100, 100), now=self.now):
+            outcome = Outcome(result=Result.ACCEPTED, message_id="m")
+            letters.settle(self.store, letter, outcome, now=self.now)
+            assert letter.address not in self.out or letter.token or letter.kind == "moved"
+            if letter.token:
+                self.tokens.setdefault(letter.address, []).append(letter.token)
+
+    @rule(reader=a_reader, which=st.integers(0, 5), yes=st.booleans())
+    def press(self, reader, which, yes):
+        """A press on the page behind one of the mails, an old one perhaps."""
+        tokens = self.tokens.get(reader)
+        if not tokens:
+            return
+        token = tokens[which % len(tokens)]
+        before = confirmations.look(self.store, token, valid=VALID, now=self.now)
+        evidence = Evidence(source="confirmation page")
+        if not yes:
+            confirmations.refuse(self.store, token, evidence, valid=VALID, now=self.now)
+            if before is Standing.OPEN:
+                self.out.add(reader)
+            return
+        found = confirmations.confirm(
+            self.store, token, evidence, welcome=True, valid=VALID, now=self.now
+        )
+        if before is Standing.OPEN and found is Standing.CONFIRMED:
+            self.out.discard(reader)
+            self.erased.discard(reader)
+            assert (person := subscribers.find(self.store, reader)), "lost"
+            assert person.mailable, "lost"
+        else:
+            assert found is before or found is Standing.UNKNOWN
+        for one in READERS:
+            self.note(one)
+
+    @rule(reader=a_reader)
+    def take_a_break(self, reader):
+        """From the next issue that begins."""
+        person = subscribers.by_handle(self.store, self.links.get(reader, ""))
+        if person is not None and self.run is None:
+            tag = frozenset({skip_tag(self.issue)})
+            subscribers.prefer(
+                self.store, person.handle, name="", wanted=tag, offered=tag,
+                evidence=Evidence(source="page"), now=self.now,
+            )  # fmt: skip
+
     @precondition(lambda self: self.sent)
     @rule(data=st.data(), kind=st.sampled_from(["bounce", "complaint", "delivery"]))
     def hear(self, data, kind):
@@ -135,12 +204,14 @@ class Lives(RuleBasedStateMachine):
     @precondition(lambda self: self.run is None)
     @rule()
     def freeze(self):
+        tag = skip_tag(self.issue)
+        self.resting = {person.email for person in subscribers.each(self.store, tag=tag)}
         self.run = freezing.start(
             self.store,
             a_content(self.issue),
             rehearsal=False,
             transport="ses",
-            eligible=eligible(),
+            eligible=eligible(issue=self.issue),
             now=NOW,
         )
 
@@ -155,6 +226,7 @@ class Lives(RuleBasedStateMachine):
         reader = delivery.subscriber.address
         name = f"{self.issue}-{delivery.position}"
         assert reader not in self.out, f"{reader} is out, and was claimed"
+        assert reader not in self.resting, f"{reader} takes a break, and was claimed"
         if ending == "crash before":
             self.reopen()
             return
@@ -208,6 +280,14 @@ class Lives(RuleBasedStateMachine):
             and address_hash not in (select address_hash from suppressions)"""
         mailable = {email for (email,) in look(self.folder, question)}
         assert mailable & self.out == set()
+
+    @invariant()
+    def whoever_waits_to_confirm_is_no_subscriber_for_that(self):
+        """Only a press makes one: the log says so of everybody whom no list has brought."""
+        question = """select count(*) from subscribers where status = 'active' and address_hash
+            not in (select address_hash from consents
+                    where event in ('imported', 'confirmed', 'allowed', 'came back'))"""
+        assert look(self.folder, question) == [(0,)]
 
     @invariant()
     def whoever_was_erased_is_not_on_record(self):

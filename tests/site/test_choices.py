@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from newsletter.audience.tokens import make_token
-from newsletter.site.words import NAMES, fault, words
+from newsletter.site.words import NAMES, fault, missing, words
 from newsletter.store import consents as consent_records
 from newsletter.store import imports, signing_keys, subscribers, suppressions
 from newsletter.store.consents import Evidence
@@ -149,7 +149,11 @@ def test_whoever_has_left_comes_back_with_one_button(site):
     client = site.client()
     client.post(site.path())
     page = parse_page(client.get(page_of(site)).text)
-    assert [text_of(button) for button in page.iter("button")] == ["Subscribe again"]
+    assert [text_of(button) for button in page.iter("button")] == [
+        "Subscribe again",
+        "Show what is on record about me",
+        "Erase everything about me",
+    ]
     assert "Welcome back" in client.post(page_of(site), data={"back": "yes"}).text
     assert site.status() == "active"
     [(wording, hashed)] = look(
@@ -217,24 +221,31 @@ def test_erasing_forgets_a_visitor(site):
 
 def test_another_language_comes_from_a_file(site):
     own = {name: f"<{name}> {{name}}" for name in NAMES}
-    assert fault("de", own) == ("", "")
+    assert fault(own) == ("", "")
+    assert missing("de", own) == []
     found = words("de-CH", "Stauwasser", own)
     assert found["ask"] == "<ask> Stauwasser"
     assert found["language"] == "de"
 
 
 @pytest.mark.parametrize(
-    ("language", "own", "problem"),
+    ("own", "problem"),
     [
-        ("de", {"ask": "Abmelden?"}, "lacks"),
-        ("en", {"aks": "Leave?"}, "is no phrase"),
-        ("en", {"ask": "Leave {nmae}?"}, "another placeholder"),
-        ("en", {"ask": "Leave {?"}, "another placeholder"),
-        ("en", {"ask": "Leave {0}?"}, "another placeholder"),
+        ({"aks": "Leave?"}, "is no phrase"),
+        ({"ask": "Leave {nmae}?"}, "another placeholder"),
+        ({"ask": "Leave {?"}, "another placeholder"),
+        ({"ask": "Leave {0}?"}, "another placeholder"),
     ],
 )
-def test_wrong_phrases_are_told(language, own, problem):
-    assert problem in fault(language, own)[1]
+def test_wrong_phrases_are_told(own, problem):
+    assert problem in fault(own)[1]
+
+
+def test_english_stands_in_for_what_a_language_lacks():
+    own = {"ask": "Abmelden?"}
+    assert fault(own) == ("", "")
+    assert missing("de", own) == sorted(NAMES - {"ask"})
+    assert words("de", "Stauwasser", own)["button"] == "Unsubscribe"
 
 
 @pytest.mark.parametrize(

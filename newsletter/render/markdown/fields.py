@@ -9,7 +9,7 @@ on the way leaves alone; the values are spliced in at the very end, once, never 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote
@@ -50,9 +50,10 @@ class Slot:
 class Fields:
     """The fields one issue uses; hands out their tokens in order of first use."""
 
-    def __init__(self, declared: Mapping[str, str]) -> None:
-        """Take the declared names with their fallbacks ("" is none)."""
-        self.declared = dict(declared)
+    def __init__(self, declared: Mapping[str, str], links: Iterable[str] = ()) -> None:
+        """Take the declared names with their fallbacks ("" is none), and those of whole links."""
+        self._links = frozenset(links)
+        self.declared = dict(declared) | dict.fromkeys(self._links, "")
         self.without_fallback: set[str] = set()
         self._slots: dict[str, Slot] = {UNSUBSCRIBE: Slot(name="")}
         self._tokens: dict[Slot, str] = {}
@@ -90,7 +91,8 @@ class Fields:
             field = _FIELD.fullmatch("{{" + unquote(found[1]) + "}}")
             if field is None or field[1] not in self.declared:
                 return found[0]
-            return self._token(field, url=True)
+            # What is an address already stands as it is.
+            return self._token(field, url=field[1] not in self._links)
 
         return pattern.sub(one, url)
 

@@ -38,6 +38,7 @@ from newsletter.store.consents import Evidence
 from newsletter.store.database import Database
 from newsletter.store.departure_rules import FORGOTTEN, HANDLE, LEFT, RELEASED, RETURNED
 from newsletter.store.signing_keys import address_key
+from newsletter.store.signup_tables import signups
 from newsletter.store.subscribers import unsubscribe
 from newsletter.store.suppressions import suppress
 from newsletter.store.tables import subscribers
@@ -303,6 +304,8 @@ def _leave(connection: sa.Connection, line: _Line) -> bool:
     if kind == HANDLE:
         return unsubscribe(connection, name, line.evidence, now=now)
     this = subscribers.c.address_hash == name
+    if kind in {FORGOTTEN, "erased"}:
+        connection.execute(sa.delete(signups).where(signups.c.address_hash == name))
     if kind == FORGOTTEN:
         return bool(connection.execute(sa.delete(subscribers).where(this)).rowcount)
     if kind == LEFT:

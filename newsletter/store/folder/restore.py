@@ -78,6 +78,8 @@ class Restoration:
         path = self._path
         with locked(path.with_name(f"{path.name}.sending.lock")), alone_in(path.parent):
             self._keep_keys()
+            files.drop_letters(self._draft)
+            flush_path(self._draft)
             _expect_alone(path)
             try:
                 aside = _set_aside(path, now)

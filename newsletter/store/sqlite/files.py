@@ -80,6 +80,16 @@ def insert_rows(path: Path, table: str, rows: list[tuple[Any, ...]]) -> None:
             connection.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)  # noqa: S608  # a table of ours
 
 
+def drop_letters(path: Path) -> None:
+    """Have no letter sent that is queued in a file nobody else uses: it may have been since."""
+    with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+        made = "SELECT 1 FROM sqlite_master WHERE name = 'letters'"
+        if connection.execute(made).fetchone():
+            why = "these records were restored, and it may have been sent"
+            update = "UPDATE letters SET state = 'dropped', reason = ? WHERE state = 'queued'"
+            connection.execute(update, (why,))
+
+
 def _one_whole_file(connection: sqlite3.Connection) -> str:
     connection.execute("PRAGMA journal_mode = DELETE")
     found = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])

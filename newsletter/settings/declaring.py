@@ -30,6 +30,7 @@ FieldName = Annotated[str, matching(
     "use small letters, digits and _, and begin with a letter: first_name", tidy=values.printable,
 )]  # fmt: skip
 Tag = Annotated[str, AfterValidator(values.tag)]
+OpenTable = AfterValidator(lambda table: MappingProxyType(dict(table)))
 
 
 def setting(default: Any, description: str, *, example: Any = None, **bounds: Any) -> Any:  # noqa: ANN401  # of any type
@@ -43,7 +44,7 @@ def setting(default: Any, description: str, *, example: Any = None, **bounds: An
 
 
 class Group(BaseModel):
-    """Settings under one name; none of them changes once it is read."""
+    """A group of settings: frozen, and nothing in it that is not declared."""
 
     # Pydantic's own errors quote the value, and tracebacks end up in logs.
     model_config = ConfigDict(

@@ -1,0 +1,90 @@
+"""Whether a domain takes mail at all, as the DNS says; asked briefly, remembered for an hour."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Final
+
+import dns.exception
+import dns.resolver
+
+#: Seconds for each of two questions: whoever waits for the page is a person.
+_SECONDS: Final = 0.75
+_KEPT_SECONDS: Final = 3600.0
+_MOST_KEPT: Final = 4096
+#: Look-ups at the same time; whoever comes then is believed.
+_AT_ONCE: Final = 8
+
+
+class MailDomains:
+    """Looks domains up; safe to share between threads.
+
+    Args:
+        ask: whether a domain takes mail, None where nobody can tell; `look_up` by default.
+        clock: seconds; tests have one of their own.
+    """
+
+    def __init__(
+        self,
+        ask: Callable[[str], bool | None] | None = None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._ask = ask or look_up
+        self._clock = clock
+        self._known: OrderedDict[str, tuple[bool, float]] = OrderedDict()
+        self._lock = threading.Lock()
+        self._free = threading.BoundedSemaphore(_AT_ONCE)
+
+    def take_mail(self, domain: str) -> bool:
+        """Whether mail to a domain (an A-label) can arrive; true where that is not certain."""
+        with self._lock:
+            found = self._known.get(domain)
+        if found is not None and found[1] > self._clock():
+            return found[0]
+        if not self._free.acquire(blocking=False):
+            return True
+        try:
+            told = self._ask(domain)
+        finally:
+            self._free.release()
+        if told is None:
+            return True
+        with self._lock:
+            self._known[domain] = told, self._clock() + _KEPT_SECONDS
+            self._known.move_to_end(domain)
+            while len(self._known) > _MOST_KEPT:
+                self._known.popitem(last=False)
+        return told
+
+
+def look_up(domain: str, resolver: dns.resolver.Resolver | None = None) -> bool | None:
+    """Whether a domain takes mail, None where nobody can tell now.
+
+    A null MX (RFC 7505) and a name that is not there are a no; a domain without a mail exchanger
+    gets its mail at its address (RFC 5321, section 5.1), which is not looked for.
+
+    Args:
+        domain: an A-label.
+        resolver: who is asked; the machine's own where none is given.
+    """
+    asked = resolver or dns.resolver.get_default_resolver()
+    try:
+        answer = asked.resolve(f"{domain}.", "MX", lifetime=_SECONDS)
+    except dns.resolver.NXDOMAIN:
+        return False if _knows_the_root(asked) else None
+    except (dns.exception.DNSException, OSError):
+        return None
+    return any(record.exchange != dns.name.root for record in answer)
+
+
+def _knows_the_root(resolver: dns.resolver.Resolver) -> bool:
+    """Some resolvers of closed networks say of every name that it is not there."""
+    try:
+        resolver.resolve(".", "NS", lifetime=_SECONDS)
+    except (dns.exception.DNSException, OSError):
+        return False
+    return True

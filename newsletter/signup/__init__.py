@@ -1,0 +1,14 @@
+"""How readers arrive: they ask by a form, confirm from their own mailbox, and are welcomed.
+
+asking      a form that somebody sent, and what comes of it
+post        sends the letters that are queued, beside the pages
+"""
+
+from __future__ import annotations
+
+from newsletter.settings import Settings
+
+
+def is_open(settings: Settings) -> bool:
+    """Whether readers can subscribe: links in mails need a place to lead to."""
+    return settings.web.signup and bool(settings.site.public_url)
