@@ -8,10 +8,9 @@ import functools
 import itertools
 import os
 import secrets
-import shutil
-import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +26,9 @@ from tests.conftest import require
 _PLACES = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda p: int(p.parent.name))
 #: No server runs as root.
 _NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+#: Runs a server until the pipe it reads from is closed, as it is when the process that made it
+#: dies, and takes away what it has written.
+_KEEPER = '"$@" & read -r _; kill -QUIT $!; wait; rm -rf "$0"'
 _SETTINGS = """
 listen_addresses = ''
 unix_socket_directories = '{folder}'
@@ -43,13 +45,6 @@ class Server:
     """A server that runs."""
 
     folder: Path
-    binaries: Path
-
-    def start(self) -> None:
-        self._control("start", "-w", "-o", f"-k {self.folder}")
-
-    def stop(self, mode: str = "fast") -> None:
-        self._control("stop", "-w", "-m", mode)
 
     def url(self, database: str, *, user: str = "nobody") -> str:
         """As an author writes it."""
@@ -67,11 +62,6 @@ class Server:
         connection = psycopg.connect(info, autocommit=True)
         connection.execute("SET search_path = newsletter")
         return connection
-
-    def _control(self, *words: str) -> None:
-        log = self.folder / "log"
-        command = [str(self.binaries / "pg_ctl"), "-D", str(self.folder / "data"), "-l", str(log)]
-        subprocess.run([*_as_nobody(), *command, *words], check=True, stdout=subprocess.DEVNULL)
 
 
 @contextlib.contextmanager
@@ -126,15 +116,8 @@ def new_database(copied: str = "") -> str:
 
 @functools.cache
 def server() -> Server:
-    """The server of this process's tests; stopped at its end."""
+    """The server of this process's tests; it ends with the process, however that ends."""
     require(_PLACES, "no postgresql (apt install postgresql): PostgreSQL's tests need its programs")
-    made = new_server()
-    atexit.register(_end, made, os.getpid())
-    return made
-
-
-def new_server() -> Server:
-    """One more server, begun; whoever asks ends it."""
     memory = Path("/dev/shm")
     place = memory if os.access(memory, os.W_OK) else None
     folder = Path(tempfile.mkdtemp(prefix="newsletter-pg-", dir=place))
@@ -146,15 +129,31 @@ def new_server() -> Server:
     subprocess.run([*_as_nobody(), *initdb], check=True, stdout=subprocess.DEVNULL)
     with (folder / "data" / "postgresql.conf").open("a") as stream:
         stream.write(_SETTINGS.format(folder=folder))
-    made = Server(folder, binaries)
-    made.start()
+    command = [*_as_nobody(), str(binaries / "postgres"), "-D", str(folder / "data")]
+    with (folder / "log").open("w") as log:
+        keeper = subprocess.Popen(
+            ["sh", "-c", _KEEPER, str(folder), *command],
+            stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True,
+        )  # fmt: skip
+    atexit.register(_end, keeper, os.getpid())
+    made = Server(folder)
+    while not _answers(made):
+        if keeper.poll() is not None:
+            pytest.fail(f"postgres ended: {(folder / 'log').read_text()}")
+        time.sleep(0.02)
     return made
 
 
-def _end(made: Server, owner: int) -> None:
-    """At once: nothing of it is kept. A process that was forked off does not end its parent's."""
-    if os.getpid() != owner:
-        return
-    pid = int((made.folder / "data" / "postmaster.pid").read_text().split()[0])
-    os.kill(pid, signal.SIGQUIT)
-    shutil.rmtree(made.folder, ignore_errors=True)
+def _answers(made: Server) -> bool:
+    try:
+        made.ask("postgres", "SELECT 1")
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
+def _end(keeper: subprocess.Popen[bytes], owner: int) -> None:
+    """A process that was forked off does not end its parent's."""
+    if os.getpid() == owner and keeper.stdin:
+        keeper.stdin.close()
+        keeper.wait()
