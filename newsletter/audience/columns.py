@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import ast
 import datetime as dt
-import json
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Final
 
 from newsletter.audience import services
+from newsletter.audience.cells import FIELD_NAME, UnfitCellError, table_of, tags_of
 from newsletter.audience.choices import Choices
 from newsletter.audience.joined import DayOrder, joined
 from newsletter.audience.roles import (
@@ -22,14 +19,18 @@ from newsletter.audience.roles import (
     plain,
     speaks_of_standing,
 )
-from newsletter.audience.segment import tag_name
 from newsletter.audience.services import Service
-from newsletter.audience.standing import WORDS, Standing, confirmed, marked, yes_or_no
+from newsletter.audience.standing import (
+    GONE,
+    WORDS,
+    Standing,
+    confirmed,
+    marked,
+    yes_or_no,
+)
 from newsletter.errors import InputError, Place
 from newsletter.text_rules import one_line
 
-_FIELD_NAME: Final = re.compile(r"[a-z][a-z0-9_]*")
-_TAG: Final = re.compile(r'"([^"]*)"|([^,;|\[\]"]+)')
 _MARKED: Final = {
     Role.LEFT: Standing.LEFT,
     Role.BOUNCED: Standing.BOUNCED,
@@ -37,8 +38,6 @@ _MARKED: Final = {
     Role.BLOCKED: Standing.BLOCKED,
 }
 _SINGLE: Final = frozenset({Role.EMAIL, Role.NAME, Role.FIRST, Role.LAST})
-#: phpList's word for no tag at all.
-_NO_TAGS: Final = frozenset({"no lists"})
 
 
 class RejectedError(Exception):
@@ -114,6 +113,13 @@ class Columns:
             for at, column in enumerate(columns)
             if column.role in {Role.FIELD, Role.FIRST, Role.LAST}
         ]
+        #: What nobody has said of; a word there that can mean one thing alone is not passed over.
+        self._unjudged = [
+            (at, column.role is Role.TAGS)
+            for at, column in enumerate(columns)
+            if column.role in {Role.FIELD, Role.TAGS} and not own
+            and plain(column.header) not in choices.columns
+        ]  # fmt: skip
         self._judges: list[tuple[int, Callable[[str], Standing]]] = [
             (at, self._judge(column.role))
             for at, column in enumerate(columns)
@@ -183,13 +189,21 @@ class Columns:
         service = self.service
         if service and service.forgotten and email.lower().endswith(f"@{service.forgotten}"):
             raise RejectedError(f"{service.title} has deleted this person")
+        for at, tagged in self._unjudged:
+            cell = cells[at].strip().lower()
+            if cell in GONE or (tagged and not GONE.isdisjoint(tags_of(cell))):
+                header = one_line(self.columns[at].header)
+                raise RejectedError(f'the column "{header}" says that they left; --map it')
         tags = self._tags
         for at in self._tagged:
             if cell := cells[at]:
-                tags |= _tags(cell)
+                tags |= tags_of(cell)
         fields: dict[str, str] = {}
         for at in self._tables:
-            fields.update(_table(cells[at]))
+            try:
+                fields.update(table_of(cells[at]))
+            except UnfitCellError as error:
+                raise RejectedError(str(error)) from error
         for at, name in self._fields:
             if (cell := cells[at]) and (line := one_line(cell)):
                 fields[name] = line
@@ -326,7 +340,7 @@ def _check(
 
 def _check_field(column: Column, choices: Choices, place: Place, *, own: bool) -> None:
     name = column.name
-    if not (name.isidentifier() if own else _FIELD_NAME.fullmatch(name)):
+    if not (name.isidentifier() if own else FIELD_NAME.fullmatch(name)):
         raise InputError(
             "no merge field can have the name of this column",
             place=place,
@@ -356,42 +370,3 @@ def _by_file(file: str, service: Service | None) -> Standing:
         hint='where they all agreed, name it otherwise; else add a column "status" with '
         "unsubscribed, bounced or complained in each row",
     )
-
-
-# --- cells -----------------------------------------------------------------------------------
-
-
-@lru_cache(maxsize=4096)
-def _tags(cell: str) -> frozenset[str]:
-    """Most people of a list share a few; the cells of a row are read more than once."""
-    if cell.strip().lower() in _NO_TAGS:
-        return frozenset()
-    names = (tag_name(quoted or bare) for quoted, bare in _TAG.findall(cell))
-    return frozenset(filter(None, names))
-
-
-def _table(cell: str) -> Iterator[tuple[str, str]]:
-    """The plain values of an object; lists and tables inside it are left out."""
-    if not cell.strip():
-        return
-    table = _parsed(cell)
-    if not isinstance(table, dict):
-        raise RejectedError("the attributes are not a JSON object")
-    for key, value in table.items():
-        name = plain(str(key))
-        if _FIELD_NAME.fullmatch(name) and isinstance(value, str | int | float):
-            text = value if isinstance(value, str) else json.dumps(value)
-            if line := one_line(text):
-                yield name, line
-
-
-def _parsed(cell: str) -> object:
-    """JSON, or the literal in which Buttondown writes its metadata."""
-    try:
-        return json.loads(cell)
-    except (ValueError, RecursionError) as error:
-        fault = error
-    try:
-        return ast.literal_eval(cell.strip())
-    except (ValueError, SyntaxError, RecursionError, MemoryError):
-        raise RejectedError("the attributes are not valid JSON") from fault

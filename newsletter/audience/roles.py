@@ -120,7 +120,9 @@ _SPEAKS: Final = re.compile(
     # English, and what other languages have in common with it
     r"stat|subscri|unsub|opt_?(?:in|out)|(?:^|_)opted|optedout|confirm|conferm|consent|permission|bounc|complain|spam|abuse"
     r"|blo[ck]|black|suppress|disabl|delet|clean|valid|verif|gdpr|cancel|remov|undeliver|unreach"
-    r"|do_?not|(?:^|_)(?:left|leave|leaving|gone|dnc|dnm|banned|mailable|marketing)(?:_|$)"
+    r"|do_?not|no_?e?_?mail|enabled|withdr[ae]w|churn|archived|trashed|expired|signed_?off"
+    r"|(?:^|_)(?:left|leave|leaving|gone|dnc|dnm|dnd|banned|quit|e?mailable|marketing|newsletter)(?:_|$)"
+    r"|(?:^|_)(?:objected|objection|rejected|mailing|allow_e?mails?|receives?_e?mails?)(?:_|$)"
     r"|(?:^|(?<!last)_)(?:in)?(?:activ[eo]|aktiv|actif|attivo)(?:_|$)"
     # German, Dutch, the North
     r"|abgemeld|abmeld|abbestell|angemeld|bestat|gesperrt|gelosch|einwillig|zustimm|unzustell"

@@ -66,6 +66,13 @@ WORDS: Final[Mapping[str, Standing]] = {
     ),
     **dict.fromkeys("blocked blocklisted blacklisted suppressed banned".split(), Standing.BLOCKED),
 }
+#: What can only mean that a person left, or cannot be mailed, in whatever column.
+_GONE: Final = (
+    "unsubscribed unsubscribe unsub non-subscribed nonsubscribed opted-out opt-out abgemeldet "
+    "désabonné désinscrit disiscritto uitgeschreven afgemeld bounced hard-bounce hard-bounced "
+    "undeliverable complained marked-as-spam blocklisted blacklisted do-not-contact do-not-email"
+).split()
+GONE: Final = frozenset(_GONE) | {word.replace("-", " ") for word in _GONE}
 _YES: Final = frozenset(
     "true yes 1 t y on x checked ja oui si sí sim wahr vrai verdadero vero waar".split()
 )

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from newsletter.issue import Issue
     from newsletter.project import Project
     from newsletter.schedule.outlook import Prospect
+    from newsletter.store import Store
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object.")]
 
@@ -95,7 +96,7 @@ def schedule(
     as_json: AsJson = False,
 ) -> None:
     """List the next dates, local and UTC, and which issue is there for each."""
-    from newsletter.cli.context import open_project
+    from newsletter.cli.context import open_project, open_records
     from newsletter.schedule.outlook import moved, outlook
     from newsletter.settings.dates import timetable
 
@@ -109,7 +110,11 @@ def schedule(
         return
     issues = project.issues()
     plan = timetable(project.settings, moved=moved(issues, project.zone))
-    found = outlook(plan, issues, clocks.now(), is_same=_sameness(project), most=number)
+    with open_records(project) as store:
+        cancelled = _cancelled(project, store) if store else frozenset()
+    found = outlook(
+        plan, issues, clocks.now(), is_same=_sameness(project), most=number, cancelled=cancelled
+    )
     if as_json:
         result_json({"timezone": plan.zone.key, "dates": [as_dict(one) for one in found]})
     elif found:
@@ -119,7 +124,7 @@ def schedule(
         result("the schedule has no date any more")
 
 
-def coming(project: Project) -> tuple[Prospect, ...]:
+def coming(project: Project, store: Store) -> tuple[Prospect, ...]:
     """The next two dates with their issues; none where the schedule or an issue is not in order."""
     from newsletter.errors import InputError
     from newsletter.schedule.outlook import moved, outlook
@@ -130,9 +135,21 @@ def coming(project: Project) -> tuple[Prospect, ...]:
     try:
         issues = project.issues()
         plan = timetable(project.settings, moved=moved(issues, project.zone))
-        return outlook(plan, issues, clocks.now(), is_same=_sameness(project), most=2)
+        return outlook(
+            plan, issues, clocks.now(), is_same=_sameness(project), most=2,
+            cancelled=_cancelled(project, store),
+        )  # fmt: skip
     except InputError:
         return ()
+
+
+def _cancelled(project: Project, store: Store) -> frozenset[int]:
+    """The issues that no schedule sends any more, because a person has cancelled them."""
+    from newsletter.delivery import RunState
+    from newsletter.store import runs
+
+    found = (run for run in runs.find_all(store) if run.rehearsal == project.rehearses)
+    return frozenset(run.content.issue for run in found if run.state is RunState.CANCELLED)
 
 
 def _sameness(project: Project) -> Callable[[Issue], bool]:

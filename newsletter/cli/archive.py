@@ -51,6 +51,7 @@ def build(
     from newsletter.publishing.archive import build_archive
     from newsletter.publishing.redirects import UnfitArchiveError
     from newsletter.publishing.sources import read_sources
+    from newsletter.signup.forms import form_elsewhere
 
     VOICE.json = as_json
     if (out is None) == (snippet is None):
@@ -60,7 +61,7 @@ def build(
     earlier = output.earlier_build(folder) if folder else output.EMPTY
     try:
         archive = build_archive(
-            read_sources(project, known=earlier.letters),
+            read_sources(project, form=form_elsewhere(project, "archive"), known=earlier.letters),
             today=_day(project, today),
             about_to_go=early or (),
         )

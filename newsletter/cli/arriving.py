@@ -55,22 +55,12 @@ def form(
 ) -> None:
     """Print the sign-up form, to be put into any web page."""
     from newsletter.cli.context import open_project
-    from newsletter.project.phrases import read_phrases
-    from newsletter.render.signup_form import FormFields, signup_form
-    from newsletter.signup import is_open
     from newsletter.signup.asking import expect_form_name
+    from newsletter.signup.forms import form_elsewhere
 
     project = open_project()
-    site, web = project.settings.site, project.settings.web
-    if not is_open(project.settings):
+    shown = form_elsewhere(project, name)
+    if not shown:
         raise InputError("nobody can subscribe yet", hint="set site.public_url and web.signup")
     expect_form_name(name)
-    phrases, _ = read_phrases(project.root, site.language.partition("-")[0].lower())
-    fields = FormFields(
-        language=site.language,
-        topics=web.topics,
-        ask_name=web.ask_name,
-        privacy_url=site.privacy_url,
-        phrases=phrases,
-    )
-    result(signup_form(f"{site.public_url.rstrip('/')}/subscribe", fields, form=name).rstrip())
+    result(shown.rstrip())

@@ -8,6 +8,7 @@ import re
 import shlex
 import sys
 from collections.abc import Callable, Iterator
+from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -18,9 +19,24 @@ import typer
 from newsletter import clocks, moments
 from newsletter.cli.show import result, say
 from newsletter.errors import CancelledError, InputError, Place
-from newsletter.project.scaffold import Rhythm, ThemeName
 
 Answer = TypeVar("Answer")
+
+
+class Rhythm(StrEnum):
+    """How often issues are due."""
+
+    NONE = "none"
+    WEEKLY = "weekly"
+    BIWEEKLY = "biweekly"
+    MONTHLY = "monthly"
+
+
+class ShippedTheme(StrEnum):
+    """The themes that come with the program."""
+
+    MAGAZINE = "magazine"
+    LETTER = "letter"
 
 
 _FLAGS = {
@@ -72,8 +88,9 @@ def init(
         typer.Option(metavar="DATE", help="The day of one issue, from which the rhythm counts."),
     ] = None,
     theme: Annotated[
-        ThemeName, typer.Option(help="The looks: a magazine with a title card, or a plain letter.")
-    ] = ThemeName.MAGAZINE,
+        ShippedTheme,
+        typer.Option(help="A magazine with a title card, or a plain letter."),
+    ] = ShippedTheme.MAGAZINE,
     yes: Annotated[
         bool, typer.Option("--yes", help="Ask nothing; what no flag tells can be set later.")
     ] = False,
@@ -103,7 +120,9 @@ def init(
     chosen = rhythm or Rhythm.NONE
     if day is not None and chosen is Rhythm.NONE:
         raise InputError("--first counts from nothing without a rhythm", hint="add --rhythm weekly")
-    made = scaffold.contents(told, rhythm=chosen, first=day or _next_sunday(told), look=theme)
+    made = scaffold.contents(
+        told, rhythm=chosen.value, first=day or _next_sunday(told), look=theme.value
+    )
     for place, data in made.items():
         said = "made" if files.write_new(root / place, data) else "kept"
         say(f"{said} {root / place}")

@@ -6,13 +6,13 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from newsletter.cli.show import say
-from newsletter.errors import InputError, Place
+from newsletter.errors import InputError, NewsletterError, Place
 from newsletter.humanize import plural
 from newsletter.project import Project, files, salvaged
 from newsletter.settings import ConfigText, load, salvage
@@ -33,6 +33,8 @@ class Context:
 
 CONTEXT = Context()
 _NO_CONFIGS: Final[tuple[ConfigText, ...]] = ()
+#: How long a command that only looks waits to have the records learn who has left beside them.
+_CATCH_UP_SECONDS: Final = 2.0
 
 
 def from_directory(path: Path) -> Path:
@@ -88,10 +90,18 @@ def open_store(
     read_only: bool = False,
     patience: float | None = None,
 ) -> Store:
-    """Open the records, see `Store.open`; a restored backup learns who has left since."""
+    """Open the records, see `Store.open`; they learn who has left beside them, as by a backup."""
     from newsletter.store import Store
 
     store = Store.open(project.store_url, create=create, read_only=read_only, patience=patience)
+    if read_only and store.departures.behind:
+        store.close()
+        with suppress(NewsletterError):
+            open_store(project, create=False, patience=_CATCH_UP_SECONDS).close()
+        store = Store.open(project.store_url, create=False, read_only=True)
+        if store.departures.behind:
+            say("warning: somebody has left whom the records do not show so yet")
+            say("hint: another program keeps them locked; end it, then run the same command again")
     if store.departures.kept_out:
         left = plural(store.departures.kept_out, "person", "people")
         say(f"{left} unsubscribed after this backup was made; that still counts")

@@ -5,14 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from newsletter.cli.command import Commands
 from newsletter.cli.show import VOICE, Console, result, result_json, say
 from newsletter.cli.signals import ended_by_signal
-from newsletter.server.front import Keeper, Service, events_unit
 
 app = Commands(help="What Amazon SES reports.", no_args_is_help=True)
 
@@ -27,14 +26,19 @@ def pull(
     *,
     follow: Annotated[bool, typer.Option("--follow", help="Wait for more until Ctrl-C.")] = False,
     printed: Annotated[
-        Keeper | None,
-        typer.Option("--print", help="Print what keeps `events pull --follow` running here."),
+        Literal["systemd"] | None,
+        typer.Option(
+            "--print",
+            metavar="systemd",
+            help="Print what keeps `events pull --follow` running here.",
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """Fetch deliveries, bounces and complaints from the queue into the records."""
     from newsletter.cli.context import open_project, open_store, own_program
     from newsletter.events import pull as events
+    from newsletter.server.front import Service, events_unit
     from newsletter.ses.events import Pulled
 
     VOICE.json = as_json

@@ -64,7 +64,7 @@ def status(
         told = all_forgotten(project.root, store)
         forgotten = {n: what for n, what in told.items() if issue in {None, n}}
         sender = store.sender()
-        due = [one for one in coming(project) if issue is None or _is_about(one, issue)]
+        due = [one for one in coming(project, store) if issue is None or _is_about(one, issue)]
         if as_json:
             found = [_as_dict(store, run, sender) for run in runs]
             dates = [as_dict(one) for one in due]

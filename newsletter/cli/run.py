@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 
@@ -13,7 +13,6 @@ from newsletter import clocks
 from newsletter.cli.command import Commands
 from newsletter.cli.show import VOICE, Console, result, result_json, say, table
 from newsletter.errors import InputError, Place, RefusedError
-from newsletter.server.front import Front, Service, caddy, nginx, serve_unit, upstream
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -30,6 +29,9 @@ _WIDTH: Final = 100
 _LEAST: Final = 16
 _CUT: Final = " ..."
 
+#: What can stand around `serve`.
+_Front = Literal["systemd", "caddy", "nginx"]
+
 db = Commands(help="The database.", no_args_is_help=True)
 
 
@@ -41,8 +43,12 @@ def serve(
         bool, typer.Option("--with-events", help="Fetch what Amazon SES reports, too.")
     ] = False,
     printed: Annotated[
-        Front | None,
-        typer.Option("--print", help="Print what keeps it running, or puts https in front."),
+        _Front | None,
+        typer.Option(
+            "--print",
+            metavar="systemd|caddy|nginx",
+            help="Print what keeps it running, or puts https in front.",
+        ),
     ] = None,
 ) -> None:
     """Serve the readers' pages: subscribe, unsubscribe, preferences, past issues."""
@@ -107,10 +113,14 @@ def _archive(project: Project) -> ArchiveServer | None:
     """Past issues beside the readers' pages, where mails lead to them on this host."""
     from newsletter.publishing.archive import build_archive
     from newsletter.publishing.sources import read_sources, stamp
+    from newsletter.signup.forms import form_elsewhere
     from newsletter.site.archive import ArchiveServer
 
+    form = form_elsewhere(project, "archive")
+
     def build() -> Archive:
-        return build_archive(read_sources(project, known={}), today=project.today(clocks.now()))
+        sources = read_sources(project, form=form, known={})
+        return build_archive(sources, today=project.today(clocks.now()))
 
     server = ArchiveServer(
         project.settings, build, lambda: stamp(project, project.today(clocks.now()))
@@ -118,19 +128,20 @@ def _archive(project: Project) -> ArchiveServer | None:
     return server if server.is_here else None
 
 
-def _around(project: Project, kind: Front, host: str, port: int, *, with_events: bool) -> str:
+def _around(project: Project, kind: _Front, host: str, port: int, *, with_events: bool) -> str:
     """The text of one kind for this very command with these options."""
     from newsletter.cli.context import own_program
+    from newsletter.server.front import Service, caddy, nginx, serve_unit, upstream
 
     match kind:
-        case Front.SYSTEMD:
+        case "systemd":
             more = ("--with-events",) if with_events else ()
             words = ("serve", "--host", host, "--port", str(port), *more)
             service = Service(folder=str(project.root), program=own_program(), words=words)
             text = serve_unit(service)
-        case Front.CADDY:
+        case "caddy":
             text = caddy(project.settings.site.public_url, upstream(host, port))
-        case Front.NGINX:
+        case "nginx":
             text = nginx(project.settings.site.public_url, upstream(host, port))
     return text.rstrip("\n")
 

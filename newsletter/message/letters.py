@@ -4,37 +4,16 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Final
 
 from newsletter.audience import Subscriber
+from newsletter.audience.letters import LetterKind
 from newsletter.message.frozen import Sender, freeze
 from newsletter.message.mime import Message, Stamp, compose, encode
 from newsletter.render import RenderedIssue
 
 #: The issue of a mail that is about none.
 _NO_ISSUE: Final = 0
-
-
-class LetterKind(StrEnum):
-    """Which letter; its value is the name of the file in `letters/`."""
-
-    CONFIRM = "confirm"  # to somebody who has asked for the newsletter
-    ALREADY = "already"  # to somebody who has asked and is on the list
-    WELCOME = "welcome"  # to somebody who has confirmed
-    MOVE = "move"  # to the new address of a subscriber
-    MOVED = "moved"  # to the address that they had
-
-
-class LetterState(StrEnum):
-    """How far a letter is."""
-
-    QUEUED = "queued"  # to be sent
-    CLAIMED = "claimed"  # durably taken; a request may be on the wire
-    ACCEPTED = "accepted"  # the transport took it
-    REFUSED = "refused"  # proven not accepted, and not tried again
-    UNKNOWN = "unknown"  # it may have arrived; never sent again by itself
-    DROPPED = "dropped"  # it had waited too long, or nobody is there to get it
 
 
 #: The link that a letter is about; it holds it once.

@@ -7,7 +7,6 @@ import os
 import re
 import zoneinfo
 from collections.abc import Iterator, Mapping
-from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
@@ -25,24 +24,6 @@ ASKED: Final = {
     "site.language": "en",
     "site.timezone": "UTC",
 }
-
-
-class Rhythm(StrEnum):
-    """How often issues are due."""
-
-    NONE = "none"
-    WEEKLY = "weekly"
-    BIWEEKLY = "biweekly"
-    MONTHLY = "monthly"
-
-
-class ThemeName(StrEnum):
-    """The themes that come with the program."""
-
-    MAGAZINE = "magazine"
-    LETTER = "letter"
-
-
 _PACKAGE: Final = Path(newsletter.__file__).parent
 _OWN: Final = Path(__file__).with_name("starter")
 _PLACES: Final = {
@@ -60,13 +41,13 @@ _FIFTH: Final = 5
 
 
 def contents(
-    told: Mapping[str, str], *, rhythm: Rhythm, first: dt.date, look: ThemeName
+    told: Mapping[str, str], *, rhythm: str, first: dt.date, look: str
 ) -> dict[str, bytes]:
     """The files of a new newsletter by their path in its folder.
 
     Args:
         told: values of the settings in `ASKED`; placeholders stand for those left out.
-        rhythm: how often issues are due.
+        rhythm: "none", "weekly", "biweekly" or "monthly".
         first: the day of one issue, from which the rhythm counts.
         look: the name of a shipped theme, see `theme`.
     """

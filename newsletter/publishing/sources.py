@@ -13,7 +13,7 @@ from newsletter.publishing.letters import KnownLetter
 
 
 def read_sources(
-    project: Project, *, known: Mapping[str, KnownLetter], form: str = ""
+    project: Project, *, form: str, known: Mapping[str, KnownLetter]
 ) -> ArchiveSources:
     """Read the issues, which were sent, and the author's HTML for the head of pages.
 
@@ -22,8 +22,8 @@ def read_sources(
 
     Args:
         project: the newsletter.
-        known: letters of an earlier build.
         form: the sign-up form as HTML, "" for none.
+        known: letters of an earlier build.
 
     Raises:
         InputError: an issue, the file of a run or the file of `archive.head` cannot be read.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from zoneinfo import ZoneInfo
@@ -22,6 +22,7 @@ class Standing(StrEnum):
     CHANGED = "changed since approval"
     APPROVED = "approved"
     TWICE = "two issues of one date"
+    CANCELLED = "cancelled"  # by a person; only a person sends it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,14 +111,26 @@ def outlook(
     *,
     is_same: Callable[[Issue], bool],
     most: int,
+    cancelled: Container[int] = (),
 ) -> tuple[Prospect, ...]:
-    """The next dates, at most so many, each with its issue."""
+    """The next dates, at most so many, each with its issue.
+
+    Args:
+        table: the schedule.
+        issues: all of them.
+        now: with a time zone.
+        is_same: as for `there`.
+        most: how many dates.
+        cancelled: the numbers of issues that a person has cancelled.
+    """
     known = tuple(issues)
-    return tuple(
-        Prospect(occurrence=date, issue=issue, standing=standing, zone=table.zone)
-        for date in itertools.islice(ahead(table, now), most)
-        for issue, standing in [there(known, date.day, table.zone, is_same)]
-    )
+    found = []
+    for date in itertools.islice(ahead(table, now), most):
+        issue, standing = there(known, date.day, table.zone, is_same)
+        if issue and issue.number in cancelled and standing is not Standing.TWICE:
+            standing = Standing.CANCELLED
+        found.append(Prospect(occurrence=date, issue=issue, standing=standing, zone=table.zone))
+    return tuple(found)
 
 
 def _send_at(issue: Issue, zone: ZoneInfo) -> dt.datetime | None:

@@ -6,6 +6,7 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Final
 
+from newsletter.delivery import OccurrenceState, RunState
 from newsletter.errors import InputError, NotFitError, RefusedError
 from newsletter.issue import Issue, parse
 from newsletter.issue.approval import approve as with_approval
@@ -15,6 +16,9 @@ from newsletter.schedule import Occurrence, is_in_time
 from newsletter.schedule.outlook import appointment, day_of, free_day, moved
 from newsletter.sending.gate import refuse, unfit
 from newsletter.settings.dates import timetable
+from newsletter.store import Store, runs
+from newsletter.store.calendar import Calendar
+from newsletter.store.sqlite.engine import file_of
 
 _ANYWAY: Final = "; --anyway approves it all the same"
 
@@ -50,7 +54,7 @@ def approve_issue(
     Raises:
         NotFitError: it is a draft, or not fit to send.
         RefusedError: no schedule would send it.
-        InputError: it cannot be read, or its front matter cannot take the approval.
+        InputError: it or the records cannot be read, or its front matter cannot take the approval.
     """
     prepared = project.issue(number, now=now)
     issue = prepared.issue
@@ -62,6 +66,8 @@ def approve_issue(
         )
     refuse([unfit(prepared)])
     due = _due(project, issue, now)
+    if not isinstance(due, RefusedError):
+        due = _on_record(project, issue, due) or due
     if isinstance(due, RefusedError) and not anyway:
         raise due
     before = issue.approved == prepared.approval
@@ -106,6 +112,39 @@ def _due(project: Project, issue: Issue, now: dt.datetime) -> Occurrence | Refus
             place=place, hint=f"give one of them another date; {redate}{_ANYWAY}",
         )  # fmt: skip
     return due
+
+
+def _on_record(project: Project, issue: Issue, due: Occurrence) -> RefusedError | None:
+    """Why no trigger that has the records of this machine sends an issue, though its date is right.
+
+    A rehearsal says nothing of the real send that the approval is for.
+    """
+    if project.rehearses or not file_of(project.store_url).exists():
+        return None
+    with Store.open(project.store_url, create=False, read_only=True) as store:
+        run = runs.find(store, issue.number, rehearsal=False)
+        used = {one.occurrence.day: one for one in Calendar(store, rehearsal=False).used()}
+    number, one = issue.number, used.get(due.day)
+    by_hand = f"to send it by hand: newsletter send --issue {number}{_ANYWAY}"
+    if run and run.state is RunState.FINISHED:
+        return RefusedError(
+            f"issue {number} was sent already, so no schedule sends it again",
+            hint=f"newsletter status --issue {number}{_ANYWAY}",
+        )
+    if run and run.state is RunState.CANCELLED:
+        return RefusedError(f"issue {number} is cancelled, so no schedule sends it", hint=by_hand)
+    if one and one.issue == number and one.state is OccurrenceState.TAKEN:
+        return None  # on its way
+    if run and run.begun:
+        return RefusedError(f"issue {number} was begun by hand, and goes on by hand", hint=by_hand)
+    if one is None:
+        return None
+    taken = one.state is OccurrenceState.TAKEN and one.issue is not None
+    why = f"issue {one.issue} was sent for it" if taken else f"it was missed: {one.reason}"
+    return RefusedError(
+        f"the date of issue {number}, {due.day:%a %Y-%m-%d}, is used up, so no schedule sends it",
+        place=issue.place("date"), cause=why, hint=by_hand,
+    )  # fmt: skip
 
 
 def _write(project: Project, prepared: PreparedIssue) -> None:

@@ -24,6 +24,8 @@ _LONGEST_WAIT: Final = 60.0
 _DOUBLINGS: Final = 6
 #: How long a signal may go unheard.
 _STEP: Final = 0.25
+#: What may have reached its reader.
+_HANDED_OVER: Final = frozenset({Result.ACCEPTED, Result.UNKNOWN})
 #: No pace at all: as fast as the transport answers.
 UNBOUND: Final = 1e9
 #: How long a thread without work waits before it asks again.
@@ -85,7 +87,7 @@ def drain(
             before the mail is handed over; None when none is queued.
         breaker: says when an answer or too many of them stop the run; None for one that counts
             from nothing.
-        limit: at most so many mails handed over.
+        limit: at most so many mails handed over; one that may have been counts as well.
         stopped: asked before every claim; what is in flight always finishes.
         settled: hears every outcome, for progress; never from two threads at once.
         requeue: queues what was deferred and says how much that was.
@@ -123,7 +125,8 @@ class _Drain:
 
     Attributes:
         over: set once the drain ends, for whatever reason.
-        begun: mails accepted, in flight, or waiting for their slot; the limit is about these.
+        handed_over: mails accepted, or perhaps.
+        begun: mails handed over, in flight, or waiting for their slot; the limit is about these.
         in_flight: mails between claim and answer; while there are any, more may be queued yet.
         waits: waits since a mail was accepted.
     """
@@ -139,6 +142,7 @@ class _Drain:
     lock: threading.Lock = field(default_factory=threading.Lock)
     stop: Stop | None = None
     accepted: int = 0
+    handed_over: int = 0
     begun: int = 0
     in_flight: int = 0
     waits: int = 0
@@ -182,7 +186,7 @@ class _Drain:
         with self.lock:
             if self.stopped():
                 self._end(Stop(Pause.INTERRUPTED, "interrupted"))
-            elif self.limit is not None and self.accepted >= self.limit:
+            elif self.limit is not None and self.handed_over >= self.limit:
                 self._end(Stop(Pause.LIMIT, "the limit is reached"))
             full = self.limit is not None and self.begun >= self.limit
             if self.over.is_set() or full:
@@ -218,9 +222,12 @@ class _Drain:
 
     def _hear(self, attempt: Attempt | None) -> None:
         self.in_flight -= 1
-        if attempt is None or attempt.outcome.result is not Result.ACCEPTED:
-            self.begun -= 1
+        result = attempt.outcome.result if attempt else None
+        if result in _HANDED_OVER:
+            self.handed_over += 1
         else:
+            self.begun -= 1
+        if result is Result.ACCEPTED:
             self.accepted += 1
             self.waits = 0
         if attempt is None:

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import functools
 import math
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from newsletter import clocks
@@ -62,7 +62,7 @@ def send(context: SendContext, plan: Plan) -> SendResult | AlreadySent:
     Raises:
         LockedError: another run is sending from these records.
         RefusedError: issue, theme or settings are not those of the run, or the ledgers disagree.
-        PausedError: the disk is full.
+        PausedError: the disk is full; or mails have left, and ledger or records fail.
         AccountError: everything was refused, nothing accepted.
         InputError: our own request is malformed, or something cannot be written.
     """
@@ -169,7 +169,12 @@ def _drain(
         concurrency=throttle.threads,
     )  # fmt: skip
     watch, cancelled = context.watch(run), _cancelled(store, run)
-    with watch.going(), context.reporter.progress(counts.left) as shown:
+    departing = threading.Event()
+    with (
+        _paused_on_the_way(departing),
+        watch.going(),
+        context.reporter.progress(counts.left) as shown,
+    ):
 
         def settled(attempt: Attempt) -> None:
             log.settled(attempt)
@@ -177,7 +182,7 @@ def _drain(
             shown(attempt.outcome)
 
         return drain(
-            functools.partial(_deliver_next, run, store, plan.transport, press),
+            _delivering(run, store, plan.transport, press, departing),
             breaker=Breaker(total=counts.total, guard=watch.stop),
             limit=plan.options.limit,
             stopped=lambda: stopped() or cancelled(),
@@ -189,10 +194,32 @@ def _drain(
         )
 
 
-def _deliver_next(
-    run: Run, store: Store, transport: Transport, press: Press, wait_for_slot: Callable[[], None]
-) -> Attempt | None:
-    return deliver_next(run, store, transport, press, clocks.now, wait_for_slot=wait_for_slot)
+def _delivering(
+    run: Run, store: Store, transport: Transport, press: Press, departing: threading.Event
+) -> Callable[[Callable[[], None]], Attempt | None]:
+    """Takes one delivery through its steps, and sets the event when its mail leaves."""
+
+    def deliver(wait_for_slot: Callable[[], None]) -> Attempt | None:
+        def depart() -> None:
+            wait_for_slot()
+            departing.set()
+
+        return deliver_next(run, store, transport, press, clocks.now, wait_for_slot=depart)
+
+    return deliver
+
+
+@contextlib.contextmanager
+def _paused_on_the_way(departing: threading.Event) -> Iterator[None]:
+    """Once a mail is leaving, no fault of ledger or records may say that nothing was sent."""
+    try:
+        yield
+    except InputError as error:
+        if not departing.is_set():
+            raise
+        raise PausedError(
+            error.message, place=error.place, cause=error.cause, hint=error.hint
+        ) from error
 
 
 def _throttle(transport: Transport, allowance: Allowance, wanted: int | None) -> Throttle:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -20,20 +19,6 @@ from newsletter.schedule.units import systemd_program, systemd_word
 _SERVE: Final = "newsletter-serve"
 _EVENTS: Final = "newsletter-events"
 _HTTPS: Final = 443
-
-
-class Keeper(StrEnum):
-    """What keeps a command running."""
-
-    SYSTEMD = "systemd"
-
-
-class Front(StrEnum):
-    """What can stand around `serve`."""
-
-    SYSTEMD = "systemd"
-    CADDY = "caddy"
-    NGINX = "nginx"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,13 +10,14 @@ from typing import Final
 
 from newsletter.alerts.notifier import Notifier
 from newsletter.audience import mask
+from newsletter.audience.letters import LetterKind, LetterState
 from newsletter.audience.tokens import make_token, page_url, unsubscribe_url
 from newsletter.delivery import Effect, Outcome, Result
 from newsletter.delivery.deliver import Transport
 from newsletter.errors import InputError, LockedError, NewsletterError
 from newsletter.humanize import plural
 from newsletter.message import Message, Stamp
-from newsletter.message.letters import Letter, LetterKind, LetterState, compose_letter
+from newsletter.message.letters import Letter, compose_letter
 from newsletter.project import Project
 from newsletter.project.letters import has_letter, prepare_letter
 from newsletter.reporter import Reporter

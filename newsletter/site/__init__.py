@@ -25,13 +25,12 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from newsletter.audience import Status
 from newsletter.audience.tokens import make_token, read_token
 from newsletter.errors import NewsletterError, PausedError
 from newsletter.server import WithHeaders, run
 from newsletter.server.connections import Limits
 from newsletter.settings import Settings
-from newsletter.site.answers import Answers, drain
+from newsletter.site.answers import Answers, beside, drain, token_of
 from newsletter.site.archive import ArchiveServer
 from newsletter.site.choices import Choices
 from newsletter.site.pages import TEMPLATES
@@ -48,6 +47,7 @@ _RETRY_SECONDS: Final = "60"
 PATIENCE: Final = 2.0
 _CATCH_UP_SECONDS: Final = 5.0
 _LIMITS: Final = Limits()
+_SUBSCRIBE: Final = ("/subscribe", "/subscribe/")
 _PERSONAL: Final = ("/u/", "/p/", "/c/")
 _NO_PHRASES: Final[Mapping[str, str]] = {}
 
@@ -78,14 +78,14 @@ def application(
     confirming = Confirming(store, answers, settings, clock, signups)
     app = Starlette(
         routes=[
-            Route("/subscribe", subscribing.show, methods=["GET"]),
-            Route("/subscribe", subscribing.act, methods=["POST"]),
-            Route("/c/{token}", confirming.show, methods=["GET"]),
-            Route("/c/{token}", confirming.act, methods=["POST"]),
-            Route("/u/{token}", pages.ask, methods=["GET"]),
-            Route("/u/{token}", pages.act, methods=["POST"]),
-            Route("/p/{token}", choices.ask, methods=["GET"]),
-            Route("/p/{token}", choices.act, methods=["POST"]),
+            *(Route(path, subscribing.show, methods=["GET"]) for path in _SUBSCRIBE),
+            *(Route(path, subscribing.act, methods=["POST"]) for path in _SUBSCRIBE),
+            Route("/c/{token:path}", confirming.show, methods=["GET"]),
+            Route("/c/{token:path}", confirming.act, methods=["POST"]),
+            Route("/u/{token:path}", pages.ask, methods=["GET"]),
+            Route("/u/{token:path}", pages.act, methods=["POST"]),
+            Route("/p/{token:path}", choices.ask, methods=["GET"]),
+            Route("/p/{token:path}", choices.act, methods=["POST"]),
             Route("/healthz", pages.health),
         ],
         middleware=[
@@ -150,7 +150,9 @@ class _Pages:
 
     async def ask(self, request: Request) -> Response:
         handle, choices = await self._read(request)
-        left = handle is not None and await run_in_threadpool(self._has_left, handle)
+        left = handle is not None and await run_in_threadpool(
+            subscribers.has_left, self._store, handle
+        )
         return self._page("left" if left else "ask", handle, choices)
 
     async def act(self, request: Request) -> Response:
@@ -178,10 +180,6 @@ class _Pages:
         await drain(request)
         return self._answers.page("busy", headers={"Retry-After": _RETRY_SECONDS})
 
-    def _has_left(self, handle: str) -> bool:
-        person = subscribers.by_handle(self._store, handle)
-        return person is not None and person.status is Status.UNSUBSCRIBED
-
     def _leave(self, handle: str, request: Request) -> None:
         evidence = self._answers.evidence(request, _SOURCE)
         self._store.departures.leave(handle, evidence, now=self._clock())
@@ -199,12 +197,11 @@ class _Pages:
     async def _read(self, request: Request) -> tuple[str | None, str]:
         """Whose link it is, and the link to their preferences."""
         keys = await run_in_threadpool(signing_keys.link_keys, self._store)
-        handle = read_token(request.path_params["token"], keys)
+        handle = read_token(token_of(request), keys)
         if handle is None:
             return None, ""
         newest = list(keys.values())[-1]
-        # Relative, for the pages may be served below any path.
-        return handle, f"../p/{make_token(handle, newest, 'preferences')}"
+        return handle, beside(request, f"p/{make_token(handle, newest, 'preferences')}")
 
     def _page(self, kind: str, handle: str | None, choices: str) -> Response:
         return self._answers.page(kind if handle else "unknown", preferences=choices)

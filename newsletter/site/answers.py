@@ -86,6 +86,19 @@ class Answers:
         )
 
 
+def token_of(request: Request) -> str:
+    """The token of a reader's link; programs that copy links may put a slash behind it."""
+    token: str = request.path_params["token"]
+    return token.rstrip("/")
+
+
+def beside(request: Request, page: str) -> str:
+    """The address of another of our pages: relative, for they may be served below any path."""
+    # As it was written: what is decoded may have more slashes than the reader's browser counts.
+    path: bytes = request.scope["raw_path"].partition(b"?")[0]
+    return "../" * (path.count(b"/") - 1) + page
+
+
 async def drain(request: Request) -> None:
     """Read a body that does not matter; neither a long nor a slow one holds the answer up."""
     read = 0

@@ -23,7 +23,7 @@ from starlette.responses import RedirectResponse, Response
 
 from newsletter.errors import NewsletterError
 from newsletter.publishing.archive import Archive
-from newsletter.publishing.redirects import base_path
+from newsletter.publishing.redirects import UnfitArchiveError, base_path
 from newsletter.settings import Settings
 
 _LOG: Final = logging.getLogger(__name__)
@@ -110,7 +110,11 @@ class ArchiveServer:
             return None
         # A picture is read when it is asked for: together they may be large.
         data = self._shown.pages.get(name)
-        data = self._shown.archive.files[name].make() if data is None else data
+        try:
+            data = self._shown.archive.files[name].make() if data is None else data
+        except (NewsletterError, OSError) as error:
+            _LOG.error("a picture is missing in the archive: %s", error)
+            return None
         kind = _TYPES.get(name) or mimetypes.guess_type(name)[0] or "text/plain"
         tag = hashlib.sha256(data).hexdigest()[:32]
         return Response(
@@ -135,5 +139,8 @@ class ArchiveServer:
             moved = {one.old.rstrip("/").removesuffix(".html"): one.number
                      for one in archive.redirects}  # fmt: skip
             self._shown = _Shown(archive, pages, moved)
+        except UnfitArchiveError as error:
+            first = error.findings[0]
+            _LOG.error("the archive stays as it was: %s: %s", first.place, first.message)
         except (NewsletterError, OSError) as error:
             _LOG.error("the archive stays as it was: %s", error)  # a sentence, no traceback

@@ -20,7 +20,7 @@ from newsletter.audience import SKIPS, Status, canonical_of, read_address, skip_
 from newsletter.audience.tokens import make_token, read_token
 from newsletter.people.erase import erase
 from newsletter.signup.asking import move
-from newsletter.site.answers import Answers, body, form_fields
+from newsletter.site.answers import Answers, beside, body, form_fields, token_of
 from newsletter.site.subscribing import Signups, visitor_of
 from newsletter.store import Store, runs, signing_keys, subscribers
 from newsletter.store.subscribers import Member
@@ -70,7 +70,7 @@ class Choices:
     async def ask(self, request: Request) -> Response:
         """Show what is on record; nothing changes."""
         handle, person = await self._person(request)
-        return await self._page(handle, person, "choose")
+        return await self._page(request, handle, person, "choose")
 
     async def act(self, request: Request) -> Response:
         """Note what was chosen, durably, before the answer begins."""
@@ -91,16 +91,18 @@ class Choices:
                 kind, template="arriving.html", form="", meant="", rehearsal=False
             )
         person = await run_in_threadpool(subscribers.by_handle, self._store, handle)
-        return await self._page(handle, person, kind)
+        return await self._page(request, handle, person, kind)
 
     async def _person(self, request: Request) -> tuple[str, Member | None]:
         keys = await run_in_threadpool(signing_keys.link_keys, self._store)
-        handle = read_token(request.path_params["token"], keys, "preferences")
+        handle = read_token(token_of(request), keys, "preferences")
         if handle is None:
             return "", None
         return handle, await run_in_threadpool(subscribers.by_handle, self._store, handle)
 
-    async def _page(self, handle: str, person: Member | None, kind: str) -> Response:
+    async def _page(
+        self, request: Request, handle: str, person: Member | None, kind: str
+    ) -> Response:
         if person is None:
             return self._answers.page("unknown")
         key = await run_in_threadpool(signing_keys.newest, self._store)
@@ -113,7 +115,7 @@ class Choices:
             may_come_back=not person.mailable and person.suppression != BLOCKED
             and person.status is not Status.PENDING,
             topics=[(tag, label, tag in person.tags) for tag, label in self._topics.items()],
-            leave=f"../u/{make_token(handle, key)}",
+            leave=beside(request, f"u/{make_token(handle, key)}"),
             breaks=range(1, len(skipped) + 1),
             skips=sum(tag in person.tags for tag in skipped),
             moves=self._signups is not None,

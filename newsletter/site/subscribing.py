@@ -19,7 +19,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from newsletter import signup
-from newsletter.message.letters import LetterKind
+from newsletter.audience.letters import LetterKind
 from newsletter.networks import is_public
 from newsletter.project.letters import has_letter
 from newsletter.render.signup_form import FilledIn, FormFields, form_words, signup_form
@@ -33,7 +33,7 @@ from newsletter.signup.asking import (
     nearest_domain,
     read_form,
 )
-from newsletter.site.answers import Answers, body, form_fields
+from newsletter.site.answers import Answers, beside, body, form_fields, token_of
 from newsletter.store import Store, confirmations, signing_keys
 from newsletter.store.confirmations import Standing
 
@@ -176,12 +176,12 @@ class Confirming:
 
     async def show(self, request: Request) -> Response:
         """What somebody would subscribe to, and two buttons; nothing changes."""
-        token = request.path_params["token"]
+        token = token_of(request)
 
         def look() -> Standing:
             return confirmations.look(self._store, token, valid=self._valid, now=self._clock())
 
-        return self._page(await run_in_threadpool(look))
+        return self._page(request, await run_in_threadpool(look))
 
     async def act(self, request: Request) -> Response:
         """Let somebody in, or never write to them again; without a choice the page is shown."""
@@ -192,10 +192,11 @@ class Confirming:
         choice = form_fields(data or b"").get("answer")
         if choice not in {"yes", "no"}:
             return await self.show(request)
-        return self._page(await run_in_threadpool(self._decide, request, yes=choice == "yes"))
+        standing = await run_in_threadpool(self._decide, request, yes=choice == "yes")
+        return self._page(request, standing)
 
     def _decide(self, request: Request, *, yes: bool) -> Standing:
-        words, token = self._answers.words, request.path_params["token"]
+        words, token = self._answers.words, token_of(request)
         button = words["yes_button" if yes else "no_button"]
         evidence = self._answers.evidence(
             request, _CONFIRM_SOURCE, f"{words['confirm']} {words['confirm_note']} [{button}]"
@@ -210,11 +211,11 @@ class Confirming:
             welcome=root is not None and has_letter(root, LetterKind.WELCOME),
         )  # fmt: skip
 
-    def _page(self, standing: Standing) -> Response:
+    def _page(self, request: Request, standing: Standing) -> Response:
         kinds = {Standing.OPEN: "confirm", Standing.UNKNOWN: "unknown"}
         return self._answers.page(
             kinds.get(standing, standing.value), template=_TEMPLATE, form="", meant="",
-            rehearsal=False,
+            rehearsal=False, again=beside(request, "subscribe"),
         )  # fmt: skip
 
 

@@ -38,8 +38,8 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "odd_name": "That name cannot be used",
         "odd_name_note": "It is too long, or holds a character that no mail can carry. Nothing was "
         "changed.",
-        "away_note": "At the moment you get no mails from {name}. Press the button if you want to "
-        "get them again.",
+        "away_note": "At the moment no mails from {name} come to this address. Press the button if "
+        "you want to get them here again.",
         "away_button": "Subscribe again",
         "back": "Welcome back",
         "back_note": "You get the mails from {name} again, from the next one on.",
@@ -70,8 +70,8 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "odd_name": "Die naam kan niet",
         "odd_name_note": "Hij is te lang, of bevat een teken dat niet in een mail past. Er is "
         "niets veranderd.",
-        "away_note": "Je krijgt nu geen mail van {name}. Druk op de knop als je die weer wilt "
-        "krijgen.",
+        "away_note": "Op dit adres krijg je nu geen mail van {name}. Druk op de knop als je die "
+        "hier weer wilt krijgen.",
         "away_button": "Opnieuw inschrijven",
         "back": "Welkom terug",
         "back_note": "Je krijgt weer mail van {name}, vanaf de volgende.",

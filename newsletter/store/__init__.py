@@ -38,7 +38,7 @@ from typing import Self
 from newsletter.delivery import Delivery, Outcome, Run
 from newsletter.errors import NewsletterError
 from newsletter.project.ledger import HighWaterMark
-from newsletter.store.backend import Backend
+from newsletter.store.backend import SENDING_LOCK, Backend
 from newsletter.store.database import Database
 from newsletter.store.deliveries import Settled
 from newsletter.store.feedback import Feedback
@@ -114,10 +114,11 @@ class Store(Database):
         """The folder for files of this machine: the one a database file is in."""
         return self.path.parent
 
-    def lock(self, name: str = "sending") -> AbstractContextManager[None]:
+    def lock(self, name: str = SENDING_LOCK) -> AbstractContextManager[None]:
         """Hold a lock of the whole store, across processes, for the length of a `with`.
 
-        It is given back when the process dies.
+        It is given back when the process dies. Nothing is claimed any more once another process may
+        hold the lock for sending as well.
 
         Raises:
             LockedError: held already, by the process and machine the message names.
@@ -129,7 +130,7 @@ class Store(Database):
 
     def sender(self) -> str:
         """Who holds the lock for sending, "" when nobody does."""
-        return self.backend.holder("sending")
+        return self.backend.holder(SENDING_LOCK)
 
     def claim(self, run: Run, *, now: dt.datetime) -> Delivery | None:
         """Take the next queued delivery, durably; None when none is left.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 import sqlalchemy as sa
 
@@ -14,6 +14,9 @@ from newsletter.errors import InputError, NewsletterError, PausedError, Place
 if TYPE_CHECKING:
     from newsletter.store.database import Database
     from newsletter.store.sqlite.scrub import Traces
+
+#: The lock that whoever sends holds.
+SENDING_LOCK: Final = "sending"
 
 #: Hears the kind of a departure, or the reason of a suppression, and the hash it is about.
 Note = Callable[[str, str], None]
@@ -91,10 +94,17 @@ class Backend(Protocol):
         """Who holds a lock, "" when nobody does."""
 
     def expect_held(self, connection: sa.Connection) -> None:
-        """Refuse to go on with what a lock allowed, once another process has taken it over.
+        """Refuse to claim once another process may hold the lock for sending as well.
 
         Raises:
-            LockedError: it has.
+            PausedError: this process held it, and may not hold it any more.
+        """
+
+    def expect_there(self) -> None:
+        """Refuse to write where another database, or none, has come to the place.
+
+        Raises:
+            PausedError: it is no longer what was opened.
         """
 
     def alone(self, connection: sa.Connection) -> None:

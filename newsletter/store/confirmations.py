@@ -13,7 +13,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from newsletter.audience import Status, canonical_of
-from newsletter.message.letters import LetterKind
+from newsletter.audience.letters import LetterKind
 from newsletter.store.consents import Evidence, log_consent
 from newsletter.store.database import Database
 from newsletter.store.letters import queue, token_hash, was_welcomed

@@ -80,6 +80,7 @@ class Database:
             self.engine.connect() as plain,
             ExitStack() as until_durable,
         ):
+            self.backend.expect_there()
             connection = plain.execution_options(writes=True, shared=shared)
             with connection.begin(), self.around(connection, until_durable):
                 yield connection

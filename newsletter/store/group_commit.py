@@ -58,7 +58,11 @@ class GroupCommit:
         self._writing = False
 
     def claim(self, run: int, most: int, *, now: dt.datetime) -> tuple[Delivery, ...]:
-        """Take the next queued deliveries of a run, durably; fewer when no more are queued."""
+        """Take the next queued deliveries of a run, durably; fewer when no more are queued.
+
+        Raises:
+            PausedError: another run may have taken over.
+        """
         return self._commit(_Job(run, now, wanted=most))
 
     def settle(self, *settled: Settled) -> None:
@@ -66,8 +70,14 @@ class GroupCommit:
 
         Raises:
             NewsletterError: one is not claimed with this attempt; none of `settled` is recorded.
+            PausedError: another run may have taken over, and have settled them as unknown.
         """
-        self._commit(_Job(settled[0].run, settled[0].now, settled=settled))
+        try:
+            self._commit(_Job(settled[0].run, settled[0].now, settled=settled))
+        except NewsletterError:
+            with self._database.reading() as connection:
+                self._database.backend.expect_held(connection)
+            raise
 
     def _commit(self, job: _Job) -> tuple[Delivery, ...]:
         with self._lock:
@@ -137,29 +147,34 @@ class GroupCommit:
         return self._database.writing(shared=True)
 
     def _transact(self, jobs: Sequence[_Job]) -> None:
+        lost: NewsletterError | None = None
         with self._beside_others() as connection:
             deliveries.settle(connection, [one for job in jobs for one in job.settled])
-            if any(job.wanted for job in jobs):
-                self._database.backend.expect_held(connection)
+            claiming = [job for job in jobs if job.wanted]
+            try:
+                if claiming:
+                    self._database.backend.expect_held(connection)
+            except PausedError as error:  # what is over for claims; outcomes are still recorded
+                lost, claiming = error, []
             taken = {
                 run: list(
                     deliveries.claim(
                         connection,
                         run,
-                        sum(job.wanted for job in jobs if job.run == run),
+                        sum(job.wanted for job in claiming if job.run == run),
                         max(job.now for job in jobs),
                     )
                 )
-                for run in {job.run for job in jobs if job.wanted}
+                for run in {job.run for job in claiming}
             }
         if self.mark is not None:
             self.mark.count(taken.get(self.mark.run, ()))
+        for job in claiming:
+            mine = taken[job.run]
+            job.taken = tuple(mine[: job.wanted])
+            del mine[: job.wanted]
         for job in jobs:
-            if job.wanted:
-                mine = taken[job.run]
-                job.taken = tuple(mine[: job.wanted])
-                del mine[: job.wanted]
-            job.done = True
+            job.error, job.done = lost if job.wanted else None, True
 
 
 def _fail(jobs: Sequence[_Job], error: NewsletterError) -> None:

@@ -237,7 +237,7 @@ def add(
     return job.added
 
 
-def alone(store: Database) -> AbstractContextManager[None]:
+def alone(store: Database) -> AbstractContextManager[object]:
     """Hold the lock for importing; what is on the stage then, a process has left that died.
 
     Raises:

@@ -15,8 +15,9 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from newsletter.audience import Status
+from newsletter.audience.letters import LetterKind, LetterState
 from newsletter.delivery import Effect, Outcome, Result
-from newsletter.message.letters import Letter, LetterKind, LetterState
+from newsletter.message.letters import Letter
 from newsletter.store.consents import Evidence, log_consent
 from newsletter.store.database import Database
 from newsletter.store.signup_tables import confirmations, letters, signups

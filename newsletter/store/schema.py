@@ -21,7 +21,14 @@ from newsletter.store.backend import Backend
 from newsletter.store.database import Database
 from newsletter.store.folder.backup import keep
 from newsletter.store.folder.lock import alone_in
-from newsletter.store.folder.place import expect_new, expect_one_name, make_room, narrow, reachable
+from newsletter.store.folder.place import (
+    expect_new,
+    expect_one_name,
+    make_room,
+    narrow,
+    reachable,
+    were_here,
+)
 from newsletter.store.migrations import before
 from newsletter.store.postgres.address import Address, is_server
 from newsletter.store.signing_keys import make_first
@@ -76,7 +83,7 @@ def open_database(
     hurried = patience is not None
     with reachable(path):
         if not path.exists() and (read_only or not create):
-            raise _missing(Place(str(path)))
+            raise _missing(Place(str(path)), path)
         expect_one_name(path)
         if read_only:
             backend = SqliteBackend(path, read_only=True, create=False)
@@ -95,7 +102,7 @@ def open_database(
 def _open_on_server(
     kind: type[Opened], url: str, *, create: bool, read_only: bool, patience: float | None
 ) -> Opened:
-    backend = _server(url, patience=patience)
+    backend = _server(url, read_only=read_only, patience=patience)
     database = kind(backend, read_only=read_only, hurried=patience is not None)
     try:
         if not read_only:
@@ -108,11 +115,11 @@ def _open_on_server(
     return _checked(database, create=create and not read_only)
 
 
-def _server(url: str, *, patience: float | None = None) -> PostgresBackend:
+def _server(url: str, *, read_only: bool = False, patience: float | None = None) -> PostgresBackend:
     """The backend of a URL of a server; what only it needs is loaded here."""
     from newsletter.store.postgres.backend import PostgresBackend  # noqa: PLC0415  # one of two
 
-    return PostgresBackend(Address.parse(url), patience=patience)
+    return PostgresBackend(Address.parse(url), read_only=read_only, patience=patience)
 
 
 def upgrade(url: str, *, told: Callable[[str], None] = lambda _: None) -> tuple[str, str]:
@@ -136,7 +143,7 @@ def upgrade(url: str, *, told: Callable[[str], None] = lambda _: None) -> tuple[
     path = file_of(url)
     with reachable(path):
         if not path.exists():
-            raise _missing(Place(str(path)))
+            raise _missing(Place(str(path)), path)
         expect_one_name(path)
     backend = SqliteBackend(path, read_only=False, create=False)
     database = Database(backend, read_only=False)
@@ -284,7 +291,14 @@ def _run_alembic(connection: sa.Connection) -> None:
         ) from error
 
 
-def _missing(place: Place) -> NoStoreError:
+def _missing(place: Place, path: Path | None = None) -> NoStoreError:
+    if path is not None and were_here(path):
+        return NoStoreError(
+            "there is no database here any more, and records were kept here before",
+            place=place,
+            hint="newsletter db restore FILE brings a backup back; a list that is imported anew "
+            "does not know who has left",
+        )
     return NoStoreError(
         "there is no database here yet",
         place=place,

@@ -6,7 +6,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from newsletter.message.letters import LetterKind, LetterState
+from newsletter.audience.letters import LetterKind, LetterState
 from newsletter.store.tables import HASH, Moment, metadata, one_of
 
 #: Who has asked for the newsletter and not confirmed: no subscriber yet.

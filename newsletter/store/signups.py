@@ -16,8 +16,8 @@ from typing import Final
 import sqlalchemy as sa
 
 from newsletter.audience import Address, Status
+from newsletter.audience.letters import LetterKind
 from newsletter.feedback import Suppression
-from newsletter.message.letters import LetterKind
 from newsletter.store import limits
 from newsletter.store.consents import Evidence
 from newsletter.store.database import Database
@@ -77,6 +77,7 @@ class _Known:
     suppression: str
     since: dt.datetime | None
     waiting: bool
+    signs_up: bool  # what waits is a sign-up, and no move
 
 
 def ask(store: Database, request: Request, *, now: dt.datetime) -> Answer:
@@ -103,6 +104,8 @@ def ask(store: Database, request: Request, *, now: dt.datetime) -> Answer:
             free = not mails.long
         mailed = kind is not None and free
         asks = kind in {LetterKind.CONFIRM, LetterKind.MOVE} and (free or known.waiting)
+        # Another one's move must not ride on what somebody has asked for themselves.
+        asks = asks and not (request.moves and known.signs_up)
         _note(connection, request, hashed, now, wanted=asks)
         queue(connection, kind or LetterKind.CONFIRM, hashed, now=now, wanted=mailed)
         for name, word, wanted in (
@@ -150,16 +153,22 @@ def _known(connection: sa.Connection, hashed: str, handle: str) -> _Known:
         sa.select(suppressions.c.reason).where(held).scalar_subquery().label("reason"),
         sa.select(suppressions.c.created_at).where(held).scalar_subquery().label("since"),
         sa.exists().where(signups.c.address_hash == hashed).label("waiting"),
+        sa.exists()
+        .where(signups.c.address_hash == hashed, signups.c.moves == "")
+        .label("signs_up"),
         sa.exists().where(left_handles.c.handle == handle).label("gone"),
     )
     row = connection.execute(sa.select(*columns)).one()
     gone = "unsubscribed" if row.gone else ""
-    return _Known(row.status or "", row.reason or gone, row.since, bool(row.waiting))
+    return _Known(
+        row.status or "", row.reason or gone, row.since, bool(row.waiting), bool(row.signs_up)
+    )
 
 
 def _letter_for(known: _Known, request: Request, now: dt.datetime) -> LetterKind | None:
     """The letter an address gets, before any limit is asked."""
-    fresh = LetterKind.MOVE if request.moves else LetterKind.CONFIRM
+    moves = request.moves and not known.signs_up
+    fresh = LetterKind.MOVE if moves else LetterKind.CONFIRM
     if known.suppression in BOUNCES:
         long_ago = known.since is not None and known.since <= now - _BOUNCED_FOR
         return fresh if long_ago else None

@@ -85,6 +85,19 @@ def by_handle(store: Database, handle: str) -> Member | None:
         return next(_members(connection, subscribers.c.handle == handle), None)
 
 
+def has_left(store: Database, handle: str) -> bool:
+    """Whether whoever a link names has left, at the address they moved to as well."""
+    with store.reading() as connection:
+        found: list[str] = []
+        further: str | None = handle
+        while further is not None:
+            status = sa.select(subscribers.c.status).where(subscribers.c.handle == further)
+            found += connection.execute(status).scalars().all()
+            moved = sa.select(moves.c.new_handle).where(moves.c.old_handle == further)
+            further = connection.execute(moved).scalar()
+    return bool(found) and set(found) == {Status.UNSUBSCRIBED}
+
+
 def each(
     store: Database, *, status: Status | None = None, tag: str = "", by_address: bool = False
 ) -> Iterator[Member]:

@@ -10,6 +10,7 @@ from tests.conftest import ROOT
 PAST_THE_STORE = {
     "tests/campaign/checks.py": "what a crash has left, which opening the store would mend",
     "tests/cli/test_backup.py": "a backup is a file, and a damaged one too",
+    "tests/cli/test_left_beside.py": "another program that writes",
     "tests/cli/test_restore.py": "the same",
     "tests/cli/test_subscribers.py": "another program that reads",
     "tests/scenarios/test_planted_bugs.py": "takes the guards of the database away",

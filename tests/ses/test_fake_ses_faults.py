@@ -40,6 +40,9 @@ pytestmark = pytest.mark.processes
 
 # Faults
 
+#: How long a client waits whose test wants to see that it gives up; enough for a busy machine
+#: to answer the requests around the silent one.
+SILENCE = 1.5
 #: What boto3 makes of each kind when it tries once: the name of its exception, or "no id".
 SEEN = {
     "error": "InternalFailure", "html": "500", "throttle": "TooManyRequestsException",
@@ -61,8 +64,9 @@ def seen_by(call):
 @pytest.mark.parametrize("accept", [True, False])
 @pytest.mark.parametrize("kind", SEEN)
 def test_every_fault_happens_once_before_or_after_accepting(kind, accept):
-    fault = Fault(kind=kind, accept=accept, requests=(2,), seconds=1)
-    with FakeSes(fault) as ses, client(ses) as aws:
+    fault = Fault(kind=kind, accept=accept, requests=(2,), seconds=20)
+    patience = SILENCE if SEEN[kind] == "ReadTimeoutError" else 30
+    with FakeSes(fault) as ses, client(ses, read_timeout=patience) as aws:
         seen = [seen_by(lambda: aws.send_email(**email())) for _ in range(3)]
         state = ses.state
     assert seen == ["id", SEEN[kind], "id"]
@@ -95,10 +99,11 @@ def test_a_reset_is_a_reset_and_a_close_is_an_end():
 @pytest.mark.parametrize("kind", ["reset", "stall", "html"])
 def test_boto3_left_alone_submits_three_times_and_told_so_once(kind):
     fault = Fault(kind=kind, accept=True)
+    patience = SILENCE if kind == "stall" else 30
     with FakeSes(fault) as ses:
-        with client(ses, retries={"mode": "standard"}) as aws:
+        with client(ses, retries={"mode": "standard"}, read_timeout=patience) as aws:
             seen_by(lambda: aws.send_email(**email("left@example.org")))
-        with client(ses) as aws:
+        with client(ses, read_timeout=patience) as aws:
             seen_by(lambda: aws.send_email(**email("told@example.org")))
         assert ses.accepted == {"left@example.org": 3, "told@example.org": 1}
         assert ses.state.duplicates == {"left@example.org": 3}
@@ -194,7 +199,7 @@ def test_a_fault_may_meet_only_connections_that_idled():
 
 
 def test_latency_delays_the_answer_but_not_the_acceptance():
-    with FakeSes(latency=0.7, jitter=0.1) as ses, client(ses) as aws:
+    with FakeSes(latency=20, jitter=0.1) as ses, client(ses, read_timeout=SILENCE) as aws:
         assert seen_by(lambda: aws.send_email(**email())) == "ReadTimeoutError"
         assert ses.accepted == {"ada@example.org": 1}
 

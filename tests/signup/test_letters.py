@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from newsletter.audience.letters import LetterKind
 from newsletter.delivery import Effect, Outcome, Result
 from newsletter.errors import AccountError, InputError
-from newsletter.message.letters import LetterKind
 from newsletter.project.letters import prepare_letter
 from newsletter.settings import ConfigText, load
 from newsletter.signup.post import LetterPost, check_letters

@@ -14,7 +14,7 @@ from newsletter.audience import Status
 from newsletter.audience.choices import read_choices
 from newsletter.audience.joined import DayOrder, day_order, joined
 from newsletter.audience.roles import BY_NAME, STANDING, plain, speaks_of_standing
-from newsletter.audience.roster import Row, read
+from newsletter.audience.roster import Reject, Row, read
 from newsletter.errors import InputError
 from tests.support.rosters import all_rows, reasons, the_row
 
@@ -67,7 +67,9 @@ def test_columns_are_known_in_other_languages(header, name):
         "Confirmation", "GDPR", "Consent given", "Bounces", "Bounce count", "Complaints", "Spam score",
         "Block list", "Blacklist reason", "Suppression", "Disabled?", "Deletion date", "Cleaned on",
         "Validity", "Verified", "Cancel date", "Removed by", "Undelivered", "Do not contact",
-        "Left the list", "DNC", "Is active now", "Marketing permissions",
+        "Left the list", "DNC", "DND", "No email", "noemail", "Emailable", "Enabled", "Withdrawn on",
+        "Objection", "Expired", "Archived", "Trashed", "Newsletter", "Mailing", "Allow email",
+        "Quit", "Signed off", "Churned on", "Is active now", "Marketing permissions",
         "Abmeldedatum", "Abbestellt", "Gesperrt seit", "Einwilligung", "Bestätigung", "Désabonnement",
         "Désinscription le", "Rejeté", "Estado", "Fecha baja", "Rebotes", "Iscrizione", "Disiscrizione",
         "Descadastrado", "Afmelding", "Geblokkeerd", "Avregistrerad", "Wypisany",
@@ -83,10 +85,31 @@ def test_a_column_that_speaks_of_leaving_and_is_not_understood_stops_the_list(he
 @pytest.mark.parametrize(
     "header",
     ["City", "Country", "Company", "Birthday", "Language", "Phone", "Notes", "Plan", "Source", "Address",
-     "Description", "Title", "Zip", "Favourite colour", "Adopted", "Last active", "Postal code", "Donations"],
+     "Description", "Title", "Zip", "Favourite colour", "Adopted", "Last active", "Postal code", "Donations",
+     "Quite", "Newsletters read"],
 )  # fmt: skip
 def test_what_speaks_of_nothing_of_the_kind_is_a_field(header):
     assert the_row(f"email,{header}\na@example.org,x\n").fields == {plain(header): "x"}
+
+
+@pytest.mark.parametrize(
+    "cell", ["unsubscribed", " Opted out", "hard bounced", "Complained", "afgemeld"]
+)
+@pytest.mark.parametrize("header", ["Type", "Group", "Tags", "Result"])
+def test_a_word_that_means_one_thing_alone_is_passed_over_in_no_column(header, cell):
+    text = f"email,{header}\na@example.org,{cell}\nb@example.org,other\n"
+    left_out, other = read(io.StringIO(text, newline=""), file="list.csv")
+    assert isinstance(left_out, Reject)
+    assert left_out.reason == f'the column "{header}" says that they left; --map it'
+    assert isinstance(other, Row)
+    [told, _] = chosen(text, columns=[f"{header}=field:word"])
+    assert told.fields == {"word": cell.strip()}
+
+
+def test_one_of_several_tags_says_it_too():
+    text = 'email,tags\na@example.org,"VIP, Unsubscribed"\n'
+    [row] = read(io.StringIO(text, newline=""), file="list.csv")
+    assert isinstance(row, Reject)
 
 
 def test_every_column_that_tells_who_left_would_stop_the_list_if_it_were_not_known():

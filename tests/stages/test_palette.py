@@ -10,6 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from newsletter.check import RuleContext, check
+from newsletter.cli.begin import ShippedTheme
 from newsletter.project import scaffold
 from newsletter.render import Theme
 from newsletter.render.colours import ENOUGH, as_hex, contrast, from_hex, from_tone, tone
@@ -46,7 +47,7 @@ def shipped(name: str) -> Theme:
     return Theme(folder="templates/email", files=tuple(sorted(texts)))
 
 
-THEMES = {name: shipped(name) for name in scaffold.ThemeName}
+THEMES = {name.value: shipped(name.value) for name in ShippedTheme}
 for _theme in THEMES.values():
     quiet_render(EVERYTHING, _theme)
 

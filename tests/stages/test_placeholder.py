@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from newsletter.check import RuleContext, check
 from newsletter.check.placeholder import PLACEHOLDERS
+from newsletter.cli.begin import Rhythm
 from newsletter.issue import parse
 from newsletter.project import scaffold
 from newsletter.render import Theme
@@ -106,7 +107,10 @@ def test_a_real_send_refuses_them_and_a_rehearsal_goes_on(folder: Folder) -> Non
     assert new.ask("select count(*) from runs") == [(0,)]
 
 
-@given(st.dates(dt.date(2024, 1, 1), dt.date(2030, 12, 31)), st.sampled_from(scaffold.Rhythm))
+@given(
+    st.dates(dt.date(2024, 1, 1), dt.date(2030, 12, 31)),
+    st.sampled_from([one.value for one in Rhythm]),
+)
 def test_any_first_day_is_one_of_its_rhythm(first, rhythm):
     schedule = settings_of(written(TOLD, rhythm=rhythm, first=first)).schedule
     assert bool(schedule.rrule) is (rhythm != "none")

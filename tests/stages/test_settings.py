@@ -368,7 +368,6 @@ def test_importing_settings_loads_nothing_from_the_stages_above_or_the_doors():
         "moments",
         "render",
         "schedule",
-        "slugs",
         "settings",
         "text_rules",
     }

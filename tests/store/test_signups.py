@@ -10,9 +10,10 @@ import pytest
 import sqlalchemy as sa
 
 from newsletter.audience import Status, read_address
+from newsletter.audience.letters import LetterKind, LetterState
 from newsletter.delivery import Effect, Outcome, Result
 from newsletter.errors import NewsletterError
-from newsletter.message.letters import Letter, LetterKind, LetterState
+from newsletter.message.letters import Letter
 from newsletter.store import Store, confirmations, letters, limits, signups, subscribers
 from newsletter.store import suppressions as suppression_records
 from newsletter.store.confirmations import Standing

@@ -169,6 +169,15 @@ def test_a_missing_store_is_not_made_unless_asked_for(tmp_path, read_only):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_store_that_is_gone_is_not_called_new(tmp_path):
+    Store.open(url_in(tmp_path)).close()
+    (tmp_path / "left-0123456789ab.log").touch()
+    (tmp_path / "newsletter.db").unlink()
+    with pytest.raises(InputError, match="no database here any more") as raised:
+        Store.open(url_in(tmp_path), create=False)
+    assert "newsletter db restore FILE" in str(raised.value.hint)
+
+
 @pytest.mark.parametrize(
     ("url", "words"),
     [

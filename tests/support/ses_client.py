@@ -22,7 +22,8 @@ RAW = b"From: Wren <wren@sender.example.org>\r\nTo: ada@example.org\r\nSubject: 
 
 @contextlib.contextmanager
 def client(ses, *, service="sesv2", key=ACCESS_KEY, secret=SECRET_KEY, retries=ONCE, **options):
-    config = Config(retries=retries, read_timeout=0.4, connect_timeout=2, **options)
+    """boto3 pointed at a fake; it waits long, for only a test of silence wants to see its end."""
+    config = Config(**{"retries": retries, "read_timeout": 30, "connect_timeout": 30} | options)
     made = boto3.client(
         service,
         endpoint_url=ses.url,

@@ -6,6 +6,7 @@ import io
 import os
 import pty
 import select
+import signal
 import subprocess
 from pathlib import Path
 
@@ -25,6 +26,8 @@ class Session:
         self.process = subprocess.Popen(
             [SCRIPT, *words], cwd=root, text=True, start_new_session=True,
             stdin=theirs, stdout=subprocess.PIPE, stderr=theirs,
+            # Ctrl-C counts, also where the tests run behind another program.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
         )  # fmt: skip
         os.close(theirs)
 

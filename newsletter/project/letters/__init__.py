@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from newsletter.audience.letters import LetterKind
 from newsletter.errors import InputError, Place
 from newsletter.issue import Issue, parse
-from newsletter.message.letters import LINK, LetterKind
+from newsletter.message.letters import LINK
 from newsletter.project import Project, files
 from newsletter.project.issues import read_theme
 from newsletter.render import Frame, RenderedIssue

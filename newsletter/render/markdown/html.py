@@ -108,9 +108,7 @@ class _Renderer(RendererHTML):
         title = token.attrs.get("title")
         shown = f' title="{escapeHtml(str(title))}"' if title else ""
         alt = escapeHtml(self.renderInlineAsText(token.children, options, env))
-        # Where pictures are blocked, the caption below says the same words: see style.css.
-        names = [name for name in ("image", "captioned") if name in token.meta]
-        kind = f'class="{" ".join(names)}" ' if names else ""
+        kind = 'class="image" ' if "image" in token.meta else ""
         return f'<img {kind}data-i="{token.meta["i"]}" alt="{alt}"{shown}>'
 
     def renderInlineAsText(  # noqa: N802  # markdown-it's name

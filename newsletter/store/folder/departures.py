@@ -75,10 +75,11 @@ def attach(database: Database, *, clock: Callable[[], dt.datetime]) -> Departure
     """Have a database write down who leaves from now on, and learn whom it has missed."""
     with database.reading() as connection:
         key = address_key(connection)
-        known = 0 if database.read_only else database.backend.counted(connection)
+        known = database.backend.counted(connection)
     departures = Departures(database, key, clock)
     database.around = departures.kept
-    if not database.read_only and departures.missed(known):
+    departures.behind = departures.missed(known)
+    if departures.behind and not database.read_only:
         # Whoever keeps it locked makes up when they write the next time, and so do we.
         with contextlib.suppress(PausedError):
             departures.catch_up()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import fcntl
+import functools
 import os
 import re
 import socket
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -25,16 +26,19 @@ _BETWEEN: Final = 0.01
 
 
 @contextmanager
-def locked(path: Path, doing: str = SENDING) -> Iterator[None]:
+def locked(path: Path, doing: str = SENDING) -> Iterator[Callable[[], None]]:
     """Hold the lock at `path`; the file names its holder and stays behind, unlocked.
 
     Args:
         path: the lock's file.
         doing: what its holder does, for who is turned away.
 
+    Returns:
+        what raises PausedError where the file was removed, so that others can take its place.
+
     Raises:
         LockedError: somebody else holds it; the message names their process and machine.
-        PausedError: the disk is full.
+        PausedError: the disk is full, or the file was removed meanwhile.
         InputError: the file cannot be made, is a link, or its disk knows no locks.
     """
     try:
@@ -46,7 +50,9 @@ def locked(path: Path, doing: str = SENDING) -> Iterator[None]:
         _take(handle, path, doing)
         # Removing the file later would let a third process lock a new one of the same name.
         _sign(handle, path)
-        yield
+        expect_held = functools.partial(_expect_held, handle, path)
+        expect_held()
+        yield expect_held
         os.ftruncate(handle, 0)
     finally:
         os.close(handle)
@@ -85,6 +91,19 @@ def _expect_alone(handle: int, path: Path) -> None:
             "the lock beside the store is a link to something else",
             place=Place(str(path)),
             hint="remove this file; it is made again",
+        )
+
+
+def _expect_held(handle: int, path: Path) -> None:
+    try:
+        held = os.path.samestat(os.fstat(handle), os.lstat(path))
+    except OSError:
+        held = False
+    if not held:
+        raise PausedError(
+            "the lock beside the store was moved or removed while it was held",
+            place=Place(str(path)),
+            hint="nothing needs to be removed, ever; run the same command again",
         )
 
 

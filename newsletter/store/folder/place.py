@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from newsletter.errors import InputError, Place
+from newsletter.errors import InputError, PausedError, Place
 from newsletter.project import git, private
 from newsletter.project.disk import is_mounted_alone, unwritten
 
@@ -37,14 +37,50 @@ def expect_one_name(path: Path) -> None:
         )
 
 
+def identity(path: Path) -> tuple[int, int] | None:
+    """Which file is at a path, by device and inode; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def expect_same(path: Path, opened: tuple[int, int] | None) -> None:
+    """Refuse to write where another file, or none, has come to the path.
+
+    What is open goes on being written whatever name it has: a run would reach its end, and nothing
+    of it would be on record.
+
+    Args:
+        path: of the database.
+        opened: what `identity` told of it when it was opened.
+
+    Raises:
+        PausedError: it is not there any more.
+    """
+    if identity(path) != opened:
+        raise PausedError(
+            "the records were moved, replaced or removed while they were in use",
+            place=Place(str(path)),
+            hint="put that file back, or a backup (newsletter db restore FILE), then run the same "
+            "command again",
+        )
+
+
 def expect_new(path: Path) -> None:
     """Refuse to begin anew in a file that was emptied: who left would be forgotten."""
-    if path.is_file() and not path.stat().st_size and any(path.parent.glob("left-*.log")):
+    if path.is_file() and not path.stat().st_size and were_here(path):
         raise InputError(
             "the store is damaged: its file is empty, and records were kept here before",
             place=Place(str(path)),
             hint="newsletter db restore FILE brings a backup back; to begin anew, remove the file",
         )
+
+
+def were_here(path: Path) -> bool:
+    """Whether records were kept at a path before: what is written of those who left tells."""
+    return any(path.parent.glob("left-*.log"))
 
 
 def make_room(path: Path) -> None:

@@ -9,6 +9,7 @@ wholly before or wholly after each of them.
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import secrets
 import zlib
@@ -63,13 +64,16 @@ class PostgresBackend:
 
     Args:
         address: where it is.
+        read_only: whether nothing is written, beside it as well.
         patience: how many seconds another writer is waited for, 30 unless it is given.
 
     Raises:
         InputError: the driver is not installed.
     """
 
-    def __init__(self, address: Address, *, patience: float | None = None) -> None:
+    def __init__(
+        self, address: Address, *, read_only: bool = False, patience: float | None = None
+    ) -> None:
         self.path, self.place, self.schema = address.path, address.place, address.schema
         self.patience = _BUSY_SECONDS if patience is None else patience
         self._lock = (_LOCKS, zlib.crc32(self.schema.encode()) - 2**31)
@@ -80,7 +84,7 @@ class PostgresBackend:
             write=lambda: self._transaction(self.engine, writes=True),
             renew=lambda: self._transaction(self._renewing),
         )
-        self._list: Path | None = None
+        self._read_only = read_only
 
     def close(self) -> None:
         """Close all connections."""
@@ -171,9 +175,12 @@ class PostgresBackend:
         """Refuse to go on once this process's lease has ended.
 
         Raises:
-            LockedError: it has.
+            PausedError: it has.
         """
         self._leases.expect_held(connection)
+
+    def expect_there(self) -> None:
+        """A connection that is open stays with its database."""
 
     def alone(self, connection: sa.Connection) -> None:
         """Keep all other writers out from here on."""
@@ -192,9 +199,7 @@ class PostgresBackend:
 
     def departures_file(self, name: str) -> Path:
         """This machine's list of departures: each has its own, and the database counts each."""
-        if self._list is None:
-            self._list = self.path.with_name(f"left-{name}-{self._machine()}.log")
-        return self._list
+        return self.path.with_name(f"left-{name}-{self._machine}.log")
 
     def counted(self, connection: sa.Connection) -> int:
         """How many lines of this machine's list the database knows."""
@@ -207,7 +212,7 @@ class PostgresBackend:
         if not connection.execute(
             sa.update(table).where(self._mine()).values(lines=number)
         ).rowcount:
-            connection.execute(sa.insert(table).values(machine=self._machine(), lines=number))
+            connection.execute(sa.insert(table).values(machine=self._machine, lines=number))
 
     def scrub(self, database: Database, traces: Traces) -> bool:  # noqa: ARG002  # of SQLite's files
         """Take deleted rows out of the tables; PostgreSQL's own log keeps them for a while."""
@@ -218,13 +223,16 @@ class PostgresBackend:
         return True
 
     def _mine(self) -> sa.ColumnElement[bool]:
-        return tables.departure_lists.c.machine == self._machine()
+        return tables.departure_lists.c.machine == self._machine
 
+    @functools.cached_property
     def _machine(self) -> str:
-        """What tells this folder from those of other machines; made at the first writing."""
+        """What tells this folder from those of other machines; "" before it was written for."""
         path = self.path.with_suffix(".machine")
         with contextlib.suppress(FileNotFoundError):
             return path.read_text("ascii").strip()
+        if self._read_only:
+            return ""
         draft = path.with_suffix(f".{secrets.token_hex(8)}")
         try:
             draft.touch(private.FILE)

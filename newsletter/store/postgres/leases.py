@@ -19,7 +19,8 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from newsletter.errors import LockedError, Place
+from newsletter.errors import LockedError, PausedError, Place
+from newsletter.store.backend import SENDING_LOCK
 from newsletter.store.postgres.schema import leases
 
 #: Seconds a lease lasts, and after how many it is renewed.
@@ -83,15 +84,15 @@ class Leases:
         """Refuse to go on once the lease for sending, which this process had, has ended.
 
         Raises:
-            LockedError: it has.
+            PausedError: it has.
         """
-        token = self._held.get("sending")
+        token = self._held.get(SENDING_LOCK)
         if token is None:
             return
         # Whoever takes it over keeps out all writers, so it stays this process's until the commit.
         mine = sa.select(leases.c.token).where(leases.c.token == token, _RUNS)
         if connection.execute(mine).first() is None:
-            raise LockedError(
+            raise PausedError(
                 "this process was silent for a minute, so it no longer sends from these records",
                 place=self._place,
                 hint="run the same command again; it goes on with what is left",

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 import sqlalchemy as sa
+from sqlalchemy import event
 
 from newsletter.errors import InputError, NewsletterError, PausedError, Place
-from newsletter.store.backend import Note
+from newsletter.store.backend import SENDING_LOCK, Note
 from newsletter.store.database import Database
 from newsletter.store.folder.lock import holder, locked
+from newsletter.store.folder.place import expect_same, identity
 from newsletter.store.sqlite import departure_triggers, read_only, triggers
 from newsletter.store.sqlite.engine import fault, locked_too_long, open_engine
 from newsletter.store.sqlite.integrity import damaged, is_damaged
@@ -40,6 +43,11 @@ class SqliteBackend:
         self.place = Place(str(path))
         self.patience = _BUSY_SECONDS if patience is None else patience
         self.engine = open_engine(path, read_only=read_only, create=create, patience=self.patience)
+        #: Raises where the file of the lock for sending, which this process holds, is gone.
+        self._expect_held: Callable[[], None] = lambda: None
+        #: What is open, by device and inode; known with the first connection.
+        self._opened: tuple[int, int] | None = None
+        event.listen(self.engine, "connect", self._connected)
 
     def close(self) -> None:
         """Give the file back."""
@@ -78,21 +86,35 @@ class SqliteBackend:
         """Take away all triggers."""
         triggers.drop(connection)
 
-    def lock(self, name: str, doing: str) -> AbstractContextManager[None]:
+    @contextmanager
+    def lock(self, name: str, doing: str) -> Iterator[None]:
         """Hold a lock in a file beside the database, given back when the process dies.
 
         Raises:
             LockedError: held already, by the process and machine the message names.
             InputError: the place knows no locks.
         """
-        return locked(self._lock_file(name), doing)
+        with locked(self._lock_file(name), doing) as expect_held:
+            if name != SENDING_LOCK:
+                yield
+                return
+            self._expect_held = expect_held
+            try:
+                yield
+            finally:
+                self._expect_held = lambda: None
 
     def holder(self, name: str) -> str:
         """Who holds a lock, "" when nobody does."""
         return holder(self._lock_file(name))
 
-    def expect_held(self, connection: sa.Connection) -> None:
-        """The kernel takes no lock away from a process that lives."""
+    def expect_held(self, connection: sa.Connection) -> None:  # noqa: ARG002  # a file tells
+        """The kernel takes no lock away, but another file may have come to its place."""
+        self._expect_held()
+
+    def expect_there(self) -> None:
+        """Refuse to write once the file was moved, replaced or removed."""
+        expect_same(self.path, self._opened)
 
     def alone(self, connection: sa.Connection) -> None:
         """SQLite has one writer in any case."""
@@ -119,6 +141,9 @@ class SqliteBackend:
     def scrub(self, database: Database, traces: Traces) -> bool:
         """Empty the log, and overwrite what is left in the file."""
         return scrub(database, traces)
+
+    def _connected(self, *_: object) -> None:
+        self._opened = self._opened or identity(self.path)
 
     def _lock_file(self, name: str) -> Path:
         return self.path.with_name(f"{self.path.name}.{name}.lock")

@@ -1,0 +1,54 @@
+"""`newsletter approve`, `schedule` and `status` do not promise what the records rule out."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.cli_fixtures import ISSUE
+from tests.support.schedule_fixtures import approved, at, folder, plain_environment, post, ready
+
+__all__ = ["approved", "at", "folder", "plain_environment", "post", "ready"]
+
+pytestmark = pytest.mark.processes
+
+
+def approve(newsletter, number=74):
+    ran = newsletter.run("approve", "--issue", str(number))
+    return ran.code, ran.error
+
+
+def test_a_cancelled_issue_is_promised_by_none_of_them(post, at):
+    newsletter = post.newsletter
+    at("2026-11-22 07:00")
+    assert newsletter.run("approve", "--issue", "74").code == 0
+    assert newsletter.run("cancel", "--issue", "74").code == 0
+    assert approve(newsletter) == (
+        8, "error: issue 74 is cancelled, so no schedule sends it",
+    )  # fmt: skip
+    assert "  74     cancelled" in newsletter.run("schedule").out
+    assert "issue 74, cancelled" in newsletter.run("status").out
+    at("2026-11-22 08:00")
+    assert "issue 74 is cancelled" in post.due().err
+    assert post.readers == []
+
+
+def test_an_issue_that_was_sent_is_not_due_again(post):
+    assert post.newsletter.send().code == 0
+    assert approve(post.newsletter) == (
+        8, "error: issue 74 was sent already, so no schedule sends it again",
+    )  # fmt: skip
+
+
+def test_a_second_issue_for_a_date_that_is_used_up_is_told(post):
+    newsletter = post.newsletter
+    assert post.due().code == 0
+    text = (newsletter.root / ISSUE).read_text("utf-8")
+    newsletter.edit(ISSUE, "date: 2026-11-22", "date: 2026-12-06")
+    lines = (line for line in text.splitlines() if not line.startswith("approved:"))
+    newsletter.write("issues/077-late.md", "\n".join(lines).replace("number: 74", "number: 77"))
+    code, error = approve(newsletter, 77)
+    assert code == 8
+    assert "the date of issue 77, Sun 2026-11-22, is used up" in error
+    before = len(post.readers)
+    assert post.due().code == 0
+    assert len(post.readers) == before
