@@ -6,6 +6,7 @@ Faces: people meet them; they parse, ask and show
     site        the readers' browser: subscribing, leaving, preferences
 
 What it does: one room per thing that a person asks for
+    doctor      whether all is well: machine, folder, records, way out
     sending     plan, gate, run, result; triggers, test mails, approve, cancel, retry
     publishing  the archive of past issues, its feeds, earlier addresses
     signup      arriving: the form, confirmation mails, the welcome

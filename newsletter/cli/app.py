@@ -15,6 +15,7 @@ from newsletter.cli import (
     archive,
     arriving,
     begin,
+    doctor,
     events,
     post,
     records,
@@ -33,7 +34,7 @@ WRITE, PEOPLE, SEND, RUN = "Write", "People", "Send", "Run"
 _ORDER = (
     "init", "new", "check", "preview", "build", "test", "subscribers", "send",
     "approve", "cancel", "status", "retry", "stats", "schedule", "serve", "archive", "events",
-    "settings", "db",
+    "doctor", "settings", "db",
 )  # fmt: skip
 
 
@@ -74,6 +75,7 @@ app.command("schedule", rich_help_panel=SEND)(ahead.schedule)
 app.command("serve", rich_help_panel=RUN)(run.serve)
 app.add_typer(archive.app, name="archive", rich_help_panel=RUN)
 app.add_typer(events.app, name="events", rich_help_panel=RUN)
+app.command("doctor", rich_help_panel=RUN)(doctor.doctor)
 app.command("settings", rich_help_panel=RUN)(run.settings)
 app.add_typer(run.db, name="db", rich_help_panel=RUN)
 

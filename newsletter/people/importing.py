@@ -232,11 +232,17 @@ def import_list(
 
 def warn_of_changed_lists(project: Project, store: Store, reporter: Reporter) -> None:
     """Lists are only ever imported: one that changed since is not what will be mailed."""
-    for path in files.list_files(project.root):
-        name = files.list_name(project.root, path)
-        imported = imports.imported_hash(store, name)
-        if imported is not None and imported != _hash(path):
-            reporter.warn(f"{name} changed since it was imported; the records are what counts")
+    for name in changed_lists(project, store):
+        reporter.warn(f"{name} changed since it was imported; the records are what counts")
+
+
+def changed_lists(project: Project, store: Store) -> tuple[str, ...]:
+    """The lists in `subscribers/` that are not as they were when they were imported."""
+    named = ((files.list_name(project.root, path), path) for path in files.list_files(project.root))
+    imported = ((name, path, imports.imported_hash(store, name)) for name, path in named)
+    return tuple(
+        name for name, path, known in imported if known is not None and known != _hash(path)
+    )
 
 
 def _hash(path: Path) -> str:

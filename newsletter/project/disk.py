@@ -13,6 +13,11 @@ from newsletter.errors import InputError, PausedError, Place
 
 #: No room on the disk, or none left of this user's share (POSIX).
 _NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+#: File systems of other machines, as Linux names them; 9p is that of Windows below WSL.
+_NETWORK: Final = frozenset(
+    {"9p", "afs", "ceph", "cifs", "fuse.s3fs", "fuse.sshfs", "nfs", "nfs4", "smb3", "smbfs"}
+)
+_MOUNTS: Final = Path("/proc/self/mountinfo")
 FULL: Final = "the disk is full"
 FREE_SOME: Final = "free some space, then run the same command again"
 
@@ -67,6 +72,26 @@ def _mount_of(path: Path) -> str:
     finally:
         os.close(handle)
     return next((line for line in told.splitlines() if line.startswith("mnt_id:")), "")
+
+
+def is_on_network(path: Path) -> bool:
+    """Whether a path lies on a file system of another machine, whose locks cannot be relied on.
+
+    False where the system does not tell: on Linux the kernel's list of mounts does.
+    """
+    try:
+        mounts = _MOUNTS.read_text("utf-8", errors="replace")
+    except OSError:
+        return False
+    real, found = path.resolve(), ("", "")
+    for line in mounts.splitlines():
+        before, _, after = line.partition(" - ")
+        # An octal escape stands for a blank in a name (proc_pid_mountinfo(5)).
+        point = before.split(" ")[4].replace("\\040", " ")
+        # The last of several mounts on one folder is the one that is seen.
+        if real.is_relative_to(point) and len(point) >= len(found[0]):
+            found = point, after.partition(" ")[0]
+    return found[1] in _NETWORK
 
 
 def flush_path(path: Path) -> None:

@@ -33,6 +33,22 @@ def state(root: Path, name: str) -> str:
     return "not in git" if done.stdout[:2] in {"??", "!!"} else "changed"
 
 
+def tracked(root: Path) -> tuple[str, ...]:
+    """The files of a folder that git keeps, relative to it; none where there is no git."""
+    program = shutil.which("git")
+    if program is None:
+        return ()
+    try:
+        done = subprocess.run(  # noqa: S603  # as above
+            [program, "--no-optional-locks", "-C", str(root), "ls-files", "-z"],
+            capture_output=True, timeout=_SECONDS, check=False, env=_plain_environment(),
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired):
+        return ()
+    # A name need not be text; with -z none is quoted.
+    return tuple(os.fsdecode(name) for name in done.stdout.split(b"\0") if name)
+
+
 def would_take(path: Path) -> bool:
     """Whether git would take up a new file of this name: in a work tree, and not ignored.
 

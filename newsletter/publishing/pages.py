@@ -15,6 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from newsletter.publishing.select import PublishedIssue
 from newsletter.publishing.words import archive_words
 from newsletter.render.colours import as_hex, from_hex, ink_on
+from newsletter.render.quotes import like_body
 from newsletter.render.web import WebLetter, web_line
 from newsletter.render.words import date, direction
 from newsletter.settings import Settings
@@ -73,7 +74,7 @@ class ArchivePages:
 
     def title(self, one: PublishedIssue) -> str:
         """An issue's title as a page says it."""
-        return web_line(one.issue.title, self._fields)
+        return web_line(like_body(one.issue.title, one.issue.body), self._fields)
 
     def row(self, one: PublishedIssue) -> Mapping[str, str | int]:
         """What the list says about an issue."""

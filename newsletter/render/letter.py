@@ -10,6 +10,7 @@ from newsletter.render.limits import expect_few_pieces, expect_length
 from newsletter.render.markdown import Document, parse
 from newsletter.render.markdown.fields import RESERVED, TOKEN, Fields, reserved
 from newsletter.render.markdown.html import fragment
+from newsletter.render.quotes import like_body
 from newsletter.render.words import callouts
 
 
@@ -21,7 +22,7 @@ class ComposedLetter:
         document: its tokens.
         html: the fragment, targets still numbers, merge fields still tokens.
         subject: one line, like the next two with merge fields as tokens.
-        title: one line.
+        title: one line, its quotation marks those of the letter.
         preheader: one line, may be empty.
     """
 
@@ -48,7 +49,7 @@ def compose(issue: Issue, fields: Fields, language: str, taken: frozenset[str]) 
     _refuse_reserved(issue)
     # The order decides which token a field gets, and golden mails hold them.
     subject = fields.in_text(issue.subject)
-    title = fields.in_text(issue.title)
+    title = fields.in_text(like_body(issue.title, issue.body))
     preheader = fields.in_text(issue.preheader)
     document = parse(issue.body, fields, callouts(language), taken)
     expect_few_pieces(issue, document)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from newsletter.delivery.deliver import Transport
     from newsletter.project import Project
+    from newsletter.smtp import Server
 
 
 def open_transport(project: Project, environ: Mapping[str, str]) -> Transport:
@@ -29,18 +30,23 @@ def open_transport(project: Project, environ: Mapping[str, str]) -> Transport:
             environ=environ,
         )
     if group.kind == "smtp":
-        from newsletter.smtp import Server, SmtpTransport  # noqa: PLC0415  # as above
+        from newsletter.smtp import SmtpTransport  # noqa: PLC0415  # as above
 
-        password = group.smtp.password.get_secret_value() if group.smtp.password else ""
-        return SmtpTransport(
-            Server(
-                host=group.smtp.host,
-                port=group.smtp.port,
-                security=group.smtp.security,
-                username=group.smtp.username,
-                password=password,
-            )
-        )
+        return SmtpTransport(mail_server(project))
     from newsletter.folder import FolderTransport  # noqa: PLC0415  # as above
 
     return FolderTransport(project.root / group.folder)
+
+
+def mail_server(project: Project) -> Server:
+    """The mail server of the settings."""
+    from newsletter.smtp import Server  # noqa: PLC0415  # as above
+
+    group = project.settings.transport.smtp
+    return Server(
+        host=group.host,
+        port=group.port,
+        security=group.security,
+        username=group.username,
+        password=group.password.get_secret_value() if group.password else "",
+    )

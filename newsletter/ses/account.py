@@ -37,12 +37,14 @@ class Account:
         day: mails in 24 hours, -1 for no limit.
         sent: mails of the last 24 hours.
         sandbox: whether only verified addresses may be mailed.
+        standing: what SES thinks of the account: HEALTHY, PROBATION or SHUTDOWN.
     """
 
     rate: float
     day: float
     sent: float
     sandbox: bool
+    standing: str = "HEALTHY"
 
     @property
     def left(self) -> int | None:
@@ -78,6 +80,7 @@ def read_account(content: Mapping[str, Any]) -> Account:
         day=_UNLIMITED if unlimited else _number(quota, "Max24HourSend"),
         sent=_number(quota, "SentLast24Hours"),
         sandbox=not _switch(content, "ProductionAccessEnabled"),
+        standing=str(content.get("EnforcementStatus") or "HEALTHY"),
     )
 
 

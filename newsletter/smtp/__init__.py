@@ -150,6 +150,21 @@ class SmtpTransport:
         return None
 
 
+def try_session(server: Server, *, seconds: float) -> str:
+    """Connect, log in and say goodbye; why that cannot be done, "" where it can.
+
+    Args:
+        server: the mail server.
+        seconds: for all of it.
+    """
+    try:
+        session = _open_session(server, seconds)
+    except (OSError, ValueError) as error:
+        return _no_session(error).reason
+    _say_goodbye([_Idle(session, 0.0)])
+    return ""
+
+
 def _open_session(server: Server, timeout: float) -> Session:
     """Connect, and do what is asked before any mail; all of it within the timeout."""
     session = Session(seconds=timeout)

@@ -180,7 +180,7 @@ def idle_connections() -> None:
     def patient(self: Wire, bundle: str, read_seconds: float, _: float, connect: float) -> None:
         make(self, bundle, read_seconds, 1e9, connect)
 
-    Wire.__init__ = patient  # type: ignore[method-assign]
+    Wire.__init__ = patient  # type: ignore[method-assign, assignment]
 
 
 def normal_synchronous() -> None:

@@ -13,6 +13,7 @@ PAST_THE_STORE = {
     "tests/cli/test_left_beside.py": "another program that writes",
     "tests/cli/test_restore.py": "the same",
     "tests/cli/test_subscribers.py": "another program that reads",
+    "tests/doctor/test_doctor.py": "records that a hand or an accident has changed",
     "tests/scenarios/test_planted_bugs.py": "takes the guards of the database away",
     "tests/ses/test_event_contradictions.py": "the tables of an older version",
     "tests/ses/test_event_old_tags.py": "the tables of an older version",

@@ -38,7 +38,7 @@ def test_an_independent_parser_reads_the_issues(dated, name):
         "tag:slackwater.example.org,2026:issue-73",
     ]
     newest = parsed.entries[0]
-    assert newest.title == 'Slack water\'s "long minute", and a map drawn by ear'
+    assert newest.title == "Slack water’s “long minute”, and a map drawn by ear"
     assert newest.link == f"{URL}/74/"
     # Midnight in Amsterdam.
     moment = dt.datetime.fromtimestamp(calendar.timegm(newest.published_parsed), dt.UTC)

@@ -105,9 +105,9 @@ def classes(body: str) -> list[str]:
 @pytest.mark.parametrize(
     ("body", "expected"),
     [
-        ("![a b](c.png)\n\n_a b_", ["figure", "image", "caption"]),
-        ("![a *b*](c.png)\n\n_a  b_", ["figure", "image", "caption"]),
-        ("![a b](c.png)\n\n_a [b](/c)_", ["figure", "image", "caption"]),
+        ("![a b](c.png)\n\n_a b_", ["figure", "image captioned", "caption"]),
+        ("![a *b*](c.png)\n\n_a  b_", ["figure", "image captioned", "caption"]),
+        ("![a b](c.png)\n\n_a [b](/c)_", ["figure", "image captioned", "caption"]),
         ("![a b](c.png)\n\n_other_", ["figure", "image"]),
         ("![a b](c.png)\n\na b", ["figure", "image"]),
         ("![a b](c.png)\n\n# a b", ["figure", "image"]),

@@ -103,8 +103,8 @@ def test_a_store_opened_for_reading_takes_no_writes_and_no_lock(tmp_path):
     with Store.open(url_in(tmp_path), read_only=True) as store:
         with pytest.raises(NewsletterError, match="for reading only"):
             imports.add(store, people(1), source="test", now=NOW)
-        with pytest.raises(NewsletterError, match="for reading only"):
-            store.lock()
+        with pytest.raises(NewsletterError, match="for reading only"), store.lock():
+            pass
 
 
 # --- faults in the middle --------------------------------------------------------------------

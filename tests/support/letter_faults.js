@@ -63,7 +63,14 @@
   for (const image of document.images) {
     const box = image.getBoundingClientRect();
     if (box.width * box.height === 0) faults.push(`the picture ${shown(image.alt)} takes no room`);
-    if (image.complete && image.naturalWidth === 0) look(image, image.alt);
+    if (!image.complete || image.naturalWidth > 0) continue;
+    // Words that the caption says are left to it: seen twice, one above the other, they look broken.
+    const caption = image.closest("p")?.nextElementSibling;
+    const words = (text) => text.trim().replace(/\s+/g, " ");
+    const twin = caption?.matches(".caption") && words(caption.innerText) === words(image.alt);
+    const hidden = parseFloat(getComputedStyle(image).fontSize) === 0;
+    if (twin && !hidden) faults.push(`${shown(image.alt)} is seen twice`);
+    if (!twin) look(image, image.alt);
   }
 
   const wide = document.documentElement.scrollWidth;

@@ -367,6 +367,7 @@ def _join_figures(tokens: Tokens) -> None:
             alt = plain(image.children or ())
             if kinds == ["em_open", "em_close"] and _same(plain(caption), alt):
                 tokens[at + 3].attrSet("class", "caption")
+                image.meta["captioned"] = True
 
 
 def _shown(inline: Token) -> list[Token]:

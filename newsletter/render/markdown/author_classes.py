@@ -14,7 +14,8 @@ from typing import Final
 PIECES: Final = frozenset(
     """
     button callout callout-caution callout-important callout-note callout-tip callout-title
-    callout-warning caption contains-task-list figure footnote-ref footnotes image scroll table task
+    callout-warning caption captioned contains-task-list figure footnote-ref footnotes image scroll
+    table task
     """.split()
 )
 _NAMES: Final = re.compile(r"""\bclass\s*=\s*["']([^"']*)["']""")

@@ -108,7 +108,8 @@ class _Renderer(RendererHTML):
         title = token.attrs.get("title")
         shown = f' title="{escapeHtml(str(title))}"' if title else ""
         alt = escapeHtml(self.renderInlineAsText(token.children, options, env))
-        kind = 'class="image" ' if "image" in token.meta else ""
+        kinds = " ".join(kind for kind in ("image", "captioned") if kind in token.meta)
+        kind = f'class="{kinds}" ' if kinds else ""
         return f'<img {kind}data-i="{token.meta["i"]}" alt="{alt}"{shown}>'
 
     def renderInlineAsText(  # noqa: N802  # markdown-it's name

@@ -1,0 +1,142 @@
+"""The way out: the mail server or the AWS account, the events queue, the readers' pages."""
+
+from __future__ import annotations
+
+import datetime as dt
+from http import HTTPStatus
+from typing import Final
+
+from newsletter.doctor.diagnosis import Diagnosis, error, ok, skipped, warning, worst
+from newsletter.doctor.subject import PATIENCE, Subject
+from newsletter.humanize import duration, plural
+from newsletter.sending.gate import no_way_out
+from newsletter.sending.transports import mail_server
+from newsletter.store import list_size
+
+#: Signatures fail when a clock is off by five minutes (AWS General Reference, "Signing requests").
+_CLOCK_OFF: Final = 60
+_CLOCK_WRONG: Final = 240
+_NTP: Final = "set it by the network: timedatectl set-ntp true"
+#: What `newsletter serve` answers as long as its records can be read.
+_HEALTH: Final = "/healthz"
+_CONSOLE: Final = "the SES console says why, under Account dashboard"
+
+
+def server(subject: Subject) -> Diagnosis:
+    """Whether the mail server can be logged in to; no mail is handed over."""
+    from newsletter.smtp import try_session  # noqa: PLC0415  # not every newsletter has one
+
+    where = mail_server(subject.project)
+    if why := try_session(where, seconds=PATIENCE):
+        return error(why, "look at [transport.smtp], and NEWSLETTER_TRANSPORT__SMTP__PASSWORD")
+    log_in = "logged in" if where.username else "greeted, no log-in is set"
+    return ok(f"the mail server answers ({where.security}, {log_in})")
+
+
+def credentials(subject: Subject) -> Diagnosis:
+    """Whether AWS knows us, and that as somebody who may do little."""
+    caller = subject.caller
+    found = f"AWS account ...{caller.account[-4:]}, credentials from {caller.source}"
+    if caller.root:
+        hint = "use a role, or a user that may only send"
+        return warning(f"these are the account's root credentials; {found}", hint)
+    return ok(found)
+
+
+def clock(subject: Subject) -> Diagnosis:
+    """Whether this machine's clock agrees with AWS's."""
+    caller = subject.caller
+    if caller.ahead is None:
+        return skipped("the answer of AWS has no date")
+    off = abs(caller.ahead.total_seconds())
+    way = "fast" if caller.ahead > dt.timedelta() else "slow"
+    told = f"this machine's clock is {duration(off)} {way}"
+    if off > _CLOCK_WRONG:
+        return error(told, _NTP)
+    return warning(told, _NTP) if off > _CLOCK_OFF else ok("the clock agrees with AWS's")
+
+
+def account(subject: Subject) -> Diagnosis:
+    """Whether the account may send, to everybody and enough."""
+    from newsletter.ses.client import SesTransport  # noqa: PLC0415  # boto3 is heavy
+
+    group = subject.project.settings.transport.ses
+    transport = SesTransport(
+        region=group.region, profile=group.profile, configuration_set=group.configuration_set,
+        max_rate=group.max_rate, environ=subject.environ, read_seconds=PATIENCE,
+        connect_seconds=PATIENCE,
+    )  # fmt: skip
+    try:
+        seen = transport.read_account()
+    finally:
+        transport.close()
+    found = []
+    if seen.standing == "SHUTDOWN":
+        found.append(error("SES has shut down sending for this account", _CONSOLE))
+    elif seen.standing == "PROBATION":
+        found.append(warning("SES has put this account under review", _CONSOLE))
+    if seen.sandbox:
+        hint = "ask for production access in the SES console, under Account dashboard"
+        found.append(warning("the account is in the sandbox: verified addresses only", hint))
+    people = _people(subject)
+    if seen.left is not None and seen.left < people:
+        left = plural(seen.left, "mail is", "mails are")
+        hint = "a send pauses there and goes on the next day; ask AWS for a higher quota"
+        found.append(
+            warning(f"{left} left of today's quota for {plural(people, 'person', 'people')}", hint)
+        )
+    return worst(found, f"{seen.rate:g} mails a second in {transport.region}")
+
+
+def queue(subject: Subject) -> Diagnosis:
+    """Whether what SES reports can be fetched."""
+    from newsletter.ses.events import Queue  # noqa: PLC0415  # as above
+
+    group = subject.project.settings.transport.ses
+    missing = [
+        f"transport.ses.{name}"
+        for name in ("configuration_set", "events_queue")
+        if not getattr(group, name)
+    ]
+    if missing:
+        return warning(
+            f"{' and '.join(missing)} not set: bounces and complaints go unheard",
+            "docs/feedback.md says how to set it up",
+        )
+    found = Queue(
+        group.events_queue, region=group.region, profile=group.profile, environ=subject.environ
+    )
+    try:
+        number = found.size()
+    finally:
+        found.close()
+    return ok(f"{plural(number, 'event waits', 'events wait')} in the queue")
+
+
+def leaving(subject: Subject) -> Diagnosis:
+    """Whether readers of a real mail have a way to unsubscribe."""
+    if fault := no_way_out(subject.project.settings, rehearsal=False):
+        return error(fault.message, fault.hint or "")
+    return ok("readers can unsubscribe")
+
+
+def public_url(subject: Subject) -> Diagnosis:
+    """Whether the readers' pages answer from outside, with a certificate that is trusted."""
+    url = subject.project.settings.site.public_url
+    if not url:
+        return skipped("site.public_url is not set")
+    reply = subject.fetcher.ask(f"{url.rstrip('/')}{_HEALTH}")
+    if reply.problem or reply.status != HTTPStatus.OK:
+        why = reply.problem or f"HTTP {reply.status}"
+        return error(
+            f"the readers' pages do not answer at site.public_url ({why})",
+            "see that newsletter serve runs there, and what stands in front of it",
+        )
+    return ok("the readers' pages answer")
+
+
+def _people(subject: Subject) -> int:
+    """How many would get an issue for everybody, 0 while there are no records."""
+    if not subject.database.exists():
+        return 0
+    return list_size.count(subject.store, since=subject.now).mailable

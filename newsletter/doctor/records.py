@@ -1,0 +1,129 @@
+"""The records: whether they are whole, agree with the ledger, and wait for a person."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Final
+
+from newsletter.delivery import Run, RunState, State
+from newsletter.doctor.diagnosis import Diagnosis, error, ok, skipped, warning, worst
+from newsletter.doctor.subject import Subject
+from newsletter.humanize import plural
+from newsletter.people.importing import changed_lists
+from newsletter.project import git, ledger
+from newsletter.store import agreement, deliveries, imports, runs, signing_keys
+from newsletter.store.sqlite.inspection import inspect
+
+#: Bytes of the write-ahead log; it is folded into the file at 32 MB, unless somebody keeps it.
+_LONG_LOG: Final = 256 << 20
+_DAY: Final = dt.timedelta(days=1)
+#: Deliveries of one run that are looked at, oldest first.
+_MOST: Final = 1000
+
+
+def whole(subject: Subject) -> Diagnosis:
+    """Whether the records can be opened, are undamaged and have their guards."""
+    if not subject.database.exists():
+        return skipped("there are no records yet", "newsletter subscribers import FILE makes them")
+    seen, found = inspect(subject.store), []
+    if not seen.whole:
+        hint = "newsletter db restore FILE brings a backup back; keep this file"
+        found.append(error("SQLite's own check finds faults in the database", hint))
+    if seen.guards:
+        names = ", ".join(seen.guards)
+        hint = "newsletter db restore FILE brings a backup back; or report this"
+        found.append(error(f"guards of the database are missing or changed: {names}", hint))
+    if seen.journal != "wal":
+        hint = "newsletter db upgrade opens it to write, which puts that right"
+        found.append(warning(f"the journal mode is {seen.journal} in place of wal", hint))
+    if seen.log > _LONG_LOG:
+        hint = "end the program that has kept the database open to read for so long"
+        found.append(warning(f"the write-ahead log has {seen.log >> 20:,} MB", hint))
+    return worst(found, "the records are whole and guarded")
+
+
+def keys(subject: Subject) -> Diagnosis:
+    """Whether there is a key that signs the links in mails."""
+    number = len(signing_keys.link_keys(subject.store))
+    if not number:
+        return error(
+            "the key that signs links is gone: no link in a mail works",
+            "newsletter db restore FILE brings a backup back",
+        )
+    return ok(f"{plural(number, 'key')} for links")
+
+
+def agreed(subject: Subject) -> Diagnosis:
+    """Whether the records know all that the files beside the issues tell, and git has those."""
+    root, store = subject.project.root, subject.store
+    found = [
+        error(f"issue {number}: {what}", "restore newer records, or send from where they are")
+        for number, what in agreement.all_forgotten(root, store).items()
+    ]
+    kept = ledger.issues(root)
+    gone = [run.content.issue for run in _real(subject) if run.content.issue not in kept]
+    found += [
+        warning(
+            f"{ledger.name_of(number)} is missing: restored records could send the issue again",
+            f"put it back: git checkout HEAD -- {ledger.name_of(number)}",
+        )
+        for number in gone
+    ]
+    # A run at work changes its file all the time.
+    if not store.sender():
+        names = [ledger.name_of(number) for number in kept]
+        loose = [name for name in names if git.state(root, name) in {"changed", "not in git"}]
+        if loose:
+            files = plural(len(loose), "file of the ledger is", "files of the ledger are")
+            hint = f'git add {ledger.FOLDER} && git commit -m "What was sent" -- {ledger.FOLDER}'
+            found.append(warning(f"{files} not committed", hint))
+    return worst(found, f"{plural(len(kept), 'issue')} in the ledger, all as the records know them")
+
+
+def waiting(subject: Subject) -> Diagnosis:
+    """Whether a run or a delivery waits for a decision of the operator."""
+    store, found = subject.store, []
+    sending = bool(store.sender())
+    for run in _real(subject):
+        counts, issue = runs.counts(store, run), run.content.issue
+        go_on = f"newsletter send --issue {issue}"
+        if not sending and run.state in {RunState.FREEZING, RunState.RUNNING}:
+            found.append(warning(f"issue {issue} was interrupted", f"{go_on} goes on"))
+        if run.state is RunState.PAUSED:
+            found.append(warning(f"issue {issue} is paused: {run.reason}", f"{go_on} goes on"))
+        if not sending and counts[State.CLAIMED]:
+            gone = plural(counts[State.CLAIMED], "mail was", "mails were")
+            found.append(
+                warning(f"issue {issue}: {gone} in flight when it ended", f"{go_on} goes on")
+            )
+        if old := _long_unknown(subject, run):
+            of_them = plural(old, "mail is", "mails are")
+            hint = f"newsletter retry --issue {issue} --unknown"
+            found.append(warning(f"issue {issue}: {of_them} unknown for more than a day", hint))
+    return worst(found, "nothing waits for a decision")
+
+
+def lists(subject: Subject) -> Diagnosis:
+    """Whether the lists in the folder are as they were imported."""
+    found = [
+        warning(
+            f"{name} changed since it was imported; the records are what counts",
+            f"newsletter subscribers import {name} --dry-run",
+        )
+        for name in changed_lists(subject.project, subject.store)
+    ]
+    if left := imports.unfinished(subject.store):
+        rows = plural(left[1], "row is", "rows are")
+        what = f"the import of {left[0]} is not finished: {rows} not in the records yet"
+        found.append(warning(what, "run the same import again, it goes on with the rest"))
+    return worst(found, "no list changed since it was imported")
+
+
+def _real(subject: Subject) -> list[Run]:
+    return [run for run in runs.find_all(subject.store) if run.begun and not run.rehearsal]
+
+
+def _long_unknown(subject: Subject, run: Run) -> int:
+    """How many deliveries have been unknown for more than a day."""
+    found = deliveries.doubtful(subject.store, run, most=_MOST)
+    return sum(one.claimed_at < subject.now - _DAY for one in found)

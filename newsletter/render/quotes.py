@@ -1,0 +1,42 @@
+"""Quotation marks of a title, after the manner of the letter below it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from markdown_it import MarkdownIt
+
+#: Opening and closing, then those inside them; the first of equals is taken.
+_CUSTOMS: Final = (
+    ("“", "”", "‘", "’"),
+    ("„", "“", "‚", "‘"),
+    ("„", "”", "‚", "’"),
+    ("”", "”", "’", "’"),
+    ("«\u00a0", "\u00a0»", "‹\u00a0", "\u00a0›"),
+    ("«\u202f", "\u202f»", "‹\u202f", "\u202f›"),
+    ("«", "»", "‹", "›"),
+    ("»", "«", "›", "‹"),
+)
+
+
+def like_body(title: str, body: str) -> str:
+    """A title as it is shown above the letter.
+
+    In front matter typographic quotes are hard to type, and editors put them into the letter only.
+    Where the letter has them, straight ones of the title become the same.
+
+    Args:
+        title: one line of text.
+        body: the letter's Markdown.
+    """
+
+    def held(custom: tuple[str, ...]) -> tuple[int, int]:
+        opening, closing, *_ = custom
+        return body.count(opening) + body.count(closing), -body.find(opening)
+
+    custom = max(_CUSTOMS, key=held)
+    if held(custom)[0] == 0 and "’" not in body:
+        return title
+    reader = MarkdownIt("zero", {"typographer": True, "quotes": custom}).enable("smartquotes")
+    [line] = reader.parseInline(title)
+    return "".join(piece.content for piece in line.children or ())
