@@ -255,9 +255,9 @@ def backup(
         expect_untaken(target)
     with open_store(open_project(), create=False) as store:
         if target:
-            backups.backup(store.path, target)
+            backups.backup(store, target)
         else:
-            target = backups.keep(store.path, now=clocks.now())
+            target = backups.keep(store, now=clocks.now())
     size = target.stat().st_size
     say(f"{size:,} bytes: people, deliveries and the signing keys; keep it as you keep a password")
     result(str(target))

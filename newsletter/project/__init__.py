@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from newsletter.project import files
+from newsletter.project import files, records
 from newsletter.settings import Settings
 
 if TYPE_CHECKING:
@@ -41,7 +41,9 @@ class Project:
     @property
     def store_url(self) -> str:
         """Where the records are, as an absolute URL."""
-        return files.store_url(self.root, self.settings.store.url)
+        store = self.settings.store
+        password = store.password.get_secret_value() if store.password else ""
+        return records.store_url(self.root, store.url, password)
 
     def today(self, now: dt.datetime) -> dt.date:
         """The author's date, in the newsletter's time zone."""

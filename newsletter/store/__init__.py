@@ -73,8 +73,8 @@ class Store(Database):
         """Open the store at a `sqlite:///` or `postgresql://` URL.
 
         Args:
-            url: where it is, as `project.files.store_url` writes it; the relative path of a file is
-                relative to the working directory.
+            url: where it is, as `project.records.store_url` writes it; the relative path of a file
+                is relative to the working directory.
             create: make a missing store, its folder, and its signing keys.
             read_only: change not one byte of its folder; nothing is made, no method may write.
             patience: how many seconds another writer is waited for, 30 unless it is given.

@@ -33,6 +33,7 @@ class Backend(Protocol):
             which belong to it begin with.
         patience: how many seconds another writer is waited for.
         schema: the schema of its tables, None where there are none.
+        on_server: whether other machines may use it as well; it looks after its disk itself.
     """
 
     @property
@@ -45,6 +46,8 @@ class Backend(Protocol):
     def patience(self) -> float: ...  # noqa: D102
     @property
     def schema(self) -> str | None: ...  # noqa: D102
+    @property
+    def on_server(self) -> bool: ...  # noqa: D102
 
     def close(self) -> None:
         """Give all connections back. Closing twice does no harm."""
@@ -75,6 +78,9 @@ class Backend(Protocol):
 
     def create_guards(self, connection: sa.Connection) -> None:
         """Make all guards, in a store that has none."""
+
+    def deviations(self, connection: sa.Connection) -> tuple[str, ...]:
+        """The names of guards that it lacks, has in another form, or has too many, sorted."""
 
     def drop_guards(self, connection: sa.Connection) -> None:
         """Take away whatever guards a store has, of this version or another."""
@@ -124,6 +130,16 @@ class Backend(Protocol):
 
     def count(self, connection: sa.Connection, number: int) -> None:
         """Have the database know so many lines, from the end of this transaction."""
+
+    def copy_to(self, path: Path) -> str:
+        """Copy all that is committed, as of one moment, into an empty file: a SQLite database.
+
+        Returns:
+            what is wrong with the copy, "" when nothing is.
+
+        Raises:
+            sqlite3.Error: the copy cannot be written.
+        """
 
     def scrub(self, database: Database, traces: Traces) -> bool:
         """Leave nothing of an erased person in the database's own files, as far as it can.

@@ -122,6 +122,15 @@ def _server(url: str, *, read_only: bool = False, patience: float | None = None)
     return PostgresBackend(Address.parse(url), read_only=read_only, patience=patience)
 
 
+def path_of(url: str) -> Path:
+    """What files of this machine that belong to the records are called after; SQLite's is one.
+
+    Raises:
+        InputError: the URL names no database.
+    """
+    return Address.parse(url).path if is_server(url) else file_of(url)
+
+
 def upgrade(url: str, *, told: Callable[[str], None] = lambda _: None) -> tuple[str, str]:
     """Bring the store at `url` to this program's tables; nobody else can write meanwhile.
 
@@ -155,7 +164,7 @@ def upgrade(url: str, *, told: Callable[[str], None] = lambda _: None) -> tuple[
             expect_ours(found, backend.place)
             assert found is not None
             if found != HEAD:
-                keep(path, now=dt.datetime.now(dt.UTC))
+                keep(database, now=dt.datetime.now(dt.UTC))
                 told("the tables are brought to this version")
                 _migrate(connection, backend, found)
         if int(found) < _OVERWRITING:
@@ -223,7 +232,7 @@ def expect_ours(found: str | None, place: Place) -> None:
 
 def _demand_head(found: str | None, backend: Backend) -> None:
     place = backend.place
-    if found is None and backend.schema:
+    if found is None and backend.on_server:
         raise _missing(place)
     expect_ours(found, place)
     assert found is not None

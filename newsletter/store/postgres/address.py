@@ -35,7 +35,7 @@ class Address:
 
     @classmethod
     def parse(cls, url: str) -> Self:
-        """Read a URL as `project.files.store_url` writes it.
+        """Read a URL as `project.records.store_url` writes it.
 
         Raises:
             InputError: it is none; it is not repeated, for it may hold a password.
@@ -49,12 +49,13 @@ class Address:
             raise InputError("store.url names no database", hint=hint)
         query = {key: value for key, value in read.query.items() if isinstance(value, str)}
         schema, folder = query.pop("schema", "newsletter"), query.pop("folder", ".")
+        password = query.pop("password", read.password)
         host = read.host or query.get("host", "")
         # The mails' addresses must not cross a network in the clear; who wants that says so.
         if host not in _HERE and not host.startswith("/") and "PGSSLMODE" not in os.environ:
             query.setdefault("sslmode", "require")
         return cls(
-            url=read.set(drivername=f"{_SCHEME}+psycopg", query=query),
+            url=read.set(drivername=f"{_SCHEME}+psycopg", password=password, query=query),
             schema=schema,
             path=Path(folder).absolute() / _NAME,
             place=Place(f"{_SCHEME}://{'' if host.startswith('/') else host}/{read.database}"),

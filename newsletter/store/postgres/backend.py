@@ -15,7 +15,7 @@ import secrets
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy import event
@@ -41,9 +41,9 @@ _OLDEST: Final = 140000
 _LOCKS: Final = 0x6E6C7472
 
 _READ: Final = (
-    "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL search_path = {schema}"
+    'SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL search_path = "{schema}"'
 )
-_PLAIN: Final = "SET LOCAL search_path = {schema}"
+_PLAIN: Final = 'SET LOCAL search_path = "{schema}"'
 _WRITE: Final = (
     "SELECT set_config('search_path', %s, true), set_config('lock_timeout', %s, true), "
     "set_config('synchronous_commit', CASE current_setting('synchronous_commit') "
@@ -70,6 +70,8 @@ class PostgresBackend:
     Raises:
         InputError: the driver is not installed.
     """
+
+    on_server = True
 
     def __init__(
         self, address: Address, *, read_only: bool = False, patience: float | None = None
@@ -150,6 +152,10 @@ class PostgresBackend:
         """Make all guards."""
         tables.create_guards(connection, self.schema)
 
+    def deviations(self, connection: sa.Connection) -> tuple[str, ...]:
+        """The names of guards that are not as they should be."""
+        return tables.deviations(connection, self.schema)
+
     def drop_guards(self, connection: sa.Connection) -> None:
         """Take away all guards."""
         tables.drop_guards(connection, self.schema)
@@ -214,12 +220,20 @@ class PostgresBackend:
         ).rowcount:
             connection.execute(sa.insert(table).values(machine=self._machine, lines=number))
 
+    def copy_to(self, path: Path) -> str:  # noqa: ARG002  # refused
+        """Copy all that is committed, as of one moment, into an empty file."""
+        raise InputError(
+            "the records are on a server, and no copy of them is made from here",
+            place=self.place,
+            hint="back the database up with pg_dump",
+        )
+
     def scrub(self, database: Database, traces: Traces) -> bool:  # noqa: ARG002  # of SQLite's files
         """Take deleted rows out of the tables; PostgreSQL's own log keeps them for a while."""
         with self._translated(), self.engine.connect() as plain:
             connection = plain.execution_options(isolation_level="AUTOCOMMIT")
             for table in (tags, subscribers):
-                connection.exec_driver_sql(f"VACUUM {self.schema}.{table.name}")
+                connection.exec_driver_sql(f'VACUUM "{self.schema}".{table.name}')
         return True
 
     def _mine(self) -> sa.ColumnElement[bool]:
@@ -278,8 +292,9 @@ class PostgresBackend:
         except ModuleNotFoundError as error:
             raise InputError(
                 "the driver for PostgreSQL is not installed",
-                hint="pip install 'psycopg[binary]'",
+                hint="pip install 'psycopg[binary]', as docs/postgresql.md says",
             ) from error
+        event.listen(engine, "connect", _count_in_whole_numbers)
         event.listen(engine, "begin", self._begin)
         return engine
 
@@ -293,4 +308,17 @@ class PostgresBackend:
             return
         lock = _SHARED if options.get("shared", False) else _ALONE
         patience = f"{max(1, round(self.patience * 1000))}ms"
-        connection.exec_driver_sql(f"{_WRITE}, {lock}", (self.schema, patience, *self._lock))
+        connection.exec_driver_sql(f"{_WRITE}, {lock}", (f'"{self.schema}"', patience, *self._lock))
+
+
+def _count_in_whole_numbers(
+    connection: Any,  # noqa: ANN401  # the driver's
+    _record: object,
+) -> None:
+    """Have a sum of whole numbers be one: PostgreSQL widens it to `numeric`, which we keep none of.
+
+    What has a fraction is a ValueError.
+    """
+    from psycopg.types.numeric import IntLoader  # noqa: PLC0415  # an extra
+
+    connection.adapters.register_loader("numeric", IntLoader)

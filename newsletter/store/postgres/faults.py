@@ -15,7 +15,8 @@ RESTORE: Final = "restore a backup of the database; keep this one, it tells who 
 _GRANT: Final = "let it use the schema and create tables in it, or create the schema itself"
 _GONE: Final = (PausedError, "the database cannot be reached any more", _AGAIN)
 _STRANGER: Final = (
-    InputError, "the database refuses this user", "set the user in store.url, and PGPASSWORD",
+    InputError, "the database refuses this user",
+    "set the user in store.url, and NEWSLETTER_STORE__PASSWORD in the environment or in .env",
 )  # fmt: skip
 
 #: SQLSTATE, or the two letters of its class -> (kind, sentence, hint).
@@ -81,7 +82,7 @@ def _unreachable(error: BaseException | None, place: Place, *, opening: bool) ->
             "the database cannot be reached",
             place=place,
             cause=cause,
-            hint="see that the server runs, and that store.url and PGPASSWORD are right",
+            hint="see that the server runs, and that store.url and its password are right",
         )
     kind, message, hint = _GONE
     return kind(message, place=place, cause=cause, hint=hint)

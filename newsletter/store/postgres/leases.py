@@ -31,6 +31,9 @@ _BOOT: Final = Path("/proc/sys/kernel/random/boot_id")
 _UNTIL: Final = sa.func.clock_timestamp() + sa.func.make_interval(0, 0, 0, 0, 0, 0, LASTS)
 _RUNS: Final = leases.c.until > sa.func.clock_timestamp()
 
+#: Tokens of the leases that this process holds, in whichever store.
+_TOKENS: Final[set[str]] = set()
+
 #: Begins a transaction.
 Begin = Callable[[], AbstractContextManager[sa.Connection]]
 
@@ -59,6 +62,7 @@ class Leases:
         with self._write() as connection:
             self._take(connection, name, token, doing)
         self._held[name] = token
+        _TOKENS.add(token)
         ended = threading.Event()
         thread = threading.Thread(
             target=self._renew, args=(name, token, ended), name=f"lease-{name}", daemon=True
@@ -70,6 +74,7 @@ class Leases:
             ended.set()
             thread.join()
             del self._held[name]
+            _TOKENS.discard(token)
             # A lease that cannot be given back ends by itself.
             with contextlib.suppress(sa.exc.DBAPIError), self._renew_in() as connection:
                 mine = sa.and_(leases.c.name == name, leases.c.token == token)
@@ -129,10 +134,12 @@ def _row(name: str) -> sa.Select[Any]:
 
 
 def _is_over(row: sa.Row[Any]) -> bool:
-    """Whether a lease has ended, or its holder was a process of this machine that has died."""
+    """Whether a lease has ended, or its holder on this machine died or could not give it back."""
     if not row.runs:
         return True
     here = (row.host, row.boot) == (socket.gethostname(), _boot())
+    if here and row.pid == os.getpid():
+        return row.token not in _TOKENS
     return here and not _lives(row.pid)
 
 

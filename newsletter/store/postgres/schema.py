@@ -45,9 +45,10 @@ leases: Final = sa.Table(
 #: A condition that is added to a number.
 _ADDED: Final = re.compile(r"\+ (\([^()]*\))")
 
+_BODY: Final = " BEGIN {body} END "
 _FUNCTION: Final = (
     "CREATE FUNCTION newsletter_{name}() RETURNS trigger LANGUAGE plpgsql "
-    "SET search_path = {schema} AS $body$ BEGIN {body} END $body$"
+    'SET search_path = "{schema}" AS $body${body}$body$'
 )
 
 
@@ -63,22 +64,50 @@ def create(connection: sa.Connection, schema: str) -> None:
             f"IF ({one.when}) THEN INSERT INTO departed (kind, name) "  # noqa: S608  # fixed words
             f"VALUES ({one.kind}, {one.who}); END IF; RETURN NULL;"
         )
-        _trigger(connection, schema, f"departure_{one.name}", f"AFTER {one.what}", body)
+        _trigger(
+            connection, schema, f"departure_{one.name}", f"AFTER {one.what} FOR EACH ROW", body
+        )
 
 
 def create_guards(connection: sa.Connection, schema: str) -> None:
     """Make all guards, in a store that has none."""
+    for name, (what, body) in _guards().items():
+        _trigger(connection, schema, name, what, body)
+
+
+def deviations(connection: sa.Connection, schema: str) -> tuple[str, ...]:
+    """The names of guards that a store lacks, has in another form, or has beside them, sorted."""
+    found = sa.text(
+        "SELECT t.tgname, c.relname, p.prosrc, t.tgenabled FROM pg_trigger t "
+        "JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_proc p ON p.oid = t.tgfoid "
+        "JOIN pg_namespace n ON n.oid = c.relnamespace "
+        "WHERE n.nspname = :schema AND NOT t.tgisinternal AND t.tgname NOT LIKE 'departure\\_%'"
+    )
+    there = {
+        row.tgname: (row.relname, row.prosrc)
+        for row in connection.execute(found, {"schema": schema})
+        if row.tgenabled in {"O", "A"}
+    }
+    wanted = {
+        name: (what.split(" ON ")[1].split()[0], _BODY.format(body=body))
+        for name, (what, body) in _guards().items()
+    }
+    return tuple(sorted(name for name in there | wanted if there.get(name) != wanted.get(name)))
+
+
+def _guards() -> dict[str, tuple[str, str]]:
+    """What each guard watches, and what its function does, by its name."""
+    found = {}
     for guard in GUARDS:
         row = "OLD" if guard.what.startswith("DELETE") else "NEW"
         when = _ADDED.sub(r"+ \1::int", guard.when)
         body = f"IF ({when}) THEN {_refusal(guard.why)} END IF; RETURN {row};"
-        _trigger(connection, schema, guard.name, f"BEFORE {guard.what}", body)
+        found[guard.name] = f"BEFORE {guard.what} FOR EACH ROW", body
     # Only PostgreSQL empties a table without asking for each of its rows.
+    refusal = _refusal("records are not thrown away")
     for table in metadata.tables:
-        _trigger(
-            connection, schema, f"{table}_emptied", f"BEFORE TRUNCATE ON {table}",
-            _refusal("records are not thrown away"), each="STATEMENT",
-        )  # fmt: skip
+        found[f"{table}_emptied"] = f"BEFORE TRUNCATE ON {table} FOR EACH STATEMENT", refusal
+    return found
 
 
 def drop_guards(connection: sa.Connection, schema: str) -> None:
@@ -111,11 +140,7 @@ def _refusal(why: str) -> str:
     return f"RAISE EXCEPTION USING MESSAGE = '{why}', ERRCODE = '23514', CONSTRAINT = TG_NAME;"
 
 
-def _trigger(
-    connection: sa.Connection, schema: str, name: str, what: str, body: str, *, each: str = "ROW"
-) -> None:
-    function = _FUNCTION.format(name=name, schema=schema, body=body)
+def _trigger(connection: sa.Connection, schema: str, name: str, what: str, body: str) -> None:
+    function = _FUNCTION.format(name=name, schema=schema, body=_BODY.format(body=body))
     connection.exec_driver_sql(function.replace("%", "%%"))
-    connection.exec_driver_sql(
-        f"CREATE TRIGGER {name} {what} FOR EACH {each} EXECUTE FUNCTION newsletter_{name}()"
-    )
+    connection.exec_driver_sql(f"CREATE TRIGGER {name} {what} EXECUTE FUNCTION newsletter_{name}()")

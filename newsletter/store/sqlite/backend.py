@@ -15,7 +15,7 @@ from newsletter.store.backend import SENDING_LOCK, Note
 from newsletter.store.database import Database
 from newsletter.store.folder.lock import holder, locked
 from newsletter.store.folder.place import expect_same, identity
-from newsletter.store.sqlite import departure_triggers, read_only, triggers
+from newsletter.store.sqlite import departure_triggers, files, read_only, triggers
 from newsletter.store.sqlite.engine import fault, locked_too_long, open_engine
 from newsletter.store.sqlite.integrity import damaged, is_damaged
 from newsletter.store.sqlite.scrub import Traces, scrub
@@ -35,6 +35,7 @@ class SqliteBackend:
     """
 
     schema: None = None
+    on_server = False
 
     def __init__(
         self, path: Path, *, read_only: bool, create: bool, patience: float | None = None
@@ -81,6 +82,10 @@ class SqliteBackend:
     def create_guards(self, connection: sa.Connection) -> None:
         """Make all guards."""
         triggers.create(connection)
+
+    def deviations(self, connection: sa.Connection) -> tuple[str, ...]:
+        """The names of guards that are not as they should be."""
+        return triggers.deviations(connection)
 
     def drop_guards(self, connection: sa.Connection) -> None:
         """Take away all triggers."""
@@ -137,6 +142,10 @@ class SqliteBackend:
     def count(self, connection: sa.Connection, number: int) -> None:
         """Have the file know so many lines."""
         departure_triggers.count(connection, number)
+
+    def copy_to(self, path: Path) -> str:
+        """Copy the file with its log."""
+        return files.copy(self.path, path)
 
     def scrub(self, database: Database, traces: Traces) -> bool:
         """Empty the log, and overwrite what is left in the file."""

@@ -79,6 +79,11 @@ def file_of(url: str) -> Path:
         InputError: another database, no file, or options; the URL is not repeated, for it may
             hold a password.
     """
+    if url.startswith("postgresql:"):
+        raise InputError(
+            "this is done to a file, and store.url names a database on a server",
+            hint="docs/postgresql.md tells how it is done there",
+        )
     hint = f"write {_SQLITE}.newsletter/newsletter.db"
     if not url.startswith(_SQLITE):
         raise InputError("store.url names a database that is not supported", hint=hint)
