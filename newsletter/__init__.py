@@ -28,6 +28,7 @@ Doors: each touches one thing outside
 Stages: values in, values out; no clock, no disk, no network
     settings    texts and a mapping      -> the settings, each declared once
     feedback    a provider's event       -> what it means for a delivery and an address
+    stats       counts                   -> figures, shares, what is unusual
     delivery    Delivery + Outcome       -> its next state; claim, compose, hand over, settle
     message     FrozenIssue x Subscriber -> one MIME mail
     check       Issue + RenderedIssue    -> findings

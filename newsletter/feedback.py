@@ -29,8 +29,6 @@ class Kind(StrEnum):
     RENDERING = "rendering failure"  # taken as a template, then not composed
     DELAY = "delay"  # not yet; it is tried again
     SUBSCRIPTION = "subscription"  # preferences on the provider's own page
-    OPEN = "open"
-    CLICK = "click"
 
 
 class Suppression(StrEnum):

@@ -222,7 +222,7 @@ def upgrade() -> None:
     if before == after:
         say("the database is up to date")
     else:
-        say(f"the records are now at {after}; what they were is in backups/ beside them")
+        say(f"the records are now at {after}")
 
 
 @db.command("rotate-key")

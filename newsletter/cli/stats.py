@@ -1,107 +1,163 @@
-"""`newsletter stats`: what happened after acceptance."""
+"""`newsletter stats`: the list and its issues over time, or what happened to one of them."""
 
 from __future__ import annotations
 
+import datetime as dt
+import os
+import sys
+from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from newsletter.cli.show import VOICE, result, result_json, say, table
+from newsletter import clocks
+from newsletter.cli.show import VOICE, result, result_json, say
 from newsletter.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from newsletter.project import Project
+    from newsletter.stats.issues import IssueReport, Overview
+    from newsletter.store import Store
 
-    from newsletter.delivery import Run
-    from newsletter.store.stats import Stats
 
 #: What to do where nothing is reported, by the transport.
 _WAY_OUT: Final = {
-    "ses": "no event about this issue is on record; newsletter events pull fetches them from "
+    "ses": "no event about this is on record; newsletter events pull fetches them from "
     "transport.ses.events_queue (docs/feedback.md)",
     "smtp": "a mail server reports nothing: bounces come to the sender's mailbox; note them with "
     "newsletter subscribers suppress FILE|ADDR --reason bounced",
 }
-#: Domains and hours shown; --json has them all.
-_SHOWN = 12
+
+
+class CsvTable(StrEnum):
+    """The tables that can be had as CSV; the last two are one issue's."""
+
+    DAYS = "days"
+    MONTHS = "months"
+    ISSUES = "issues"
+    DOMAINS = "domains"
+    HOURS = "hours"
+
+
+_OF_ONE: Final = frozenset({CsvTable.DOMAINS, CsvTable.HOURS})
 
 
 def stats(
     *,
-    issue: Annotated[int, typer.Option(metavar="N", help="The number of the issue.")],
+    issue: Annotated[
+        int | None, typer.Option(metavar="N", help="What happened to this issue.")
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option(metavar="DATE", help="Leave out what was before this day.")
+    ] = None,
+    csv: Annotated[
+        CsvTable | None,
+        typer.Option(
+            "--csv",
+            metavar="TABLE",
+            help="One table as CSV: days, months, issues; with --issue domains, hours.",
+        ),
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write a page with pictures; - is stdout.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
-    """Show what happened to an issue afterwards: delivered, bounced, complained, left."""
+    """Show how the list grew and what became of the issues, or of one of them."""
+    from newsletter.cli import stats_tables
     from newsletter.cli.context import open_project, open_store
-    from newsletter.store import runs
-    from newsletter.store import stats as run_stats
-    from newsletter.store.agreement import forgotten
 
     VOICE.json = as_json
+    if (csv is not None) + (html is not None) + as_json > 1:
+        raise InputError("--csv, --html and --json are three answers", hint="ask for one of them")
+    _expect_sense(issue, since, csv)
+    first_day = None if since is None else _day(since)
     project = open_project()
+    transport: str = project.settings.transport.kind
+    found: Overview | IssueReport
     with open_store(project, create=False, read_only=True) as store:
-        run = runs.find(store, issue, rehearsal=False)
-        more = forgotten(project.root, store, issue)
-        if run is None and more:
-            raise InputError(more, hint="restore newer records")
-        if run is None:
-            raise InputError(
-                f"issue {issue} was not sent yet, and a rehearsal brings nothing back",
-                hint=f"newsletter send --issue {issue}",
-            )
-        found = run_stats.of_run(store, run)
+        if issue is None:
+            found = _overview(project, store, first_day)
+        else:
+            found = _of_issue(project, store, issue)
+            transport = found.transport
+    if as_json:
+        result_json(stats_tables.as_dict(found))
+    elif html:
+        _write_page(project, found, html)
+    elif csv:
+        result(stats_tables.as_csv(found, csv.value))
+    else:
+        screen = stats_tables.Screen.of(sys.stdout, os.environ)
+        result(stats_tables.as_text(found, project.settings.site.name, screen))
+        if stats_tables.is_silent(found) and transport in _WAY_OUT:
+            say(f"hint: {_WAY_OUT[transport]}")
+
+
+def _write_page(project: Project, found: Overview | IssueReport, file: Path) -> None:
+    from newsletter.cli.context import from_directory
+    from newsletter.project.files import write_atomic
+    from newsletter.stats.page import page
+
+    whole = page(found, project.settings.site.name, now=_now(project))
+    if str(file) == "-":
+        result(whole.removesuffix("\n"))
+        return
+    path = from_directory(file)
+    write_atomic(path, whole.encode())
+    result(str(path))
+
+
+def _now(project: Project) -> dt.datetime:
+    """Now, in the newsletter's time zone, whose days and hours are meant."""
+    from zoneinfo import ZoneInfo
+
+    return clocks.now().astimezone(ZoneInfo(project.settings.site.timezone))
+
+
+def _expect_sense(issue: int | None, since: str | None, csv: CsvTable | None) -> None:
+    if issue is not None and since is not None:
+        raise InputError("--since is about all issues", hint="leave --since or --issue out")
+    if csv and (csv in _OF_ONE) is not (issue is not None):
+        way = "say which: --issue N" if csv in _OF_ONE else "leave --issue out"
+        whose = "one issue" if csv in _OF_ONE else "all issues"
+        raise InputError(f"--csv {csv.value} is about {whose}", hint=way)
+
+
+def _day(text: str) -> dt.date:
+    from newsletter import moments
+
+    try:
+        return moments.day(text)
+    except ValueError as error:
+        raise InputError(
+            f"--since {text} is not a day between 1970 and 2200", hint="write it as 2026-11-22"
+        ) from error
+
+
+def _overview(project: Project, store: Store, since: dt.date | None) -> Overview:
+    from newsletter.store.agreement import all_forgotten
+    from newsletter.store.history import overview
+
+    for number, what in all_forgotten(project.root, store).items():
+        say(f"warning: issue {number}: {what}")
+    return overview(store, now=_now(project), since=since)
+
+
+def _of_issue(project: Project, store: Store, issue: int) -> IssueReport:
+    from newsletter.store import history, runs
+    from newsletter.store.agreement import forgotten
+
+    run = runs.find(store, issue, rehearsal=False)
+    more = forgotten(project.root, store, issue)
+    if run is None and more:
+        raise InputError(more, hint="restore newer records")
+    if run is None:
+        raise InputError(
+            f"issue {issue} was not sent yet, and a rehearsal brings nothing back",
+            hint=f"newsletter send --issue {issue}",
+        )
     if more:
         say(f"warning: {more}")
-    if as_json:
-        result_json(_as_dict(run, found))
-    else:
-        _show(found)
-        if found.silent >= {"bounced", "complained"}:
-            say(f"hint: {_WAY_OUT[run.transport]}")
-
-
-def _show(found: Stats) -> None:
-    accepted = found.totals["accepted"]
-    rows = [
-        (name, "not reported", "")
-        if name in found.silent
-        else (name, f"{number:,}", _share(number, accepted))
-        for name, number in found.totals.items()
-    ]
-    result(table(rows, right=frozenset({1, 2})))
-    for title, kinds in (("bounced", found.bounces), ("complained", found.complaints)):
-        for kind, number in kinds.items():
-            result(f"  {title} {number:,}: {kind or 'no kind given'}")
-    if found.delayed:
-        result(f"  delayed for a while: {found.delayed:,}")
-    hours = {f"{hour:%Y-%m-%d %H:00}": row for hour, row in found.hours.items()}
-    _columns("domain", found.domains, without=found.silent)
-    _columns("hour (UTC)", hours, without=found.silent)
-
-
-def _columns(title: str, rows: Mapping[str, Mapping[str, int]], *, without: frozenset[str]) -> None:
-    if not rows:
-        return
-    names = [name for name in next(iter(rows.values())) if name not in without]
-    shown = [(key, *(f"{row[name]:,}" for name in names)) for key, row in rows.items()]
-    result("")
-    result(table([(title, *names), *shown[:_SHOWN]], right=frozenset(range(1, len(names) + 1))))
-    if len(shown) > _SHOWN:
-        result(f"... and {len(shown) - _SHOWN:,} more: --json has them all")
-
-
-def _share(number: int, accepted: int) -> str:
-    return f"{number / accepted * 100:.1f} %" if accepted else ""
-
-
-def _as_dict(run: Run, found: Stats) -> dict[str, object]:
-    return {
-        "issue": run.content.issue,
-        "started_at": run.started_at.isoformat(),
-        **{name: None if name in found.silent else number for name, number in found.totals.items()},
-        "delayed": found.delayed,
-        "bounces": found.bounces,
-        "complaints": found.complaints,
-        "by_domain": [{"domain": name, **row} for name, row in found.domains.items()],
-        "by_hour": [{"hour": hour.isoformat(), **row} for hour, row in found.hours.items()],
-    }
+    return history.of_issue(store, run)

@@ -80,6 +80,7 @@ class Effect(StrEnum):
 
     GO_ON = "go on"
     OURS = "ours"  # refused by us: it says nothing about the provider
+    ONE_BY_ONE = "one by one"  # one of several refused them all: each is asked for alone
     SLOW_DOWN = "slow down"  # too quick for the account
     BACK_OFF = "back off"  # unreachable for now; 6 after ten minutes
     PAUSE = "pause"  # an answer that makes no sense; 6

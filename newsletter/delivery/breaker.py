@@ -30,10 +30,12 @@ class Breaker:
 
     Attributes:
         total: recipients of the run, for the shares.
+        batch: mails in one request at most; two lost answers are borne, of whatever size.
         guard: says why the run must stop for what came back about mails accepted before.
     """
 
     total: int
+    batch: int = 1
     guard: Callable[[], Stop | None] = lambda: None
     refused: int = 0
     in_a_row: int = 0
@@ -47,8 +49,8 @@ class Breaker:
             outcome: the answer.
             now: seconds on a clock that never goes back.
         """
-        if outcome.effect is Effect.OURS:
-            # Neither a refusal of the provider's nor a sign that it can be reached.
+        if outcome.effect is Effect.OURS or outcome.effect is Effect.ONE_BY_ONE:
+            # No refusal of the provider's that is this one's; what is asked again is heard again.
             return self.guard()
         refused = outcome.result is Result.REFUSED
         self.in_a_row = self.in_a_row + 1 if refused else 0
@@ -70,7 +72,8 @@ class Breaker:
             return Stop(Pause.BREAKER, f"{self.in_a_row} mails in a row were refused")
         if self.refused > most * _REFUSED_SHARE:
             return Stop(Pause.BREAKER, f"{self.refused} mails were refused, over 2 %")
-        if self.unknown > min(_UNKNOWN_MOST, most * _UNKNOWN_SHARE):
+        borne = 2 * self.batch if self.batch > 1 else 0
+        if self.unknown > max(min(_UNKNOWN_MOST, most * _UNKNOWN_SHARE), borne):
             return Stop(Pause.BREAKER, f"{self.unknown} outcomes are unknown")
         since = self.unreachable_since
         if since is not None and now - since >= _UNREACHABLE_SECONDS:

@@ -1,17 +1,17 @@
-"""The conductor: claim -> compose -> transport -> settle, one mail at a time.
+"""The conductor: claim -> compose -> transport -> settle, one request at a time.
 
-A request is on the wire only while its delivery is durably claimed, and its outcome is durable
-before the next claim by the same hand. So after a crash exactly the claimed ones are in doubt,
-and nobody is ever sent twice to find out.
+A request is on the wire only while its deliveries are durably claimed, and their outcomes are
+durable before the next claim by the same hand. So after a crash exactly the claimed ones are in
+doubt, and nobody is ever sent twice to find out.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 from newsletter.audience import Subscriber, read_address
 from newsletter.audience.tokens import TRIAL_KEY, Key, unsubscribe_url
@@ -24,19 +24,24 @@ from newsletter.humanize import duration, plural
 from newsletter.message import SAMPLE, Message, MimeTemplate, Sender, Stamp, compose
 
 Clock = Callable[[], dt.datetime]
+#: Whatever a transport takes for a mail.
+Mail = TypeVar("Mail")
 
-_TRIAL_MARK: Final = "[TEST] "
+#: What the subject of a test mail begins with.
+TRIAL_MARK: Final = "[TEST] "
 
 
 class Records(Protocol):
     """Where deliveries are claimed and settled, durably; the store is one."""
 
-    def claim(self, run: Run, *, now: dt.datetime) -> Delivery | None:
-        """Take the next delivery, skipping who has left since; None when none is queued."""
+    def claim_batch(self, run: Run, most: int, *, now: dt.datetime) -> Sequence[Delivery]:
+        """Take the next deliveries, skipping who has left since; fewer when no more are queued."""
         ...
 
-    def settle(self, run: Run, delivery: Delivery, outcome: Outcome, *, now: dt.datetime) -> None:
-        """Record what became of a claimed delivery."""
+    def settle_batch(
+        self, run: Run, settled: Iterable[tuple[Delivery, Outcome]], *, now: dt.datetime
+    ) -> None:
+        """Record what became of claimed deliveries: all of them, or none."""
         ...
 
 
@@ -128,46 +133,92 @@ class Press:
         return compose(self.template, person, unsubscribe_url=url, stamp=stamp)
 
 
+class Outlet(Protocol[Mail]):
+    """How the mails of a run are made and handed over."""
+
+    def compose(self, run: Run, delivery: Delivery, *, now: dt.datetime) -> Mail:
+        """Make the mail of one delivery.
+
+        Raises:
+            InputError: this person's cannot be made.
+        """
+        ...
+
+    def hand_over(self, mails: Sequence[Mail]) -> Sequence[Outcome]:
+        """Hand over mails, each once; one outcome for each, in their order."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SingleOutlet:
+    """MIME mails, handed to the transport one by one."""
+
+    transport: Transport
+    press: Press
+
+    def compose(self, run: Run, delivery: Delivery, *, now: dt.datetime) -> Message:
+        """Make the mail of one delivery, with a stamp where the transport writes none.
+
+        Raises:
+            InputError: see `Press.print`.
+        """
+        stamp = None if self.transport.stamps else _stamp(run, delivery, self.press, now)
+        return self.press.print(run, delivery, stamp=stamp)
+
+    def hand_over(self, mails: Sequence[Message]) -> Sequence[Outcome]:
+        """Hand over each mail, once."""
+        return [self.transport.deliver(mail) for mail in mails]
+
+
 def deliver_next(
     run: Run,
     records: Records,
-    transport: Transport,
-    press: Press,
+    outlet: Outlet[Mail],
     clock: Clock,
     *,
+    most: int = 1,
     wait_for_slot: Callable[[], None] = lambda: None,
-) -> Attempt | None:
-    """Take one delivery through all its steps.
+) -> Sequence[Attempt]:
+    """Take the next deliveries through all their steps, together.
 
     Args:
-        run: the run it belongs to.
-        records: where it is claimed and settled.
-        transport: the way out.
-        press: makes the mail.
+        run: the run they belong to.
+        records: where they are claimed and settled.
+        outlet: makes the mails and hands them over.
         clock: tells the time, in UTC.
-        wait_for_slot: called when the mail is ready to be handed over; returns when it may leave.
+        most: how many at most.
+        wait_for_slot: called when the mails are ready to be handed over; returns when they may
+            leave.
 
     Returns:
-        The attempt with what the transport said, or None when nothing is queued any more.
+        The attempts with what the transport said; none when nothing is queued any more.
 
     Raises:
-        NewsletterError: the records could not be written; the delivery then stays claimed and
-            becomes unknown at the next start.
+        NewsletterError: the records could not be written; the deliveries then stay claimed and
+            become unknown at the next start.
     """
-    delivery = records.claim(run, now=clock())
-    if delivery is None:
-        return None
-    stamp = None if transport.stamps else _stamp(run, delivery, press, clock())
-    try:
-        message = press.print(run, delivery, stamp=stamp)
-    except InputError as error:
-        # One odd row must not keep everybody else waiting; nothing has left for this one.
-        outcome = judged(Verdict.UNFIT, error.message)
-    else:
+    claimed = records.claim_batch(run, most, now=clock())
+    if not claimed:
+        return ()
+    outcomes: dict[int, Outcome] = {}
+    mails: dict[int, Mail] = {}
+    for delivery in claimed:
+        try:
+            mails[delivery.id] = outlet.compose(run, delivery, now=clock())
+        except InputError as error:
+            # One odd row must not keep everybody else waiting; nothing has left for this one.
+            outcomes[delivery.id] = judged(Verdict.UNFIT, error.message)
+    if mails:
         wait_for_slot()
-        outcome = transport.deliver(message)
-    records.settle(run, delivery, outcome, now=clock())
-    return Attempt(position=delivery.position, number=delivery.attempt, outcome=outcome)
+        answers = outlet.hand_over(tuple(mails.values()))
+        # By the order of the batch; one answer too few would name somebody else's mail.
+        outcomes |= zip(mails, answers, strict=True)
+    settled = [(delivery, outcomes[delivery.id]) for delivery in claimed]
+    records.settle_batch(run, settled, now=clock())
+    return tuple(
+        Attempt(position=delivery.position, number=delivery.attempt, outcome=outcome)
+        for delivery, outcome in settled
+    )
 
 
 def _stamp(run: Run, delivery: Delivery, press: Press, now: dt.datetime) -> Stamp:
@@ -238,6 +289,15 @@ def _quota(recipients: int, allowance: Allowance) -> str:
     return f"{left}: it pauses after them, and goes on when the same command is run tomorrow"
 
 
+def trial_reader(address: str) -> Subscriber:
+    """The invented reader at a real address, as typed.
+
+    Raises:
+        InputError: this is no mail address.
+    """
+    return dataclasses.replace(SAMPLE, address=read_address(address).mailbox)
+
+
 def trial(
     template: MimeTemplate,
     address: str,
@@ -246,7 +306,7 @@ def trial(
     public_url: str,
     number: int = 1,
     now: dt.datetime | None = None,
-    mark: str = _TRIAL_MARK,
+    mark: str = TRIAL_MARK,
 ) -> Message:
     """Compose a test mail: the invented reader's letter at a real address, marked as a test.
 
@@ -262,7 +322,7 @@ def trial(
     Raises:
         InputError: this is no mail address.
     """
-    person = dataclasses.replace(SAMPLE, address=read_address(address).mailbox)
+    person = trial_reader(address)
     marked = dataclasses.replace(template, subject=mark + template.subject)
     url = unsubscribe_url(public_url, person.handle, TRIAL_KEY, "test") if public_url else ""
     domain = template.sender.rpartition("@")[2]

@@ -25,6 +25,7 @@ class Verdict(StrEnum):
     THROTTLED = "throttled"  # too fast for the account
     QUOTA = "quota"  # the day's
     REFUSED = "refused"  # for this recipient
+    REFUSED_TOGETHER = "refused together"  # with others in one request, which of them is not told
     UNFIT = "unfit"  # for this recipient, by us, before anything left
     DEFERRED = "deferred"  # for this recipient, for now (SMTP 4xx)
     UNPROVEN = "unproven"  # lost once begun, or an answer that proves nothing
@@ -41,6 +42,7 @@ TABLE: Final[Mapping[Verdict, tuple[Result, Effect]]] = MappingProxyType(
         Verdict.THROTTLED: (Result.DEFERRED, Effect.SLOW_DOWN),
         Verdict.QUOTA: (Result.NOT_SENT, Effect.STOP),
         Verdict.REFUSED: (Result.REFUSED, Effect.GO_ON),
+        Verdict.REFUSED_TOGETHER: (Result.NOT_SENT, Effect.ONE_BY_ONE),
         Verdict.UNFIT: (Result.REFUSED, Effect.OURS),
         Verdict.DEFERRED: (Result.DEFERRED, Effect.GO_ON),
         Verdict.UNPROVEN: (Result.UNKNOWN, Effect.GO_ON),

@@ -39,11 +39,15 @@ class Pace:
         """Mails a second at the moment."""
         return self._rate
 
-    def reserve(self, *, now: float) -> float:
-        """Take the next place and return when it is, by the same clock as `now`."""
+    def reserve(self, *, now: float, mails: int = 1) -> float:
+        """Take the next place, for so many mails that leave together.
+
+        Returns:
+            When it is, by the same clock as `now`.
+        """
         self._recover(now)
         start = max(now, self._next)
-        self._next = start + 1 / self._rate
+        self._next = start + mails / self._rate
         return start
 
     def change(self, rate: float, *, now: float) -> None:

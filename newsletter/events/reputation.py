@@ -9,9 +9,10 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from newsletter import clocks
-from newsletter.delivery import Attempt, Run, Stop
+from newsletter.delivery import Attempt, Pause, Run, Stop
 from newsletter.delivery.reputation import Reputation, judge, warm_up
 from newsletter.events.background import EventFetcher
+from newsletter.humanize import plural
 from newsletter.project import Project
 from newsletter.reporter import Reporter
 from newsletter.store import Store
@@ -82,5 +83,11 @@ class ReputationWatch:
                 self._fetcher.survive(self._judge)
 
     def _judge(self) -> None:
+        if unrendered := self._store.feedback.unrendered(self._run, since=self._since):
+            # A fault of the letter and not of a reader: everybody else's would be lost as well.
+            mails, them = plural(unrendered, "mail"), "it" if unrendered == 1 else "them"
+            reason = f"SES accepted {mails} and could not render {them}"
+            self._stop = Stop(Pause.BREAKER, reason)
+            return
         bounced, complained = self._store.feedback.setbacks(self._run, since=self._since)
         self._stop = judge(Reputation(sent=self._sent, bounced=bounced, complained=complained))

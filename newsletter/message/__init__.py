@@ -2,12 +2,14 @@
 
     frozen      what a run keeps of an issue, for all its recipients
     mime        that issue encoded once, with placeholders; one reader's mail made from it
+    merge       that issue as a template, and what stands in it for one reader
+    folding     long lines of HTML, folded
     personal    what stands in the placeholders for one reader
     headers     the one header policy
     notices     mails to the newsletter's owner
     letters     mails to one person about the list itself
 
-These two apart, all is imported from here.
+`notices`, `letters`, `merge` and `folding` apart, all is imported from here.
 """
 
 from __future__ import annotations

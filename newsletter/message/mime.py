@@ -97,7 +97,12 @@ class Message:
         Letters, digits and hyphens, as SES allows in a tag's value; it names no person. A letter's
         is none of a delivery: what is reported of it counts by whom it went to.
         """
-        return f"{self.store}-{self.letter or self.issue}-{self.position}-{self.attempt}"
+        return delivery_tag(self.store, self.letter or self.issue, self.position, self.attempt)
+
+
+def delivery_tag(store: str, subject: str | int, position: int, attempt: int) -> str:
+    """What names an attempt in the provider's reports; the subject is an issue or a letter."""
+    return f"{store}-{subject}-{position}-{attempt}"
 
 
 def encode(issue: FrozenIssue, *, bulk: bool = True, leavable: bool = True) -> MimeTemplate:
@@ -115,14 +120,14 @@ def encode(issue: FrozenIssue, *, bulk: bool = True, leavable: bool = True) -> M
     # What a person gets whose values cannot stand there; so whoever comes, there is a subject.
     values = {t: escaped(slot, slot.fallback) for t, slot in issue.slots.items()}
     headers.text("Subject", tokens.sub(lambda found: values[found[0]], issue.subject))
-    _unsubscribe_headers("", sender.unsubscribe_mailto)
+    unsubscribe_headers("", sender.unsubscribe_mailto)
     boundary = "=_" + hashlib.sha256((issue.text + issue.html).encode()).hexdigest()[:40]
     head = headers.address("From", sender.name, sender.address)
     if sender.reply_to:
         head += headers.address("Reply-To", "", sender.reply_to)
     pieces: list[str | Placeholder] = [
         head, Placeholder("to"), Placeholder("subject"), Placeholder("stamp"),
-        _list_headers(sender) if bulk else _AUTOMATIC,
+        list_headers(sender) if bulk else _AUTOMATIC,
         *([Placeholder("unsubscribe")] if leavable else []), _mime_headers(boundary),
         _part_headers(boundary, "plain"), *_encoded("text", issue.text, tokens),
         f"\r\n{_part_headers(boundary, 'html')}", *_encoded("html", issue.html, tokens),
@@ -205,7 +210,7 @@ def unsubscribe_by_mail(mailbox: str) -> str:
 
 
 def _with_unsubscribe_headers(template: MimeTemplate, url: str) -> Sequence[str | Placeholder]:
-    ways = _unsubscribe_headers(url, template.unsubscribe_mailto)
+    ways = unsubscribe_headers(url, template.unsubscribe_mailto)
     return [
         ways if isinstance(p, Placeholder) and p.kind == "unsubscribe" else p
         for p in template.pieces
@@ -247,7 +252,8 @@ def _encoded(
     return [*pieces, quoted_printable.encode(text[at:])]
 
 
-def _list_headers(sender: Sender) -> str:
+def list_headers(sender: Sender) -> str:
+    """List-Id, List-Archive and Precedence, each on a line that ends in CRLF."""
     name = re.sub(r'(["\\])', r"\\\1", sender.list_name.strip())
     # The header stands whole in ASCII; a name with letters left out would be another name.
     shown = f'"{name}" <{sender.list_id}>' if name and name.isascii() else f"<{sender.list_id}>"
@@ -255,7 +261,7 @@ def _list_headers(sender: Sender) -> str:
     return headers.whole("List-Id", shown) + archive + "Precedence: bulk\r\n"
 
 
-def _unsubscribe_headers(url: str, mailto: str) -> str:
+def unsubscribe_headers(url: str, mailto: str) -> str:
     """List-Unsubscribe, and its Post companion only beside an https address (RFC 8058)."""
     ways = [f"<{way}>" for way in (url, unsubscribe_by_mail(mailto)) if way]
     if not ways:

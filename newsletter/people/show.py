@@ -10,6 +10,7 @@ from typing import Any, Final
 from newsletter.audience import Address, Status
 from newsletter.errors import InputError
 from newsletter.store import Store, signups, subscribers, suppressions
+from newsletter.store.dossier import dossier
 from newsletter.store.subscribers import Member
 
 SUPPRESSED: Final = "suppressed"
@@ -58,7 +59,7 @@ def look_up(store: Store, address: Address, *, every_row: bool = False) -> OnRec
     """
     person = subscribers.find(store, address.canonical)
     reason = suppressions.reason(store, address.canonical)
-    rows = subscribers.dossier(store, address.canonical) if every_row else {}
+    rows = dossier(store, address.canonical) if every_row else {}
     asked_at = signups.find(store, address.canonical)
     if person is None and asked_at is None and not reason and not any(rows.values()):
         raise unknown_address()

@@ -9,6 +9,7 @@
     /issues/74/editor              POST: open a line in the author's editor
     /issues/74/test                POST: send one test mail
     /issues/74/links               POST: ask what its links answer
+    /numbers, /numbers/74          how the list grew, what became of the issues, or of one
 
 Issues are found by number, never by a path. What is chosen (see `choices`) stands in the query.
 Whatever is not just shown is a POST with the token of this run.
@@ -42,6 +43,7 @@ from newsletter.preview.endpoints import Endpoints
 from newsletter.preview.front_page import FrontPage, read_front_page
 from newsletter.preview.guard import LoopbackOnly
 from newsletter.preview.issue_previews import IssuePreviews
+from newsletter.preview.numbers import Numbers, NumbersPages, read_numbers
 from newsletter.preview.pages import STATIC, TEMPLATES
 from newsletter.preview.reload import Changes, watch
 from newsletter.preview.sending import Ready, Sending
@@ -87,6 +89,7 @@ def application(
     ready: Callable[[int], Ready],
     trial: SendTrial,
     ask: AskLinks,
+    numbers: Numbers,
     watching: Callable[[], Awaitable[None]] | None = None,
 ) -> Starlette:
     """The preview as a Starlette application.
@@ -103,10 +106,12 @@ def application(
         ready: looks up what a send of an issue would do.
         trial: sends one test mail of an issue.
         ask: asks for the links of an issue.
+        numbers: makes the pages of numbers.
         watching: runs as long as the application, to ring that bell.
     """
     views = Views(builder, folder, hashlib.sha256(token.encode()).hexdigest())
     endpoints = Endpoints(views, front_page, folder, changes, token=token, ready=ready)
+    figures = NumbersPages(numbers, changes)
     actions = Actions(views, folder.parent, token, editor=editor, trial=trial, ask=ask)
 
     @contextlib.asynccontextmanager
@@ -130,6 +135,10 @@ def application(
             Route(f"{issue}/editor", actions.open_editor, methods=["POST"]),
             Route(f"{issue}/test", actions.send_trial, methods=["POST"]),
             Route(f"{issue}/links", actions.ask_links, methods=["POST"]),
+            Route("/numbers", figures.show),
+            Route("/numbers/events", figures.tell),
+            Route("/numbers/{number:issue}", figures.show),
+            Route("/numbers/{number:issue}/events", figures.tell),
             Mount("/static", StaticFiles(directory=STATIC)),
         ],
         middleware=[Middleware(WithHeaders, headers=_HEADERS), Middleware(LoopbackOnly)],
@@ -175,6 +184,7 @@ def serve(
         ready=sending.ready,
         trial=sending.trial,
         ask=Asking(previews.prepared).links,
+        numbers=lambda number: read_numbers(root, settings, clock, number),
         watching=lambda: watch(previews.folders, changes),
     )
     # Nothing may appear in the terminal but the address; faults are shown on the page.

@@ -6,7 +6,7 @@ import functools
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -15,8 +15,10 @@ from newsletter.delivery.breaker import Breaker
 from newsletter.delivery.pace import LATE, Pace
 from newsletter.errors import NewsletterError
 
-#: Returns when a claimed mail may leave.
+#: Returns when claimed mails may leave.
 WaitForSlot = Callable[[], None]
+#: Takes the next deliveries, at most so many, through all their steps; none when none is queued.
+DeliverNext = Callable[[int, WaitForSlot], Sequence[Attempt]]
 
 _FIRST_WAIT: Final = 1.0
 _LONGEST_WAIT: Final = 60.0
@@ -34,6 +36,8 @@ _POLL_SECONDS: Final = 0.02
 _LEAD: Final = 0.02
 #: How often the account is asked again what it takes.
 _ALLOWANCE_POLL_SECONDS: Final = 60.0
+#: Of the reasons to stop that one request may bring, the one to tell.
+_STRONGEST: Final = (Pause.MALFORMED, Pause.ACCOUNT, Pause.QUOTA, Pause.BREAKER, Pause.NETWORK)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +59,8 @@ class Throttle:
 
     Attributes:
         pace: how soon the next mail may leave.
-        threads: deliveries in flight at most.
+        threads: requests in flight at most.
+        batch: mails in one request at most.
         allowance: asks the account what it takes now; None where it cannot be asked.
         clock: seconds that never go back.
         sleep: waits so many seconds, or less when the event is set.
@@ -64,6 +69,7 @@ class Throttle:
 
     pace: Pace
     threads: int = 1
+    batch: int = 1
     allowance: Callable[[], Allowance] | None = None
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[threading.Event, float], object] = threading.Event.wait
@@ -71,7 +77,7 @@ class Throttle:
 
 
 def drain(
-    deliver_next: Callable[[WaitForSlot], Attempt | None],
+    deliver_next: DeliverNext,
     *,
     breaker: Breaker | None = None,
     limit: int | None = None,
@@ -83,8 +89,8 @@ def drain(
     """Deliver until there is a reason to end.
 
     Args:
-        deliver_next: takes one delivery through all its steps, calling what it is given just
-            before the mail is handed over; None when none is queued.
+        deliver_next: takes deliveries through all their steps, calling what it is given just
+            before the mails are handed over.
         breaker: says when an answer or too many of them stop the run; None for one that counts
             from nothing.
         limit: at most so many mails handed over; one that may have been counts as well.
@@ -120,6 +126,14 @@ def drain(
 
 
 @dataclass(slots=True)
+class _Slot:
+    """A place in the pace: when, by the throttle's clock, and for how many mails."""
+
+    at: float
+    mails: int
+
+
+@dataclass(slots=True)
 class _Drain:
     """What the threads of one drain share; everything below `lock` is changed under it.
 
@@ -127,11 +141,12 @@ class _Drain:
         over: set once the drain ends, for whatever reason.
         handed_over: mails accepted, or perhaps.
         begun: mails handed over, in flight, or waiting for their slot; the limit is about these.
-        in_flight: mails between claim and answer; while there are any, more may be queued yet.
+        in_flight: requests between claim and answer; while there are any, more may be queued yet.
+        singly: so many claims are for one mail each, because a request for several was refused.
         waits: waits since a mail was accepted.
     """
 
-    deliver_next: Callable[[WaitForSlot], Attempt | None]
+    deliver_next: DeliverNext
     breaker: Breaker
     limit: int | None
     stopped: Callable[[], bool]
@@ -145,6 +160,7 @@ class _Drain:
     handed_over: int = 0
     begun: int = 0
     in_flight: int = 0
+    singly: int = 0
     waits: int = 0
     fault: BaseException | None = None
 
@@ -152,15 +168,15 @@ class _Drain:
         """One thread: reserve a slot in the pace, wait for it, deliver, hear the answer."""
         try:
             while not self.over.is_set():
-                send_at = self._reserve()
-                if send_at is None:
+                slot = self._reserve()
+                if slot is None:
                     self.throttle.sleep(self.over, _POLL_SECONDS)
-                elif self._take_off(send_at):
-                    wait = functools.partial(self._wait_for_slot, send_at)
-                    attempt = self.deliver_next(wait)
+                elif self._take_off(slot):
+                    wait = functools.partial(self._wait_for_slot, slot)
+                    attempts = self.deliver_next(slot.mails, wait)
                     with self.lock:
-                        self._hear(attempt)
-                    if attempt is None:
+                        self._hear(attempts, slot.mails)
+                    if not attempts:
                         self.throttle.sleep(self.over, _POLL_SECONDS)
         except BaseException as fault:  # noqa: BLE001  # raised again by `drain`, on its own thread
             with self.lock:
@@ -181,23 +197,26 @@ class _Drain:
                 with self.lock:
                     self.throttle.pace.change(rate, now=self.throttle.clock())
 
-    def _reserve(self) -> float | None:
-        """When the next mail may leave, None when no slot is free now."""
+    def _reserve(self) -> _Slot | None:
+        """When the next mails may leave, None when no slot is free now."""
         with self.lock:
             if self.stopped():
                 self._end(Stop(Pause.INTERRUPTED, "interrupted"))
             elif self.limit is not None and self.handed_over >= self.limit:
                 self._end(Stop(Pause.LIMIT, "the limit is reached"))
-            full = self.limit is not None and self.begun >= self.limit
-            if self.over.is_set() or full:
+            mails = 1 if self.singly else self.throttle.batch
+            if self.limit is not None:
+                mails = min(mails, self.limit - self.begun)
+            if self.over.is_set() or mails < 1:
                 return None
-            self.begun += 1
-            return self.throttle.pace.reserve(now=self.throttle.clock())
+            self.begun += mails
+            at = self.throttle.pace.reserve(now=self.throttle.clock(), mails=mails)
+            return _Slot(at, mails)
 
-    def _take_off(self, send_at: float) -> bool:
+    def _take_off(self, slot: _Slot) -> bool:
         """Wait until shortly before the slot; false when the slot is void by then."""
         while not self.stopped() and not self.over.is_set():
-            seconds = send_at - _LEAD - self.throttle.clock()
+            seconds = slot.at - _LEAD - self.throttle.clock()
             if seconds <= 0:
                 break
             # In short steps, so that a signal is heard.
@@ -205,43 +224,54 @@ class _Drain:
         with self.lock:
             void = self.over.is_set() or self.throttle.pace.held(now=self.throttle.clock() + _LEAD)
             if void or self.stopped():
-                self.begun -= 1
+                self.begun -= slot.mails
                 return False
+            if self.singly:
+                # Taken for more, before a request for several was refused.
+                self.begun -= slot.mails - 1
+                slot.mails = 1
+                self.singly -= 1
             self.in_flight += 1
             return True
 
-    def _wait_for_slot(self, send_at: float) -> None:
+    def _wait_for_slot(self, slot: _Slot) -> None:
         """Wait for the slot, or for a later one when it was missed: nobody catches up."""
-        while not -LATE <= (wait := send_at - self.throttle.clock()) <= 0:
+        while not -LATE <= (wait := slot.at - self.throttle.clock()) <= 0:
             if wait > 0:
                 # Not with `over`: what is claimed leaves, also when the drain has ended.
                 self.throttle.sleep(threading.Event(), wait)
             else:
                 with self.lock:
-                    send_at = self.throttle.pace.reserve(now=self.throttle.clock())
+                    now = self.throttle.clock()
+                    slot.at = self.throttle.pace.reserve(now=now, mails=slot.mails)
 
-    def _hear(self, attempt: Attempt | None) -> None:
+    def _hear(self, attempts: Sequence[Attempt], reserved: int) -> None:
+        """Hear what came of one claim; the strongest of its effects counts, and counts once."""
         self.in_flight -= 1
-        result = attempt.outcome.result if attempt else None
-        if result in _HANDED_OVER:
-            self.handed_over += 1
-        else:
-            self.begun -= 1
-        if result is Result.ACCEPTED:
-            self.accepted += 1
-            self.waits = 0
-        if attempt is None:
+        results = [one.outcome.result for one in attempts]
+        accepted = results.count(Result.ACCEPTED)
+        handed_over = sum(result in _HANDED_OVER for result in results)
+        self.accepted += accepted
+        self.handed_over += handed_over
+        self.begun -= reserved - handed_over
+        if not attempts:
             self._empty()
             return
-        self.settled(attempt)
-        outcome = attempt.outcome
+        if accepted:
+            self.waits = 0
+        for attempt in attempts:
+            self.settled(attempt)
         now = self.throttle.clock()
-        if stop := self.breaker.hear(outcome, now=now):
-            self._end(stop)
-        elif outcome.effect is Effect.SLOW_DOWN:
-            self.throttle.pace.throttled(now=now)
-        elif outcome.effect is Effect.BACK_OFF:
+        heard = [self.breaker.hear(one.outcome, now=now) for one in attempts]
+        effects = [one.outcome.effect for one in attempts]
+        stops = [stop for stop in heard if stop]
+        self.singly += effects.count(Effect.ONE_BY_ONE)
+        if stops:
+            self._end(min(stops, key=lambda stop: _STRONGEST.index(stop.pause)))
+        elif Effect.BACK_OFF in effects:
             self._back_off(now)
+        elif Effect.SLOW_DOWN in effects:
+            self.throttle.pace.throttled(now=now)
 
     def _empty(self) -> None:
         """Nothing is queued; what was deferred gets another turn, after a while."""

@@ -5,7 +5,8 @@ A send raises the first that is broken; the preview's "ready?" lists all of them
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
 
 from newsletter.audience import OUTSIDE
 from newsletter.check import RULES, Finding, errors
@@ -13,10 +14,18 @@ from newsletter.delivery.deliver import Transport
 from newsletter.errors import InputError, NewsletterError, NotFitError, RefusedError
 from newsletter.humanize import nearest, plural
 from newsletter.issue import Issue
+from newsletter.message import freeze
+from newsletter.message.folding import overlong
+from newsletter.message.merge import merge_template
 from newsletter.project.issues import PreparedIssue
+from newsletter.sending import transports
 from newsletter.sending.options import SendOptions
 from newsletter.settings import Settings
+from newsletter.settings.mail import sender
 from newsletter.store import Store, imports
+
+#: Bytes of a template; beside it a request has room for people.
+MOST_BYTES: Final = 800_000
 
 
 class UnfitError(NotFitError):
@@ -68,6 +77,7 @@ def rules_of_issue(
         unapproved(prepared) if options.scheduled else None,
         unfit(prepared, options.skip_checks),
         no_way_out(settings, rehearsal=transport.rehearsal),
+        *rules_of_bulk(settings, prepared, transport),
     )
     return [error for error in broken if error]
 
@@ -97,6 +107,32 @@ def rules_of_audience(
         None if begun or recipients else no_recipients(issue, left_out),
     )
     return [error for error in broken if error]
+
+
+def rules_of_bulk(
+    settings: Settings, prepared: PreparedIssue, transport: Transport
+) -> Iterator[NewsletterError]:
+    """Which rules are broken that a letter meets where many mails leave in one request."""
+    if not transports.in_bulk(transport):
+        return
+    single = 'transport.ses.mode = "single"'
+    if not settings.transport.ses.events_queue:
+        # A template that SES cannot fill is accepted, and only an event tells of it.
+        yield InputError(
+            'transport.ses.mode is "bulk", but transport.ses.events_queue is not set',
+            hint=f"set it, as docs/feedback.md shows; or set {single}",
+        )
+    template = merge_template(freeze(prepared.rendered, sender(settings)))
+    if template.size > MOST_BYTES:
+        yield NotFitError(
+            f"this issue has {template.size:,} bytes, and in bulk {MOST_BYTES:,} is the most",
+            hint=f"make it shorter, or set {single}",
+        )
+    if longest := overlong(prepared.rendered.html):
+        yield NotFitError(
+            f"a line of this issue's HTML has {longest:,} bytes, which SES may break in bulk",
+            hint=f"break the line in the theme or in the letter's own HTML, or set {single}",
+        )
 
 
 def unapproved(prepared: PreparedIssue) -> RefusedError | None:

@@ -10,12 +10,11 @@ import datetime as dt
 import math
 import threading
 import time
-from collections.abc import Callable, Iterator
-from typing import Final
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final
 
 from newsletter import clocks
 from newsletter.delivery import (
-    Allowance,
     Attempt,
     Counts,
     Pause,
@@ -26,14 +25,23 @@ from newsletter.delivery import (
     is_finished,
 )
 from newsletter.delivery.breaker import Breaker
-from newsletter.delivery.deliver import Press, Transport, deliver_next
+from newsletter.delivery.bulk import BulkOutlet
+from newsletter.delivery.deliver import Outlet, Press, SingleOutlet, deliver_next
 from newsletter.delivery.pace import Pace
 from newsletter.errors import AccountError, InputError, NewsletterError, PausedError
 from newsletter.humanize import plural
 from newsletter.message import load_template
-from newsletter.sending import second_ledger
+from newsletter.message.merge import load_issue, merge_template
+from newsletter.sending import second_ledger, transports
 from newsletter.sending.context import SendContext
-from newsletter.sending.drain import UNBOUND, Drained, Throttle, drain
+from newsletter.sending.drain import (
+    UNBOUND,
+    DeliverNext,
+    Drained,
+    Throttle,
+    WaitForSlot,
+    drain,
+)
 from newsletter.sending.plan import require_same_content
 from newsletter.sending.result import AlreadySent, Plan, SendResult
 from newsletter.sending.run_log import RunLog
@@ -46,6 +54,7 @@ from newsletter.store.folder import backup as backups
 _TRIES: Final = 5
 #: Each waits for one answer at a time; more only fight over the processor.
 _MOST_THREADS: Final = 32
+_MOST_BULK_THREADS: Final = 8
 #: How often a run looks whether it was cancelled.
 _CANCEL_POLL_SECONDS: Final = 0.25
 #: An answer may take as long as this before the pace suffers.
@@ -154,20 +163,14 @@ def _back_up(context: SendContext, run: Run) -> None:
 def _drain(
     context: SendContext, plan: Plan, run: Run, *, stopped: Callable[[], bool], log: RunLog
 ) -> Drained:
-    store, settings = context.store, context.project.settings
-    press = Press(
-        template=load_template(run.content.frozen),
-        public_url=settings.site.public_url,
-        key=signing_keys.newest(store),
-        store=store.feedback.store_id(),
-    )
-    counts = runs.counts(store, run)
-    throttle = _throttle(plan.transport, plan.allowance, settings.transport.concurrency)
+    store = context.store
+    outlet, counts = _outlet(context, plan, run), runs.counts(store, run)
+    throttle = _throttle(context, plan)
     log.note(
         "began", issue=run.content.issue, transport=plan.transport.name,
         content_hash=run.content.content_hash, by_state=counts.by_state,
         mails_per_second=plan.allowance.rate, left_today=plan.allowance.left,
-        concurrency=throttle.threads,
+        concurrency=throttle.threads, mails_per_request=throttle.batch,
     )  # fmt: skip
     watch, cancelled = context.watch(run), _cancelled(store, run)
     departing = threading.Event()
@@ -183,8 +186,8 @@ def _drain(
             shown(attempt.outcome)
 
         return drain(
-            _delivering(run, store, plan.transport, press, departing),
-            breaker=Breaker(total=counts.total, guard=watch.stop),
+            _delivering(run, store, outlet, departing),
+            breaker=Breaker(total=counts.total, batch=throttle.batch, guard=watch.stop),
             limit=plan.options.limit,
             stopped=lambda: stopped() or cancelled(),
             settled=settled,
@@ -195,17 +198,28 @@ def _drain(
         )
 
 
-def _delivering(
-    run: Run, store: Store, transport: Transport, press: Press, departing: threading.Event
-) -> Callable[[Callable[[], None]], Attempt | None]:
-    """Takes one delivery through its steps, and sets the event when its mail leaves."""
+def _outlet(context: SendContext, plan: Plan, run: Run) -> Outlet[Any]:
+    store, settings = context.store, context.project.settings
+    url, key, name = settings.site.public_url, signing_keys.newest(store), store.feedback.store_id()
+    if bulk := transports.in_bulk(plan.transport):
+        merged = merge_template(load_issue(run.content.frozen))
+        give = bulk.in_bulk(merged)
+        return BulkOutlet(template=merged, give=give, public_url=url, key=key, store=name)
+    press = Press(template=load_template(run.content.frozen), public_url=url, key=key, store=name)
+    return SingleOutlet(transport=plan.transport, press=press)
 
-    def deliver(wait_for_slot: Callable[[], None]) -> Attempt | None:
+
+def _delivering(
+    run: Run, store: Store, outlet: Outlet[Any], departing: threading.Event
+) -> DeliverNext:
+    """Takes deliveries through their steps, and sets the event when their mails leave."""
+
+    def deliver(most: int, wait_for_slot: WaitForSlot) -> Sequence[Attempt]:
         def depart() -> None:
             wait_for_slot()
             departing.set()
 
-        return deliver_next(run, store, transport, press, clocks.now, wait_for_slot=depart)
+        return deliver_next(run, store, outlet, clocks.now, most=most, wait_for_slot=depart)
 
     return deliver
 
@@ -223,14 +237,26 @@ def _paused_on_the_way(departing: threading.Event) -> Iterator[None]:
         ) from error
 
 
-def _throttle(transport: Transport, allowance: Allowance, wanted: int | None) -> Throttle:
+def _throttle(context: SendContext, plan: Plan) -> Throttle:
     """As many threads as the settings say, or as the pace needs while each waits for an answer."""
-    now = time.monotonic()
-    if allowance.rate is None:
+    settings = context.project.settings
+    now, rate, wanted = time.monotonic(), plan.allowance.rate, settings.transport.concurrency
+    if rate is None:
         return Throttle(pace=Pace(UNBOUND, now=now), threads=wanted or 1)
-    needed = min(_MOST_THREADS, math.ceil(allowance.rate * _ANSWER_SECONDS))
-    pace = Pace(allowance.rate, now=now)
-    return Throttle(pace=pace, threads=wanted or needed, allowance=transport.allowance)
+    batch, most = 1, _MOST_THREADS
+    if bulk := transports.in_bulk(plan.transport):
+        # A server's bucket may hold no more than a second's mails.
+        batch, most = max(1, min(bulk.most, int(rate))), _MOST_BULK_THREADS
+        if batch < bulk.most:
+            context.reporter.warn(
+                f"at {rate:.4g} mails/s a request holds only {plural(batch, 'mail')}: "
+                'transport.ses.mode = "single" serves this account better'
+            )
+    needed = min(most, math.ceil(rate / batch * _ANSWER_SECONDS))
+    return Throttle(
+        pace=Pace(rate, now=now), threads=wanted or needed, batch=batch,
+        allowance=plan.transport.allowance,
+    )  # fmt: skip
 
 
 def _cancelled(store: Store, run: Run) -> Callable[[], bool]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from newsletter.delivery.bulk import BulkTransport
+
 if TYPE_CHECKING:
     from newsletter.delivery.deliver import Transport
     from newsletter.project import Project
@@ -27,6 +29,7 @@ def open_transport(project: Project, environ: Mapping[str, str]) -> Transport:
             profile=group.ses.profile,
             configuration_set=group.ses.configuration_set,
             max_rate=group.ses.max_rate,
+            bulk_wanted=group.ses.mode == "bulk",
             environ=environ,
         )
     if group.kind == "smtp":
@@ -36,6 +39,11 @@ def open_transport(project: Project, environ: Mapping[str, str]) -> Transport:
     from newsletter.folder import FolderTransport  # noqa: PLC0415  # as above
 
     return FolderTransport(project.root / group.folder)
+
+
+def in_bulk(transport: Transport) -> BulkTransport | None:
+    """The way out for many mails in one request, None where each has a request of its own."""
+    return transport if isinstance(transport, BulkTransport) and transport.bulk_wanted else None
 
 
 def mail_server(project: Project) -> Server:

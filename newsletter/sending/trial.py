@@ -5,15 +5,16 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from newsletter.audience import Subscriber
 from newsletter.audience.tokens import TRIAL_KEY, unsubscribe_url
 from newsletter.delivery import Effect, Outcome, Result
-from newsletter.delivery.deliver import Transport, trial
+from newsletter.delivery.bulk import HandOver, bulk_trial
+from newsletter.delivery.deliver import Transport, trial, trial_reader
 from newsletter.errors import AccountError, InputError, PausedError, UnknownOutcomesError
 from newsletter.message import (
     SAMPLE,
-    Message,
     Stamp,
     compose,
     encode,
@@ -21,10 +22,12 @@ from newsletter.message import (
     freeze,
     unsubscribe_by_mail,
 )
+from newsletter.message.merge import MergeMail, merge_template
 from newsletter.project import Project
 from newsletter.project.issues import PreparedIssue
 from newsletter.render import RenderedIssue
-from newsletter.sending.gate import no_way_out, refuse
+from newsletter.sending import transports
+from newsletter.sending.gate import no_way_out, refuse, rules_of_bulk
 from newsletter.settings import Settings
 from newsletter.settings.mail import sender
 
@@ -110,28 +113,51 @@ def send_trial(
         InputError: there is no sender, or one of them is no mail address.
     """
     settings = project.settings
-    refuse([no_way_out(settings, rehearsal=transport.rehearsal)])
-    now = None if transport.stamps else clock()
-    template = encode(freeze(prepared.rendered, sender(settings)))
+    refuse(
+        [
+            no_way_out(settings, rehearsal=transport.rehearsal),
+            *rules_of_bulk(settings, prepared, transport),
+        ]
+    )
+    frozen = freeze(prepared.rendered, sender(settings))
     url, issue = settings.site.public_url, prepared.issue.number
+    numbered = [*enumerate(addresses, 1)]
+    if bulk := transports.in_bulk(transport):
+        merged = merge_template(frozen)
+        give = bulk.in_bulk(merged)
+        mails = [
+            bulk_trial(merged, address, issue=issue, public_url=url, number=number)
+            for number, address in numbered
+        ]
+        # One entry each: a test is told apart from the next.
+        readers = [trial_reader(address).address for address in addresses]
+        gifts = [partial(_given, give, mail) for mail in mails]
+        return _delivered([*zip(readers, gifts, strict=True)], "")
+    now = None if transport.stamps else clock()
+    template = encode(frozen)
     messages = [
         trial(template, address, issue=issue, public_url=url, number=number, now=now)
-        for number, address in enumerate(addresses, 1)
+        for number, address in numbered
     ]
     folder = settings.transport.folder if transport.rehearsal else ""
-    return _delivered(transport, messages, folder)
+    return _delivered([(one.to, partial(transport.deliver, one)) for one in messages], folder)
+
+
+def _given(give: HandOver, mail: MergeMail) -> Outcome:
+    [outcome] = give([mail])
+    return outcome
 
 
 def _delivered(
-    transport: Transport, messages: Sequence[Message], folder: str
+    mails: Sequence[tuple[str, Callable[[], Outcome]]], folder: str
 ) -> Iterator[TrialResult]:
-    for message in messages:
-        outcome = transport.deliver(message)
+    for to, deliver in mails:
+        outcome = deliver()
         detail = outcome.reason
         if folder and outcome.result is Result.ACCEPTED:
             detail = f"{folder}/{outcome.message_id}"
         what = outcome.result.value.replace("_", " ")
-        said = f"{message.to} {what}" + (f": {detail}" if detail else "")
+        said = f"{to} {what}" + (f": {detail}" if detail else "")
         yield TrialResult(outcome=outcome, said=said)
         if outcome.result is Result.NOT_SENT:  # and the next one would fail as well
             return

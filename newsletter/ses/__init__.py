@@ -2,6 +2,7 @@
 
     client        the transport: session, account, mails handed over
     single        one mail per request (SendEmail)
+    bulk          up to fifty mails per request (SendBulkEmail)
     outcomes      what an answer or an error proves about a mail
     account       the account's limits, and why it cannot be used
     events        the queue that SES reports to

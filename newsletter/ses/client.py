@@ -1,4 +1,4 @@
-"""The way to Amazon SES: the account asked, mails handed over by `single`, nothing sent twice.
+"""The way to Amazon SES: the account asked, mails handed over, nothing sent twice.
 
 boto3 sends again by itself what it cannot explain, and so sends twice; here every retry is off,
 requests go over a wire of our own that writes each one once and records whether it has begun to,
@@ -13,8 +13,9 @@ stay botocore's.
 from __future__ import annotations
 
 import contextlib
+import functools
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
@@ -25,13 +26,15 @@ from botocore.config import Config
 from botocore.validate import ParamValidator
 
 from newsletter import __version__
-from newsletter.delivery import Allowance, Outcome
+from newsletter.delivery import Allowance, Effect, Outcome
+from newsletter.delivery.bulk import HandOver
 from newsletter.delivery.outcomes import Verdict, judged
 from newsletter.delivery.pace import SHARE
 from newsletter.errors import AccountError, InputError
 from newsletter.feedback import is_account
 from newsletter.message import Message
-from newsletter.ses import single
+from newsletter.message.merge import MergeMail, MergeTemplate
+from newsletter.ses import bulk, single
 from newsletter.ses.account import Account, account_error, account_refused, read_account
 from newsletter.ses.outcomes import (
     failed_after_request,
@@ -59,13 +62,14 @@ _CONFIG: Final = Config(
 
 
 class SesTransport:
-    """Hands each mail to SES; safe to share between threads.
+    """Hands mails to SES, one by one or in bulk; safe to share between threads.
 
     Args:
         region: from the settings, "" to look it up.
         profile: of AWS's own configuration, "" for the usual one.
         configuration_set: through which events come back, may be empty.
         max_rate: mails a second at most, None for what the account allows.
+        bulk_wanted: whether a run's mails are to leave in bulk.
         environ: AWS_REGION counts here, though botocore ignores it.
         read_seconds: how long to wait for a whole answer, from the first byte of the request.
         idle_seconds: after how long a connection is not used again.
@@ -79,6 +83,7 @@ class SesTransport:
     name = "ses"
     rehearsal = False
     stamps = True
+    most = bulk.MOST
 
     def __init__(
         self,
@@ -88,11 +93,13 @@ class SesTransport:
         configuration_set: str,
         max_rate: float | None,
         environ: Mapping[str, str],
+        bulk_wanted: bool = False,
         read_seconds: float = _READ_SECONDS,
         idle_seconds: float = _IDLE,
         connect_seconds: float = CONNECT_SECONDS,
     ) -> None:
         self._max_rate = max_rate
+        self.bulk_wanted = bulk_wanted
         self._configuration_set = configuration_set
         try:
             # boto3 offers no way to its own session's settings.
@@ -113,17 +120,19 @@ class SesTransport:
         self._bodies = threading.local()
         self._account: Account | None = None
         self._caller = ""
-        self._validated = False
+        self._validated: set[str] = set()
         events = self._client.meta.events
-        events.register(f"before-call.sesv2.{single.OPERATION}", self._put_body)
-        for operation in ("GetAccount", single.OPERATION):
+        for operation in (single.OPERATION, bulk.OPERATION):
+            events.register(f"before-call.sesv2.{operation}", self._put_body)
+        for operation in ("GetAccount", single.OPERATION, bulk.OPERATION):
             events.register(f"before-send.sesv2.{operation}", self._send)
 
     def describe(self) -> str:
         """Where mail goes: account, region and its origin, and whether it is a sandbox."""
         sandbox = ", sandbox: verified addresses only" if self.account.sandbox else ""
         number = "????" if self._number() == "?" else self._number()[-4:]
-        return f"Amazon SES, account ...{number}, {self.region} (from {self.region_from}){sandbox}"
+        way = "Amazon SES in bulk" if self.bulk_wanted else "Amazon SES"
+        return f"{way}, account ...{number}, {self.region} (from {self.region_from}){sandbox}"
 
     def begin(self, issue: int) -> None:
         """Nothing to do before a run; the account was asked for when it was described."""
@@ -188,13 +197,50 @@ class SesTransport:
 
     def _deliver(self, message: Message) -> Outcome:
         parameters = single.parameters(message, self._configuration_set)
-        if fault := self._fault(parameters):
+        whole = parameters | {"Content": {"Raw": {"Data": b""}}}
+        if fault := self._fault(single.OPERATION, whole):
             return fault
         self._bodies.own = single.body(parameters, message.data)
         self._client.send_email(Content={})
         answer = self._wire.answer
         assert answer is not None
         return outcome_of(answer)
+
+    def in_bulk(self, template: MergeTemplate) -> HandOver:
+        """Make ready for mails of this template; whatever is raised for them is an outcome."""
+        shared = bulk.parameters(template, self._configuration_set)
+        return functools.partial(self._deliver_in_bulk, shared)
+
+    def _deliver_in_bulk(
+        self, shared: Mapping[str, Any], mails: Sequence[MergeMail]
+    ) -> list[Outcome]:
+        outcomes: list[Outcome] = []
+        for request in bulk.requests(shared, mails):
+            if any(one.effect is not Effect.GO_ON for one in outcomes):
+                held = judged(Verdict.DEFERRED, "held back after the request before it")
+                outcomes += [held] * len(request.mails)
+            else:
+                outcomes += self._deliver_request(shared, request)
+        return outcomes
+
+    def _deliver_request(
+        self, shared: Mapping[str, Any], request: bulk.BulkRequest
+    ) -> list[Outcome]:
+        """Send one request, never twice; one outcome for each of its mails."""
+        self._wire.forget()
+        try:
+            whole = {**shared, "BulkEmailEntries": [bulk.entry(mail) for mail in request.mails[:1]]}
+            if fault := self._fault(bulk.OPERATION, whole):
+                return [fault] * len(request.mails)
+            self._bodies.own = request.body
+            self._client.send_bulk_email(DefaultContent={}, BulkEmailEntries=[])
+            answer = self._wire.answer
+            assert answer is not None
+            return bulk.outcomes_of(answer, request.mails)
+        except Exception as error:  # noqa: BLE001  # as in `deliver`
+            begun = self._wire.begun
+            lost = failed_after_request(error) if begun else failed_before_request(error)
+            return [lost] * len(request.mails)
 
     def _send(self, request: AWSPreparedRequest, **_: object) -> AWSResponse:
         """On botocore's `before-send`: the answer is read here, and botocore is shown an empty one.
@@ -204,16 +250,15 @@ class SesTransport:
         self._wire.send(request)
         return response(request, HTTPStatus.OK, {}, b"")
 
-    def _fault(self, parameters: dict[str, Any]) -> Outcome | None:
+    def _fault(self, operation: str, whole: Mapping[str, Any]) -> Outcome | None:
         """What botocore's model says against the first request; all others have its shape."""
-        if self._validated:
+        if operation in self._validated:
             return None
-        shape = self._client.meta.service_model.operation_model(single.OPERATION).input_shape
-        whole = parameters | {"Content": {"Raw": {"Data": b""}}}
+        shape = self._client.meta.service_model.operation_model(operation).input_shape
         report = ParamValidator().validate(whole, shape)
         if report.has_errors():
             return judged(Verdict.MALFORMED, "the request is malformed (ParamValidationError)")
-        self._validated = True
+        self._validated.add(operation)
         return None
 
     def _put_body(self, params: dict[str, Any], **_: object) -> None:

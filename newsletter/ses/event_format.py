@@ -29,8 +29,9 @@ _KINDS: Final = {
     "rendering failure": Kind.RENDERING,
     "deliverydelay": Kind.DELAY,
     "subscription": Kind.SUBSCRIPTION,
-    "open": Kind.OPEN,
-    "click": Kind.CLICK,
+    # Who opened a mail, or followed a link, is nobody's business: only that the mail was taken.
+    "open": Kind.SEND,
+    "click": Kind.SEND,
 }
 #: What an event says of itself stands under this name.
 _BODIES: Final = {
@@ -38,7 +39,7 @@ _BODIES: Final = {
     Kind.DELAY: "deliveryDelay",
 }
 #: Kinds of which one mail may have several; their time tells them apart.
-_REPEATED: Final = frozenset({Kind.DELAY, Kind.SUBSCRIPTION, Kind.OPEN, Kind.CLICK})
+_REPEATED: Final = frozenset({Kind.DELAY, Kind.SUBSCRIPTION})
 #: What stands for a store in the tag of a mail that is no delivery (`message.NO_STORE`).
 _NO_STORE: Final = "none-"
 #: store, issue, position, attempt, as `Message.tag` writes them.
@@ -86,7 +87,10 @@ def _event(found: Mapping[str, Any]) -> Event:
     if kind is None:
         raise UnreadableEventError("it is no kind of event that is known")
     mail = _inner(found, "mail")
-    body = _inner(found, _BODIES.get(kind, kind.value), missing_is_empty=kind is Kind.SEND)
+    if kind is Kind.SEND:
+        body: Mapping[str, Any] = {}
+    else:
+        body = _inner(found, _BODIES.get(kind, kind.value))
     message_id = _text(mail, "messageId")
     if not re.fullmatch(r"[\w.@:+=-]{1,200}", message_id, re.ASCII):
         raise UnreadableEventError("its message id is none")
@@ -95,8 +99,7 @@ def _event(found: Mapping[str, Any]) -> Event:
     detail = _detail(kind, body)
     parts = [kind.value, message_id, detail]
     if kind in _REPEATED:
-        link = body.get("link")
-        parts += [at.isoformat(), link if isinstance(link, str) else ""]
+        parts += [at.isoformat(), ""]  # as keys on record have it
     return Event(
         key=hashlib.sha256("\n".join(parts).encode("utf-8", "surrogatepass")).hexdigest(),
         kind=kind,
@@ -190,10 +193,8 @@ def _object(text: str) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def _inner(
-    found: Mapping[str, Any], name: str, *, missing_is_empty: bool = False
-) -> Mapping[str, Any]:
-    inner = found.get(name, {} if missing_is_empty else None)
+def _inner(found: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    inner = found.get(name)
     if not isinstance(inner, dict):
         raise UnreadableEventError(f'it has no "{name}"')
     return inner

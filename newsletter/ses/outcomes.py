@@ -115,7 +115,7 @@ def api_error(code: str, status: int, text: str) -> Outcome:
         if "ignature" in code and _SKEWED.search(text):
             words = _FOR_EVERYBODY["RequestExpired"]
         return judged(Verdict.FATAL, f"{words} ({code})")
-    if _UNVERIFIED.search(text):
+    if is_unverified(text):
         return judged(Verdict.FATAL, f"an address is not verified, as in the sandbox ({code})")
     # What SES has against one mail is always a 400; another status comes of where it was sent.
     return judged(Verdict.REFUSED if status == _BAD_REQUEST else Verdict.FATAL, code)
@@ -133,11 +133,20 @@ def api_success(message_id: object) -> Outcome:
 
 
 def outcome_of(answer: HttpResponse) -> Outcome:
-    """What an answer to SendEmail means."""
+    """What an answer to SendEmail means, or a refusal of any request."""
     if answer.status == _OK:
-        named = _REQUEST_ID.fullmatch(answer.header(REQUEST_ID))
-        return api_success(read(answer).get("MessageId") if named else None)
+        return api_success(read(answer).get("MessageId") if named(answer) else None)
     return api_error(error_code(answer), answer.status, _text(answer))
+
+
+def named(answer: HttpResponse) -> bool:
+    """Whether AWS has named an answer; what else answers in its place has no such name."""
+    return _REQUEST_ID.fullmatch(answer.header(REQUEST_ID)) is not None
+
+
+def is_unverified(text: str) -> bool:
+    """Whether an error says that an address is not verified."""
+    return _UNVERIFIED.search(text) is not None
 
 
 def read(answer: HttpResponse) -> dict[str, Any]:
@@ -157,11 +166,11 @@ def error_code(answer: HttpResponse) -> str:
     "" where SES did not write the answer: it lacks AWS's request id, or an error's name, or two
     names stand in it.
     """
-    if not answer.whole or not _REQUEST_ID.fullmatch(answer.header(REQUEST_ID)):
+    if not answer.whole or not named(answer):
         return ""
     content = read(answer)
-    named = {value for name, value in answer.headers if name == "x-amzn-errortype"}
-    found = {_bare(name) for name in (*named, content.get("__type"), content.get("code")) if name}
+    told = {value for name, value in answer.headers if name == "x-amzn-errortype"}
+    found = {_bare(name) for name in (*told, content.get("__type"), content.get("code")) if name}
     return found.pop() if len(found) == 1 else ""
 
 

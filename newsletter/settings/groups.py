@@ -220,6 +220,12 @@ class SesSettings(Group):
         "`newsletter events pull` empties it.",
         example="https://sqs.eu-west-1.amazonaws.com/123456789012/newsletter-events",
     )  # fmt: skip
+    mode: Literal["single", "bulk"] = setting(
+        "single",
+        "`single` hands SES one whole mail with each request, `bulk` one template for up to 50 "
+        "people: for accounts that may send 50 mails a second and more, or for a slow line. "
+        "`bulk` needs `events_queue`.",
+    )
     max_rate: float | None = setting(
         None,
         "At most so many mails a second; empty: just below what the account allows.",

@@ -23,6 +23,7 @@ from newsletter.signup.asking import move
 from newsletter.site.answers import Answers, beside, body, form_fields, token_of
 from newsletter.site.subscribing import Signups, visitor_of
 from newsletter.store import Store, runs, signing_keys, subscribers
+from newsletter.store.dossier import dossier
 from newsletter.store.subscribers import Member
 from newsletter.store.suppressions import BLOCKED
 from newsletter.text_rules import one_line, stands_in_header
@@ -170,7 +171,7 @@ class Choices:
 
     def _record(self, person: Member) -> str:
         """Every row about a person, as the author sees it with `show --all --json`."""
-        rows = subscribers.dossier(self._store, canonical_of(person.email))
+        rows = dossier(self._store, canonical_of(person.email))
         return json.dumps(rows, ensure_ascii=False, indent=2, default=str)
 
     def _ask_to_erase(self, _: Member, __: Mapping[str, str], ___: Request) -> str:

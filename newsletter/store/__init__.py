@@ -16,6 +16,7 @@
     deliveries      one mail each; claims tells how far they have come
     events          what the provider reported; event_owners finds the delivery,
                     feedback records them, stats counts them
+    history         the list over time, and issue by issue what became of them
     calendar        the dates of the schedule
 
     folder/         locks, backups, who left: files beside the database
@@ -29,7 +30,7 @@ connection is part of its caller's.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -138,8 +139,12 @@ class Store(Database):
         Whoever may no longer be mailed is skipped here. Threads that ask at the same time share a
         commit.
         """
-        taken = self._group_commit.claim(run.id, 1, now=now)
+        taken = self.claim_batch(run, 1, now=now)
         return taken[0] if taken else None
+
+    def claim_batch(self, run: Run, most: int, *, now: dt.datetime) -> tuple[Delivery, ...]:
+        """Take the next queued deliveries in one transaction; fewer when no more are left."""
+        return self._group_commit.claim(run.id, most, now=now)
 
     def settle(self, run: Run, delivery: Delivery, outcome: Outcome, *, now: dt.datetime) -> None:
         """Record what became of a claimed delivery, durably.
@@ -147,7 +152,19 @@ class Store(Database):
         Raises:
             NewsletterError: it is not claimed with this attempt (a bug); nothing was changed.
         """
-        self._group_commit.settle(Settled(run=run.id, delivery=delivery, outcome=outcome, now=now))
+        self.settle_batch(run, [(delivery, outcome)], now=now)
+
+    def settle_batch(
+        self, run: Run, settled: Iterable[tuple[Delivery, Outcome]], *, now: dt.datetime
+    ) -> None:
+        """Record what became of claimed deliveries in one transaction.
+
+        Raises:
+            NewsletterError: one is not claimed with its attempt (a bug); nothing was changed.
+        """
+        self._group_commit.settle(
+            *(Settled(run=run.id, delivery=one, outcome=said, now=now) for one, said in settled)
+        )
 
     @contextmanager
     def marked(self, mark: HighWaterMark | None) -> Iterator[None]:

@@ -138,7 +138,7 @@ class Backend(Protocol):
             what is wrong with the copy, "" when nothing is.
 
         Raises:
-            sqlite3.Error: the copy cannot be written.
+            files.Error: the copy cannot be written, see `store.sqlite.files`.
         """
 
     def scrub(self, database: Database, traces: Traces) -> bool:

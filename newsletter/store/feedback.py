@@ -160,13 +160,27 @@ class Feedback:
                 deliveries.c.settled_at >= since,
             )
         )
-        bounced = reported.c.kind == Kind.BOUNCE, *_counts_as("permanent%")
-        complained = reported.c.kind == Kind.COMPLAINT, *_counts_as("%")
+        bounced = reported.c.kind == Kind.BOUNCE, *weighing("permanent%")
+        complained = reported.c.kind == Kind.COMPLAINT, *weighing("%")
         with self._database.reading() as connection:
             return (
                 connection.execute(back.where(*bounced)).scalar_one(),
                 connection.execute(back.where(*complained)).scalar_one(),
             )
+
+    def unrendered(self, run: Run, *, since: dt.datetime) -> int:
+        """How many mails of a run the provider accepted and could not put together, since then."""
+        found = (
+            sa.select(sa.func.count(reported.c.delivery_id.distinct()))
+            .join(deliveries, deliveries.c.id == reported.c.delivery_id)
+            .where(
+                reported.c.received_at >= since,
+                reported.c.kind == Kind.RENDERING,
+                deliveries.c.run_id == run.id,
+            )
+        )
+        with self._database.reading() as connection:
+            return connection.execute(found).scalar_one()
 
     def busiest_day(self, *, since: dt.datetime) -> int:
         """The most mails accepted for real on one day (UTC) since a moment."""
@@ -257,7 +271,7 @@ def settle(store: Database, ids: Sequence[int]) -> int:
     return number
 
 
-def _counts_as(pattern: str) -> tuple[sa.ColumnElement[bool], ...]:
+def weighing(pattern: str) -> tuple[sa.ColumnElement[bool], ...]:
     """Details that weigh on a sender's reputation: not what SES itself held back."""
     detail = reported.c.detail
     return (

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 Opened = TypeVar("Opened", bound=Database)
 
 #: The revision this program reads and writes: the newest file in migrations/versions.
-HEAD: Final = "0010"
+HEAD: Final = "0011"
 
 #: From here on what is deleted is overwritten.
 _OVERWRITING: Final = 7
@@ -167,6 +167,8 @@ def upgrade(url: str, *, told: Callable[[str], None] = lambda _: None) -> tuple[
                 keep(database, now=dt.datetime.now(dt.UTC))
                 told("the tables are brought to this version")
                 _migrate(connection, backend, found)
+        if found != HEAD:
+            told("what they were is in backups/ beside them")
         if int(found) < _OVERWRITING:
             told("the file is written anew, without what was deleted; a long list takes a minute")
             rewrite(database)

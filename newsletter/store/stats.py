@@ -1,7 +1,8 @@
 """What became of one issue after it was accepted, counted from the events on record.
 
-A delivery counts once in each column, under the strongest thing that is known of it: a mail may be
-delivered and bounce later. No open and no click is counted.
+A delivery counts once in each column, at the first time: a mail may be delivered and bounce later.
+No open and no click is counted. The database counts; what is read grows with the domains and the
+hours, not with the recipients.
 """
 
 from __future__ import annotations
@@ -9,152 +10,231 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 import sqlalchemy as sa
 
 from newsletter.delivery import Run, State
 from newsletter.feedback import Kind
+from newsletter.stats.issues import COLUMNS, ERASED, FUNNEL, Stats, silent
 from newsletter.store.database import Database
 from newsletter.store.tables import consents, deliveries, events, runs, subscribers
 
-#: Whose address is gone.
-ERASED: Final = "(erased)"
-COLUMNS: Final = ("accepted", "delivered", "bounced", "complained", "unsubscribed")
-_COUNTED: Final = {
-    Kind.DELIVERY: "delivered",
-    Kind.BOUNCE: "bounced",
-    Kind.COMPLAINT: "complained",
+#: The strongest first: what of it is known of a delivery is its place in the funnel.
+_STRENGTH: Final = {
+    "complained": Kind.COMPLAINT,
+    "bounced": Kind.BOUNCE,
+    "delivered": Kind.DELIVERY,
 }
+_PLACES: Final = {
+    State.REFUSED: "refused",
+    State.UNKNOWN: "unknown",
+    State.ASSUMED: "assumed",
+    State.SKIPPED: "skipped",
+}
+#: "2026-11-22T08" of a moment as it is written.
+_TO_THE_HOUR: Final = 13
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stats:
-    """The numbers of one run.
-
-    Attributes:
-        silent: columns of which no event about it tells; their zeros mean nothing.
-        totals: by column; every column, zeros too.
-        bounces: by kind, such as "permanent/general".
-        complaints: by kind, such as "abuse".
-        delayed: deliveries that were put off at least once.
-        domains: by recipient domain, the largest first, each by column.
-        hours: by hour (UTC, its beginning), each by column but "accepted".
-    """
-
-    silent: frozenset[str]
-    totals: Mapping[str, int]
-    bounces: Mapping[str, int]
-    complaints: Mapping[str, int]
-    delayed: int
-    domains: Mapping[str, Mapping[str, int]]
-    hours: Mapping[dt.datetime, Mapping[str, int]]
+#: A run that got as far as its recipients; an announcement ends nothing.
+IS_SENT: Final = sa.and_(runs.c.rehearsal.is_(False), runs.c.recipients > 0)
 
 
 def of_run(store: Database, run: Run) -> Stats:
     """Count one run."""
     with store.reading() as connection:
-        accepted = _accepted(connection, run)
-        reports = _reports(connection, run)
+        states = _states(connection, run)
+        accepted = connection.execute(_accepted(run)).all()
+        kinds = {kind: _details(connection, run, kind) for kind in (Kind.BOUNCE, Kind.COMPLAINT)}
         left = _left(connection, run)
-    kinds = {Kind.BOUNCE: Counter[str](), Kind.COMPLAINT: Counter[str]()}
-    for row in reports:
-        if row.kind in kinds:
-            kinds[Kind(row.kind)][row.detail] += 1
-    delayed = {row.delivery_id for row in reports if row.kind == Kind.DELAY}
-    domain_of = {row.id: _domain(row.email) for row in accepted}
-    counted = _first_of_each(reports) + [(row.id, "unsubscribed", row.at) for row in left]
-    counted = [one for one in counted if one[0] in domain_of]
-    totals = Counter(column for _, column, _ in counted) | Counter(accepted=len(accepted))
+        reasons = connection.execute(_reasons(run)).all()
+        first, last = connection.execute(_span(run)).one()
+    totals = _totals(accepted, left)
+    seen = sum(row.number for row in accepted if row.seen)
     return Stats(
-        silent=_silent(totals) if reports else frozenset(_COUNTED.values()),
-        totals={column: totals[column] for column in COLUMNS},
-        bounces=dict(kinds[Kind.BOUNCE].most_common()),
-        complaints=dict(kinds[Kind.COMPLAINT].most_common()),
-        delayed=len(delayed),
-        domains=_domains(domain_of, counted),
-        hours=_hours(counted),
+        silent=silent(seen, totals["delivered"]),
+        totals=totals,
+        funnel=_funnel(states, accepted),
+        seen=seen,
+        bounces=kinds[Kind.BOUNCE],
+        complaints=kinds[Kind.COMPLAINT],
+        delayed=sum(row.number for row in accepted if row.delayed),
+        reasons={
+            state: {row.reason: row.number for row in reasons if row.state == state}
+            for state in (State.REFUSED.value, State.SKIPPED.value)
+        },
+        left=dict(Counter(row.source for row in left).most_common()),
+        domains=_domains(accepted, left),
+        hours=_hours(accepted, left),
+        first=first,
+        last=last,
     )
 
 
-def _silent(totals: Mapping[str, int]) -> frozenset[str]:
-    """Where bounces are reported, deliveries need not be; that one arrived says they are."""
-    return frozenset() if totals["delivered"] else frozenset({"delivered"})
+def domain_of(email: sa.ColumnElement[str]) -> sa.ColumnElement[str]:
+    """What stands after the last "@", in lower case; NULL stays NULL.
+
+    All characters that the address has besides "@" are taken off its end, which leaves the rest.
+    """
+    rest = sa.func.rtrim(email, sa.func.replace(email, "@", ""))
+    return sa.func.lower(sa.func.substr(email, sa.func.length(rest) + 1))
 
 
-def _accepted(connection: sa.Connection, run: Run) -> list[Any]:
+def was_sent(
+    issue: sa.ColumnElement[int], address_hash: sa.ColumnElement[str]
+) -> sa.ColumnElement[bool]:
+    """Whether an address was sent an issue, rehearsals apart."""
+    return sa.exists().where(
+        deliveries.c.issue == issue,
+        deliveries.c.address_hash == address_hash,
+        deliveries.c.rehearsal.is_(False),
+        deliveries.c.state == State.ACCEPTED,
+    )
+
+
+def _states(connection: sa.Connection, run: Run) -> dict[State, int]:
     query = (
-        sa.select(deliveries.c.id, subscribers.c.email)
+        sa.select(deliveries.c.state, sa.func.count())
+        .where(deliveries.c.run_id == run.id)
+        .group_by(deliveries.c.state)
+    )
+    return {State(state): number for state, number in connection.execute(query)}
+
+
+def _accepted(run: Run) -> sa.Select[Any]:
+    """Accepted deliveries, counted by domain and by the hours of what was reported of them.
+
+    Grouped by position, and so in the order of the index that finds them.
+    """
+    hours = {
+        name: sa.func.substr(
+            sa.func.min(sa.case((events.c.kind == kind, sa.type_coerce(events.c.at, sa.String)))),
+            1,
+            _TO_THE_HOUR,
+        ).label(name)
+        for name, kind in _STRENGTH.items()
+    }
+    each = (
+        sa.select(
+            domain_of(sa.func.min(subscribers.c.email)).label("domain"),
+            *hours.values(),
+            sa.func.max(sa.case((events.c.kind == Kind.DELAY, 1), else_=0)).label("delayed"),
+            sa.func.max(sa.case((events.c.id.is_not(None), 1), else_=0)).label("seen"),
+        )
         .select_from(
-            deliveries.outerjoin(subscribers, subscribers.c.id == deliveries.c.subscriber_id)
+            deliveries.outerjoin(
+                subscribers, subscribers.c.id == deliveries.c.subscriber_id
+            ).outerjoin(events, events.c.delivery_id == deliveries.c.id)
         )
         .where(deliveries.c.run_id == run.id, deliveries.c.state == State.ACCEPTED)
+        .group_by(deliveries.c.position)
+        .subquery()
     )
-    return list(connection.execute(query))
+    return sa.select(*each.c, sa.func.count().label("number")).group_by(*each.c)
 
 
-def _domain(email: str | None) -> str:
-    return ERASED if email is None else email.rpartition("@")[2].lower()
-
-
-def _reports(connection: sa.Connection, run: Run) -> list[Any]:
+def _details(connection: sa.Connection, run: Run, kind: Kind) -> dict[str, int]:
+    number = sa.func.count()
     query = (
-        sa.select(events.c.delivery_id, events.c.kind, events.c.detail, events.c.at)
+        sa.select(events.c.detail, number)
         .join(deliveries, deliveries.c.id == events.c.delivery_id)
-        .where(deliveries.c.run_id == run.id, deliveries.c.rehearsal.is_(False))
-        .order_by(events.c.at, events.c.id)
+        .where(
+            events.c.kind == kind,
+            deliveries.c.run_id == run.id,
+            deliveries.c.rehearsal.is_(False),
+        )
+        .group_by(events.c.detail)
+        .order_by(number.desc(), events.c.detail)
     )
-    return list(connection.execute(query))
+    return {row.detail: row[1] for row in connection.execute(query)}
 
 
 def _left(connection: sa.Connection, run: Run) -> list[Any]:
-    """Recipients who left after this issue and before the next: a link does not say which mail."""
+    """Recipients who left after this issue and before the next: a link does not say which mail.
+
+    Each once, at the first time.
+    """
     following = connection.execute(
-        sa.select(sa.func.min(runs.c.started_at)).where(
-            runs.c.rehearsal.is_(False), runs.c.started_at > run.started_at
-        )
+        sa.select(sa.func.min(runs.c.started_at)).where(IS_SENT, runs.c.started_at > run.started_at)
     ).scalar()
+    # Departures are few, so each is looked up among the deliveries, not the other way round.
     query = (
-        sa.select(deliveries.c.id, sa.func.min(consents.c.at).label("at"))
-        .join(consents, consents.c.address_hash == deliveries.c.address_hash)
+        sa.select(
+            consents.c.address_hash,
+            domain_of(subscribers.c.email).label("domain"),
+            sa.func.substr(sa.type_coerce(consents.c.at, sa.String), 1, _TO_THE_HOUR).label("hour"),
+            consents.c.source,
+        )
+        .outerjoin(subscribers, subscribers.c.address_hash == consents.c.address_hash)
         .where(
-            deliveries.c.run_id == run.id,
             consents.c.event == "unsubscribed",
             consents.c.at >= run.started_at,
             consents.c.at < following if following else sa.true(),
+            was_sent(sa.literal(run.content.issue), consents.c.address_hash),
         )
-        .group_by(deliveries.c.id)
+        .order_by(consents.c.id.desc())
     )
-    return list(connection.execute(query))
+    return list({row.address_hash: row for row in connection.execute(query)}.values())
 
 
-def _first_of_each(reports: Iterable[Any]) -> list[tuple[int, str, dt.datetime]]:
-    """Each delivery once in a column, at the first time."""
-    found: dict[tuple[int, str], dt.datetime] = {}
-    for row in reports:
-        if column := _COUNTED.get(row.kind):
-            found.setdefault((row.delivery_id, column), row.at)
-    return [(this, column, at) for (this, column), at in found.items()]
+def _reasons(run: Run) -> sa.Select[Any]:
+    number = sa.func.count().label("number")
+    return (
+        sa.select(deliveries.c.state, deliveries.c.reason, number)
+        .where(deliveries.c.run_id == run.id, deliveries.c.reason != "")
+        .group_by(deliveries.c.state, deliveries.c.reason)
+        .order_by(number.desc(), deliveries.c.reason)
+    )
 
 
-def _domains(
-    domain_of: Mapping[int, str], counted: Iterable[tuple[int, str, dt.datetime]]
-) -> dict[str, Mapping[str, int]]:
-    by_domain: dict[str, Counter[str]] = {}
-    for domain in domain_of.values():
-        by_domain.setdefault(domain, Counter())["accepted"] += 1
-    for this, column, _ in counted:
-        by_domain[domain_of[this]][column] += 1
-    largest = sorted(by_domain.items(), key=lambda one: (-one[1]["accepted"], one[0]))
-    return {domain: {c: found[c] for c in COLUMNS} for domain, found in largest}
+def _span(run: Run) -> sa.Select[Any]:
+    return sa.select(
+        sa.func.min(deliveries.c.settled_at), sa.func.max(deliveries.c.settled_at)
+    ).where(deliveries.c.run_id == run.id, deliveries.c.state == State.ACCEPTED)
 
 
-def _hours(
-    counted: Iterable[tuple[int, str, dt.datetime]],
-) -> dict[dt.datetime, Mapping[str, int]]:
-    by_hour: dict[dt.datetime, Counter[str]] = {}
-    for _, column, at in counted:
-        hour = at.replace(minute=0, second=0, microsecond=0)
-        by_hour.setdefault(hour, Counter())[column] += 1
-    return {hour: {c: found[c] for c in COLUMNS[1:]} for hour, found in sorted(by_hour.items())}
+def _totals(accepted: Iterable[Any], left: list[Any]) -> dict[str, int]:
+    found = dict.fromkeys(COLUMNS, 0) | {"unsubscribed": len(left)}
+    for row in accepted:
+        found["accepted"] += row.number
+        for column in _STRENGTH:
+            found[column] += row.number if getattr(row, column) else 0
+    return found
+
+
+def _funnel(states: Mapping[State, int], accepted: Iterable[Any]) -> dict[str, int]:
+    found = dict.fromkeys(FUNNEL, 0)
+    for state, number in states.items():
+        if state is not State.ACCEPTED:
+            found[_PLACES.get(state, "waiting")] += number
+    for row in accepted:
+        place = next((name for name in _STRENGTH if getattr(row, name)), "unreported")
+        found[place] += row.number
+    return found
+
+
+def _domains(accepted: Iterable[Any], left: Iterable[Any]) -> dict[str, Mapping[str, int]]:
+    found: dict[str, Counter[str]] = {}
+    for row in accepted:
+        counted = found.setdefault(row.domain or ERASED, Counter())
+        counted["accepted"] += row.number
+        for column in _STRENGTH:
+            counted[column] += row.number if getattr(row, column) else 0
+    for row in left:
+        found.setdefault(row.domain or ERASED, Counter())["unsubscribed"] += 1
+    largest = sorted(found.items(), key=lambda one: (-one[1]["accepted"], one[0]))
+    return {domain: {c: row[c] for c in COLUMNS} for domain, row in largest}
+
+
+def _hours(accepted: Iterable[Any], left: Iterable[Any]) -> dict[dt.datetime, Mapping[str, int]]:
+    found: dict[str, Counter[str]] = {}
+    for row in accepted:
+        for column in _STRENGTH:
+            if hour := getattr(row, column):
+                found.setdefault(hour, Counter())[column] += row.number
+    for row in left:
+        found.setdefault(row.hour, Counter())["unsubscribed"] += 1
+    return {
+        dt.datetime.fromisoformat(f"{hour}:00:00+00:00"): {c: row[c] for c in COLUMNS[1:]}
+        for hour, row in sorted(found.items())
+    }

@@ -9,7 +9,7 @@ import datetime as dt
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import sqlalchemy as sa
 
@@ -21,6 +21,7 @@ from newsletter.audience import (
     Status,
     Suppressed,
 )
+from newsletter.stats.growth import LIFTED
 from newsletter.store import imports
 from newsletter.store.consents import Evidence, log_consent
 from newsletter.store.database import Database
@@ -31,8 +32,6 @@ from newsletter.store.sqlite.scrub import Traces
 from newsletter.store.suppressions import BLOCKED, suppress
 from newsletter.store.tables import (
     consents,
-    deliveries,
-    events,
     left_handles,
     subscribers,
     suppressions,
@@ -41,10 +40,7 @@ from newsletter.store.tables import (
 
 #: How many people are read at once.
 _PART: Final = 1000
-#: Tables with rows about an address; what may be deleted of it.
-_ABOUT: Final = (
-    subscribers, suppressions, consents, deliveries, events, signups, confirmations, letters,
-)  # fmt: skip
+#: What may be deleted of an address.
 _DELETED: Final = (subscribers, signups, confirmations, letters)
 
 
@@ -128,17 +124,6 @@ def field_names(store: Database) -> list[str]:
         for fields in connection.execute(query).scalars():
             names.update(json.loads(fields))
     return sorted(names)
-
-
-def dossier(store: Database, canonical: str) -> dict[str, list[dict[str, Any]]]:
-    """Every row about an address, by table; what a person may ask to see."""
-    with store.reading() as connection:
-        hashed = _hashed(connection, canonical)
-        found = {
-            table.name: _rows(connection, table, table.c.address_hash == hashed) for table in _ABOUT
-        }
-        ids = [row["id"] for row in found["subscribers"]]
-        return found | {"tags": _rows(connection, tags, tags.c.subscriber_id.in_(ids))}
 
 
 def remove(store: Database, canonical: str, *, now: dt.datetime) -> bool:
@@ -346,7 +331,10 @@ def let_in(
 ) -> tuple[str, bool]:
     """Take away all that keeps an address out; see `allow`."""
     held = suppressions.c.address_hash == hashed
-    reason = connection.execute(sa.select(suppressions.c.reason).where(held)).scalar() or ""
+    row = connection.execute(sa.select(suppressions).where(held)).one_or_none()
+    reason = row.reason if row else ""
+    if row:  # the log keeps since when, and why, or nobody could tell how long the list was then
+        log_consent(connection, [hashed], LIFTED, Evidence(source=reason), row.created_at)
     connection.execute(sa.delete(suppressions).where(held))
     if connection.execute(sa.delete(left_handles).where(left_handles.c.handle == handle)).rowcount:
         reason = reason or "unsubscribed"
@@ -391,9 +379,3 @@ def _tags(connection: sa.Connection, ids: Sequence[int]) -> dict[int, list[str]]
     for row in connection.execute(sa.select(tags).where(tags.c.subscriber_id.in_(ids))):
         found.setdefault(row.subscriber_id, []).append(row.tag)
     return found
-
-
-def _rows(
-    connection: sa.Connection, table: sa.Table, which: sa.ColumnElement[bool]
-) -> list[dict[str, Any]]:
-    return [dict(row) for row in connection.execute(sa.select(table).where(which)).mappings()]

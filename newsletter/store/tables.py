@@ -307,7 +307,8 @@ events: Final = sa.Table(
     sa.Column("address_hash", HASH, index=True),
     # As our tag says, where no delivery was found; see `claims.Claims.doubt`.
     sa.Column("issue", sa.Integer),
-    one_of("kind", Kind),
+    # Opens and clicks of older records are kept as "send": that the mail was taken.
+    one_of("kind", (*Kind, "open", "click")),
     sa.Index(None, "kind", "received_at"),  # what came back lately
     sa.Index(
         "ix_events_stray",

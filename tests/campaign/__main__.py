@@ -1,4 +1,4 @@
-"""The campaigns by hand: `python -m tests.campaign --kills 1000`, or `--restores 100`."""
+"""The campaigns by hand: `python -m tests.campaign --kills 1000`, or `--restores 100`, or `--bulk`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from tests.campaign import restores
-from tests.campaign.kills import campaign, table
+from tests.campaign.kills import bulk_variants, campaign, table, variants
 
 
 def main() -> int:
@@ -20,6 +20,9 @@ def main() -> int:
         "--restores", type=int, default=0, help="backups put back, instead of kills"
     )
     parser.add_argument("--seed", type=int, default=0, help="another one, other moments")
+    parser.add_argument(
+        "--bulk", action="store_true", help="so many kills at 50 mails a request, and at 3"
+    )
     options = parser.parse_args()
     began = time.monotonic()
     if options.restores:
@@ -31,7 +34,8 @@ def main() -> int:
         sys.stdout.write("".join(f"violated: {words}\n" for words in restored.violations))
         return 1 if restored.violations else 0
     with tempfile.TemporaryDirectory() as folder:
-        tallies = campaign(Path(folder), kills=options.kills, seed=options.seed)
+        ways = bulk_variants(options.kills) if options.bulk else variants(options.kills)
+        tallies = campaign(Path(folder), ways, seed=options.seed)
     sys.stdout.write(f"{table(tallies)}\n{time.monotonic() - began:.0f} s\n")
     violations = [words for tally in tallies for words in tally.violations]
     sys.stdout.write("".join(f"violated: {words}\n" for words in violations))

@@ -6,6 +6,7 @@ import random
 import statistics
 import subprocess
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,21 +27,40 @@ _PER_ISSUE = 10
 _START = 0.2
 _LATENCY = 0.03
 _AFTER_THE_LAST = 0.06
+#: Nothing listens where the events would be.
+_BULK = {
+    "NEWSLETTER_TRANSPORT__SES__MODE": "bulk",
+    "NEWSLETTER_TRANSPORT__SES__EVENTS_QUEUE": "http://127.0.0.1:9/queue/events",
+}
+#: A batch that the command is made to have, see `planted`.
+_FEW = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Variant:
-    """One way of sending: what is killed, how often, with how many recipients for each issue."""
+    """One way of sending: what is killed, how often, with how many recipients for each issue.
+
+    Attributes:
+        concurrency: requests in flight at most.
+        batch: mails in one of them at most; more than one is bulk.
+    """
 
     kind: Kind
     concurrency: int
     people: int
     kills: int
+    batch: int = 1
 
     @property
     def name(self) -> str:
         """As in the table."""
-        return f"{self.kind} x{self.concurrency}"
+        bulk = f" bulk {self.batch}" if self.batch > 1 else ""
+        return f"{self.kind}{bulk} x{self.concurrency}"
+
+    @property
+    def in_flight(self) -> int:
+        """Mails in flight at most."""
+        return self.concurrency * self.batch
 
 
 @dataclass(slots=True)
@@ -84,8 +104,18 @@ def variants(kills: int) -> list[Variant]:
     ]
 
 
-def campaign(folder: Path, *, kills: int, seed: int, at_a_time: int = 2) -> list[Tally]:
-    """Run all variants, two at a time, each in a folder of its own."""
+def bulk_variants(kills: int) -> list[Variant]:
+    """Fifty and three mails in one request of SES's, each killed so many times."""
+    return [
+        Variant(kind="ses", concurrency=2, people=1200, kills=kills, batch=50),
+        Variant(kind="ses", concurrency=4, people=200, kills=kills, batch=3),
+    ]
+
+
+def campaign(
+    folder: Path, ways: Sequence[Variant], *, seed: int, at_a_time: int = 2
+) -> list[Tally]:
+    """Run variants, two at a time, each in a folder of its own."""
 
     def one(variant: Variant) -> Tally:
         place = folder / variant.name.replace(" ", "-")
@@ -95,7 +125,7 @@ def campaign(folder: Path, *, kills: int, seed: int, at_a_time: int = 2) -> list
             return Hunt(variant, server, place, chance).run()
 
     with ThreadPoolExecutor(at_a_time) as pool:
-        return list(pool.map(one, variants(kills)))
+        return list(pool.map(one, ways))
 
 
 class Hunt:
@@ -106,10 +136,13 @@ class Hunt:
     ) -> None:
         self._variant, self._server, self._chance = variant, server, chance
         issues = max(1, variant.kills)  # more than are ever begun
+        environ = server.environ | (_BULK if variant.batch > 1 else {})
         self._letters: Letters = letters(
-            folder / "letters", server.environ,
+            folder / "letters", environ,
             people=variant.people, issues=issues, concurrency=variant.concurrency,
         )  # fmt: skip
+        if variant.batch == _FEW:
+            self._letters.bugs = ("three_a_request",)
         self._start = _START
         self._before = Snapshot()
         self.tally = Tally(variant.name)
@@ -170,7 +203,7 @@ class Hunt:
 
     def _goal(self, left: int, kills: int) -> int:
         """Up to twice what makes the list last for the remaining kills, in-flight ones apart."""
-        room = left / kills - self._variant.concurrency
+        room = left / kills - self._variant.in_flight
         return max(1, min(left, round(self._chance.uniform(0, 2 * max(room, 1)))))
 
     def _left(self, issue: int) -> int:

@@ -40,16 +40,17 @@ def record_before_claim() -> None:
     """Send first, then claim and record."""
 
     def deliver_next(
-        run: Any, records: Any, transport: Any, press: Any, clock: Any, **_: Any
-    ) -> Attempt | None:
+        run: Any, records: Any, outlet: Any, clock: Any, **_: Any
+    ) -> tuple[Attempt, ...]:
         with records.reading() as connection:
             row = connection.execute(deliveries._NEXT, {"run": run.id, "most": 1}).first()
         if row is None:
-            return None
-        outcome = transport.deliver(press.print(run, deliveries._delivery(row), stamp=None))
+            return ()
+        mail = outlet.compose(run, deliveries._delivery(row), now=clock())
+        [outcome] = outlet.hand_over([mail])
         claimed = records.claim(run, now=clock())
         records.settle(run, claimed, outcome, now=clock())
-        return Attempt(position=claimed.position, number=claimed.attempt, outcome=outcome)
+        return (Attempt(position=claimed.position, number=claimed.attempt, outcome=outcome),)
 
     newsletter.sending.run.deliver_next = deliver_next  # type: ignore[attr-defined]
 
@@ -247,6 +248,11 @@ def patient() -> None:
     defaults |= {"timeout": 3600.0, "patience": 3600.0}
 
 
+def three_a_request() -> None:
+    """A request in bulk holds three mails and not fifty."""
+    newsletter.ses.client.SesTransport.most = 3
+
+
 def graceful() -> None:
     """Wait an hour for open requests when told to stop."""
     newsletter.server._GRACE_SECONDS = 3600  # type: ignore[misc]
@@ -257,6 +263,7 @@ WORLDS: dict[str, Bug] = {
     "impatient": impatient,
     "jumping_clock": jumping_clock,
     "patient": patient,
+    "three_a_request": three_a_request,
 }
 
 

@@ -10,12 +10,15 @@ from typing import Any
 
 import pytest
 
+from newsletter.audience.tokens import make_token
 from newsletter.delivery import deliver
 from newsletter.sending import run as sending
-from newsletter.store import Store
+from newsletter.store import Store, signing_keys
+from newsletter.store.schema import HEAD
 from tests.support import postgres
 from tests.support.cli_fixtures import Folder, folder, plain_environment
 from tests.support.schedule_fixtures import at, through_smtp
+from tests.support.site_fixtures import Site
 from tests.support.smtp_servers import Keeper, aiosmtpd
 
 __all__ = ["at", "folder", "plain_environment"]
@@ -97,6 +100,8 @@ def test_an_issue_is_rehearsed_sent_and_never_sent_twice(newsletter):
     said = newsletter.run("status", "--issue", "74")
     assert re.search(r"74 +smtp +finished +25 +accepted 25", said.out)
     assert newsletter.run("stats", "--issue", "74").code == 0
+    assert "25" in newsletter.run("stats").out
+    assert newsletter.run("stats", "--html", "numbers.html").code == 0
 
 
 def test_the_doctor_names_a_guard_that_is_missing_changed_or_switched_off(newsletter):
@@ -131,6 +136,30 @@ def test_keys_are_rotated_and_an_upgrade_has_nothing_to_do(newsletter):
     assert newsletter.run("db", "rotate-key").code == 0
     assert newsletter.ask("select count(*) from signing_keys where purpose = 'links'") == [(2,)]
     assert "up to date" in newsletter.run("db", "upgrade").err
+
+
+def test_a_store_of_an_older_version_is_upgraded_whole_or_not_at_all(newsletter):
+    newsletter.ask("update alembic_version set version_num = '0010'")
+    error, hint = refused(newsletter, "status")
+    assert error.endswith("this store was made by an older version")
+    assert "newsletter db upgrade" in hint
+    assert f"the records are now at {HEAD}" in newsletter.run("db", "upgrade").err
+    assert newsletter.ask("select version_num from alembic_version") == [(HEAD,)]
+    assert newsletter.run("doctor").code == 0
+    newsletter.ask("update alembic_version set version_num = '9999'")
+    assert refused(newsletter, "status")[0].endswith("this store was made by a newer version")
+
+
+def test_a_reader_leaves_by_the_page(newsletter):
+    with Store.open(f"{os.environ[URL]}&folder={newsletter.root}/.newsletter") as store:
+        site = Site(newsletter.root, store)
+        [(handle,)] = newsletter.ask("select handle from subscribers where id = 3")
+        path = f"/u/{make_token(handle, signing_keys.newest(store))}"
+        question = "select status from subscribers where id = 3"
+        assert site.client().get(path).status_code == 200
+        assert site.client().post(path, data={"List-Unsubscribe": "One-Click"}).status_code == 200
+        assert newsletter.ask(question) == [("unsubscribed",)]
+    assert newsletter.run("subscribers", "list").code == 0
 
 
 def test_a_schema_beside_another_holds_records_of_its_own(newsletter):

@@ -10,7 +10,8 @@ from typing import Any
 
 from .answers import bad_request
 
-_TAG = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
+#: What an escaped opening makes text of: as far as the next opening, escaped or not.
+_LITERAL = re.compile(r".{2,}?(?=\\{0,2}\{\{|\Z)", re.DOTALL)
 _INLINE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*")
 _STORED_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 
@@ -60,21 +61,41 @@ def read(subject: str | None, text: str | None, html: str | None, *, inline: boo
 
 
 def _pieces(source: str | None, *, inline: bool) -> tuple[str, ...]:
+    """Text at even and names at odd places, as Handlebars' lexer cuts them.
+
+    A backslash before an opening makes it text, and goes; of two one goes, and the name is read.
+    """
     if not source:
         return ()
-    pieces = _TAG.split(source)
-    allowed = _INLINE_NAME if inline else _STORED_NAME
-    for index, piece in enumerate(pieces):
-        if not index % 2:
-            if "{{" in piece:
-                raise bad_request("Template content has an opening '{{' without its '}}'.")
+    pieces, text, at = [], "", 0
+    while (opening := source.find("{{", at)) >= 0:
+        text += source[at:opening]
+        if text.endswith("\\") and not text.endswith("\\\\"):
+            literal = _LITERAL.match(source, opening)
+            assert literal
+            text, at = text[:-1] + literal[0], literal.end()
             continue
-        pieces[index] = name = piece.strip()
-        if not allowed.fullmatch(name):
-            raise bad_request(
-                f"Template content supports only simple substitution: '{{{{{name}}}}}' is not one."
-            )
-    return tuple(pieces)
+        if text.endswith("\\\\"):
+            text = text[:-1]
+        name, at = _name(source, opening, inline=inline)
+        pieces += [text, name]
+        text = ""
+    return (*pieces, text + source[at:])
+
+
+def _name(source: str, opening: int, *, inline: bool) -> tuple[str, int]:
+    """The name that is opened there, and where it is closed."""
+    closing = source.find("}}", opening)
+    if closing < 0:
+        raise bad_request("Template content has an opening '{{' without its '}}'.")
+    name = source[opening + 2 : closing].strip()
+    # "{{{" opens and "}}}" closes what is not escaped; one without the other is an error.
+    stray = source.startswith("}}}", closing)
+    if stray or not (_INLINE_NAME if inline else _STORED_NAME).fullmatch(name):
+        raise bad_request(
+            f"Template content supports only simple substitution: '{{{{{name}}}}}' is not one."
+        )
+    return name, closing + 2
 
 
 def read_data(text: str | None) -> dict[str, Any]:

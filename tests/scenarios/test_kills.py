@@ -23,7 +23,7 @@ KILLS = either(60, 300)
 def hunted(tmp_path_factory):
     """The campaign, once, and the folder it leaves."""
     folder = tmp_path_factory.mktemp("campaign")
-    return campaign(folder, kills=KILLS, seed=74), folder
+    return campaign(folder, variants(KILLS), seed=74), folder
 
 
 def test_nobody_is_sent_twice_and_nobody_is_lost_whenever_the_command_is_killed(hunted, capsys):

@@ -145,10 +145,10 @@ def test_one_event_that_cannot_be_recorded_holds_up_no_other(room, queue, store,
     """The tables refuse it, as a guard would; nine good ones come in the same batch."""
     with contextlib.closing(sqlite3.connect(tmp_path / "newsletter.db")) as database:
         database.execute(
-            "create trigger planted before insert on events when new.kind = 'open' "
+            "create trigger planted before insert on events when new.kind = 'subscription' "
             "begin select raise(abort, 'not this one'); end"
         )
-    room.put(*good(4), event("Open"), *(bounce("Transient", "General", Sent(message_id=f"b-{n}")) for n in range(5)))  # fmt: skip
+    room.put(*good(4), event("Subscription"), *(bounce("Transient", "General", Sent(message_id=f"b-{n}")) for n in range(5)))  # fmt: skip
     sums = fetch(queue, store)
     assert (sums.new, sums.dead_lettered, sums.unread) == (9, 1, 0)
     assert (room.left(), room.left(room.dead)) == (0, 1)

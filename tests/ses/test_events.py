@@ -112,7 +112,8 @@ def test_events_come_through_topic_and_queue_into_the_records(letters, queue):
     kinds = {json.loads(text).get("eventType") for text in texts} - {None}
     assert found["received"] == len(texts) + 2
     assert found["new"] == letters.ask("select count(*) from events")[0][0]
-    assert len(letters.ask("select distinct kind from events")) == len(kinds) == 10
+    # An open and a click are on record as proof that the mail was taken, and as no more.
+    assert len(letters.ask("select distinct kind from events")) == len(kinds) - 2 == 8
     assert (found["dead_lettered"], found["unread"], found["drained"]) == (2, 0, True)
     assert (queue.left(), queue.left(queue.dead)) == (0, 2)
     assert letters.ask("select count(*) from events where delivery_id is not null") == [(0,)]
@@ -347,7 +348,7 @@ def test_statistics_count_what_came_back(doubtful, queue):
     assert sum(row["accepted"] for row in found["by_domain"]) == 24
     shown = newsletter.run("stats", "--issue", "74")
     assert shown.code == 0
-    assert re.search(r"delivered +20 +83\.3 %", shown.out)
+    assert re.search(r"(?m)^delivered +20$", shown.out)  # no share of so few
     newsletter.run("subscribers", "remove", recipient(newsletter, 1))
     found = json.loads(newsletter.run("stats", "--issue", "74", "--json").out)
     assert found["unsubscribed"] == 1

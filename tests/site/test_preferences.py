@@ -14,6 +14,7 @@ from newsletter.delivery import Outcome, Result
 from newsletter.store import freezing, runs, signing_keys, subscribers
 from newsletter.store import suppressions as suppression_records
 from newsletter.store.consents import Evidence
+from newsletter.store.dossier import dossier
 from tests.support.arriving import Harbour, harbour, link
 from tests.support.pages import parse_page, text_of
 from tests.support.store_samples import a_content, look, suppress
@@ -161,7 +162,7 @@ def test_a_reader_sees_what_the_author_sees(harbour, ada):
     answer = harbour.client().post(ada, data={"record": "yes"})
     shown = re.search(r"<pre[^>]*>(.*?)</pre>", answer.text, re.DOTALL)
     assert shown
-    rows = subscribers.dossier(harbour.store, ADA)
+    rows = dossier(harbour.store, ADA)
     assert json.loads(html.unescape(shown[1])) == json.loads(json.dumps(rows, default=str))
     assert [row["event"] for row in rows["consents"]] == ["asked", "confirmed"]
 

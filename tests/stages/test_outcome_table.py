@@ -35,6 +35,7 @@ ROWS = {
     Verdict.THROTTLED: (State.DEFERRED, Effect.SLOW_DOWN, None),
     Verdict.QUOTA: (State.QUEUED, Effect.STOP, Pause.QUOTA),
     Verdict.REFUSED: (State.REFUSED, Effect.GO_ON, None),
+    Verdict.REFUSED_TOGETHER: (State.QUEUED, Effect.ONE_BY_ONE, None),
     Verdict.UNFIT: (State.REFUSED, Effect.OURS, None),
     Verdict.DEFERRED: (State.DEFERRED, Effect.GO_ON, None),
     Verdict.UNPROVEN: (State.UNKNOWN, Effect.GO_ON, None),

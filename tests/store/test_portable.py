@@ -16,11 +16,13 @@ from newsletter.audience import And, HasTag, Not, Status, eligible
 from newsletter.delivery import OccurrenceState, Outcome, Result, RunState
 from newsletter.schedule import Occurrence
 from newsletter.ses.event_format import read_event
+from newsletter.stats.issues import COLUMNS
 from newsletter.store import (
     claims,
     consents,
     deliveries,
     freezing,
+    history,
     imports,
     runs,
     signing_keys,
@@ -30,6 +32,7 @@ from newsletter.store import (
 )
 from newsletter.store.calendar import Calendar, Used
 from newsletter.store.consents import Evidence
+from newsletter.store.dossier import dossier
 from tests.support.ses_events import SOURCE, Sent, bounce, event
 from tests.support.store_samples import (
     LATER,
@@ -47,7 +50,19 @@ WORDS = re.compile(
     r"instr|printf|dialects|on_conflict_\w+|exec_driver_sql|raw_connection)\b",
 )
 #: Functions that both databases have.
-FUNCTIONS = {"count", "max", "min", "sum", "coalesce", "substr", "row_number"}
+FUNCTIONS = {
+    "count",
+    "max",
+    "min",
+    "sum",
+    "coalesce",
+    "substr",
+    "row_number",
+    "length",
+    "lower",
+    "replace",
+    "rtrim",
+}
 ACCEPTED = Outcome(result=Result.ACCEPTED, message_id="0100-abc")
 UNKNOWN = Outcome(result=Result.UNKNOWN, reason="read timeout")
 
@@ -125,8 +140,10 @@ def live(store):
     runs.set_state(store, run, RunState.PAUSED, NOW)
     runs.resume(store, run, by_hand=True)
     assert len(runs.find_all(store)) == 1
-    assert stats.of_run(store, run).domains == {"example.org": dict.fromkeys(stats.COLUMNS, 0) | {
+    assert stats.of_run(store, run).domains == {"example.org": dict.fromkeys(COLUMNS, 0) | {
         "accepted": 1}}  # fmt: skip
+    assert history.of_issue(store, run).before == ()
+    assert history.overview(store, now=NOW).issues[0].accepted == 1
     store.feedback.coverage(run)
     store.feedback.setbacks(run, since=NOW)
     store.feedback.busiest_day(since=NOW)
@@ -162,7 +179,7 @@ def members(store):
     assert subscribers.field_names(store) == ["town"]
     assert len(list(subscribers.each(store, by_address=True))) == 607
     assert len(list(subscribers.each(store, status=Status.ACTIVE, tag="x"))) == 1
-    assert subscribers.dossier(store, "a@example.org")["tags"]
+    assert dossier(store, "a@example.org")["tags"]
     assert subscribers.remove(store, "a@example.org", now=NOW)
     assert subscribers.come_back(store, person.handle, evidence, now=NOW)
     assert subscribers.allow(store, "b@example.org", evidence, now=NOW) == ("blocked", False)

@@ -18,6 +18,7 @@ from newsletter.store import Store, confirmations, letters, limits, signups, sub
 from newsletter.store import suppressions as suppression_records
 from newsletter.store.confirmations import Standing
 from newsletter.store.consents import Evidence
+from newsletter.store.dossier import dossier
 from newsletter.store.folder import backup as backups
 from newsletter.store.folder.restore import restoring
 from newsletter.store.letters import Budget
@@ -506,9 +507,9 @@ def test_moving_there_and_back_leaves_one_active_address(store):
 def test_erasing_forgets_who_has_only_asked(store, tmp_path):
     ask(store, "ada@example.org", name="Ada Unusual")
     post(store)
-    assert {n for n, rows in subscribers.dossier(store, "ada@example.org").items() if rows} == {"signups", "confirmations", "letters"}  # fmt: skip
+    assert {n for n, rows in dossier(store, "ada@example.org").items() if rows} == {"signups", "confirmations", "letters"}  # fmt: skip
     assert subscribers.erase(store, "ada@example.org", now=NOW) == (True, True)
-    rows = subscribers.dossier(store, "ada@example.org")
+    rows = dossier(store, "ada@example.org")
     assert {name for name, found in rows.items() if found} == {"suppressions", "consents"}
     files = b"".join(path.read_bytes() for path in tmp_path.iterdir())
     assert b"ada@example.org" not in files

@@ -135,7 +135,7 @@ class World:
         def leap(_event: threading.Event, seconds: float) -> None:
             now[0] += seconds
 
-        def throttle(_transport: object, _allowance: object, _wanted: object) -> Throttle:
+        def throttle(_context: object, _plan: object) -> Throttle:
             return Throttle(pace=Pace(1e9, now=now[0]), clock=lambda: now[0], sleep=leap)
 
         self.newsletter.patch.setattr("newsletter.sending.run._throttle", throttle)

@@ -12,6 +12,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from newsletter.delivery import Outcome, Result
+from newsletter.errors import NewsletterError
 from newsletter.preview import application
 from newsletter.preview.asking import Asked
 from newsletter.preview.front_page import FrontPage
@@ -57,6 +58,7 @@ class Desk:
     ready: Ready = field(default_factory=Ready)
     trials: list[tuple[int, str]] = field(default_factory=list)
     asked: list[int] = field(default_factory=list)
+    fault: NewsletterError | None = None
 
     def build(self, number: int, reader: Reader) -> IssuePreview | None:
         self.readers.append(reader.key)
@@ -80,11 +82,17 @@ class Desk:
         self.asked.append(number)
         return {"https://a.example/": Asked(good=True, said="200")}
 
+    def numbers(self, number: int | None) -> str | None:
+        """A page of numbers for all issues and for one that was sent."""
+        if self.fault:
+            raise self.fault
+        return f"<p>{number}</p>" if number in {None, 74} else None
+
     def application(self, **more: Any) -> Any:
         return application(
             builder=self.build, front_page=lambda: dataclasses.replace(self.front, issues=self.shelf), folder=self.folder,
             changes=self.changes, token=TOKEN, editor=lambda: self.editor,
-            ready=lambda _: self.ready, trial=self.trial, ask=self.ask, **more,
+            ready=lambda _: self.ready, trial=self.trial, ask=self.ask, numbers=self.numbers, **more,
         )  # fmt: skip
 
     def client(self, host: str = "127.0.0.1:7474") -> TestClient:

@@ -11,7 +11,7 @@ import pytest
 
 from newsletter.audience import MAILABLE
 from newsletter.delivery import Attempt, Content, Outcome, Result, Run
-from newsletter.delivery.deliver import Press, Records, Transport, deliver_next
+from newsletter.delivery.deliver import Press, Records, SingleOutlet, Transport, deliver_next
 from newsletter.folder import FolderTransport
 from newsletter.message import Message, freeze, load_template
 from newsletter.render.markdown.fields import UNSUBSCRIBE
@@ -46,12 +46,12 @@ class Desk:
         told: Callable[[Attempt], None] = lambda _: None,
     ) -> Drained:
         return drain(
-            lambda wait_for_slot: deliver_next(
+            lambda most, wait_for_slot: deliver_next(
                 self.run,
                 records or self.store,
-                transport or self.transport,
-                self.press,
+                SingleOutlet(transport=transport or self.transport, press=self.press),
                 lambda: LATER,
+                most=most,
                 wait_for_slot=wait_for_slot,
             ),
             limit=limit,
