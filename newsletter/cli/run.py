@@ -263,6 +263,29 @@ def backup(
     result(str(target))
 
 
+@db.command("copy")
+def copy(
+    to: Annotated[
+        str,
+        typer.Option(
+            "--to",
+            metavar="URL",
+            help="postgresql://user@host/database, or sqlite:///path/to/file.db.",
+        ),
+    ],
+) -> None:
+    """Move the records to PostgreSQL, or back to a file; here they take no more writes."""
+    from newsletter.cli.context import open_project
+    from newsletter.humanize import plural
+    from newsletter.store.copying import move
+
+    project = open_project()
+    told = move(project.store_url, project.other_store_url(to), now=clocks.now())
+    people = plural(told["subscribers"], "person", "people")
+    result(f"copied and compared: {people}, {plural(told['deliveries'], 'delivery', 'deliveries')}")
+    say("next: set store.url to the new place, on every machine; these records take no more writes")
+
+
 @db.command("restore")
 def restore(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The backup.")],

@@ -41,9 +41,20 @@ class Project:
     @property
     def store_url(self) -> str:
         """Where the records are, as an absolute URL."""
-        store = self.settings.store
-        password = store.password.get_secret_value() if store.password else ""
-        return records.store_url(self.root, store.url, password)
+        return records.store_url(self.root, self.settings.store.url, self._password)
+
+    def other_store_url(self, url: str) -> str:
+        """The same of other records than those of the settings.
+
+        Raises:
+            InputError: it is the URL of no database.
+        """
+        return records.other_url(self.root, url, self._password)
+
+    @property
+    def _password(self) -> str:
+        password = self.settings.store.password
+        return password.get_secret_value() if password else ""
 
     def today(self, now: dt.datetime) -> dt.date:
         """The author's date, in the newsletter's time zone."""

@@ -6,10 +6,27 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote, urlencode
 
+from pydantic_core import PydanticCustomError
+
+from newsletter.errors import InputError
 from newsletter.project import private
+from newsletter.settings import values
 
 _DEFAULT: Final = f"{private.STORE}/newsletter.db"
 _SQLITE: Final = "sqlite:///"
+
+
+def other_url(root: Path, url: str, password: str = "") -> str:
+    """The URL of other records than those of the settings, made absolute as theirs.
+
+    Raises:
+        InputError: it is none; it is not repeated, for it may hold a password.
+    """
+    try:
+        return store_url(root, values.store_url(url), password)
+    except PydanticCustomError as error:
+        told = error.context or {}
+        raise InputError(f"the URL {told['problem']}", hint=told["hint"]) from None
 
 
 def store_url(root: Path, url: str, password: str = "") -> str:

@@ -33,6 +33,7 @@ class Backend(Protocol):
             which belong to it begin with.
         patience: how many seconds another writer is waited for.
         schema: the schema of its tables, None where there are none.
+        unmark: what a person does to have records count that were moved, after "or".
         on_server: whether other machines may use it as well; it looks after its disk itself.
     """
 
@@ -46,6 +47,8 @@ class Backend(Protocol):
     def patience(self) -> float: ...  # noqa: D102
     @property
     def schema(self) -> str | None: ...  # noqa: D102
+    @property
+    def unmark(self) -> str: ...  # noqa: D102
     @property
     def on_server(self) -> bool: ...  # noqa: D102
 
@@ -139,6 +142,29 @@ class Backend(Protocol):
 
         Raises:
             files.Error: the copy cannot be written, see `store.sqlite.files`.
+        """
+
+    def highest(self, connection: sa.Connection, table: sa.Table) -> int:
+        """The highest number that a table has ever given to a row, 0 before the first."""
+
+    def number_from(self, connection: sa.Connection, table: sa.Table, highest: int) -> None:
+        """Have a table give only numbers that are higher."""
+
+    def moved(self, connection: sa.Connection) -> str:
+        """What `mark` was told, "" for records that count."""
+
+    def mark(self, words: str) -> None:
+        """Have nobody open the records to write any more; "" takes that back.
+
+        Args:
+            words: why, after "these records".
+        """
+
+    def expect_alone(self) -> None:
+        """Refuse to go on while another program has the records open.
+
+        Raises:
+            LockedError: one has.
         """
 
     def scrub(self, database: Database, traces: Traces) -> bool:

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import sqlalchemy as sa
 
-from newsletter.errors import InputError, NewsletterError, Place
+from newsletter.errors import InputError, NewsletterError, Place, RefusedError
 from newsletter.project import private
-from newsletter.store.backend import Backend
+from newsletter.store.backend import SENDING_LOCK, Backend
 from newsletter.store.database import Database
 from newsletter.store.folder.backup import keep
-from newsletter.store.folder.lock import alone_in
+from newsletter.store.folder.lock import SENDING, alone_in
 from newsletter.store.folder.place import (
     expect_new,
     expect_one_name,
@@ -182,11 +182,13 @@ def _upgrade_on_server(url: str, told: Callable[[str], None]) -> tuple[str, str]
     backend = _server(url)
     database = Database(backend, read_only=False)
     try:
-        with database.writing(opening=True) as connection:
-            found = revision(connection, backend.schema)
-            if found is None:
+        with database.reading(opening=True) as connection:
+            if revision(connection, backend.schema) is None:
                 raise _missing(backend.place)
+        with backend.lock(SENDING_LOCK, SENDING), database.writing(opening=True) as connection:
+            found = revision(connection, backend.schema)
             expect_ours(found, backend.place)
+            assert found is not None
             if found != HEAD:
                 told("the tables are brought to this version")
                 _migrate(connection, backend, found)
@@ -210,10 +212,29 @@ def _checked(database: Opened, *, create: bool) -> Opened:
                     _create(connection, backend)
         else:
             _demand_head(found, backend)
+            if not database.read_only:
+                _expect_here(database)
     except BaseException:
         database.close()
         raise
     return database
+
+
+def _expect_here(database: Database) -> None:
+    """Refuse to write to records that were moved: what counts is elsewhere.
+
+    Raises:
+        RefusedError: they were.
+    """
+    with database.reading(opening=True) as connection:
+        moved = database.backend.moved(connection)
+    if moved:
+        raise RefusedError(
+            f"these records {moved}",
+            place=database.backend.place,
+            hint=f"set store.url to that place; or, where they shall count again, "
+            f"{database.backend.unmark}",
+        )
 
 
 def expect_ours(found: str | None, place: Place) -> None:
@@ -267,6 +288,11 @@ def _create(connection: sa.Connection, backend: Backend) -> None:
     backend.create(connection)
     make_first(connection, dt.datetime.now(dt.UTC))
     connection.execute(sa.insert(identity).values(id=secrets.token_hex(16), old_tags_until=None))
+    finish(connection, backend)
+
+
+def finish(connection: sa.Connection, backend: Backend) -> None:
+    """Make a store of tables that hold their first rows."""
     backend.create_guards(connection)
     _REVISIONS.create(connection)
     connection.execute(sa.insert(_REVISIONS).values(version_num=HEAD))

@@ -111,7 +111,7 @@ class Departures:
     """
 
     def __init__(self, database: Database, key: Key, clock: Callable[[], dt.datetime]) -> None:
-        self._name = hashlib.sha256(b"departures" + key.secret).hexdigest()[:12]
+        self._name = list_name(key)
         self._database = database
         self._backend = database.backend
         self._clock = clock
@@ -126,10 +126,7 @@ class Departures:
 
     def missed(self, counted: int) -> bool:
         """Whether there are more lines than a database counts."""
-        try:
-            return self._path.stat().st_size // _LINE > counted
-        except FileNotFoundError:
-            return False
+        return lines_in(self._path) > counted
 
     @contextlib.contextmanager
     def kept(
@@ -289,6 +286,19 @@ class Departures:
                 self._path, error, "who has left cannot be written down",
                 hint="make the file and its folder writable for this user",
             ) from error  # fmt: skip
+
+
+def list_name(key: Key) -> str:
+    """What tells the list of one newsletter's records from that of others beside them."""
+    return hashlib.sha256(b"departures" + key.secret).hexdigest()[:12]
+
+
+def lines_in(path: Path) -> int:
+    """How many whole lines a list has, 0 where there is none."""
+    try:
+        return path.stat().st_size // _LINE
+    except FileNotFoundError:
+        return 0
 
 
 def _lines(file: int) -> int:

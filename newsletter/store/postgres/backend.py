@@ -12,6 +12,7 @@ import contextlib
 import functools
 import os
 import secrets
+import socket
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +21,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy import event
 
-from newsletter.errors import InputError, NewsletterError, PausedError
+from newsletter.errors import InputError, LockedError, NewsletterError, PausedError
 from newsletter.project import private
 from newsletter.project.disk import unwritten
 from newsletter.store.backend import Note
@@ -39,6 +40,9 @@ _CONNECT_SECONDS: Final = 10
 _OLDEST: Final = 140000
 #: Tells this program's locks from others' in the same database.
 _LOCKS: Final = 0x6E6C7472
+
+#: What the comment of a schema begins with whose records were moved.
+_MOVED: Final = ("were moved to ", "are being moved to ")
 
 _READ: Final = (
     'SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL search_path = "{schema}"'
@@ -79,6 +83,8 @@ class PostgresBackend:
         self.path, self.place, self.schema = address.path, address.place, address.schema
         self.patience = _BUSY_SECONDS if patience is None else patience
         self._lock = (_LOCKS, zlib.crc32(self.schema.encode()) - 2**31)
+        #: What the server's own lists of who is connected show, 63 characters at most.
+        self._called = f"newsletter {self.schema}@{os.getpid()} {socket.gethostname()}"[:63]
         self.engine = self._engine(address, _CONNECTIONS)
         self._renewing = self._engine(address, 1)
         self._leases = Leases(
@@ -220,13 +226,53 @@ class PostgresBackend:
         ).rowcount:
             connection.execute(sa.insert(table).values(machine=self._machine, lines=number))
 
-    def copy_to(self, path: Path) -> str:  # noqa: ARG002  # refused
+    def copy_to(self, path: Path) -> str:
         """Copy all that is committed, as of one moment, into an empty file."""
-        raise InputError(
-            "the records are on a server, and no copy of them is made from here",
-            place=self.place,
-            hint="back the database up with pg_dump",
+        from newsletter.store.copying import copy_to_file  # noqa: PLC0415  # it knows both
+
+        with Database(self, read_only=True).reading() as connection:
+            return copy_to_file(connection, self, path)
+
+    @property
+    def unmark(self) -> str:
+        """The comment that says that the records were moved is taken away."""
+        return f'run: COMMENT ON SCHEMA "{self.schema}" IS NULL'
+
+    def highest(self, connection: sa.Connection, table: sa.Table) -> int:
+        """The highest number that a table has ever given."""
+        return tables.highest(connection, table, self.schema)
+
+    def number_from(self, connection: sa.Connection, table: sa.Table, highest: int) -> None:
+        """Have a table give only higher numbers."""
+        tables.number_from(connection, table, self.schema, highest)
+
+    def moved(self, connection: sa.Connection) -> str:
+        """What the comment of the schema says of where the records are now."""
+        query = "SELECT obj_description(oid, 'pg_namespace') FROM pg_namespace WHERE nspname = %s"
+        words = connection.exec_driver_sql(query, (self.schema,)).scalar() or ""
+        return words if words.startswith(_MOVED) else ""
+
+    def mark(self, words: str) -> None:
+        """Set, or take away, the comment of the schema."""
+        text = "'" + words.replace("'", "''").replace("%", "%%") + "'" if words else "NULL"
+        with self._translated(), self._transaction(self.engine) as connection:
+            connection.exec_driver_sql(f'COMMENT ON SCHEMA "{self.schema}" IS {text}')
+
+    def expect_alone(self) -> None:
+        """Refuse to go on while another process is connected to these records."""
+        query = (
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
+            "AND application_name <> %s AND starts_with(application_name, %s)"
         )
+        with self._translated(), self._transaction(self.engine) as connection:
+            own = (self._called, self._called.partition("@")[0])
+            others = connection.exec_driver_sql(query, own).scalar_one()
+        if others:
+            raise LockedError(
+                "another program has these records open",
+                place=self.place,
+                hint="end what uses them, such as newsletter serve; nothing was changed",
+            )
 
     def scrub(self, database: Database, traces: Traces) -> bool:  # noqa: ARG002  # of SQLite's files
         """Take deleted rows out of the tables; PostgreSQL's own log keeps them for a while."""
@@ -286,7 +332,7 @@ class PostgresBackend:
                 # A pooler between us and the server keeps no prepared statement.
                 connect_args={
                     "prepare_threshold": None, "connect_timeout": _CONNECT_SECONDS,
-                    "application_name": "newsletter", "client_encoding": "UTF8",
+                    "application_name": self._called, "client_encoding": "UTF8",
                 },
             )  # fmt: skip
         except ModuleNotFoundError as error:

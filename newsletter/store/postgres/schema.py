@@ -121,6 +121,29 @@ def drop_guards(connection: sa.Connection, schema: str) -> None:
         connection.exec_driver_sql(f'DROP FUNCTION "{name}"() CASCADE')
 
 
+def highest(connection: sa.Connection, table: sa.Table, schema: str) -> int:
+    """The highest number that a table has ever given to a row, 0 before the first."""
+    [column] = table.primary_key.columns
+    there = connection.execute(sa.select(sa.func.max(column))).scalar() or 0
+    name = _sequence(connection, table, schema)
+    query = f"SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM {name}"  # noqa: S608  # its own name for it
+    return max(there, int(connection.exec_driver_sql(query).scalar_one()))
+
+
+def number_from(connection: sa.Connection, table: sa.Table, schema: str, highest: int) -> None:
+    """Have a table give only numbers that are higher."""
+    if highest:
+        sequence = _sequence(connection, table, schema)
+        connection.exec_driver_sql("SELECT setval(%s, %s)", (sequence, highest))
+
+
+def _sequence(connection: sa.Connection, table: sa.Table, schema: str) -> str:
+    [column] = table.primary_key.columns
+    query = "SELECT pg_get_serial_sequence(%s, %s)"
+    names = f'"{schema}"."{table.name}"', column.name
+    return str(connection.exec_driver_sql(query, names).scalar_one())
+
+
 def _shaped() -> sa.MetaData:
     """The tables with PostgreSQL's types: numbers that do not run out, text in byte order."""
     shaped = sa.MetaData(naming_convention=metadata.naming_convention)

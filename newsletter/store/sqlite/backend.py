@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,18 +11,22 @@ from typing import Final
 import sqlalchemy as sa
 from sqlalchemy import event
 
-from newsletter.errors import InputError, NewsletterError, PausedError, Place
+from newsletter.errors import InputError, LockedError, NewsletterError, PausedError, Place
+from newsletter.project import private
+from newsletter.project.disk import flush_path, unwritten
 from newsletter.store.backend import SENDING_LOCK, Note
 from newsletter.store.database import Database
 from newsletter.store.folder.lock import holder, locked
 from newsletter.store.folder.place import expect_same, identity
-from newsletter.store.sqlite import departure_triggers, files, read_only, triggers
+from newsletter.store.sqlite import departure_triggers, files, numbers, read_only, triggers
 from newsletter.store.sqlite.engine import fault, locked_too_long, open_engine
 from newsletter.store.sqlite.integrity import damaged, is_damaged
 from newsletter.store.sqlite.scrub import Traces, scrub
 from newsletter.store.tables import metadata
 
 _BUSY_SECONDS: Final = 30
+#: Seconds; who writes now will have written then.
+_ALONE_SECONDS: Final = 2.0
 
 
 class SqliteBackend:
@@ -36,6 +41,11 @@ class SqliteBackend:
 
     schema: None = None
     on_server = False
+
+    @property
+    def unmark(self) -> str:
+        """The file that says that the records were moved is taken away."""
+        return f"remove {self._mark}"
 
     def __init__(
         self, path: Path, *, read_only: bool, create: bool, patience: float | None = None
@@ -147,12 +157,58 @@ class SqliteBackend:
         """Copy the file with its log."""
         return files.copy(self.path, path)
 
+    def highest(self, connection: sa.Connection, table: sa.Table) -> int:
+        """The highest number that a table has ever given."""
+        return numbers.highest(connection, table)
+
+    def number_from(self, connection: sa.Connection, table: sa.Table, highest: int) -> None:
+        """Have a table give only higher numbers, where it never gives one twice."""
+        numbers.number_from(connection, table, highest)
+
+    def moved(self, connection: sa.Connection) -> str:  # noqa: ARG002  # a file tells
+        """What a file beside the database says of where the records are now."""
+        try:
+            return self._mark.read_text("utf-8").strip()
+        except FileNotFoundError:
+            return ""
+
+    def mark(self, words: str) -> None:
+        """Write, or take away, the file beside the database."""
+        if not words:
+            self._mark.unlink(missing_ok=True)
+            return
+        try:
+            private_file = os.open(self._mark, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, private.FILE)
+            with os.fdopen(private_file, "w", encoding="utf-8") as stream:
+                stream.write(f"{words}\n")
+            flush_path(self._mark)
+            flush_path(self._mark.parent)
+        except OSError as error:
+            raise unwritten(
+                self._mark, error, "it cannot be written down that the records have moved",
+                hint="make it a folder that this user can write",
+            ) from error  # fmt: skip
+
+    def expect_alone(self) -> None:
+        """Fold the log into the file, which nobody else may have open for that."""
+        self.engine.dispose()
+        if not files.fold_log(self.path, patience=_ALONE_SECONDS):
+            raise LockedError(
+                "another program has these records open",
+                place=self.place,
+                hint="end what uses them, such as newsletter serve; nothing was changed",
+            )
+
     def scrub(self, database: Database, traces: Traces) -> bool:
         """Empty the log, and overwrite what is left in the file."""
         return scrub(database, traces)
 
     def _connected(self, *_: object) -> None:
         self._opened = self._opened or identity(self.path)
+
+    @property
+    def _mark(self) -> Path:
+        return self.path.with_name(f"{self.path.name}.moved")
 
     def _lock_file(self, name: str) -> Path:
         return self.path.with_name(f"{self.path.name}.{name}.lock")
