@@ -31,16 +31,17 @@ _WAY_OUT: Final = {
 
 
 class CsvTable(StrEnum):
-    """The tables that can be had as CSV; the last two are one issue's."""
+    """The tables that can be had as CSV; the last three are one issue's."""
 
     DAYS = "days"
     MONTHS = "months"
     ISSUES = "issues"
     DOMAINS = "domains"
     HOURS = "hours"
+    LINKS = "links"
 
 
-_OF_ONE: Final = frozenset({CsvTable.DOMAINS, CsvTable.HOURS})
+_OF_ONE: Final = frozenset({CsvTable.DOMAINS, CsvTable.HOURS, CsvTable.LINKS})
 
 
 def stats(
@@ -56,7 +57,7 @@ def stats(
         typer.Option(
             "--csv",
             metavar="TABLE",
-            help="One table as CSV: days, months, issues; with --issue domains, hours.",
+            help="One table as CSV: days, months, issues; with --issue domains, hours, links.",
         ),
     ] = None,
     html: Annotated[

@@ -21,6 +21,7 @@ from newsletter.stats.issues import (
     REVIEWED_COMPLAINTS,
     IssueReport,
     IssueRow,
+    LinkClicks,
     Overview,
     percent,
     providers,
@@ -38,6 +39,8 @@ _SUBJECT: Final = 24
 #: The same of a month and of the totals of an issue.
 _MONTHS: Final = 62
 _TOTALS: Final = 40
+#: The same of a link.
+_CLICKS: Final = 24
 #: Numbers of which a sparkline says something.
 _FEWEST: Final = 2
 #: Issues of a sparkline.
@@ -223,6 +226,7 @@ def _of_issue(found: IssueReport, screen: Screen) -> Iterable[str]:
     yield "\n".join(unusual(found))
     yield _part("domain", stats.domains, screen, without=stats.silent)
     yield _part("provider", providers(stats.domains), screen, without=stats.silent)
+    yield _links(stats.links, screen)
     hours = {f"{hour:%Y-%m-%d %H:00}": row for hour, row in stats.hours.items()}
     yield _part("hour (UTC)", hours, screen, without=stats.silent)
 
@@ -261,6 +265,21 @@ def _part(
     return text
 
 
+def _links(links: Sequence[LinkClicks] | None, screen: Screen) -> str:
+    if links is None:
+        return "clicks: not counted"
+    ranked = sorted(links, key=lambda one: (-one.clicks, one.link))[:_SHOWN]
+    width = max(screen.columns - _CLICKS, len("leads to"))
+    rows = [
+        (str(one.link), f"{one.clicks:,}", f"{one.machines:,}", _cut(one.text or one.url, width))
+        for one in ranked
+    ]
+    text = table([("link", "clicks", "machines", "text"), *rows], right=frozenset({0, 1, 2}))
+    if len(links) > _SHOWN:
+        text += f"\n... and {len(links) - _SHOWN:,} more: --json has them all"
+    return text
+
+
 def _number(value: int | None) -> str:
     return "-" if value is None else f"{value:,}"
 
@@ -291,8 +310,15 @@ def _all_rows(found: Overview, name: str) -> Iterable[Sequence[object]]:
         yield [written, *(changes[one] for one in Change), net(changes), sizes[when]]
 
 
+_LINK: Final = ("link", "text", "url", "clicks", "machines")
+
+
 def _issue_rows(found: IssueReport, name: str) -> Iterable[Sequence[object]]:
     stats = found.stats
+    if name == "links":
+        yield _LINK
+        yield from ([getattr(one, column) for column in _LINK] for one in stats.links or ())
+        return
     rows: Mapping[str, Mapping[str, int]] = stats.domains
     if name == "hours":
         rows = {hour.isoformat(): row for hour, row in stats.hours.items()}
@@ -366,4 +392,5 @@ def _issue_dict(found: IssueReport) -> dict[str, object]:
         "by_domain": rows("domain", stats.domains),
         "by_provider": rows("provider", providers(stats.domains)),
         "by_hour": rows("hour", hours),
+        "links": None if stats.links is None else [asdict(one) for one in stats.links],
     }

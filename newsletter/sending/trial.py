@@ -25,6 +25,7 @@ from newsletter.message import (
 from newsletter.message.merge import MergeMail, merge_template
 from newsletter.project import Project
 from newsletter.project.issues import PreparedIssue
+from newsletter.publishing.images import publish_first
 from newsletter.render import RenderedIssue
 from newsletter.sending import transports
 from newsletter.sending.gate import no_way_out, refuse, rules_of_bulk
@@ -111,6 +112,7 @@ def send_trial(
     Raises:
         NotFitError: readers could not unsubscribe.
         InputError: there is no sender, or one of them is no mail address.
+        AccountError: the letter's pictures cannot be published.
     """
     settings = project.settings
     refuse(
@@ -139,6 +141,8 @@ def send_trial(
         trial(template, address, issue=issue, public_url=url, number=number, now=now)
         for number, address in numbered
     ]
+    if not transport.rehearsal:
+        publish_first(project, prepared)
     folder = settings.transport.folder if transport.rehearsal else ""
     return _delivered([(one.to, partial(transport.deliver, one)) for one in messages], folder)
 

@@ -25,6 +25,7 @@ from newsletter.stats.issues import (
     ERASED,
     IssueReport,
     IssueRow,
+    LinkClicks,
     Overview,
     percent,
     share,
@@ -36,6 +37,8 @@ _DOMAINS: Final = 12
 _MONTHS: Final = 24
 _ISSUES: Final = 30
 _HOURS: Final = 48
+#: Letters of a link's text beside its bar: a phone has room for these.
+_LABEL: Final = 32
 _NOT: Final = "not reported"
 _PAUSES: Final = f"a run pauses: bounced {BOUNCES * 100:g} %, complained {COMPLAINTS * 100:g} %"
 _BLANK: Final = dict.fromkeys(COLUMNS, 0)
@@ -165,6 +168,8 @@ def of_issue(found: IssueReport, zone: dt.tzinfo | None) -> Iterable[Chart]:
     domains = _shareable(found.stats.domains)
     if domains:
         yield _by_domain(found, domains)
+    if found.stats.links:
+        yield _by_link(found.stats.links)
 
 
 def _hours(found: IssueReport, zone: dt.tzinfo | None) -> Chart:
@@ -240,6 +245,37 @@ def _by_domain(found: IssueReport, domains: Mapping[str, Mapping[str, int]]) -> 
             rows=[[name, *_known(row, silent, COLUMNS)] for name, row in domains.items()],
         ),
     )  # fmt: skip
+
+
+def _by_link(links: Sequence[LinkClicks]) -> Chart:
+    ranked = sorted(links, key=lambda one: (-one.clicks, one.link))
+    shown, first = ranked[:_DOMAINS], ranked[0]
+    longest = first.clicks or 1
+    bars = [
+        (f"{one.link}. {_short(one.text or one.url)}", one.clicks / longest, f"{one.clicks:,}")
+        for one in shown
+    ]
+    height, marks = lying(bars)
+    title, machines = "How often each link was followed", sum(one.machines for one in links)
+    finding = (
+        f"Most often, {plural(first.clicks, 'time')}: {_short(first.text or first.url)}."
+        if first.clicks
+        else "No reader has followed a link yet."
+    )
+    finding += f" Programs followed links {plural(machines, 'time')}." if machines else ""
+    heads = ["link", "text", "url", "clicks", "machines"]
+    return Chart(
+        key="links", title=title, finding=finding,
+        picture=svg("links", title, finding, height, marks),
+        table=Table(
+            name="links", heads=heads,
+            rows=[[str(one.link), one.text, one.url, one.clicks, one.machines] for one in links],
+        ),
+    )  # fmt: skip
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LABEL else f"{text[: _LABEL - 3]}..."
 
 
 def _shareable(domains: Mapping[str, Mapping[str, int]]) -> dict[str, Mapping[str, int]]:

@@ -79,6 +79,9 @@ class Backend(Protocol):
     def create(self, connection: sa.Connection) -> None:
         """Make the tables, in an empty database; the guards come later."""
 
+    def reshape(self, connection: sa.Connection) -> None:
+        """Give what an upgrade has made the types that `create` gives."""
+
     def create_guards(self, connection: sa.Connection) -> None:
         """Make all guards, in a store that has none."""
 

@@ -25,6 +25,7 @@ from newsletter.store.database import Database
 from newsletter.store.folder.departures import lines_in, list_name
 from newsletter.store.folder.place import make_room
 from newsletter.store.postgres.address import Address, is_server
+from newsletter.store.rows import plain
 from newsletter.store.schema import finish, revision
 from newsletter.store.signing_keys import address_key
 from newsletter.store.sqlite import files
@@ -160,7 +161,7 @@ def _copy(
     for table in metadata.sorted_tables:
         digest, told[table.name] = hashlib.sha256(), 0
         for rows in _parts(read, table):
-            write.execute(sa.insert(_plain(table)), [row._asdict() for row in rows])
+            write.execute(sa.insert(plain(table)), [row._asdict() for row in rows])
             told[table.name] += len(rows)
             _feed(digest, rows)
         hashes[table.name] = digest.digest()
@@ -184,21 +185,10 @@ def _copy(
 
 def _parts(connection: sa.Connection, table: sa.Table) -> Iterator[list[Any]]:
     """All rows, in the order of their keys, as both databases hold them."""
-    plain = _plain(table)
-    query = sa.select(plain).order_by(*(plain.c[one.name] for one in table.primary_key))
+    raw = plain(table)
+    query = sa.select(raw).order_by(*(raw.c[one.name] for one in table.primary_key))
     result = connection.execute(query, execution_options={"yield_per": _PART})
     yield from map(list, result.partitions())
-
-
-def _plain(table: sa.Table) -> sa.TableClause:
-    """A table whose values are not read, such as moments: they are copied as they are written."""
-    columns: list[sa.ColumnClause[Any]] = []
-    for one in table.columns:
-        kind = one.type
-        if isinstance(kind, sa.types.TypeDecorator):
-            kind = kind.impl_instance
-        columns.append(sa.column(one.name, kind))
-    return sa.table(table.name, *columns)
 
 
 def _feed(digest: Any, rows: list[Any]) -> None:  # noqa: ANN401  # hashlib's

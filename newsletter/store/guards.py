@@ -199,6 +199,14 @@ _LOGS: Final = (
         "NEW.attempt <> OLD.attempt + (OLD.state = 'queued' AND NEW.state = 'claimed')",
         "an attempt is counted by its claim, one by one",
     ),
+    # Wherever a mail in somebody's mailbox leads, it leads there for good.
+    Guard("links_fixed", "UPDATE ON links", "true", "where a link leads is frozen"),
+    Guard(
+        "links_kept",
+        "DELETE ON links",
+        "EXISTS (SELECT 1 FROM runs WHERE issue = OLD.issue AND NOT rehearsal AND recipients <> 0)",
+        "where a link leads is frozen",
+    ),
     Guard("occurrences_fixed", "UPDATE ON occurrences", "true", "a date is used up once"),
     Guard(
         "occurrences_kept",

@@ -10,9 +10,10 @@ import contextlib
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, fields
+from functools import lru_cache
 from itertools import chain, islice
 from typing import Any, Final, Literal
 
@@ -24,16 +25,24 @@ from newsletter.audience.tokens import Key
 from newsletter.errors import NewsletterError
 from newsletter.store.batches import FIRST, Batches
 from newsletter.store.database import Database
+from newsletter.store.rows import insert_rows
 from newsletter.store.signing_keys import address_hash, address_key
-from newsletter.store.tables import Stage, imports, staged_imports, staged_rows
+from newsletter.store.tables import Stage, imports, moment_text, staged_imports, staged_rows
+from newsletter.store.upsert import fields_text, upsert
 from newsletter.store.upsert import foresee as foresee_batch
-from newsletter.store.upsert import upsert
 
 #: What is done to a row of a long list, one after the other.
 Step = Literal["read", "in the records"]
 
 _REJECTS: Final = 256
 _PLACE: Final = (staged_rows.c.slice, staged_rows.c.position)
+#: What a row is made of again.
+_READ: Final = tuple(
+    staged_rows.c[name]
+    for name in ("line", "email", "name", "status", "suppression", "tags", "fields", "joined")
+)
+_STATUS: Final = {status.value: status for status in Status}
+_STAGED: Final = tuple(staged_rows.c.keys())
 
 
 @dataclass(slots=True, kw_only=True)
@@ -161,10 +170,8 @@ class Import:
         try:
             while batch := list(islice(numbered, batches.rows)):
                 with batches.writing() as connection:
-                    connection.execute(
-                        sa.insert(staged_rows),
-                        [_staged(this, _slice(row, key), at, row) for at, row in batch],
-                    )
+                    staged = [_staged(this, _slice(row, key), at, row) for at, row in batch]
+                    insert_rows(connection, staged_rows, _STAGED, staged)
                     for _, row in batch:
                         if isinstance(row, Row) and row.instead_of is not None:
                             _outdo(connection, this, row, key)
@@ -181,14 +188,14 @@ class Import:
     def _apply(self, store: Database, batches: Batches, this: int, key: Key) -> None:
         """Take rows from the stage into the records, until none is left."""
         good = sa.and_(staged_rows.c.import_id == this, staged_rows.c.slice < _REJECTS)
-        query = sa.select(staged_rows).where(good).order_by(*_PLACE)
+        query = sa.select(*_READ, *_PLACE).where(good).order_by(*_PLACE)
         while True:
             with store.reading() as connection:
                 rows = connection.execute(query.limit(batches.rows)).all()
             if not rows:
                 break
             people = [_row(row) for row in rows]
-            done = sa.tuple_(*_PLACE) <= sa.tuple_(rows[-1].slice, rows[-1].position)
+            done = sa.tuple_(*_PLACE) <= sa.tuple_(*rows[-1][-2:])
             with batches.writing() as connection:
                 added = self.added + upsert(
                     connection, people, key=key, source=self.source, now=self.now
@@ -319,8 +326,8 @@ def _outdo(connection: sa.Connection, this: int, row: Row, key: Key) -> None:
     )
     line = connection.execute(sa.delete(staged_rows).where(old).returning(staged_rows.c.line))
     reject = _outdone(line.scalar_one(), row)
-    values = _staged(this, _REJECTS, row.instead_of or 0, reject)
-    connection.execute(sa.insert(staged_rows).values(values))
+    staged = _staged(this, _REJECTS, row.instead_of or 0, reject)
+    insert_rows(connection, staged_rows, _STAGED, [staged])
 
 
 def _outdone(line: int, row: Row) -> Reject:
@@ -334,34 +341,48 @@ def _slice(row: Row | Reject, key: Key) -> int:
     return int(address_hash(row.canonical, key)[:2], 16)
 
 
-def _staged(this: int, part: int, position: int, row: Row | Reject) -> dict[str, Any]:
-    place = {"import_id": this, "slice": part, "position": position, "line": row.line}
+def _staged(this: int, part: int, position: int, row: Row | Reject) -> tuple[str | int | None, ...]:
+    """A row of the stage, in the order of `_STAGED`."""
     if isinstance(row, Reject):
-        nothing = dict.fromkeys(("email", "name", "status", "suppression", "tags", "fields"), "")
-        return place | nothing | {"fault": row.reason, "joined": None}
-    return place | {
-        "fault": "",
-        "email": row.email,
-        "name": row.name,
-        "status": row.status,
-        "suppression": row.suppression,
-        "tags": json.dumps(sorted(row.tags), ensure_ascii=False) if row.tags else "",
-        "fields": json.dumps(dict(row.fields), ensure_ascii=False) if row.fields else "",
-        "joined": row.joined,
-    }
+        return (this, part, position, row.line, row.reason, "", "", "", "", "", "", None)
+    return (
+        this,
+        part,
+        position,
+        row.line,
+        "",
+        row.email,
+        row.name,
+        row.status.value,
+        row.suppression,
+        _tags_text(row.tags),
+        fields_text(row.fields) if row.fields else "",
+        moment_text(row.joined) if row.joined else None,
+    )
 
 
-def _row(row: sa.Row[Any]) -> Row:
+@lru_cache(maxsize=4096)
+def _tags_text(tags: frozenset[str]) -> str:
+    return json.dumps(sorted(tags), ensure_ascii=False) if tags else ""
+
+
+@lru_cache(maxsize=4096)
+def _tags_of(text: str) -> frozenset[str]:
+    return frozenset(json.loads(text)) if text else frozenset()
+
+
+def _row(staged: Sequence[Any]) -> Row:
+    line, email, name, status, suppression, tags, fields, joined = staged[: len(_READ)]
     return Row(
-        line=row.line,
-        email=row.email,
-        canonical=canonical_of(row.email),
-        name=row.name,
-        status=Status(row.status),
-        suppression=row.suppression,
-        tags=frozenset(json.loads(row.tags)) if row.tags else frozenset(),
-        fields=json.loads(row.fields) if row.fields else {},
-        joined=row.joined,
+        line=line,
+        email=email,
+        canonical=canonical_of(email),
+        name=name,
+        status=_STATUS[status],
+        suppression=suppression,
+        tags=_tags_of(tags),
+        fields=json.loads(fields) if fields else {},
+        joined=joined,
     )
 
 

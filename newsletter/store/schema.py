@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 Opened = TypeVar("Opened", bound=Database)
 
 #: The revision this program reads and writes: the newest file in migrations/versions.
-HEAD: Final = "0011"
+HEAD: Final = "0012"
 
 #: From here on what is deleted is overwritten.
 _OVERWRITING: Final = 7
@@ -306,6 +306,7 @@ def _migrate(connection: sa.Connection, backend: Backend, found: str) -> None:
         connection.execute(sa.update(_REVISIONS).values(version_num=HEAD))
     else:
         _run_alembic(connection)
+    backend.reshape(connection)
     backend.create_guards(connection)
 
 

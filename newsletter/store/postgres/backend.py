@@ -154,6 +154,10 @@ class PostgresBackend:
         """Make the schema where it lacks, and the tables."""
         tables.create(connection, self.schema)
 
+    def reshape(self, connection: sa.Connection) -> None:
+        """Give what an upgrade has made numbers that do not run out, and text in byte order."""
+        tables.reshape(connection, self.schema)
+
     def create_guards(self, connection: sa.Connection) -> None:
         """Make all guards."""
         tables.create_guards(connection, self.schema)

@@ -69,6 +69,23 @@ def create(connection: sa.Connection, schema: str) -> None:
         )
 
 
+def reshape(connection: sa.Connection, schema: str) -> None:
+    """Give every column the type it has in a new store."""
+    found = sa.text(
+        "SELECT table_name, column_name, data_type, collation_name "
+        "FROM information_schema.columns WHERE table_schema = :schema"
+    )
+    there = {row[:2]: row for row in connection.execute(found, {"schema": schema})}
+    for table in _shaped().sorted_tables:
+        for column in table.columns:
+            row = there[table.name, column.name]
+            text = isinstance(column.type, sa.String)
+            if row.collation_name != "C" if text else row.data_type == "integer":
+                kind = column.type.compile(connection.dialect)
+                name = f'ALTER TABLE "{table.name}" ALTER COLUMN "{column.name}"'
+                connection.exec_driver_sql(f"{name} TYPE {kind}")
+
+
 def create_guards(connection: sa.Connection, schema: str) -> None:
     """Make all guards, in a store that has none."""
     for name, (what, body) in _guards().items():
