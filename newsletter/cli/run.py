@@ -216,13 +216,16 @@ def _shortened(text: str, width: int) -> str:
 def upgrade() -> None:
     """Bring an older database up to this version."""
     from newsletter.cli.context import open_project
+    from newsletter.store.postgres.address import is_server
     from newsletter.store.schema import upgrade as migrate
 
-    before, after = migrate(open_project().store_url, told=say)
+    url = open_project().store_url
+    before, after = migrate(url, told=say)
     if before == after:
         say("the database is up to date")
     else:
-        say(f"the records are now at {after}")
+        kept = "" if is_server(url) else "; what they were is in backups/ beside them"
+        say(f"the records are now at {after}{kept}")
 
 
 @db.command("rotate-key")

@@ -167,8 +167,6 @@ def upgrade(url: str, *, told: Callable[[str], None] = lambda _: None) -> tuple[
                 keep(database, now=dt.datetime.now(dt.UTC))
                 told("the tables are brought to this version")
                 _migrate(connection, backend, found)
-        if found != HEAD:
-            told("what they were is in backups/ beside them")
         if int(found) < _OVERWRITING:
             told("the file is written anew, without what was deleted; a long list takes a minute")
             rewrite(database)
