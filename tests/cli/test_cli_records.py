@@ -108,7 +108,9 @@ def test_records_that_are_not_there_cannot_be_upgraded(folder):
 def test_an_upgrade_names_the_new_version(ready, monkeypatch):
     # There is one version so far, so the step itself is made up.
     monkeypatch.setattr("newsletter.store.schema.upgrade", lambda _, **__: ("0001", "0002"))
-    assert ready.run("db", "upgrade").err == ("the records are now at 0002\n")
+    assert ready.run("db", "upgrade").err == (
+        "the records are now at 0002; what they were is in backups/ beside them\n"
+    )
 
 
 # --- people ----------------------------------------------------------------------------------
