@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 Opened = TypeVar("Opened", bound=Database)
 
 #: The revision this program reads and writes: the newest file in migrations/versions.
-HEAD: Final = "0012"
+HEAD: Final = "0013"
 
 #: From here on what is deleted is overwritten.
 _OVERWRITING: Final = 7
