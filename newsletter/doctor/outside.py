@@ -151,6 +151,6 @@ def public_url(subject: Subject) -> Diagnosis:
 
 def people(subject: Subject) -> int:
     """How many would get an issue for everybody, 0 while there are no records."""
-    if not subject.database.exists():
+    if not subject.has_records:
         return 0
     return list_size.count(subject.store, since=subject.now).mailable

@@ -11,6 +11,7 @@ PAST_THE_STORE = {
     "tests/campaign/checks.py": "what a crash has left, which opening the store would mend",
     "tests/cli/test_backup.py": "a backup is a file, and a damaged one too",
     "tests/cli/test_left_beside.py": "another program that writes",
+    "tests/cli/test_moving_records.py": "the same rows in two databases",
     "tests/cli/test_restore.py": "the same",
     "tests/cli/test_subscribers.py": "another program that reads",
     "tests/doctor/test_doctor.py": "records that a hand or an accident has changed",
