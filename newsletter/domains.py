@@ -1,4 +1,7 @@
-"""Whether a domain takes mail at all, as the DNS says; asked briefly, remembered for an hour."""
+"""What the DNS says of domains: whether they take mail, and which records they have.
+
+Whether a domain takes mail is asked briefly and remembered for an hour.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,12 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 import dns.exception
 import dns.resolver
 
+_LOOK_SECONDS: Final = 3.0
 #: Seconds for each of two questions: whoever waits for the page is a person.
 _SECONDS: Final = 0.75
 _KEPT_SECONDS: Final = 3600.0
@@ -79,6 +83,32 @@ def look_up(domain: str, resolver: dns.resolver.Resolver | None = None) -> bool 
     except (dns.exception.DNSException, OSError):
         return None
     return any(record.exchange != dns.name.root for record in answer)
+
+
+def records(
+    name: str, kind: str, resolver: dns.resolver.Resolver | None = None
+) -> tuple[str, ...] | None:
+    """The records of one kind as text, names without their last dot; None where nobody can tell.
+
+    Args:
+        name: a domain; one that is not there has no records.
+        kind: "TXT" (its pieces are put together), "CNAME", "MX" ("10 mail.example.org"), "A".
+        resolver: who is asked; the machine's own where none is given.
+    """
+    asked = resolver or dns.resolver.get_default_resolver()
+    try:
+        answer = asked.resolve(f"{name}.", kind, lifetime=_LOOK_SECONDS)
+    except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
+        return ()
+    except (dns.exception.DNSException, OSError):
+        return None
+    return tuple(sorted(_as_text(record) for record in answer))
+
+
+def _as_text(record: Any) -> str:  # noqa: ANN401  # a class of its own for every kind
+    if strings := getattr(record, "strings", ()):
+        return b"".join(strings).decode("utf-8", "replace")
+    return record.to_text().removesuffix(".").lower()  # type: ignore[no-any-return]
 
 
 def _knows_the_root(resolver: dns.resolver.Resolver) -> bool:

@@ -17,9 +17,11 @@ from newsletter.cli import (
     begin,
     doctor,
     events,
+    images,
     post,
     records,
     run,
+    ses,
     stats,
     subscribers,
     write,
@@ -33,8 +35,8 @@ WRITE, PEOPLE, SEND, RUN = "Write", "People", "Send", "Run"
 
 _ORDER = (
     "init", "new", "check", "preview", "build", "test", "subscribers", "send",
-    "approve", "cancel", "status", "retry", "stats", "schedule", "serve", "archive", "events",
-    "doctor", "settings", "db",
+    "approve", "cancel", "status", "retry", "stats", "schedule", "serve", "archive", "images",
+    "events", "ses", "doctor", "settings", "db",
 )  # fmt: skip
 
 
@@ -74,7 +76,9 @@ app.command("stats", rich_help_panel=SEND)(stats.stats)
 app.command("schedule", rich_help_panel=SEND)(ahead.schedule)
 app.command("serve", rich_help_panel=RUN)(run.serve)
 app.add_typer(archive.app, name="archive", rich_help_panel=RUN)
+app.add_typer(images.app, name="images", rich_help_panel=RUN)
 app.add_typer(events.app, name="events", rich_help_panel=RUN)
+app.add_typer(ses.app, name="ses", rich_help_panel=RUN)
 app.command("doctor", rich_help_panel=RUN)(doctor.doctor)
 app.command("settings", rich_help_panel=RUN)(run.settings)
 app.add_typer(run.db, name="db", rich_help_panel=RUN)

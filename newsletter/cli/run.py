@@ -15,10 +15,10 @@ from newsletter.cli.show import VOICE, Console, result, result_json, say, table
 from newsletter.errors import InputError, Place, RefusedError
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Iterator, Mapping
 
     from newsletter.project import Project
-    from newsletter.publishing.archive import Archive
     from newsletter.site.archive import ArchiveServer
     from newsletter.site.subscribing import Signups
     from newsletter.store import Store
@@ -70,6 +70,8 @@ def serve(
             say(f"serving on {server.url_of(door)} (Ctrl-C ends it)")
             if not project.settings.site.public_url:
                 say("hint: set site.public_url, or no mail will lead here")
+            if opened:
+                say(f"the sign-up form is at {server.url_of(door)}/subscribe")
             if opened and project.rehearses:
                 folder = project.settings.transport.folder
                 say(f"sign-up is a rehearsal: its mails lie in the folder {folder}/, none leaves")
@@ -111,20 +113,16 @@ def _letters(project: Project) -> Iterator[None]:
 
 def _archive(project: Project) -> ArchiveServer | None:
     """Past issues beside the readers' pages, where mails lead to them on this host."""
-    from newsletter.publishing.archive import build_archive
-    from newsletter.publishing.sources import read_sources, stamp
+    from newsletter.publishing.live import LiveArchive
+    from newsletter.publishing.sources import stamp
     from newsletter.signup.forms import form_elsewhere
     from newsletter.site.archive import ArchiveServer
 
-    form = form_elsewhere(project, "archive")
+    def today() -> dt.date:
+        return project.today(clocks.now())
 
-    def build() -> Archive:
-        sources = read_sources(project, form=form, known={})
-        return build_archive(sources, today=project.today(clocks.now()))
-
-    server = ArchiveServer(
-        project.settings, build, lambda: stamp(project, project.today(clocks.now()))
-    )
+    live = LiveArchive(project, form_elsewhere(project, "archive"), today)
+    server = ArchiveServer(project.settings, project.root, live, lambda: stamp(project, today()))
     return server if server.is_here else None
 
 
@@ -216,13 +214,16 @@ def _shortened(text: str, width: int) -> str:
 def upgrade() -> None:
     """Bring an older database up to this version."""
     from newsletter.cli.context import open_project
+    from newsletter.store.postgres.address import is_server
     from newsletter.store.schema import upgrade as migrate
 
-    before, after = migrate(open_project().store_url, told=say)
+    url = open_project().store_url
+    before, after = migrate(url, told=say)
     if before == after:
         say("the database is up to date")
     else:
-        say(f"the records are now at {after}; what they were is in backups/ beside them")
+        kept = "" if is_server(url) else "; what they were is in backups/ beside them"
+        say(f"the records are now at {after}{kept}")
 
 
 @db.command("rotate-key")
@@ -255,12 +256,35 @@ def backup(
         expect_untaken(target)
     with open_store(open_project(), create=False) as store:
         if target:
-            backups.backup(store.path, target)
+            backups.backup(store, target)
         else:
-            target = backups.keep(store.path, now=clocks.now())
+            target = backups.keep(store, now=clocks.now())
     size = target.stat().st_size
     say(f"{size:,} bytes: people, deliveries and the signing keys; keep it as you keep a password")
     result(str(target))
+
+
+@db.command("copy")
+def copy(
+    to: Annotated[
+        str,
+        typer.Option(
+            "--to",
+            metavar="URL",
+            help="postgresql://user@host/database, or sqlite:///path/to/file.db.",
+        ),
+    ],
+) -> None:
+    """Move the records to PostgreSQL, or back to a file; here they take no more writes."""
+    from newsletter.cli.context import open_project
+    from newsletter.humanize import plural
+    from newsletter.store.copying import move
+
+    project = open_project()
+    told = move(project.store_url, project.other_store_url(to), now=clocks.now())
+    people = plural(told["subscribers"], "person", "people")
+    result(f"copied and compared: {people}, {plural(told['deliveries'], 'delivery', 'deliveries')}")
+    say("next: set store.url to the new place, on every machine; these records take no more writes")
 
 
 @db.command("restore")

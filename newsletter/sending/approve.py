@@ -10,6 +10,7 @@ from newsletter.delivery import OccurrenceState, RunState
 from newsletter.errors import InputError, NotFitError, RefusedError
 from newsletter.issue import Issue, parse
 from newsletter.issue.approval import approve as with_approval
+from newsletter.issue.drafts import draft_mark
 from newsletter.project import Project, files
 from newsletter.project.issues import PreparedIssue
 from newsletter.schedule import Occurrence, is_in_time
@@ -18,7 +19,7 @@ from newsletter.sending.gate import refuse, unfit
 from newsletter.settings.dates import timetable
 from newsletter.store import Store, runs
 from newsletter.store.calendar import Calendar
-from newsletter.store.sqlite.engine import file_of
+from newsletter.store.schema import NoStoreError
 
 _ANYWAY: Final = "; --anyway approves it all the same"
 
@@ -58,12 +59,9 @@ def approve_issue(
     """
     prepared = project.issue(number, now=now)
     issue = prepared.issue
-    if issue.status == "draft":
-        raise NotFitError(
-            f"issue {number} is a draft",
-            place=issue.place("status"),
-            hint='write "status: ready" when it is',
-        )
+    if mark := draft_mark(issue.raw):
+        place = issue.place(mark.key)
+        raise NotFitError(f"issue {number} {mark.said}", place=place, hint=mark.way)
     refuse([unfit(prepared)])
     due = _due(project, issue, now)
     if not isinstance(due, RefusedError):
@@ -92,9 +90,9 @@ def _due(project: Project, issue: Issue, now: dt.datetime) -> Occurrence | Refus
     place = issue.place("send_at" if "send_at" in issue.raw else "date")
     day, due = day_of(issue, table.zone), appointment(table, issue)
     if due is None:
-        what = f"is dated {day:%a %Y-%m-%d}, which is" if day else "has no date, so it has"
+        dated = f"is dated {day:%a %Y-%m-%d}, which is no date of the schedule" if day else ""
         return RefusedError(
-            f"issue {number} {what} no date of the schedule",
+            f"issue {number} {dated or 'has no date, so no schedule sends it'}",
             place=place, hint=f"{redate}; or {by_hand}{_ANYWAY}",
         )  # fmt: skip
     if not is_in_time(due, now, catch_up=settings.catch_up):
@@ -119,9 +117,13 @@ def _on_record(project: Project, issue: Issue, due: Occurrence) -> RefusedError 
 
     A rehearsal says nothing of the real send that the approval is for.
     """
-    if project.rehearses or not file_of(project.store_url).exists():
+    if project.rehearses:
         return None
-    with Store.open(project.store_url, create=False, read_only=True) as store:
+    try:
+        opened = Store.open(project.store_url, create=False, read_only=True)
+    except NoStoreError:
+        return None
+    with opened as store:
         run = runs.find(store, issue.number, rehearsal=False)
         used = {one.occurrence.day: one for one in Calendar(store, rehearsal=False).used()}
     number, one = issue.number, used.get(due.day)

@@ -138,7 +138,7 @@ def unheard_in_bulk(settings: Settings) -> InputError | None:
         return None
     return InputError(
         'transport.ses.mode is "bulk", but transport.ses.events_queue is not set',
-        hint=f"set it, as docs/feedback.md shows; or set {_SINGLE}",
+        hint=f"newsletter ses setup --write makes one; or set {_SINGLE}",
     )
 
 

@@ -32,6 +32,7 @@ from newsletter.errors import AccountError, InputError, NewsletterError, PausedE
 from newsletter.humanize import plural
 from newsletter.message import load_template
 from newsletter.message.merge import load_issue, merge_template
+from newsletter.publishing.images import publish_first
 from newsletter.sending import second_ledger, transports
 from newsletter.sending.context import SendContext
 from newsletter.sending.drain import (
@@ -72,7 +73,8 @@ def send(context: SendContext, plan: Plan) -> SendResult | AlreadySent:
         LockedError: another run is sending from these records.
         RefusedError: issue, theme or settings are not those of the run, or the ledgers disagree.
         PausedError: the disk is full; or mails have left, and ledger or records fail.
-        AccountError: everything was refused, nothing accepted.
+        AccountError: everything was refused, nothing accepted; or the letter's pictures cannot be
+            published.
         InputError: our own request is malformed, or something cannot be written.
     """
     project, store = context.project, context.store
@@ -88,6 +90,8 @@ def send(context: SendContext, plan: Plan) -> SendResult | AlreadySent:
             context.stopping() as stopped,
             _log(store, plan) as log,
         ):
+            if not plan.transport.rehearsal:
+                publish_first(project, plan.prepared)  # no mail looks for what is not there yet
             run = _freeze_or_resume(context, plan)
             if run.state is RunState.FINISHED:
                 return AlreadySent(run=run, counts=runs.counts(store, run))
@@ -151,10 +155,11 @@ def _back_up(context: SendContext, run: Run) -> None:
         InputError: the records are damaged, or their folder cannot be written.
     """
     counts = runs.counts(context.store, run)
-    if run.rehearsal or counts[State.QUEUED] < counts.total:
+    # A copy over the network before every send is too dear; a server has backups of its own.
+    if run.rehearsal or counts[State.QUEUED] < counts.total or context.store.backend.on_server:
         return
     try:
-        backups.keep(context.store.path, now=clocks.now())
+        backups.keep(context.store, now=clocks.now())
     except PausedError as error:  # a full disk; no mail depends on the copy
         context.reporter.warn(f"no backup was made before this send: {error}")
 

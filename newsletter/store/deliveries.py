@@ -59,6 +59,8 @@ _NEXT: Final = (
     )
     .order_by(deliveries.c.position)
     .limit(sa.bindparam("most"))
+    # Processes that claim at once take different ones; SQLite has one writer, and no such word.
+    .with_for_update(of=deliveries, skip_locked=True)
 )
 _THIS: Final = sa.update(deliveries).where(deliveries.c.id == sa.bindparam("this"))
 _SKIP: Final = _THIS.values(

@@ -53,6 +53,9 @@ class Settings:
         keep_messages: True keeps what was accepted, rendered or raw.
         delivery_tag: The message tag that names the delivery.
         attempt_tag: The message tag that names the attempt.
+        control_rate: Control requests a second (identities, configuration sets); None for any.
+        unseen: So many looks find nothing of what was just made.
+        publish_to: Where SNS is, into whose topics events are published; "" publishes nothing.
     """
 
     rate: float | None = None
@@ -85,6 +88,9 @@ class Settings:
     keep_messages: bool = False
     delivery_tag: str = "delivery"
     attempt_tag: str = "attempt"
+    control_rate: float | None = None
+    unseen: int = 0
+    publish_to: str = ""
 
 
 def settings_from(described: Mapping[str, Any]) -> dict[str, Any]:

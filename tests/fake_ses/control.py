@@ -38,7 +38,8 @@ def control(request: Request, desk: Desk) -> Answer:
 
 
 def reset(desk: Desk) -> None:
-    """Forget counts, kept messages, faults and the day's quota; settings stay."""
+    """Forget counts, kept messages, faults, the day's quota and what was set up; settings stay."""
+    desk.configuration.reset()
     desk.record.reset()
     desk.script.clear()
     desk.account.reset()

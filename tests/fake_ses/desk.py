@@ -6,11 +6,11 @@ import json
 import time
 import traceback
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs
 
-from . import signature
+from . import configuration, signature
 from .account import QUOTA_MESSAGE, Account, quota_exceeded, rate_exceeded
 from .answers import (
     Answer,
@@ -20,7 +20,9 @@ from .answers import (
     in_json,
     refusal,
 )
+from .configuration import Configuration
 from .faults import SENDS, Fault, Script
+from .publishing import Publisher
 from .record import Record
 from .sending import Draft, addressed, read_bulk, read_email
 from .shapes import check_input, routes
@@ -50,10 +52,16 @@ class Desk:
     record: Record
     script: Script
     defects: list[str]
+    configuration: Configuration = field(init=False)
+    publisher: Publisher = field(default_factory=Publisher)
+
+    def __post_init__(self) -> None:
+        self.configuration = Configuration(self.account)
 
     def unread(self, method: str, path: str, idle: float) -> bool:
         """Count a request by its head; True when the script resets it right here."""
-        operation = routes().get((method, path), "STS" if path == "/" else "unknown")
+        operation = routes().get((method, path)) or configuration.operation_of(method, path)
+        operation = operation or ("STS" if path == "/" else "unknown")
         self.record.requests += 1
         self.record.operations[operation] += 1
         if self.script.at_head(operation, idle) is None:
@@ -87,7 +95,11 @@ class Desk:
         if operation == _IDENTITY:
             answer = caller_identity(self.account.settings.account)
         elif operation == "GetAccount":
-            answer = in_json(self.account.description())
+            answer = in_json(self.account.description() | self.configuration.description())
+        elif configuration.operation_of(request.method, request.path):
+            # What is refused on order has changed nothing.
+            done = not fault or fault.accepts
+            answer = self.configuration.reply(operation, request) if done else in_json({})
         else:
             raise RefusedError(
                 404, "UnknownOperationException", "The fake knows no such operation."
@@ -128,6 +140,7 @@ class Desk:
             results = self._accept_one(drafts, request)
         else:
             results = self._accept_bulk(drafts, request)
+        self._publish(payload.get("ConfigurationSetName"), drafts, results)
         return Reply(answer=self._spoiled(_success(operation, results), fault), fault=fault)
 
     def _accept_one(
@@ -181,6 +194,21 @@ class Desk:
                 self.record.messages.append(draft.kept(message_id))
         return list(ids)
 
+    def _publish(
+        self,
+        name: str | None,
+        drafts: Sequence[Draft | RefusedError],
+        results: Sequence[str | RefusedError],
+    ) -> None:
+        """Publish what becomes of accepted mails; a draft and its result stand in one place."""
+        if not name or not self.account.settings.publish_to:
+            return
+        there = self.configuration.destinations_of(name)
+        for draft, result in zip(drafts, results, strict=True):
+            if isinstance(draft, Draft) and isinstance(result, str):
+                mail = draft.kept(result)
+                self.publisher.put(self.account, there, mail, failed=bool(draft.missing))
+
     def _tag_names(self) -> tuple[str, str]:
         return self.account.settings.delivery_tag, self.account.settings.attempt_tag
 
@@ -212,7 +240,8 @@ def _operation(request: Request) -> str:
     if request.path == "/" and request.method == "POST":
         actions = parse_qs(request.body.decode("utf-8", "replace")).get("Action", [""])
         return actions[0]
-    return routes().get((request.method, request.path), "")
+    named = routes().get((request.method, request.path), "")
+    return named or configuration.operation_of(request.method, request.path)
 
 
 def _payload(request: Request) -> dict[str, Any] | None:

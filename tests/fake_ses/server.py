@@ -135,6 +135,7 @@ class FakeSes:
             loop.call_soon_threadsafe(loop.stop)
             thread.join(_PATIENCE)
         self._loop = self._thread = None
+        self._desk.publisher.stop()
         if self._log is not None:
             self._log.close()
             self._log = self._desk.record.log = None
@@ -189,8 +190,20 @@ class FakeSes:
         changed = dataclasses.replace(self.settings, **settings)
         self._ask(lambda: self._desk.account.change(changed))
 
+    def order(self, domain: str, **states: Any) -> None:
+        """Put an identity in a state, see `Configuration.order`."""
+        self._ask(lambda: self._desk.configuration.order(domain, **states))
+
+    def configured(self) -> dict[str, Any]:
+        """Identities, configuration sets and destinations, to be compared."""
+        return self._ask(self._desk.configuration.snapshot)
+
+    def published(self) -> None:
+        """Return when the events of everything accepted are in their topics."""
+        self._desk.publisher.wait()
+
     def reset(self) -> None:
-        """Forget counts, kept messages, faults and the day's quota; settings stay."""
+        """Forget counts, kept messages, faults, the day's quota and what was set up."""
         self._ask(lambda: reset(self._desk))
 
     def quiet(self, timeout: float = 5.0) -> State:

@@ -1,0 +1,109 @@
+"""One newsletter's things in the account that its settings lead to."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final
+
+from newsletter.errors import AccountError
+from newsletter.ses.credentials import ask_caller
+from newsletter.ses.setup import dns, verified
+from newsletter.ses.setup.blueprint import Blueprint, blueprint
+from newsletter.ses.setup.control import ControlPlane, DeniedError
+from newsletter.ses.setup.sending import read_identity
+from newsletter.settings import Settings
+
+_SECONDS: Final = 10.0
+
+
+@contextlib.contextmanager
+def open_account(
+    settings: Settings, environ: Mapping[str, str], *, domain: str = ""
+) -> Iterator[tuple[ControlPlane, Blueprint]]:
+    """The control plane, and what a newsletter wants of it.
+
+    Args:
+        settings: of the newsletter.
+        environ: AWS_REGION counts here, though botocore ignores it.
+        domain: a parent of the sender's domain, "" for the very domain.
+
+    Raises:
+        AccountError: no credentials, no region, or AWS cannot be used.
+        InputError: there is no sender, the domain is none of its parents, or an endpoint is no
+            address.
+    """
+    group = settings.transport.ses
+    control = ControlPlane(
+        region=group.region, profile=group.profile, environ=environ, sleep=time.sleep
+    )
+    with contextlib.closing(control):
+        # Without a sender nobody is asked.
+        wanted = functools.partial(
+            blueprint, settings, region=control.region, partition=control.partition, domain=domain
+        )
+        wanted(account="")
+        caller = ask_caller(
+            region=group.region, profile=group.profile, environ=environ, seconds=_SECONDS
+        )
+        sandbox = _is_sandbox(control)
+        yield control, wanted(account=caller.account, sandbox=sandbox)
+
+
+def dns_records(
+    control: ControlPlane, plan: Blueprint, ask: dns.Ask, *, owner: str
+) -> list[dns.DnsRecord]:
+    """The records that the domain needs, see `dns.wanted`.
+
+    Raises:
+        AccountError: SES does not know the domain yet, or these credentials may not look.
+    """
+    try:
+        identity = read_identity(control, plan)
+    except DeniedError as denied:
+        raise AccountError(f"these credentials lack {denied.action}") from denied
+    if identity is None:
+        raise AccountError(
+            f"SES does not know {plan.domain} yet, and the records follow from its keys",
+            hint="newsletter ses setup makes it",
+        )
+    return dns.wanted(plan, identity, ask, owner=owner)
+
+
+def verification_of(
+    control: ControlPlane, plan: Blueprint, minutes: float, told: Callable[[str], None]
+) -> dns.Verification | None:
+    """How far SES is with the domain, after waiting; None while it does not know it.
+
+    Raises:
+        AccountError: AWS cannot be used.
+    """
+    try:
+        if read_identity(control, plan) is None:
+            return None
+    except DeniedError:
+        return None
+    return verified.wait(control, plan, minutes, told)
+
+
+def settings_of(control: ControlPlane, plan: Blueprint) -> dict[str, str]:
+    """What belongs into [transport.ses]; the queue once it is there.
+
+    Raises:
+        AccountError: AWS cannot be used.
+    """
+    found = {"region": plan.region, "configuration_set": plan.name}
+    with contextlib.suppress(DeniedError):
+        if queue := control.read("sqs", "get_queue_url", QueueName=plan.events):
+            found["events_queue"] = str(queue["QueueUrl"])
+    return found
+
+
+def _is_sandbox(control: ControlPlane) -> bool:
+    try:
+        found = control.read("sesv2", "get_account") or {}
+    except DeniedError:
+        return False
+    return not found.get("ProductionAccessEnabled", True)
