@@ -19,7 +19,7 @@ pytestmark = pytest.mark.processes
 
 def test_a_build_that_is_killed_leaves_old_or_new_files(dated):
     body = "Words and words.\n\n" * 400
-    for number in range(100, 112):
+    for number in range(100, 109):
         dated.write(
             f"issues/{number}-x.md",
             f"---\ntitle: T{number}\ndate: 2026-01-01\nstatus: ready\n---\n{body}",
@@ -30,7 +30,7 @@ def test_a_build_that_is_killed_leaves_old_or_new_files(dated):
     assert build(dated, out="wanted").code == 0
     new = contents(dated.root / "wanted")
     command = [
-        Path(sys.executable).with_name("newsletter"),
+        str(Path(sys.executable).with_name("newsletter")),
         "archive",
         "build",
         "--out",
@@ -38,7 +38,7 @@ def test_a_build_that_is_killed_leaves_old_or_new_files(dated):
         "--today",
         DAY,
     ]
-    for goal in (1, 7):
+    for goal in (1, 6):
         with subprocess.Popen(
             command, cwd=dated.root, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         ) as process:
