@@ -70,6 +70,8 @@ def serve(
             say(f"serving on {server.url_of(door)} (Ctrl-C ends it)")
             if not project.settings.site.public_url:
                 say("hint: set site.public_url, or no mail will lead here")
+            if opened:
+                say(f"the sign-up form is at {server.url_of(door)}/subscribe")
             if opened and project.rehearses:
                 folder = project.settings.transport.folder
                 say(f"sign-up is a rehearsal: its mails lie in the folder {folder}/, none leaves")

@@ -19,7 +19,7 @@ from newsletter.project import Project, files
 from newsletter.project.issues import PreparedIssue, read_theme
 from newsletter.render import RenderedLink
 from newsletter.render.markdown import Image
-from newsletter.sending.trial import sample
+from newsletter.sending.sample import sample
 from newsletter.settings import Settings
 
 _DEFAULT_THEME: Final = "templates/email"

@@ -204,11 +204,11 @@ def _drain(
 def _outlet(context: SendContext, plan: Plan, run: Run) -> Outlet[Any]:
     store, settings = context.store, context.project.settings
     url, key, name = settings.site.public_url, signing_keys.newest(store), store.feedback.store_id()
+    press = Press(template=load_template(run.content.frozen), public_url=url, key=key, store=name)
     if bulk := transports.in_bulk(plan.transport):
         merged = merge_template(load_issue(run.content.frozen))
         give = bulk.in_bulk(merged)
-        return BulkOutlet(template=merged, give=give, public_url=url, key=key, store=name)
-    press = Press(template=load_template(run.content.frozen), public_url=url, key=key, store=name)
+        return BulkOutlet(transport=bulk, template=merged, give=give, press=press)
     return SingleOutlet(transport=plan.transport, press=press)
 
 

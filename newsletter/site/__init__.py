@@ -22,7 +22,7 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from newsletter.audience.tokens import make_token, read_token
@@ -74,9 +74,9 @@ def application(
         signups: what sign-up needs; without it nobody can subscribe here.
     """
     answers = Answers(settings, phrases)
-    pages = _Pages(store, answers, clock, archive)
     choices = Choices(store, answers, clock, settings.web.topics, signups)
     subscribing = Subscribing(store, answers, settings, clock, signups)
+    pages = _Pages(store, answers, clock, archive, has_form=subscribing.has_form)
     following = Following(store, answers, clock, counting=settings.clicks.count)
     confirming = Confirming(store, answers, settings, clock, signups)
 
@@ -151,9 +151,16 @@ def serve(
 
 class _Pages:
     def __init__(
-        self, store: Store, answers: Answers, clock: Clock, archive: ArchiveServer | None
+        self,
+        store: Store,
+        answers: Answers,
+        clock: Clock,
+        archive: ArchiveServer | None,
+        *,
+        has_form: bool,
     ) -> None:
         self._archive = archive
+        self._has_form = has_form
         self._store = store
         self._answers = answers
         self._clock = clock
@@ -183,6 +190,9 @@ class _Pages:
         """What is no page for one reader may be one for all."""
         asks = request.method in {"GET", "HEAD"} and not request.url.path.startswith(_PERSONAL)
         found = await self._archive.answer(request) if self._archive and asks else None
+        if not found and asks and self._has_form and request.url.path == "/":
+            # Relative: a proxy may serve these pages under a path of its own.
+            return RedirectResponse("subscribe", 303)
         return found or self._answers.page("unknown")
 
     async def busy(self, request: Request, fault: Exception) -> Response:

@@ -14,11 +14,12 @@ from newsletter.stats.chart import (
     Table,
     area,
     lying,
+    parts_of,
     small_multiples,
     svg,
     up_and_down,
 )
-from newsletter.stats.growth import SIGN, Change, Growth, net
+from newsletter.stats.growth import SIGN, SIGNUPS, Change, Growth, SignupMonth, net
 from newsletter.stats.issues import (
     COLUMNS,
     ENOUGH,
@@ -50,6 +51,8 @@ def over_time(found: Overview) -> Iterable[Chart]:
     if growth.days:
         yield _size(growth, found.issues)
         yield _months(growth)
+    if found.signups:
+        yield _signups(found.signups)
     if found.issues:
         yield _issues(found.issues)
 
@@ -108,6 +111,31 @@ def _months(growth: Growth) -> Chart:
         picture=svg("months", title, finding, height, marks),
         legend=[("■", "joined or came back"), ("▨", "left, suppressed or erased"), ("●", "net")],
         table=Table(name="months", heads=heads, rows=rows),
+    )  # fmt: skip
+
+
+def _signups(months: Sequence[SignupMonth]) -> Chart:
+    shown = months[-_MONTHS:]
+    asked, confirmed = sum(m.asked for m in months), sum(m.confirmed for m in months)
+    part = share(confirmed, asked)
+    finding = (
+        f"Of {plural(asked, 'reader')} who signed up by the form, {confirmed:,} have confirmed"
+        + (f" ({percent(part)})." if part is not None else ".")
+    )
+    height, marks = parts_of(
+        "signups",
+        [(m.asked, m.confirmed) for m in shown],
+        (f"{shown[0].month:%Y-%m}", f"{shown[-1].month:%Y-%m}"),
+    )
+    title = "Who signed up, by month"
+    return Chart(
+        key="signups", title=title, finding=finding,
+        picture=svg("signups", title, finding, height, marks),
+        legend=[("▨", "asked"), ("■", "of these, confirmed")],
+        table=Table(
+            name="signups", heads=["month", *SIGNUPS],
+            rows=[[f"{m.month:%Y-%m}", *(getattr(m, name) for name in SIGNUPS)] for m in months],
+        ),
     )  # fmt: skip
 
 
@@ -258,7 +286,7 @@ def _by_link(links: Sequence[LinkClicks]) -> Chart:
     height, marks = lying(bars)
     title, machines = "How often each link was followed", sum(one.machines for one in links)
     finding = (
-        f"Most often, {plural(first.clicks, 'time')}: {_short(first.text or first.url)}."
+        f"Most often, {plural(first.clicks, 'time')}: “{_short(first.text or first.url)}”."
         if first.clicks
         else "No reader has followed a link yet."
     )

@@ -13,7 +13,7 @@ from typing import Final
 
 from newsletter.delivery.reputation import BOUNCES, COMPLAINTS
 from newsletter.humanize import plural
-from newsletter.stats.growth import Growth
+from newsletter.stats.growth import Growth, SignupMonth
 
 #: Whose address is gone.
 ERASED: Final = "(erased)"
@@ -185,12 +185,14 @@ class Overview:
         pending: who have not confirmed yet.
         suppressed: addresses never mailed, by reason, the most first.
         issues: the newest first.
+        signups: by month, oldest first; months without any are left out.
     """
 
     growth: Growth
     pending: int
     suppressed: Mapping[str, int]
     issues: tuple[IssueRow, ...]
+    signups: tuple[SignupMonth, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,7 +38,7 @@ from newsletter.store.tables import identity, metadata
 Opened = TypeVar("Opened", bound=Database)
 
 #: The revision this program reads and writes: the newest file in migrations/versions.
-HEAD: Final = "0012"
+HEAD: Final = "0013"
 
 #: From here on what is deleted is overwritten.
 _OVERWRITING: Final = 7

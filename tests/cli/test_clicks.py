@@ -90,6 +90,7 @@ def test_without_the_setting_no_link_is_led_anywhere(ready):
         assert ready.run("send", "--issue", "74", "--confirm", "74").code == 0
     assert not any("/r/74-" in page for _, _, data in keeper.mails for page in parts(data))
     assert "clicks: not counted" in ready.run("stats", "--issue", "74").out
+    assert "utm_campaign=issue-74" in ready.run("stats", "--issue", "74").err
     assert json.loads(ready.run("stats", "--issue", "74", "--json").out)["links"] is None
     assert (
         ready.run("stats", "--issue", "74", "--csv", "links").out
@@ -107,6 +108,7 @@ def test_every_link_of_a_mail_leads_where_it_led_before_and_stats_count_it(ready
     shown = json.loads(ready.run("stats", "--issue", "74", "--json").out)["links"]
     assert [(one["url"], one["clicks"]) for one in shown] == [(url, 1) for url in found]
     assert sum(one["machines"] for one in shown) == 1
+    assert "utm_campaign" not in ready.run("stats", "--issue", "74").err
     text = ready.run("stats", "--issue", "74").out
     assert re.search(r"link +clicks +machines +text\n +1 +1 +1 ", text)
     rows = list(
