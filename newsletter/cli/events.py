@@ -50,7 +50,7 @@ def pull(
         return
     queue = events.require_queue(
         project, os.environ,
-        hint="set transport.ses.events_queue; docs/feedback.md says how to make one",
+        hint="newsletter ses setup --write makes one; or set transport.ses.events_queue",
     )  # fmt: skip
     pulled = Pulled()  # counted on batch by batch, for a signal may end it
     with open_store(project, create=False) as store, contextlib.closing(queue), ended_by_signal():

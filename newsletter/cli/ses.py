@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import typer
 
-from newsletter import domains
 from newsletter.cli.command import Commands
 from newsletter.cli.show import VOICE, paint, result, result_json, say
 from newsletter.errors import InputError
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from newsletter.ses.setup.blueprint import Blueprint
     from newsletter.ses.setup.control import ControlPlane
     from newsletter.ses.setup.dns import DnsRecord, Verification
-    from newsletter.ses.setup.plan import Step
+    from newsletter.ses.setup.plan import PlanStep
 
 app = Commands(help="Amazon SES: the account made ready.", no_args_is_help=True)
 
@@ -100,6 +99,45 @@ def setup(
                 as_json=as_json)  # fmt: skip
 
 
+@app.command("prove")
+def prove(
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask first.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Send two mails to SES's mailbox simulator, and see their events come back."""
+    import time
+
+    from newsletter import clocks
+    from newsletter.cli.confirm import confirm
+    from newsletter.cli.context import open_project, open_store, open_transport
+    from newsletter.events.pull import require_queue
+    from newsletter.sending import proof
+
+    VOICE.json = as_json
+    project = open_project()
+    queue = require_queue(project, os.environ, hint="newsletter ses setup --write")
+    with (
+        contextlib.closing(queue),
+        open_store(project) as store,
+        contextlib.closing(open_transport(project)) as transport,
+    ):
+        if not yes:
+            confirm(
+                "yes", to="to send two mails to SES's mailbox simulator", subject="a proof",
+                hint="--yes", unchanged="nothing was sent",
+            )  # fmt: skip
+        say("sending, then waiting for the events (up to 3 minutes)")
+        found = proof.prove(project, store, transport, queue, clock=clocks.now, sleep=time.sleep)
+    if as_json:
+        result_json(
+            {"proof": {"account": f"...{found.account[-4:]}", "region": found.region,
+                       "mode": found.mode, "rules": found.rules, "at": found.at.isoformat()}}
+        )  # fmt: skip
+    else:
+        result(f"proven: mails leave {found.region} as they are written, and are reported back")
+
+
 @contextlib.contextmanager
 def _opened(project: Project, domain: str) -> Iterator[tuple[ControlPlane, Blueprint]]:
     from newsletter.ses.setup.account import open_account
@@ -123,7 +161,7 @@ def _text(printed: _Printed, project: Project, control: ControlPlane, wanted: Bl
             return "\n".join(sorted(record.zone_line for record in records))
 
 
-def _apply(wanted: Blueprint, steps: tuple[Step, ...], confirmed: str) -> tuple[Step, ...]:
+def _apply(wanted: Blueprint, steps: tuple[PlanStep, ...], confirmed: str) -> tuple[PlanStep, ...]:
     from newsletter.ses.setup import plan
 
     changes = sum(step.is_change for step in steps)
@@ -133,7 +171,7 @@ def _apply(wanted: Blueprint, steps: tuple[Step, ...], confirmed: str) -> tuple[
     number = plural(changes, "change")
     _confirm(wanted, confirmed, f"to make {number} in account ...{wanted.account[-4:]}")
 
-    def done(step: Step) -> None:
+    def done(step: PlanStep) -> None:
         say(f"{step.part.id}: done")
 
     return plan.apply(steps, done)
@@ -141,7 +179,7 @@ def _apply(wanted: Blueprint, steps: tuple[Step, ...], confirmed: str) -> tuple[
 
 def _destroy(
     wanted: Blueprint,
-    steps: tuple[Step, ...],
+    steps: tuple[PlanStep, ...],
     confirmed: str,
     *,
     with_identity: bool,
@@ -180,6 +218,7 @@ def _confirm(wanted: Blueprint, confirmed: str, to: str) -> None:
 
 
 def _records(project: Project, control: ControlPlane, wanted: Blueprint) -> list[DnsRecord]:
+    from newsletter import domains
     from newsletter.ses.setup.account import dns_records
 
     return dns_records(control, wanted, domains.records, owner=project.settings.schedule.owner)
@@ -189,7 +228,7 @@ def _report(
     project: Project,
     control: ControlPlane,
     wanted: Blueprint,
-    steps: Sequence[Step],
+    steps: Sequence[PlanStep],
     *,
     wait: float,
     write: bool,
@@ -220,7 +259,7 @@ def _report(
     _advise(wanted, steps, verified)
 
 
-def _advise(wanted: Blueprint, steps: Sequence[Step], verified: Verification | None) -> None:
+def _advise(wanted: Blueprint, steps: Sequence[PlanStep], verified: Verification | None) -> None:
     from newsletter.ses.setup import request
 
     if verified and not verified.verified:
@@ -234,7 +273,7 @@ def _advise(wanted: Blueprint, steps: Sequence[Step], verified: Verification | N
         say(f"hint: attach the policy {wanted.policy} to the role or user of the host that sends")
 
 
-def _list(steps: Sequence[Step]) -> None:
+def _list(steps: Sequence[PlanStep]) -> None:
     import sys
 
     width = max(len(step.part.id) for step in steps)
@@ -254,7 +293,7 @@ def _list_records(records: Sequence[DnsRecord]) -> None:
 
 def _json(
     wanted: Blueprint,
-    steps: Sequence[Step],
+    steps: Sequence[PlanStep],
     records: Sequence[DnsRecord],
     verified: Verification | None,
     told: dict[str, str],

@@ -10,6 +10,8 @@ anything.
     folder      settings, files, room on the disk, git
     records     the store, its keys, the ledger, what is unknown, lists
     outside     the mail server, the AWS account, the events queue, the readers' pages
+    aws         what the SES account is set up with
+    dns         what the DNS says of the sender's domain
     checks      all of them, in order, with what each needs
 """
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Final
 
-from newsletter.doctor import folder, machine, outside, records
+from newsletter.doctor import aws, dns, folder, machine, outside, records
 from newsletter.doctor.diagnosis import Diagnosis, Severity, error, skipped
 from newsletter.doctor.subject import Subject
 from newsletter.errors import InputError, NewsletterError
@@ -70,6 +70,7 @@ CHECKS: Final = (
     Check("ledger", "ledger", records.agreed, ("store",)),
     Check("unknown", "runs", records.waiting, ("store",)),
     Check("lists", "lists of people", records.lists, ("store",)),
+    Check("sending", "what every mail needs", outside.refused, ("config",), transports=_REAL),
     Check("leaving", "a way to unsubscribe", outside.leaving, ("config",), transports=_REAL),
     Check("public-url", "readers' pages", outside.public_url, ("config",), online=True,
           transports=_REAL),
@@ -79,7 +80,20 @@ CHECKS: Final = (
     Check("clock", "clock", outside.clock, ("credentials",), online=True, transports=_SES),
     Check("account", "SES account", outside.account, ("credentials",), online=True,
           transports=_SES),
+    Check("identity", "domain at SES", aws.identity, ("credentials",), online=True,
+          transports=_SES),
+    Check("dkim", "signatures", aws.dkim, ("identity",), online=True, transports=_SES),
+    Check("mail-from", "MAIL FROM", aws.mail_from, ("identity",), online=True, transports=_SES),
+    Check("config-set", "configuration set", aws.configuration_set, ("credentials",), online=True,
+          transports=_SES),
     Check("queue", "events queue", outside.queue, ("credentials",), online=True, transports=_SES),
+    Check("events", "the way of events", aws.events, ("config-set", "queue"), online=True,
+          transports=_SES),
+    Check("bulk", "bulk sending", aws.bulk, ("credentials", "store"), online=True,
+          transports=_SES),
+    Check("dns-spf", "SPF", dns.spf, ("mail-from",), online=True, transports=_SES),
+    Check("dns-dmarc", "DMARC", dns.dmarc, ("config",), online=True, transports=_REAL),
+    Check("dns-from", "answers", dns.replies, ("config",), online=True, transports=_REAL),
 )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from typing import Final
 from newsletter.doctor.diagnosis import Diagnosis, error, ok, skipped, warning, worst
 from newsletter.doctor.subject import PATIENCE, Subject
 from newsletter.humanize import duration, plural
-from newsletter.sending.gate import no_way_out
+from newsletter.sending.gate import no_way_out, unheard_in_bulk
 from newsletter.sending.transports import mail_server
 from newsletter.store import list_size
 
@@ -76,14 +76,14 @@ def account(subject: Subject) -> Diagnosis:
     elif seen.standing == "PROBATION":
         found.append(warning("SES has put this account under review", _CONSOLE))
     if seen.sandbox:
-        hint = "ask for production access in the SES console, under Account dashboard"
+        hint = "newsletter ses setup --print request drafts what to ask AWS"
         found.append(warning("the account is in the sandbox: verified addresses only", hint))
-    people = _people(subject)
-    if seen.left is not None and seen.left < people:
+    number = people(subject)
+    if seen.left is not None and seen.left < number:
         left = plural(seen.left, "mail is", "mails are")
         hint = "a send pauses there and goes on the next day; ask AWS for a higher quota"
         found.append(
-            warning(f"{left} left of today's quota for {plural(people, 'person', 'people')}", hint)
+            warning(f"{left} left of today's quota for {plural(number, 'person', 'people')}", hint)
         )
     return worst(found, f"{seen.rate:g} mails a second in {transport.region}")
 
@@ -101,7 +101,7 @@ def queue(subject: Subject) -> Diagnosis:
     if missing:
         return warning(
             f"{' and '.join(missing)} not set: bounces and complaints go unheard",
-            "docs/feedback.md says how to set it up",
+            "newsletter ses setup --write",
         )
     found = Queue(
         group.events_queue, region=group.region, profile=group.profile, environ=subject.environ
@@ -111,6 +111,20 @@ def queue(subject: Subject) -> Diagnosis:
     finally:
         found.close()
     return ok(f"{plural(number, 'event waits', 'events wait')} in the queue")
+
+
+def refused(subject: Subject) -> Diagnosis:
+    """Whether the settings have what no issue goes without."""
+    settings, found = subject.project.settings, []
+    if not settings.sender.from_address:
+        hint = "set sender.from_address in newsletter.toml"
+        found.append(error("there is no sender address: nothing can be sent", hint))
+    if not settings.site.postal_address.strip() and "no-address" not in settings.checks.ignore:
+        hint = "set site.postal_address in newsletter.toml"
+        found.append(error("there is no postal address: no issue is fit to send", hint))
+    if fault := unheard_in_bulk(settings):
+        found.append(error(fault.message, fault.hint or ""))
+    return worst(found, "the settings have what every mail needs")
 
 
 def leaving(subject: Subject) -> Diagnosis:
@@ -135,8 +149,8 @@ def public_url(subject: Subject) -> Diagnosis:
     return ok("the readers' pages answer")
 
 
-def _people(subject: Subject) -> int:
+def people(subject: Subject) -> int:
     """How many would get an issue for everybody, 0 while there are no records."""
-    if not subject.database.exists():
+    if not subject.has_records:
         return 0
     return list_size.count(subject.store, since=subject.now).mailable

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from newsletter import domains
 from newsletter.http import Fetcher
 from newsletter.project import Project
 from newsletter.store import Store
-from newsletter.store.sqlite.engine import file_of
+from newsletter.store.schema import NoStoreError, path_of
 
 if TYPE_CHECKING:
     from newsletter.ses.credentials import Caller
+    from newsletter.ses.setup.control import ControlPlane
 
 #: Seconds that a server outside has to answer.
 PATIENCE: Final = 5.0
@@ -28,6 +31,7 @@ class Subject:
         environ: the environment's variables.
         now: the time, with a time zone.
         fetcher: asks the readers' pages.
+        ask: asks the DNS, see `domains.records`.
     """
 
     def __init__(
@@ -36,10 +40,12 @@ class Subject:
         environ: Mapping[str, str],
         now: dt.datetime,
         fetcher: Fetcher | None = None,
+        ask: Callable[[str, str], tuple[str, ...] | None] = domains.records,
     ) -> None:
         self._load = load
         self.environ = environ
         self.now = now
+        self.ask = ask
         self.fetcher = fetcher or Fetcher(seconds=PATIENCE)
 
     @cached_property
@@ -62,12 +68,24 @@ class Subject:
 
     @cached_property
     def database(self) -> Path:
-        """The file of the records, which need not be there.
+        """The file of the records, which need not be there, or what lies beside a server's.
 
         Raises:
             InputError: the setting names none.
         """
-        return file_of(self.project.store_url)
+        return path_of(self.project.store_url)
+
+    @cached_property
+    def has_records(self) -> bool:
+        """Whether there are any.
+
+        Raises:
+            NewsletterError: see `Store.open`.
+        """
+        try:
+            return bool(self.store)
+        except NoStoreError:
+            return False
 
     @cached_property
     def caller(self) -> Caller:
@@ -83,6 +101,37 @@ class Subject:
             region=group.region, profile=group.profile, environ=self.environ, seconds=PATIENCE
         )
 
+    @cached_property
+    def control(self) -> ControlPlane:
+        """AWS's control plane, to look at.
+
+        Raises:
+            NewsletterError: see `ControlPlane`.
+        """
+        from newsletter.ses.setup.control import ControlPlane  # noqa: PLC0415  # boto3 is heavy
+
+        group = self.project.settings.transport.ses
+        return ControlPlane(
+            region=group.region, profile=group.profile, environ=self.environ, sleep=time.sleep,
+            patience=PATIENCE,
+        )  # fmt: skip
+
+    @cached_property
+    def identity(self) -> tuple[str, dict[str, Any]] | None:
+        """The identity that SES sends by, the sender's domain or one above it, with its content.
+
+        Raises:
+            DeniedError: these credentials may not look.
+            NewsletterError: AWS cannot be used.
+        """
+        domain = self.project.settings.sender.from_address.rpartition("@")[2].lower()
+        while "." in domain:
+            found = self.control.read("sesv2", "get_email_identity", EmailIdentity=domain)
+            if found is not None:
+                return domain, found
+            domain = domain.partition(".")[2]
+        return None
+
     def named(self, path: Path) -> str:
         """A path as its owner would type it in the newsletter's folder."""
         for root in (self.project.root, self.project.root.resolve()):
@@ -92,5 +141,6 @@ class Subject:
 
     def close(self) -> None:
         """Give the records back."""
-        if "store" in vars(self):
-            self.store.close()
+        for name in ("store", "control"):
+            if name in vars(self):
+                getattr(self, name).close()

@@ -57,13 +57,14 @@ def pull(
     follow: bool = False,
     stopped: Callable[[], bool] = lambda: False,
     sums: Pulled | None = None,
+    heard: Callable[[str], None] = lambda _: None,
 ) -> Pulled:
     """Fetch what the queue holds; see `newsletter.ses.events.pull`."""
     from newsletter.ses import events  # noqa: PLC0415  # as above
 
     return events.pull(
         queue, store.feedback, clocks.now, sender=project.settings.sender.from_address,
-        follow=follow, stopped=stopped, sums=sums,
+        follow=follow, stopped=stopped, sums=sums, heard=heard,
     )  # fmt: skip
 
 

@@ -5,6 +5,8 @@
     bulk          up to fifty mails per request (SendBulkEmail)
     outcomes      what an answer or an error proves about a mail
     account       the account's limits, and why it cannot be used
+    credentials   who we are to AWS
+    setup         what an account needs, made and undone
     events        the queue that SES reports to
     event_format  what stands in a message of that queue
     wire, connection, http1

@@ -12,6 +12,8 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
+from email.header import decode_header, make_header
 from email.utils import parseaddr
 from typing import Any, Final
 
@@ -79,6 +81,57 @@ def read_event(text: str) -> Event | None:
     if found.get("notificationType") == "AmazonSnsSubscriptionSucceeded":
         return None
     return _event(found)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What an event quotes of the mail it is about.
+
+    Attributes:
+        subject: decoded.
+        headers: the names of its headers, in small letters.
+        truncated: whether SES left some of them out.
+        tag: our own, "" where there is none.
+    """
+
+    kind: Kind
+    message_id: str
+    subject: str
+    headers: frozenset[str]
+    truncated: bool
+    tag: str
+
+
+def read_report(text: str) -> Report | None:
+    """What an event quotes of its mail; None for whatever is no event."""
+    found = _object(text)
+    if found is not None and found.get("Type") == "Notification":
+        found = _object(str(found.get("Message", "")))
+    try:
+        event, mail = (_event(found), _inner(found, "mail")) if found else (None, {})
+    except UnreadableEventError:
+        return None
+    if event is None:
+        return None
+    common, tags, listed = (mail.get(name) for name in ("commonHeaders", "tags", "headers"))
+    subject = common.get("subject") if isinstance(common, dict) else ""
+    names = [one.get("name") for one in listed if isinstance(one, dict)] if listed else []
+    return Report(
+        kind=event.kind,
+        message_id=event.message_id,
+        subject=_decoded(str(subject)),
+        headers=frozenset(str(name).lower() for name in names),
+        truncated=mail.get("headersTruncated") is True,
+        tag=_only(tags.get("delivery")) if isinstance(tags, dict) else "",
+    )
+
+
+def _decoded(text: str) -> str:
+    """A header's text; SES quotes it as it stands in the mail, or decoded."""
+    try:
+        return str(make_header(decode_header(text))) if "=?" in text else text
+    except (LookupError, ValueError):
+        return text
 
 
 def _event(found: Mapping[str, Any]) -> Event:

@@ -246,6 +246,7 @@ def pull(
     follow: bool = False,
     stopped: Callable[[], bool] = lambda: False,
     sums: Pulled | None = None,
+    heard: Callable[[str], None] = lambda _: None,
 ) -> Pulled:
     """Move events from the queue into the records until it is empty, or for ever.
 
@@ -257,6 +258,7 @@ def pull(
         follow: whether to wait for more.
         stopped: asked before every request.
         sums: counted on batch by batch, for who may be interrupted.
+        heard: told the text of every message once it is recorded.
 
     Raises:
         AccountError: the queue cannot be used.
@@ -273,6 +275,8 @@ def pull(
         fruitless = fruitless + 1 if again else 0
         work.sums.received += len(messages)
         work.take_in(_sort(messages, store))
+        for message in messages:
+            heard(message.body)
     work.sums.settled += records.reconcile()
     return work.sums
 

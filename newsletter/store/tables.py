@@ -129,6 +129,20 @@ tags: Final = sa.Table(
     sa.Index(None, "tag"),
 )
 
+#: What `ses prove` has shown of an account.
+proofs: Final = sa.Table(
+    "proofs",
+    metadata,
+    sa.Column("account", sa.String(12), primary_key=True),
+    sa.Column("region", sa.String(32), primary_key=True),
+    sa.Column("mode", sa.String(16), primary_key=True),
+    # The version of how mails are written for the mode.
+    sa.Column("rules", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("program", sa.Text, nullable=False),
+    sa.Column("at", Moment, nullable=False),
+    one_of("mode", ("single", "bulk")),
+)
+
 #: Addresses never to be mailed; they outlive the subscriber's row.
 suppressions: Final = sa.Table(
     "suppressions",

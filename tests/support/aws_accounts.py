@@ -13,7 +13,7 @@ import boto3
 
 from newsletter.ses.setup.blueprint import Blueprint, blueprint
 from newsletter.ses.setup.control import ControlPlane
-from newsletter.ses.setup.plan import Step, apply, destroy, survey
+from newsletter.ses.setup.plan import PlanStep, apply, destroy, survey
 from newsletter.settings import ConfigText, load
 from tests.fake_ses import ACCESS_KEY, SECRET_KEY, FakeSes
 from tests.support.aws_gate import AwsGate, aws_gate
@@ -68,7 +68,7 @@ class AwsAccount:
         self._control.forget()
         return self._control
 
-    def survey(self, **changes: Any) -> dict[str, Step]:
+    def survey(self, **changes: Any) -> dict[str, PlanStep]:
         """Every part by its name."""
         return {step.part.id: step for step in survey(self.control(), plan(**changes))}
 

@@ -18,12 +18,8 @@ from newsletter.ses.outcomes import FAILURES
 #: SES takes one request of this kind a second (SESv2 reference, "Throttling").
 SES_SECONDS: Final = 1.05
 #: Every request here may be repeated: what is there already is not made twice.
-_CONFIG: Final = Config(
-    retries={"total_max_attempts": 5, "mode": "standard"},
-    connect_timeout=10,
-    read_timeout=30,
-    user_agent=f"newsletter/{__version__}",
-)
+_ATTEMPTS: Final = 5
+_PATIENCE: Final = 30.0
 _SERVICES: Final = ("sesv2", "sqs", "sns", "iam")
 _SQS: Final = "AWS.SimpleQueueService."
 _ABSENT: Final = frozenset(
@@ -84,6 +80,8 @@ class ControlPlane:
         profile: of AWS's own configuration, "" for the usual one.
         environ: AWS_REGION counts here, though botocore ignores it.
         sleep: waits so many seconds; tests have one of their own.
+        patience: seconds for a connection, and again for an answer; whoever has less than the usual
+            does not try again.
 
     Raises:
         AccountError: no region, or a profile that does not exist.
@@ -97,17 +95,24 @@ class ControlPlane:
         profile: str,
         environ: Mapping[str, str],
         sleep: Callable[[float], None],
+        patience: float = _PATIENCE,
     ) -> None:
         self.sleep = sleep
         self._seen: dict[str, dict[str, Any] | None] = {}
         self._clients: dict[str, Any] = {}
         self._next = 0.0
+        config = Config(
+            retries={
+                "total_max_attempts": 1 if patience < _PATIENCE else _ATTEMPTS, "mode": "standard",
+            },
+            connect_timeout=patience, read_timeout=patience, user_agent=f"newsletter/{__version__}",
+        )  # fmt: skip
         try:
             session = boto3.Session(profile_name=profile or None)
             self.region, _ = find_region(region, environ, session)
             self.partition = session.get_partition_for_region(self.region)
             for name in _SERVICES:
-                self._clients[name] = session.client(name, region_name=self.region, config=_CONFIG)
+                self._clients[name] = session.client(name, region_name=self.region, config=config)
         except failures.BotoCoreError as error:
             raise account_error(error) from error
         except ValueError as error:

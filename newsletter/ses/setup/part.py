@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -35,7 +36,7 @@ class Seen:
     detail: str = ""
 
 
-class Part:
+class Part(ABC):
     """One thing of the account.
 
     Attributes:
@@ -54,6 +55,7 @@ class Part:
         self.control = control
         self.plan = plan
 
+    @abstractmethod
     def look(self) -> Seen:
         """How it stands.
 
@@ -61,8 +63,8 @@ class Part:
             DeniedError: these credentials may not look.
             AccountError: AWS cannot be used.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def make(self) -> None:
         """Make it, or change what does not fit; may be repeated.
 
@@ -71,11 +73,10 @@ class Part:
             NotNowError: AWS refuses; a moment later it may not.
             AccountError: AWS cannot be used.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def undo(self) -> None:
         """Take it away, when it is ours; raises what `make` does."""
-        raise NotImplementedError
 
     def obstacle(self) -> str:
         """Why it may not be taken away, "" where it may; raises what `look` does."""

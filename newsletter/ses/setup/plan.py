@@ -37,7 +37,7 @@ AGAIN: Final = "run the same command again, it goes on from there"
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class PlanStep:
     """One part, and how it stands."""
 
     part: Part
@@ -49,7 +49,7 @@ class Step:
         return self.seen.standing in _OPEN
 
 
-def survey(control: ControlPlane, plan: Blueprint) -> tuple[Step, ...]:
+def survey(control: ControlPlane, plan: Blueprint) -> tuple[PlanStep, ...]:
     """Look at everything; nothing is written.
 
     Raises:
@@ -58,7 +58,7 @@ def survey(control: ControlPlane, plan: Blueprint) -> tuple[Step, ...]:
     return tuple(_step(kind(control, plan)) for kind in _ORDER)
 
 
-def apply(steps: tuple[Step, ...], done: Callable[[Step], None]) -> tuple[Step, ...]:
+def apply(steps: tuple[PlanStep, ...], done: Callable[[PlanStep], None]) -> tuple[PlanStep, ...]:
     """Make what is missing and change what has drifted, each looked at until it is seen.
 
     Args:
@@ -83,7 +83,9 @@ def apply(steps: tuple[Step, ...], done: Callable[[Step], None]) -> tuple[Step, 
     return tuple(found)
 
 
-def refuse_obstacles(steps: tuple[Step, ...], *, with_identity: bool, with_messages: bool) -> None:
+def refuse_obstacles(
+    steps: tuple[PlanStep, ...], *, with_identity: bool, with_messages: bool
+) -> None:
     """Refuse to take away what something hangs on; nothing is written.
 
     Args:
@@ -105,8 +107,8 @@ def refuse_obstacles(steps: tuple[Step, ...], *, with_identity: bool, with_messa
 
 
 def destroy(
-    steps: tuple[Step, ...],
-    done: Callable[[Step], None],
+    steps: tuple[PlanStep, ...],
+    done: Callable[[PlanStep], None],
     *,
     with_identity: bool,
     with_messages: bool,
@@ -123,12 +125,12 @@ def destroy(
         done(step)
 
 
-def deleted(steps: tuple[Step, ...], *, with_identity: bool) -> tuple[Step, ...]:
+def deleted(steps: tuple[PlanStep, ...], *, with_identity: bool) -> tuple[PlanStep, ...]:
     """What `destroy` would take away, in its order."""
     return tuple(reversed(_ours(steps, with_identity=with_identity)))
 
 
-def _ours(steps: tuple[Step, ...], *, with_identity: bool) -> tuple[Step, ...]:
+def _ours(steps: tuple[PlanStep, ...], *, with_identity: bool) -> tuple[PlanStep, ...]:
     """What is there and ours; a thing that does not fit any more is ours all the same."""
     there = frozenset({Standing.RIGHT, Standing.DRIFTED})
     return tuple(
@@ -153,14 +155,14 @@ def _in_the_way(part: Part, *, with_messages: bool) -> Iterator[str]:
         raise _denied(part, denied) from denied
 
 
-def _step(part: Part) -> Step:
+def _step(part: Part) -> PlanStep:
     try:
-        return Step(part, part.look())
+        return PlanStep(part, part.look())
     except DeniedError as denied:
-        return Step(part, Seen(standing=Standing.UNREADABLE, detail=f"needs {denied.action}"))
+        return PlanStep(part, Seen(standing=Standing.UNREADABLE, detail=f"needs {denied.action}"))
 
 
-def refuse_unfit(steps: tuple[Step, ...]) -> None:
+def refuse_unfit(steps: tuple[PlanStep, ...]) -> None:
     """Refuse to begin where something needed is not ours and does not fit, or may not be read.
 
     Raises:
@@ -181,10 +183,10 @@ def refuse_unfit(steps: tuple[Step, ...]) -> None:
     )
 
 
-def _made(part: Part) -> Step:
+def _made(part: Part) -> PlanStep:
     """Make a part until it is seen to be right, or not to be ours after all."""
     refused: NotNowError | None = None
-    step = Step(part, Seen(standing=Standing.MISSING))
+    step = PlanStep(part, Seen(standing=Standing.MISSING))
     for attempt in range(_LOOKS):
         if attempt:
             locked = refused is not None and refused.deleted_recently

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from abc import abstractmethod
 from typing import Any, Final
 
 from newsletter.ses.setup.blueprint import RETENTION
@@ -19,8 +20,9 @@ class _Queue(Part):
     """One queue."""
 
     @property
+    @abstractmethod
     def name(self) -> str:
-        raise NotImplementedError
+        """How it is called."""
 
     @property
     def wanted(self) -> dict[str, str]:
