@@ -11,6 +11,7 @@ import pytest
 from newsletter.check import RULES, UrlStatus, check, errors
 from newsletter.check.placeholder import OPENING
 from newsletter.errors import Place
+from newsletter.pictures import FaultId, PictureFault
 from newsletter.render import Theme
 from tests.conftest import look_with
 from tests.support.checked_letters import FRONT, WRONG_CODE, a_letter, front, said
@@ -51,6 +52,11 @@ def long_letter(words: int) -> str:
 def tagged(path: str) -> str:
     """A link of x.example as it stands in the mail."""
     return f"https://x.example/{path}?utm_source=slack-water&utm_medium=email&utm_campaign=issue-74"
+
+
+def faulty(id_: FaultId) -> dict[str, tuple[PictureFault, ...]]:
+    """What the making of one picture has found."""
+    return {"images/a.png": (PictureFault(id=id_, message="is odd", hint="make it even"),)}
 
 
 TWINS = ("issues/074-other.md",)
@@ -225,6 +231,13 @@ CASES = [
          [f":1:1|the {part} part does not show the postal address|let the theme show {{{{ site.postal_address }}}}" for part in ("HTML", "text")]),
     Case("token-left", "error", {"theme": themed(txt="{{ site.postal_address | trim }}|__NL_NOBODY__ {{ site.postal_address }}")}, "Hello {{ name }} and __x__\n",
          [":1:1|a placeholder of the program was left in the mail|take it out of the theme"]),
+    Case("picture-unreadable", "error", {"body": "x ![a](images/a.png)\n", "picture_faults": faulty("picture-unreadable")}, {"body": "x\n", "picture_faults": {"images/a.png": ()}},
+         [':5:8|the picture "images/a.png" is odd|make it even']),
+    Case("picture-heavy", "warning", {"body": "x\n\n<img src='images/a.png' alt='b'>\n", "picture_faults": faulty("picture-heavy")}, {"body": "x\n", "picture_faults": faulty("picture-still")},
+         [':7:11|the picture "images/a.png" is odd|make it even']),
+    # A picture of the theme stands nowhere in the letter.
+    Case("picture-still", "warning", {"body": "x\n", "picture_faults": faulty("picture-still")}, {"body": "x\n", "picture_faults": faulty("picture-heavy")},
+         [':5:1|the picture "images/a.png" is odd|make it even']),
 ]  # fmt: skip
 
 
