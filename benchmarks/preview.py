@@ -61,6 +61,7 @@ def asking(previews: IssuePreviews, root: Path) -> TestClient:
     app = application(
         builder=previews.preview, front_page=FrontPage, folder=root / "issues", changes=Changes(),
         token="x", editor=lambda: None, ready=lambda _: Ready(), trial=trial, ask=ask,
+        archive=lambda _, __: None,
         numbers=lambda _: None,
     )  # fmt: skip
     return TestClient(app, base_url="http://127.0.0.1")

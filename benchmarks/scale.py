@@ -4,12 +4,15 @@
 
 "plan" freezes content and recipients and sends one mail, "resume" goes on with one more, "status"
 counts; each is the whole command as a person waits for it, its start included. "send" hands over
-2,000 mails. Memory is the largest a process got.
+2,000 mails. Memory is the largest a process got. What the import takes of the processor is compared
+with looking at the same addresses with email-validator alone, and with `sqlite3 .import`, which
+checks nothing; all three run one after another.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -23,8 +26,9 @@ from world import COMMAND, FakeSes, copy_example
 SMALL: Final = 1_000
 CONFIRM: Final = ("send", "--issue", "74", "--confirm", "74")
 #: Name, words, what must not be exceeded in seconds with a million.
+IMPORT: Final = ("subscribers", "import", "list.csv", "--consent-source", "invented")
 STEPS: Final = (
-    ("import", ("subscribers", "import", "list.csv", "--consent-source", "invented"), None),
+    ("import", IMPORT, None),
     ("plan", (*CONFIRM, "--limit", "1"), 20.0),
     ("resume", (*CONFIRM, "--limit", "1"), 2.0),
     ("send", (*CONFIRM, "--limit", "2000"), None),
@@ -32,13 +36,23 @@ STEPS: Final = (
     ("status --json", ("status", "--issue", "74", "--json"), 1.0),
 )
 MEMORY: Final = 200
+IMPORT_MEMORY: Final = 256
+#: How many times as much of the processor as email-validator alone.
+IMPORT_BOUND: Final = 1.5
+VALIDATOR: Final = """
+import csv
+from email_validator import validate_email
+for row in csv.DictReader(open("list.csv")):
+    validate_email(row["email"], check_deliverability=False, test_environment=True, strict=True)
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Wall seconds and peak memory in MB of one command."""
+    """Wall seconds, seconds of the processor and peak memory in MB of one command."""
 
     seconds: float
+    cpu: float
     memory: float
 
 
@@ -47,7 +61,7 @@ def cost(folder: Path, environ: dict[str, str], words: tuple[str, ...]) -> Cost:
     began = time.monotonic()
     with (folder / "said").open("wb") as said:
         process = subprocess.Popen(
-            [COMMAND, *words], cwd=folder, env=environ, stdin=subprocess.DEVNULL,
+            words, cwd=folder, env=environ, stdin=subprocess.DEVNULL,
             stdout=said, stderr=said,
         )  # fmt: skip
         _, status, used = os.wait4(process.pid, 0)
@@ -55,7 +69,9 @@ def cost(folder: Path, environ: dict[str, str], words: tuple[str, ...]) -> Cost:
     if process.returncode not in {0, 6}:
         sys.exit((folder / "said").read_text("utf-8"))
     per_megabyte = 1024**2 if sys.platform == "darwin" else 1024
-    return Cost(time.monotonic() - began, used.ru_maxrss / per_megabyte)
+    return Cost(
+        time.monotonic() - began, used.ru_utime + used.ru_stime, used.ru_maxrss / per_megabyte
+    )
 
 
 def costs(readers: int, environ: dict[str, str]) -> dict[str, Cost]:
@@ -68,7 +84,11 @@ def costs(readers: int, environ: dict[str, str]) -> dict[str, Cost]:
             stream.writelines(f"reader{n}@example.org,Reader {n}\n" for n in range(readers))
         found = {}
         for step, words, _ in STEPS:
-            found[step] = cost(folder, environ, words)
+            found[step] = cost(folder, environ, (COMMAND, *words))
+        found["email-validator"] = cost(folder, environ, (sys.executable, "-c", VALIDATOR))
+        if shutil.which("sqlite3"):
+            plain = ("sqlite3", "plain.db", ".mode csv", ".import list.csv people")
+            found["sqlite3 .import"] = cost(folder, environ, plain)
         return found
 
 
@@ -85,7 +105,12 @@ def main() -> None:
             f"{step:14} {less.seconds:8.2f} s {more.seconds:10.2f} s "
             f"{more.seconds / less.seconds:7.1f} {limit:>7} {more.memory:6.0f} MB"
         )
-    print(f"bound of the memory: {MEMORY} MB")
+    print(f"bound of the memory: {MEMORY} MB; of the import's: {IMPORT_MEMORY} MB")
+    for other in ("email-validator", "sqlite3 .import"):
+        if other in large:
+            mine, its = large["import"].cpu, large[other].cpu
+            most = f"   (bound: {IMPORT_BOUND})" if other == "email-validator" else ""
+            print(f"import {mine:.1f} s CPU, {other} {its:.1f} s: {mine / its:.2f} times{most}")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ Faces: people meet them; they parse, ask and show
 What it does: one room per thing that a person asks for
     doctor      whether all is well: machine, folder, records, way out
     sending     plan, gate, run, result; triggers, test mails, approve, cancel, retry
-    publishing  the archive of past issues, its feeds, earlier addresses
+    publishing  the archive of past issues, its feeds, earlier addresses; pictures of mails
     signup      arriving: the form, confirmation mails, the welcome
     people      the list: import, export, add, remove, erase, show
     events      what Amazon SES reports: fetched, judged, reconciled
@@ -17,6 +17,7 @@ What it does: one room per thing that a person asks for
 Doors: each touches one thing outside
     server      a web application on a socket
     ses         Amazon SES: the transport, and what it reports
+    s3          a bucket for pictures
     smtp        a mail server
     folder      a folder of .eml files, for rehearsals
     store       the records
@@ -35,6 +36,7 @@ Stages: values in, values out; no clock, no disk, no network
     schedule    rule, dates, records     -> what is due
     audience    who is eligible          -> the recipients of an issue
     render      Issue + Theme            -> RenderedIssue, once per issue
+    pictures    a picture's file         -> the file that mails and pages show
     issue       text + front matter      -> Issue
 
 Everybody may use

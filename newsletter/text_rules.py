@@ -37,9 +37,9 @@ def one_line(text: str) -> str:
     Line ends and control characters become blanks, blanks are folded, what cannot be seen goes;
     "" where nothing that can be seen is left.
     """
-    if not (text.isascii() and text.isprintable()):
-        text = _UNSEEN.sub("", _BREAKS.sub(" ", text))
-    line = " ".join(text.split())
+    if text.isascii() and text.isprintable():
+        return " ".join(text.split())
+    line = " ".join(_UNSEEN.sub("", _BREAKS.sub(" ", text)).split())
     return "" if _NOTHING.fullmatch(line) else line
 
 

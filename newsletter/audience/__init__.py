@@ -92,7 +92,7 @@ def read_address(text: str) -> Address:
             repeats the address.
     """
     text = text.strip()
-    if _INVISIBLE.search(text):
+    if not (text.isascii() and text.isprintable()) and _INVISIBLE.search(text):
         raise InputError("the address holds an invisible character", hint="type it again")
     local, _, domain = text.rpartition("@")
     if not local.isascii():
@@ -103,14 +103,17 @@ def read_address(text: str) -> Address:
     try:
         host = _host(domain)
         # What has this form is an address wherever the domain is one.
-        if not (_PLAIN.fullmatch(local) and text.isascii() and len(text) <= _LONGEST):
+        plain = text.isascii() and len(text) <= _LONGEST and _PLAIN.fullmatch(local)
+        if not plain:
             _expect_valid(text)
     except (EmailNotValidError, idna.IDNAError, UnicodeError) as error:
         raise InputError(
             "this is not a mail address", hint="write it as name@example.org"
         ) from error
     mailbox = f"{local}@{host}"
-    if not text_rules.is_mailbox(mailbox):
+    # Of what is plain, nothing else can keep it out of a header.
+    stands = plain and "=?" not in local and len(mailbox) <= _LONGEST
+    if not (stands or text_rules.is_mailbox(mailbox)):
         raise InputError(
             "this address cannot be written in the header of a mail", hint="ask for another address"
         )
@@ -130,7 +133,7 @@ def _expect_valid(address: str) -> None:
 
 def canonical_of(mailbox: str) -> str:
     """The key of a mailbox; its domain is in lower case already."""
-    return mailbox.translate(_ASCII_LOWER)
+    return mailbox.lower() if mailbox.isascii() else mailbox.translate(_ASCII_LOWER)
 
 
 def limit_key(canonical: str) -> str:

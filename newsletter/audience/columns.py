@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, NamedTuple
 
 from newsletter.audience import services
 from newsletter.audience.cells import FIELD_NAME, UnfitCellError, table_of, tags_of
@@ -67,8 +67,7 @@ class Column:
     role: Role
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Person:
+class Person(NamedTuple):
     """What the cells of one row say; `email` as it stands, all else fit for use."""
 
     email: str

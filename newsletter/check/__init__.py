@@ -9,7 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from newsletter.check import contrast, front, links, mail, online, placeholder, unread, words
+from newsletter.check import (
+    contrast,
+    front,
+    links,
+    mail,
+    online,
+    pictures,
+    placeholder,
+    unread,
+    words,
+)
 from newsletter.check.rule import RULES, Finding, Rule, RuleContext, Severity, UrlStatus
 from newsletter.humanize import plural
 
@@ -19,7 +29,7 @@ __all__ = [
 ]  # fmt: skip
 
 # Importing them registers their rules; the order here is the order in docs/checks.md.
-GROUPS: Final = (front, words, unread, links, mail, placeholder, contrast, online)
+GROUPS: Final = (front, words, unread, links, pictures, mail, placeholder, contrast, online)
 
 
 def check(context: RuleContext) -> tuple[Finding, ...]:

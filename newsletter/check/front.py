@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from newsletter.check.rule import RULES, Fault, RuleContext, rule
 from newsletter.humanize import nearest
-from newsletter.issue.drafts import draft_key
+from newsletter.issue.drafts import draft_mark
 
 _SUBJECT: int = 60
 _PREHEADER: int = 140
@@ -20,12 +20,8 @@ _TEXTS = frozenset({"title", "subject", "preheader", "segment", "utm", "checks"}
 
 @rule("draft", "error", "The issue says that it is a draft: `status: draft`, `draft: true` ...")
 def _draft(context: RuleContext) -> Iterator[Fault]:
-    key = draft_key(context.issue.raw)
-    if key == "status":
-        yield context.issue.place(key), "this issue is a draft", 'set "status: ready"'
-    elif key:
-        message = f'this issue is a draft: it says "{key}: {context.issue.raw[key]}"'
-        yield context.issue.place(key), message, "take that line out when it is ready"
+    if mark := draft_mark(context.issue.raw):
+        yield context.issue.place(mark.key), f"this issue {mark.said}", mark.way
 
 
 @rule("text-cut", "error", "Text of the front matter behind an unquoted ` #`, a comment to YAML.")

@@ -11,6 +11,7 @@ from typing import Final, Literal
 
 from newsletter.errors import Place
 from newsletter.issue import Issue
+from newsletter.pictures import PictureFault
 from newsletter.render import Options, RenderedIssue
 
 Severity = Literal["error", "warning"]
@@ -64,6 +65,8 @@ class RuleContext:
         options: what it was rendered with.
         today: the author's date, None where dates are not to be judged.
         assets: paths of the local images that exist, as Markdown names them; None when unknown.
+        picture_faults: what is wrong with pictures that are published for this letter, by their
+            paths as files.
         twins: other files with the same number.
         ignore: finding ids the newsletter's settings answer for.
         answers: what the web said about addresses of the letter; None without `--online`.
@@ -77,6 +80,7 @@ class RuleContext:
     options: Options
     today: dt.date | None = None
     assets: frozenset[str] | None = None
+    picture_faults: Mapping[str, tuple[PictureFault, ...]] = dataclasses.field(default_factory=dict)
     twins: tuple[str, ...] = ()
     ignore: Mapping[str, str] = dataclasses.field(default_factory=dict)
     answers: Mapping[str, UrlStatus] | None = None

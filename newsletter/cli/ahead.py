@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from newsletter.delivery import Counts, Run
     from newsletter.issue import Issue
     from newsletter.project import Project
-    from newsletter.schedule.outlook import Prospect
+    from newsletter.schedule.outlook import Prospect, Standing
     from newsletter.store import Store
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object.")]
@@ -111,9 +111,9 @@ def schedule(
     issues = project.issues()
     plan = timetable(project.settings, moved=moved(issues, project.zone))
     with open_records(project) as store:
-        cancelled = _cancelled(project, store) if store else frozenset()
+        closed = _closed(project, store) if store else {}
     found = outlook(
-        plan, issues, clocks.now(), is_same=_sameness(project), most=number, cancelled=cancelled
+        plan, issues, clocks.now(), is_same=_sameness(project), most=number, closed=closed
     )
     if as_json:
         result_json({"timezone": plan.zone.key, "dates": [as_dict(one) for one in found]})
@@ -137,19 +137,27 @@ def coming(project: Project, store: Store) -> tuple[Prospect, ...]:
         plan = timetable(project.settings, moved=moved(issues, project.zone))
         return outlook(
             plan, issues, clocks.now(), is_same=_sameness(project), most=2,
-            cancelled=_cancelled(project, store),
+            closed=_closed(project, store),
         )  # fmt: skip
     except InputError:
         return ()
 
 
-def _cancelled(project: Project, store: Store) -> frozenset[int]:
-    """The issues that no schedule sends any more, because a person has cancelled them."""
+def _closed(project: Project, store: Store) -> dict[int, Standing]:
+    """The issues that no schedule sends any more; a rehearsal alone says nothing of that."""
     from newsletter.delivery import RunState
+    from newsletter.schedule.outlook import Standing
     from newsletter.store import runs
 
-    found = (run for run in runs.find_all(store) if run.rehearsal == project.rehearses)
-    return frozenset(run.content.issue for run in found if run.state is RunState.CANCELLED)
+    closed = {}
+    for run in runs.find_all(store):
+        if run.state is RunState.CANCELLED and run.rehearsal == project.rehearses:
+            closed[run.content.issue] = Standing.CANCELLED
+        elif not run.rehearsal and run.state is RunState.FINISHED:
+            closed[run.content.issue] = Standing.SENT
+        elif not run.rehearsal and run.begun:
+            closed[run.content.issue] = Standing.BEGUN
+    return closed
 
 
 def _sameness(project: Project) -> Callable[[Issue], bool]:

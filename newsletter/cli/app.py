@@ -17,6 +17,7 @@ from newsletter.cli import (
     begin,
     doctor,
     events,
+    images,
     post,
     records,
     run,
@@ -34,8 +35,8 @@ WRITE, PEOPLE, SEND, RUN = "Write", "People", "Send", "Run"
 
 _ORDER = (
     "init", "new", "check", "preview", "build", "test", "subscribers", "send",
-    "approve", "cancel", "status", "retry", "stats", "schedule", "serve", "archive", "events",
-    "ses", "doctor", "settings", "db",
+    "approve", "cancel", "status", "retry", "stats", "schedule", "serve", "archive", "images",
+    "events", "ses", "doctor", "settings", "db",
 )  # fmt: skip
 
 
@@ -75,6 +76,7 @@ app.command("stats", rich_help_panel=SEND)(stats.stats)
 app.command("schedule", rich_help_panel=SEND)(ahead.schedule)
 app.command("serve", rich_help_panel=RUN)(run.serve)
 app.add_typer(archive.app, name="archive", rich_help_panel=RUN)
+app.add_typer(images.app, name="images", rich_help_panel=RUN)
 app.add_typer(events.app, name="events", rich_help_panel=RUN)
 app.add_typer(ses.app, name="ses", rich_help_panel=RUN)
 app.command("doctor", rich_help_panel=RUN)(doctor.doctor)

@@ -123,6 +123,8 @@ def init(
     made = scaffold.contents(
         told, rhythm=chosen.value, first=day or _next_sunday(told), look=theme.value
     )
+    if chosen is not Rhythm.NONE:
+        made = scaffold.dated(made, clocks.now())
     for place, data in made.items():
         said = "made" if files.write_new(root / place, data) else "kept"
         say(f"{said} {root / place}")

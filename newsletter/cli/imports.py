@@ -22,7 +22,7 @@ def say_sheets(sheets: Iterable[Sheet]) -> None:
         elif sheet.service:
             say(f"{sheet.name}: an export of {sheet.service}; --from plain reads it as any list")
         else:
-            say(f"{sheet.name}: a list of no service that is known")
+            say(f"{sheet.name}: a plain list; --from SERVICE reads it as an export")
         rows = [("column", "read as"), *sheet.columns]
         say(table([(header, _meaning(role)) for header, role in rows if role != "ignore"]))
         if unread := [header or "(no name)" for header, role in sheet.columns if role == "ignore"]:

@@ -15,10 +15,10 @@ from newsletter.cli.show import VOICE, Console, result, result_json, say, table
 from newsletter.errors import InputError, Place, RefusedError
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Iterator, Mapping
 
     from newsletter.project import Project
-    from newsletter.publishing.archive import Archive
     from newsletter.site.archive import ArchiveServer
     from newsletter.site.subscribing import Signups
     from newsletter.store import Store
@@ -70,6 +70,8 @@ def serve(
             say(f"serving on {server.url_of(door)} (Ctrl-C ends it)")
             if not project.settings.site.public_url:
                 say("hint: set site.public_url, or no mail will lead here")
+            if opened:
+                say(f"the sign-up form is at {server.url_of(door)}/subscribe")
             if opened and project.rehearses:
                 folder = project.settings.transport.folder
                 say(f"sign-up is a rehearsal: its mails lie in the folder {folder}/, none leaves")
@@ -111,20 +113,16 @@ def _letters(project: Project) -> Iterator[None]:
 
 def _archive(project: Project) -> ArchiveServer | None:
     """Past issues beside the readers' pages, where mails lead to them on this host."""
-    from newsletter.publishing.archive import build_archive
-    from newsletter.publishing.sources import read_sources, stamp
+    from newsletter.publishing.live import LiveArchive
+    from newsletter.publishing.sources import stamp
     from newsletter.signup.forms import form_elsewhere
     from newsletter.site.archive import ArchiveServer
 
-    form = form_elsewhere(project, "archive")
+    def today() -> dt.date:
+        return project.today(clocks.now())
 
-    def build() -> Archive:
-        sources = read_sources(project, form=form, known={})
-        return build_archive(sources, today=project.today(clocks.now()))
-
-    server = ArchiveServer(
-        project.settings, build, lambda: stamp(project, project.today(clocks.now()))
-    )
+    live = LiveArchive(project, form_elsewhere(project, "archive"), today)
+    server = ArchiveServer(project.settings, project.root, live, lambda: stamp(project, today()))
     return server if server.is_here else None
 
 

@@ -31,16 +31,18 @@ _WAY_OUT: Final = {
 
 
 class CsvTable(StrEnum):
-    """The tables that can be had as CSV; the last two are one issue's."""
+    """The tables that can be had as CSV; the last three are one issue's."""
 
     DAYS = "days"
     MONTHS = "months"
     ISSUES = "issues"
+    SIGNUPS = "signups"
     DOMAINS = "domains"
     HOURS = "hours"
+    LINKS = "links"
 
 
-_OF_ONE: Final = frozenset({CsvTable.DOMAINS, CsvTable.HOURS})
+_OF_ONE: Final = frozenset({CsvTable.DOMAINS, CsvTable.HOURS, CsvTable.LINKS})
 
 
 def stats(
@@ -56,7 +58,8 @@ def stats(
         typer.Option(
             "--csv",
             metavar="TABLE",
-            help="One table as CSV: days, months, issues; with --issue domains, hours.",
+            help="One table as CSV: days, months, issues, signups; "
+            "with --issue domains, hours, links.",
         ),
     ] = None,
     html: Annotated[
@@ -65,7 +68,7 @@ def stats(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """Show how the list grew and what became of the issues, or of one of them."""
-    from newsletter.cli import stats_tables
+    from newsletter.cli import stats_rows, stats_tables
     from newsletter.cli.context import open_project, open_store
 
     VOICE.json = as_json
@@ -83,16 +86,29 @@ def stats(
             found = _of_issue(project, store, issue)
             transport = found.transport
     if as_json:
-        result_json(stats_tables.as_dict(found))
+        result_json(stats_rows.as_dict(found))
     elif html:
         _write_page(project, found, html)
     elif csv:
-        result(stats_tables.as_csv(found, csv.value))
+        result(stats_rows.as_csv(found, csv.value))
     else:
         screen = stats_tables.Screen.of(sys.stdout, os.environ)
         result(stats_tables.as_text(found, project.settings.site.name, screen))
         if stats_tables.is_silent(found) and transport in _WAY_OUT:
             say(f"hint: {_WAY_OUT[transport]}")
+        if issue is not None and (campaign := _campaign(project, found, issue)):
+            say(f"hint: the statistics of your own site have clicks by utm_campaign={campaign}")
+
+
+def _campaign(project: Project, found: Overview | IssueReport, issue: int) -> str:
+    """By what web statistics know an issue whose links are not counted, "" where they cannot."""
+    from newsletter.stats.issues import IssueReport
+
+    utm = project.settings.utm
+    counted = isinstance(found, IssueReport) and found.stats.links is not None
+    if counted or not utm.enabled or "{slug}" in utm.campaign:
+        return ""
+    return utm.campaign.replace("{number}", str(issue))
 
 
 def _write_page(project: Project, found: Overview | IssueReport, file: Path) -> None:

@@ -1,26 +1,23 @@
-"""Figures as text for people, as CSV for a spreadsheet, as JSON for programs."""
+"""Figures as text for people."""
 
 from __future__ import annotations
 
-import csv
 import datetime as dt
-import io
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Final, Self, TextIO
+from dataclasses import dataclass
+from typing import Final, Self, TextIO
 
 from newsletter.cli.show import table
 from newsletter.humanize import duration, plural
 from newsletter.stats.glyphs import bar, spark
-from newsletter.stats.growth import Change, Growth, net
+from newsletter.stats.growth import SIGNUPS, Change, Growth, SignupMonth, net
 from newsletter.stats.issues import (
     ENOUGH,
     REPORTED,
-    REVIEWED_BOUNCES,
-    REVIEWED_COMPLAINTS,
     IssueReport,
     IssueRow,
+    LinkClicks,
     Overview,
     percent,
     providers,
@@ -38,6 +35,8 @@ _SUBJECT: Final = 24
 #: The same of a month and of the totals of an issue.
 _MONTHS: Final = 62
 _TOTALS: Final = 40
+#: The same of a link.
+_CLICKS: Final = 24
 #: Numbers of which a sparkline says something.
 _FEWEST: Final = 2
 #: Issues of a sparkline.
@@ -107,19 +106,6 @@ def as_text(found: Overview | IssueReport, name: str, screen: Screen) -> str:
     return "\n\n".join(block for block in blocks if block)
 
 
-def as_csv(found: Overview | IssueReport, name: str) -> str:
-    """One table as CSV, its names in the first line; what was not reported is empty."""
-    rows = _issue_rows(found, name) if isinstance(found, IssueReport) else _all_rows(found, name)
-    stream = io.StringIO()
-    csv.writer(stream, lineterminator="\n").writerows(rows)
-    return stream.getvalue().removesuffix("\n")
-
-
-def as_dict(found: Overview | IssueReport) -> dict[str, object]:
-    """All figures; None is what was not reported."""
-    return _issue_dict(found) if isinstance(found, IssueReport) else _overview_dict(found)
-
-
 def is_silent(found: Overview | IssueReport) -> bool:
     """Whether bounces and complaints were not reported."""
     if isinstance(found, IssueReport):
@@ -139,6 +125,7 @@ def _over_time(found: Overview, name: str, screen: Screen) -> Iterable[str]:
     if growth.sources:
         rows = [(f"{number:,}", source) for source, number in growth.sources.items()]
         yield "joined by\n" + table(rows[:_SHOWN], right=frozenset({0}))
+    yield _signups(found.signups)
     if found.issues:
         judged = watch(found.issues)
         yield "reputation: " + (judged.finding if judged else _NOT)
@@ -174,6 +161,21 @@ def _without_zeros(rows: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
         i for i, name in enumerate(rows[0]) if name == "" or {row[i] for row in rows[1:]} != {"0"}
     ]
     return [tuple(row[i] for i in kept) for row in rows]
+
+
+def _signups(months: Sequence[SignupMonth]) -> str:
+    if not months:
+        return ""
+    rows = [
+        (
+            f"{m.month:%Y-%m}",
+            *(f"{getattr(m, name):,}" for name in SIGNUPS),
+            _told(m.confirmed, m.asked),
+        )
+        for m in months[-_SHOWN:]
+    ]
+    rows = _without_zeros([("sign-ups", *SIGNUPS, ""), *rows])
+    return table(rows, right=frozenset(range(1, len(rows[0]))))
 
 
 def _issues(issues: Sequence[IssueRow], screen: Screen) -> str:
@@ -223,6 +225,7 @@ def _of_issue(found: IssueReport, screen: Screen) -> Iterable[str]:
     yield "\n".join(unusual(found))
     yield _part("domain", stats.domains, screen, without=stats.silent)
     yield _part("provider", providers(stats.domains), screen, without=stats.silent)
+    yield _links(stats.links, screen)
     hours = {f"{hour:%Y-%m-%d %H:00}": row for hour, row in stats.hours.items()}
     yield _part("hour (UTC)", hours, screen, without=stats.silent)
 
@@ -261,6 +264,21 @@ def _part(
     return text
 
 
+def _links(links: Sequence[LinkClicks] | None, screen: Screen) -> str:
+    if links is None:
+        return "clicks: not counted"
+    ranked = sorted(links, key=lambda one: (-one.clicks, one.link))[:_SHOWN]
+    width = max(screen.columns - _CLICKS, len("leads to"))
+    rows = [
+        (str(one.link), f"{one.clicks:,}", f"{one.machines:,}", _cut(one.text or one.url, width))
+        for one in ranked
+    ]
+    text = table([("link", "clicks", "machines", "text"), *rows], right=frozenset({0, 1, 2}))
+    if len(links) > _SHOWN:
+        text += f"\n... and {len(links) - _SHOWN:,} more: --json has them all"
+    return text
+
+
 def _number(value: int | None) -> str:
     return "-" if value is None else f"{value:,}"
 
@@ -272,98 +290,3 @@ def _told(part: int | None, whole: int) -> str:
 
 def _cut(text: str, width: int) -> str:
     return text if len(text) <= width else f"{text[: width - 3]}..."
-
-
-_CHANGES: Final = tuple(change.value for change in Change)
-
-
-def _all_rows(found: Overview, name: str) -> Iterable[Sequence[object]]:
-    growth = found.growth
-    if name == "issues":
-        yield list(_row_dict(found.issues[0])) if found.issues else ["issue"]
-        yield from (list(_row_dict(row).values()) for row in found.issues)
-        return
-    by_month = name == "months"
-    sizes = growth.month_sizes() if by_month else growth.sizes()
-    yield [name.removesuffix("s"), *_CHANGES, "net", "size"]
-    for when, changes in (growth.months() if by_month else growth.days).items():
-        written = f"{when:%Y-%m}" if by_month else when.isoformat()
-        yield [written, *(changes[one] for one in Change), net(changes), sizes[when]]
-
-
-def _issue_rows(found: IssueReport, name: str) -> Iterable[Sequence[object]]:
-    stats = found.stats
-    rows: Mapping[str, Mapping[str, int]] = stats.domains
-    if name == "hours":
-        rows = {hour.isoformat(): row for hour, row in stats.hours.items()}
-    columns = list(next(iter(rows.values()), ()))
-    yield [name.removesuffix("s"), *columns]
-    for key, row in rows.items():
-        yield [key, *("" if c in stats.silent else row[c] for c in columns)]
-
-
-def _overview_dict(found: Overview) -> dict[str, object]:
-    growth, judged = found.growth, watch(found.issues)
-    sizes, month_sizes = growth.sizes(), growth.month_sizes()
-    return {
-        "active": growth.active,
-        "pending": found.pending,
-        "suppressed": found.suppressed,
-        "change": {
-            str(days): growth.since(growth.last - dt.timedelta(days=days)) for days in (30, 365)
-        },
-        "months": [
-            {"month": f"{month:%Y-%m}", **_changes(changes), "size": month_sizes[month]}
-            for month, changes in growth.months().items()
-        ],
-        "days": [
-            {"day": day.isoformat(), **_changes(changes), "size": sizes[day]}
-            for day, changes in growth.days.items()
-        ],
-        "sources": growth.sources,
-        "issues": [_row_dict(row) for row in found.issues],
-        "reputation": asdict(judged)
-        | {"reviewed_bounces": REVIEWED_BOUNCES, "reviewed_complaints": REVIEWED_COMPLAINTS}
-        if judged
-        else None,
-    }
-
-
-def _changes(changes: Mapping[Change, int]) -> dict[str, int]:
-    return {change.value: changes[change] for change in Change} | {"net": net(changes)}
-
-
-def _row_dict(row: IssueRow) -> dict[str, Any]:
-    return asdict(row) | {"sent_at": row.sent_at.isoformat(), "bounced": row.bounced}
-
-
-def _issue_dict(found: IssueReport) -> dict[str, object]:
-    stats = found.stats
-
-    def known(row: Mapping[str, int]) -> dict[str, int | None]:
-        return {name: None if name in stats.silent else n for name, n in row.items()}
-
-    def rows(key: str, by: Mapping[str, Mapping[str, int]]) -> list[dict[str, object]]:
-        return [{key: name, **known(row)} for name, row in by.items()]
-
-    hours = {hour.isoformat(): row for hour, row in stats.hours.items()}
-    return {
-        "issue": found.issue,
-        "started_at": found.sent_at.isoformat(),
-        "recipients": sum(stats.funnel.values()),
-        **known(stats.totals),
-        "funnel": stats.funnel,
-        "reported": stats.seen,
-        "delayed": stats.delayed,
-        "bounces": stats.bounces,
-        "complaints": stats.complaints,
-        "reasons": stats.reasons,
-        "left_by": stats.left,
-        "first_accepted": stats.first.isoformat() if stats.first else None,
-        "last_accepted": stats.last.isoformat() if stats.last else None,
-        "unusual": unusual(found),
-        "before": [row.issue for row in found.before],
-        "by_domain": rows("domain", stats.domains),
-        "by_provider": rows("provider", providers(stats.domains)),
-        "by_hour": rows("hour", hours),
-    }

@@ -140,7 +140,7 @@ def build(
     from newsletter.cli.context import from_directory, open_project
     from newsletter.project import files
     from newsletter.render.links import table
-    from newsletter.sending.trial import sample
+    from newsletter.sending.sample import sample
 
     project, out = open_project(), from_directory(out)
     prepared = (
@@ -224,6 +224,10 @@ def _named(project: Project, path: str) -> str:
 
 def _warn(project: Project) -> None:
     from newsletter.cli.context import open_store
+    from newsletter.project import files
+
+    if not files.list_files(project.root):
+        return  # the records load slowly, and there is nothing to compare with them
     from newsletter.people.importing import warn_of_changed_lists
 
     with (

@@ -23,6 +23,7 @@ from enum import StrEnum
 from typing import Final
 
 from newsletter.audience import Subscriber
+from newsletter.render.counting import CountedLink
 
 
 class State(StrEnum):
@@ -166,6 +167,7 @@ class Content:
         content_hash: SHA-256 in hex of `frozen`; the same for all attempts.
         source_hash: SHA-256 in hex of what it was rendered from.
         skipped_checks: ids of the findings it was sent despite.
+        links: its counted links, frozen with it; none in what is read back.
     """
 
     issue: int
@@ -174,6 +176,7 @@ class Content:
     content_hash: str
     source_hash: str
     skipped_checks: tuple[str, ...] = ()
+    links: tuple[CountedLink, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

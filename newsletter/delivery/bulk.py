@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from newsletter.audience import Subscriber
-from newsletter.audience.tokens import TRIAL_KEY, Key, unsubscribe_url
-from newsletter.delivery import Delivery, Outcome, Run
-from newsletter.delivery.deliver import TRIAL_MARK, Transport, trial_reader
-from newsletter.message import SAMPLE
+from newsletter.audience.tokens import TRIAL_KEY, unsubscribe_url
+from newsletter.delivery import Delivery, Effect, Outcome, Run
+from newsletter.delivery.deliver import TRIAL_MARK, Press, Transport, trial_reader
+from newsletter.delivery.outcomes import Verdict, judged
+from newsletter.message import SAMPLE, Message
 from newsletter.message.merge import MergeMail, MergeTemplate, merge
 
 #: Hands over mails of one template, each once; one outcome for each, in their order.
@@ -39,51 +40,72 @@ class BulkTransport(Transport, Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BulkOutlet:
-    """Mails as the values of a template, handed over together.
+    """Mails as the values of a template, handed over together; what no template carries, alone.
 
     Attributes:
+        transport: where they go.
         template: the issue that the run froze.
         give: hands over mails of it.
-        public_url: where unsubscribe pages are served, or "".
-        key: signs the links.
-        store: the id of the records.
+        press: makes whole mails of the same issue.
 
     Raises:
         InputError: not even the sample person's mail can be composed, so nobody's could.
     """
 
+    transport: Transport
     template: MergeTemplate
     give: HandOver
-    public_url: str
-    key: Key
-    store: str
+    press: Press
 
     def __post_init__(self) -> None:
-        self._mail(SAMPLE, issue=0, position=0, attempt=0)
+        self._merged(SAMPLE, issue=0, position=0, attempt=0)
 
-    def compose(self, run: Run, delivery: Delivery, *, now: dt.datetime) -> MergeMail:  # noqa: ARG002  # SES dates it
-        """Make the mail of one delivery.
+    def compose(self, run: Run, delivery: Delivery, *, now: dt.datetime) -> MergeMail | Message:  # noqa: ARG002  # SES dates it
+        """Make the mail of one delivery; a whole one where a template could not carry it.
 
         Raises:
-            InputError: the person's address cannot be written in a header, or a field is too long.
+            InputError: the person's address cannot be written in a header.
         """
-        return self._mail(
+        mail = self._merged(
             delivery.subscriber,
             issue=run.content.issue,
             position=delivery.position,
             attempt=delivery.attempt,
         )
+        return mail if mail.fits else self.press.print(run, delivery, stamp=None)
 
-    def hand_over(self, mails: Sequence[MergeMail]) -> Sequence[Outcome]:
-        """Hand over all mails, in as few requests as hold them."""
-        return self.give(mails)
+    def hand_over(self, mails: Sequence[MergeMail | Message]) -> Sequence[Outcome]:
+        """Hand over all mails, in as few requests as hold them, and then those that are alone."""
+        merged = {n: mail for n, mail in enumerate(mails) if isinstance(mail, MergeMail)}
+        given = self.give(tuple(merged.values())) if merged else ()
+        outcomes = dict(zip(merged, given, strict=True))
+        for n, mail in enumerate(mails):
+            if isinstance(mail, Message):
+                held = held_back(outcomes.values())
+                outcomes[n] = held or self.transport.deliver(mail)
+        return [outcomes[n] for n in range(len(mails))]
 
-    def _mail(self, person: Subscriber, *, issue: int, position: int, attempt: int) -> MergeMail:
-        url = unsubscribe_url(self.public_url, person.handle, self.key) if self.public_url else ""
+    def _merged(self, person: Subscriber, *, issue: int, position: int, attempt: int) -> MergeMail:
+        base = self.press.public_url
+        url = unsubscribe_url(base, person.handle, self.press.key) if base else ""
         return merge(
             self.template, person, issue=issue, position=position, attempt=attempt,
-            unsubscribe_url=url, store=self.store,
+            unsubscribe_url=url, store=self.press.store,
         )  # fmt: skip
+
+
+def held_back(before: Iterable[Outcome]) -> Outcome | None:
+    """What becomes of a mail whose turn comes after others of its claim; None where it may go.
+
+    After an answer that is about more than its own mail, it waits for what the run makes of that.
+    """
+    for outcome in before:
+        if outcome.effect is Effect.BACK_OFF:
+            # Of the same kind: who waits here has not reached anything either.
+            return outcome
+        if outcome.effect is not Effect.GO_ON:
+            return judged(Verdict.DEFERRED, "held back after the request before it")
+    return None
 
 
 def bulk_trial(

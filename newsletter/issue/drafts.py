@@ -7,6 +7,7 @@ a status in words. Whoever brings their files along means the same by it here.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from newsletter.issue.front_matter import Value
@@ -21,6 +22,32 @@ _NO: Final = frozenset({"false", "no", "off", "n", "0", ""})
 _UNFINISHED: Final = frozenset(
     {"draft", "drafts", "unpublished", "hidden", "private", "pending", "wip", "in progress", "idea"}
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DraftMark:
+    """What makes an issue a draft.
+
+    Attributes:
+        key: of the front matter.
+        said: that it is a draft, as the end of a sentence about it.
+        way: what to do when it is ready; writing "status: ready" does not unsay another key.
+    """
+
+    key: str
+    said: str
+    way: str
+
+
+def draft_mark(table: Mapping[str, Value]) -> DraftMark | None:
+    """What in a front matter says that the issue is a draft, None where nothing does."""
+    key = draft_key(table)
+    if not key:
+        return None
+    if key == "status":
+        return DraftMark(key=key, said="is a draft", way='set "status: ready"')
+    said = f'is a draft: it says "{key}: {table[key]}"'
+    return DraftMark(key=key, said=said, way="take that line out when it is ready")
 
 
 def draft_key(table: Mapping[str, Value]) -> str:

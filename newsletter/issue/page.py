@@ -67,6 +67,11 @@ def page_matter(issue: Issue) -> PageMatter:
     )
 
 
+def is_kept_out(issue: Issue) -> bool:
+    """Whether its author says `archive: no`, whatever else about the page cannot be read."""
+    return str(issue.raw.get("archive", "")).strip().lower() in _NO
+
+
 def alias_problem(alias: str) -> str:
     """Why an alias can be no path of a site, as the end of a sentence; "" where it can."""
     if not alias.startswith("/") or alias.startswith("//"):

@@ -11,13 +11,13 @@ from __future__ import annotations
 import html
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from newsletter import text_rules
 from newsletter.audience import Subscriber
-from newsletter.errors import InputError, RefusedError
+from newsletter.errors import RefusedError
 from newsletter.message import headers
 from newsletter.message.folding import folded
 from newsletter.message.frozen import FrozenIssue
@@ -32,12 +32,13 @@ from newsletter.message.personal import subject_line, token_pattern, values_for
 
 #: Of what is written for a brace, and of how values are put in; a change takes the next number.
 RULES: Final = 1
-#: Characters of one value; more is no name, and a request holds many people.
-_LONGEST: Final = 10_000
+#: Bytes of a line (RFC 5322, 2.1.1): the service chooses the encoding, and may break a longer one.
+_LONGEST: Final = 998
 #: What stands for braces and backslashes.
 _LITERALS: Final[Mapping[str, str]] = {"ob": "{", "cb": "}", "bs": "\\"}
 _NAME_OF: Final = {value: name for name, value in _LITERALS.items()}
 _SUBJECT: Final = "subject"
+_PLACE: Final = re.compile(r"\{\{(\w+)\}\}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +55,19 @@ class Variable:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MergeLine:
+    """A line of the template.
+
+    Attributes:
+        size: bytes of what is the same for everybody.
+        names: the variables in it, as often as they stand there.
+    """
+
+    size: int
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MergeTemplate:
     """One issue as a template with `{{name}}` for all that differs.
 
@@ -62,6 +76,8 @@ class MergeTemplate:
         text: LF line ends.
         html: the page, no line longer than a mail can carry where it can be folded.
         variables: by name, but for the subject and the literals.
+        lines: those of text and page that differ from reader to reader, and the longest of the
+            others.
         issue: what it was made of.
         sender: From, with the name, in ASCII.
         reply_to: "" for none.
@@ -72,6 +88,7 @@ class MergeTemplate:
     text: str
     html: str
     variables: Mapping[str, Variable]
+    lines: tuple[MergeLine, ...]
     issue: FrozenIssue
     sender: str
     reply_to: str
@@ -99,6 +116,8 @@ class MergeMail:
         to: the one recipient, with the name, in ASCII.
         values: for every variable of the template.
         headers: the reader's own.
+        fits: whether no line of it is too long for a mail whose encoding somebody else chooses;
+            one that does not fit has to leave as a whole mail.
         store: the id of the records it is a delivery of.
     """
 
@@ -108,6 +127,7 @@ class MergeMail:
     to: str
     values: Mapping[str, str]
     headers: tuple[tuple[str, str], ...]
+    fits: bool
     store: str = NO_STORE
 
     @property
@@ -146,6 +166,7 @@ def merge_template(issue: FrozenIssue) -> MergeTemplate:
         text=text,
         html=page,
         variables={name: variable for variable, name in names.items()},
+        lines=_lines([*text.split("\n"), *page.split("\n")]),
         issue=issue,
         sender=_mailbox("From", sender.name, sender.address),
         reply_to=_mailbox("Reply-To", "", sender.reply_to) if sender.reply_to else "",
@@ -177,13 +198,11 @@ def merge(
         mark: what the subject begins with.
 
     Raises:
-        InputError: the address cannot be written in a header, or a value is too long.
+        InputError: the address cannot be written in a header.
     """
     frozen = template.issue
     mailto = frozen.sender.unsubscribe_mailto
     found = values_for(frozen.slots, subscriber, unsubscribe_url or unsubscribe_by_mail(mailto))
-    if any(len(value) > _LONGEST for value in found.values()):
-        raise InputError(f"a field of this person has over {_LONGEST:,} characters")
     subject = subject_line(mark + frozen.subject, frozen.slots, found)
     headers.text("Subject", subject)
     values = {**_LITERALS, _SUBJECT: subject}
@@ -201,6 +220,7 @@ def merge(
         to=_mailbox("To", name, subscriber.address),
         values=values,
         headers=_pairs(unsubscribe_headers(unsubscribe_url, mailto)),
+        fits=_fits(template, values),
         store=store,
     )
 
@@ -221,6 +241,27 @@ def _with_variables(
         return "{{" + name + "}}"
 
     return re.sub(rf"\\+(?=[{{}}]|{tokens})|[{{}}]|{tokens}", variable, text)
+
+
+def _lines(lines: Iterable[str]) -> tuple[MergeLine, ...]:
+    """The lines with variables of a template's text, and the longest without."""
+    found: list[MergeLine] = []
+    longest = 0
+    for line in lines:
+        names = _PLACE.findall(line)
+        theirs = tuple(name for name in names if name not in _LITERALS)
+        size = len(_PLACE.sub("", line).encode()) + len(names) - len(theirs)
+        if theirs:
+            found.append(MergeLine(size=size, names=theirs))
+        else:
+            longest = max(longest, size)
+    return (*found, MergeLine(size=longest, names=()))
+
+
+def _fits(template: MergeTemplate, values: Mapping[str, str]) -> bool:
+    sizes = {name: len(value.encode()) for name, value in values.items()}
+    longest = max(line.size + sum(sizes[name] for name in line.names) for line in template.lines)
+    return max(longest, sizes[_SUBJECT]) <= _LONGEST
 
 
 def _mailbox(name: str, display: str, address: str) -> str:

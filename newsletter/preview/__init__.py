@@ -5,6 +5,7 @@
     /issues/74/mail                the mail alone, for the page's frame
     /issues/74/files/eml           a part as a file: html, mjml, text or eml
     /issues/74/assets/images/x.png a picture that lies beside the issue
+    /issues/74/archive/74/         its page in the archive as it will be, and what belongs to it
     /issues/74/events, /events     told when the page is out of date
     /issues/74/editor              POST: open a line in the author's editor
     /issues/74/test                POST: send one test mail
@@ -37,6 +38,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from newsletter.preview.actions import Actions, AskLinks, Editor, SendTrial
+from newsletter.preview.archive_pages import ArchivePage, ArchivePreview
 from newsletter.preview.asking import Asking
 from newsletter.preview.editor import editor_command
 from newsletter.preview.endpoints import Endpoints
@@ -89,6 +91,7 @@ def application(
     ready: Callable[[int], Ready],
     trial: SendTrial,
     ask: AskLinks,
+    archive: ArchivePage,
     numbers: Numbers,
     watching: Callable[[], Awaitable[None]] | None = None,
 ) -> Starlette:
@@ -106,11 +109,13 @@ def application(
         ready: looks up what a send of an issue would do.
         trial: sends one test mail of an issue.
         ask: asks for the links of an issue.
+        archive: finds a file of the archive as it will be once an issue is sent.
         numbers: makes the pages of numbers.
         watching: runs as long as the application, to ring that bell.
     """
     views = Views(builder, folder, hashlib.sha256(token.encode()).hexdigest())
-    endpoints = Endpoints(views, front_page, folder, changes, token=token, ready=ready)
+    endpoints = Endpoints(views, front_page, folder, changes, token=token, ready=ready,
+                          archive=archive)  # fmt: skip
     figures = NumbersPages(numbers, changes)
     actions = Actions(views, folder.parent, token, editor=editor, trial=trial, ask=ask)
 
@@ -132,6 +137,7 @@ def application(
             Route(f"{issue}/events", endpoints.issue_events),
             Route(f"{issue}/files/{{kind}}", endpoints.file),
             Route(f"{issue}/assets/{{name:path}}", endpoints.picture),
+            Route(f"{issue}/archive/{{path:path}}", endpoints.archive),
             Route(f"{issue}/editor", actions.open_editor, methods=["POST"]),
             Route(f"{issue}/test", actions.send_trial, methods=["POST"]),
             Route(f"{issue}/links", actions.ask_links, methods=["POST"]),
@@ -184,6 +190,7 @@ def serve(
         ready=sending.ready,
         trial=sending.trial,
         ask=Asking(previews.prepared).links,
+        archive=ArchivePreview(root, settings, clock).page,
         numbers=lambda number: read_numbers(root, settings, clock, number),
         watching=lambda: watch(previews.folders, changes),
     )

@@ -15,7 +15,7 @@ from newsletter.preview.readers import READERS
 TABS: Final = (
     ("mail", "Mail"), ("text", "Text"), ("headers", "Headers"), ("html", "HTML"),
     ("mjml", "MJML"), ("links", "Links"), ("images", "Images"), ("checks", "Checks"),
-    ("send", "Send"),
+    ("send", "Send"), ("archive", "Archive"),
 )  # fmt: skip
 #: On a narrow window what stands beside the mail otherwise.
 OVERVIEW: Final = "overview"

@@ -14,7 +14,9 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, Response, StreamingResponse
 
 from newsletter.check.mail import LIMIT
+from newsletter.errors import NewsletterError
 from newsletter.preview import choices
+from newsletter.preview.archive_pages import ArchivePage
 from newsletter.preview.choices import ViewChoices
 from newsletter.preview.front_page import FrontPage
 from newsletter.preview.pages import TEMPLATES
@@ -34,6 +36,11 @@ _MAIL_POLICY: Final = (
     f"form-action 'none'; frame-ancestors 'self'; sandbox {_SANDBOX}"
 )
 _PICTURES: Final = {"on": "'self' https: http: data:", "off": "'none'"}
+_PAGE_POLICY: Final = (
+    "default-src 'none'; script-src 'none'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' https: data:; base-uri 'none'; form-action 'none'; "
+    f"frame-ancestors 'self'; sandbox {_SANDBOX}"
+)
 _ALONE: Final = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 
 
@@ -47,6 +54,7 @@ class Endpoints:
         changes: rings when something changed.
         token: of this run, for the page's presses.
         ready: looks up what a send of an issue would do; asked only where that is shown.
+        archive: finds a file of the archive as it will be.
     """
 
     def __init__(
@@ -58,7 +66,9 @@ class Endpoints:
         *,
         token: str,
         ready: Callable[[int], Ready],
+        archive: ArchivePage,
     ) -> None:
+        self._archive = archive
         self._views = views
         self._front_page = front_page
         self._folder = folder
@@ -107,14 +117,31 @@ class Endpoints:
         return Response(data, media_type=media, headers=headers)
 
     async def picture(self, request: Request) -> Response:
-        """A picture that lies beside the issues."""
+        """A picture that is made for an issue, or lies beside the issues."""
         name = request.path_params["name"]
         kind = mimetypes.guess_type(name)[0] or ""
+        headers = {"Content-Security-Policy": _ALONE}
+        preview = (await self._view(request, ViewChoices())).preview
+        if preview and (made := preview.pictures.get(name)):
+            return Response(made.data, media_type=kind, headers=headers)
         there = await run_in_threadpool(files.image_exists, self._folder, name)
         if not (there and kind.startswith("image/")):
             raise HTTPException(404)
-        headers = {"Content-Security-Policy": _ALONE}
         return FileResponse(self._folder / name, media_type=kind, headers=headers)
+
+    async def archive(self, request: Request) -> Response:
+        """A file of the archive as it will be; what stands in its way instead of a page."""
+        number, path = request.path_params["number"], request.path_params["path"]
+        name = f"{path}index.html" if not path or path.endswith("/") else path
+        headers = {"Content-Security-Policy": _PAGE_POLICY}
+        try:
+            data = await run_in_threadpool(self._archive, number, name)
+        except NewsletterError as error:
+            return HTMLResponse(TEMPLATES.fill("no_page.html", error=error), headers=headers)
+        if data is None:
+            raise HTTPException(404)
+        kind = mimetypes.guess_type(name)[0] or "text/plain"
+        return Response(data, media_type=kind, headers=headers)
 
     async def index_events(self, _: Request) -> Response:
         """The stream that tells when the first page is out of date."""

@@ -12,6 +12,7 @@ from newsletter.delivery import Counts, Run, RunState, State
 from newsletter.errors import InputError, NewsletterError
 from newsletter.humanize import plural
 from newsletter.issue import Issue
+from newsletter.issue.drafts import draft_mark
 from newsletter.preview.sending import Reading
 from newsletter.preview.shelf import History, ListedIssue, list_issues, read_history
 from newsletter.project import Project
@@ -230,9 +231,11 @@ def _missing(
         return (Notice(said=gone, way="Nothing else has this date."),)
     number = issue.number
     approve = f"newsletter approve --issue {number}"
+    draft = draft_mark(issue.raw)
     steps = {
         Standing.DRAFT: Notice(
-            said="It is a draft.", way=f"Say status: ready at the top of {issue.file}."
+            said=f"It {draft.said if draft else 'is a draft'}.",
+            way=f"In {issue.file}: {draft.way if draft else ''}.",
         ),
         Standing.NOT_APPROVED: Notice(
             said="It is not approved.", way="When you are happy with it:", command=approve

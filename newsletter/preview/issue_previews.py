@@ -6,19 +6,20 @@ import contextlib
 import datetime as dt
 import hashlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from newsletter.check import Finding
 from newsletter.issue import Status, number_of
+from newsletter.pictures import MadePicture
 from newsletter.preview.readers import Reader
 from newsletter.project import Project, files
 from newsletter.project.issues import PreparedIssue, read_theme
 from newsletter.render import RenderedLink
 from newsletter.render.markdown import Image
-from newsletter.sending.trial import sample
+from newsletter.sending.sample import sample
 from newsletter.settings import Settings
 
 _DEFAULT_THEME: Final = "templates/email"
@@ -43,6 +44,8 @@ class IssuePreview:
         images: the letter's images as they were rendered, for their lines.
         findings: what the checks say, ignored ones marked.
         assets_url: where the mail says its local images are, "" where they stand as written.
+        pictures: those that are made for this mail, by their paths below `assets_url`; none where
+            they are published as they are.
         size: bytes of the HTML part as the usual reader gets it, as the checks and a send tell it.
         source: names everything it was made from, whoever the reader.
     """
@@ -61,6 +64,7 @@ class IssuePreview:
     images: tuple[Image, ...] = ()
     findings: tuple[Finding, ...] = ()
     assets_url: str = ""
+    pictures: Mapping[str, MadePicture] = field(default_factory=dict)
     size: int = 0
     source: str = ""
 
@@ -166,6 +170,7 @@ def _sample(made: _Made, settings: Settings, reader: Reader) -> IssuePreview:
         images=letter.images,
         findings=prepared.findings,
         assets_url=settings.site.assets_url,
+        pictures=prepared.pictures,
         size=prepared.size,
         source=hashlib.sha256(repr(made.sources).encode()).hexdigest()[:16],
     )

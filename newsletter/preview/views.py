@@ -82,6 +82,8 @@ class View:
 
         def size(src: str) -> int:
             name = parts.local_name(src, preview.assets_url)
+            if made := preview.pictures.get(name):
+                return len(made.data)
             return (self.folder / name).stat().st_size if here(src) else 0
 
         return parts.pictures(preview.html, preview.images, here=here, size=size)
@@ -113,6 +115,8 @@ class View:
 
     def picture(self, name: str) -> str:
         """Where the preview serves a picture, "" when there is none of this name."""
+        if self.preview and name in self.preview.pictures:  # its name tells its content
+            return f"/issues/{self.number}/assets/{quote(name)}"
         if not name or not files.image_exists(self.folder, name):
             return ""
         # A changed picture has another address, so that no browser shows the old one.

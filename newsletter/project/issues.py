@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from newsletter.audience import Expression, eligible
 from newsletter.audience.segment import parse_segment
@@ -16,8 +16,10 @@ from newsletter.check import Finding, RuleContext, UrlStatus, check
 from newsletter.issue import Issue, number_of, parse
 from newsletter.issue.approval import approval
 from newsletter.message import SAMPLE, filled, unsubscribe_by_mail
+from newsletter.pictures import MadePicture
 from newsletter.project import files, ledger
 from newsletter.project.pictures import hash_pictures, measure_pictures
+from newsletter.project.published import published_letter
 from newsletter.render import Options, RenderedIssue, Theme
 from newsletter.render.limits import expect_length
 from newsletter.render.pictures import local_pictures, named_pictures
@@ -37,6 +39,8 @@ class PreparedIssue:
         letter: what the checks looked at.
         findings: what the checks say, ignored ones marked.
         audience: the rule of who gets it, its segment included.
+        pictures: what a mail shows by a path below `site.assets_url`, by that path, where
+            `images.to` says where it is published; else none.
         approval: what the issue's `approved` has to say for it to go by itself.
     """
 
@@ -47,6 +51,7 @@ class PreparedIssue:
     findings: tuple[Finding, ...]
     audience: Expression
     approval: str
+    pictures: Mapping[str, MadePicture] = field(default_factory=dict)
 
     @property
     def size(self) -> int:
@@ -86,13 +91,18 @@ def prepare_issue(root: Path, name: str, settings: Settings, *, today: dt.date) 
     expect_length(issue)
     sizes = measure_pictures(home, path.parent, named_pictures(issue.body, options.assets_url))
     rendered = render(issue, read_theme(root, settings), options, sizes)
-    pictures = hash_pictures(home, path.parent, local_pictures(rendered.html, options.assets_url))
+    shown = local_pictures(rendered.html, options.assets_url)
+    pictures = hash_pictures(home, path.parent, shown)
+    assets = _assets(path.parent, rendered, options)
+    mailed = published_letter(rendered, settings, root=root, home=home, folders=(path.parent,))
+    rendered = mailed.rendered
     letter = RuleContext(
         issue=issue,
         rendered=rendered,
         options=options,
+        picture_faults=mailed.faults,
         today=None if _is_past(root, issue.number) else today,
-        assets=_assets(path.parent, rendered, options),
+        assets=assets | {quote(name) for name in mailed.pictures},
         twins=_twins(root, name),
         ignore=settings.checks.ignore,
         filled_size=len(_as_read(rendered, settings).encode()),
@@ -106,6 +116,7 @@ def prepare_issue(root: Path, name: str, settings: Settings, *, today: dt.date) 
         findings=check(letter),
         audience=eligible(segment, issue=issue.number),
         approval=approval(rendered.source_hash, issue.number, pictures),
+        pictures=mailed.pictures,
     )
 
 

@@ -1,13 +1,22 @@
-"""The pictures of an issue on disk: hashes for approvals, sizes in pixels for the letter."""
+"""The pictures of an issue on disk: hashes for approvals, sizes in pixels for the letter.
+
+What is made of them lies in `.newsletter/images/`, and is made once.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
+from newsletter.errors import NewsletterError
+from newsletter.pictures import LARGEST_FILE, RECIPE, MadePicture, PictureFault, Wanted
+from newsletter.project import files, private
+
+_SUFFIXES: Final = (".png", ".jpg", ".gif", ".webp", ".avif")
 #: EXIF's place for how a camera was held, and the values that lay a picture on its side.
 _ORIENTATION: Final = 0x0112
 _SIDEWAYS: Final = range(5, 9)
@@ -47,8 +56,8 @@ def _find(root: Path, folder: Path, name: str) -> Path | None:
     return None
 
 
-def read_picture(root: Path, file: str, name: str) -> bytes | None:
-    """A picture that an issue shows by a path, None where no such file is in the newsletter.
+def page_picture(root: Path, file: str, name: str) -> MadePicture | PictureFault | None:
+    """A picture that an issue shows by a path, made for pages; None where there is no such file.
 
     Args:
         root: the newsletter's folder.
@@ -59,9 +68,64 @@ def read_picture(root: Path, file: str, name: str) -> bytes | None:
     try:
         path = (folder / name).resolve()
         within = path.is_relative_to(folder.resolve()) and path.is_relative_to(root.resolve())
-        return path.read_bytes() if within and path.is_file() else None
+        return _made(root, path, "page") if within and path.is_file() else None
     except (OSError, ValueError, RuntimeError):
         return None
+
+
+def mail_pictures(
+    root: Path, home: Path, folders: tuple[Path, ...], names: Iterable[str]
+) -> dict[str, MadePicture | PictureFault]:
+    """Pictures by their names, made for mails; those that are not there are left out.
+
+    Args:
+        root: the newsletter's folder.
+        home: what none may lead out of.
+        folders: where they are looked for, before `home` itself.
+        names: their paths; none with `..` in it is published.
+    """
+    made = {}
+    for name in names:
+        found = (_find(home, folder, name) for folder in folders if ".." not in name.split("/"))
+        path = next(filter(None, found), None)
+        with contextlib.suppress(OSError):
+            if path:
+                made[name] = _made(root, path, "mail")
+    return made
+
+
+def _made(root: Path, path: Path, wanted: Wanted) -> MadePicture | PictureFault:
+    """A picture of the author's as it is published; only one that was never made is opened.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    from PIL import __version__ as pillow  # noqa: PLC0415  # as below
+
+    from newsletter.pictures.making import make_picture  # noqa: PLC0415
+
+    with path.open("rb") as stream:
+        data = stream.read(LARGEST_FILE + 1)
+    digest = hashlib.sha256(data).hexdigest()[:32]
+    kept = root / private.STORE / "images" / f"{digest}-{wanted}-{RECIPE}-{pillow}"
+    for suffix in _SUFFIXES:
+        file = kept.with_name(kept.name + suffix)
+        if file.is_file() and (size := _measure(file)):
+            return MadePicture(data=file.read_bytes(), suffix=suffix, width=size[0], height=size[1])
+    made = make_picture(data, wanted)
+    # One with notes is made every time, for they are to be told every time.
+    if isinstance(made, MadePicture) and made.suffix in _SUFFIXES and not made.notes:
+        _keep(kept.with_name(kept.name + made.suffix), made.data)
+    return made
+
+
+def _keep(path: Path, data: bytes) -> None:
+    """Keep a picture for the next time, where that can be written."""
+    with contextlib.suppress(OSError, NewsletterError):
+        private.make_folder(path.parent.parent)
+        private.hide_from_git(path.parent.parent)
+        private.make_folder(path.parent)
+        files.write_atomic(path, data, for_owner=True)
 
 
 def _hash(path: Path) -> str:

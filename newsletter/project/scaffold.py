@@ -12,7 +12,9 @@ from typing import Final
 
 import newsletter
 from newsletter.check.placeholder import OPENING, PLACEHOLDERS
+from newsletter.schedule.outlook import free_day
 from newsletter.settings import ConfigText, load
+from newsletter.settings.dates import timetable
 from newsletter.settings.registry import as_toml
 
 #: The settings that `init` asks for, each with what is written where it is not told.
@@ -26,9 +28,11 @@ ASKED: Final = {
 }
 _PACKAGE: Final = Path(newsletter.__file__).parent
 _OWN: Final = Path(__file__).with_name("starter")
+_CONFIG: Final = "newsletter.toml"
+_ISSUE: Final = "issues/001-hello.md"
 _PLACES: Final = {
-    "newsletter.toml": "newsletter.toml",
-    "001-hello.md": "issues/001-hello.md",
+    "newsletter.toml": _CONFIG,
+    "001-hello.md": _ISSUE,
     "README.md": "README.md",
     "gitignore": ".gitignore",
 }
@@ -64,7 +68,15 @@ def contents(
     }
     # The settings come last: a folder that has them counts as a whole newsletter.
     whole = {**own, **theme(look), **dict(_shared(_LIST))}.items()
-    return dict(sorted(whole, key=lambda item: (item[0] == "newsletter.toml", item[0])))
+    return dict(sorted(whole, key=lambda item: (item[0] == _CONFIG, item[0])))
+
+
+def dated(made: Mapping[str, bytes], now: dt.datetime) -> dict[str, bytes]:
+    """A new newsletter with a rhythm, its first issue on the next date of it."""
+    settings = load(ConfigText(file=_CONFIG, text=made[_CONFIG].decode()), environ={})
+    day = free_day(timetable(settings), (), now)
+    issue = made[_ISSUE].replace(b"number: 1\n", f"number: 1\ndate: {day}\n".encode(), 1)
+    return {**made, _ISSUE: issue}
 
 
 def theme(name: str) -> dict[str, bytes]:

@@ -4,32 +4,27 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import io
-import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Final
 from urllib.parse import unquote
 
-from PIL import Image
-
 from newsletter import __version__
 from newsletter.check import Finding
 from newsletter.errors import InputError, Place
+from newsletter.pictures import MadePicture, PictureFault
 from newsletter.publishing.redirects import UnfitArchiveError
 from newsletter.publishing.select import PublishedIssue
 from newsletter.render.utm import legal, untagged
 from newsletter.render.web import WebLetter, web_letter
 from newsletter.settings import Settings
 
-#: The bytes of a picture that an issue names by a path, None where no such file is in the folder.
-PictureReader = Callable[[str, str], bytes | None]
+#: Makes a picture that an issue names by a path ready for a page; None where no such file is in the
+#: folder.
+PictureReader = Callable[[str, str], MadePicture | PictureFault | None]
 
 _KINDS: Final = frozenset({".png", ".jpg", ".jpeg", ".gif", ".webp", ".avif", ".svg"})
-#: The tag of EXIF that says which way up a picture is, and where it stands on its side.
-_ORIENTATION: Final = 0x0112
-_ON_ITS_SIDE: Final = frozenset({5, 6, 7, 8})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +52,7 @@ class Letters:
         # Of each picture: the file of an issue that shows it, its hash, and its size.
         self._found: dict[str, tuple[str, str, tuple[int, int] | None]] = {}
         self._sizes: dict[str, tuple[int, int]] = {}
+        self._faults: dict[str, PictureFault] = {}
 
     def look_through(self, issues: Iterable[PublishedIssue]) -> None:
         """Read the pictures of all letters; those that no earlier build knows are rendered.
@@ -142,7 +138,9 @@ class Letters:
         self._rendered[issue.number] = letter
         for name in names:
             if problem := self._problem(name):
-                place, hint = Place(issue.file, issue.body_line), "see its name and its place"
+                fault = self._faults.get(name)
+                place = Place(issue.file, issue.body_line)
+                hint = fault.hint if fault else "see its name and its place"
                 findings.append(_finding("archive-picture", place, f"{name} {problem}", hint))
         for name in letter.without_fallback:
             message = f'the field "{name}" has no fallback for people without one'
@@ -153,18 +151,21 @@ class Letters:
     def _fetch(self, one: PublishedIssue, name: str) -> bool:
         """Look at a picture once; whether it may be published."""
         if name not in self._found and PurePosixPath(name).suffix.lower() in _KINDS:
-            data = self._read(one.issue.file, name)
-            if data is not None and _is_picture(name, data):
-                digest = hashlib.sha256(data).hexdigest()
-                self._found[name] = (one.issue.file, digest, _size(data))
+            made = self._read(one.issue.file, name)
+            if isinstance(made, PictureFault):
+                self._faults[name] = made
+            elif made is not None:
+                digest = hashlib.sha256(made.data).hexdigest()
+                size = (made.width, made.height) if made.width else None
+                self._found[name] = (one.issue.file, digest, size)
         return name in self._found
 
     def _again(self, file: str, name: str) -> bytes:
         """The bytes of a picture, read when they are needed: together they may be large."""
-        data = self._read(file, name)
-        if data is None:
+        made = self._read(file, name)
+        if not isinstance(made, MadePicture):
             raise InputError("this picture has gone", place=Place(name), hint="put it back")
-        return data
+        return made.data
 
     def _problem(self, name: str) -> str:
         if name in self._found:
@@ -173,7 +174,8 @@ class Letters:
             return "leads out of the folder of the issues"
         if PurePosixPath(name).suffix.lower() not in _KINDS:
             return "is no kind of picture that pages show"
-        return "is not there, or is no picture"
+        fault = self._faults.get(name)
+        return fault.message if fault else "is not there"
 
     def _digest(self, name: str) -> str:
         return self._found[name][1]
@@ -188,22 +190,3 @@ def _local(src: str) -> str:
     if not src or "://" in src or src.startswith(("/", "#", "data:", "cid:")):
         return ""
     return unquote(src.partition("?")[0].partition("#")[0]).removeprefix("./")
-
-
-def _is_picture(name: str, data: bytes) -> bool:
-    if name.lower().endswith(".svg"):
-        return b"<svg" in data[:4096]
-    return _size(data) is not None or name.lower().endswith(".avif")
-
-
-def _size(data: bytes) -> tuple[int, int] | None:
-    """Width and height as a browser shows a picture; only its head is read."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(data)) as picture:
-                width, height = picture.size
-                turned = picture.getexif().get(_ORIENTATION) in _ON_ITS_SIDE
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        return None
-    return (height, width) if turned else (width, height)

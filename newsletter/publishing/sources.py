@@ -7,7 +7,7 @@ import functools
 from collections.abc import Hashable, Mapping
 
 from newsletter.project import Project, files, ledger
-from newsletter.project.pictures import read_picture
+from newsletter.project.pictures import page_picture
 from newsletter.publishing.archive import ArchiveSources
 from newsletter.publishing.letters import KnownLetter
 
@@ -33,7 +33,7 @@ def read_sources(
         settings=project.settings,
         issues=project.issues(),
         sent=ledger.begun(project.root),
-        picture=functools.partial(read_picture, project.root),
+        picture=functools.partial(page_picture, project.root),
         head=files.read_issue(project.root, head).decode(errors="replace") if head else "",
         form=form,
         known=known,

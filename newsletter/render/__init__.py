@@ -9,7 +9,7 @@
     tree        links and images on the parsed page
     inline      style sheets copied onto its elements
     slugs       names for the headings of a page
-    utm         one link in, the same link tagged out
+    utm         one link in, the same link tagged out; counting leads links by way of our server
     sizes       how large pictures are drawn
     colours     how well one colour is read on another
     palette     all colours of a letter from its accent
@@ -141,6 +141,7 @@ class RenderedLink:
         line: 1-based line of the issue's file, 0 for a link of the theme.
         source: the target as it was typed, where that is known, else `written`.
         column: 1-based column of `line` from which on the link stands, 0 where that is not known.
+        counts: False where the author wrote `{count=off}`.
     """
 
     text: str
@@ -149,6 +150,7 @@ class RenderedLink:
     line: int
     source: str = ""
     column: int = 0
+    counts: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

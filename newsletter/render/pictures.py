@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from newsletter.render.markdown import parse
 from newsletter.render.markdown.fields import Fields
@@ -15,6 +15,10 @@ from newsletter.render.markdown.fields import Fields
 _NAMED: Final = re.compile(
     r"""\b(?:src|srcset|background|poster)\s*=\s*("[^"]*"|'[^']*'|[^\s"'>]+)|\burl\(([^)]*)\)""",
     re.IGNORECASE,
+)
+#: A name and the quotes around it, as they are or as entities.
+_QUOTED: Final = re.compile(
+    r"""((?:["'\s]|&quot;|&apos;|&#3[49];)*)(.*?)((?:["'\s]|&quot;|&apos;|&#3[49];)*)""", re.DOTALL
 )
 _SET: Final = re.compile(r"\s*([^\s,]+)[^,]*(?:,|\Z)")
 
@@ -38,6 +42,31 @@ def named_pictures(body: str, assets_url: str) -> tuple[str, ...]:
     pages = " ".join(raw.html for raw in document.raws)
     found = {local_path(image.src, assets_url) for image in document.images}
     return tuple(sorted({*found, *local_pictures(pages, assets_url)} - {""}))
+
+
+def with_published(page: str, assets_url: str, names: Mapping[str, str]) -> str:
+    """A page that names pictures as they are published.
+
+    Args:
+        page: as for `local_pictures`, like the next.
+        assets_url: not "".
+        names: the paths of published pictures by their paths as files.
+    """
+    base = assets_url.rstrip("/")
+
+    def published(name: str) -> str:
+        found = names.get(local_path(html.unescape(name), assets_url))
+        return html.escape(f"{base}/{quote(found)}") if found else name
+
+    def lead(match: re.Match[str]) -> str:
+        before, name, behind = _QUOTED.fullmatch(match[1] or match[2]).groups()  # type: ignore[union-attr]  # it takes anything
+        told = published(name)
+        if told == name:  # perhaps a srcset
+            told = re.sub(r"[^\s,]+", lambda one: published(one[0]), name)
+        whole = match[1] or match[2]
+        return match[0].replace(whole, f"{before}{told}{behind}")
+
+    return _NAMED.sub(lead, page)
 
 
 def _names(page: str) -> Iterator[str]:

@@ -57,6 +57,8 @@ def put_back_targets(
             element.set("data-source", link.source)
             if not link.utm:
                 element.set("data-utm", "off")
+            if not link.counts:
+                element.set("data-count", "off")
     images = []
     for element in tree.iter("img"):
         index, line = (str(element.attrib.pop(name, "")) for name in ("data-i", "data-line"))
@@ -130,7 +132,9 @@ def tag_links(tree: etree._Element, tag: Tagger, *, body_line: int) -> tuple[Ren
             str(element.attrib.pop(name, ""))
             for name in ("data-line", "data-column", "data-source")
         )
-        off = element.attrib.pop("data-utm", "") == "off"
+        off, uncounted = (
+            element.attrib.pop(name, "") == "off" for name in ("data-utm", "data-count")
+        )
         if written is None:
             continue
         url = legal(written if off else tag(written))
@@ -141,7 +145,7 @@ def tag_links(tree: etree._Element, tag: Tagger, *, body_line: int) -> tuple[Ren
         links.append(
             RenderedLink(
                 text=text, written=written, url=url, line=number, source=source or written,
-                column=int(column or 0),
+                column=int(column or 0), counts=not uncounted,
             )
         )  # fmt: skip
     return tuple(links)

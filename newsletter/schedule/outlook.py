@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from newsletter.issue import Issue
@@ -23,6 +25,11 @@ class Standing(StrEnum):
     APPROVED = "approved"
     TWICE = "two issues of one date"
     CANCELLED = "cancelled"  # by a person; only a person sends it
+    BEGUN = "begun already"
+    SENT = "sent already"
+
+
+_NONE_CLOSED: Final[Mapping[int, Standing]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +118,7 @@ def outlook(
     *,
     is_same: Callable[[Issue], bool],
     most: int,
-    cancelled: Container[int] = (),
+    closed: Mapping[int, Standing] = _NONE_CLOSED,
 ) -> tuple[Prospect, ...]:
     """The next dates, at most so many, each with its issue.
 
@@ -121,14 +128,14 @@ def outlook(
         now: with a time zone.
         is_same: as for `there`.
         most: how many dates.
-        cancelled: the numbers of issues that a person has cancelled.
+        closed: of issues that no schedule sends, approved or not: sent, begun, cancelled.
     """
     known = tuple(issues)
     found = []
     for date in itertools.islice(ahead(table, now), most):
         issue, standing = there(known, date.day, table.zone, is_same)
-        if issue and issue.number in cancelled and standing is not Standing.TWICE:
-            standing = Standing.CANCELLED
+        if issue and standing is not Standing.TWICE:
+            standing = closed.get(issue.number, standing)
         found.append(Prospect(occurrence=date, issue=issue, standing=standing, zone=table.zone))
     return tuple(found)
 

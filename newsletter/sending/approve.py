@@ -10,6 +10,7 @@ from newsletter.delivery import OccurrenceState, RunState
 from newsletter.errors import InputError, NotFitError, RefusedError
 from newsletter.issue import Issue, parse
 from newsletter.issue.approval import approve as with_approval
+from newsletter.issue.drafts import draft_mark
 from newsletter.project import Project, files
 from newsletter.project.issues import PreparedIssue
 from newsletter.schedule import Occurrence, is_in_time
@@ -58,12 +59,9 @@ def approve_issue(
     """
     prepared = project.issue(number, now=now)
     issue = prepared.issue
-    if issue.status == "draft":
-        raise NotFitError(
-            f"issue {number} is a draft",
-            place=issue.place("status"),
-            hint='write "status: ready" when it is',
-        )
+    if mark := draft_mark(issue.raw):
+        place = issue.place(mark.key)
+        raise NotFitError(f"issue {number} {mark.said}", place=place, hint=mark.way)
     refuse([unfit(prepared)])
     due = _due(project, issue, now)
     if not isinstance(due, RefusedError):
@@ -92,9 +90,9 @@ def _due(project: Project, issue: Issue, now: dt.datetime) -> Occurrence | Refus
     place = issue.place("send_at" if "send_at" in issue.raw else "date")
     day, due = day_of(issue, table.zone), appointment(table, issue)
     if due is None:
-        what = f"is dated {day:%a %Y-%m-%d}, which is" if day else "has no date, so it has"
+        dated = f"is dated {day:%a %Y-%m-%d}, which is no date of the schedule" if day else ""
         return RefusedError(
-            f"issue {number} {what} no date of the schedule",
+            f"issue {number} {dated or 'has no date, so no schedule sends it'}",
             place=place, hint=f"{redate}; or {by_hand}{_ANYWAY}",
         )  # fmt: skip
     if not is_in_time(due, now, catch_up=settings.catch_up):

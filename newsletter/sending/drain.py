@@ -204,7 +204,7 @@ class _Drain:
                 self._end(Stop(Pause.INTERRUPTED, "interrupted"))
             elif self.limit is not None and self.handed_over >= self.limit:
                 self._end(Stop(Pause.LIMIT, "the limit is reached"))
-            mails = 1 if self.singly else self.throttle.batch
+            mails = 1 if self.singly else self._most_together()
             if self.limit is not None:
                 mails = min(mails, self.limit - self.begun)
             if self.over.is_set() or mails < 1:
@@ -212,6 +212,10 @@ class _Drain:
             self.begun += mails
             at = self.throttle.pace.reserve(now=self.throttle.clock(), mails=mails)
             return _Slot(at, mails)
+
+    def _most_together(self) -> int:
+        """Mails in the next request: a server's bucket may hold no more than a second's."""
+        return min(self.throttle.batch, max(1, int(self.throttle.pace.rate)))
 
     def _take_off(self, slot: _Slot) -> bool:
         """Wait until shortly before the slot; false when the slot is void by then."""

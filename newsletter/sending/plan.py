@@ -17,6 +17,7 @@ from newsletter.message import Sender, encode, freeze, load_template
 from newsletter.project import Project, git
 from newsletter.project.issues import PreparedIssue
 from newsletter.project.ledger import Entry
+from newsletter.render.counting import CountedLink, counted
 from newsletter.sending import second_ledger, transports
 from newsletter.sending.context import SendContext
 from newsletter.sending.gate import (
@@ -132,7 +133,9 @@ def _look_up(
     lost: Entry | None,
 ) -> Plan:
     who = sender(project.settings)
-    content = _content(prepared, who, options.skip_checks)
+    content = _content(
+        prepared, who, options.skip_checks, counting=_counting(project, prepared, transport)
+    )
     # Announced, or cancelled before anything was frozen, it is none to go on with.
     run = found if found is not None and found.begun else None
     left_out: Mapping[str, int] = {}
@@ -219,8 +222,21 @@ def require_same_content(run: Run, content: Content) -> None:
         )
 
 
-def _content(prepared: PreparedIssue, sender: Sender, skipped: tuple[str, ...]) -> Content:
-    issue = freeze(prepared.rendered, sender)
+def _counting(project: Project, prepared: PreparedIssue, transport: Transport) -> str:
+    """What stands before the numbers of counted links, "" where none is; in rehearsals none is."""
+    base = project.settings.site.public_url
+    if not project.settings.clicks.count or not base or transport.rehearsal:
+        return ""
+    return f"{base.rstrip('/')}/r/{prepared.issue.number}-"
+
+
+def _content(
+    prepared: PreparedIssue, sender: Sender, skipped: tuple[str, ...], *, counting: str
+) -> Content:
+    rendered, links = prepared.rendered, tuple[CountedLink, ...]()
+    if counting:
+        rendered, links = counted(rendered, counting)
+    issue = freeze(rendered, sender)
     encode(issue)  # what no mail can carry is refused now, and not when it is frozen
     frozen = issue.dump()
     return Content(
@@ -230,4 +246,5 @@ def _content(prepared: PreparedIssue, sender: Sender, skipped: tuple[str, ...]) 
         content_hash=hashlib.sha256(frozen).hexdigest(),
         source_hash=prepared.rendered.source_hash,
         skipped_checks=skipped,
+        links=links,
     )

@@ -32,6 +32,7 @@ from newsletter.errors import AccountError, InputError, NewsletterError, PausedE
 from newsletter.humanize import plural
 from newsletter.message import load_template
 from newsletter.message.merge import load_issue, merge_template
+from newsletter.publishing.images import publish_first
 from newsletter.sending import second_ledger, transports
 from newsletter.sending.context import SendContext
 from newsletter.sending.drain import (
@@ -72,7 +73,8 @@ def send(context: SendContext, plan: Plan) -> SendResult | AlreadySent:
         LockedError: another run is sending from these records.
         RefusedError: issue, theme or settings are not those of the run, or the ledgers disagree.
         PausedError: the disk is full; or mails have left, and ledger or records fail.
-        AccountError: everything was refused, nothing accepted.
+        AccountError: everything was refused, nothing accepted; or the letter's pictures cannot be
+            published.
         InputError: our own request is malformed, or something cannot be written.
     """
     project, store = context.project, context.store
@@ -88,6 +90,8 @@ def send(context: SendContext, plan: Plan) -> SendResult | AlreadySent:
             context.stopping() as stopped,
             _log(store, plan) as log,
         ):
+            if not plan.transport.rehearsal:
+                publish_first(project, plan.prepared)  # no mail looks for what is not there yet
             run = _freeze_or_resume(context, plan)
             if run.state is RunState.FINISHED:
                 return AlreadySent(run=run, counts=runs.counts(store, run))
@@ -200,11 +204,11 @@ def _drain(
 def _outlet(context: SendContext, plan: Plan, run: Run) -> Outlet[Any]:
     store, settings = context.store, context.project.settings
     url, key, name = settings.site.public_url, signing_keys.newest(store), store.feedback.store_id()
+    press = Press(template=load_template(run.content.frozen), public_url=url, key=key, store=name)
     if bulk := transports.in_bulk(plan.transport):
         merged = merge_template(load_issue(run.content.frozen))
         give = bulk.in_bulk(merged)
-        return BulkOutlet(template=merged, give=give, public_url=url, key=key, store=name)
-    press = Press(template=load_template(run.content.frozen), public_url=url, key=key, store=name)
+        return BulkOutlet(transport=bulk, template=merged, give=give, press=press)
     return SingleOutlet(transport=plan.transport, press=press)
 
 

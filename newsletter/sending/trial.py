@@ -1,4 +1,4 @@
-"""Mails that count nowhere: a sample to look inside, and test mails that are really sent."""
+"""Test mails: really sent, and counted nowhere."""
 
 from __future__ import annotations
 
@@ -7,64 +7,21 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from newsletter.audience import Subscriber
-from newsletter.audience.tokens import TRIAL_KEY, unsubscribe_url
 from newsletter.delivery import Effect, Outcome, Result
 from newsletter.delivery.bulk import HandOver, bulk_trial
-from newsletter.delivery.deliver import Transport, trial, trial_reader
+from newsletter.delivery.deliver import Transport, trial
 from newsletter.errors import AccountError, InputError, PausedError, UnknownOutcomesError
 from newsletter.message import (
-    SAMPLE,
-    Stamp,
-    compose,
     encode,
-    filled,
     freeze,
-    unsubscribe_by_mail,
 )
 from newsletter.message.merge import MergeMail, merge_template
 from newsletter.project import Project
 from newsletter.project.issues import PreparedIssue
-from newsletter.render import RenderedIssue
+from newsletter.publishing.images import publish_first
 from newsletter.sending import transports
 from newsletter.sending.gate import no_way_out, refuse, rules_of_bulk
-from newsletter.settings import Settings
 from newsletter.settings.mail import sender
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sample:
-    """What one invented reader gets.
-
-    Attributes:
-        letter: with every merge field filled in.
-        mail: the bytes of the .eml, the same every time: its date is the issue's.
-    """
-
-    letter: RenderedIssue
-    mail: bytes
-
-
-def sample(settings: Settings, prepared: PreparedIssue, person: Subscriber = SAMPLE) -> Sample:
-    """Compose an issue for the invented reader, or for another person who does not exist.
-
-    Raises:
-        InputError: there is no sender, or a name cannot be written in a header.
-    """
-    template = encode(freeze(prepared.rendered, sender(settings)))
-    day = prepared.issue.date or dt.date(1970, 1, 1)
-    domain = template.sender.rpartition("@")[2]
-    stamp = Stamp(
-        date=dt.datetime.combine(day, dt.time(), dt.UTC),
-        message_id=f"{prepared.issue.number}.sample@{domain}",
-    )
-    base = settings.site.public_url
-    url = unsubscribe_url(base, person.handle, TRIAL_KEY) if base else ""
-    way_out = url or unsubscribe_by_mail(template.unsubscribe_mailto)
-    return Sample(
-        letter=filled(prepared.rendered, person, way_out),
-        mail=compose(template, person, unsubscribe_url=url, stamp=stamp),
-    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +68,7 @@ def send_trial(
     Raises:
         NotFitError: readers could not unsubscribe.
         InputError: there is no sender, or one of them is no mail address.
+        AccountError: the letter's pictures cannot be published.
     """
     settings = project.settings
     refuse(
@@ -122,6 +80,13 @@ def send_trial(
     frozen = freeze(prepared.rendered, sender(settings))
     url, issue = settings.site.public_url, prepared.issue.number
     numbered = [*enumerate(addresses, 1)]
+    now = None if transport.stamps else clock()
+    template = encode(frozen)
+    messages = [
+        trial(template, address, issue=issue, public_url=url, number=number, now=now)
+        for number, address in numbered
+    ]
+    ways = [partial(transport.deliver, one) for one in messages]
     if bulk := transports.in_bulk(transport):
         merged = merge_template(frozen)
         give = bulk.in_bulk(merged)
@@ -130,17 +95,15 @@ def send_trial(
             for number, address in numbered
         ]
         # One entry each: a test is told apart from the next.
-        readers = [trial_reader(address).address for address in addresses]
-        gifts = [partial(_given, give, mail) for mail in mails]
-        return _delivered([*zip(readers, gifts, strict=True)], "")
-    now = None if transport.stamps else clock()
-    template = encode(frozen)
-    messages = [
-        trial(template, address, issue=issue, public_url=url, number=number, now=now)
-        for number, address in numbered
-    ]
+        ways = [
+            partial(_given, give, mail) if mail.fits else way
+            for mail, way in zip(mails, ways, strict=True)
+        ]
+    if not transport.rehearsal:
+        publish_first(project, prepared)
     folder = settings.transport.folder if transport.rehearsal else ""
-    return _delivered([(one.to, partial(transport.deliver, one)) for one in messages], folder)
+    readers = [one.to for one in messages]
+    return _delivered([*zip(readers, ways, strict=True)], folder)
 
 
 def _given(give: HandOver, mail: MergeMail) -> Outcome:

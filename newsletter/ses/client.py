@@ -26,8 +26,8 @@ from botocore.config import Config
 from botocore.validate import ParamValidator
 
 from newsletter import __version__
-from newsletter.delivery import Allowance, Effect, Outcome
-from newsletter.delivery.bulk import HandOver
+from newsletter.delivery import Allowance, Outcome
+from newsletter.delivery.bulk import HandOver, held_back
 from newsletter.delivery.outcomes import Verdict, judged
 from newsletter.delivery.pace import SHARE
 from newsletter.errors import AccountError, InputError
@@ -216,8 +216,7 @@ class SesTransport:
     ) -> list[Outcome]:
         outcomes: list[Outcome] = []
         for request in bulk.requests(shared, mails):
-            if any(one.effect is not Effect.GO_ON for one in outcomes):
-                held = judged(Verdict.DEFERRED, "held back after the request before it")
+            if held := held_back(outcomes):
                 outcomes += [held] * len(request.mails)
             else:
                 outcomes += self._deliver_request(shared, request)

@@ -2,7 +2,8 @@
 
 The description is what `newsletter settings` and docs/settings.md say about a setting; the example
 is what an error shows. Three groups are open: `fields`, `checks.ignore` and `web.topics` take names
-of the author's own. `web` is declared in a file of its own, for its length.
+of the author's own. What is public has a file of its own,
+`web.py`, for its length.
 """
 
 from __future__ import annotations
@@ -35,7 +36,13 @@ from newsletter.settings.declaring import (
     setting,
 )
 from newsletter.settings.values import Masked, matching
-from newsletter.settings.web import RetentionSettings, WebSettings
+from newsletter.settings.web import (
+    ArchiveSettings,
+    ClicksSettings,
+    ImageSettings,
+    RetentionSettings,
+    WebSettings,
+)
 
 
 class SiteSettings(Group):
@@ -338,22 +345,6 @@ class ScheduleSettings(Group):
         return self
 
 
-class ArchiveSettings(Group):
-    """The pages of past issues, which `newsletter archive build` writes and `serve` shows."""
-
-    include: Literal["sent", "dated"] = setting(
-        "sent", "`sent` issues alone, or `dated` ones too: an earlier service's, by their date."
-    )
-    description: Line = setting(
-        "", "One sentence for the front page, feeds and search engines.", example="About tides."
-    )
-    feed_items: int = setting(20, "How many issues the feeds hold.", ge=1, le=100)
-    head: Annotated[str, AfterValidator(values.inside)] = setting(
-        "", "A file of HTML for each page's head. With it the pages have no policy of ours (CSP).",
-        example="templates/archive-head.html",
-    )  # fmt: skip
-
-
 class CheckSettings(Group):
     """What `newsletter check` leaves unsaid."""
 
@@ -386,5 +377,7 @@ class Groups(Group):
     schedule: ScheduleSettings = Field(default_factory=ScheduleSettings)
     web: WebSettings = Field(default_factory=WebSettings)
     archive: ArchiveSettings = Field(default_factory=ArchiveSettings)
+    images: ImageSettings = Field(default_factory=ImageSettings)
+    clicks: ClicksSettings = Field(default_factory=ClicksSettings)
     retention: RetentionSettings = Field(default_factory=RetentionSettings)
     checks: CheckSettings = Field(default_factory=CheckSettings)

@@ -138,6 +138,16 @@ def inside(value: str) -> str:
     return path
 
 
+def pictures_to(value: str) -> str:
+    """A bucket, perhaps with a path in it, or a folder below the newsletter's; "" for none."""
+    text = one_line(value).rstrip("/")
+    if "://" not in text:
+        return inside(text)
+    if not re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](?:/[\w.+-]+)*", text, re.ASCII):
+        raise wrong("is neither a folder nor a bucket", "write s3://BUCKET/PREFIX")
+    return text
+
+
 def font(value: str) -> str:
     """A list of font names, as in a style sheet."""
     line = one_line(value)

@@ -1,14 +1,15 @@
-"""The settings of the public pages, and of how long readers are remembered."""
+"""The settings of the public pages and pictures, and of how long readers are remembered."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator
 
 from newsletter.settings import values
-from newsletter.settings.declaring import Group, OpenTable, Required, Tag, setting
+from newsletter.settings.declaring import Group, Line, OpenTable, Required, Tag, setting
+from newsletter.settings.values import matching
 
 
 class WebSettings(Group):
@@ -57,6 +58,32 @@ class WebSettings(Group):
     )
 
 
+class ArchiveSettings(Group):
+    """The pages of past issues, which `newsletter archive build` writes and `serve` shows."""
+
+    include: Literal["sent", "dated"] = setting(
+        "sent", "`sent` issues alone, or `dated` ones too: an earlier service's, by their date."
+    )
+    description: Line = setting(
+        "", "One sentence for the front page, feeds and search engines.", example="About tides."
+    )
+    feed_items: int = setting(20, "How many issues the feeds hold.", ge=1, le=100)
+    head: Annotated[str, AfterValidator(values.inside)] = setting(
+        "", "A file of HTML for each page's head. With it the pages have no policy of ours (CSP).",
+        example="templates/archive-head.html",
+    )  # fmt: skip
+
+
+class ClicksSettings(Group):
+    """Whether it is counted how often the links of an issue are followed."""
+
+    count: bool = setting(
+        False,  # noqa: FBT003  # its default
+        "Whether links lead by way of `newsletter serve`, which counts each, and nobody who "
+        "follows it; without `site.public_url` none does.",
+    )
+
+
 class RetentionSettings(Group):
     """How long readers are remembered; `web.keep_visitors` is about their network addresses."""
 
@@ -66,3 +93,28 @@ class RetentionSettings(Group):
         "adds them again; 0: never.",
         example=365, ge=0, le=36_500,
     )  # fmt: skip
+
+
+class ImageSettings(Group):
+    """Where the pictures of issues are published before a mail leaves; see docs/pictures.md."""
+
+    to: Annotated[str, AfterValidator(values.pictures_to)] = setting(
+        "",
+        "A bucket (`s3://BUCKET/PREFIX`) or a folder that pictures are put into, under names that "
+        "never change; mails find them below `site.assets_url`. Empty: you publish them yourself.",
+        example="s3://letters-assets/pictures",
+    )
+    endpoint: Annotated[str, matching(
+        # http on this machine only, for tests
+        r"(?:(?:https://|http://(?:localhost|127\.0\.0\.1):)[^\s/?#]+/?)?",
+        "is not the https address of a service",
+    )] = setting(
+        "",
+        "The address of a service that speaks S3, such as R2 or MinIO; empty: Amazon S3.",
+        example="https://s3.example.net",
+    )  # fmt: skip
+    profile: Line = setting(
+        "",
+        "The profile in AWS's configuration that has the bucket's keys; empty: the usual one.",
+        example="pictures",
+    )

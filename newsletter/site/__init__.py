@@ -1,4 +1,4 @@
-"""The pages for readers: subscribing, leaving, and what they want to get.
+"""The pages for readers: subscribing, leaving, what they want to get; the way on from a link.
 
 GET and HEAD show a page with one button and change nothing, for programs that look for harm in
 mails follow every link. POST acts, whoever sends it: the button, or a mail program that knows
@@ -15,14 +15,14 @@ import contextlib
 import datetime as dt
 import logging
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Final
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from newsletter.audience.tokens import make_token, read_token
@@ -33,6 +33,7 @@ from newsletter.settings import Settings
 from newsletter.site.answers import Answers, beside, drain, token_of
 from newsletter.site.archive import ArchiveServer
 from newsletter.site.choices import Choices
+from newsletter.site.following import Following
 from newsletter.site.pages import TEMPLATES
 from newsletter.site.subscribing import Confirming, Signups, Subscribing
 from newsletter.site.visitors import BehindProxies
@@ -48,7 +49,8 @@ PATIENCE: Final = 2.0
 _CATCH_UP_SECONDS: Final = 5.0
 _LIMITS: Final = Limits()
 _SUBSCRIBE: Final = ("/subscribe", "/subscribe/")
-_PERSONAL: Final = ("/u/", "/p/", "/c/")
+#: No page of the archive begins so.
+_PERSONAL: Final = ("/u/", "/p/", "/c/", "/r/")
 _NO_PHRASES: Final[Mapping[str, str]] = {}
 
 
@@ -72,10 +74,17 @@ def application(
         signups: what sign-up needs; without it nobody can subscribe here.
     """
     answers = Answers(settings, phrases)
-    pages = _Pages(store, answers, clock, archive)
     choices = Choices(store, answers, clock, settings.web.topics, signups)
     subscribing = Subscribing(store, answers, settings, clock, signups)
+    pages = _Pages(store, answers, clock, archive, has_form=subscribing.has_form)
+    following = Following(store, answers, clock, counting=settings.clicks.count)
     confirming = Confirming(store, answers, settings, clock, signups)
+
+    @contextlib.asynccontextmanager
+    async def closing(_: Starlette) -> AsyncIterator[None]:
+        yield
+        await following.close()
+
     app = Starlette(
         routes=[
             *(Route(path, subscribing.show, methods=["GET"]) for path in _SUBSCRIBE),
@@ -86,6 +95,7 @@ def application(
             Route("/u/{token:path}", pages.act, methods=["POST"]),
             Route("/p/{token:path}", choices.ask, methods=["GET"]),
             Route("/p/{token:path}", choices.act, methods=["POST"]),
+            Route("/r/{token:path}", following.follow, methods=["GET"]),
             Route("/healthz", pages.health),
         ],
         middleware=[
@@ -93,6 +103,7 @@ def application(
             Middleware(WithHeaders, headers=answers.headers()),
         ],
         exception_handlers={404: pages.unknown, NewsletterError: pages.busy},
+        lifespan=closing,
     )
     app.router.redirect_slashes = False
     return app
@@ -140,9 +151,16 @@ def serve(
 
 class _Pages:
     def __init__(
-        self, store: Store, answers: Answers, clock: Clock, archive: ArchiveServer | None
+        self,
+        store: Store,
+        answers: Answers,
+        clock: Clock,
+        archive: ArchiveServer | None,
+        *,
+        has_form: bool,
     ) -> None:
         self._archive = archive
+        self._has_form = has_form
         self._store = store
         self._answers = answers
         self._clock = clock
@@ -172,6 +190,9 @@ class _Pages:
         """What is no page for one reader may be one for all."""
         asks = request.method in {"GET", "HEAD"} and not request.url.path.startswith(_PERSONAL)
         found = await self._archive.answer(request) if self._archive and asks else None
+        if not found and asks and self._has_form and request.url.path == "/":
+            # Relative: a proxy may serve these pages under a path of its own.
+            return RedirectResponse("subscribe", 303)
         return found or self._answers.page("unknown")
 
     async def busy(self, request: Request, fault: Exception) -> Response:

@@ -11,9 +11,11 @@ import asyncio
 import hashlib
 import logging
 import mimetypes
+import re
 import time
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -22,11 +24,15 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from newsletter.errors import NewsletterError
+from newsletter.project import files
 from newsletter.publishing.archive import Archive
+from newsletter.publishing.live import LiveArchive
 from newsletter.publishing.redirects import UnfitArchiveError, base_path
 from newsletter.settings import Settings
 
 _LOG: Final = logging.getLogger(__name__)
+#: As pictures of mails are called: a hash of what they are, which never changes.
+_PUBLISHED: Final = re.compile(r"(?:[^/]+/)*[^/]+\.[0-9a-f]{8}\.(?:png|jpg|gif)")
 _LOOK_SECONDS: Final = 5.0
 _LOOK_AGAIN_SECONDS: Final = 1.0
 _TYPES: Final = {"feed.xml": "application/atom+xml", "rss.xml": "application/rss+xml"}
@@ -54,13 +60,15 @@ class ArchiveServer:
 
     Attributes:
         settings: the newsletter's.
-        build: lays out the archive from the author's files.
+        folder: the newsletter's.
+        live: lays out the archive from the author's files.
         stamp: differs whenever one of these files does; it reads none of them.
         seconds: a clock that goes on.
     """
 
     settings: Settings
-    build: Callable[[], Archive]
+    folder: Path
+    live: LiveArchive
     stamp: Callable[[], Hashable]
     seconds: Callable[[], float] = time.monotonic
     _shown: _Shown | None = None
@@ -76,8 +84,10 @@ class ArchiveServer:
         return bool(archive.netloc) and archive.netloc == public.netloc
 
     async def answer(self, request: Request) -> Response | None:
-        """A page, a redirect, or None for what is none of the archive's."""
+        """A page, a redirect, a mail's picture, or None for what is none of the archive's."""
         path, base = request.url.path, base_path(self.settings.site.archive_url)
+        if picture := await run_in_threadpool(self._picture, path):
+            return picture
         if self._looked + _LOOK_SECONDS < self.seconds():
             await self._look()
         found = self._find(path, base)
@@ -87,6 +97,20 @@ class ArchiveServer:
         if found is not None or not path.startswith(base):
             return found
         return self._page("404.html", 404)
+
+    def _picture(self, path: str) -> Response | None:
+        """A picture that mails show, where they are published into a folder of this host."""
+        site, to = self.settings.site, self.settings.images.to
+        base = base_path(site.assets_url)
+        here = urlsplit(site.assets_url).netloc == urlsplit(site.public_url).netloc
+        name = path.removeprefix(base)
+        if not (to and here and "://" not in to and path.startswith(base)):
+            return None
+        if not _PUBLISHED.fullmatch(name) or not files.image_exists(self.folder / to, name):
+            return None
+        headers = {**_HEADERS, "Cache-Control": "public, max-age=31536000, immutable"}
+        return Response((self.folder / to / name).read_bytes(), headers=headers,
+                        media_type=mimetypes.guess_type(name)[0])  # fmt: skip
 
     def _find(self, path: str, base: str) -> Response | None:
         if self._shown is None:
@@ -133,14 +157,28 @@ class ArchiveServer:
             if stamp == self._seen:
                 return
             self._seen = stamp
-            archive = self.build()
-            files = archive.files.items()
-            pages = {name: file.make() for name, file in files if not file.picture}
-            moved = {one.old.rstrip("/").removesuffix(".html"): one.number
-                     for one in archive.redirects}  # fmt: skip
-            self._shown = _Shown(archive, pages, moved)
-        except UnfitArchiveError as error:
-            first = error.findings[0]
-            _LOG.error("the archive stays as it was: %s: %s", first.place, first.message)
+            self._shown = _made(self.live.build())
         except (NewsletterError, OSError) as error:
-            _LOG.error("the archive stays as it was: %s", error)  # a sentence, no traceback
+            _LOG.error("the archive stays as it was: %s", _told(error))  # a sentence, no traceback
+            self._withdraw()
+
+    def _withdraw(self) -> None:
+        """Show nothing that its author keeps out, whatever else is broken."""
+        try:
+            if self._shown and (archive := self.live.without_withdrawn()):
+                self._shown = _made(archive)
+        except (NewsletterError, OSError) as error:
+            self._shown = None
+            _LOG.error("the archive is not shown until that is fixed: %s", _told(error))
+
+
+def _made(archive: Archive) -> _Shown:
+    pages = {name: file.make() for name, file in archive.files.items() if not file.picture}
+    moved = {one.old.rstrip("/").removesuffix(".html"): one.number for one in archive.redirects}
+    return _Shown(archive, pages, moved)
+
+
+def _told(error: Exception) -> str:
+    if isinstance(error, UnfitArchiveError):
+        return f"{error.findings[0].place}: {error.findings[0].message}"
+    return str(error)

@@ -22,13 +22,13 @@ from newsletter.people.erase import erase
 from newsletter.signup.asking import move
 from newsletter.site.answers import Answers, beside, body, form_fields, token_of
 from newsletter.site.subscribing import Signups, visitor_of
-from newsletter.store import Store, runs, signing_keys, subscribers
+from newsletter.store import Store, confirmations, runs, signing_keys, subscribers
 from newsletter.store.dossier import dossier
 from newsletter.store.subscribers import Member
 from newsletter.store.suppressions import BLOCKED
 from newsletter.text_rules import one_line, stands_in_header
 
-_SOURCE: Final = "preference page"
+_SOURCE: Final = confirmations.MOVING
 _NAME_LENGTH: Final = 200
 #: Issues that a reader may skip in a row.
 _LONGEST_BREAK: Final = 3

@@ -91,6 +91,11 @@ class Subscribing:
         )  # fmt: skip
         self._threads = asyncio.Semaphore(_AT_ONCE)
 
+    @property
+    def has_form(self) -> bool:
+        """Whether anybody can subscribe here."""
+        return self._signups is not None
+
     async def show(self, request: Request) -> Response:
         """The form; nothing changes."""
         fields = {"form": request.query_params.get("form", "")}

@@ -196,6 +196,30 @@ def up_and_down(
     return low + _TEXT + 6, marks
 
 
+def parts_of(
+    key: str, columns: Sequence[tuple[int, int]], ends: tuple[str, str]
+) -> tuple[float, list[Element]]:
+    """Columns with a part of each in front of it.
+
+    Args:
+        key: of the chart.
+        columns: the whole and the part, in order.
+        ends: words for the first and the last.
+    """
+    most = max((whole for whole, _ in columns), default=0) or 1
+    base, step = _TEXT + _PLOT, 100 / max(len(columns), 1)
+    marks: list[Element] = []
+    for i, (whole, part) in enumerate(columns):
+        x, wide = (i + 0.15) * step, step * 0.7
+        tall, front = whole / most * _PLOT, part / most * _PLOT
+        marks.append(box("b", x=x, y=base - tall, size=(wide, tall), fill=f"{key}-hatch"))
+        marks.append(box("a", x=x, y=base - front, size=(wide, front)))
+    low = base + _TEXT + 2
+    marks += [rule(base), text(f"{most:,} at most", 0, _TEXT - 4)]
+    marks += [text(ends[0], 0, low), text(ends[1], 100, low, "end")]
+    return low + 4, marks
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """One of several small charts with the same places.

@@ -14,17 +14,19 @@ from newsletter.stats.chart import (
     Table,
     area,
     lying,
+    parts_of,
     small_multiples,
     svg,
     up_and_down,
 )
-from newsletter.stats.growth import SIGN, Change, Growth, net
+from newsletter.stats.growth import SIGN, SIGNUPS, Change, Growth, SignupMonth, net
 from newsletter.stats.issues import (
     COLUMNS,
     ENOUGH,
     ERASED,
     IssueReport,
     IssueRow,
+    LinkClicks,
     Overview,
     percent,
     share,
@@ -36,6 +38,8 @@ _DOMAINS: Final = 12
 _MONTHS: Final = 24
 _ISSUES: Final = 30
 _HOURS: Final = 48
+#: Letters of a link's text beside its bar: a phone has room for these.
+_LABEL: Final = 32
 _NOT: Final = "not reported"
 _PAUSES: Final = f"a run pauses: bounced {BOUNCES * 100:g} %, complained {COMPLAINTS * 100:g} %"
 _BLANK: Final = dict.fromkeys(COLUMNS, 0)
@@ -47,6 +51,8 @@ def over_time(found: Overview) -> Iterable[Chart]:
     if growth.days:
         yield _size(growth, found.issues)
         yield _months(growth)
+    if found.signups:
+        yield _signups(found.signups)
     if found.issues:
         yield _issues(found.issues)
 
@@ -108,6 +114,31 @@ def _months(growth: Growth) -> Chart:
     )  # fmt: skip
 
 
+def _signups(months: Sequence[SignupMonth]) -> Chart:
+    shown = months[-_MONTHS:]
+    asked, confirmed = sum(m.asked for m in months), sum(m.confirmed for m in months)
+    part = share(confirmed, asked)
+    finding = (
+        f"Of {plural(asked, 'reader')} who signed up by the form, {confirmed:,} have confirmed"
+        + (f" ({percent(part)})." if part is not None else ".")
+    )
+    height, marks = parts_of(
+        "signups",
+        [(m.asked, m.confirmed) for m in shown],
+        (f"{shown[0].month:%Y-%m}", f"{shown[-1].month:%Y-%m}"),
+    )
+    title = "Who signed up, by month"
+    return Chart(
+        key="signups", title=title, finding=finding,
+        picture=svg("signups", title, finding, height, marks),
+        legend=[("▨", "asked"), ("■", "of these, confirmed")],
+        table=Table(
+            name="signups", heads=["month", *SIGNUPS],
+            rows=[[f"{m.month:%Y-%m}", *(getattr(m, name) for name in SIGNUPS)] for m in months],
+        ),
+    )  # fmt: skip
+
+
 def _issues(issues: Sequence[IssueRow]) -> Chart:
     shown = list(reversed(issues[:_ISSUES]))
     rows = [
@@ -165,6 +196,8 @@ def of_issue(found: IssueReport, zone: dt.tzinfo | None) -> Iterable[Chart]:
     domains = _shareable(found.stats.domains)
     if domains:
         yield _by_domain(found, domains)
+    if found.stats.links:
+        yield _by_link(found.stats.links)
 
 
 def _hours(found: IssueReport, zone: dt.tzinfo | None) -> Chart:
@@ -240,6 +273,37 @@ def _by_domain(found: IssueReport, domains: Mapping[str, Mapping[str, int]]) -> 
             rows=[[name, *_known(row, silent, COLUMNS)] for name, row in domains.items()],
         ),
     )  # fmt: skip
+
+
+def _by_link(links: Sequence[LinkClicks]) -> Chart:
+    ranked = sorted(links, key=lambda one: (-one.clicks, one.link))
+    shown, first = ranked[:_DOMAINS], ranked[0]
+    longest = first.clicks or 1
+    bars = [
+        (f"{one.link}. {_short(one.text or one.url)}", one.clicks / longest, f"{one.clicks:,}")
+        for one in shown
+    ]
+    height, marks = lying(bars)
+    title, machines = "How often each link was followed", sum(one.machines for one in links)
+    finding = (
+        f"Most often, {plural(first.clicks, 'time')}: “{_short(first.text or first.url)}”."
+        if first.clicks
+        else "No reader has followed a link yet."
+    )
+    finding += f" Programs followed links {plural(machines, 'time')}." if machines else ""
+    heads = ["link", "text", "url", "clicks", "machines"]
+    return Chart(
+        key="links", title=title, finding=finding,
+        picture=svg("links", title, finding, height, marks),
+        table=Table(
+            name="links", heads=heads,
+            rows=[[str(one.link), one.text, one.url, one.clicks, one.machines] for one in links],
+        ),
+    )  # fmt: skip
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LABEL else f"{text[: _LABEL - 3]}..."
 
 
 def _shareable(domains: Mapping[str, Mapping[str, int]]) -> dict[str, Mapping[str, int]]:

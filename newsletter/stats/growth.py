@@ -72,12 +72,16 @@ def steps(log: Iterable[LogEntry]) -> Iterator[ListChange]:
     """
     status: Status | None = None
     suppressed = seen = on = False
+    form = ""
     for entry in log:
-        event, why = entry.event, Change.LEFT
-        if event == "imported":
+        event, why, source = entry.event, Change.LEFT, entry.source
+        if event == "asked":
+            form = entry.source
+        elif event == "imported":
             status = Status.ACTIVE
         elif event == "confirmed":
             status, suppressed = Status.ACTIVE, False
+            source, form = form or source, ""  # the form tells more than the page of the button
         elif event == "imported pending":
             status = status or Status.PENDING
         elif event in _LEAVES:
@@ -91,7 +95,7 @@ def steps(log: Iterable[LogEntry]) -> Iterator[ListChange]:
             status = Status.ACTIVE if status is Status.UNSUBSCRIBED else status
         was, on = on, status is Status.ACTIVE and not suppressed
         if on and not was:
-            yield ListChange(entry.at, Change.BACK if seen else Change.JOINED, entry.source)
+            yield ListChange(entry.at, Change.BACK if seen else Change.JOINED, source)
             seen = True
         elif was and not on:
             yield ListChange(entry.at, why, entry.source)
@@ -147,6 +151,34 @@ class Growth:
             found[month] = size
             size -= net(changes)
         return dict(reversed(found.items()))
+
+
+#: What is told of the sign-ups of a month.
+SIGNUPS: Final = ("asked", "confirmed", "refused", "unanswered", "waiting")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignupMonth:
+    """Who signed up by the form in a month (UTC), by what has come of it since.
+
+    Attributes:
+        month: its first day.
+        confirmed: pressed the button of the confirmation mail.
+        refused: said that it was not them.
+        unanswered: did neither within thirty days.
+        waiting: may yet do either.
+    """
+
+    month: dt.date
+    confirmed: int = 0
+    refused: int = 0
+    unanswered: int = 0
+    waiting: int = 0
+
+    @property
+    def asked(self) -> int:
+        """All of them."""
+        return self.confirmed + self.refused + self.unanswered + self.waiting
 
 
 def net(changes: Mapping[Change, int]) -> int:

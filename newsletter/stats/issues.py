@@ -13,7 +13,7 @@ from typing import Final
 
 from newsletter.delivery.reputation import BOUNCES, COMPLAINTS
 from newsletter.humanize import plural
-from newsletter.stats.growth import Growth
+from newsletter.stats.growth import Growth, SignupMonth
 
 #: Whose address is gone.
 ERASED: Final = "(erased)"
@@ -52,6 +52,25 @@ _PROVIDERS: Final = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LinkClicks:
+    """How often a link was followed.
+
+    Attributes:
+        link: its number in the mail, from 1.
+        url: where it leads.
+        text: what readers see.
+        clicks: as by readers.
+        machines: as by programs that look for harm in mails, or show what is behind a link.
+    """
+
+    link: int
+    url: str
+    text: str
+    clicks: int
+    machines: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Stats:
     """The numbers of one run.
 
@@ -69,6 +88,7 @@ class Stats:
         hours: by hour (UTC, its beginning), each by column but "accepted".
         first: when the first mail was accepted, None when none was.
         last: when the last one was.
+        links: its links in their order, None where none is counted.
     """
 
     silent: frozenset[str]
@@ -84,6 +104,7 @@ class Stats:
     hours: Mapping[dt.datetime, Mapping[str, int]]
     first: dt.datetime | None
     last: dt.datetime | None
+    links: tuple[LinkClicks, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,12 +185,14 @@ class Overview:
         pending: who have not confirmed yet.
         suppressed: addresses never mailed, by reason, the most first.
         issues: the newest first.
+        signups: by month, oldest first; months without any are left out.
     """
 
     growth: Growth
     pending: int
     suppressed: Mapping[str, int]
     issues: tuple[IssueRow, ...]
+    signups: tuple[SignupMonth, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,6 +26,8 @@ from newsletter.store.tables import subscribers, suppressions, tags
 
 #: A suppression by the one who got a confirmation mail that they had not asked for.
 REFUSED: Final = "refused"
+#: Where somebody asks for another address.
+MOVING: Final = "preference page"
 
 
 class Standing(StrEnum):
@@ -197,5 +199,5 @@ def _move(connection: sa.Connection, old: str, new: str, now: dt.datetime) -> No
     connection.execute(sa.insert(moves).values(old_handle=old, new_handle=new, at=now))
     left = {"status": Status.UNSUBSCRIBED, "updated_at": now}
     connection.execute(sa.update(subscribers).where(subscribers.c.handle == old).values(**left))
-    log_consent(connection, [person.address_hash], "moved", Evidence(source="preference page"), now)
+    log_consent(connection, [person.address_hash], "moved", Evidence(source=MOVING), now)
     queue(connection, LetterKind.MOVED, person.address_hash, now=now)

@@ -5,12 +5,18 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 from dataclasses import dataclass
+from typing import Final
 
 import sqlalchemy as sa
 
 from newsletter.store.batches import Batches
 from newsletter.store.database import Database
-from newsletter.store.tables import consents
+from newsletter.store.sqlite.rows import insert_rows
+from newsletter.store.tables import consents, moment_text
+
+_LOGGED: Final = (
+    "address_hash", "event", "source", "at", "wording", "wording_hash", "ip", "agent",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,14 +59,13 @@ def log_consent(
 ) -> None:
     """Add to the consent log what some people agreed to, or that they left."""
     words = evidence.wording
-    row = {
-        "event": event,
-        "source": evidence.source,
-        "at": now,
-        "wording": words,
-        "wording_hash": hashlib.sha256(words.encode()).hexdigest() if words else "",
-        "ip": evidence.ip,
-        "agent": evidence.agent,
-    }
-    if hashes:
-        connection.execute(sa.insert(consents), [row | {"address_hash": h} for h in hashes])
+    same = (
+        event,
+        evidence.source,
+        moment_text(now),
+        words,
+        hashlib.sha256(words.encode()).hexdigest() if words else "",
+        evidence.ip,
+        evidence.agent,
+    )
+    insert_rows(connection, consents, _LOGGED, [(hashed, *same) for hashed in hashes])

@@ -17,6 +17,7 @@ from newsletter.delivery import Content, OccurrenceState, Run, RunState, State
 from newsletter.errors import NewsletterError, RefusedError
 from newsletter.schedule import Occurrence
 from newsletter.store.batches import Batches
+from newsletter.store.clicks import forget_links, freeze_links
 from newsletter.store.database import Database
 from newsletter.store.eligibility import clause
 from newsletter.store.runs import expect_not_cancelled, select_run
@@ -125,6 +126,7 @@ class _Freeze:
             row |= {"recipients": 0, "started_at": self.now}
             name = {"issue": content.issue, "rehearsal": self.rehearsal}
             connection.execute(sa.insert(runs).values(name | row))
+            self._freeze_links(connection)
             return None
         if before.begun:
             raise RefusedError(
@@ -134,7 +136,12 @@ class _Freeze:
         if self.occurrence is not None:
             expect_not_cancelled(before)
         connection.execute(sa.update(runs).where(runs.c.id == before.id).values(row))
+        self._freeze_links(connection)
         return before
+
+    def _freeze_links(self, connection: sa.Connection) -> None:
+        if not self.rehearsal:
+            freeze_links(connection, self.content.issue, self.content.links)
 
     def _fill(self, store: Database, batches: Batches, run: Run) -> int:
         """Write down the recipients in the order of their rows; says how many they are."""
@@ -259,6 +266,8 @@ def _give_up(store: Database, run: Run, before: Run | None) -> None:
     """Leave the run as it was before, unless a person has cancelled it meanwhile."""
     this = sa.and_(runs.c.id == run.id, runs.c.state == RunState.FREEZING)
     with store.writing() as connection:
+        if not run.rehearsal:
+            forget_links(connection, run.content.issue)
         if before is None or before.state is RunState.FREEZING:
             connection.execute(sa.delete(runs).where(this))
             return

@@ -15,16 +15,21 @@ import sqlalchemy as sa
 from newsletter.audience import Status, eligible
 from newsletter.delivery import Run, State
 from newsletter.feedback import Kind
-from newsletter.stats.growth import LIFTED, ListChange, LogEntry, grown, steps
+from newsletter.stats.growth import LIFTED, ListChange, LogEntry, SignupMonth, grown, steps
 from newsletter.stats.issues import COMPARED, IssueReport, IssueRow, Overview, silent
+from newsletter.store.confirmations import MOVING
 from newsletter.store.database import Database
 from newsletter.store.eligibility import clause
 from newsletter.store.feedback import weighing
 from newsletter.store.runs import find_all
+from newsletter.store.signup_tables import signups, unanswered
 from newsletter.store.stats import IS_SENT, of_run, was_sent
 from newsletter.store.tables import consents, deliveries, events, runs, subscribers, suppressions
 
 _PART: Final = 5000
+_LONG_AGO: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+#: "2026-11" of a moment as it is written.
+_TO_THE_MONTH: Final = 7
 _BY_AGE: Final = attrgetter("started_at", "id")
 #: What events tell of a run.
 _REPORTED: Final = ("seen", "delivered", "hard", "bounced", "complained", "weighing")
@@ -56,6 +61,7 @@ def overview(store: Database, *, now: dt.datetime, since: dt.date | None = None)
             pending=connection.execute(pending).scalar_one(),
             suppressed=_suppressed(connection),
             issues=_issues(connection, sorted(chosen, key=_BY_AGE, reverse=True)),
+            signups=_signups(connection, start),
         )
 
 
@@ -216,6 +222,51 @@ def _left(connection: sa.Connection) -> dict[int, int]:
         .group_by(gone.c.issue)
     )
     return {row.issue: row[1] for row in connection.execute(query)}
+
+
+def _signups(connection: sa.Connection, start: dt.datetime | None) -> tuple[SignupMonth, ...]:
+    """Sign-ups by the month they were made: those answered, given up, and still waiting."""
+    answers, when = consents.alias(), start or _LONG_AGO
+    answer = (
+        sa.select(answers.c.event)
+        .where(
+            answers.c.address_hash == consents.c.address_hash,
+            answers.c.id > consents.c.id,
+            answers.c.event.in_(("confirmed", "refused")),
+        )
+        .order_by(answers.c.id)
+        .limit(1)
+        .scalar_subquery()
+    )
+    queries = (
+        # Who moves to another address asks on the preference page, and signs up for nothing.
+        sa.select(_month(consents.c.at), answer.label("word")).where(
+            consents.c.event == "asked", consents.c.source != MOVING, consents.c.at >= when
+        ),
+        sa.select(_month(signups.c.asked_at), sa.literal("waiting").label("word")).where(
+            signups.c.moves == "", signups.c.asked_at >= when
+        ),
+    )
+    found: dict[str, Counter[str]] = {}
+    for query in queries:
+        each = query.subquery()
+        counted = sa.select(each.c.month, each.c.word, sa.func.count()).group_by(
+            each.c.month, each.c.word
+        )
+        for month, word, number in connection.execute(counted):
+            found.setdefault(month, Counter())[word or "waiting"] += number
+    given_up = sa.select(unanswered).where(unanswered.c.day >= f"{when:%Y-%m-%d}")
+    for row in connection.execute(given_up):
+        found.setdefault(row.day[:_TO_THE_MONTH], Counter())["unanswered"] += row.number
+    return tuple(
+        SignupMonth(month=dt.date.fromisoformat(f"{month}-01"), **counts)
+        for month, counts in sorted(found.items())
+    )
+
+
+def _month(column: sa.ColumnElement[dt.datetime]) -> sa.Label[str]:
+    text = sa.type_coerce(column, sa.String)
+    return sa.func.substr(text, 1, _TO_THE_MONTH).label("month")
 
 
 def _steps(connection: sa.Connection) -> Iterator[ListChange]:

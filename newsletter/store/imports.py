@@ -14,27 +14,24 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, fields
 from itertools import chain, islice
-from typing import Any, Final, Literal
+from typing import Literal
 
 import sqlalchemy as sa
 
-from newsletter.audience import Status, canonical_of
 from newsletter.audience.roster import Added, Reject, Row
 from newsletter.audience.tokens import Key
 from newsletter.errors import NewsletterError
 from newsletter.store.batches import FIRST, Batches
 from newsletter.store.database import Database
 from newsletter.store.folder.lock import locked
-from newsletter.store.signing_keys import address_hash, address_key
+from newsletter.store.signing_keys import address_key
+from newsletter.store.staging import PLACE, READ, REJECTS, put_on_stage, row_of, slice_of
 from newsletter.store.tables import Stage, imports, staged_imports, staged_rows
 from newsletter.store.upsert import foresee as foresee_batch
 from newsletter.store.upsert import upsert
 
 #: What is done to a row of a long list, one after the other.
 Step = Literal["read", "in the records"]
-
-_REJECTS: Final = 256
-_PLACE: Final = (staged_rows.c.slice, staged_rows.c.position)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -162,10 +159,8 @@ class Import:
         try:
             while batch := list(islice(numbered, batches.rows)):
                 with batches.writing() as connection:
-                    connection.execute(
-                        sa.insert(staged_rows),
-                        [_staged(this, _slice(row, key), at, row) for at, row in batch],
-                    )
+                    placed = [(slice_of(row, key), at, row) for at, row in batch]
+                    put_on_stage(connection, this, placed)
                     for _, row in batch:
                         if isinstance(row, Row) and row.instead_of is not None:
                             _outdo(connection, this, row, key)
@@ -181,15 +176,15 @@ class Import:
 
     def _apply(self, store: Database, batches: Batches, this: int, key: Key) -> None:
         """Take rows from the stage into the records, until none is left."""
-        good = sa.and_(staged_rows.c.import_id == this, staged_rows.c.slice < _REJECTS)
-        query = sa.select(staged_rows).where(good).order_by(*_PLACE)
+        good = sa.and_(staged_rows.c.import_id == this, staged_rows.c.slice < REJECTS)
+        query = sa.select(*READ, *PLACE).where(good).order_by(*PLACE)
         while True:
             with store.reading() as connection:
                 rows = connection.execute(query.limit(batches.rows)).all()
             if not rows:
                 break
-            people = [_row(row) for row in rows]
-            done = sa.tuple_(*_PLACE) <= sa.tuple_(rows[-1].slice, rows[-1].position)
+            people = [row_of(row) for row in rows]
+            done = sa.tuple_(*PLACE) <= sa.tuple_(*rows[-1][-2:])
             with batches.writing() as connection:
                 added = self.added + upsert(
                     connection, people, key=key, source=self.source, now=self.now
@@ -271,7 +266,7 @@ def abandon(store: Database) -> None:
 
 def _forget(store: Database, batches: Batches, this: int) -> None:
     mine = staged_rows.c.import_id == this
-    places = sa.select(staged_rows.c.slice, staged_rows.c.position).where(mine).order_by(*_PLACE)
+    places = sa.select(staged_rows.c.slice, staged_rows.c.position).where(mine).order_by(*PLACE)
     while True:
         with store.reading() as connection:
             found = connection.execute(places.limit(batches.rows)).all()
@@ -279,7 +274,7 @@ def _forget(store: Database, batches: Batches, this: int) -> None:
             break
         with batches.writing() as connection:
             connection.execute(
-                sa.delete(staged_rows).where(mine, sa.tuple_(*_PLACE) <= sa.tuple_(*found[-1]))
+                sa.delete(staged_rows).where(mine, sa.tuple_(*PLACE) <= sa.tuple_(*found[-1]))
             )
     with store.writing() as connection:
         connection.execute(sa.delete(staged_imports).where(staged_imports.c.id == this))
@@ -295,7 +290,7 @@ def _rejects(store: Database, this: int) -> Iterator[Reject]:
     query = (
         sa.select(staged_rows.c.line, staged_rows.c.fault)
         .where(staged_rows.c.import_id == this)
-        .order_by(*_PLACE)
+        .order_by(*PLACE)
         .execution_options(yield_per=1000)
     )
     with store.reading() as connection:
@@ -316,55 +311,16 @@ def _outdo(connection: sa.Connection, this: int, row: Row, key: Key) -> None:
     """Reject the row whose place this one takes."""
     old = sa.and_(
         staged_rows.c.import_id == this,
-        staged_rows.c.slice == _slice(row, key),
+        staged_rows.c.slice == slice_of(row, key),
         staged_rows.c.position == row.instead_of,
     )
     line = connection.execute(sa.delete(staged_rows).where(old).returning(staged_rows.c.line))
     reject = _outdone(line.scalar_one(), row)
-    values = _staged(this, _REJECTS, row.instead_of or 0, reject)
-    connection.execute(sa.insert(staged_rows).values(values))
+    put_on_stage(connection, this, [(REJECTS, row.instead_of or 0, reject)])
 
 
 def _outdone(line: int, row: Row) -> Reject:
     return Reject(line=line, reason=f"line {row.line} has this address too, and says more")
-
-
-def _slice(row: Row | Reject, key: Key) -> int:
-    """By the first byte of the hash; rejected rows have the last one for themselves."""
-    if isinstance(row, Reject):
-        return _REJECTS
-    return int(address_hash(row.canonical, key)[:2], 16)
-
-
-def _staged(this: int, part: int, position: int, row: Row | Reject) -> dict[str, Any]:
-    place = {"import_id": this, "slice": part, "position": position, "line": row.line}
-    if isinstance(row, Reject):
-        nothing = dict.fromkeys(("email", "name", "status", "suppression", "tags", "fields"), "")
-        return place | nothing | {"fault": row.reason, "joined": None}
-    return place | {
-        "fault": "",
-        "email": row.email,
-        "name": row.name,
-        "status": row.status,
-        "suppression": row.suppression,
-        "tags": json.dumps(sorted(row.tags), ensure_ascii=False) if row.tags else "",
-        "fields": json.dumps(dict(row.fields), ensure_ascii=False) if row.fields else "",
-        "joined": row.joined,
-    }
-
-
-def _row(row: sa.Row[Any]) -> Row:
-    return Row(
-        line=row.line,
-        email=row.email,
-        canonical=canonical_of(row.email),
-        name=row.name,
-        status=Status(row.status),
-        suppression=row.suppression,
-        tags=frozenset(json.loads(row.tags)) if row.tags else frozenset(),
-        fields=json.loads(row.fields) if row.fields else {},
-        joined=row.joined,
-    )
 
 
 def _dumped(added: Added) -> str:

@@ -25,7 +25,8 @@ class ListSize:
         mailable: active and not suppressed.
         pending: who have not confirmed yet.
         joined: how many of the mailable ones came, or came back, since a moment.
-        left: how many have gone since then who were there before: unsubscribed, suppressed, erased.
+        left: how many have gone since then who were there before: unsubscribed, suppressed, erased;
+            not those whom an import brought as gone, however long ago they joined elsewhere.
     """
 
     mailable: int = 0
@@ -46,6 +47,11 @@ def count(store: Database, *, since: dt.datetime) -> ListSize:
         ),
         sa.select(suppressions.c.address_hash).where(suppressions.c.created_at >= since),
     )
+    was_there = sa.exists().where(
+        consents.c.address_hash == subscribers.c.address_hash,
+        consents.c.at < since,
+        consents.c.event != "unsubscribed",
+    )
     erased = sa.select(sa.func.count()).where(
         suppressions.c.created_at >= since, suppressions.c.reason == "erased"
     )
@@ -62,7 +68,7 @@ def count(store: Database, *, since: dt.datetime) -> ListSize:
             left=number(
                 sa.not_(mailable),
                 subscribers.c.address_hash.in_(went),
-                subscribers.c.created_at < since,
+                was_there,
             )
             + int(connection.execute(erased).scalar_one()),
         )

@@ -6,7 +6,6 @@ Addresses are looked up by a keyed hash alone, so that what outlives an erased p
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 import hmac
 import secrets
 
@@ -79,7 +78,7 @@ def _keys(connection: sa.Connection, purpose: str) -> dict[int, Key]:
 
 def address_hash(canonical: str, key: Key) -> str:
     """The name an address has in the records, in hex."""
-    return hmac.digest(key.secret, canonical.encode(), hashlib.sha256).hex()
+    return hmac.digest(key.secret, canonical.encode(), "sha256").hex()
 
 
 def handle_of(canonical: str, key: Key) -> str:
@@ -88,4 +87,4 @@ def handle_of(canonical: str, key: Key) -> str:
     So a link in an old mail still takes somebody off the list who was forgotten by a restored
     backup, erased, or imported anew.
     """
-    return hmac.digest(key.secret, b"handle\0" + canonical.encode(), hashlib.sha256)[:12].hex()
+    return hmac.digest(key.secret, b"handle\0" + canonical.encode(), "sha256")[:12].hex()

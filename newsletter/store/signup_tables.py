@@ -28,6 +28,14 @@ signups: Final = sa.Table(
     sqlite_autoincrement=True,
 )
 
+#: How many sign-ups nobody has answered, by the day (UTC) they were made; their rows are gone.
+unanswered: Final = sa.Table(
+    "unanswered",
+    metadata,
+    sa.Column("day", sa.String(10), primary_key=True),
+    sa.Column("number", sa.Integer, nullable=False),
+)
+
 #: Links of confirmation mails, each by its SHA-256 alone.
 confirmations: Final = sa.Table(
     "confirmations",

@@ -23,7 +23,7 @@ from newsletter.store.consents import Evidence
 from newsletter.store.database import Database
 from newsletter.store.letters import insert_if, queue
 from newsletter.store.signing_keys import address_hash, address_key, handle_of
-from newsletter.store.signup_tables import confirmations, signups
+from newsletter.store.signup_tables import confirmations, signups, unanswered
 from newsletter.store.signup_tables import limits as limit_rows
 from newsletter.store.subscribers import Member
 from newsletter.store.tables import left_handles, subscribers, suppressions
@@ -139,9 +139,21 @@ def waiting(store: Database) -> Iterator[Member]:
 def forget(store: Database, *, valid: dt.timedelta, now: dt.datetime) -> None:
     """Delete who has not confirmed in thirty days, and links that have stopped working."""
     with store.writing() as connection:
-        connection.execute(sa.delete(signups).where(signups.c.asked_at < now - _KEPT))
+        over = signups.c.asked_at < now - _KEPT
+        _note_unanswered(connection, over)
+        connection.execute(sa.delete(signups).where(over))
         old = confirmations.c.created_at < now - valid
         connection.execute(sa.delete(confirmations).where(old))
+
+
+def _note_unanswered(connection: sa.Connection, which: sa.ColumnElement[bool]) -> None:
+    """Count what is about to be deleted; a change of address is no sign-up."""
+    day = sa.func.substr(sa.type_coerce(signups.c.asked_at, sa.String), 1, 10)
+    query = sa.select(day, sa.func.count()).where(which, signups.c.moves == "").group_by(day)
+    for when, number in connection.execute(query).all():
+        this = sa.update(unanswered).where(unanswered.c.day == when)
+        if not connection.execute(this.values(number=unanswered.c.number + number)).rowcount:
+            connection.execute(sa.insert(unanswered).values(day=when, number=number))
 
 
 def _known(connection: sa.Connection, hashed: str, handle: str) -> _Known:

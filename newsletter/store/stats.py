@@ -1,7 +1,7 @@
 """What became of one issue after it was accepted, counted from the events on record.
 
 A delivery counts once in each column, at the first time: a mail may be delivered and bounce later.
-No open and no click is counted. The database counts; what is read grows with the domains and the
+No open is counted. The database counts; what is read grows with the domains and the
 hours, not with the recipients.
 """
 
@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from newsletter.delivery import Run, State
 from newsletter.feedback import Kind
 from newsletter.stats.issues import COLUMNS, ERASED, FUNNEL, Stats, silent
+from newsletter.store import clicks
 from newsletter.store.database import Database
 from newsletter.store.tables import consents, deliveries, events, runs, subscribers
 
@@ -49,6 +50,7 @@ def of_run(store: Database, run: Run) -> Stats:
         left = _left(connection, run)
         reasons = connection.execute(_reasons(run)).all()
         first, last = connection.execute(_span(run)).one()
+        links = clicks.of_run(connection, run)
     totals = _totals(accepted, left)
     seen = sum(row.number for row in accepted if row.seen)
     return Stats(
@@ -68,6 +70,7 @@ def of_run(store: Database, run: Run) -> Stats:
         hours=_hours(accepted, left),
         first=first,
         last=last,
+        links=links,
     )
 
 

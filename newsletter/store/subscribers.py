@@ -242,9 +242,11 @@ def audience(store: Database, eligible: Expression) -> AudienceCounts:
     """How many `eligible` holds for, and why it does not for the others, each counted once."""
     kind = sa.case(
         (clause(eligible), "eligible"),
+        # As the list of people shows it: a bounce says more than the status an import gave.
+        (_suppressed_otherwise(), "suppressed"),
         (clause(HasStatus(Status.UNSUBSCRIBED)), "unsubscribed"),
         (clause(HasStatus(Status.PENDING)), "pending"),
-        (clause(Suppressed()), "suppressed"),
+        (clause(Suppressed()), "unsubscribed"),
         else_=OUTSIDE,
     ).label("kind")
     found: dict[str, int] = dict.fromkeys(
@@ -254,6 +256,14 @@ def audience(store: Database, eligible: Expression) -> AudienceCounts:
     with store.reading() as connection:
         found |= {row.kind: row.number for row in connection.execute(query)}
     return AudienceCounts(eligible=found.pop("eligible"), left_out=found)
+
+
+def _suppressed_otherwise() -> sa.ColumnElement[bool]:
+    """Suppressed for another reason than having left."""
+    return sa.exists().where(
+        suppressions.c.address_hash == subscribers.c.address_hash,
+        suppressions.c.reason != "unsubscribed",
+    )
 
 
 def unsubscribe(

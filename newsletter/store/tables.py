@@ -37,8 +37,11 @@ class Stage(StrEnum):
 
 
 @lru_cache(maxsize=64)
-def _text(value: dt.datetime) -> str:
-    """Many rows have the same moment, and writing it out takes longer than hashing it."""
+def moment_text(value: dt.datetime) -> str:
+    """A moment as it stands in the records.
+
+    Many rows have the same one, and writing it out takes longer than hashing it.
+    """
     return value.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
@@ -55,7 +58,7 @@ class Moment(sa.types.TypeDecorator[dt.datetime]):
             return None
         if value.tzinfo is None:
             raise ValueError("a moment needs a time zone")
-        return _text(value)
+        return moment_text(value)
 
     def process_result_value(self, value: str | None, dialect: sa.Dialect) -> dt.datetime | None:
         """Read it back, in UTC."""
@@ -330,6 +333,28 @@ events: Final = sa.Table(
         sqlite_where=sa.text("delivery_id is null"),
         postgresql_where=sa.text("delivery_id is null"),
     ),
+)
+
+#: Where the counted links of an issue lead: frozen with the run, and there for good.
+links: Final = sa.Table(
+    "links",
+    metadata,
+    sa.Column("issue", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("url", sa.Text, nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+)
+
+#: How often each was followed, by the hour ("2026-11-22T08", UTC). No column can hold by whom.
+clicks: Final = sa.Table(
+    "clicks",
+    metadata,
+    sa.Column("issue", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("hour", sa.String(13), primary_key=True),
+    sa.Column("sort", sa.String(8), primary_key=True),
+    sa.Column("times", sa.Integer, nullable=False),
+    one_of("sort", ("person", "machine")),
 )
 
 #: Dates of the schedule that are used up; a date is local, as in an issue's front matter.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -18,10 +18,28 @@ from newsletter.audience.roster import Added, Row
 from newsletter.audience.tokens import Key
 from newsletter.store.consents import Evidence, log_consent
 from newsletter.store.signing_keys import address_hash, handle_of
+from newsletter.store.sqlite.rows import insert_rows
 from newsletter.store.suppressions import suppress
-from newsletter.store.tables import left_handles, subscribers, suppressions, tags
+from newsletter.store.tables import left_handles, moment_text, subscribers, suppressions, tags
 
 _BATCH: Final = 1000
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, sort_keys=True)
+_PERSON: Final = (
+    "handle", "email", "address_hash", "name", "status", "fields", "created_at", "updated_at",
+)  # fmt: skip
+_TAG: Final = ("subscriber_id", "tag")
+
+# A list given to `in_` itself costs more for each of its values than to look one up.
+_THESE: Final[sa.BindParameter[Any]] = sa.bindparam("these", expanding=True)
+_LEFT: Final = sa.select(left_handles.c.handle).where(left_handles.c.handle.in_(_THESE))
+_SUPPRESSED: Final = sa.select(suppressions.c.address_hash).where(
+    suppressions.c.address_hash.in_(_THESE)
+)
+_KNOWN: Final = sa.select(subscribers).where(subscribers.c.address_hash.in_(_THESE))
+_IDS: Final = sa.select(subscribers.c.address_hash, subscribers.c.id).where(
+    subscribers.c.address_hash.in_(_THESE)
+)
+_TAGS: Final = sa.select(tags).where(tags.c.subscriber_id.in_(_THESE))
 
 
 def upsert(
@@ -133,18 +151,15 @@ class _Batch:
 
     def _left(self, handles: dict[str, str]) -> list[str]:
         owners = {handle: h for h, handle in handles.items()}
-        left = sa.select(left_handles.c.handle).where(left_handles.c.handle.in_(owners))
-        return [owners[handle] for handle in self.connection.execute(left).scalars().all()]
+        left = self.connection.execute(_LEFT, {"these": list(owners)})
+        return [owners[handle] for handle in left.scalars().all()]
 
     def _suppressed(self) -> set[str]:
-        column = suppressions.c.address_hash
-        return set(
-            self.connection.execute(sa.select(column).where(column.in_(self.rows))).scalars()
-        )
+        return set(self.connection.execute(_SUPPRESSED, {"these": list(self.rows)}).scalars())
 
     def _known(self) -> dict[str, sa.Row[Any]]:
-        query = sa.select(subscribers).where(subscribers.c.address_hash.in_(self.rows))
-        return {row.address_hash: row for row in self.connection.execute(query)}
+        known = self.connection.execute(_KNOWN, {"these": list(self.rows)})
+        return {row.address_hash: row for row in known}
 
     def _bar(self, rows: dict[str, Row]) -> None:
         if rows:
@@ -159,25 +174,31 @@ class _Batch:
     def _insert(self, rows: dict[str, Row], handles: dict[str, str]) -> None:
         if not rows:
             return
-        self.connection.execute(
-            sa.insert(subscribers),
-            [
-                _columns(row)
-                | {
-                    "address_hash": h,
-                    "handle": handles[h],
-                    "status": row.status,
-                    "created_at": min(row.joined or self.now, self.now),
-                    "updated_at": self.now,
-                }
-                for h, row in rows.items()
-            ],
-        )
-        ids = {h: row.id for h, row in self._known().items()}
-        self._tag({ids[h]: row.tags for h, row in rows.items()})
+        now = moment_text(self.now)
+        people = [
+            (
+                handles[h],
+                row.email,
+                h,
+                row.name,
+                row.status.value,
+                fields_text(row.fields),
+                moment_text(min(row.joined, self.now)) if row.joined else now,
+                now,
+            )
+            for h, row in rows.items()
+        ]
+        insert_rows(self.connection, subscribers, _PERSON, people)
+        self._tag_new({h: row.tags for h, row in rows.items() if row.tags})
         for status, event in _EVENTS.items():
             hashes = [h for h, row in rows.items() if row.status is status]
             log_consent(self.connection, hashes, event, self.evidence, self.now)
+
+    def _tag_new(self, words: dict[str, frozenset[str]]) -> None:
+        """Tag people who have just been added, by address hash."""
+        if words:
+            ids = self.connection.execute(_IDS, {"these": list(words)}).all()
+            self._tag({number: words[h] for h, number in ids})
 
     def _changes(
         self, rows: dict[str, Row], known: dict[str, sa.Row[Any]]
@@ -210,18 +231,13 @@ class _Batch:
 
     def _tags_of(self, ids: list[int]) -> dict[int, frozenset[str]]:
         found: dict[int, set[str]] = {}
-        for row in self.connection.execute(sa.select(tags).where(tags.c.subscriber_id.in_(ids))):
+        for row in self.connection.execute(_TAGS, {"these": ids}):
             found.setdefault(row.subscriber_id, set()).add(row.tag)
         return {number: frozenset(words) for number, words in found.items()}
 
     def _tag(self, words: dict[int, frozenset[str]]) -> None:
-        rows = [
-            {"subscriber_id": number, "tag": tag}
-            for number, some in words.items()
-            for tag in sorted(some)
-        ]
-        if rows:
-            self.connection.execute(sa.insert(tags), rows)
+        rows = [(number, tag) for number, some in words.items() for tag in sorted(some)]
+        insert_rows(self.connection, tags, _TAG, rows)
 
 
 _EVENTS: Final = {
@@ -231,14 +247,19 @@ _EVENTS: Final = {
 }
 
 
+def fields_text(fields: Mapping[str, str]) -> str:
+    """Fields as they stand in the records."""
+    return _ENCODER.encode(dict(fields)) if fields else "{}"
+
+
 def _columns(row: Row) -> dict[str, Any]:
-    fields = json.dumps(dict(row.fields), ensure_ascii=False, sort_keys=True)
-    return {"email": row.email, "name": row.name, "fields": fields}
+    return {"email": row.email, "name": row.name, "fields": fields_text(row.fields)}
 
 
 def _merged(row: Row, old: sa.Row[Any]) -> Row:
     """What the file says, over what is known already; an empty name erases none."""
-    return replace(row, name=row.name or old.name, fields=json.loads(old.fields) | dict(row.fields))
+    fields = json.loads(old.fields) | dict(row.fields)
+    return replace(row, name=row.name or old.name, fields=fields)
 
 
 def _status(row: Row, old: Status) -> Status:

@@ -53,7 +53,7 @@ def test_a_date_that_is_not_in_the_schedule_is_told_with_the_next_free_one(ready
 
 def test_an_issue_without_a_date_is_told(ready, at):
     ready.edit(ISSUE, "date: 2026-11-22\n", "")
-    refused(ready, "issue 74 has no date, so it has no date of the schedule", "2026-12-20")
+    refused(ready, "issue 74 has no date, so no schedule sends it", "2026-12-20")
 
 
 def test_a_rule_that_has_ended_has_no_date_to_propose(ready, at):

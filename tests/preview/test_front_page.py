@@ -115,7 +115,7 @@ def test_the_next_date_names_its_issue_and_what_is_to_be_done_first(ready):
 
 def test_a_draft_and_a_date_without_an_issue_say_what_to_do(ready):
     [draft] = next_date(ready).missing
-    assert draft == Notice(said="It is a draft.", way=f"Say status: ready at the top of {DRAFT}.")
+    assert draft == Notice(said="It is a draft.", way=f'In {DRAFT}: set "status: ready".')
     (ready.root / DRAFT).unlink()
     assert missing(ready) == [("No issue has this date.", 'newsletter new "A title"')]
     assert next_date(ready).number == 0

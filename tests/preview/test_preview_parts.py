@@ -20,7 +20,7 @@ from newsletter.preview.views import Views
 from newsletter.project.issues import prepare_issue
 from newsletter.render import RenderedLink
 from newsletter.render.markdown import Image
-from newsletter.sending.trial import sample
+from newsletter.sending.sample import sample
 from tests.support.cli_fixtures import ISSUE, ROOT, copy_theme
 from tests.support.preview_fixtures import PAGE
 from tests.support.web_fixtures import settings_of

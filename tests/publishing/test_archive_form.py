@@ -33,7 +33,7 @@ def served(newsletter) -> dict[str, bytes]:
     settings = load(ConfigText(file="newsletter.toml", text=text), environ={}, dotenv="")
     server = run._archive(Project(newsletter.root, settings))
     assert isinstance(server, ArchiveServer)
-    return {name: file.make() for name, file in server.build().files.items()}
+    return {name: file.make() for name, file in server.live.build().files.items()}
 
 
 def built(newsletter) -> dict[str, bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 
@@ -20,8 +21,9 @@ from tests.support.cli_fixtures import folder, plain_environment, ready
 __all__ = ["dated", "folder", "plain_environment", "ready"]
 
 
-@pytest.fixture
-def client(ready, dated):
+@contextlib.contextmanager
+def served(dated):
+    """A reader of this newsletter's pages."""
     text = (dated.root / "newsletter.toml").read_text("utf-8")
     settings = load(ConfigText(file="newsletter.toml", text=text), environ={}, dotenv="")
     project = Project(dated.root, settings)
@@ -34,6 +36,12 @@ def client(ready, dated):
         yield TestClient(
             app, base_url="https://letters.slackwater.example.org", follow_redirects=False
         )
+
+
+@pytest.fixture
+def client(ready, dated):
+    with served(dated) as opened:
+        yield opened
 
 
 def test_every_file_of_a_build_is_answered_byte_for_byte(client, dated):

@@ -130,13 +130,9 @@ def test_addresses_and_headers_are_in_ascii_and_in_one_line():
 
 
 def test_who_cannot_be_mailed_is_refused_alone():
-    template = made(a_letter(NAME))
-    for person in (
-        dataclasses.replace(MARA, address="=?x?q?y?=@example.org"),
-        dataclasses.replace(MARA, name="n" * 10_001),
-    ):
-        with pytest.raises(InputError):
-            mail_for(template, person)
+    person = dataclasses.replace(MARA, address="=?x?q?y?=@example.org")
+    with pytest.raises(InputError):
+        mail_for(made(a_letter(NAME)), person)
 
 
 def test_requests_are_split_by_number_and_by_bytes_and_keep_the_order():

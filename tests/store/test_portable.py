@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import re
 from pathlib import Path
@@ -12,13 +13,15 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.sql import visitors
 
 import newsletter.store
-from newsletter.audience import And, HasTag, Not, Status, eligible
+from newsletter.audience import And, HasTag, Not, Status, eligible, read_address
 from newsletter.delivery import OccurrenceState, Outcome, Result, RunState
+from newsletter.render.counting import CountedLink
 from newsletter.schedule import Occurrence
 from newsletter.ses.event_format import read_event
 from newsletter.stats.issues import COLUMNS
 from newsletter.store import (
     claims,
+    clicks,
     consents,
     deliveries,
     freezing,
@@ -26,6 +29,7 @@ from newsletter.store import (
     imports,
     runs,
     signing_keys,
+    signups,
     stats,
     subscribers,
     suppressions,
@@ -56,6 +60,8 @@ FUNCTIONS = {
     "replace",
     "rtrim",
 }
+LINK = CountedLink(number=1, url="https://example.org/", text="x")
+LONG = dt.timedelta(days=7)
 ACCEPTED = Outcome(result=Result.ACCEPTED, message_id="0100-abc")
 UNKNOWN = Outcome(result=Result.UNKNOWN, reason="read timeout")
 
@@ -108,8 +114,8 @@ def live(store):
     rule = eligible(Not(And(HasTag("x"), HasTag("z"))))
     number = subscribers.audience(store, rule).eligible
     run = freezing.start(
-        store, a_content(), rehearsal=False, transport="ses", eligible=rule, now=NOW,
-        expect=number, occurrence=Occurrence(day=NOW.date(), at=NOW),
+        store, dataclasses.replace(a_content(), links=(LINK,)), rehearsal=False, transport="ses",
+        eligible=rule, now=NOW, expect=number, occurrence=Occurrence(day=NOW.date(), at=NOW),
     )  # fmt: skip
     assert runs.counts(store, run).total == number == 605
     for outcome in (ACCEPTED, UNKNOWN, Outcome(result=Result.REFUSED, reason="no")):
@@ -135,6 +141,7 @@ def live(store):
         "accepted": 1}}  # fmt: skip
     assert history.of_issue(store, run).before == ()
     assert history.overview(store, now=NOW).issues[0].accepted == 1
+    follow(store)
     store.feedback.coverage(run)
     store.feedback.setbacks(run, since=NOW)
     store.feedback.busiest_day(since=NOW)
@@ -144,6 +151,21 @@ def live(store):
     freezing.clear_rehearsal(store, 75)
     members(store)
     schedule(store)
+
+
+def follow(store):
+    """A link is followed twice, and somebody who signed up never answers."""
+    assert clicks.target(store, 74, 1)
+    for _ in range(2):
+        clicks.add(store, {clicks.Click(issue=74, number=1, hour=NOW, machine=False): 1})
+    for n in range(2):
+        asked = signups.Request(
+            address=read_address(f"new{n}@example.org"), evidence=Evidence(source="form")
+        )
+        signups.ask(store, asked, now=NOW)
+        signups.forget(store, valid=LONG, now=NOW + 5 * LONG)
+    (month,) = history.overview(store, now=NOW).signups
+    assert month.unanswered == 2
 
 
 def hear(store):

@@ -14,6 +14,7 @@ from starlette.testclient import TestClient
 from newsletter.delivery import Outcome, Result
 from newsletter.errors import NewsletterError
 from newsletter.preview import application
+from newsletter.preview.archive_pages import ArchivePage
 from newsletter.preview.asking import Asked
 from newsletter.preview.front_page import FrontPage
 from newsletter.preview.issue_previews import IssuePreview
@@ -58,6 +59,7 @@ class Desk:
     ready: Ready = field(default_factory=Ready)
     trials: list[tuple[int, str]] = field(default_factory=list)
     asked: list[int] = field(default_factory=list)
+    archive: ArchivePage = field(default=lambda _, __: None)
     fault: NewsletterError | None = None
 
     def build(self, number: int, reader: Reader) -> IssuePreview | None:
@@ -92,7 +94,8 @@ class Desk:
         return application(
             builder=self.build, front_page=lambda: dataclasses.replace(self.front, issues=self.shelf), folder=self.folder,
             changes=self.changes, token=TOKEN, editor=lambda: self.editor,
-            ready=lambda _: self.ready, trial=self.trial, ask=self.ask, numbers=self.numbers, **more,
+            ready=lambda _: self.ready, trial=self.trial, ask=self.ask, archive=self.archive,
+            numbers=self.numbers, **more,
         )  # fmt: skip
 
     def client(self, host: str = "127.0.0.1:7474") -> TestClient:

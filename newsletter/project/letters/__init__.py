@@ -14,6 +14,7 @@ from newsletter.issue import Issue, parse
 from newsletter.message.letters import LINK
 from newsletter.project import Project, files
 from newsletter.project.issues import read_theme
+from newsletter.project.published import PublishedLetter, published_letter
 from newsletter.render import Frame, RenderedIssue
 from newsletter.render.pipeline import render
 from newsletter.render.words import date
@@ -50,6 +51,11 @@ def prepare_letter(project: Project, kind: LetterKind, *, day: dt.date) -> Rende
         InputError: the letter or the theme cannot be read, it lacks its link, or holds a field that
             is none of a letter's; with file and line.
     """
+    return publish_letter(project, kind, day=day).rendered
+
+
+def publish_letter(project: Project, kind: LetterKind, *, day: dt.date) -> PublishedLetter:
+    """The same, with the pictures that it shows."""
     settings = project.settings
     source = _read(project.root, kind, settings.site.language)
     issue = parse(source.data, file=source.file, numbered=False)
@@ -73,7 +79,10 @@ def prepare_letter(project: Project, kind: LetterKind, *, day: dt.date) -> Rende
             f"{{{{ {LINK[kind]} }}}} leads nowhere: it is no link",
             place=Place(issue.file, issue.body_line), hint=_hint(kind),
         )  # fmt: skip
-    return rendered
+    root = project.root
+    # What the theme shows lies where issues have their pictures.
+    folders = (root / FOLDER, root / files.ISSUES)
+    return published_letter(rendered, settings, root=root, home=root, folders=folders)
 
 
 def _read(root: Path, kind: LetterKind, language: str) -> _Source:

@@ -1,9 +1,10 @@
 """Markdown becomes one token tree; the HTML and the text part are both read from it.
 
-CommonMark exactly, plus tables, strikethrough, footnotes, task lists and `{utm=off}` after a
-link. Tidied on the way, without changing a visible word: blanks at the edge of a link move out of
-it, an image with an italic caption of the same words becomes one figure, a paragraph that is only
-a bold link becomes a button, a quote that begins with `[!NOTE]` becomes a callout.
+CommonMark exactly, plus tables, strikethrough, footnotes, task lists and `{utm=off}` or
+`{count=off}` after a link. Tidied on the way, without changing a visible word: blanks at the edge
+of a link move out of it, an image with an italic caption of the same words becomes one figure, a
+paragraph that is only a bold link becomes a button, a quote that begins with `[!NOTE]` becomes a
+callout.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ class MarkdownLink:
         href: the target as Markdown normalises it, merge fields as tokens.
         line: 1-based line of the Markdown body (not of the file).
         utm: False where the author turned tagging off.
+        counts: False where the author turned counting off.
         source: the target as it was typed, "" where it stands in a definition.
         column: 1-based column of `line` from which on the link stands, 0 where that is not known.
     """
@@ -46,6 +48,7 @@ class MarkdownLink:
     href: str
     line: int
     utm: bool = True
+    counts: bool = True
     source: str = field(default="", compare=False)
     column: int = field(default=0, compare=False)
 
@@ -256,7 +259,7 @@ class _Collected:
         href = str(child.attrs.get("href", ""))
         until = next(i for i in range(index, len(children)) if children[i].type == "link_close")
         child.meta["l"] = len(self.links)
-        off = child.attrs.pop("utm", "") == "off"
+        off = {name for name in ("utm", "count") if child.attrs.pop(name, "") == "off"}
         text = " ".join(plain(children[index + 1 : until]).split())
         place = places.place_of(child, block, self.lines)
         if place is None:
@@ -265,8 +268,8 @@ class _Collected:
             place = places.LinkPlace(self._find(written, block), 0, "")
         self.links.append(
             MarkdownLink(
-                text=text, href=href, line=place.line, utm=not off, source=place.source,
-                column=place.column,
+                text=text, href=href, line=place.line, utm="utm" not in off,
+                counts="count" not in off, source=place.source, column=place.column,
             )
         )  # fmt: skip
 

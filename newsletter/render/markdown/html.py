@@ -29,7 +29,7 @@ ALLOWED: Final = frozenset(
 _EVERYWHERE: Final = {"class", "dir", "lang", "title", "align"}
 _ATTRIBUTES: Final = {
     "*": _EVERYWHERE,
-    "a": {"href", "id", "name", "data-l", "data-line", "data-utm"},
+    "a": {"href", "id", "name", "data-l", "data-line", "data-utm", "data-count"},
     **{f"h{level}": {"id"} for level in range(1, 7)},
     "img": {"src", "alt", "width", "height", "data-i", "data-line"},
     "ol": {"start"},

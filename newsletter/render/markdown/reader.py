@@ -1,4 +1,4 @@
-"""What reads Markdown: CommonMark, tables, footnotes, merge fields and `{utm=off}`."""
+"""What reads Markdown: CommonMark, tables, footnotes, merge fields, `{utm=off}`, `{count=off}`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mdit_py_plugins.footnote import footnote_plugin
 from newsletter.render.markdown import places, quick_links
 from newsletter.render.markdown.fields import Fields
 
-_UTM_OFF: Final = re.compile(r"\{\s*utm\s*=\s*(?:off|\"off\")\s*\}")
+_OFF: Final = re.compile(r"\{\s*(utm|count)\s*=\s*(?:off|\"off\")\s*\}")
 _FOREIGN_TAG: Final = re.compile(r"\*\|[A-Za-z][^|*\n]*\|\*")
 
 
@@ -34,7 +34,7 @@ def reader_with(fields: Fields) -> MarkdownIt:
         return True
 
     reader.inline.ruler.before("escape", "field", field_rule)
-    reader.inline.ruler.before("escape", "utm_off", _utm_off_rule)
+    reader.inline.ruler.before("escape", "off", _off_rule)
     reader.inline.ruler.before("escape", "foreign_tag", _foreign_tag_rule)
     return reader
 
@@ -50,14 +50,14 @@ def _foreign_tag_rule(state: StateInline, silent: bool) -> bool:  # noqa: FBT001
     return True
 
 
-def _utm_off_rule(state: StateInline, silent: bool) -> bool:  # noqa: FBT001  # markdown-it's signature
-    """`{utm=off}` right behind a link; any other braces there are the author's text."""
+def _off_rule(state: StateInline, silent: bool) -> bool:  # noqa: FBT001  # markdown-it's signature
+    """`{utm=off}`, `{count=off}` right behind a link; other braces there are the author's text."""
     if state.src[state.pos] != "{":
         return False
-    found = _UTM_OFF.match(state.src, state.pos)
+    found = _OFF.match(state.src, state.pos)
     behind = state.tokens and not state.pending and state.tokens[-1].type == "link_close"
     if found is None or silent or not behind:
         return False
-    next(t for t in reversed(state.tokens) if t.type == "link_open").attrs["utm"] = "off"
+    next(t for t in reversed(state.tokens) if t.type == "link_open").attrs[found[1]] = "off"
     state.pos = found.end()
     return True

@@ -199,6 +199,14 @@ _LOGS: Final = (
         "NEW.attempt <> OLD.attempt + (OLD.state = 'queued' AND NEW.state = 'claimed')",
         "an attempt is counted by its claim, one by one",
     ),
+    # Wherever a mail in somebody's mailbox leads, it leads there for good.
+    _Guard("links_fixed", "UPDATE ON links", "1", "where a link leads is frozen"),
+    _Guard(
+        "links_kept",
+        "DELETE ON links",
+        "EXISTS (SELECT 1 FROM runs WHERE issue = OLD.issue AND NOT rehearsal AND recipients <> 0)",
+        "where a link leads is frozen",
+    ),
     _Guard("occurrences_fixed", "UPDATE ON occurrences", "1", "a date is used up once"),
     _Guard(
         "occurrences_kept",

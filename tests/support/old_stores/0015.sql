@@ -4,6 +4,16 @@ CREATE TABLE alembic_version (
     CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
 INSERT INTO "alembic_version" VALUES('0015');
+CREATE TABLE clicks (
+	issue INTEGER NOT NULL, 
+	number INTEGER NOT NULL, 
+	hour VARCHAR(13) NOT NULL, 
+	sort VARCHAR(8) NOT NULL, 
+	times INTEGER NOT NULL, 
+	CONSTRAINT pk_clicks PRIMARY KEY (issue, number, hour, sort), 
+	CONSTRAINT ck_clicks_sort_known CHECK (sort in ('person', 'machine'))
+);
+INSERT INTO "clicks" VALUES(74,1,'2026-11-22T08','person',3);
 CREATE TABLE clock (
     rehearsal BOOLEAN NOT NULL,
     since VARCHAR(27) NOT NULL,
@@ -124,6 +134,14 @@ CREATE TABLE limits (
 	CONSTRAINT pk_limits PRIMARY KEY (id), 
 	CONSTRAINT ck_limits_kind_known CHECK (kind in ('address', 'network', 'pass'))
 );
+CREATE TABLE links (
+	issue INTEGER NOT NULL, 
+	number INTEGER NOT NULL, 
+	url TEXT NOT NULL, 
+	text TEXT NOT NULL, 
+	CONSTRAINT pk_links PRIMARY KEY (issue, number)
+);
+INSERT INTO "links" VALUES(74,1,'https://example.org/tides','tides');
 CREATE TABLE moves (
 	old_handle VARCHAR(24) NOT NULL, 
 	new_handle VARCHAR(24) NOT NULL, 
@@ -274,6 +292,11 @@ CREATE TABLE tags (
     CONSTRAINT fk_tags_subscriber_id_subscribers FOREIGN KEY(subscriber_id) REFERENCES subscribers (id) ON DELETE CASCADE
 );
 INSERT INTO "tags" VALUES(1,'weekly');
+CREATE TABLE unanswered (
+	day VARCHAR(10) NOT NULL, 
+	number INTEGER NOT NULL, 
+	CONSTRAINT pk_unanswered PRIMARY KEY (day)
+);
 CREATE INDEX ix_tags_tag ON tags (tag);
 CREATE INDEX ix_consents_address_hash ON consents (address_hash);
 CREATE INDEX ix_deliveries_run_id_state_position ON deliveries (run_id, state, position);
@@ -313,6 +336,8 @@ CREATE TRIGGER consents_visitor BEFORE UPDATE OF ip, agent ON consents WHEN NEW.
 CREATE TRIGGER consents_kept BEFORE DELETE ON consents WHEN 1 BEGIN SELECT RAISE(ABORT, 'the consent log is only added to'); END;
 CREATE TRIGGER letters_arrow BEFORE UPDATE OF state ON letters WHEN OLD.state || '>' || NEW.state NOT IN ('queued>claimed', 'queued>dropped', 'claimed>queued', 'claimed>accepted', 'claimed>refused', 'claimed>unknown') BEGIN SELECT RAISE(ABORT, 'no such way from state to state'); END;
 CREATE TRIGGER letters_attempt BEFORE UPDATE OF attempt, state ON letters WHEN NEW.attempt <> OLD.attempt + (OLD.state = 'queued' AND NEW.state = 'claimed') BEGIN SELECT RAISE(ABORT, 'an attempt is counted by its claim, one by one'); END;
+CREATE TRIGGER links_fixed BEFORE UPDATE ON links WHEN 1 BEGIN SELECT RAISE(ABORT, 'where a link leads is frozen'); END;
+CREATE TRIGGER links_kept BEFORE DELETE ON links WHEN EXISTS (SELECT 1 FROM runs WHERE issue = OLD.issue AND NOT rehearsal AND recipients <> 0) BEGIN SELECT RAISE(ABORT, 'where a link leads is frozen'); END;
 CREATE TRIGGER occurrences_fixed BEFORE UPDATE ON occurrences WHEN 1 BEGIN SELECT RAISE(ABORT, 'a date is used up once'); END;
 CREATE TRIGGER occurrences_kept BEFORE DELETE ON occurrences WHEN OLD.state = 'taken' AND NOT OLD.rehearsal BEGIN SELECT RAISE(ABORT, 'a date is used up once'); END;
 CREATE TRIGGER identity_fixed BEFORE UPDATE ON identity WHEN 1 BEGIN SELECT RAISE(ABORT, 'the id of a store never changes'); END;

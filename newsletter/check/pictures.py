@@ -1,0 +1,40 @@
+"""Rules about pictures: those that are made for mails, and published with a letter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from newsletter.check.rule import Fault, RuleContext, rule
+from newsletter.errors import Place
+from newsletter.pictures import FaultId
+
+
+@rule("picture-unreadable", "error", "A picture that cannot be made for mails (`images.to`).")
+def _unreadable(context: RuleContext) -> Iterator[Fault]:
+    yield from _told(context, "picture-unreadable")
+
+
+@rule("picture-heavy", "warning", "A moving picture of more than 1 MB (`images.to`).")
+def _heavy(context: RuleContext) -> Iterator[Fault]:
+    yield from _told(context, "picture-heavy")
+
+
+@rule("picture-still", "warning", "A moving picture that stands still or blank (`images.to`).")
+def _still(context: RuleContext) -> Iterator[Fault]:
+    yield from _told(context, "picture-still")
+
+
+def _told(context: RuleContext, id_: FaultId) -> Iterator[Fault]:
+    for name, faults in context.picture_faults.items():
+        for fault in faults:
+            if fault.id == id_:
+                yield _place(context, name), f'the picture "{name}" {fault.message}', fault.hint
+
+
+def _place(context: RuleContext, name: str) -> Place:
+    """Where the letter names a picture; its first line for one of the theme's."""
+    lines = context.issue.body.split("\n")
+    for number, line in enumerate(lines, context.issue.body_line):
+        if name in line:
+            return Place(context.issue.file, number, line.find(name) + 1)
+    return Place(context.issue.file, context.issue.body_line)

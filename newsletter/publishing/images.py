@@ -1,0 +1,141 @@
+"""Pictures go where mails find them, before the mails: what is there already is not sent again.
+
+A name tells the content, so nothing is ever replaced, and nothing is deleted: a mail once sent
+keeps its pictures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from newsletter.errors import InputError, NotFitError
+from newsletter.humanize import plural
+from newsletter.pictures import MadePicture
+from newsletter.project import Project, files
+from newsletter.project.issues import PreparedIssue
+from newsletter.project.published import PublishedLetter
+
+
+class PictureTarget(Protocol):
+    """Where pictures are put, by their paths."""
+
+    def has(self, path: str, size: int) -> bool:
+        """Whether something of this size (bytes) is there already."""
+        ...
+
+    def put(self, path: str, data: bytes) -> None:
+        """Put a picture: all of it or nothing."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PushedImages:
+    """What a push did, as paths below `site.assets_url`.
+
+    Attributes:
+        sent: those that were put, or would be.
+        there: those that were there already.
+    """
+
+    sent: tuple[str, ...]
+    there: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _PictureFolder:
+    root: Path
+
+    def has(self, path: str, size: int) -> bool:
+        file = self.root / path
+        return file.is_file() and file.stat().st_size == size
+
+    def put(self, path: str, data: bytes) -> None:
+        files.make_folder((self.root / path).parent)
+        files.write_atomic(self.root / path, data)
+
+
+def push_images(
+    project: Project,
+    prepared: Iterable[PreparedIssue],
+    *,
+    letters: Iterable[PublishedLetter] = (),
+    plan: bool = False,
+) -> PushedImages:
+    """Publish the pictures of issues.
+
+    Args:
+        project: the newsletter.
+        prepared: the issues.
+        letters: mails that are no issues.
+        plan: whether nothing is put.
+
+    Raises:
+        InputError: `images.to` or `site.assets_url` is not set; the folder cannot be written.
+        NotFitError: a picture cannot be made for mails; nothing was put then.
+        AccountError: the bucket refuses, or cannot be reached.
+        PausedError: the disk is full.
+    """
+    if not project.settings.images.to:
+        raise InputError(
+            "nothing says where pictures go", hint="set images.to: s3://BUCKET/PREFIX or a folder"
+        )
+    if not project.settings.site.assets_url:
+        raise InputError("nothing says where mails find the pictures", hint="set site.assets_url")
+    issues = tuple(prepared)
+    _expect_made(issues)
+    mails = [*(one.pictures for one in issues), *(one.pictures for one in letters)]
+    pictures = {name: one for pictures in mails for name, one in pictures.items()}
+    return _push(_target(project), pictures, plan=plan) if pictures else _NOTHING
+
+
+def publish_first(project: Project, prepared: PreparedIssue) -> None:
+    """Publish the pictures of a mail that is about to leave, where `images.to` says where to.
+
+    Raises:
+        NewsletterError: as `push_images`; no mail may leave then.
+    """
+    if project.settings.images.to and prepared.pictures:
+        push_images(project, [prepared])
+
+
+_NOTHING = PushedImages(sent=(), there=())
+
+
+def _expect_made(issues: tuple[PreparedIssue, ...]) -> None:
+    findings = [
+        finding for issue in issues for finding in issue.findings
+        if finding.id == "picture-unreadable"
+    ]  # fmt: skip
+    if findings:
+        first, number = findings[0], len(findings)
+        raise NotFitError(
+            first.message if number == 1 else f"{plural(number, 'picture')} cannot be published; "
+            f"{first.message}",
+            place=first.place, hint=first.hint,
+        )  # fmt: skip
+
+
+def _target(project: Project) -> PictureTarget:
+    group = project.settings.images
+    if group.to.startswith("s3://"):
+        from newsletter.s3 import Bucket  # noqa: PLC0415  # boto3 is heavy
+
+        return Bucket(group.to, endpoint=group.endpoint, profile=group.profile)
+    return _PictureFolder(project.root / group.to)
+
+
+def _push(
+    target: PictureTarget, pictures: Mapping[str, MadePicture], *, plan: bool
+) -> PushedImages:
+    sent, there = [], []
+    for name, one in sorted(pictures.items()):
+        if target.has(name, len(one.data)):
+            there.append(name)
+            continue
+        if not plan:
+            target.put(name, one.data)
+        sent.append(name)
+    return PushedImages(sent=tuple(sent), there=tuple(there))

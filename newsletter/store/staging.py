@@ -1,0 +1,100 @@
+"""The rows of a list as they stand on the stage, and what they were before."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from newsletter.audience import Status, canonical_of
+from newsletter.audience.roster import Reject, Row
+from newsletter.audience.tokens import Key
+from newsletter.store.signing_keys import address_hash
+from newsletter.store.sqlite.rows import insert_rows
+from newsletter.store.tables import moment_text, staged_rows
+from newsletter.store.upsert import fields_text
+
+#: Where rejected rows are: behind the last slice of the others.
+REJECTS: Final = 256
+PLACE: Final = (staged_rows.c.slice, staged_rows.c.position)
+#: What a row is made of again; its place stands behind.
+READ: Final = (
+    staged_rows.c.line,
+    staged_rows.c.email,
+    staged_rows.c.name,
+    staged_rows.c.status,
+    staged_rows.c.suppression,
+    staged_rows.c.tags,
+    staged_rows.c.fields,
+    staged_rows.c.joined,
+)
+_STATUS: Final = {status.value: status for status in Status}
+_COLUMNS: Final = tuple(staged_rows.c.keys())
+
+
+def put_on_stage(
+    connection: sa.Connection, this: int, placed: Iterable[tuple[int, int, Row | Reject]]
+) -> None:
+    """Put rows on the stage of an import, each with its slice and its position in the list."""
+    rows = [_staged(this, part, position, row) for part, position, row in placed]
+    insert_rows(connection, staged_rows, _COLUMNS, rows)
+
+
+def slice_of(row: Row | Reject, key: Key) -> int:
+    """By the first byte of the hash; rejected rows have the last one for themselves."""
+    if isinstance(row, Reject):
+        return REJECTS
+    return int(address_hash(row.canonical, key)[:2], 16)
+
+
+def _staged(this: int, part: int, position: int, row: Row | Reject) -> tuple[str | int | None, ...]:
+    """A row of the stage, in the order of its columns."""
+    if isinstance(row, Reject):
+        return (this, part, position, row.line, row.reason, "", "", "", "", "", "", None)
+    return (
+        this,
+        part,
+        position,
+        row.line,
+        "",
+        row.email,
+        row.name,
+        row.status.value,
+        row.suppression,
+        _tags_text(row.tags),
+        fields_text(row.fields) if row.fields else "",
+        moment_text(row.joined) if row.joined else None,
+    )
+
+
+@lru_cache(maxsize=4096)
+def _tags_text(tags: frozenset[str]) -> str:
+    return json.dumps(sorted(tags), ensure_ascii=False) if tags else ""
+
+
+@lru_cache(maxsize=4096)
+def _tags_of(text: str) -> frozenset[str]:
+    return frozenset(json.loads(text)) if text else frozenset()
+
+
+def row_of(staged: Sequence[Any]) -> Row:
+    """The row that was put there.
+
+    Args:
+        staged: what `READ` selects, and whatever follows.
+    """
+    line, email, name, status, suppression, tags, fields, joined = staged[: len(READ)]
+    return Row(
+        line=line,
+        email=email,
+        canonical=canonical_of(email),
+        name=name,
+        status=_STATUS[status],
+        suppression=suppression,
+        tags=_tags_of(tags),
+        fields=json.loads(fields) if fields else {},
+        joined=joined,
+    )

@@ -1,0 +1,52 @@
+"""The day that `init` asks for is the first issue's, and the next issue has the day after it."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.cli_commands import empty
+from tests.support.cli_fixtures import plain_environment
+
+__all__ = ["empty", "plain_environment"]
+
+pytestmark = pytest.mark.processes  # init makes a git repository
+
+TOLD = [
+    "--yes", "--name", "Ebb", "--from-name", "Wren", "--from-address", "wren@ebb.example",
+    "--postal-address", "Ebb, 1 Quay",
+]  # fmt: skip
+
+
+def front_matter(newsletter, pattern):
+    [file] = (newsletter.root / "issues").glob(pattern)
+    return file.read_text("utf-8").split("---\n")[1].splitlines()
+
+
+@pytest.mark.parametrize(
+    ("rhythm", "first", "following"),
+    [
+        ("weekly", "2126-12-08", "2126-12-15"),
+        ("biweekly", "2126-12-08", "2126-12-22"),
+        ("monthly", "2126-12-08", "2127-01-12"),
+    ],
+)
+def test_the_first_issue_has_the_first_day_and_can_be_approved(empty, rhythm, first, following):
+    assert empty.run("init", *TOLD, "--rhythm", rhythm, "--first", first).code == 0
+    assert f"date: {first}" in front_matter(empty, "001-*")
+    assert empty.run("new", "Second").code == 0
+    assert f"date: {following}" in front_matter(empty, "002-*")
+    approved = empty.run("approve", "--issue", "1")
+    assert approved.code == 0
+    assert f"it is due on Sun {first} 09:00" in approved.err
+
+
+def test_a_rhythm_that_began_long_ago_gives_a_day_to_come(empty):
+    assert empty.run("init", *TOLD, "--rhythm", "weekly", "--first", "2020-01-05").code == 0
+    [checked] = [line for line in empty.run("check").out.splitlines() if "date" in line] or [""]
+    assert checked == ""
+    assert empty.run("approve", "--issue", "1").code == 0
+
+
+def test_without_a_rhythm_the_first_issue_has_no_date(empty):
+    assert empty.run("init", *TOLD).code == 0
+    assert [line for line in front_matter(empty, "001-*") if line.startswith("date:")] == []

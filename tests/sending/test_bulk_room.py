@@ -1,0 +1,100 @@
+"""In bulk, what has no room in a template leaves alone, and requests fit what a second takes."""
+
+from __future__ import annotations
+
+import contextlib
+import email.policy
+import sqlite3
+import threading
+
+import pytest
+
+from newsletter.delivery.pace import Pace
+from newsletter.sending.drain import Throttle
+from tests.fake_ses import FakeSes, Fault
+from tests.support.bulk_sends import BATCH, letters, paces, sent
+from tests.support.cli_fixtures import plain_environment
+from tests.support.faults import imported, world
+
+__all__ = ["imported", "letters", "paces", "plain_environment", "world"]
+
+#: Bytes of a line of a mail (RFC 5322, 2.1.1).
+LINE = 998
+
+pytestmark = pytest.mark.processes
+
+#: Names that make a line too long, each for another reason: as HTML, as text, as bytes, by far.
+LONG = ('"&<' * 180, "n" * 995, "\u65e5\u672c\u8a9e" * 115, "{{x}}\\" * 3_000)
+
+
+@pytest.fixture
+def long_names(letters):
+    """Readers in the middle of batches whose names are long; their addresses, and names by them."""
+    people = letters.newsletter.ask("select id, email from subscribers order by id")
+    named = dict(zip([email for _, email in people[2::6]], LONG, strict=False))
+    records = letters.newsletter.root / ".newsletter/newsletter.db"
+    with contextlib.closing(sqlite3.connect(records)) as connection, connection:
+        values = [(name, address) for address, name in named.items()]
+        connection.executemany("update subscribers set name = ? where email = ?", values)
+    return named
+
+
+def test_a_reader_whose_lines_would_be_too_long_gets_the_mail_that_single_mode_sends(
+    letters, long_names
+):
+    with FakeSes(keep_messages=True) as fake:
+        state, states = sent(letters, fake)
+        bulk = {mail.recipients[0]: mail for mail in fake.messages}
+    assert states == {"accepted": 25}
+    assert state.operations["SendEmail"] == len(long_names)
+    assert state.operations["SendBulkEmail"] == 25 / BATCH
+    assert {address for address, mail in bulk.items() if mail.raw is not None} == long_names.keys()
+    for address, mail in bulk.items():
+        if mail.raw is None:
+            lines = f"{mail.text}\n{mail.html}".split("\n")
+            assert max(len(line.encode()) for line in lines) <= LINE
+        else:
+            whole = email.message_from_bytes(mail.raw, policy=email.policy.default)
+            text = whole.get_body(("plain",))
+            assert text is not None
+            assert f"Hello {long_names[address]}, and welcome" in " ".join(
+                text.get_content().split()
+            )
+
+
+@pytest.mark.parametrize("fault", [
+    Fault(kind="throttle", requests=(1,)),
+    Fault(kind="entry", code="ACCOUNT_THROTTLED", requests=(1,), entries=(0,)),
+])  # fmt: skip
+def test_who_is_alone_waits_for_what_the_request_before_them_was_told(letters, long_names, fault):
+    with FakeSes(fault) as fake:
+        _, states = sent(letters, fake)
+    assert states == {"accepted": 25}
+    held = letters.newsletter.ask("select attempt from deliveries where position = 3")
+    assert held == [(2,)]
+
+
+def test_a_lost_answer_to_a_whole_mail_is_that_mails_alone(letters, long_names):
+    lost = Fault(kind="reset", accept=True, operations=("SendEmail",), requests=(1,))
+    with FakeSes(lost) as fake:
+        _, states = sent(letters, fake, code=9)
+    assert states == {"accepted": 24, "unknown": 1}
+    assert letters.newsletter.ask("select position from deliveries where state = 'unknown'") == [
+        (3,)
+    ]
+
+
+@pytest.mark.parametrize("limits", ["call", "entries"])
+def test_requests_become_smaller_until_the_account_takes_them(letters, monkeypatch, limits):
+    now = [0.0]
+
+    def leap(_event: threading.Event, seconds: float) -> None:
+        now[0] += seconds
+
+    def throttle(_context: object, _plan: object) -> Throttle:
+        return Throttle(pace=Pace(8.0, now=now[0]), batch=8, clock=lambda: now[0], sleep=leap)
+
+    monkeypatch.setattr("newsletter.sending.run._throttle", throttle)
+    with FakeSes(rate=1e6, burst=2, bulk_limits=limits) as fake:
+        _, states = sent(letters, fake)
+    assert states == {"accepted": 25}
