@@ -111,12 +111,14 @@ def open_store(
 @contextmanager
 def open_records(project: Project) -> Iterator[Store | None]:
     """The records to look at, None where there are none yet."""
-    from newsletter.store.sqlite.engine import file_of
+    from newsletter.store.schema import NoStoreError
 
-    if not file_of(project.store_url).exists():
+    try:
+        store = open_store(project, create=False, read_only=True)
+    except NoStoreError:
         yield None
         return
-    with open_store(project, create=False, read_only=True) as store:
+    with store:
         yield store
 
 

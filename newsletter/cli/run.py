@@ -214,13 +214,16 @@ def _shortened(text: str, width: int) -> str:
 def upgrade() -> None:
     """Bring an older database up to this version."""
     from newsletter.cli.context import open_project
+    from newsletter.store.postgres.address import is_server
     from newsletter.store.schema import upgrade as migrate
 
-    before, after = migrate(open_project().store_url, told=say)
+    url = open_project().store_url
+    before, after = migrate(url, told=say)
     if before == after:
         say("the database is up to date")
     else:
-        say(f"the records are now at {after}; what they were is in backups/ beside them")
+        kept = "" if is_server(url) else "; what they were is in backups/ beside them"
+        say(f"the records are now at {after}{kept}")
 
 
 @db.command("rotate-key")
@@ -253,12 +256,35 @@ def backup(
         expect_untaken(target)
     with open_store(open_project(), create=False) as store:
         if target:
-            backups.backup(store.path, target)
+            backups.backup(store, target)
         else:
-            target = backups.keep(store.path, now=clocks.now())
+            target = backups.keep(store, now=clocks.now())
     size = target.stat().st_size
     say(f"{size:,} bytes: people, deliveries and the signing keys; keep it as you keep a password")
     result(str(target))
+
+
+@db.command("copy")
+def copy(
+    to: Annotated[
+        str,
+        typer.Option(
+            "--to",
+            metavar="URL",
+            help="postgresql://user@host/database, or sqlite:///path/to/file.db.",
+        ),
+    ],
+) -> None:
+    """Move the records to PostgreSQL, or back to a file; here they take no more writes."""
+    from newsletter.cli.context import open_project
+    from newsletter.humanize import plural
+    from newsletter.store.copying import move
+
+    project = open_project()
+    told = move(project.store_url, project.other_store_url(to), now=clocks.now())
+    people = plural(told["subscribers"], "person", "people")
+    result(f"copied and compared: {people}, {plural(told['deliveries'], 'delivery', 'deliveries')}")
+    say("next: set store.url to the new place, on every machine; these records take no more writes")
 
 
 @db.command("restore")

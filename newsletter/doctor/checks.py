@@ -70,6 +70,7 @@ CHECKS: Final = (
     Check("ledger", "ledger", records.agreed, ("store",)),
     Check("unknown", "runs", records.waiting, ("store",)),
     Check("lists", "lists of people", records.lists, ("store",)),
+    Check("sending", "what every mail needs", outside.refused, ("config",), transports=_REAL),
     Check("leaving", "a way to unsubscribe", outside.leaving, ("config",), transports=_REAL),
     Check("public-url", "readers' pages", outside.public_url, ("config",), online=True,
           transports=_REAL),

@@ -9,7 +9,7 @@ from typing import Final
 from newsletter.doctor.diagnosis import Diagnosis, error, ok, skipped, warning, worst
 from newsletter.doctor.subject import PATIENCE, Subject
 from newsletter.humanize import duration, plural
-from newsletter.sending.gate import no_way_out
+from newsletter.sending.gate import no_way_out, unheard_in_bulk
 from newsletter.sending.transports import mail_server
 from newsletter.store import list_size
 
@@ -113,6 +113,20 @@ def queue(subject: Subject) -> Diagnosis:
     return ok(f"{plural(number, 'event waits', 'events wait')} in the queue")
 
 
+def refused(subject: Subject) -> Diagnosis:
+    """Whether the settings have what no issue goes without."""
+    settings, found = subject.project.settings, []
+    if not settings.sender.from_address:
+        hint = "set sender.from_address in newsletter.toml"
+        found.append(error("there is no sender address: nothing can be sent", hint))
+    if not settings.site.postal_address.strip() and "no-address" not in settings.checks.ignore:
+        hint = "set site.postal_address in newsletter.toml"
+        found.append(error("there is no postal address: no issue is fit to send", hint))
+    if fault := unheard_in_bulk(settings):
+        found.append(error(fault.message, fault.hint or ""))
+    return worst(found, "the settings have what every mail needs")
+
+
 def leaving(subject: Subject) -> Diagnosis:
     """Whether readers of a real mail have a way to unsubscribe."""
     if fault := no_way_out(subject.project.settings, rehearsal=False):
@@ -137,6 +151,6 @@ def public_url(subject: Subject) -> Diagnosis:
 
 def people(subject: Subject) -> int:
     """How many would get an issue for everybody, 0 while there are no records."""
-    if not subject.database.exists():
+    if not subject.has_records:
         return 0
     return list_size.count(subject.store, since=subject.now).mailable

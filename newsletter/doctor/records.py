@@ -11,35 +11,43 @@ from newsletter.doctor.subject import Subject
 from newsletter.humanize import plural
 from newsletter.people.importing import changed_lists
 from newsletter.project import git, ledger
-from newsletter.store import agreement, deliveries, imports, runs, signing_keys
+from newsletter.store import Store, agreement, deliveries, imports, runs, signing_keys
 from newsletter.store.sqlite.inspection import inspect
 
 #: Bytes of the write-ahead log; it is folded into the file at 32 MB, unless somebody keeps it.
 _LONG_LOG: Final = 256 << 20
 _DAY: Final = dt.timedelta(days=1)
-#: Deliveries of one run that are looked at, oldest first.
-_MOST: Final = 1000
 
 
 def whole(subject: Subject) -> Diagnosis:
     """Whether the records can be opened, are undamaged and have their guards."""
-    if not subject.database.exists():
+    if not subject.has_records:
         return skipped("there are no records yet", "newsletter subscribers import FILE makes them")
-    seen, found = inspect(subject.store), []
+    backend = subject.store.backend
+    found = [] if backend.on_server else _of_file(subject.store)
+    with subject.store.reading() as connection:
+        guards = ", ".join(backend.deviations(connection))
+    if guards:
+        hint = "restore a backup; or report this"
+        if not backend.on_server:
+            hint = "newsletter db restore FILE brings a backup back; or report this"
+        found.append(error(f"guards of the database are missing or changed: {guards}", hint))
+    return worst(found, "the records are whole and guarded")
+
+
+def _of_file(store: Store) -> list[Diagnosis]:
+    """What is wrong with the file of a SQLite database."""
+    seen, found = inspect(store), []
     if not seen.whole:
         hint = "newsletter db restore FILE brings a backup back; keep this file"
         found.append(error("SQLite's own check finds faults in the database", hint))
-    if seen.guards:
-        names = ", ".join(seen.guards)
-        hint = "newsletter db restore FILE brings a backup back; or report this"
-        found.append(error(f"guards of the database are missing or changed: {names}", hint))
     if seen.journal != "wal":
         hint = "newsletter db upgrade opens it to write, which puts that right"
         found.append(warning(f"the journal mode is {seen.journal} in place of wal", hint))
     if seen.log > _LONG_LOG:
         hint = "end the program that has kept the database open to read for so long"
         found.append(warning(f"the write-ahead log has {seen.log >> 20:,} MB", hint))
-    return worst(found, "the records are whole and guarded")
+    return found
 
 
 def keys(subject: Subject) -> Diagnosis:
@@ -96,7 +104,7 @@ def waiting(subject: Subject) -> Diagnosis:
             found.append(
                 warning(f"issue {issue}: {gone} in flight when it ended", f"{go_on} goes on")
             )
-        if old := _long_unknown(subject, run):
+        if old := deliveries.count_unknown(store, run, before=subject.now - _DAY):
             of_them = plural(old, "mail is", "mails are")
             hint = f"newsletter retry --issue {issue} --unknown"
             found.append(warning(f"issue {issue}: {of_them} unknown for more than a day", hint))
@@ -121,9 +129,3 @@ def lists(subject: Subject) -> Diagnosis:
 
 def _real(subject: Subject) -> list[Run]:
     return [run for run in runs.find_all(subject.store) if run.begun and not run.rehearsal]
-
-
-def _long_unknown(subject: Subject, run: Run) -> int:
-    """How many deliveries have been unknown for more than a day."""
-    found = deliveries.doubtful(subject.store, run, most=_MOST)
-    return sum(one.claimed_at < subject.now - _DAY for one in found)

@@ -13,7 +13,7 @@ from newsletter import domains
 from newsletter.http import Fetcher
 from newsletter.project import Project
 from newsletter.store import Store
-from newsletter.store.sqlite.engine import file_of
+from newsletter.store.schema import NoStoreError, path_of
 
 if TYPE_CHECKING:
     from newsletter.ses.credentials import Caller
@@ -68,12 +68,24 @@ class Subject:
 
     @cached_property
     def database(self) -> Path:
-        """The file of the records, which need not be there.
+        """The file of the records, which need not be there, or what lies beside a server's.
 
         Raises:
             InputError: the setting names none.
         """
-        return file_of(self.project.store_url)
+        return path_of(self.project.store_url)
+
+    @cached_property
+    def has_records(self) -> bool:
+        """Whether there are any.
+
+        Raises:
+            NewsletterError: see `Store.open`.
+        """
+        try:
+            return bool(self.store)
+        except NoStoreError:
+            return False
 
     @cached_property
     def caller(self) -> Caller:

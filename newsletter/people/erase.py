@@ -50,7 +50,7 @@ def erase(
     """
     known, clean = subscribers.erase(store, address.canonical, now=now, source=source)
     # A typing error must not cost the backups.
-    renewed = backups.renew(store.path, now=now) if known else 0
+    renewed = backups.renew(store, now=now) if known else 0
     return EraseResult(known=known, clean=clean, renewed_backups=renewed)
 
 

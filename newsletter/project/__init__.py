@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from newsletter.project import files
+from newsletter.project import files, records
 from newsletter.settings import Settings
 
 if TYPE_CHECKING:
@@ -41,7 +41,20 @@ class Project:
     @property
     def store_url(self) -> str:
         """Where the records are, as an absolute URL."""
-        return files.store_url(self.root, self.settings.store.url)
+        return records.store_url(self.root, self.settings.store.url, self._password)
+
+    def other_store_url(self, url: str) -> str:
+        """The same of other records than those of the settings.
+
+        Raises:
+            InputError: it is the URL of no database.
+        """
+        return records.other_url(self.root, url, self._password)
+
+    @property
+    def _password(self) -> str:
+        password = self.settings.store.password
+        return password.get_secret_value() if password else ""
 
     def today(self, now: dt.datetime) -> dt.date:
         """The author's date, in the newsletter's time zone."""

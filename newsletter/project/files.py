@@ -27,8 +27,6 @@ CONFIG: Final = "newsletter.toml"
 PYPROJECT: Final = "pyproject.toml"
 ISSUES: Final = "issues"
 LISTS: Final = "subscribers"
-_DEFAULT_STORE: Final = f"{private.STORE}/newsletter.db"
-_SQLITE: Final = "sqlite:///"
 _THEME_KINDS: Final = frozenset({".mjml", ".css", ".txt"})
 _THEME_NEEDS: Final = ("issue.mjml", "issue.txt")
 _OUR_TABLE: Final = re.compile(r"^[ \t]*\[[ \t]*tool[ \t]*\.[ \t]*newsletter\b", re.MULTILINE)
@@ -82,15 +80,6 @@ def read_config(root: Path) -> ConfigText | None:
 def read_dotenv(root: Path) -> str:
     """The text of `.env`, "" when there is none; an InputError when it is not UTF-8."""
     return _text(root, ".env") or ""
-
-
-def store_url(root: Path, url: str) -> str:
-    """The setting `store.url` made absolute; "" is the default file inside the folder."""
-    if not url:
-        return f"{_SQLITE}{root.absolute() / _DEFAULT_STORE}"
-    if url.startswith(_SQLITE):
-        return f"{_SQLITE}{root.absolute() / url.removeprefix(_SQLITE)}"
-    return url
 
 
 # --- issues ----------------------------------------------------------------------------------

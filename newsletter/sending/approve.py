@@ -19,7 +19,7 @@ from newsletter.sending.gate import refuse, unfit
 from newsletter.settings.dates import timetable
 from newsletter.store import Store, runs
 from newsletter.store.calendar import Calendar
-from newsletter.store.sqlite.engine import file_of
+from newsletter.store.schema import NoStoreError
 
 _ANYWAY: Final = "; --anyway approves it all the same"
 
@@ -117,9 +117,13 @@ def _on_record(project: Project, issue: Issue, due: Occurrence) -> RefusedError 
 
     A rehearsal says nothing of the real send that the approval is for.
     """
-    if project.rehearses or not file_of(project.store_url).exists():
+    if project.rehearses:
         return None
-    with Store.open(project.store_url, create=False, read_only=True) as store:
+    try:
+        opened = Store.open(project.store_url, create=False, read_only=True)
+    except NoStoreError:
+        return None
+    with opened as store:
         run = runs.find(store, issue.number, rehearsal=False)
         used = {one.occurrence.day: one for one in Calendar(store, rehearsal=False).used()}
     number, one = issue.number, used.get(due.day)

@@ -26,6 +26,7 @@ from newsletter.store import Store, imports
 
 #: Bytes of a template; beside it a request has room for people.
 MOST_BYTES: Final = 800_000
+_SINGLE: Final = 'transport.ses.mode = "single"'
 
 
 class UnfitError(NotFitError):
@@ -115,24 +116,30 @@ def rules_of_bulk(
     """Which rules are broken that a letter meets where many mails leave in one request."""
     if not transports.in_bulk(transport):
         return
-    single = 'transport.ses.mode = "single"'
-    if not settings.transport.ses.events_queue:
-        # A template that SES cannot fill is accepted, and only an event tells of it.
-        yield InputError(
-            'transport.ses.mode is "bulk", but transport.ses.events_queue is not set',
-            hint=f"newsletter ses setup --write makes one; or set {single}",
-        )
+    if unheard := unheard_in_bulk(settings):
+        yield unheard
     template = merge_template(freeze(prepared.rendered, sender(settings)))
     if template.size > MOST_BYTES:
         yield NotFitError(
             f"this issue has {template.size:,} bytes, and in bulk {MOST_BYTES:,} is the most",
-            hint=f"make it shorter, or set {single}",
+            hint=f"make it shorter, or set {_SINGLE}",
         )
     if longest := overlong(prepared.rendered.html):
         yield NotFitError(
             f"a line of this issue's HTML has {longest:,} bytes, which SES may break in bulk",
-            hint=f"break the line in the theme or in the letter's own HTML, or set {single}",
+            hint=f"break the line in the theme or in the letter's own HTML, or set {_SINGLE}",
         )
+
+
+def unheard_in_bulk(settings: Settings) -> InputError | None:
+    """A template that SES cannot fill is accepted, and only an event tells of it."""
+    group = settings.transport
+    if group.kind != "ses" or group.ses.mode != "bulk" or group.ses.events_queue:
+        return None
+    return InputError(
+        'transport.ses.mode is "bulk", but transport.ses.events_queue is not set',
+        hint=f"newsletter ses setup --write makes one; or set {_SINGLE}",
+    )
 
 
 def unapproved(prepared: PreparedIssue) -> RefusedError | None:

@@ -155,10 +155,11 @@ def _back_up(context: SendContext, run: Run) -> None:
         InputError: the records are damaged, or their folder cannot be written.
     """
     counts = runs.counts(context.store, run)
-    if run.rehearsal or counts[State.QUEUED] < counts.total:
+    # A copy over the network before every send is too dear; a server has backups of its own.
+    if run.rehearsal or counts[State.QUEUED] < counts.total or context.store.backend.on_server:
         return
     try:
-        backups.keep(context.store.path, now=clocks.now())
+        backups.keep(context.store, now=clocks.now())
     except PausedError as error:  # a full disk; no mail depends on the copy
         context.reporter.warn(f"no backup was made before this send: {error}")
 

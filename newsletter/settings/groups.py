@@ -188,10 +188,11 @@ class StoreSettings(Group):
 
     url: Annotated[str, AfterValidator(values.store_url)] = setting(
         "",
-        "The database: `sqlite:///path/to/file.db`. Empty: the SQLite file "
-        "`.newsletter/newsletter.db`.",
+        "The database: `sqlite:///path/to/file.db`, or `postgresql://user@host/database` "
+        "(docs/postgresql.md). Empty: the SQLite file `.newsletter/newsletter.db`.",
         example="sqlite:///.newsletter/newsletter.db",
     )
+    password: SecretStr | None = setting(None, "The password of PostgreSQL's user.")
 
 
 class SesSettings(Group):

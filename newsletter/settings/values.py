@@ -14,6 +14,7 @@ import zoneinfo
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
+from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import AfterValidator
 from pydantic_core import PydanticCustomError
@@ -24,6 +25,13 @@ from newsletter.errors import InputError
 from newsletter.humanize import nearest
 from newsletter.render.utm import is_malformed
 from newsletter.schedule import rule as rules
+
+#: What may follow the question mark of a server's address, as its client library names it.
+_SERVER_OPTIONS: Final = (
+    "host", "port", "sslmode", "sslrootcert", "sslcert", "sslkey", "sslcrl", "channel_binding",
+    "target_session_attrs", "gssencmode", "passfile",
+)  # fmt: skip
+_SCHEMA: Final = re.compile(r"(?!pg_)[a-z_][a-z0-9_]{0,39}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,15 +235,51 @@ def tag(value: str) -> str:
 
 
 def store_url(value: str) -> str:
-    """The address of a SQLite file, or "" for the default file."""
+    """The address of a SQLite file or of a PostgreSQL database, or "" for the default file."""
     url = one_line(value)
-    hint = "write sqlite:///path/to/file.db, or leave it out"
     if url.startswith("postgres"):
-        raise wrong("names a PostgreSQL database, which is not supported yet", hint)
+        return _server_url(url)
+    hint = "write sqlite:///path/to/file.db, or leave it out"
     if url and not url.startswith("sqlite:///"):
-        raise wrong("is not the address of a SQLite file", hint)
+        raise wrong(
+            "is not the address of a SQLite file or a PostgreSQL database",
+            f"{hint}; or postgresql://user@host/database",
+        )
     if re.fullmatch(r"sqlite:///(?::memory:|.*\?\w+=.*)?", url):
         raise wrong("must name a file and nothing else", hint)
+    return url
+
+
+def _server_url(url: str) -> str:
+    hint = "write postgresql://user@host/database"
+    try:
+        parts = urlsplit(url)
+        query = parse_qsl(parts.query, strict_parsing=True) if parts.query else []
+        port = parts.port
+    except ValueError:
+        raise wrong("is not the address of a PostgreSQL database", hint) from None
+    if parts.scheme != "postgresql" or port == 0 or parts.fragment or not url.isprintable():
+        raise wrong("is not the address of a PostgreSQL database", hint)
+    if parts.password is not None or any("password" in key for key, _ in query):
+        raise wrong(
+            "holds a password",
+            "leave it out, and set NEWSLETTER_STORE__PASSWORD in the environment or in .env; "
+            "change it if anybody may have seen it",
+        )
+    if not re.fullmatch(r"/[^/]+", parts.path):
+        raise wrong("names no database", hint)
+    for key, word in query:
+        if key == "schema":
+            if not _SCHEMA.fullmatch(word):
+                raise wrong(
+                    "names a schema of an unusual form",
+                    "use small letters, digits and underscores, 40 at most",
+                )
+        elif key not in _SERVER_OPTIONS:
+            raise wrong(
+                "has an option that is not known",
+                f"after the question mark may stand schema, {', '.join(_SERVER_OPTIONS)}",
+            )
     return url
 
 

@@ -31,25 +31,24 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Self
 
 from newsletter.delivery import Delivery, Outcome, Run
 from newsletter.errors import NewsletterError
 from newsletter.project.ledger import HighWaterMark
+from newsletter.store.backend import SENDING_LOCK, Backend
 from newsletter.store.database import Database
 from newsletter.store.deliveries import Settled
 from newsletter.store.feedback import Feedback
 from newsletter.store.folder.departures import Departures, attach
-from newsletter.store.folder.lock import holder, locked
+from newsletter.store.folder.lock import SENDING
 from newsletter.store.group_commit import GroupCommit
 from newsletter.store.schema import open_database
 
 __all__ = ["Store"]
-
-_SENDING: Final = "sending"
 
 
 class Store(Database):
@@ -72,10 +71,11 @@ class Store(Database):
         read_only: bool = False,
         patience: float | None = None,
     ) -> Self:
-        """Open the store at a `sqlite:///` URL.
+        """Open the store at a `sqlite:///` or `postgresql://` URL.
 
         Args:
-            url: where it is; a relative path is relative to the working directory.
+            url: where it is, as `project.records.store_url` writes it; the relative path of a file
+                is relative to the working directory.
             create: make a missing store, its folder, and its signing keys.
             read_only: change not one byte of its folder; nothing is made, no method may write.
             patience: how many seconds another writer is waited for, 30 unless it is given.
@@ -93,10 +93,8 @@ class Store(Database):
             raise
         return store
 
-    def __init__(
-        self, path: Path, *, read_only: bool, create: bool, patience: float | None = None
-    ) -> None:
-        super().__init__(path, read_only=read_only, create=create, patience=patience)
+    def __init__(self, backend: Backend, *, read_only: bool, hurried: bool = False) -> None:
+        super().__init__(backend, read_only=read_only, hurried=hurried)
         self._group_commit = GroupCommit(self)
         self.departures: Departures
         self.feedback = Feedback(self)
@@ -114,15 +112,14 @@ class Store(Database):
 
     @property
     def folder(self) -> Path:
-        """The folder the database is in."""
+        """The folder for files of this machine: the one a database file is in."""
         return self.path.parent
 
-    @contextmanager
-    def lock(self, name: str = _SENDING) -> Iterator[None]:
+    def lock(self, name: str = SENDING_LOCK) -> AbstractContextManager[None]:
         """Hold a lock of the whole store, across processes, for the length of a `with`.
 
-        It lies in a file beside the database and is given back when the process dies. Nothing is
-        claimed any more once the file of the lock for sending was removed.
+        It is given back when the process dies. Nothing is claimed any more once another process may
+        hold the lock for sending as well.
 
         Raises:
             LockedError: held already, by the process and machine the message names.
@@ -130,21 +127,11 @@ class Store(Database):
         """
         if self.read_only:
             raise NewsletterError("the store was opened for reading only")
-        path = self.path
-        with locked(path.with_name(f"{path.name}.{name}.lock")) as expect_held:
-            if name != _SENDING:
-                yield
-                return
-            self._group_commit.expect_held = expect_held
-            try:
-                yield
-            finally:
-                self._group_commit.expect_held = lambda: None
+        return self.backend.lock(name, SENDING)
 
     def sender(self) -> str:
         """Who holds the lock for sending, "" when nobody does."""
-        path = self.path
-        return holder(path.with_name(f"{path.name}.{_SENDING}.lock"))
+        return self.backend.holder(SENDING_LOCK)
 
     def claim(self, run: Run, *, now: dt.datetime) -> Delivery | None:
         """Take the next queued delivery, durably; None when none is left.

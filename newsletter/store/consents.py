@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from newsletter.store.batches import Batches
 from newsletter.store.database import Database
-from newsletter.store.sqlite.rows import insert_rows
+from newsletter.store.rows import insert_rows
 from newsletter.store.tables import consents, moment_text
 
 _LOGGED: Final = (

@@ -1,6 +1,6 @@
 """The door to the records: read in a snapshot, written in one transaction at a time.
 
-What is SQLite's about it is in `sqlite/engine.py`.
+What SQLite and PostgreSQL do differently is behind `backend.Backend`.
 """
 
 from __future__ import annotations
@@ -8,19 +8,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from pathlib import Path
-from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy import exc
 
 from newsletter.errors import NewsletterError
-from newsletter.store.folder.place import expect_same, identity
-from newsletter.store.sqlite import read_only
-from newsletter.store.sqlite.engine import fault, locked_too_long, open_engine
-from newsletter.store.sqlite.integrity import damaged, is_damaged
-
-_BUSY_SECONDS: Final = 30
+from newsletter.store.backend import Backend
 
 #: Put around a write transaction; the stack is closed when it is durable or undone.
 _Around = Callable[[sa.Connection, ExitStack], AbstractContextManager[None]]
@@ -31,28 +24,23 @@ class UnreadableError(ValueError):
 
 
 class Database:
-    """One open database file.
+    """One open database.
 
     Args:
-        path: the file.
+        backend: SQLite's or PostgreSQL's.
         read_only: whether nothing is written.
-        create: whether a missing file is made.
-        patience: how many seconds another writer is waited for, 30 unless it is given.
+        hurried: whether threads of this process wait for each other no longer than for others.
     """
 
-    def __init__(
-        self, path: Path, *, read_only: bool, create: bool, patience: float | None = None
-    ) -> None:
-        self.path = path
+    def __init__(self, backend: Backend, *, read_only: bool, hurried: bool = False) -> None:
+        self.backend = backend
+        self.path = backend.path
         self.read_only = read_only
-        self.patience = _BUSY_SECONDS if patience is None else patience
-        self.engine = open_engine(path, read_only=read_only, create=create, patience=self.patience)
-        #: What is open, by device and inode; known with the first connection.
-        self._opened: tuple[int, int] | None = None
+        self.engine = backend.engine
         # A database lets waiting writers sleep and poll; threads of one process queue here instead:
         # for as long as it takes, unless whoever opened this is in a hurry.
         self.writer = threading.RLock()
-        self._turn_seconds = -1 if patience is None else patience
+        self._turn_seconds = backend.patience if hurried else -1
         #: Put around every write transaction; see `departures.Departures.kept`.
         self.around: _Around = lambda _, __: nullcontext()
 
@@ -64,21 +52,22 @@ class Database:
             NewsletterError: whatever the database complains about, translated.
         """
         with self.translated(opening=opening), self.engine.begin() as connection:
-            self._opened = self._opened or identity(self.path)
             try:
                 yield connection
             except ValueError as error:  # only rows are read in here
                 raise UnreadableError("a row cannot be read") from error
 
     @contextmanager
-    def writing(self, *, opening: bool = False) -> Iterator[sa.Connection]:
+    def writing(self, *, opening: bool = False, shared: bool = False) -> Iterator[sa.Connection]:
         """One write transaction, durable when the block has ended, undone when it raised.
 
         It keeps every other writer waiting, so it must be short: what concerns many people at once
         goes through `batches.Batches`.
 
         Args:
-            opening: whether the file is just being opened, for the words of an error.
+            opening: whether the database is just being opened, for the words of an error.
+            shared: whether other processes may do the same at the same time, as claims of
+                deliveries may, each of its own; SQLite has one writer in any case.
 
         Raises:
             NewsletterError: whatever the database complains about, translated.
@@ -91,30 +80,20 @@ class Database:
             self.engine.connect() as plain,
             ExitStack() as until_durable,
         ):
-            self._opened = self._opened or identity(self.path)
-            expect_same(self.path, self._opened)
-            connection = plain.execution_options(writes=True)
+            self.backend.expect_there()
+            connection = plain.execution_options(writes=True, shared=shared)
             with connection.begin(), self.around(connection, until_durable):
                 yield connection
 
     def close(self) -> None:
-        """Give the file back. Closing twice does no harm."""
-        self.engine.dispose()
-
-    def expect_whole(self) -> None:
-        """Look through the whole file; slow, so only where something is odd already.
-
-        Raises:
-            InputError: it is damaged.
-        """
-        if is_damaged(lambda: read_only.connect(self.path, seconds=_BUSY_SECONDS)):
-            raise damaged(self.path)
+        """Give the database back. Closing twice does no harm."""
+        self.backend.close()
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
         """One writer of this process at a time."""
         if not self.writer.acquire(timeout=self._turn_seconds):
-            raise locked_too_long(self.path, self.patience)
+            raise self.backend.locked_too_long()
         try:
             yield
         finally:
@@ -126,14 +105,14 @@ class Database:
         try:
             yield
         except UnreadableError as error:
-            raise damaged(self.path) from error
+            raise self.backend.damaged() from error
         except exc.DBAPIError as error:
-            found = fault(error.orig, self.path, opening=opening, seconds=self.patience)
+            found = self.backend.fault(error.orig, opening=opening)
             if found.exit_code == NewsletterError.exit_code:
-                self.expect_whole()
+                self.backend.expect_whole()
             raise found from error
         except Exception as error:
             # A fault of ours says what is wrong; a bug may be what damage looks like from here.
             if getattr(error, "exit_code", NewsletterError.exit_code) == NewsletterError.exit_code:
-                self.expect_whole()
+                self.backend.expect_whole()
             raise

@@ -59,6 +59,8 @@ _NEXT: Final = (
     )
     .order_by(deliveries.c.position)
     .limit(sa.bindparam("most"))
+    # Processes that claim at once take different ones; SQLite has one writer, and no such word.
+    .with_for_update(of=deliveries, skip_locked=True)
 )
 _THIS: Final = sa.update(deliveries).where(deliveries.c.id == sa.bindparam("this"))
 _SKIP: Final = _THIS.values(
@@ -275,6 +277,17 @@ def doubtful(store: Database, run: Run, *, most: int) -> tuple[Doubt, ...]:
     with store.reading() as connection:
         rows = connection.execute(query)
         return tuple(Doubt(**row._mapping) for row in rows)  # noqa: SLF001  # its public name
+
+
+def count_unknown(store: Database, run: Run, *, before: dt.datetime) -> int:
+    """How many deliveries are unknown whose last attempt began before a moment."""
+    query = sa.select(sa.func.count()).where(
+        deliveries.c.run_id == run.id,
+        deliveries.c.state == State.UNKNOWN,
+        deliveries.c.claimed_at < before,
+    )
+    with store.reading() as connection:
+        return connection.execute(query).scalar_one()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,8 +9,11 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+
+import sqlalchemy as sa
 
 from newsletter.delivery import Delivery, Outcome, Result
 from newsletter.errors import NewsletterError, PausedError
@@ -52,8 +55,6 @@ class GroupCommit:
         self._waiting: list[_Job] = []
         #: Rises with every claim of a real run, on the disk before the claim returns.
         self.mark: HighWaterMark | None = None
-        #: Raises where another run may have taken over.
-        self.expect_held: Callable[[], None] = lambda: None
         self._writing = False
 
     def claim(self, run: int, most: int, *, now: dt.datetime) -> tuple[Delivery, ...]:
@@ -62,8 +63,6 @@ class GroupCommit:
         Raises:
             PausedError: another run may have taken over.
         """
-        # Not together with what else is written: outcomes are still recorded.
-        self.expect_held()
         return self._commit(_Job(run, now, wanted=most))
 
     def settle(self, *settled: Settled) -> None:
@@ -71,12 +70,13 @@ class GroupCommit:
 
         Raises:
             NewsletterError: one is not claimed with this attempt; none of `settled` is recorded.
-            PausedError: another run has taken over, and has settled them as unknown.
+            PausedError: another run may have taken over, and have settled them as unknown.
         """
         try:
             self._commit(_Job(settled[0].run, settled[0].now, settled=settled))
         except NewsletterError:
-            self.expect_held()
+            with self._database.reading() as connection:
+                self._database.backend.expect_held(connection)
             raise
 
     def _commit(self, job: _Job) -> tuple[Delivery, ...]:
@@ -124,7 +124,7 @@ class GroupCommit:
             ]
             _fail(claimed, error)
             # What cannot be given back is unknown at the next start.
-            with contextlib.suppress(NewsletterError), self._database.writing() as connection:
+            with contextlib.suppress(NewsletterError), self._beside_others() as connection:
                 deliveries.settle(connection, back)
 
     def _write(self, jobs: Sequence[_Job]) -> None:
@@ -142,28 +142,39 @@ class GroupCommit:
             _fail(jobs, NewsletterError(f"the records were not written ({type(error).__name__})"))
             raise
 
+    def _beside_others(self) -> AbstractContextManager[sa.Connection]:
+        """A transaction about deliveries that no other process has: others may do the same."""
+        return self._database.writing(shared=True)
+
     def _transact(self, jobs: Sequence[_Job]) -> None:
-        with self._database.writing() as connection:
+        lost: NewsletterError | None = None
+        with self._beside_others() as connection:
             deliveries.settle(connection, [one for job in jobs for one in job.settled])
+            claiming = [job for job in jobs if job.wanted]
+            try:
+                if claiming:
+                    self._database.backend.expect_held(connection)
+            except PausedError as error:  # what is over for claims; outcomes are still recorded
+                lost, claiming = error, []
             taken = {
                 run: list(
                     deliveries.claim(
                         connection,
                         run,
-                        sum(job.wanted for job in jobs if job.run == run),
+                        sum(job.wanted for job in claiming if job.run == run),
                         max(job.now for job in jobs),
                     )
                 )
-                for run in {job.run for job in jobs if job.wanted}
+                for run in {job.run for job in claiming}
             }
         if self.mark is not None:
             self.mark.count(taken.get(self.mark.run, ()))
+        for job in claiming:
+            mine = taken[job.run]
+            job.taken = tuple(mine[: job.wanted])
+            del mine[: job.wanted]
         for job in jobs:
-            if job.wanted:
-                mine = taken[job.run]
-                job.taken = tuple(mine[: job.wanted])
-                del mine[: job.wanted]
-            job.done = True
+            job.error, job.done = lost if job.wanted else None, True
 
 
 def _fail(jobs: Sequence[_Job], error: NewsletterError) -> None:

@@ -23,7 +23,6 @@ from newsletter.audience.tokens import Key
 from newsletter.errors import NewsletterError
 from newsletter.store.batches import FIRST, Batches
 from newsletter.store.database import Database
-from newsletter.store.folder.lock import locked
 from newsletter.store.signing_keys import address_key
 from newsletter.store.staging import PLACE, READ, REJECTS, put_on_stage, row_of, slice_of
 from newsletter.store.tables import Stage, imports, staged_imports, staged_rows
@@ -239,8 +238,7 @@ def alone(store: Database) -> AbstractContextManager[object]:
     Raises:
         LockedError: an import is going on.
     """
-    path = store.path
-    return locked(path.with_name(f"{path.name}.importing.lock"), "importing into")
+    return store.backend.lock("importing", "importing into")
 
 
 def unfinished(store: Database) -> tuple[str, int] | None:

@@ -11,15 +11,16 @@ import secrets
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import sqlalchemy as sa
 
-from newsletter.errors import InputError, NewsletterError, Place
+from newsletter.errors import InputError, NewsletterError, Place, RefusedError
 from newsletter.project import private
+from newsletter.store.backend import SENDING_LOCK, Backend
 from newsletter.store.database import Database
 from newsletter.store.folder.backup import keep
-from newsletter.store.folder.lock import alone_in
+from newsletter.store.folder.lock import SENDING, alone_in
 from newsletter.store.folder.place import (
     expect_new,
     expect_one_name,
@@ -29,16 +30,20 @@ from newsletter.store.folder.place import (
     were_here,
 )
 from newsletter.store.migrations import before
+from newsletter.store.postgres.address import Address, is_server
 from newsletter.store.signing_keys import make_first
-from newsletter.store.sqlite import guards
+from newsletter.store.sqlite.backend import SqliteBackend
 from newsletter.store.sqlite.engine import file_of
 from newsletter.store.sqlite.maintenance import rebuilding, rewrite
-from newsletter.store.tables import identity, metadata
+from newsletter.store.tables import identity
+
+if TYPE_CHECKING:
+    from newsletter.store.postgres.backend import PostgresBackend
 
 Opened = TypeVar("Opened", bound=Database)
 
 #: The revision this program reads and writes: the newest file in migrations/versions.
-HEAD: Final = "0015"
+HEAD: Final = "0014"
 
 #: From here on what is deleted is overwritten.
 _OVERWRITING: Final = 7
@@ -72,13 +77,17 @@ def open_database(
     Raises:
         InputError: see `Store.open`.
     """
+    if is_server(url):
+        return _open_on_server(kind, url, create=create, read_only=read_only, patience=patience)
     path = file_of(url)
+    hurried = patience is not None
     with reachable(path):
         if not path.exists() and (read_only or not create):
-            raise _missing(path)
+            raise _missing(Place(str(path)), path)
         expect_one_name(path)
         if read_only:
-            return _checked(kind(path, read_only=True, create=False), create=False)
+            backend = SqliteBackend(path, read_only=True, create=False)
+            return _checked(kind(backend, read_only=True), create=False)
         if create and not path.exists():
             make_room(path)
         with alone_in(path.parent):
@@ -86,8 +95,40 @@ def open_database(
                 expect_new(path)
                 path.touch(private.FILE)  # SQLite's other files take its mode over
             narrow(path)
-            database = kind(path, read_only=False, create=create, patience=patience)
-            return _checked(database, create=create)
+            backend = SqliteBackend(path, read_only=False, create=create, patience=patience)
+            return _checked(kind(backend, read_only=False, hurried=hurried), create=create)
+
+
+def _open_on_server(
+    kind: type[Opened], url: str, *, create: bool, read_only: bool, patience: float | None
+) -> Opened:
+    backend = _server(url, read_only=read_only, patience=patience)
+    database = kind(backend, read_only=read_only, hurried=patience is not None)
+    try:
+        if not read_only:
+            backend.expect_safe()
+            with reachable(backend.path):
+                backend.make_folder()
+    except BaseException:
+        database.close()
+        raise
+    return _checked(database, create=create and not read_only)
+
+
+def _server(url: str, *, read_only: bool = False, patience: float | None = None) -> PostgresBackend:
+    """The backend of a URL of a server; what only it needs is loaded here."""
+    from newsletter.store.postgres.backend import PostgresBackend  # noqa: PLC0415  # one of two
+
+    return PostgresBackend(Address.parse(url), read_only=read_only, patience=patience)
+
+
+def path_of(url: str) -> Path:
+    """What files of this machine that belong to the records are called after; SQLite's is one.
+
+    Raises:
+        InputError: the URL names no database.
+    """
+    return Address.parse(url).path if is_server(url) else file_of(url)
 
 
 def upgrade(url: str, *, told: Callable[[str], None] = lambda _: None) -> tuple[str, str]:
@@ -106,23 +147,26 @@ def upgrade(url: str, *, told: Callable[[str], None] = lambda _: None) -> tuple[
         InputError: the file is missing, damaged, or made by a newer program.
         PausedError: the disk is too full for the backup; nothing was changed.
     """
+    if is_server(url):
+        return _upgrade_on_server(url, told)
     path = file_of(url)
     with reachable(path):
         if not path.exists():
-            raise _missing(path)
+            raise _missing(Place(str(path)), path)
         expect_one_name(path)
-    database = Database(path, read_only=False, create=False)
+    backend = SqliteBackend(path, read_only=False, create=False)
+    database = Database(backend, read_only=False)
     try:
         with rebuilding(database) as connection:
             found = revision(connection)
             if not found:
-                database.expect_whole()
-            expect_ours(found, path)
+                backend.expect_whole()
+            expect_ours(found, backend.place)
             assert found is not None
             if found != HEAD:
-                keep(path, now=dt.datetime.now(dt.UTC))
+                keep(database, now=dt.datetime.now(dt.UTC))
                 told("the tables are brought to this version")
-                _migrate(connection, found)
+                _migrate(connection, backend, found)
         if int(found) < _OVERWRITING:
             told("the file is written anew, without what was deleted; a long list takes a minute")
             rewrite(database)
@@ -131,54 +175,104 @@ def upgrade(url: str, *, told: Callable[[str], None] = lambda _: None) -> tuple[
     return found, HEAD
 
 
-def _checked(database: Opened, *, create: bool) -> Opened:
-    """Hand `database` on when its tables are this program's, else close it and say why."""
+def _upgrade_on_server(url: str, told: Callable[[str], None]) -> tuple[str, str]:
+    """One transaction, which nobody else writes beside; the tables are changed with it or not."""
+    backend = _server(url)
+    database = Database(backend, read_only=False)
     try:
         with database.reading(opening=True) as connection:
-            found = revision(connection)
+            if revision(connection, backend.schema) is None:
+                raise _missing(backend.place)
+        with backend.lock(SENDING_LOCK, SENDING), database.writing(opening=True) as connection:
+            found = revision(connection, backend.schema)
+            expect_ours(found, backend.place)
+            assert found is not None
+            if found != HEAD:
+                told("the tables are brought to this version")
+                _migrate(connection, backend, found)
+    finally:
+        database.close()
+    return found, HEAD
+
+
+def _checked(database: Opened, *, create: bool) -> Opened:
+    """Hand `database` on when its tables are this program's, else close it and say why."""
+    backend = database.backend
+    try:
+        with database.reading(opening=True) as connection:
+            found = revision(connection, backend.schema)
         if found != HEAD:
-            database.expect_whole()  # before it is called somebody else's, or made anew
+            backend.expect_whole()  # before it is called somebody else's, or made anew
         if found is None and create:
             with database.writing(opening=True) as connection:
-                _create(connection)
+                # Another machine may have been quicker.
+                if revision(connection, backend.schema) is None:
+                    _create(connection, backend)
         else:
-            _demand_head(found, database.path)
+            _demand_head(found, backend)
+            if not database.read_only:
+                _expect_here(database)
     except BaseException:
         database.close()
         raise
     return database
 
 
-def expect_ours(found: str | None, path: Path) -> None:
+def _expect_here(database: Database) -> None:
+    """Refuse to write to records that were moved: what counts is elsewhere.
+
+    Raises:
+        RefusedError: they were.
+    """
+    with database.reading(opening=True) as connection:
+        moved = database.backend.moved(connection)
+    if moved:
+        raise RefusedError(
+            f"these records {moved}",
+            place=database.backend.place,
+            hint=f"set store.url to that place; or, where they shall count again, "
+            f"{database.backend.unmark}",
+        )
+
+
+def expect_ours(found: str | None, place: Place) -> None:
     """Refuse an empty database, another program's, and one that this program is too old for.
 
     Args:
         found: from `revision`.
-        path: what to name.
+        place: what to name.
 
     Raises:
         InputError: it is one.
     """
     if not found:
-        raise _not_ours(path)
+        raise _not_ours(place)
     if int(found) > int(HEAD):
-        raise _too_new(path)
+        raise _too_new(place)
 
 
-def _demand_head(found: str | None, path: Path) -> None:
-    expect_ours(found, path)
+def _demand_head(found: str | None, backend: Backend) -> None:
+    place = backend.place
+    if found is None and backend.on_server:
+        raise _missing(place)
+    expect_ours(found, place)
     assert found is not None
     if int(found) < int(HEAD):
         raise InputError(
             "this store was made by an older version",
-            place=Place(str(path)),
+            place=place,
             hint="newsletter db upgrade",
         )
 
 
-def revision(connection: sa.Connection) -> str | None:
-    """The store's revision, four digits; None for an empty database, "" for somebody else's."""
-    names = sa.inspect(connection).get_table_names()
+def revision(connection: sa.Connection, schema: str | None = None) -> str | None:
+    """The store's revision, four digits; None for an empty database, "" for somebody else's.
+
+    Args:
+        connection: inside a transaction.
+        schema: the one that is asked about, where a database has several.
+    """
+    names = sa.inspect(connection).get_table_names(schema=schema)
     if not names:
         return None
     if "alembic_version" not in names or "deliveries" not in names:
@@ -187,25 +281,31 @@ def revision(connection: sa.Connection) -> str | None:
     return found if isinstance(found, str) and re.fullmatch(r"\d{4}", found, re.ASCII) else ""
 
 
-def _create(connection: sa.Connection) -> None:
+def _create(connection: sa.Connection, backend: Backend) -> None:
     """Make a whole store in an empty database."""
-    metadata.create_all(connection)
+    backend.create(connection)
     make_first(connection, dt.datetime.now(dt.UTC))
     connection.execute(sa.insert(identity).values(id=secrets.token_hex(16), old_tags_until=None))
-    guards.create(connection)
+    finish(connection, backend)
+
+
+def finish(connection: sa.Connection, backend: Backend) -> None:
+    """Make a store of tables that hold their first rows."""
+    backend.create_guards(connection)
     _REVISIONS.create(connection)
     connection.execute(sa.insert(_REVISIONS).values(version_num=HEAD))
 
 
-def _migrate(connection: sa.Connection, found: str) -> None:
+def _migrate(connection: sa.Connection, backend: Backend, found: str) -> None:
     """Bring a store from an older revision to this program's; the guards are made anew."""
-    guards.drop(connection)
+    backend.drop_guards(connection)
     if found in before.REVISIONS:
         before.rebuild(connection)
         connection.execute(sa.update(_REVISIONS).values(version_num=HEAD))
     else:
         _run_alembic(connection)
-    guards.create(connection)
+    backend.reshape(connection)
+    backend.create_guards(connection)
 
 
 def _run_alembic(connection: sa.Connection) -> None:
@@ -227,32 +327,32 @@ def _run_alembic(connection: sa.Connection) -> None:
         ) from error
 
 
-def _missing(path: Path) -> NoStoreError:
-    if were_here(path):
+def _missing(place: Place, path: Path | None = None) -> NoStoreError:
+    if path is not None and were_here(path):
         return NoStoreError(
             "there is no database here any more, and records were kept here before",
-            place=Place(str(path)),
+            place=place,
             hint="newsletter db restore FILE brings a backup back; a list that is imported anew "
             "does not know who has left",
         )
     return NoStoreError(
         "there is no database here yet",
-        place=Place(str(path)),
+        place=place,
         hint="import a list first: newsletter subscribers import FILE --consent-source TEXT",
     )
 
 
-def _not_ours(path: Path) -> InputError:
+def _not_ours(place: Place) -> InputError:
     return InputError(
         "this database is not a newsletter's store",
-        place=Place(str(path)),
+        place=place,
         hint="set store.url to another file",
     )
 
 
-def _too_new(path: Path) -> InputError:
+def _too_new(place: Place) -> InputError:
     return InputError(
         "this store was made by a newer version",
-        place=Place(str(path)),
+        place=place,
         hint="update the newsletter program",
     )

@@ -12,8 +12,8 @@ import sqlalchemy as sa
 from newsletter.audience import Status, canonical_of
 from newsletter.audience.roster import Reject, Row
 from newsletter.audience.tokens import Key
+from newsletter.store.rows import insert_rows
 from newsletter.store.signing_keys import address_hash
-from newsletter.store.sqlite.rows import insert_rows
 from newsletter.store.tables import moment_text, staged_rows
 from newsletter.store.upsert import fields_text
 

@@ -28,7 +28,7 @@ from newsletter.store.database import Database
 from newsletter.store.eligibility import clause
 from newsletter.store.signing_keys import address_hash, address_key, handle_of
 from newsletter.store.signup_tables import confirmations, letters, moves, signups
-from newsletter.store.sqlite.scrub import Traces, scrub
+from newsletter.store.sqlite.scrub import Traces
 from newsletter.store.suppressions import BLOCKED, suppress
 from newsletter.store.tables import (
     consents,
@@ -235,7 +235,7 @@ def erase(
         imports.abandon(store)
         with store.writing() as connection:
             known, traces = _erase(connection, canonical, source, now)
-        return known, scrub(store, traces)
+        return known, store.backend.scrub(store, traces)
 
 
 def audience(store: Database, eligible: Expression) -> AudienceCounts:

@@ -17,8 +17,8 @@ from newsletter.audience import Status
 from newsletter.audience.roster import Added, Row
 from newsletter.audience.tokens import Key
 from newsletter.store.consents import Evidence, log_consent
+from newsletter.store.rows import insert_rows
 from newsletter.store.signing_keys import address_hash, handle_of
-from newsletter.store.sqlite.rows import insert_rows
 from newsletter.store.suppressions import suppress
 from newsletter.store.tables import left_handles, moment_text, subscribers, suppressions, tags
 

@@ -29,9 +29,9 @@ from newsletter.ses import outcomes
 from newsletter.ses.http1 import ClosedError, HttpResponse
 from newsletter.ses.wire import Wire
 from newsletter.smtp import SmtpTransport
-from newsletter.store import Store, database, deliveries, freezing, tables
+from newsletter.store import Store, deliveries, freezing, tables
 from newsletter.store.group_commit import GroupCommit
-from newsletter.store.sqlite import engine
+from newsletter.store.sqlite import backend, engine
 
 Bug = Callable[[], None]
 
@@ -160,7 +160,7 @@ def finish_with_unknown() -> None:
 
 def lock_off() -> None:
     """Everybody may send at once."""
-    Store.lock = lambda *_: contextlib.nullcontext()  # type: ignore[method-assign, assignment]
+    Store.lock = lambda *_: contextlib.nullcontext()  # type: ignore[method-assign]
 
 
 def no_second_look() -> None:
@@ -211,7 +211,7 @@ BUGS: dict[str, Bug] = {
 
 def impatient() -> None:
     """Wait for a locked store for a moment only."""
-    database._BUSY_SECONDS = 0  # type: ignore[misc]
+    backend._BUSY_SECONDS = 0  # type: ignore[misc]
 
 
 def jumping_clock() -> None:

@@ -10,7 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from newsletter.store.database import Database
 from newsletter.store.folder.backup import backup
+from newsletter.store.sqlite.backend import SqliteBackend
 from tests.campaign import checks
 from tests.campaign.checks import DATABASE, Ledger
 from tests.campaign.letters import FIRST, Letters, letters
@@ -149,11 +151,13 @@ def _voyage(machine: Letters, server: Server, chance: random.Random, number: int
     began = DUE if chance.random() < 0.5 else BY_HAND
     *moments, killed = sorted(chance.sample(range(1, _PEOPLE - 4), number + 1))
     copies = [machine.root / f"copy-{moment}.db" for moment in moments]
+    file = SqliteBackend(machine.store / DATABASE, read_only=True, create=False)
+    records = Database(file, read_only=True)
     with machine.start(*began) as process:
         try:
             for moment, copy in zip(moments, copies, strict=True):
                 server.wait(moment)
-                backup(machine.store / DATABASE, copy)
+                backup(records, copy)
             server.wait(killed)
             time.sleep(chance.uniform(0, 2 * _LATENCY))
         finally:

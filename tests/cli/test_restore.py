@@ -205,7 +205,7 @@ def test_an_older_version_s_backup_is_upgraded_afterwards(ready, tmp_path):
 def test_another_newsletter_s_backup_buries_no_records_that_are_in_use(ready, tmp_path):
     (tmp_path / "other").mkdir()
     with new_store(tmp_path / "other", people(3)) as store:
-        backups.backup(store.path, tmp_path / "other.db")
+        backups.backup(store, tmp_path / "other.db")
     other = str(tmp_path / "other.db")
     [(address,)] = ready.ask("select email from subscribers where id = 1")
     assert ready.run("subscribers", "remove", address).code == 0
@@ -295,12 +295,13 @@ def test_a_backup_without_a_name_lies_beside_the_records_and_five_are_kept(ready
 
 
 def test_what_a_killed_process_left_half_written_goes_after_a_day(tmp_path):
-    store_with(tmp_path, people(1)).close()
+    store = store_with(tmp_path, people(1))
     for name, age in (("old", 2 * 86_400), ("new", 60)):
         path = backups.folder_of(tmp_path / "newsletter.db") / f".newsletter-x.db.{name}"
         path.write_text("half")
         os.utime(path, (path.stat().st_mtime - age,) * 2)
-    made = keep(tmp_path / "newsletter.db", now=NOW)
+    made = keep(store, now=NOW)
+    store.close()
     assert sorted(path.name for path in made.parent.iterdir()) == [
         ".newsletter-x.db.new",
         made.name,

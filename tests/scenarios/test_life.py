@@ -254,7 +254,7 @@ class Lives(RuleBasedStateMachine):
     def back_up(self):
         path = self.folder / "copy.db"
         path.unlink(missing_ok=True)
-        backups.backup(self.store.path, path)
+        backups.backup(self.store, path)
         self.copy = path.read_bytes(), set(self.out), set(self.known)
 
     @precondition(lambda self: self.run is None and self.copy is not None)

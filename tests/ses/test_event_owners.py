@@ -57,7 +57,7 @@ def test_every_store_has_an_id_of_its_own_that_fits_into_a_tag(tmp_path):
 
 
 def test_a_copy_has_the_id_of_its_original(tmp_path, store):
-    backups.backup(store.path, tmp_path / "copy.db")
+    backups.backup(store, tmp_path / "copy.db")
     with Store.open(f"sqlite:///{tmp_path}/copy.db") as copy:
         assert copy.feedback.store_id() == STORE
 
@@ -146,7 +146,7 @@ def test_a_store_begun_anew_does_not_take_the_old_one_s_events_for_its_own(tmp_p
 def test_a_restored_backup_settles_nothing_it_has_not_handed_over_and_says_so(tmp_path, store):
     """All four left after the backup; the second ledger keeps them from being sent again."""
     run = begin(store)
-    backups.backup(store.path, tmp_path / "copy.db")
+    backups.backup(store, tmp_path / "copy.db")
     hand_over(store, run, 4)
     (tmp_path / "restored").mkdir()
     (tmp_path / "copy.db").rename(tmp_path / "restored" / "newsletter.db")

@@ -268,7 +268,7 @@ def test_who_leaves_in_the_middle_of_an_import_has_left_when_it_ends(tmp_path):
 
 def test_a_restored_backup_learns_it_whether_or_not_the_records_had(tmp_path):
     with store_with(tmp_path, people(3)) as store:
-        backups.backup(store.path, tmp_path / "copy.db")
+        backups.backup(store, tmp_path / "copy.db")
         copy = (tmp_path / "copy.db").read_bytes()
         [first, second, third] = handles(tmp_path)
         with hurried(tmp_path) as other:
@@ -286,7 +286,7 @@ def test_a_restored_backup_learns_it_whether_or_not_the_records_had(tmp_path):
 
 def test_who_came_back_after_leaving_so_stays_in_a_restored_backup(tmp_path):
     with store_with(tmp_path, people(1)) as store:
-        backups.backup(store.path, tmp_path / "copy.db")
+        backups.backup(store, tmp_path / "copy.db")
         copy = (tmp_path / "copy.db").read_bytes()
         [handle] = handles(tmp_path)
         with hurried(tmp_path) as other, kept_locked(tmp_path / "newsletter.db"):

@@ -15,7 +15,8 @@ from newsletter.audience.tokens import Key, make_token
 from newsletter.errors import PausedError
 from newsletter.site import answers
 from newsletter.site.words import words
-from newsletter.store import Store, database, signing_keys
+from newsletter.store import Store, signing_keys
+from newsletter.store.sqlite import backend
 from tests.support.cli_fixtures import plain_environment
 from tests.support.pages import parse_page, text_of
 from tests.support.site_fixtures import SETTINGS, Site, site
@@ -272,7 +273,7 @@ def test_a_link_with_a_slash_too_many_works_and_is_not_led_elsewhere(site):
 
 
 def test_choices_that_cannot_be_written_never_look_like_success(tmp_path, monkeypatch, caplog):
-    monkeypatch.setattr(database, "_BUSY_SECONDS", 0.05)
+    monkeypatch.setattr(backend, "_BUSY_SECONDS", 0.05)
     with store_with(tmp_path, people(1)) as store:
         site = Site(tmp_path, store)
         [(handle,)] = look(tmp_path, "select handle from subscribers")

@@ -44,8 +44,9 @@ def test_the_command_serves_links_until_it_is_told_to_stop(ready: Folder):
         assert ready.ask(told, handle) == [("unsubscribed",)]
         process.send_signal(signal.SIGTERM)
         out, err = process.communicate(timeout=120)
+        form = f"the sign-up form is at {found[0]}/subscribe\n"
         rehearsal = "sign-up is a rehearsal: its mails lie in the folder mail/, none leaves\n"
-        assert (process.returncode, out, err) == (0, "", rehearsal)
+        assert (process.returncode, out, err) == (0, "", f"{form}{rehearsal}")
 
 
 @pytest.mark.processes

@@ -349,7 +349,7 @@ def test_the_reference_shows_defaults_choices_and_secrets():
     assert "| `transport.smtp.port` | `587` | `NEWSLETTER_TRANSPORT__SMTP__PORT` |" in text
     assert '| `schedule.time` | `"09:00"` |' in text
     assert "One of `folder`, `smtp`, `ses`." in text
-    assert text.count("A secret: environment or `.env` only.") == 1
+    assert text.count("A secret: environment or `.env` only.") == 2
 
 
 # What settings stand on

@@ -16,6 +16,17 @@ SECRET = "correct-horse-battery-staple"
 MOVE_IT = "in the environment or in .env instead, and change the secret if anybody may have seen it"
 RULE = 'write it like this: rrule = "FREQ=WEEKLY;INTERVAL=2;BYDAY=SU;WKST=MO"'
 DATABASE = "write sqlite:///path/to/file.db, or leave it out"
+SERVER = "write postgresql://user@host/database"
+ANY_DATABASE = f"{DATABASE}; or postgresql://user@host/database"
+WITHOUT_PASSWORD = (
+    "leave it out, and set NEWSLETTER_STORE__PASSWORD in the environment or in .env; "
+    "change it if anybody may have seen it"
+)
+OPTIONS = (
+    "after the question mark may stand schema, host, port, sslmode, sslrootcert, sslcert, sslkey, "
+    "sslcrl, channel_binding, target_session_attrs, gssencmode, passfile"
+)
+SCHEMA = "use small letters, digits and underscores, 40 at most"
 QUOTES = "look at the quotes, brackets and equals signs here and in the line above"
 PASTED = "remove it; it is often pasted along from another program"
 
@@ -93,8 +104,8 @@ MALFORMED = [
     ("[theme]\nfolder = ' '\n", ":2:1", '"theme.folder" is empty', 'write it like this: folder = "templates/email"'),
     ("[utm]\ncampaign = '{issue}'\n", ":2:1", '"utm.campaign" has a placeholder other than {number} and {slug}', 'write it like this: campaign = "issue-{number}"'),
     ("[utm]\nskip_hosts = ['a.org', 'https://b.org']\n", ":2:24", 'item 2 of "utm.skip_hosts" is not a bare host name', 'leave out "https://", the port and the path'),
-    ("[store]\nurl = 'mysql://x/y'\n", ":2:1", '"store.url" is not the address of a SQLite file', DATABASE),
-    ("[store]\nurl = 'sqlite://x.db'\n", ":2:1", '"store.url" is not the address of a SQLite file', DATABASE),
+    ("[store]\nurl = 'mysql://x/y'\n", ":2:1", '"store.url" is not the address of a SQLite file or a PostgreSQL database', ANY_DATABASE),
+    ("[store]\nurl = 'sqlite://x.db'\n", ":2:1", '"store.url" is not the address of a SQLite file or a PostgreSQL database', ANY_DATABASE),
     ("[transport.ses]\nregion = 'Ireland'\n", ":2:1", '"transport.ses.region" is not the name of an AWS region', 'write it like this: region = "eu-west-1"'),
     ("[transport.ses]\nconfiguration_set = 'my set'\n", ":2:1", '"transport.ses.configuration_set" has other characters than letters, digits, - and _, or more than 64', 'write it like this: configuration_set = "newsletter"'),
     ("[schedule]\nrrule = 'every Sunday'\n", ":2:1", '"schedule.rrule" is not a recurrence rule (RFC 5545)', RULE),
@@ -114,8 +125,24 @@ MALFORMED = [
     ("[checks.ignore]\nlink-long = ''\n", ":2:1", '"checks.ignore.link-long" needs a reason', "say in a few words why this finding does not matter"),
     # secrets
     (f"[transport.smtp]\npassword = '{SECRET}'\n", ":2:1", '"transport.smtp.password" is a secret and must not stand in newsletter.toml', f"set NEWSLETTER_TRANSPORT__SMTP__PASSWORD {MOVE_IT}"),
-    (f"[store]\nurl = 'postgresql://me:{SECRET}@db/x'\n", ":2:1", '"store.url" names a PostgreSQL database, which is not supported yet', DATABASE),
-    ("[store]\nurl = 'postgres://db/x'\n", ":2:1", '"store.url" names a PostgreSQL database, which is not supported yet', DATABASE),
+    (f"[store]\nurl = 'postgresql://me:{SECRET}@db/x'\n", ":2:1", '"store.url" holds a password', WITHOUT_PASSWORD),
+    ("[store]\nurl = 'postgresql://me:@db/x'\n", ":2:1", '"store.url" holds a password', WITHOUT_PASSWORD),
+    (f"[store]\nurl = 'postgresql://me@db/x?password={SECRET}'\n", ":2:1", '"store.url" holds a password', WITHOUT_PASSWORD),
+    (f"[store]\nurl = 'postgresql://me@db/x?sslpassword={SECRET}'\n", ":2:1", '"store.url" holds a password', WITHOUT_PASSWORD),
+    ("[store]\nurl = 'postgres://db/x'\n", ":2:1", '"store.url" is not the address of a PostgreSQL database', SERVER),
+    ("[store]\nurl = 'postgresql+psycopg://db/x'\n", ":2:1", '"store.url" is not the address of a PostgreSQL database', SERVER),
+    ("[store]\nurl = 'postgresql://db:port/x'\n", ":2:1", '"store.url" is not the address of a PostgreSQL database', SERVER),
+    ("[store]\nurl = 'postgresql://[db/x'\n", ":2:1", '"store.url" is not the address of a PostgreSQL database', SERVER),
+    ("[store]\nurl = 'postgresql://db/x#y'\n", ":2:1", '"store.url" is not the address of a PostgreSQL database', SERVER),
+    ("[store]\nurl = 'postgresql://db/x?host'\n", ":2:1", '"store.url" is not the address of a PostgreSQL database', SERVER),
+    ("[store]\nurl = 'postgresql:db'\n", ":2:1", '"store.url" names no database', SERVER),
+    ("[store]\nurl = 'postgresql://me@db'\n", ":2:1", '"store.url" names no database', SERVER),
+    ("[store]\nurl = 'postgresql://me@db/'\n", ":2:1", '"store.url" names no database', SERVER),
+    ("[store]\nurl = 'postgresql://me@db/x/y'\n", ":2:1", '"store.url" names no database', SERVER),
+    ("[store]\nurl = 'postgresql://db/x?options=-c'\n", ":2:1", '"store.url" has an option that is not known', OPTIONS),
+    ("[store]\nurl = 'postgresql://db/x?folder=y'\n", ":2:1", '"store.url" has an option that is not known', OPTIONS),
+    ("[store]\nurl = 'postgresql://db/x?schema=Pg'\n", ":2:1", '"store.url" names a schema of an unusual form', SCHEMA),
+    ("[store]\nurl = 'postgresql://db/x?schema=pg_x'\n", ":2:1", '"store.url" names a schema of an unusual form', SCHEMA),
     ("[store]\nurl = 'sqlite:///'\n", ":2:1", '"store.url" must name a file and nothing else', DATABASE),
     ("[store]\nurl = 'sqlite:///:memory:'\n", ":2:1", '"store.url" must name a file and nothing else', DATABASE),
     ("[store]\nurl = 'sqlite:///x.db?mode=ro'\n", ":2:1", '"store.url" must name a file and nothing else', DATABASE),
@@ -174,8 +201,8 @@ VARIABLE_FAULTS = [
     ("NEWSLETTER_UTM__SKIP_HOSTS", "[" * 100_000, "NEWSLETTER_UTM__SKIP_HOSTS has to be a list", "write it like this: NEWSLETTER_UTM__SKIP_HOSTS=web.archive.org,archive.ph"),
     ("NEWSLETTER_SCHEDULE__ANCHOR", "Sunday", "NEWSLETTER_SCHEDULE__ANCHOR is not a date", "write it like this: NEWSLETTER_SCHEDULE__ANCHOR=2026-11-08"),
     ("NEWSLETTER_SCHEDULE__TIME", "9", "NEWSLETTER_SCHEDULE__TIME is not a time of day, from 00:00 to 23:59", "write it like this: NEWSLETTER_SCHEDULE__TIME=09:00"),
-    ("NEWSLETTER_STORE__URL", "postgres://x", "NEWSLETTER_STORE__URL names a PostgreSQL database, which is not supported yet", DATABASE),
-    ("NEWSLETTER_STORE__URL", "mysql://x", "NEWSLETTER_STORE__URL is not the address of a SQLite file", DATABASE),
+    ("NEWSLETTER_STORE__URL", "postgres://x", "NEWSLETTER_STORE__URL is not the address of a PostgreSQL database", SERVER),
+    ("NEWSLETTER_STORE__URL", "mysql://x", "NEWSLETTER_STORE__URL is not the address of a SQLite file or a PostgreSQL database", ANY_DATABASE),
 ]  # fmt: skip
 
 

@@ -61,7 +61,7 @@ def read(text):
 def backed_up(tmp_path):
     """A store, and a copy of it from before six people left in six ways."""
     with store_with(tmp_path, people(7)) as store:
-        backups.backup(store.path, tmp_path / "copy.db")
+        backups.backup(store, tmp_path / "copy.db")
         copy = (tmp_path / "copy.db").read_bytes()
         handles = {one.email: one.handle for one in subscribers.each(store)}
         store.departures.leave(handles[ADDRESSES[0]], Evidence(source="page"), now=LATER)
@@ -108,7 +108,7 @@ def test_the_file_holds_no_address(backed_up):
 def test_whoever_was_let_in_after_the_backup_stays_out_with_it(tmp_path):
     with store_with(tmp_path, people(1)) as store:
         subscribers.remove(store, ADDRESSES[0], now=LATER)
-        backups.backup(store.path, tmp_path / "copy.db")
+        backups.backup(store, tmp_path / "copy.db")
         copy = (tmp_path / "copy.db").read_bytes()
         subscribers.allow(store, ADDRESSES[0], Evidence(source="a mail"), now=LATER)
     restore(tmp_path, copy)
@@ -120,7 +120,7 @@ def test_whoever_was_let_in_after_the_backup_stays_out_with_it(tmp_path):
 def test_a_bounce_that_is_forgiven_does_not_bring_back_who_left(tmp_path):
     """Status and suppression are two things, and the last word about one is none about both."""
     with store_with(tmp_path, people(1)) as store:
-        backups.backup(store.path, tmp_path / "copy.db")
+        backups.backup(store, tmp_path / "copy.db")
         copy = (tmp_path / "copy.db").read_bytes()
         subscribers.remove(store, ADDRESSES[0], now=LATER)
         with store.writing() as connection:
@@ -136,7 +136,7 @@ def test_a_bounce_that_is_forgiven_does_not_bring_back_who_left(tmp_path):
 
 def test_a_link_that_nobody_was_known_for_is_remembered_too(tmp_path):
     with store_with(tmp_path, people(1)) as store:
-        backups.backup(store.path, tmp_path / "copy.db")
+        backups.backup(store, tmp_path / "copy.db")
         copy = (tmp_path / "copy.db").read_bytes()
         imports.add(store, [a_row("late@example.org")], source="list", now=LATER)
         late = subscribers.find(store, "late@example.org")
@@ -176,7 +176,7 @@ def test_after_a_transaction_that_was_undone_each_departure_is_a_line(tmp_path, 
 
 def test_a_line_torn_by_a_power_cut_is_written_over(tmp_path):
     with store_with(tmp_path, people(3)) as store:
-        backups.backup(store.path, tmp_path / "copy.db")
+        backups.backup(store, tmp_path / "copy.db")
         copy = (tmp_path / "copy.db").read_bytes()
         subscribers.remove(store, ADDRESSES[0], now=LATER)
         [path] = tmp_path.glob("left-*.log")
@@ -192,7 +192,7 @@ def test_a_line_torn_by_a_power_cut_is_written_over(tmp_path):
 def test_a_lost_file_is_begun_anew_at_its_place(tmp_path):
     with store_with(tmp_path, people(3)) as store:
         subscribers.remove(store, ADDRESSES[0], now=LATER)
-        backups.backup(store.path, tmp_path / "copy.db")
+        backups.backup(store, tmp_path / "copy.db")
         copy = (tmp_path / "copy.db").read_bytes()
         for path in tmp_path.glob("left-*.log"):
             path.unlink()

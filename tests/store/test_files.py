@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -27,11 +28,11 @@ from newsletter.project.files import (
     read_dotenv,
     read_issue,
     read_theme,
-    store_url,
     write_atomic,
     write_new,
     write_rejects,
 )
+from newsletter.project.records import store_url
 from newsletter.store import Store
 
 
@@ -125,7 +126,11 @@ def test_the_store_lies_in_the_folder_wherever_the_command_runs(root, setting, f
 
 def test_other_places_of_the_store_stay_as_they_are(root, tmp_path):
     assert store_url(root, f"sqlite:///{tmp_path}/x.db") == f"sqlite:///{tmp_path}/x.db"
-    assert store_url(root, "postgresql://db/x") == "postgresql://db/x"
+    beside = "folder=" + quote(f"{root}/.newsletter", safe="")
+    assert store_url(root, "postgresql://db/x") == f"postgresql://db/x?{beside}"
+    assert store_url(root, "postgresql://db/x?port=1", "a&b") == (
+        f"postgresql://db/x?port=1&{beside}&password=a%26b"
+    )
 
 
 # --- issues ----------------------------------------------------------------------------------

@@ -38,7 +38,14 @@ from newsletter.store.calendar import Calendar, Used
 from newsletter.store.consents import Evidence
 from newsletter.store.dossier import dossier
 from tests.support.ses_events import SOURCE, Sent, bounce, event
-from tests.support.store_samples import LATER, NOW, a_content, a_row, named_store, people
+from tests.support.store_samples import (
+    LATER,
+    NOW,
+    a_content,
+    a_row,
+    named_store,
+    people,
+)
 
 ROOM = Path(newsletter.store.__file__).parent
 #: Words of SQLite's, of its driver, and of SQL that no one translates.
@@ -72,7 +79,9 @@ def rooms(*left_out: str) -> list[Path]:
     return found
 
 
-@pytest.mark.parametrize("path", rooms("sqlite", "migrations"), ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path", rooms("sqlite", "postgres", "migrations"), ids=lambda path: path.name
+)
 def test_words_of_sqlite_stand_in_its_own_rooms(path):
     for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
         found = WORDS.search(re.sub(r"newsletter\.store\.sqlite", "", line))
@@ -85,7 +94,7 @@ def test_locks_of_this_machine_stand_with_its_folder(path):
 
 
 @pytest.fixture
-def store(tmp_path, monkeypatch):
+def store(tmp_path, monkeypatch, dialect):
     """A store that notes every statement, and counts as PostgreSQL does: no INSERT ... SELECT."""
     real = sa.CursorResult.rowcount.fget
     assert real is not None
@@ -234,6 +243,8 @@ def test_every_statement_is_one_that_postgresql_understands(store):
     assert len(said) > 90
     for statement in said.values():
         assert isinstance(statement, sa.ClauseElement)
+        if "leases" in str(statement):  # PostgreSQL's own
+            continue
         statement.compile(dialect=postgresql.dialect())
         names = {
             one.name

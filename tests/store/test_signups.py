@@ -406,7 +406,7 @@ def test_a_restored_backup_sends_no_letter_that_may_have_been_sent_since(tmp_pat
     with store_with(tmp_path, []) as store:
         join(store, "bea@example.org")
         ask(store, "ada@example.org")
-        backups.backup(store.path, kept)
+        backups.backup(store, kept)
         assert [post(store) is not None for _ in range(3)] == [True, True, False]
     with restoring(tmp_path / "newsletter.db", kept) as restoration:
         restoration.replace(now=NOW)

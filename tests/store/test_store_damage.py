@@ -150,7 +150,7 @@ def test_a_store_spoilt_under_an_open_one_is_called_damaged(tmp_path, kind):
             with Store.open(url_in(tmp_path), read_only=True) as store:
                 count_by_status(store)
                 list(runs.find_all(store))
-                store.expect_whole()
+                store.backend.expect_whole()
         except NewsletterError as error:
             met.append(error)
     assert len(met) >= 4

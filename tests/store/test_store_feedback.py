@@ -7,7 +7,6 @@ import functools
 import itertools
 import os
 import random
-import sqlite3
 
 import pytest
 import sqlalchemy as sa
@@ -20,8 +19,18 @@ from newsletter.store.consents import Evidence
 from newsletter.store.signing_keys import address_hash, address_key
 from tests.support.effort import either
 from tests.support.ses_events import SOURCE, STORE, Sent, bounce, complaint, event, everything
-from tests.support.store_samples import LATER, NOW, a_content, look, named_store
+from tests.support.store_samples import (
+    LATER,
+    NOW,
+    REFUSED,
+    a_content,
+    by_hand,
+    look,
+    named_store,
+)
 from tests.support.store_samples import people as crowd
+
+pytestmark = pytest.mark.usefixtures("dialect")
 
 ACCEPTED = "accepted"
 #: How many orders are tried; TESTS_ORDERS=10000 takes some minutes.
@@ -335,9 +344,6 @@ def test_every_order_with_duplicates_in_any_batches_ends_the_same(busy):
 
 def test_the_database_refuses_a_second_row_for_one_report(tmp_path, store):
     record(store, event("Send", sent(1)))
-    connection = sqlite3.connect(tmp_path / "newsletter.db")
-    with pytest.raises(sqlite3.IntegrityError, match="UNIQUE"):
-        connection.execute(
-            "insert into events select null, key, kind, detail, at, sent_at, received_at, message_id, delivery_id, attempt, address_hash, issue from events"
-        )
-    connection.close()
+    columns = "key, kind, detail, at, sent_at, received_at, message_id, delivery_id, attempt, address_hash, issue"
+    with by_hand(tmp_path) as execute, pytest.raises(REFUSED, match=r"(?i)unique"):
+        execute(f"insert into events ({columns}) select {columns} from events")

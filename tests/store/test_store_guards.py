@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
+import functools
 import re
-import sqlite3
+import shutil
 
 import pytest
 
 from newsletter.audience import eligible
 from newsletter.delivery import ARROWS, Outcome, Result, State
-from newsletter.store import freezing
-from tests.support.store_samples import NOW, a_content, people, store_with
+from newsletter.store import Store, freezing, imports
+from newsletter.store.tables import metadata
+from tests.support import postgres
+from tests.support.store_samples import NOW, REFUSED, a_content, by_hand, people, url_in
 
 ACCEPTED = Outcome(result=Result.ACCEPTED, message_id="0100-abc")
 STATES = tuple(State)
@@ -29,39 +31,57 @@ WAYS = {
 }
 
 
+def fill(store: Store) -> None:
+    imports.add(store, people(2), source="test", now=NOW)
+    for rehearsal in (False, True):
+        freezing.start(
+            store, a_content(), rehearsal=rehearsal, transport="ses", eligible=eligible(), now=NOW
+        )
+
+
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """The file of a store with two deliveries of a real run and two of a rehearsal."""
+    """The folder of a store with two deliveries of a real run and two of a rehearsal."""
     folder = tmp_path_factory.mktemp("made")
-    with store_with(folder, people(2)) as store:
-        for rehearsal in (False, True):
-            freezing.start(
-                store,
-                a_content(),
-                rehearsal=rehearsal,
-                transport="ses",
-                eligible=eligible(),
-                now=NOW,
-            )
-    return (folder / "newsletter.db").read_bytes()
+    with Store.open(url_in(folder)) as store:
+        fill(store)
+    return folder
+
+
+@pytest.fixture(scope="module", name="made_on_server")
+def make_on_server(tmp_path_factory):
+    """The name of a database with the same, made when it is first asked for."""
+
+    @functools.cache
+    def make() -> str:
+        name = postgres.new_database()
+        url = f"{postgres.server().url(name)}&folder={tmp_path_factory.mktemp('made')}"
+        with Store.open(url) as store:
+            fill(store)
+        return name
+
+    return make
 
 
 @pytest.fixture
-def database(tmp_path, made):
-    """A copy of it, bare."""
-    (tmp_path / "newsletter.db").write_bytes(made)
-    with contextlib.closing(sqlite3.connect(tmp_path / "newsletter.db")) as connection:
-        connection.execute("PRAGMA foreign_keys = 1")
-        yield connection
+def database(tmp_path, dialect, made, made_on_server):
+    """Its statements, past the program; each test finds it as it was made."""
+    if dialect == "postgres":
+        with postgres.by_hand(made_on_server(), undone=True) as execute:
+            yield execute
+        return
+    shutil.copy(made / "newsletter.db", tmp_path)
+    with by_hand(tmp_path) as execute:
+        yield execute
 
 
 def move(database, state, *, this=1):
     """Change a state the way the program does, with all that belongs to it."""
-    (was, attempt, risked) = database.execute(
+    (was, attempt, risked) = database(
         "SELECT state, attempt, risked FROM deliveries WHERE id = ?", (this,)
     ).fetchone()
     claims, risks = state == "claimed", was == "unknown" and state == "queued"
-    database.execute(
+    database(
         "UPDATE deliveries SET state = ?, attempt = ?, risked = ?, claimed_at = 'now', "
         "message_id = ? WHERE id = ?",
         (state, attempt + claims, risked + risks, "m" if state == "accepted" else "", this),
@@ -70,7 +90,7 @@ def move(database, state, *, this=1):
 
 def report(database, kind, *, this=1, key="k"):
     """Put an event about a delivery on record."""
-    database.execute(
+    database(
         "INSERT INTO events (key, kind, detail, at, sent_at, received_at, message_id, delivery_id) "
         "VALUES (?, ?, '', 'now', 'now', 'now', 'm', ?)",
         (key, kind, this),
@@ -95,7 +115,7 @@ def test_a_state_follows_another_only_along_an_arrow(database, before, after):
     if (before, after) in ARROWS:
         move(database, after.value)
     else:
-        with pytest.raises(sqlite3.IntegrityError, match=r"no such way|an attempt is counted"):
+        with pytest.raises(REFUSED, match=r"no such way|an attempt is counted"):
             move(database, after.value)
 
 
@@ -109,7 +129,7 @@ def test_only_an_event_about_this_delivery_opens_its_arrows(database, before, af
         report(database, "reject", this=2, key="other")
     elif about == "the contrary":
         report(database, "reject" if after is State.ACCEPTED else "send")
-    with pytest.raises(sqlite3.IntegrityError, match="no event shows"):
+    with pytest.raises(REFUSED, match="no event shows"):
         move(database, after.value)
 
 
@@ -130,12 +150,12 @@ LOGS = {
 @pytest.mark.parametrize("statement", LOGS)
 def test_events_and_consents_are_only_added_to(database, statement):
     report(database, "bounce")
-    with pytest.raises(sqlite3.IntegrityError, match=LOGS[statement]):
-        database.execute(statement)
+    with pytest.raises(REFUSED, match=LOGS[statement]):
+        database(statement)
 
 
 def test_a_visitor_may_be_forgotten(database):
-    database.execute("UPDATE consents SET ip = '', agent = ''")
+    database("UPDATE consents SET ip = '', agent = ''")
 
 
 FORBIDDEN = {
@@ -151,7 +171,7 @@ FORBIDDEN = {
     "UPDATE deliveries SET rehearsal = NOT rehearsal": "who gets what is frozen",
     "DELETE FROM deliveries WHERE NOT rehearsal": "a real run stays on record",
     "DELETE FROM runs WHERE NOT rehearsal": "a real run stays on record",
-    "UPDATE runs SET rehearsal = 1": "what is sent is frozen",
+    "UPDATE runs SET rehearsal = NOT rehearsal": "what is sent is frozen",
     "UPDATE runs SET envelope = 'x'": "what is sent is frozen",
     "UPDATE runs SET content_hash = 'x'": "what is sent is frozen",
     "UPDATE runs SET source_hash = 'x'": "what is sent is frozen",
@@ -160,45 +180,57 @@ FORBIDDEN = {
     "UPDATE runs SET pause = 'for tea'": "pause_known",
     "UPDATE runs SET state = 'lost'": "state_known",
     "INSERT INTO deliveries (run_id, issue, rehearsal, subscriber_id, address_hash, position, state) "
-    "VALUES (1, 74, 0, 1, 'another', 9, 'queued')": "deliveries.subscriber_id",
+    "VALUES (1, 74, false, 1, 'another', 9, 'queued')": "deliveries.(issue_)?subscriber_id",
     "INSERT INTO deliveries (run_id, issue, rehearsal, subscriber_id, address_hash, position, state) "
-    "SELECT 1, 74, 0, 9, address_hash, 9, 'queued' FROM deliveries WHERE id = 1": "deliveries.address_hash",
+    "SELECT 1, 74, false, 9, address_hash, 9, 'queued' FROM deliveries WHERE id = 1": "deliveries.(issue_)?address_hash",
     "INSERT INTO deliveries (run_id, issue, rehearsal, subscriber_id, address_hash, position, state) "
-    "VALUES (1, 74, 0, 9, 'another', 1, 'queued')": "deliveries.position",
+    "VALUES (1, 74, false, 9, 'another', 1, 'queued')": "deliveries.(run_id_)?position",
     "INSERT INTO deliveries (run_id, issue, rehearsal, subscriber_id, address_hash, position, state) "
-    "VALUES (1, 75, 0, 9, 'another', 9, 'queued')": "FOREIGN KEY",
+    "VALUES (1, 75, false, 9, 'another', 9, 'queued')": "FOREIGN KEY",
 }
 
 
 @pytest.mark.parametrize("statement", FORBIDDEN, ids=lambda s: re.sub(r"\W+", " ", s)[:60])
 def test_what_the_promises_forbid_is_refused(database, statement):
-    with pytest.raises(sqlite3.IntegrityError, match=re.escape(FORBIDDEN[statement])):
-        database.execute(statement)
+    with pytest.raises(REFUSED, match=rf"(?i){FORBIDDEN[statement]}"):
+        database(statement)
 
 
 def test_accepted_implies_a_message_id(database):
     move(database, "claimed")
-    with pytest.raises(sqlite3.IntegrityError, match="accepted_has_message_id"):
-        database.execute("UPDATE deliveries SET state = 'accepted' WHERE id = 1")
+    with pytest.raises(REFUSED, match="accepted_has_message_id"):
+        database("UPDATE deliveries SET state = 'accepted' WHERE id = 1")
 
 
 def test_what_is_unknown_is_sent_again_once_and_never_twice(database):
     for state in ("claimed", "unknown", "queued", "claimed", "unknown"):
         move(database, state)
-    with pytest.raises(sqlite3.IntegrityError, match=r"sent again once|CHECK"):
-        database.execute("UPDATE deliveries SET state = 'queued' WHERE id = 1")
-    with pytest.raises(sqlite3.IntegrityError, match="CHECK"):
+    with pytest.raises(REFUSED, match=r"sent again once|(?i:check)"):
+        database("UPDATE deliveries SET state = 'queued' WHERE id = 1")
+    with pytest.raises(REFUSED, match=r"(?i)check"):
         move(database, "queued")
 
 
 def test_a_rehearsal_may_be_forgotten(database):
-    database.execute("DELETE FROM deliveries WHERE rehearsal")
-    database.execute("DELETE FROM runs WHERE rehearsal")
-    assert database.execute("SELECT count(*) FROM runs").fetchone() == (1,)
+    database("DELETE FROM deliveries WHERE rehearsal")
+    database("DELETE FROM runs WHERE rehearsal")
+    assert database("SELECT count(*) FROM runs").fetchone() == (1,)
 
 
-def test_the_guards_know_the_arrows_of_the_outbox(database):
-    (trigger,) = database.execute(
-        "SELECT sql FROM sqlite_master WHERE name = 'deliveries_arrow'"
-    ).fetchone()
+#: Where a database keeps what it was told a guard is.
+WORDS = {
+    "sqlite": "SELECT sql FROM sqlite_master WHERE name = 'deliveries_arrow'",
+    "postgres": "SELECT prosrc FROM pg_proc WHERE proname = 'newsletter_deliveries_arrow'",
+}
+
+
+def test_the_guards_know_the_arrows_of_the_outbox(database, dialect):
+    (trigger,) = database(WORDS[dialect]).fetchone()
     assert set(re.findall(r"'(\w+)>(\w+)'", trigger)) == ARROWS
+
+
+@pytest.mark.parametrize("dialect", ["postgres"], indirect=True)
+@pytest.mark.parametrize("table", sorted(metadata.tables))
+def test_no_table_is_emptied_at_once(database, table):
+    with pytest.raises(REFUSED, match="records are not thrown away"):
+        database(f"TRUNCATE {table} CASCADE")

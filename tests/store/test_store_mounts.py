@@ -81,7 +81,7 @@ def test_a_file_that_is_mounted_by_itself_is_refused_by_every_way_in(tmp_path):
     target = tmp_path / "elsewhere" / "newsletter.db"
     target.touch()
     with store_with(tmp_path, people(2)) as store:
-        backups.backup(store.path, tmp_path / "elsewhere" / "copy.db")
+        backups.backup(store, tmp_path / "elsewhere" / "copy.db")
         with store.lock():
             told = apart(tmp_path / "newsletter.db", target, OPENED).splitlines()
     assert [line.split()[:2] for line in told] == [
@@ -121,7 +121,7 @@ def test_asking_where_a_file_is_mounted_costs_nobody_its_locks(tmp_path):
 
 def test_records_with_a_second_name_are_not_replaced_under_one_of_them(tmp_path):
     with store_with(tmp_path, people(1)) as store:
-        backups.backup(store.path, tmp_path / "copy.db")
+        backups.backup(store, tmp_path / "copy.db")
     os.link(tmp_path / "newsletter.db", tmp_path / "second.db")
     path = tmp_path.resolve() / "newsletter.db"
     with pytest.raises(InputError, match="hard link"), restoring(path, tmp_path / "copy.db"):

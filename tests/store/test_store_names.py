@@ -9,9 +9,19 @@ import pytest
 from newsletter.audience import Status
 from newsletter.errors import InputError, LockedError
 from newsletter.store import Store, subscribers
-from tests.support.store_samples import NOW, count_by_status, people, store_with, url_in
+from tests.support.store_samples import (
+    NOW,
+    count_by_status,
+    on_sqlite,
+    people,
+    store_with,
+    url_in,
+)
+
+pytestmark = pytest.mark.usefixtures("dialect")
 
 
+@on_sqlite
 def test_one_store_under_two_names_has_one_lock_and_one_list_of_who_left(tmp_path):
     store_with(tmp_path, people(2)).close()
     other = tmp_path / "other"

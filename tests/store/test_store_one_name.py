@@ -156,7 +156,7 @@ def test_a_reader_sees_what_a_writer_has_done_since_whenever_the_file_changes(tm
                 imports.add(writer, people(number), source="test", now=NOW)
                 rewrite(writer)
             assert subscriber_count(reader) == number
-            reader.expect_whole()
+            reader.backend.expect_whole()
 
 
 WRITER = """

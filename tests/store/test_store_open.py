@@ -181,8 +181,6 @@ def test_a_store_that_is_gone_is_not_called_new(tmp_path):
 @pytest.mark.parametrize(
     ("url", "words"),
     [
-        ("postgresql://wren:secret@db.example.org/news", "PostgreSQL is not supported yet"),
-        ("postgresql+psycopg://wren:secret@db.example.org/news", "PostgreSQL is not supported yet"),
         ("mysql://wren:secret@db.example.org/news", "not supported"),
         ("sqlite+aiosqlite:///secret.db", "not supported"),
         ("secret", "not supported"),

@@ -18,12 +18,15 @@ from tests.support.store_samples import (
     NOW,
     a_content,
     a_row,
+    drop_guard,
     look,
     people,
     store_with,
     suppress,
     url_in,
 )
+
+pytestmark = pytest.mark.usefixtures("dialect")
 
 ACCEPTED = Outcome(result=Result.ACCEPTED, message_id="0100-abc")
 REFUSED = Outcome(result=Result.REFUSED, reason="MessageRejected")
@@ -58,7 +61,9 @@ def leave(store, folder, email):
 
 def states(folder, *, rehearsal=False):
     rows = look(
-        folder, "SELECT state FROM deliveries WHERE rehearsal = ? ORDER BY position", rehearsal
+        folder,
+        "SELECT state FROM deliveries WHERE rehearsal = ? ORDER BY issue, position",
+        rehearsal,
     )
     return [state for (state,) in rows]
 
@@ -292,7 +297,7 @@ def test_rows_that_went_missing_are_said_aloud(tmp_path):
     with store_with(tmp_path, people(3)) as store:
         run = start(store)
         with store.writing() as connection:
-            connection.exec_driver_sql("DROP TRIGGER deliveries_kept")
+            drop_guard(connection.exec_driver_sql, "deliveries_kept", "deliveries")
             connection.exec_driver_sql("DELETE FROM deliveries WHERE id = 2")
         with pytest.raises(NewsletterError, match="frozen with 3 recipients, but 2 are on record"):
             runs.counts(store, run)

@@ -19,7 +19,7 @@ from alembic.script import ScriptDirectory
 from newsletter.delivery import State
 from newsletter.errors import NewsletterError
 from newsletter.store import Store, runs, schema, subscribers, tables
-from newsletter.store.sqlite import guards
+from newsletter.store.sqlite import triggers
 from tests.support.store_samples import REVISIONS, look, new_store, old_store, url_in
 
 OLDER = [revision for revision in REVISIONS if revision != schema.HEAD]
@@ -138,7 +138,7 @@ def test_only_a_store_without_an_id_gets_one_and_copies_of_it_the_same(tmp_path,
 def test_an_upgrade_that_fails_in_the_middle_changes_nothing(tmp_path, monkeypatch):
     old_store(tmp_path, "0002")
     before, made = everything(tmp_path), definitions(tmp_path)
-    monkeypatch.setattr(guards, "create", lambda _: 1 / 0)
+    monkeypatch.setattr(triggers, "create", lambda _: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         schema.upgrade(url_in(tmp_path))
     assert everything(tmp_path) == before

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import hashlib
 import secrets
+import sqlite3
+import sys
 import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
+import psycopg
 import pytest
 
 from newsletter.audience import Status
@@ -16,6 +22,7 @@ from newsletter.audience.roster import Row
 from newsletter.delivery import Content
 from newsletter.store import Store, imports, suppressions
 from newsletter.store.signing_keys import address_hash, address_key
+from tests.support import postgres
 from tests.support.raw_records import raw
 from tests.support.ses_events import STORE
 
@@ -62,8 +69,30 @@ def a_content(issue: int = 74) -> Content:
     )
 
 
+#: What the stores of the present test are kept in, and by folder the names of their databases.
+_on_server = False
+_databases: dict[Path, str] = {}
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.processes)])
+def dialect(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The test runs twice: its stores are SQLite files, then schemas on a PostgreSQL server."""
+    name: str = request.param
+    if name == "postgres":
+        postgres.server()
+    # By hand: a test may undo what it has patched itself.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys.modules[__name__], "_on_server", name == "postgres")
+        patch.setattr(sys.modules[__name__], "_databases", {})
+        yield name
+
+
 def url_in(folder: Path) -> str:
-    return f"sqlite:///{folder}/newsletter.db"
+    if not _on_server:
+        return f"sqlite:///{folder}/newsletter.db"
+    if folder not in _databases:
+        _databases[folder] = postgres.new_database()
+    return f"{postgres.server().url(_databases[folder])}&folder={quote(str(folder))}"
 
 
 #: Lists up to this length are kept as files; a longer one is written each time.
@@ -101,6 +130,10 @@ def _copy(files: dict[str, bytes], folder: Path) -> None:
 
 def store_with(folder: Path, rows: list[Row], *, identity: str = "") -> Store:
     """A store with these rows; its keys and its identity are those of every other such store."""
+    if _on_server:
+        if folder not in _databases:
+            _databases[folder] = postgres.new_database(postgres.template(identity))
+        return new_store(folder, rows)
     if (folder / "newsletter.db").exists():
         return new_store(folder, rows)
     if len(rows) > _SHORT:
@@ -158,7 +191,35 @@ def old_store(folder: Path, revision: str, *, empty: bool = False) -> None:
         connection.executescript(text)
 
 
+#: Runs a statement, with values for its question marks, and gives its cursor.
+Execute = Callable[..., Any]
+
+#: What a database raises where a guard or a constraint forbids a statement.
+REFUSED = (sqlite3.IntegrityError, psycopg.IntegrityError)
+
+#: For what only holds of a file.
+on_sqlite = pytest.mark.parametrize("dialect", ["sqlite"], indirect=True)
+
+
+@contextlib.contextmanager
+def by_hand(folder: Path) -> Iterator[Execute]:
+    """The database itself, past the program; each statement is a transaction of its own."""
+    if _on_server:
+        with postgres.by_hand(_databases[folder]) as execute:
+            yield execute
+        return
+    with raw(folder / "newsletter.db") as connection:
+        connection.execute("pragma foreign_keys = 1")
+        yield connection.execute
+
+
+def drop_guard(execute: Callable[[str], object], name: str, table: str) -> None:
+    execute(f"DROP TRIGGER {name}{f' ON {table}' if _on_server else ''}")
+
+
 def look(folder: Path, question: str, *values: Any) -> list[tuple[Any, ...]]:
-    """What the file itself says, asked past the program."""
+    """What the database itself says, asked past the program."""
+    if _on_server:
+        return postgres.server().ask(_databases[folder], question, *values)
     with raw(folder / "newsletter.db") as connection:
         return connection.execute(question, values).fetchall()

@@ -16,6 +16,7 @@ from typing import Final
 
 from newsletter.errors import InputError, NewsletterError, PausedError, Place
 from newsletter.project.disk import FULL, flush_path, unwritten
+from newsletter.store.database import Database
 from newsletter.store.sqlite import files
 
 #: How many backups are kept beside the database, of those that were given no name.
@@ -26,8 +27,8 @@ _NAME: Final = re.compile(r"newsletter-(\d{8}T\d{6}Z)(?:-(\d+))?\.db")
 _STALE: Final = 86_400
 
 
-def keep(source: Path, *, now: dt.datetime) -> Path:
-    """Back the database at `source` up into the folder beside it, where the newest five stay.
+def keep(source: Database, *, now: dt.datetime) -> Path:
+    """Back a database up into the folder beside it, where the newest five stay.
 
     Returns:
         the new file.
@@ -36,7 +37,7 @@ def keep(source: Path, *, now: dt.datetime) -> Path:
         InputError: the records are damaged, or the folder cannot be written.
         PausedError: the disk is full; nothing is left behind.
     """
-    folder = folder_of(source)
+    folder = folder_of(source.path)
     stamp = f"newsletter-{now.astimezone(dt.UTC):%Y%m%dT%H%M%SZ}"
     target, more = folder / f"{stamp}.db", 1
     while target.exists():
@@ -57,7 +58,7 @@ def keep(source: Path, *, now: dt.datetime) -> Path:
     return target
 
 
-def renew(source: Path, *, now: dt.datetime) -> int:
+def renew(source: Database, *, now: dt.datetime) -> int:
     """Put one new backup in the place of all others beside the database, of whatever age.
 
     They hold whom the database has forgotten.
@@ -69,7 +70,7 @@ def renew(source: Path, *, now: dt.datetime) -> int:
         InputError, PausedError: as `keep`; the others are still there.
     """
     # Not what begins with a dot: it may be another program's backup, just being made.
-    old = tuple(path for path in folder_of(source).glob("[!.]*") if path.is_file())
+    old = tuple(path for path in folder_of(source.path).glob("[!.]*") if path.is_file())
     if old:
         keep(source, now=now)
     for path in old:
@@ -94,8 +95,8 @@ def folder_of(source: Path) -> Path:
     return folder
 
 
-def backup(source: Path, target: Path) -> int:
-    """Copy the database at `source` into a new file, as it is at one moment.
+def backup(source: Database, target: Path) -> int:
+    """Copy a database into a new file, as it is at one moment.
 
     The folder for backups beside the database is made where the file is to lie in it; no other is,
     for its name may be a typing error.
@@ -113,16 +114,16 @@ def backup(source: Path, target: Path) -> int:
             place=Place(str(target)),
             hint="name a new file",
         )
-    if target.parent.resolve() == (source.parent / _FOLDER).resolve():
-        folder_of(source)
+    if target.parent.resolve() == (source.path.parent / _FOLDER).resolve():
+        folder_of(source.path)
     draft = ""
     try:
         handle, draft = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
         os.close(handle)
-        if found := files.copy(source, Path(draft)):
+        if found := source.backend.copy_to(Path(draft)):
             raise InputError(
                 "the records are damaged, so no backup was made",
-                place=Place(str(source)),
+                place=source.backend.place,
                 cause=found,
                 hint="keep this file, and restore an earlier backup",
             )

@@ -25,6 +25,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import sqlalchemy as sa
@@ -35,18 +36,9 @@ from newsletter.project import private
 from newsletter.project.disk import flush_path, unwritten
 from newsletter.store.consents import Evidence
 from newsletter.store.database import Database
+from newsletter.store.departure_rules import FORGOTTEN, HANDLE, LEFT, RELEASED, RETURNED
 from newsletter.store.signing_keys import address_key
 from newsletter.store.signup_tables import signups
-from newsletter.store.sqlite.departure_triggers import (
-    FORGOTTEN,
-    HANDLE,
-    LEFT,
-    RELEASED,
-    RETURNED,
-    count,
-    counted,
-    watch,
-)
 from newsletter.store.subscribers import unsubscribe
 from newsletter.store.suppressions import suppress
 from newsletter.store.tables import subscribers
@@ -83,7 +75,7 @@ def attach(database: Database, *, clock: Callable[[], dt.datetime]) -> Departure
     """Have a database write down who leaves from now on, and learn whom it has missed."""
     with database.reading() as connection:
         key = address_key(connection)
-        known = counted(connection)
+        known = database.backend.counted(connection)
     departures = Departures(database, key, clock)
     database.around = departures.kept
     departures.behind = departures.missed(known)
@@ -119,21 +111,22 @@ class Departures:
     """
 
     def __init__(self, database: Database, key: Key, clock: Callable[[], dt.datetime]) -> None:
-        name = hashlib.sha256(b"departures" + key.secret).hexdigest()[:12]
+        self._name = list_name(key)
         self._database = database
-        self._path = database.path.with_name(f"left-{name}.log")
+        self._backend = database.backend
         self._clock = clock
         self._new = bytearray()
         self._hurried_until = 0.0
         self.kept_out = 0
         self.behind = False
 
+    @property
+    def _path(self) -> Path:
+        return self._backend.departures_file(self._name)
+
     def missed(self, counted: int) -> bool:
         """Whether there are more lines than a database counts."""
-        try:
-            return self._path.stat().st_size // _LINE > counted
-        except FileNotFoundError:
-            return False
+        return lines_in(self._path) > counted
 
     @contextlib.contextmanager
     def kept(
@@ -152,14 +145,15 @@ class Departures:
             PausedError: the disk is full, or another program does not let go of the file.
             InputError: the file cannot be written.
         """
-        watch(connection, self._note)
+        self._backend.watch(connection, self._note)
         file = until_durable.enter_context(self._locked())
         self._make_up(connection, file)
         self._new.clear()  # what was made up for stands in the file already
         yield
+        self._backend.departed(connection, self._note)
         if self._new:
-            number = self._append(file, counted(connection), bytes(self._new))
-            count(connection, number)
+            number = self._append(file, self._backend.counted(connection), bytes(self._new))
+            self._backend.count(connection, number)
 
     def leave(self, handle: str, evidence: Evidence, *, now: dt.datetime) -> bool:
         """Note, durably, that the person with this handle leaves.
@@ -183,7 +177,7 @@ class Departures:
         name = f"{handle} {now.astimezone(dt.UTC).strftime(_WHEN)}"
         held = sa.select(subscribers.c.id).where(subscribers.c.handle == handle)
         with self._locked() as file, self._database.reading() as connection:
-            self._append(file, counted(connection), _line(_WAITED, name))
+            self._append(file, self._backend.counted(connection), _line(_WAITED, name))
             self.behind = True
             return connection.execute(held).first() is not None
 
@@ -202,9 +196,10 @@ class Departures:
 
         Letting somebody in is not repeated: whoever had left in the backup stays out.
         """
-        known, number = counted(connection), _lines(file)
+        known, number = self._backend.counted(connection), _lines(file)
         if number <= known:
             return
+        self._backend.alone(connection)
         data = os.pread(file, (number - known) * _LINE, known * _LINE)
         last: dict[tuple[str, str], _Line] = {}
         for start in range(0, len(data), _LINE):
@@ -214,7 +209,8 @@ class Departures:
         kept_out = {line.name for line in out if _leave(connection, line)}
         late = {line.name for line in out if line.evidence is _LATE}
         self.kept_out += len(kept_out - late)
-        count(connection, number)
+        self._backend.departed(connection, lambda *_: None)
+        self._backend.count(connection, number)
 
     def _read(self, connection: sa.Connection, text: str) -> _Line:
         """A line; what a power cut has made of one that was not on the disk yet says nothing."""
@@ -290,6 +286,19 @@ class Departures:
                 self._path, error, "who has left cannot be written down",
                 hint="make the file and its folder writable for this user",
             ) from error  # fmt: skip
+
+
+def list_name(key: Key) -> str:
+    """What tells the list of one newsletter's records from that of others beside them."""
+    return hashlib.sha256(b"departures" + key.secret).hexdigest()[:12]
+
+
+def lines_in(path: Path) -> int:
+    """How many whole lines a list has, 0 where there is none."""
+    try:
+        return path.stat().st_size // _LINE
+    except FileNotFoundError:
+        return 0
 
 
 def _lines(file: int) -> int:

@@ -17,7 +17,8 @@ from typing import Final
 from newsletter.errors import InputError, LockedError, PausedError, Place
 from newsletter.project.disk import unwritten
 
-_SENDING: Final = "sending from"
+#: What the holder of the lock for sending does.
+SENDING: Final = "sending from"
 _HOLDER: Final = re.compile(r"pid (\d+) on (.+)")
 #: A holder signs right after taking the lock; a loaded machine may come between.
 _LOOKS: Final = 20
@@ -25,7 +26,7 @@ _BETWEEN: Final = 0.01
 
 
 @contextmanager
-def locked(path: Path, doing: str = _SENDING) -> Iterator[Callable[[], None]]:
+def locked(path: Path, doing: str = SENDING) -> Iterator[Callable[[], None]]:
     """Hold the lock at `path`; the file names its holder and stays behind, unlocked.
 
     Args:
@@ -106,7 +107,7 @@ def _expect_held(handle: int, path: Path) -> None:
         )
 
 
-def _take(handle: int, path: Path, doing: str = _SENDING) -> None:
+def _take(handle: int, path: Path, doing: str = SENDING) -> None:
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:

@@ -22,6 +22,7 @@ from newsletter.store.folder.lock import alone_in, locked
 from newsletter.store.folder.place import expect_one_name
 from newsletter.store.schema import HEAD, expect_ours, revision
 from newsletter.store.sqlite import files
+from newsletter.store.sqlite.backend import SqliteBackend
 from newsletter.store.sqlite.contents import Contents, contents
 
 _ALL: Final = ("", *files.BESIDE)
@@ -157,13 +158,14 @@ def _check(draft: Path, file: Path) -> None:
 
 
 def _revision(draft: Path, file: Path) -> str:
-    database = Database(draft, read_only=True, create=False)
+    backend = SqliteBackend(draft, read_only=True, create=False)
+    database = Database(backend, read_only=True)
     try:
         with database.reading(opening=True) as connection:
             found = revision(connection)
     finally:
         database.close()
-    expect_ours(found, file)
+    expect_ours(found, Place(str(file)))
     assert found is not None
     return found
 

@@ -79,11 +79,12 @@ def file_of(url: str) -> Path:
         InputError: another database, no file, or options; the URL is not repeated, for it may
             hold a password.
     """
-    hint = f"write {_SQLITE}.newsletter/newsletter.db"
-    if url.startswith("postgresql"):
+    if url.startswith("postgresql:"):
         raise InputError(
-            "PostgreSQL is not supported yet", hint=f"keep the records in SQLite: {hint}"
+            "this is done to a file, and store.url names a database on a server",
+            hint="docs/postgresql.md tells how it is done there",
         )
+    hint = f"write {_SQLITE}.newsletter/newsletter.db"
     if not url.startswith(_SQLITE):
         raise InputError("store.url names a database that is not supported", hint=hint)
     # Taken as it stands: a library would decode a % in the name of a folder.

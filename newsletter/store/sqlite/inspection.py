@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from newsletter.store.database import Database
-from newsletter.store.sqlite import guards
 from newsletter.store.sqlite.files import LOG
 
 #: The first with RETURNING.
@@ -23,13 +22,11 @@ class Inspection:
         whole: whether SQLite's own check finds no fault in it.
         journal: how transactions become durable; "wal" in every file of this program.
         log: bytes of the write-ahead log.
-        guards: names of triggers that are missing, changed, or none of this version's.
     """
 
     whole: bool
     journal: str
     log: int
-    guards: tuple[str, ...]
 
 
 def version() -> str:
@@ -59,10 +56,9 @@ def inspect(database: Database) -> Inspection:
     with database.reading() as connection:
         checked = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
         journal = str(connection.exec_driver_sql("PRAGMA journal_mode").scalar())
-        wrong = guards.deviations(connection)
     log = database.path.with_name(database.path.name + LOG)
     try:
         size = log.stat().st_size
     except FileNotFoundError:
         size = 0
-    return Inspection(whole=checked == "ok", journal=journal, log=size, guards=wrong)
+    return Inspection(whole=checked == "ok", journal=journal, log=size)

@@ -13,7 +13,6 @@ import sqlalchemy as sa
 
 from newsletter.errors import NewsletterError, Place
 from newsletter.store.database import Database
-from newsletter.store.sqlite.engine import fault
 
 #: How often it is tried to empty the log, how long each waits for readers, and the pause between.
 _LOG_TRIES: Final = 30
@@ -65,7 +64,7 @@ def _outside_transactions(database: Database, statement: str) -> tuple[int, ...]
             cursor.execute(f"PRAGMA busy_timeout = {patience}")
         cursor.close()
     except sqlite3.Error as error:
-        raise fault(error, database.path, opening=False, seconds=database.patience) from error
+        raise database.backend.fault(error, opening=False) from error
     finally:
         plain.close()
     return row

@@ -18,17 +18,9 @@ def insert_rows(
     columns: tuple[str, ...],
     rows: Collection[tuple[str | int | None, ...]],
 ) -> None:
-    """Add rows to a table.
-
-    Args:
-        connection: inside a write transaction.
-        table: where.
-        columns: which of its columns are given, in its order; the others get their defaults.
-        rows: their values, as the database holds them: a moment is text.
-    """
-    if rows:
-        statement = _insert(table, columns, connection.dialect)
-        connection.exec_driver_sql(statement, list(rows))
+    """Add rows to a table, see `store.rows`; at least one."""
+    statement = _insert(table, columns, connection.dialect)
+    connection.exec_driver_sql(statement, list(rows))
 
 
 @lru_cache(maxsize=64)

@@ -5,15 +5,14 @@ queued again, no attempt is skipped or repeated, and no record of a real run van
 written out here, and do not follow the program's own tables of what is allowed.
 
 They are made with the store, and all made anew by every upgrade: a revision that needs other guards
-changes them here.
+changes them here. The conditions are SQL that SQLite and PostgreSQL both understand; the room of
+each makes triggers of them.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Final
-
-import sqlalchemy as sa
 
 _ARROWS: Final = ", ".join(
     f"'{arrow}'"
@@ -29,13 +28,14 @@ _ARROWS: Final = ", ".join(
 
 
 @dataclass(frozen=True, slots=True)
-class _Guard:
+class Guard:
     """One thing that is refused.
 
     Attributes:
         name: of the trigger.
         what: the statement it watches.
-        when: the condition under which that is refused; "1" is always.
+        when: the condition under which that is refused; "true" is always, and a condition in
+            brackets that is added to a number counts as 0 or 1.
         why: what the database says then.
     """
 
@@ -46,25 +46,25 @@ class _Guard:
 
 
 _DELIVERIES: Final = (
-    _Guard(
+    Guard(
         "deliveries_arrow",
         "UPDATE OF state ON deliveries",
         f"OLD.state || '>' || NEW.state NOT IN ({_ARROWS})",
         "no such way from state to state",
     ),
-    _Guard(
+    Guard(
         "deliveries_attempt",
         "UPDATE OF attempt, state ON deliveries",
         "NEW.attempt <> OLD.attempt + (OLD.state = 'queued' AND NEW.state = 'claimed')",
         "an attempt is counted by its claim, one by one",
     ),
-    _Guard(
+    Guard(
         "deliveries_risk",
         "UPDATE OF risked, state ON deliveries",
         "NEW.risked <> OLD.risked + (OLD.state = 'unknown' AND NEW.state = 'queued')",
         "what is unknown is sent again once, by a person",
     ),
-    _Guard(
+    Guard(
         "deliveries_accepted",
         "UPDATE OF state ON deliveries",
         "NEW.state = 'accepted' AND OLD.state NOT IN ('claimed', 'accepted') AND NOT EXISTS "
@@ -72,7 +72,7 @@ _DELIVERIES: Final = (
         "AND kind NOT IN ('reject', 'rendering failure'))",
         "no event shows that it was accepted",
     ),
-    _Guard(
+    Guard(
         "deliveries_dropped",
         "UPDATE OF state ON deliveries",
         "NEW.state = 'refused' AND OLD.state NOT IN ('claimed', 'refused') AND NOT EXISTS "
@@ -80,21 +80,21 @@ _DELIVERIES: Final = (
         "AND kind IN ('reject', 'rendering failure'))",
         "no event shows that it was dropped",
     ),
-    _Guard(
+    Guard(
         "deliveries_running",
         "UPDATE OF state ON deliveries",
         "NEW.state = 'claimed' AND (SELECT state FROM runs WHERE id = NEW.run_id) <> 'running'",
         "the run is not running",
     ),
-    _Guard(
+    Guard(
         "deliveries_fixed",
         "UPDATE OF id, run_id, issue, rehearsal, subscriber_id, address_hash, position "
         "ON deliveries",
-        "1",
+        "true",
         "who gets what is frozen",
     ),
     # Only a run that never ran gives its rows up.
-    _Guard(
+    Guard(
         "deliveries_kept",
         "DELETE ON deliveries",
         "NOT OLD.rehearsal AND (OLD.state <> 'queued' OR OLD.attempt <> 0 OR NOT EXISTS "
@@ -105,30 +105,30 @@ _DELIVERIES: Final = (
 )
 
 _RUNS: Final = (
-    _Guard("runs_fixed", "UPDATE OF id, issue, rehearsal ON runs", "1", "what is sent is frozen"),
+    Guard("runs_fixed", "UPDATE OF id, issue, rehearsal ON runs", "true", "what is sent is frozen"),
     # What nobody has got yet may change.
-    _Guard(
+    Guard(
         "runs_content",
         "UPDATE OF envelope, content_hash, source_hash ON runs",
         "OLD.recipients <> 0 OR OLD.state NOT IN ('announced', 'freezing', 'cancelled')",
         "what is sent is frozen",
     ),
     # A rehearsal may be begun anew.
-    _Guard(
+    Guard(
         "runs_recipients",
         "UPDATE OF recipients ON runs",
         "OLD.recipients <> 0 AND NOT (OLD.rehearsal AND NEW.recipients = 0 "
         "AND NEW.state = 'freezing')",
         "the number of recipients is frozen",
     ),
-    _Guard(
+    Guard(
         "runs_freezing",
         "UPDATE OF state ON runs",
         "NEW.state = 'freezing' AND NOT OLD.rehearsal AND (OLD.recipients <> 0 "
         "OR OLD.state NOT IN ('announced', 'freezing', 'cancelled'))",
         "what was begun is not frozen again",
     ),
-    _Guard(
+    Guard(
         "runs_frozen",
         "UPDATE OF state ON runs",
         "OLD.state = 'freezing' AND NEW.state NOT IN ('announced', 'freezing', 'cancelled') "
@@ -136,20 +136,20 @@ _RUNS: Final = (
         "(SELECT count(*) FROM deliveries WHERE run_id = NEW.id))",
         "not all recipients are frozen",
     ),
-    _Guard(
+    Guard(
         "runs_finished",
         "UPDATE OF state ON runs",
         "NEW.state = 'finished' AND EXISTS (SELECT 1 FROM deliveries WHERE run_id = NEW.id "
         "AND state IN ('queued', 'claimed', 'deferred'))",
         "deliveries are left",
     ),
-    _Guard(
+    Guard(
         "runs_forgotten",
         "UPDATE OF forgotten_attempts ON runs",
         "NEW.forgotten_attempts < OLD.forgotten_attempts",
         "what was attempted stays on record",
     ),
-    _Guard(
+    Guard(
         "runs_kept",
         "DELETE ON runs",
         "NOT OLD.rehearsal AND (OLD.state <> 'freezing' OR OLD.recipients <> 0 "
@@ -159,94 +159,65 @@ _RUNS: Final = (
 )
 
 _LOGS: Final = (
-    _Guard(
+    Guard(
         "events_fixed",
         "UPDATE OF id, key, kind, detail, at, sent_at, received_at, message_id, attempt, "
         "address_hash ON events",
-        "1",
+        "true",
         "what was reported stays as it was",
     ),
-    _Guard(
+    Guard(
         "events_attached",
         "UPDATE OF delivery_id ON events",
         "OLD.delivery_id IS NOT NULL",
         "an event belongs to one delivery",
     ),
-    _Guard("events_kept", "DELETE ON events", "1", "what was reported stays on record"),
-    _Guard(
+    Guard("events_kept", "DELETE ON events", "true", "what was reported stays on record"),
+    Guard(
         "consents_fixed",
         "UPDATE OF id, address_hash, event, source, at, wording, wording_hash ON consents",
-        "1",
+        "true",
         "the consent log is only added to",
     ),
-    _Guard(
+    Guard(
         "consents_visitor",
         "UPDATE OF ip, agent ON consents",
         "NEW.ip NOT IN ('', OLD.ip) OR NEW.agent NOT IN ('', OLD.agent)",
         "what is known of a visitor is only ever forgotten",
     ),
-    _Guard("consents_kept", "DELETE ON consents", "1", "the consent log is only added to"),
-    _Guard(
+    Guard("consents_kept", "DELETE ON consents", "true", "the consent log is only added to"),
+    Guard(
         "letters_arrow",
         "UPDATE OF state ON letters",
         "OLD.state || '>' || NEW.state NOT IN ('queued>claimed', 'queued>dropped', "
         "'claimed>queued', 'claimed>accepted', 'claimed>refused', 'claimed>unknown')",
         "no such way from state to state",
     ),
-    _Guard(
+    Guard(
         "letters_attempt",
         "UPDATE OF attempt, state ON letters",
         "NEW.attempt <> OLD.attempt + (OLD.state = 'queued' AND NEW.state = 'claimed')",
         "an attempt is counted by its claim, one by one",
     ),
     # Wherever a mail in somebody's mailbox leads, it leads there for good.
-    _Guard("links_fixed", "UPDATE ON links", "1", "where a link leads is frozen"),
-    _Guard(
+    Guard("links_fixed", "UPDATE ON links", "true", "where a link leads is frozen"),
+    Guard(
         "links_kept",
         "DELETE ON links",
         "EXISTS (SELECT 1 FROM runs WHERE issue = OLD.issue AND NOT rehearsal AND recipients <> 0)",
         "where a link leads is frozen",
     ),
-    _Guard("occurrences_fixed", "UPDATE ON occurrences", "1", "a date is used up once"),
-    _Guard(
+    Guard("occurrences_fixed", "UPDATE ON occurrences", "true", "a date is used up once"),
+    Guard(
         "occurrences_kept",
         "DELETE ON occurrences",
         "OLD.state = 'taken' AND NOT OLD.rehearsal",
         "a date is used up once",
     ),
-    _Guard("identity_fixed", "UPDATE ON identity", "1", "the id of a store never changes"),
-    _Guard("identity_kept", "DELETE ON identity", "1", "the id of a store never changes"),
-    _Guard("identity_one", "INSERT ON identity", "1", "a store has one id"),
+    Guard("identity_fixed", "UPDATE ON identity", "true", "the id of a store never changes"),
+    Guard("identity_kept", "DELETE ON identity", "true", "the id of a store never changes"),
+    Guard("identity_one", "INSERT ON identity", "true", "a store has one id"),
 )
 
 
-def create(connection: sa.Connection) -> None:
-    """Make all guards, in a store that has none."""
-    for statement in _statements().values():
-        connection.exec_driver_sql(statement)
-
-
-def deviations(connection: sa.Connection) -> tuple[str, ...]:
-    """The names of guards that a store lacks, has in another form, or has beside them, sorted."""
-    found = connection.exec_driver_sql(
-        "SELECT name, sql FROM main.sqlite_master WHERE type = 'trigger'"
-    )
-    there = {str(name): str(sql) for name, sql in found.all()}
-    wanted = _statements()
-    return tuple(sorted(name for name in there | wanted if there.get(name) != wanted.get(name)))
-
-
-def _statements() -> dict[str, str]:
-    """What makes each guard, by its name; SQLite keeps it as it is written here."""
-    return {
-        guard.name: f"CREATE TRIGGER {guard.name} BEFORE {guard.what} WHEN {guard.when} "
-        f"BEGIN SELECT RAISE(ABORT, '{guard.why}'); END"
-        for guard in _DELIVERIES + _RUNS + _LOGS
-    }
-
-
-def drop(connection: sa.Connection) -> None:
-    """Take away whatever guards a store has, of this version or another."""
-    found = connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'trigger'")
-    for name in found.scalars().all():
-        connection.exec_driver_sql(f'DROP TRIGGER "{name}"')
+GUARDS: Final = _DELIVERIES + _RUNS + _LOGS

@@ -1,0 +1,67 @@
+"""The URL of a database on a PostgreSQL server, read; the driver is not needed for that."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Self
+
+import sqlalchemy as sa
+
+from newsletter.errors import InputError, Place
+
+_SCHEME: Final = "postgresql"
+_HERE: Final = frozenset({"", "localhost", "127.0.0.1", "::1"})
+#: What files of this machine that belong to the records are called after.
+_NAME: Final = "postgresql"
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a database is.
+
+    Attributes:
+        url: for SQLAlchemy.
+        schema: of the tables.
+        path: what files of this machine that belong to it are called after.
+        place: how messages name it, without user and password.
+    """
+
+    url: sa.URL
+    schema: str
+    path: Path
+    place: Place
+
+    @classmethod
+    def parse(cls, url: str) -> Self:
+        """Read a URL as `project.records.store_url` writes it.
+
+        Raises:
+            InputError: it is none; it is not repeated, for it may hold a password.
+        """
+        hint = "write postgresql://user@host/database"
+        try:
+            read = sa.make_url(url)
+        except (sa.exc.ArgumentError, ValueError):
+            raise InputError("store.url is not the URL of a database", hint=hint) from None
+        if read.drivername != _SCHEME or not read.database:
+            raise InputError("store.url names no database", hint=hint)
+        query = {key: value for key, value in read.query.items() if isinstance(value, str)}
+        schema, folder = query.pop("schema", "newsletter"), query.pop("folder", ".")
+        password = query.pop("password", read.password)
+        host = read.host or query.get("host", "")
+        # The mails' addresses must not cross a network in the clear; who wants that says so.
+        if host not in _HERE and not host.startswith("/") and "PGSSLMODE" not in os.environ:
+            query.setdefault("sslmode", "require")
+        return cls(
+            url=read.set(drivername=f"{_SCHEME}+psycopg", password=password, query=query),
+            schema=schema,
+            path=Path(folder).absolute() / _NAME,
+            place=Place(f"{_SCHEME}://{'' if host.startswith('/') else host}/{read.database}"),
+        )
+
+
+def is_server(url: str) -> bool:
+    """Whether a URL is PostgreSQL's, whatever else is in it."""
+    return url.startswith(("postgresql:", "postgresql+", "postgres:"))

@@ -1,0 +1,374 @@
+"""A schema of a PostgreSQL database as the store.
+
+Every transaction says in its first statement what it needs: the schema, a durable commit, and the
+store's lock. The lock keeps writers one after another, as SQLite does, so what is looked up and
+then written stays right; claims and outcomes share it, and an unsubscribe, which does not, comes
+wholly before or wholly after each of them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import secrets
+import socket
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy import event
+
+from newsletter.errors import InputError, LockedError, NewsletterError, PausedError
+from newsletter.project import private
+from newsletter.project.disk import unwritten
+from newsletter.store.backend import Note
+from newsletter.store.database import Database
+from newsletter.store.postgres import schema as tables
+from newsletter.store.postgres.address import Address
+from newsletter.store.postgres.faults import BUSY, BUSY_HINT, DAMAGED, RESTORE, fault
+from newsletter.store.postgres.leases import Leases
+from newsletter.store.sqlite.scrub import Traces
+from newsletter.store.tables import subscribers, tags
+
+_BUSY_SECONDS: Final = 30
+#: Connections of a process, besides the one that renews its leases.
+_CONNECTIONS: Final = 5
+_CONNECT_SECONDS: Final = 10
+_OLDEST: Final = 140000
+#: Tells this program's locks from others' in the same database.
+_LOCKS: Final = 0x6E6C7472
+
+#: What the comment of a schema begins with whose records were moved.
+_MOVED: Final = ("were moved to ", "are being moved to ")
+
+_READ: Final = (
+    'SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL search_path = "{schema}"'
+)
+_PLAIN: Final = 'SET LOCAL search_path = "{schema}"'
+_WRITE: Final = (
+    "SELECT set_config('search_path', %s, true), set_config('lock_timeout', %s, true), "
+    "set_config('synchronous_commit', CASE current_setting('synchronous_commit') "
+    "WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, true)"
+)
+_ALONE: Final = "pg_advisory_xact_lock(%s, %s)"
+_SHARED: Final = "pg_advisory_xact_lock_shared(%s, %s)"
+_SAFE: Final = (
+    "SELECT current_setting('server_version_num')::int AS version, "
+    "current_setting('server_encoding') AS encoding, current_setting('fsync') AS fsync, "
+    "current_setting('full_page_writes') AS full_page_writes, "
+    "pg_is_in_recovery() AS standby, current_setting('default_transaction_read_only') AS read_only"
+)
+
+
+class PostgresBackend:
+    """Connections to one schema.
+
+    Args:
+        address: where it is.
+        read_only: whether nothing is written, beside it as well.
+        patience: how many seconds another writer is waited for, 30 unless it is given.
+
+    Raises:
+        InputError: the driver is not installed.
+    """
+
+    on_server = True
+
+    def __init__(
+        self, address: Address, *, read_only: bool = False, patience: float | None = None
+    ) -> None:
+        self.path, self.place, self.schema = address.path, address.place, address.schema
+        self.patience = _BUSY_SECONDS if patience is None else patience
+        self._lock = (_LOCKS, zlib.crc32(self.schema.encode()) - 2**31)
+        #: What the server's own lists of who is connected show, 63 characters at most.
+        self._called = f"newsletter {self.schema}@{os.getpid()} {socket.gethostname()}"[:63]
+        self.engine = self._engine(address, _CONNECTIONS)
+        self._renewing = self._engine(address, 1)
+        self._leases = Leases(
+            self.place,
+            write=lambda: self._transaction(self.engine, writes=True),
+            renew=lambda: self._transaction(self._renewing),
+        )
+        self._read_only = read_only
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.engine.dispose()
+        self._renewing.dispose()
+
+    def expect_safe(self) -> None:
+        """Refuse a server that could lose what it has called written.
+
+        Raises:
+            InputError: it is one, or it can only be read, or is too old.
+            NewsletterError: it cannot be reached.
+        """
+        with self._translated(opening=True), self.engine.begin() as connection:
+            row = connection.exec_driver_sql(_SAFE).one()
+        cause = ""
+        if row.version < _OLDEST or row.encoding != "UTF8":
+            cause = f"it is version {row.version // 10000} with the encoding {row.encoding}"
+            message, hint = (
+                "this server cannot hold the records",
+                "use PostgreSQL 14 or later, UTF8",
+            )
+        elif row.standby or row.read_only == "on":
+            message = "this database can only be read"
+            hint = "set store.url to the primary server, and a user who may write"
+        elif (row.fsync, row.full_page_writes) != ("on", "on"):
+            message = "the records would not be safe in this database"
+            cause = f"fsync is {row.fsync}, full_page_writes is {row.full_page_writes}"
+            hint = "set both to on in the server's configuration"
+        else:
+            return
+        raise InputError(message, place=self.place, cause=cause or None, hint=hint)
+
+    def make_folder(self) -> None:
+        """Make the folder for files of this machine; git does not see it.
+
+        Raises:
+            OSError: a file is in the way, or the place is not writable.
+        """
+        private.make_folder(self.path.parent)
+        private.hide_from_git(self.path.parent)
+
+    def fault(self, error: BaseException | None, *, opening: bool) -> NewsletterError:
+        """What an error of the driver means."""
+        return fault(error, self.place, opening=opening, seconds=self.patience)
+
+    def damaged(self) -> InputError:
+        """The fault of records that cannot be read."""
+        return InputError(DAMAGED, place=self.place, hint=RESTORE)
+
+    def expect_whole(self) -> None:
+        """PostgreSQL tells of damage itself, where it finds any."""
+
+    def locked_too_long(self) -> PausedError:
+        """The fault of another program that wrote all the time."""
+        return PausedError(BUSY.format(seconds=self.patience), place=self.place, hint=BUSY_HINT)
+
+    def create(self, connection: sa.Connection) -> None:
+        """Make the schema where it lacks, and the tables."""
+        tables.create(connection, self.schema)
+
+    def reshape(self, connection: sa.Connection) -> None:
+        """Give what an upgrade has made numbers that do not run out, and text in byte order."""
+        tables.reshape(connection, self.schema)
+
+    def create_guards(self, connection: sa.Connection) -> None:
+        """Make all guards."""
+        tables.create_guards(connection, self.schema)
+
+    def deviations(self, connection: sa.Connection) -> tuple[str, ...]:
+        """The names of guards that are not as they should be."""
+        return tables.deviations(connection, self.schema)
+
+    def drop_guards(self, connection: sa.Connection) -> None:
+        """Take away all guards."""
+        tables.drop_guards(connection, self.schema)
+
+    @contextlib.contextmanager
+    def lock(self, name: str, doing: str) -> Iterator[None]:
+        """Hold a lock as a lease that ends a minute after its holder was heard last.
+
+        Raises:
+            LockedError: held already, by the process and machine the message names.
+        """
+        with contextlib.ExitStack() as held:
+            with self._translated():
+                held.enter_context(self._leases.lock(name, doing))
+            yield
+
+    def holder(self, name: str) -> str:
+        """Who holds a lock, "" when nobody does."""
+        with self._translated(), self._transaction(self.engine) as connection:
+            return self._leases.holder(connection, name)
+
+    def expect_held(self, connection: sa.Connection) -> None:
+        """Refuse to go on once this process's lease has ended.
+
+        Raises:
+            PausedError: it has.
+        """
+        self._leases.expect_held(connection)
+
+    def expect_there(self) -> None:
+        """A connection that is open stays with its database."""
+
+    def alone(self, connection: sa.Connection) -> None:
+        """Keep all other writers out from here on."""
+        connection.exec_driver_sql(f"SELECT {_ALONE}", self._lock)
+
+    def watch(self, connection: sa.Connection, note: Note) -> None:
+        """Triggers of the database do it, whoever writes."""
+
+    def departed(self, connection: sa.Connection, note: Note) -> None:
+        """Tell who has left in this transaction; claims and outcomes let nobody leave."""
+        if connection.get_execution_options().get("shared", False):
+            return
+        told = sa.delete(tables.departed).returning(*tables.departed.c)
+        for row in sorted(connection.execute(told), key=lambda row: row.id):
+            note(row.kind, row.name)
+
+    def departures_file(self, name: str) -> Path:
+        """This machine's list of departures: each has its own, and the database counts each."""
+        return self.path.with_name(f"left-{name}-{self._machine}.log")
+
+    def counted(self, connection: sa.Connection) -> int:
+        """How many lines of this machine's list the database knows."""
+        lines = sa.select(tables.departure_lists.c.lines).where(self._mine())
+        return int(connection.execute(lines).scalar() or 0)
+
+    def count(self, connection: sa.Connection, number: int) -> None:
+        """Have the database know so many lines, from the end of this transaction."""
+        table = tables.departure_lists
+        if not connection.execute(
+            sa.update(table).where(self._mine()).values(lines=number)
+        ).rowcount:
+            connection.execute(sa.insert(table).values(machine=self._machine, lines=number))
+
+    def copy_to(self, path: Path) -> str:
+        """Copy all that is committed, as of one moment, into an empty file."""
+        from newsletter.store.copying import copy_to_file  # noqa: PLC0415  # it knows both
+
+        with Database(self, read_only=True).reading() as connection:
+            return copy_to_file(connection, self, path)
+
+    @property
+    def unmark(self) -> str:
+        """The comment that says that the records were moved is taken away."""
+        return f'run: COMMENT ON SCHEMA "{self.schema}" IS NULL'
+
+    def highest(self, connection: sa.Connection, table: sa.Table) -> int:
+        """The highest number that a table has ever given."""
+        return tables.highest(connection, table, self.schema)
+
+    def number_from(self, connection: sa.Connection, table: sa.Table, highest: int) -> None:
+        """Have a table give only higher numbers."""
+        tables.number_from(connection, table, self.schema, highest)
+
+    def moved(self, connection: sa.Connection) -> str:
+        """What the comment of the schema says of where the records are now."""
+        query = "SELECT obj_description(oid, 'pg_namespace') FROM pg_namespace WHERE nspname = %s"
+        words = connection.exec_driver_sql(query, (self.schema,)).scalar() or ""
+        return words if words.startswith(_MOVED) else ""
+
+    def mark(self, words: str) -> None:
+        """Set, or take away, the comment of the schema."""
+        text = "'" + words.replace("'", "''").replace("%", "%%") + "'" if words else "NULL"
+        with self._translated(), self._transaction(self.engine) as connection:
+            connection.exec_driver_sql(f'COMMENT ON SCHEMA "{self.schema}" IS {text}')
+
+    def expect_alone(self) -> None:
+        """Refuse to go on while another process is connected to these records."""
+        query = (
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
+            "AND application_name <> %s AND starts_with(application_name, %s)"
+        )
+        with self._translated(), self._transaction(self.engine) as connection:
+            own = (self._called, self._called.partition("@")[0])
+            others = connection.exec_driver_sql(query, own).scalar_one()
+        if others:
+            raise LockedError(
+                "another program has these records open",
+                place=self.place,
+                hint="end what uses them, such as newsletter serve; nothing was changed",
+            )
+
+    def scrub(self, database: Database, traces: Traces) -> bool:  # noqa: ARG002  # of SQLite's files
+        """Take deleted rows out of the tables; PostgreSQL's own log keeps them for a while."""
+        with self._translated(), self.engine.connect() as plain:
+            connection = plain.execution_options(isolation_level="AUTOCOMMIT")
+            for table in (tags, subscribers):
+                connection.exec_driver_sql(f'VACUUM "{self.schema}".{table.name}')
+        return True
+
+    def _mine(self) -> sa.ColumnElement[bool]:
+        return tables.departure_lists.c.machine == self._machine
+
+    @functools.cached_property
+    def _machine(self) -> str:
+        """What tells this folder from those of other machines; "" before it was written for."""
+        path = self.path.with_suffix(".machine")
+        with contextlib.suppress(FileNotFoundError):
+            return path.read_text("ascii").strip()
+        if self._read_only:
+            return ""
+        draft = path.with_suffix(f".{secrets.token_hex(8)}")
+        try:
+            draft.touch(private.FILE)
+            draft.write_text(secrets.token_hex(8), "ascii")
+            with contextlib.suppress(FileExistsError):
+                os.link(draft, path)
+        except OSError as error:
+            hint = "make it a folder that this user can write"
+            message = "the newsletter's folder for its records cannot be used"
+            raise unwritten(path.parent, error, message, hint=hint) from error
+        finally:
+            with contextlib.suppress(OSError):
+                draft.unlink()
+        return path.read_text("ascii").strip()
+
+    @contextlib.contextmanager
+    def _translated(self, *, opening: bool = False) -> Iterator[None]:
+        try:
+            yield
+        except sa.exc.DBAPIError as error:
+            raise self.fault(error.orig, opening=opening) from error
+
+    @contextlib.contextmanager
+    def _transaction(self, engine: sa.Engine, *, writes: bool = False) -> Iterator[sa.Connection]:
+        with engine.connect() as plain:
+            connection = plain.execution_options(writes=writes, plain=True)
+            with connection.begin():
+                yield connection
+
+    def _engine(self, address: Address, connections: int) -> sa.Engine:
+        try:
+            engine = sa.create_engine(
+                address.url,
+                hide_parameters=True,  # they are people's addresses
+                pool_size=connections, max_overflow=0, pool_timeout=_BUSY_SECONDS,
+                pool_pre_ping=True,
+                # A pooler between us and the server keeps no prepared statement.
+                connect_args={
+                    "prepare_threshold": None, "connect_timeout": _CONNECT_SECONDS,
+                    "application_name": self._called, "client_encoding": "UTF8",
+                },
+            )  # fmt: skip
+        except ModuleNotFoundError as error:
+            raise InputError(
+                "the driver for PostgreSQL is not installed",
+                hint="pip install 'psycopg[binary]', as docs/postgresql.md says",
+            ) from error
+        event.listen(engine, "connect", _count_in_whole_numbers)
+        event.listen(engine, "begin", self._begin)
+        return engine
+
+    def _begin(self, connection: sa.Connection) -> None:
+        options = connection.get_execution_options()
+        if options.get("isolation_level") == "AUTOCOMMIT":
+            return
+        if not options.get("writes", False):
+            begin = _PLAIN if options.get("plain", False) else _READ
+            connection.exec_driver_sql(begin.format(schema=self.schema))
+            return
+        lock = _SHARED if options.get("shared", False) else _ALONE
+        patience = f"{max(1, round(self.patience * 1000))}ms"
+        connection.exec_driver_sql(f"{_WRITE}, {lock}", (f'"{self.schema}"', patience, *self._lock))
+
+
+def _count_in_whole_numbers(
+    connection: Any,  # noqa: ANN401  # the driver's
+    _record: object,
+) -> None:
+    """Have a sum of whole numbers be one: PostgreSQL widens it to `numeric`, which we keep none of.
+
+    What has a fraction is a ValueError.
+    """
+    from psycopg.types.numeric import IntLoader  # noqa: PLC0415  # an extra
+
+    connection.adapters.register_loader("numeric", IntLoader)

@@ -1,0 +1,88 @@
+"""What PostgreSQL's faults mean to people, by their SQLSTATE; no value of a statement is told."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from newsletter.errors import InputError, NewsletterError, PausedError, Place
+from newsletter.project.disk import FULL
+
+_AGAIN: Final = "run the same command again when it is back"
+BUSY: Final = "another program kept the records locked for {seconds:g} seconds"
+BUSY_HINT: Final = "close what else is writing to them, then run the same command again"
+DAMAGED: Final = "the records are damaged"
+RESTORE: Final = "restore a backup of the database; keep this one, it tells who got what"
+_GRANT: Final = "let it use the schema and create tables in it, or create the schema itself"
+_GONE: Final = (PausedError, "the database cannot be reached any more", _AGAIN)
+_STRANGER: Final = (
+    InputError, "the database refuses this user",
+    "set the user in store.url, and NEWSLETTER_STORE__PASSWORD in the environment or in .env",
+)  # fmt: skip
+
+#: SQLSTATE, or the two letters of its class -> (kind, sentence, hint).
+_FAULTS: Final[dict[str, tuple[type[NewsletterError], str, str]]] = {
+    "08": _GONE,
+    "57": _GONE,
+    "53": (PausedError, "the database has no room for this now", _AGAIN),
+    "53100": (PausedError, FULL, "free some space on the database's disk, then run it again"),
+    "25006": (
+        InputError,
+        "the database can only be read",
+        "set store.url to the primary server, and a user who may write",
+    ),
+    "28": _STRANGER,
+    "3D": (InputError, "there is no such database", "make it: createdb NAME"),
+    "3F": (InputError, "there is no such schema, and this user may not make it", _GRANT),
+    "42501": (InputError, "the database's user lacks a right", _GRANT),
+    "55P03": (PausedError, BUSY, BUSY_HINT),
+    "40": (PausedError, "other programs changed the same records again and again", BUSY_HINT),
+    "42P01": (InputError, DAMAGED, RESTORE),
+    "42703": (InputError, DAMAGED, RESTORE),
+    "XX001": (InputError, DAMAGED, RESTORE),
+    "XX002": (InputError, DAMAGED, RESTORE),
+}
+
+
+def fault(
+    error: BaseException | None, place: Place, *, opening: bool, seconds: float
+) -> NewsletterError:
+    """What an error of the driver means.
+
+    Args:
+        error: the driver's.
+        place: the database.
+        opening: whether it was just being opened.
+        seconds: how long another writer was waited for.
+    """
+    state = getattr(error, "sqlstate", None)
+    if state is None and type(error).__name__ == "OperationalError":
+        return _unreachable(error, place, opening=opening)
+    known = _FAULTS.get(state or "") or _FAULTS.get((state or "")[:2])
+    named = f"{type(error).__name__}, SQLSTATE {state}"
+    if known is None:
+        rule = getattr(getattr(error, "diag", None), "constraint_name", None)
+        return NewsletterError(
+            "the store refused a statement",
+            place=place,
+            cause=f"{named}, {rule}" if rule else named,
+            hint="this is a bug; please report it",
+        )
+    kind, message, hint = known
+    # Who cannot even open it has sent nothing that could be paused.
+    if opening and kind is PausedError:
+        kind = InputError
+    return kind(message.format(seconds=seconds), place=place, cause=named, hint=hint)
+
+
+def _unreachable(error: BaseException | None, place: Place, *, opening: bool) -> NewsletterError:
+    """No connection, or one that broke: the client library's words name host, port and user."""
+    cause = next(iter(str(error).strip().splitlines()), "")
+    if opening:
+        return InputError(
+            "the database cannot be reached",
+            place=place,
+            cause=cause,
+            hint="see that the server runs, and that store.url and its password are right",
+        )
+    kind, message, hint = _GONE
+    return kind(message, place=place, cause=cause, hint=hint)

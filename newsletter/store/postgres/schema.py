@@ -1,0 +1,186 @@
+"""The store's tables, guards and departures, made in a schema of PostgreSQL's."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+import sqlalchemy as sa
+
+from newsletter.store.departure_rules import DEPARTURES
+from newsletter.store.guards import GUARDS
+from newsletter.store.tables import metadata
+
+_OWN: Final = sa.MetaData()
+
+#: Who has left in a transaction; it empties the table before it ends, into this machine's list.
+departed: Final = sa.Table(
+    "departed",
+    _OWN,
+    sa.Column("id", sa.BigInteger, sa.Identity(), primary_key=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+)
+
+#: How many lines of each machine's list of departures these records know.
+departure_lists: Final = sa.Table(
+    "departure_lists",
+    _OWN,
+    sa.Column("machine", sa.Text, primary_key=True),
+    sa.Column("lines", sa.BigInteger, nullable=False),
+)
+
+#: Locks of the whole store: each a lease that its holder renews, told by the database's clock.
+leases: Final = sa.Table(
+    "leases",
+    _OWN,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("token", sa.Text, nullable=False),
+    sa.Column("host", sa.Text, nullable=False),
+    sa.Column("boot", sa.Text, nullable=False),
+    sa.Column("pid", sa.BigInteger, nullable=False),
+    sa.Column("until", sa.DateTime(timezone=True), nullable=False),
+)
+
+#: A condition that is added to a number.
+_ADDED: Final = re.compile(r"\+ (\([^()]*\))")
+
+_BODY: Final = " BEGIN {body} END "
+_FUNCTION: Final = (
+    "CREATE FUNCTION newsletter_{name}() RETURNS trigger LANGUAGE plpgsql "
+    'SET search_path = "{schema}" AS $body${body}$body$'
+)
+
+
+def create(connection: sa.Connection, schema: str) -> None:
+    """Make everything in a schema that is the first of the search path, itself where it lacks."""
+    there = sa.text("SELECT 1 FROM pg_namespace WHERE nspname = :schema")
+    if connection.execute(there, {"schema": schema}).first() is None:
+        connection.execute(sa.schema.CreateSchema(schema))
+    _shaped().create_all(connection)
+    _OWN.create_all(connection)
+    for one in DEPARTURES:
+        body = (
+            f"IF ({one.when}) THEN INSERT INTO departed (kind, name) "  # noqa: S608  # fixed words
+            f"VALUES ({one.kind}, {one.who}); END IF; RETURN NULL;"
+        )
+        _trigger(
+            connection, schema, f"departure_{one.name}", f"AFTER {one.what} FOR EACH ROW", body
+        )
+
+
+def reshape(connection: sa.Connection, schema: str) -> None:
+    """Give every column the type it has in a new store."""
+    found = sa.text(
+        "SELECT table_name, column_name, data_type, collation_name "
+        "FROM information_schema.columns WHERE table_schema = :schema"
+    )
+    there = {row[:2]: row for row in connection.execute(found, {"schema": schema})}
+    for table in _shaped().sorted_tables:
+        for column in table.columns:
+            row = there[table.name, column.name]
+            text = isinstance(column.type, sa.String)
+            if row.collation_name != "C" if text else row.data_type == "integer":
+                kind = column.type.compile(connection.dialect)
+                name = f'ALTER TABLE "{table.name}" ALTER COLUMN "{column.name}"'
+                connection.exec_driver_sql(f"{name} TYPE {kind}")
+
+
+def create_guards(connection: sa.Connection, schema: str) -> None:
+    """Make all guards, in a store that has none."""
+    for name, (what, body) in _guards().items():
+        _trigger(connection, schema, name, what, body)
+
+
+def deviations(connection: sa.Connection, schema: str) -> tuple[str, ...]:
+    """The names of guards that a store lacks, has in another form, or has beside them, sorted."""
+    found = sa.text(
+        "SELECT t.tgname, c.relname, p.prosrc, t.tgenabled FROM pg_trigger t "
+        "JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_proc p ON p.oid = t.tgfoid "
+        "JOIN pg_namespace n ON n.oid = c.relnamespace "
+        "WHERE n.nspname = :schema AND NOT t.tgisinternal AND t.tgname NOT LIKE 'departure\\_%'"
+    )
+    there = {
+        row.tgname: (row.relname, row.prosrc)
+        for row in connection.execute(found, {"schema": schema})
+        if row.tgenabled in {"O", "A"}
+    }
+    wanted = {
+        name: (what.split(" ON ")[1].split()[0], _BODY.format(body=body))
+        for name, (what, body) in _guards().items()
+    }
+    return tuple(sorted(name for name in there | wanted if there.get(name) != wanted.get(name)))
+
+
+def _guards() -> dict[str, tuple[str, str]]:
+    """What each guard watches, and what its function does, by its name."""
+    found = {}
+    for guard in GUARDS:
+        row = "OLD" if guard.what.startswith("DELETE") else "NEW"
+        when = _ADDED.sub(r"+ \1::int", guard.when)
+        body = f"IF ({when}) THEN {_refusal(guard.why)} END IF; RETURN {row};"
+        found[guard.name] = f"BEFORE {guard.what} FOR EACH ROW", body
+    # Only PostgreSQL empties a table without asking for each of its rows.
+    refusal = _refusal("records are not thrown away")
+    for table in metadata.tables:
+        found[f"{table}_emptied"] = f"BEFORE TRUNCATE ON {table} FOR EACH STATEMENT", refusal
+    return found
+
+
+def drop_guards(connection: sa.Connection, schema: str) -> None:
+    """Take away whatever guards a store has, of this version or another."""
+    found = sa.text(
+        "SELECT p.proname FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace "
+        "WHERE n.nspname = :schema AND p.proname LIKE 'newsletter\\_%' "
+        "AND p.proname NOT LIKE 'newsletter\\_departure\\_%'"
+    )
+    for name in connection.execute(found, {"schema": schema}).scalars().all():
+        connection.exec_driver_sql(f'DROP FUNCTION "{name}"() CASCADE')
+
+
+def highest(connection: sa.Connection, table: sa.Table, schema: str) -> int:
+    """The highest number that a table has ever given to a row, 0 before the first."""
+    [column] = table.primary_key.columns
+    there = connection.execute(sa.select(sa.func.max(column))).scalar() or 0
+    name = _sequence(connection, table, schema)
+    query = f"SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM {name}"  # noqa: S608  # its own name for it
+    return max(there, int(connection.exec_driver_sql(query).scalar_one()))
+
+
+def number_from(connection: sa.Connection, table: sa.Table, schema: str, highest: int) -> None:
+    """Have a table give only numbers that are higher."""
+    if highest:
+        sequence = _sequence(connection, table, schema)
+        connection.exec_driver_sql("SELECT setval(%s, %s)", (sequence, highest))
+
+
+def _sequence(connection: sa.Connection, table: sa.Table, schema: str) -> str:
+    [column] = table.primary_key.columns
+    query = "SELECT pg_get_serial_sequence(%s, %s)"
+    names = f'"{schema}"."{table.name}"', column.name
+    return str(connection.exec_driver_sql(query, names).scalar_one())
+
+
+def _shaped() -> sa.MetaData:
+    """The tables with PostgreSQL's types: numbers that do not run out, text in byte order."""
+    shaped = sa.MetaData(naming_convention=metadata.naming_convention)
+    for table in metadata.sorted_tables:
+        for column in table.to_metadata(shaped).columns:
+            kind = column.type
+            if isinstance(kind, sa.types.TypeDecorator):
+                kind = kind.impl_instance
+            if isinstance(kind, sa.Integer):
+                column.type = sa.BigInteger()
+            elif isinstance(kind, sa.String):
+                column.type = type(kind)(kind.length, collation="C")
+    return shaped
+
+
+def _refusal(why: str) -> str:
+    return f"RAISE EXCEPTION USING MESSAGE = '{why}', ERRCODE = '23514', CONSTRAINT = TG_NAME;"
+
+
+def _trigger(connection: sa.Connection, schema: str, name: str, what: str, body: str) -> None:
+    function = _FUNCTION.format(name=name, schema=schema, body=_BODY.format(body=body))
+    connection.exec_driver_sql(function.replace("%", "%%"))
+    connection.exec_driver_sql(f"CREATE TRIGGER {name} {what} EXECUTE FUNCTION newsletter_{name}()")

@@ -1,0 +1,44 @@
+"""Very many rows at once, their values as the database holds them: a moment is text."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+import sqlalchemy as sa
+
+from newsletter.store.sqlite import rows as sqlite
+
+
+def insert_rows(
+    connection: sa.Connection,
+    table: sa.Table,
+    columns: tuple[str, ...],
+    rows: Collection[tuple[str | int | None, ...]],
+) -> None:
+    """Add rows to a table.
+
+    Args:
+        connection: inside a write transaction.
+        table: where.
+        columns: which of its columns are given, in its order; the others get their defaults.
+        rows: their values.
+    """
+    if not rows:
+        return
+    if connection.dialect.name == "sqlite":
+        sqlite.insert_rows(connection, table, columns, rows)
+        return
+    values = [dict(zip(columns, row, strict=True)) for row in rows]
+    connection.execute(sa.insert(plain(table)), values)
+
+
+def plain(table: sa.Table) -> sa.TableClause:
+    """A table whose values are neither read nor made, such as moments."""
+    columns: list[sa.ColumnClause[Any]] = []
+    for one in table.columns:
+        kind = one.type
+        if isinstance(kind, sa.types.TypeDecorator):
+            kind = kind.impl_instance
+        columns.append(sa.column(one.name, kind))
+    return sa.table(table.name, *columns)

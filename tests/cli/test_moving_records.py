@@ -1,0 +1,245 @@
+"""Records are moved to a server and back, whole, and take no writes where they were."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from typing import Any
+
+import pytest
+
+from newsletter.store import Store, copying
+from newsletter.store.sqlite import files
+from newsletter.store.tables import metadata
+from tests.support import postgres
+from tests.support.cli_fixtures import Folder, folder, plain_environment
+from tests.support.schedule_fixtures import through_smtp
+from tests.support.smtp_servers import Keeper, aiosmtpd
+
+__all__ = ["folder", "plain_environment"]
+
+pytestmark = pytest.mark.processes
+
+MADE = "select 1 from pg_namespace where nspname = 'newsletter'"
+URL = "NEWSLETTER_STORE__URL"
+
+
+@pytest.fixture
+def lived(folder: Folder) -> Folder:
+    """A newsletter that was sent in part, and that somebody has left and somebody was erased from."""
+    folder.imported()
+    addresses = [row[0] for row in folder.ask("select email from subscribers order by id")]
+    for ran in (
+        folder.run("subscribers", "remove", addresses[3]),
+        folder.run("subscribers", "erase", addresses[-1], "--yes"),  # the highest number
+    ):
+        assert ran.code == 0
+    with aiosmtpd(Keeper()) as port:
+        through_smtp(folder, port)
+        assert folder.send("--limit", "10").code == 6
+    folder.patch.delenv("NEWSLETTER_TRANSPORT__KIND")
+    return folder
+
+
+def rows(url: str) -> dict[str, str]:
+    """A hash of each table, read without the program's types."""
+    with Store.open(url, create=False, read_only=True) as store, store.reading() as connection:
+        found = {}
+        for table in metadata.sorted_tables:
+            keys = [column.name for column in table.primary_key]
+            columns = ", ".join(f'"{column.name}"' for column in table.columns)
+            said = connection.exec_driver_sql(f"select {columns} from {table.name}").all()
+            told = sorted(
+                repr(tuple(int(v) if isinstance(v, bool) else v for v in r)) for r in said
+            )
+            assert keys
+            found[table.name] = hashlib.sha256("\n".join(told).encode()).hexdigest()
+        return found
+
+
+def asked(url: str, question: str) -> list[tuple[Any, ...]]:
+    with Store.open(url, create=False, read_only=True) as store, store.reading() as connection:
+        return [tuple(row) for row in connection.exec_driver_sql(question)]
+
+
+def file_url(folder: Folder, name: str = ".newsletter/newsletter.db") -> str:
+    return f"sqlite:///{folder.root}/{name}"
+
+
+def on_server(folder: Folder, database: str) -> str:
+    return f"{postgres.server().url(database)}&folder={folder.root}/.newsletter"
+
+
+def test_they_move_to_a_server_and_back_and_go_on_there(lived):
+    database = postgres.new_database()
+    url = postgres.server().url(database)
+    before = rows(file_url(lived))
+    ran = lived.run("db", "copy", "--to", url)
+    assert ran.code == 0, ran.err
+    assert ran.out.startswith("copied and compared: 24 people, 23 deliveries")
+    assert rows(on_server(lived, database)) == before
+    lived.patch.setenv(URL, url)
+    keeper = Keeper()
+    with aiosmtpd(keeper) as port:
+        through_smtp(lived, port)
+        assert lived.send().code == 0
+    lived.patch.delenv("NEWSLETTER_TRANSPORT__KIND")
+    assert len(keeper.mails) == 13  # and ten before
+    # The number of who was erased is not given again.
+    source = ("--consent-source", "a card")
+    assert lived.run("subscribers", "add", "new@reader.example", *source).code == 0
+    query = "select max(id) from subscribers"
+    assert postgres.server().ask(database, query) == [(26,)]
+    assert lived.run("doctor").code == 0
+    after = rows(on_server(lived, database))
+    back = lived.run("db", "copy", "--to", "sqlite:///back.db")
+    assert back.code == 0, back.err
+    assert rows(file_url(lived, "back.db")) == after
+    lived.patch.setenv(URL, "sqlite:///back.db")
+    assert lived.run("doctor").code == 0
+    assert lived.run("subscribers", "erase", "new@reader.example", "--yes").code == 0
+    assert lived.run("subscribers", "add", "newer@reader.example", *source).code == 0
+    assert asked(file_url(lived, "back.db"), query) == [(27,)]
+
+
+@pytest.mark.parametrize("kind", ["file", "server"])
+def test_where_they_were_they_take_no_more_writes_until_they_are_marked_back(folder, kind):
+    folder.imported()
+    one = postgres.new_database()
+    other = "sqlite:///c.db" if kind == "server" else postgres.server().url("other")
+    assert folder.run("db", "copy", "--to", postgres.server().url(one)).code == 0
+    if kind == "server":
+        folder.patch.setenv(URL, postgres.server().url(one))
+        assert folder.run("db", "copy", "--to", "sqlite:///back.db").code == 0
+    for words in (
+        ("send", "--issue", "74", "--confirm", "74"),
+        ("subscribers", "add", "new@reader.example", "--consent-source", "a card"),
+        ("db", "copy", "--to", other),
+        ("serve",),
+    ):
+        ran = folder.run(*words)
+        assert (ran.code, ran.out) == (8, ""), words
+        place = "back.db" if kind == "server" else f"postgresql:///{one}"
+        assert f"these records were moved to {'' if kind == 'file' else folder.root}" in ran.error
+        assert place in ran.error
+        assert "set store.url to that place" in ran.hint
+    assert folder.run("status").code == 0
+    if kind == "server":
+        postgres.server().ask(one, "comment on schema newsletter is null")
+    else:
+        (folder.root / ".newsletter/newsletter.db.moved").unlink()
+    assert folder.send().code == 0
+
+
+def test_one_who_left_before_is_no_departure_anew_and_one_who_came_back_stays(folder):
+    folder.imported()
+    [(left,), (back,)] = folder.ask("select email from subscribers where id in (4, 5) order by id")
+    for address in (left, back):
+        assert folder.run("subscribers", "remove", address).code == 0
+    assert folder.run("subscribers", "allow", back, "--yes").code in {0, 2}
+    before = dict(folder.ask("select id, status from subscribers"))
+    database = postgres.new_database()
+    assert folder.run("db", "copy", "--to", postgres.server().url(database)).code == 0
+    folder.patch.setenv(URL, postgres.server().url(database))
+    assert "unsubscribed after" not in folder.run("status").err
+    assert folder.run("subscribers", "remove", left).code == 0
+    assert folder.run("db", "copy", "--to", "sqlite:///.newsletter/again.db").code == 0
+    folder.patch.setenv(URL, "sqlite:///.newsletter/again.db")
+    ran = folder.run("db", "rotate-key")
+    assert ran.code == 0
+    assert "unsubscribed after" not in ran.err
+    query = "select id, status from subscribers"
+    assert dict(asked(file_url(folder, ".newsletter/again.db"), query)) == before
+
+
+def test_a_program_that_has_them_open_keeps_them_where_they_are(folder):
+    folder.imported()
+    database = postgres.new_database()
+    url = postgres.server().url(database)
+    with Store.open(file_url(folder)) as store, store.reading():
+        ran = folder.run("db", "copy", "--to", url)
+        assert (ran.code, ran.out) == (7, "")
+        assert "another program has these records open" in ran.error
+        assert "newsletter serve" in ran.hint
+    assert postgres.server().ask(database, MADE) == []
+    assert folder.run("db", "copy", "--to", url).code == 0
+    folder.patch.setenv(URL, url)
+    # As another process is known to the server.
+    with postgres.server().connect(database) as connection:
+        connection.execute("set application_name = 'newsletter newsletter@1 elsewhere'")
+        ran = folder.run("db", "copy", "--to", "sqlite:///back.db")
+        assert ran.code == 7
+        assert "another program has these records open" in ran.error
+    assert not list(folder.root.glob("*back.db*"))
+    with postgres.server().connect(database) as connection:
+        connection.execute("set application_name = 'newsletter other@1 elsewhere'")
+        assert folder.run("db", "copy", "--to", "sqlite:///back.db").code == 0
+
+
+def test_a_copy_that_differs_is_undone_and_nothing_has_moved(folder, monkeypatch):
+    folder.imported()
+    real = copying._feed
+    calls = []
+
+    def feed(digest, rows):
+        calls.append(1)
+        real(digest, rows if len(calls) > 3 else rows[1:])
+
+    monkeypatch.setattr(copying, "_feed", feed)
+    database = postgres.new_database()
+    ran = folder.run("db", "copy", "--to", postgres.server().url(database))
+    assert ran.code == 1
+    assert "differs, so it was undone" in ran.error
+    assert postgres.server().ask(database, MADE) == []
+    assert folder.send().code == 0
+
+
+@pytest.mark.parametrize(
+    ("to", "said"),
+    [
+        ("postgresql://me:secret@db/x", "the URL holds a password"),
+        ("mysql://x/y", "the URL is not the address of a SQLite file"),
+        ("sqlite:///back.db", "both places are SQLite files"),
+        ("postgresql://wren@127.0.0.1:1/letters", "the database cannot be reached"),
+    ],
+)
+def test_a_place_that_is_none_is_refused_and_nothing_has_moved(folder, to, said):
+    folder.imported()
+    ran = folder.run("db", "copy", "--to", to)
+    assert (ran.code, ran.out) == (2, "")
+    assert said in ran.error
+    assert "secret" not in ran.err
+    assert not (folder.root / ".newsletter/newsletter.db.moved").exists()
+
+
+def test_a_place_that_is_taken_is_refused(folder):
+    folder.imported()
+    database = postgres.new_database()
+    postgres.server().ask(database, "create schema newsletter create table newsletter.x (y int)")
+    ran = folder.run("db", "copy", "--to", postgres.server().url(database))
+    assert ran.code == 2
+    assert "there is a database in this place already" in ran.error
+    assert folder.send().code == 0
+
+
+def test_a_backup_of_a_server_is_a_file_that_is_restored_as_one(folder):
+    database = postgres.new_database()
+    folder.patch.setenv(URL, postgres.server().url(database))
+    folder.imported()
+    before = rows(on_server(folder, database))
+    made = folder.run("db", "backup")
+    assert made.code == 0, made.err
+    named = folder.run("db", "backup", "copy.db")
+    assert named.code == 0
+    assert (folder.root / "copy.db").stat().st_mode & 0o777 == 0o600
+    assert files.make_whole(folder.root / "copy.db") == ""
+    [(reader,)] = postgres.server().ask(database, "select email from subscribers where id = 9")
+    assert folder.run("subscribers", "erase", reader, "--yes").code == 0
+    kept = list((folder.root / ".newsletter/backups").iterdir())
+    assert len(kept) == 1  # who was erased is in none
+    assert reader.encode() not in kept[0].read_bytes()
+    folder.patch.delenv(URL)
+    assert folder.run("db", "restore", "copy.db", "--yes").code == 0
+    assert rows(file_url(folder)) == before
+    assert folder.send().code == 0
+    assert os.environ.get(URL) is None
