@@ -25,6 +25,8 @@ COLUMN: Final = 552
 _NARROW: Final = 272
 #: Pixels that no theme holds more of for a picture that is not there yet.
 _ROOM: Final = 100
+#: Tells the size of its file on the page, until it is known how wide a theme draws it.
+NATURAL: Final = "data-natural"
 _PIXELS: Final = re.compile(r"\s*([0-9]{1,5})(?:\.[0-9]*)?\s*(?:px)?\s*", re.IGNORECASE)
 
 
@@ -38,6 +40,7 @@ def fit(image: etree._Element, size: Size | None) -> None:
     if "image" in image.get("class", "").split():
         if size:
             _keep_small(image, size)
+            image.set(NATURAL, f"{size[0]}x{size[1]}")
         return
     width, height = _pixels(image, "width"), _pixels(image, "height")
     if size and width is None and height is None and not image.get("width"):

@@ -13,7 +13,7 @@ from lxml import etree
 
 from newsletter.render import RenderedLink
 from newsletter.render.markdown import Document, Image
-from newsletter.render.sizes import Size, fit
+from newsletter.render.sizes import NATURAL, Size, fit
 from newsletter.render.utm import legal
 
 Tagger = Callable[[str], str]
@@ -21,6 +21,7 @@ Tagger = Callable[[str], str]
 
 _NONE: Final = 10**9
 _MAX_WIDTH: Final = re.compile(r"\bmax-width:\s*(\d+)px")
+_AUTO: Final = re.compile(r"(?<![-\w])height:\s*auto\b")
 _HREF: Final = re.compile(r"""(\bhref\s*=\s*)("[^"]*"|'[^']*')""", re.IGNORECASE)
 
 
@@ -157,11 +158,19 @@ def _tag_attribute(match: re.Match[str], tag: Tagger) -> str:
 
 
 def set_widths(tree: etree._Element) -> None:
-    """Tell Outlook how wide a picture is; it knows no `max-width` and would show all of it."""
+    """Tell Outlook how wide a picture is; it knows no `max-width` and would show all of it.
+
+    The height goes along where it follows from the width, so that nothing jumps while a mail loads.
+    """
     for image in tree.iter("img"):
-        found = _MAX_WIDTH.search(image.get("style", ""))
+        style, natural = image.get("style", ""), str(image.attrib.pop(NATURAL, ""))
+        found = _MAX_WIDTH.search(style)
         if found and "width" not in image.attrib:
             image.set("width", found[1])
+        shown = image.get("width", "")
+        if natural and "height" not in image.attrib and _AUTO.search(style) and shown.isdecimal():
+            width, height = map(int, natural.split("x"))
+            image.set("height", str(max(1, round(height * int(shown) / width))))
 
 
 def write(tree: etree._Element) -> str:

@@ -16,7 +16,6 @@ PAST_THE_STORE = {
     "tests/cli/test_subscribers.py": "another program that reads",
     "tests/doctor/test_doctor.py": "records that a hand or an accident has changed",
     "tests/scenarios/test_planted_bugs.py": "takes the guards of the database away",
-    "tests/sending/test_bulk_room.py": "longer names than a list brings in",
     "tests/ses/test_event_contradictions.py": "the tables of an older version",
     "tests/ses/test_event_old_tags.py": "the tables of an older version",
     "tests/ses/test_event_owners.py": "the guard of the id",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
+import csv
 import email.policy
-import sqlite3
+import io
 import threading
 
 import pytest
@@ -32,10 +32,12 @@ def long_names(letters):
     """Readers in the middle of batches whose names are long; their addresses, and names by them."""
     people = letters.newsletter.ask("select id, email from subscribers order by id")
     named = dict(zip([email for _, email in people[2::6]], LONG, strict=False))
-    records = letters.newsletter.root / ".newsletter/newsletter.db"
-    with contextlib.closing(sqlite3.connect(records)) as connection, connection:
-        values = [(name, address) for address, name in named.items()]
-        connection.executemany("update subscribers set name = ? where email = ?", values)
+    text = io.StringIO()
+    csv.writer(text).writerows([("email", "name"), *named.items()])
+    letters.newsletter.write("subscribers/long.csv", text.getvalue())
+    source = ("--consent-source", "an invented list")
+    ran = letters.newsletter.run("subscribers", "import", "subscribers/long.csv", *source)
+    assert ran.code == 0, ran.err
     return named
 
 

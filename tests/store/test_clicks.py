@@ -12,7 +12,15 @@ from newsletter.errors import NewsletterError, RefusedError
 from newsletter.render.counting import CountedLink
 from newsletter.store import clicks, freezing, history, tables
 from newsletter.store.clicks import Click
-from tests.support.store_samples import NOW, a_content, look, people, store_with
+from tests.support.store_samples import (
+    NOW,
+    a_content,
+    by_hand,
+    drop_guard,
+    look,
+    people,
+    store_with,
+)
 
 LINKS = (
     CountedLink(number=1, url="https://a.example/", text="one"),
@@ -21,7 +29,7 @@ LINKS = (
 
 
 @pytest.fixture
-def store(tmp_path):
+def store(tmp_path, dialect):
     with store_with(tmp_path, people(3)) as opened:
         yield opened
 
@@ -72,11 +80,11 @@ def test_a_rehearsal_has_none(store, tmp_path):
     assert clicks.target(store, 74, 1) is None
 
 
-def test_links_of_a_run_that_is_being_frozen_lead_nowhere_yet(store):
+def test_links_of_a_run_that_is_being_frozen_lead_nowhere_yet(store, tmp_path):
     begin(store)
-    with store.writing() as connection:
-        connection.exec_driver_sql("DROP TRIGGER runs_recipients")
-        connection.exec_driver_sql("UPDATE runs SET recipients = 0")
+    with by_hand(tmp_path) as execute:
+        drop_guard(execute, "runs_recipients", "runs")
+        execute("UPDATE runs SET recipients = 0")
     assert clicks.target(store, 74, 1) is None
 
 
