@@ -229,6 +229,7 @@ def test_the_guards_know_the_arrows_of_the_outbox(database, dialect):
     assert set(re.findall(r"'(\w+)>(\w+)'", trigger)) == ARROWS
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("dialect", ["postgres"], indirect=True)
 @pytest.mark.parametrize("table", sorted(metadata.tables))
 def test_no_table_is_emptied_at_once(database, table):
