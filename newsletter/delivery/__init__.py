@@ -23,7 +23,7 @@ from enum import StrEnum
 from typing import Final
 
 from newsletter.audience import Subscriber
-from newsletter.render.counting import CountedLink
+from newsletter.render import CountedLink
 
 
 class State(StrEnum):

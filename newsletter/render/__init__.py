@@ -131,6 +131,21 @@ class Frame:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CountedLink:
+    """A link that is counted.
+
+    Attributes:
+        number: from 1, in the order of the mail.
+        url: where it leads, printable ASCII.
+        text: what the reader sees.
+    """
+
+    number: int
+    url: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RenderedLink:
     """One link of the HTML part.
 

@@ -10,10 +10,9 @@ from __future__ import annotations
 import dataclasses
 import html
 import re
-from dataclasses import dataclass
 from typing import Final
 
-from newsletter.render import RenderedIssue, RenderedLink
+from newsletter.render import CountedLink, RenderedIssue, RenderedLink
 from newsletter.render.markdown.fields import TOKEN
 from newsletter.render.utm import is_malformed
 
@@ -25,21 +24,6 @@ _ATTRIBUTE: Final = re.compile(r"(\s)([^\s=>]+)=(\"[^\"]*\"|'[^']*')")
 _HREF: Final = re.compile(r"(\bhref=)(\"[^\"]*\"|'[^']*')")
 # Nothing else may stand in a Location.
 _WEB: Final = re.compile(r"https?://[\x21-\x7e]+", re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CountedLink:
-    """A link that is counted.
-
-    Attributes:
-        number: from 1, in the order of the mail.
-        url: where it leads, printable ASCII.
-        text: what the reader sees.
-    """
-
-    number: int
-    url: str
-    text: str
 
 
 def counted(rendered: RenderedIssue, base: str) -> tuple[RenderedIssue, tuple[CountedLink, ...]]:

@@ -17,7 +17,8 @@ from newsletter.message import Sender, encode, freeze, load_template
 from newsletter.project import Project, git
 from newsletter.project.issues import PreparedIssue
 from newsletter.project.ledger import Entry
-from newsletter.render.counting import CountedLink, counted
+from newsletter.render import CountedLink
+from newsletter.render.counting import counted
 from newsletter.sending import second_ledger, transports
 from newsletter.sending.context import SendContext
 from newsletter.sending.gate import (

@@ -10,7 +10,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from newsletter.delivery import Run
-from newsletter.render.counting import CountedLink
+from newsletter.render import CountedLink
 from newsletter.stats.issues import LinkClicks
 from newsletter.store.database import Database
 from newsletter.store.tables import clicks, links, runs

@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 from newsletter import site as public
 from newsletter.audience import eligible
 from newsletter.errors import PausedError
-from newsletter.render.counting import CountedLink
+from newsletter.render import CountedLink
 from newsletter.site import following
 from newsletter.site.following import RecentClicks
 from newsletter.store import clicks, freezing

@@ -9,7 +9,7 @@ import pytest
 
 from newsletter.audience import eligible
 from newsletter.errors import NewsletterError, RefusedError
-from newsletter.render.counting import CountedLink
+from newsletter.render import CountedLink
 from newsletter.store import clicks, freezing, history, tables
 from newsletter.store.clicks import Click
 from tests.support.store_samples import (

@@ -15,7 +15,7 @@ from sqlalchemy.sql import visitors
 import newsletter.store
 from newsletter.audience import And, HasTag, Not, Status, eligible, read_address
 from newsletter.delivery import OccurrenceState, Outcome, Result, RunState
-from newsletter.render.counting import CountedLink
+from newsletter.render import CountedLink
 from newsletter.schedule import Occurrence
 from newsletter.ses.event_format import read_event
 from newsletter.stats.issues import COLUMNS
