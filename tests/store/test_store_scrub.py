@@ -10,7 +10,7 @@ import pytest
 from newsletter.store import subscribers
 from newsletter.store.sqlite import scrub
 from newsletter.store.sqlite.maintenance import empty_log
-from tests.support.store_samples import LATER, NOW, look, people, store_with
+from tests.support.store_samples import LATER, NOW, a_row, look, people, store_with
 
 PEOPLE = 1500
 
@@ -55,6 +55,12 @@ def test_a_row_that_has_moved_leaves_a_copy_and_erasing_finds_it(worn):
     assert look(folder, "pragma integrity_check") == [("ok",)]
     after = dict(look(folder, "select email, name || fields from subscribers"))
     assert after == {email: rest for email, rest in before.items() if email not in gone}
+
+
+def test_what_the_log_of_consent_keeps_of_somebody_without_a_name_is_no_rest(tmp_path):
+    with store_with(tmp_path, [a_row("ada@example.org", name="")]) as store:
+        assert subscribers.remove(store, "ada@example.org", now=NOW)
+        assert subscribers.erase(store, "ada@example.org", now=LATER) == (True, True)
 
 
 def test_what_cannot_be_reached_is_said(tmp_path, monkeypatch):

@@ -39,7 +39,8 @@ class Traces:
     Attributes:
         handle: right before the address, which alone would be found in longer ones, too.
         canonical: the address, in lower case.
-        rest: the hash of the address with the name behind it, b"" where nobody was known.
+        rest: the hash of the address with the name behind it, b"" where nobody was known or had a
+            name: hash and status alone name nobody, and stand in the log of consent as well.
     """
 
     handle: bytes
@@ -49,7 +50,7 @@ class Traces:
     @classmethod
     def of(cls, row: sa.Row[Any], canonical: str) -> Self:
         """Of a row that is about to be deleted."""
-        rest = f"{row.address_hash}{row.name}{row.status}"
+        rest = f"{row.address_hash}{row.name}{row.status}" if row.name else ""
         return cls(row.handle.encode(), canonical.encode(), rest.encode())
 
     def places(self, data: bytes | mmap.mmap) -> Iterator[int]:
