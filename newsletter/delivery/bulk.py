@@ -29,6 +29,11 @@ class BulkTransport(Transport, Protocol):
         ...
 
     @property
+    def region(self) -> str:
+        """Where the account is that mails leave from."""
+        ...
+
+    @property
     def most(self) -> int:
         """Mails in one request at most."""
         ...

@@ -16,13 +16,14 @@ from newsletter.humanize import nearest, plural
 from newsletter.issue import Issue
 from newsletter.message import freeze
 from newsletter.message.folding import overlong
+from newsletter.message.merge import RULES as BULK_RULES
 from newsletter.message.merge import merge_template
 from newsletter.project.issues import PreparedIssue
 from newsletter.sending import transports
 from newsletter.sending.options import SendOptions
 from newsletter.settings import Settings
 from newsletter.settings.mail import sender
-from newsletter.store import Store, imports
+from newsletter.store import Store, imports, proofs
 
 #: Bytes of a template; beside it a request has room for people.
 MOST_BYTES: Final = 800_000
@@ -129,6 +130,19 @@ def rules_of_bulk(
             f"a line of this issue's HTML has {longest:,} bytes, which SES may break in bulk",
             hint=f"break the line in the theme or in the letter's own HTML, or set {_SINGLE}",
         )
+
+
+def unproven_in_bulk(store: Store, transport: Transport, account: str) -> RefusedError | None:
+    """How the provider fills a template is looked at once, before readers see it."""
+    bulk = transports.in_bulk(transport)
+    if bulk is None or proofs.find(
+        store, account=account, region=bulk.region, mode="bulk", rules=BULK_RULES
+    ):
+        return None
+    return RefusedError(
+        "nothing proves yet that mails leave this account in bulk as they are written",
+        hint=f"newsletter ses prove, once; or set {_SINGLE}",
+    )
 
 
 def unheard_in_bulk(settings: Settings) -> InputError | None:

@@ -26,6 +26,7 @@ from newsletter.sending.gate import (
     refuse_unknown_checks,
     rules_of_audience,
     rules_of_issue,
+    unproven_in_bulk,
 )
 from newsletter.sending.options import SendOptions
 from newsletter.sending.result import AlreadySent, Plan, Readiness
@@ -60,17 +61,7 @@ def plan_send(context: SendContext, options: SendOptions) -> Plan | AlreadySent:
         return AlreadySent(run=run, counts=runs.counts(store, run))
     refuse(rules_of_issue(project.settings, prepared, transport, options))
     plan = _look_up(project, store, prepared, transport, options, found=run, lost=lost)
-    begun = plan.run is not None
-    refuse(
-        rules_of_audience(
-            store,
-            options,
-            prepared.issue,
-            recipients=plan.recipients,
-            left_out=plan.left_out,
-            begun=begun,
-        )
-    )
+    refuse(_broken(store, options, plan))
     return plan
 
 
@@ -94,18 +85,26 @@ def check_readiness(project: Project, prepared: PreparedIssue, transport: Transp
                     return Readiness(obstacles=(), already=already)
                 run = None  # a rehearsal may be repeated, and it is the real send that is to come
             plan = _look_up(project, store, prepared, transport, options, found=run, lost=lost)
-            begun = plan.run is not None
-            obstacles += rules_of_audience(
-                store,
-                options,
-                prepared.issue,
-                recipients=plan.recipients,
-                left_out=plan.left_out,
-                begun=begun,
-            )
+            obstacles += _broken(store, options, plan)
     except NewsletterError as error:
         return Readiness(obstacles=(*obstacles, error), already=already)
     return Readiness(obstacles=tuple(obstacles), plan=plan, already=already)
+
+
+def _broken(store: Store, options: SendOptions, plan: Plan) -> list[NewsletterError]:
+    """Which rules are broken that the records know of."""
+    unproven = unproven_in_bulk(store, plan.transport, plan.allowance.account)
+    return [
+        *rules_of_audience(
+            store,
+            options,
+            plan.prepared.issue,
+            recipients=plan.recipients,
+            left_out=plan.left_out,
+            begun=plan.run is not None,
+        ),
+        *([unproven] if unproven else []),
+    ]
 
 
 def _last_run(

@@ -10,6 +10,7 @@ from pathlib import Path
 from tests.campaign.checks import Snapshot, look
 from tests.support.cli_fixtures import ROOT, Ran, copy_example
 from tests.support.commands import Command
+from tests.support.proven import prove_bulk
 from tests.support.store_samples import people as readers
 from tests.support.store_samples import store_with
 
@@ -75,6 +76,7 @@ def letters(
     made = Letters(root, environment(root, environ, concurrency))
     made.store.mkdir()
     store_with(made.store, readers(people)).close()
+    prove_bulk(root)
     return made
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from tests.sending.test_reputation import ISSUE, Bouncer, crowd
 from tests.support.cli_fixtures import plain_environment
+from tests.support.proven import prove_bulk
 from tests.support.ses_events import event
 
 __all__ = ["crowd", "plain_environment"]
@@ -16,6 +17,7 @@ pytestmark = pytest.mark.processes
 def test_one_rendering_failure_pauses_the_run_and_its_mail_can_be_sent_again(crowd, monkeypatch):
     newsletter, log, room = crowd
     monkeypatch.setenv("NEWSLETTER_TRANSPORT__SES__MODE", "bulk")
+    prove_bulk(newsletter.root)
     with Bouncer(log, room, lambda one: event("Rendering Failure", one), 1):
         ran = newsletter.send(issue=ISSUE)
     assert ran.code == 6, ran.err

@@ -11,6 +11,7 @@ from tests.fake_ses import FakeSes, Fault
 from tests.support.bulk_sends import QUEUE, letters, paces, sent
 from tests.support.cli_fixtures import plain_environment
 from tests.support.faults import imported, world
+from tests.support.proven import prove_bulk
 
 __all__ = ["imported", "letters", "paces", "plain_environment", "world"]
 
@@ -153,6 +154,7 @@ def test_a_test_mail_takes_the_same_road(letters):
 
 def test_a_slow_account_is_told_that_single_serves_it_better(world):
     world.configure(KIND="ses", SES__MODE="bulk", SES__EVENTS_QUEUE=QUEUE, SES__MAX_RATE="40")
+    prove_bulk(world.newsletter.root)
     with FakeSes() as fake:
         world.environ(fake.environ)
         ran = world.newsletter.send()
@@ -164,6 +166,7 @@ def test_a_slow_account_is_told_that_single_serves_it_better(world):
 def test_the_client_asks_for_no_second_try(world):
     """What boto3 would send again by itself is sent once: counted at the socket."""
     world.configure(KIND="ses", SES__MODE="bulk", SES__EVENTS_QUEUE=QUEUE)
+    prove_bulk(world.newsletter.root)
     with FakeSes(LOST) as fake:
         world.environ(fake.environ)
         ran = world.newsletter.send()
@@ -171,3 +174,24 @@ def test_the_client_asks_for_no_second_try(world):
         assert fake.quiet().operations["SendBulkEmail"] == 1
     assert world.newsletter.states() == {"unknown": 25}
     assert SesTransport.most == 50
+
+
+def test_what_is_not_proven_for_this_account_sends_nothing(world):
+    world.configure(KIND="ses", SES__MODE="bulk", SES__EVENTS_QUEUE=QUEUE)
+    with FakeSes() as fake:
+        world.environ(fake.environ)
+        for words in ((), ("--dry-run",)):
+            ran = world.newsletter.send(*words)
+            assert ran.code == 8
+            assert "nothing proves yet that mails leave this account in bulk" in ran.err
+            assert "hint: newsletter ses prove" in ran.err
+        assert fake.state.received == {}
+        world.environ({"AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1"})
+        prove_bulk(world.newsletter.root)
+        assert world.newsletter.send().code == 8, "proven in another region"
+    with FakeSes(account="210987654321") as fake:
+        world.environ(fake.environ)
+        assert world.newsletter.send().code == 8, "proven for another account"
+    with FakeSes() as fake:
+        world.environ(fake.environ)
+        assert world.newsletter.send().code == 0

@@ -8,6 +8,7 @@ import pytest
 
 from newsletter.delivery.pace import Pace
 from newsletter.sending.drain import Throttle
+from tests.support.proven import prove_bulk
 
 #: Nothing listens there: a send goes on without what came back.
 QUEUE = "http://127.0.0.1:9/queue/events"
@@ -34,6 +35,7 @@ def letters(world, monkeypatch, paces):
 
     monkeypatch.setattr("newsletter.sending.run._throttle", throttle)
     world.configure(KIND="ses", SES__MODE="bulk", SES__EVENTS_QUEUE=QUEUE)
+    prove_bulk(world.newsletter.root)
     return world
 
 
