@@ -41,7 +41,12 @@ def moment_text(value: dt.datetime) -> str:
     """A moment as it stands in the records.
 
     Many rows have the same one, and writing it out takes longer than hashing it.
+
+    Raises:
+        ValueError: it has no time zone, which is a bug.
     """
+    if value.tzinfo is None:
+        raise ValueError("a moment needs a time zone")
     return value.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
@@ -54,11 +59,7 @@ class Moment(sa.types.TypeDecorator[dt.datetime]):
     def process_bind_param(self, value: dt.datetime | None, dialect: sa.Dialect) -> str | None:
         """Write an aware datetime; a naive one is a bug."""
         del dialect
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError("a moment needs a time zone")
-        return moment_text(value)
+        return None if value is None else moment_text(value)
 
     def process_result_value(self, value: str | None, dialect: sa.Dialect) -> dt.datetime | None:
         """Read it back, in UTC."""

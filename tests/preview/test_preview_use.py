@@ -92,7 +92,8 @@ def test_everything_can_be_reached_by_keyboard_alone(root, tab):
         tab.keyboard.press("Enter")
         expect(tab.locator("#head")).to_contain_text("long minute")
         tab.wait_for_load_state()
-        for number, (part, _) in enumerate(TABS, 1):
+        # There are nine such keys; what is beyond them, Tab reaches as well.
+        for number, (part, _) in enumerate(TABS[:9], 1):
             tab.keyboard.press(str(number))
             expect(tab.locator(f"#tab-{part}")).to_have_attribute("aria-current", "true")
         tab.keyboard.press("1")

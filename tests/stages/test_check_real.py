@@ -168,6 +168,7 @@ def test_the_page_names_every_check_once_with_severity_and_meaning():
         "The letter's text",
         "Markup that is left as text",
         "Links",
+        "Pictures",
         "The finished mail",
         "What `newsletter init` wrote",
         "Colours",

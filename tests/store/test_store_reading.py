@@ -14,7 +14,7 @@ import pytest
 import sqlalchemy as sa
 
 from newsletter.errors import InputError, NewsletterError, PausedError
-from newsletter.store import Store, imports, runs, schema
+from newsletter.store import Store, imports, runs, schema, subscribers
 from tests.support.store_samples import (
     LATER,
     NOW,
@@ -159,5 +159,9 @@ def test_a_refused_statement_is_a_bug_that_names_nobody(tmp_path):
 
 
 def test_a_moment_without_a_time_zone_is_a_bug(tmp_path):
-    with new_store(tmp_path, []) as store, pytest.raises(sa.exc.StatementError, match="time zone"):
-        imports.add(store, people(1), source="test", now=NOW.replace(tzinfo=None))
+    naive = NOW.replace(tzinfo=None)
+    with new_store(tmp_path, people(1)) as store:
+        with pytest.raises(ValueError, match="time zone"):
+            imports.add(store, people(2), source="test", now=naive)
+        with pytest.raises(sa.exc.StatementError, match="time zone"):
+            subscribers.remove(store, "reader1@example.org", now=naive)
