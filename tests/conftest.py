@@ -124,6 +124,7 @@ def example_options() -> Options:
         from_name="Wren Halloran",
         fields={"name": "there"},
         tags=link_tags(),
+        subscribe_url="https://letters.slackwater.example.org/subscribe",
     )
 
 

@@ -87,6 +87,7 @@ class Options:
         public_url: where `serve` answers, may be empty.
         archive_url: where the archive stands, may be empty.
         assets_url: where local images are served from, may be empty.
+        subscribe_url: where those subscribe who were forwarded a letter, may be empty.
         postal_address: one or more lines, required by law in many places.
         language: a BCP 47 tag such as "en" or "ar".
         from_name: the sender's name.
@@ -111,6 +112,7 @@ class Options:
     fields: Mapping[str, str]
     tags: Tags | None
     look: Look
+    subscribe_url: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -139,14 +139,20 @@ def _parts(document: Document, images: tuple[Image, ...], above: int) -> dict[st
 
 def source_hash(issue: Issue, theme: Theme, options: Options) -> str:
     """SHA-256 (hex) of everything a letter is made from: the same on every machine."""
+    if not any("subscribe_url" in text for _, text in theme.files):
+        # Approvals with a theme that does not show it were given before there was one.
+        options = dataclasses.replace(options, subscribe_url="")
     whole = repr((issue.source_hash, theme.files, _plain(options), *_palette(options.look)))
     return hashlib.sha256(whole.encode()).hexdigest()
 
 
 def _plain(options: Options) -> list[tuple[str, str]]:
-    """Options as text, the same for mappings that are equal."""
-    values = ((f.name, getattr(options, f.name)) for f in dataclasses.fields(options))
-    return [(k, _repr(v)) for k, v in values]
+    """Options as text, the same for mappings that are equal.
+
+    What came later has a default, and is told where it is another: hashes of before stay.
+    """
+    values = ((f, getattr(options, f.name)) for f in dataclasses.fields(options))
+    return [(f.name, _repr(v)) for f, v in values if v != f.default]
 
 
 def _repr(value: object) -> str:
@@ -188,6 +194,7 @@ def _values(issue: Issue, options: Options, letter: ComposedLetter) -> dict[str,
         "words": fixed,
         "reason": fixed["reason"].format(name=options.site_name),
         "unsubscribe_url": UNSUBSCRIBE,
+        "subscribe_url": options.subscribe_url,
         "view_url": f"{archive}/{issue.number}/" if archive else "",
     }
 
@@ -218,7 +225,8 @@ def _framed(frame: Frame | None, fields: Fields, values: dict[str, Any]) -> dict
     if frame.leave:
         words["unsubscribe"] = fields.in_text(frame.leave)
     reason = fields.in_text(frame.reason) if frame.reason else values["reason"]
-    own = {"number": "", "date": "", "view_url": "", "words": words, "reason": reason}
+    own = {"number": "", "date": "", "words": words, "reason": reason}
+    own |= {"view_url": "", "subscribe_url": ""}
     return values | own
 
 

@@ -10,28 +10,32 @@ from newsletter.render.markdown.callouts import TITLES
 
 _RTL: Final = frozenset({"ar", "dv", "fa", "he", "ps", "sd", "ug", "ur", "yi"})
 
-# issue | why | reason | unsubscribe | view_online
+# issue | why | reason | unsubscribe | view_online | forwarded | subscribe
 _WORDS: Final = {
     "en": "Issue | Why you get this | You joined the list of {name}. | Unsubscribe"
-    " | Read it in the browser",
+    " | Read it in the browser | Forwarded this? | Subscribe",
     "ar": "العدد | لماذا تصلك هذه الرسالة | عنوانك مسجل في قائمة {name}. | إلغاء الاشتراك"
-    " | القراءة في المتصفح",
+    " | القراءة في المتصفح | وصلتك هذه الرسالة من صديق؟ | اشترك",
     "de": "Ausgabe | Warum du das bekommst | Du stehst auf der Liste von {name}. | Abmelden"
-    " | Im Browser lesen",
+    " | Im Browser lesen | Weitergeleitet bekommen? | Abonnieren",
     "es": "Número | Por qué recibes esto | Tu dirección está en la lista de {name}."
-    " | Darse de baja | Leer en el navegador",
+    " | Darse de baja | Leer en el navegador | ¿Te han reenviado esta carta? | Suscribirme",
     "fr": "Numéro | Pourquoi vous recevez cette lettre"
-    " | Votre adresse figure sur la liste de {name}. | Se désabonner | Lire dans le navigateur",
+    " | Votre adresse figure sur la liste de {name}. | Se désabonner | Lire dans le navigateur"
+    " | On vous a transféré cette lettre ? | S'abonner",
     "he": "גיליון | למה קיבלת את זה | הכתובת שלך נמצאת ברשימה של {name}. | ביטול ההרשמה"
-    " | קריאה בדפדפן",
+    " | קריאה בדפדפן | העבירו לך את זה? | הרשמה",
     "it": "Numero | Perché ricevi questa lettera | Il tuo indirizzo è nella lista di {name}."
-    " | Disiscriviti | Leggi nel browser",
+    " | Disiscriviti | Leggi nel browser | Ti hanno inoltrato questa lettera? | Iscriviti",
     "nl": "Nummer | Waarom je dit krijgt | Je staat op de lijst van {name}. | Uitschrijven"
-    " | Lees in de browser",
+    " | Lees in de browser | Doorgestuurd gekregen? | Inschrijven",
     "pt": "Edição | Por que você recebe isto | Seu endereço está na lista de {name}."
-    " | Cancelar a inscrição | Ler no navegador",
+    " | Cancelar a inscrição | Ler no navegador | Alguém encaminhou isto para você?"
+    " | Inscrever-me",
 }
-_KEYS: Final = ("issue", "why", "reason", "unsubscribe", "view_online")
+_KEYS: Final = (
+    "issue", "why", "reason", "unsubscribe", "view_online", "forwarded", "subscribe"
+)  # fmt: skip
 
 # In the order of the titles in English.
 _CALLOUTS: Final = {

@@ -18,6 +18,7 @@ def options(settings: Settings, issue: Issue) -> Options:
         site_name=site.name,
         public_url=site.public_url,
         archive_url=site.archive_url,
+        subscribe_url=settings.subscribe_url,
         assets_url=site.assets_url,
         postal_address=site.postal_address,
         language=site.language,

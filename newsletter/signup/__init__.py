@@ -11,5 +11,5 @@ from newsletter.settings import Settings
 
 
 def is_open(settings: Settings) -> bool:
-    """Whether readers can subscribe: links in mails need a place to lead to."""
-    return settings.web.signup and bool(settings.site.public_url)
+    """Whether readers can subscribe."""
+    return bool(settings.subscribe_url)

@@ -26,4 +26,4 @@ def form_elsewhere(project: Project, name: str) -> str:
         language=site.language, topics=web.topics, ask_name=web.ask_name,
         privacy_url=site.privacy_url, phrases=phrases,
     )  # fmt: skip
-    return signup_form(f"{site.public_url.rstrip('/')}/subscribe", fields, form=name)
+    return signup_form(project.settings.subscribe_url, fields, form=name)

@@ -119,8 +119,9 @@ def test_both_parts_tell_why_and_how_to_leave() -> None:
 
 def test_what_is_not_configured_leaves_no_empty_line_behind() -> None:
     done = rendered(
-        front="title: x", public_url="", archive_url="", assets_url="", postal_address="", tags=None
-    )
+        front="title: x", public_url="", archive_url="", assets_url="", postal_address="", tags=None,
+        subscribe_url="",
+    )  # fmt: skip
     assert "Read it" not in done.html + done.text
     assert [a.get("href") for a in parse_page(done.html).iter("a")] == [UNSUBSCRIBE]
     assert "\n\n\n" not in done.text
@@ -371,7 +372,7 @@ def test_the_fixed_words_follow_the_language(language: str, why: str, side: str)
 
 @pytest.mark.parametrize("language", ["en", "ar", "de", "es", "fr", "he", "it", "nl", "pt"])
 def test_every_language_has_all_its_words(language: str) -> None:
-    assert list(words(language)) == ["issue", "why", "reason", "unsubscribe", "view_online"]
+    assert list(words(language)) == ["issue", "why", "reason", "unsubscribe", "view_online", "forwarded", "subscribe"]  # fmt: skip
     assert "{name}" in words(language)["reason"]
     assert len(set(callouts(language).values())) == 5
     dates = [date(dt.date(2026, month, 2), language) for month in range(1, 13)]
