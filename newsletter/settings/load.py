@@ -49,13 +49,6 @@ class Settings(Groups):
             raise KeyError(key)
         return "default"
 
-    @property
-    def subscribe_url(self) -> str:
-        """Where readers subscribe, the same for everybody; "" where they cannot."""
-        # Without an address of ours, the link of a confirmation would lead nowhere.
-        base = self.site.public_url.rstrip("/")
-        return f"{base}/subscribe" if base and self.web.signup else ""
-
 
 def load(
     file: ConfigText | None,

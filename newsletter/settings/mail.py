@@ -18,7 +18,7 @@ def options(settings: Settings, issue: Issue) -> Options:
         site_name=site.name,
         public_url=site.public_url,
         archive_url=site.archive_url,
-        subscribe_url=settings.subscribe_url,
+        subscribe_url=subscribe_url(settings),
         assets_url=site.assets_url,
         postal_address=site.postal_address,
         language=site.language,
@@ -30,6 +30,13 @@ def options(settings: Settings, issue: Issue) -> Options:
         tags=_tags(settings, issue),
         look=look(settings),
     )
+
+
+def subscribe_url(settings: Settings) -> str:
+    """Where readers subscribe, the same for everybody; "" where they cannot."""
+    # Without an address of ours, the link of a confirmation would lead nowhere.
+    base = settings.site.public_url.rstrip("/")
+    return f"{base}/subscribe" if base and settings.web.signup else ""
 
 
 def look(settings: Settings) -> Look:

@@ -8,8 +8,9 @@ post        sends the letters that are queued, beside the pages
 from __future__ import annotations
 
 from newsletter.settings import Settings
+from newsletter.settings.mail import subscribe_url
 
 
 def is_open(settings: Settings) -> bool:
     """Whether readers can subscribe."""
-    return bool(settings.subscribe_url)
+    return bool(subscribe_url(settings))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from newsletter.project import Project
 from newsletter.project.phrases import read_phrases
 from newsletter.render.signup_form import FormFields, signup_form
+from newsletter.settings.mail import subscribe_url
 from newsletter.signup import is_open
 
 
@@ -26,4 +27,4 @@ def form_elsewhere(project: Project, name: str) -> str:
         language=site.language, topics=web.topics, ask_name=web.ask_name,
         privacy_url=site.privacy_url, phrases=phrases,
     )  # fmt: skip
-    return signup_form(project.settings.subscribe_url, fields, form=name)
+    return signup_form(subscribe_url(project.settings), fields, form=name)

@@ -103,8 +103,8 @@ def test_every_link_of_twenty_mails_can_be_looked_at_and_nothing_changes(mailed,
                 expected = [404, 404, 404]
                 if path in unsubscribe:
                     expected = [200, 200, 405]
-                elif path == "/":  # leads to the form
-                    expected = [200, 200, 404]
+                elif path in {"/", "/subscribe"}:  # the form, and what leads to it
+                    expected = [200, 200, 405 if path == "/subscribe" else 404]
                 assert codes == expected, page
                 if page is path and path in unsubscribe:
                     pages += [

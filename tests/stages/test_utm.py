@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from newsletter.render.utm import Tags, decide, is_malformed, legal, source_of, tag
+from newsletter.render.utm import Tags, decide, is_malformed, legal, source_of, tag, untagged
 from tests.conftest import CASES, SKIP_HOSTS, link_tags, require
 
 OURS = "utm_source=dt&utm_medium=email&utm_campaign=issue-74"
@@ -324,3 +324,19 @@ def test_what_is_not_tagged_is_the_very_same_text(url: str, tags: Tags) -> None:
     ours = once.partition("#")[0].partition("?")[2].split("&")[-3:]
     if [pair.partition("=")[0] for pair in ours] != ["utm_source", "utm_medium", "utm_campaign"]:
         assert once == url
+
+
+@pytest.mark.parametrize(
+    ("url", "left"),
+    [
+        ("https://x.example/a?utm_source=Old&utm_medium=email&b=1#c", "https://x.example/a?b=1#c"),
+        ("https://x.example/a?utm_source=old", "https://x.example/a"),
+        ("https://x.example/a?b=1&UTM_Campaign=7&utm_source=old", "https://x.example/a?b=1"),
+        # Somebody else's, and what is no tag, stays to the byte.
+        ("https://x.example/a?utm_source=theirs&b=1", "https://x.example/a?utm_source=theirs&b=1"),
+        ("https://x.example/a?b=1&", "https://x.example/a?b=1&"),
+        ("no link at all?utm_source", "no link at all?utm_source"),
+    ],
+)
+def test_the_tags_of_an_earlier_service_are_taken_off_a_page_and_no_others(url, left):
+    assert untagged(url, ["OLD", "older"]) == left
