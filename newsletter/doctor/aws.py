@@ -47,15 +47,13 @@ def events(subject: Subject) -> Diagnosis:
 
 def bulk(subject: Subject) -> Diagnosis:
     """Whether bulk sending was proven for this account."""
-    from newsletter.message.merge import RULES  # noqa: PLC0415  # only where mails leave in bulk
-    from newsletter.store import proofs  # noqa: PLC0415  # as above
+    from newsletter.store import proofs  # noqa: PLC0415  # only where mails leave in bulk
 
     if subject.project.settings.transport.ses.mode != "bulk":
         return skipped("each mail is a request of its own")
-    found = proofs.find(
-        subject.store, account=subject.caller.account, region=subject.control.region, mode="bulk",
-        rules=RULES,
-    )  # fmt: skip
+    found = proofs.find_bulk(
+        subject.store, account=subject.caller.account, region=subject.control.region
+    )
     if found is None:
         told = "nothing proves yet that mails leave in bulk as they are written"
         return error(told, "newsletter ses prove")

@@ -16,7 +16,6 @@ from newsletter.humanize import nearest, plural
 from newsletter.issue import Issue
 from newsletter.message import freeze
 from newsletter.message.folding import overlong
-from newsletter.message.merge import RULES as BULK_RULES
 from newsletter.message.merge import merge_template
 from newsletter.project.issues import PreparedIssue
 from newsletter.sending import transports
@@ -135,9 +134,7 @@ def rules_of_bulk(
 def unproven_in_bulk(store: Store, transport: Transport, account: str) -> RefusedError | None:
     """How the provider fills a template is looked at once, before readers see it."""
     bulk = transports.in_bulk(transport)
-    if bulk is None or proofs.find(
-        store, account=account, region=bulk.region, mode="bulk", rules=BULK_RULES
-    ):
+    if bulk is None or proofs.find_bulk(store, account=account, region=bulk.region):
         return None
     return RefusedError(
         "nothing proves yet that mails leave this account in bulk as they are written",

@@ -93,8 +93,7 @@ def check_readiness(project: Project, prepared: PreparedIssue, transport: Transp
 
 def _broken(store: Store, options: SendOptions, plan: Plan) -> list[NewsletterError]:
     """Which rules are broken that the records know of."""
-    unproven = unproven_in_bulk(store, plan.transport, plan.allowance.account)
-    return [
+    broken = (
         *rules_of_audience(
             store,
             options,
@@ -103,8 +102,9 @@ def _broken(store: Store, options: SendOptions, plan: Plan) -> list[NewsletterEr
             left_out=plan.left_out,
             begun=plan.run is not None,
         ),
-        *([unproven] if unproven else []),
-    ]
+        unproven_in_bulk(store, plan.transport, plan.allowance.account),
+    )
+    return [error for error in broken if error]
 
 
 def _last_run(

@@ -19,6 +19,8 @@
     history         the list over time, and issue by issue what became of them
     calendar        the dates of the schedule
 
+    processes       which of this machine still run
+
     folder/         locks, backups, who left: files beside the database
     sqlite/         what only SQLite knows
     migrations/     older stores

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from newsletter.message.merge import RULES
 from newsletter.store.database import Database
 from newsletter.store.tables import proofs
 
@@ -52,6 +53,11 @@ def find(
     with store.reading() as connection:
         row = connection.execute(chosen).mappings().one_or_none()
     return None if row is None else AccountProof(**row)
+
+
+def find_bulk(store: Database, *, account: str, region: str) -> AccountProof | None:
+    """The proof for mails in bulk as they are written now, None where there is none."""
+    return find(store, account=account, region=region, mode="bulk", rules=RULES)
 
 
 def _same(account: str, region: str, mode: str, rules: int) -> sa.ColumnElement[bool]:

@@ -8,12 +8,11 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
-from newsletter.errors import AccountError
 from newsletter.ses.credentials import ask_caller
 from newsletter.ses.setup import dns, verified
 from newsletter.ses.setup.blueprint import Blueprint, blueprint
 from newsletter.ses.setup.control import ControlPlane, DeniedError
-from newsletter.ses.setup.sending import read_identity
+from newsletter.ses.setup.sending import known_identity, read_identity
 from newsletter.settings import Settings
 
 _SECONDS: Final = 10.0
@@ -60,15 +59,7 @@ def dns_records(
     Raises:
         AccountError: SES does not know the domain yet, or these credentials may not look.
     """
-    try:
-        identity = read_identity(control, plan)
-    except DeniedError as denied:
-        raise AccountError(f"these credentials lack {denied.action}") from denied
-    if identity is None:
-        raise AccountError(
-            f"SES does not know {plan.domain} yet, and the records follow from its keys",
-            hint="newsletter ses setup makes it",
-        )
+    identity = known_identity(control, plan, needed=", and the records follow from its keys")
     return dns.wanted(plan, identity, ask, owner=owner)
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from newsletter.errors import AccountError
 from newsletter.ses.setup.blueprint import REPORTED, Blueprint
-from newsletter.ses.setup.control import ControlPlane
+from newsletter.ses.setup.control import ControlPlane, DeniedError
 from newsletter.ses.setup.part import Part, Seen, Standing, judged
 
 _SES: Final = "sesv2"
@@ -17,6 +18,28 @@ _AGAIN: Final = "SES has stopped looking for its DNS records -> looks again"
 def read_identity(control: ControlPlane, plan: Blueprint) -> dict[str, Any] | None:
     """The domain's identity, None where there is none; raises what `Part.look` does."""
     return control.read(_SES, "get_email_identity", EmailIdentity=plan.domain)
+
+
+def known_identity(control: ControlPlane, plan: Blueprint, *, needed: str = "") -> dict[str, Any]:
+    """The domain's identity.
+
+    Args:
+        control: AWS.
+        plan: whose domain.
+        needed: what it is needed for, as the end of a sentence.
+
+    Raises:
+        AccountError: there is none, or these credentials may not look at it.
+    """
+    try:
+        identity = read_identity(control, plan)
+    except DeniedError as denied:
+        raise AccountError(f"these credentials lack {denied.action}") from denied
+    if identity is None:
+        raise AccountError(
+            f"SES does not know {plan.domain} yet{needed}", hint="newsletter ses setup makes it"
+        )
+    return identity
 
 
 def read_set(control: ControlPlane, plan: Blueprint) -> dict[str, Any] | None:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from newsletter.errors import AccountError
 from newsletter.ses.setup.blueprint import Blueprint
-from newsletter.ses.setup.control import ControlPlane, DeniedError
+from newsletter.ses.setup.control import ControlPlane
 from newsletter.ses.setup.dns import Verification, verification
-from newsletter.ses.setup.sending import read_identity
+from newsletter.ses.setup.sending import known_identity
 
 _SECONDS: Final = 15.0
 
@@ -21,15 +20,7 @@ def look(control: ControlPlane, plan: Blueprint) -> Verification:
         AccountError: there is no identity, or these credentials may not look at it.
     """
     control.forget()
-    try:
-        identity = read_identity(control, plan)
-    except DeniedError as denied:
-        raise AccountError(f"these credentials lack {denied.action}") from denied
-    if identity is None:
-        raise AccountError(
-            f"SES does not know {plan.domain} yet", hint="newsletter ses setup makes it"
-        )
-    return verification(identity)
+    return verification(known_identity(control, plan))
 
 
 def wait(

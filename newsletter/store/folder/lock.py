@@ -16,6 +16,7 @@ from typing import Final
 
 from newsletter.errors import InputError, LockedError, PausedError, Place
 from newsletter.project.disk import unwritten
+from newsletter.store.processes import lives
 
 #: What the holder of the lock for sending does.
 SENDING: Final = "sending from"
@@ -68,19 +69,9 @@ def holder(path: Path) -> str:
     except OSError:
         return ""
     found = _HOLDER.fullmatch(named)
-    if found and found[2] == socket.gethostname() and not _lives(int(found[1])):
+    if found and found[2] == socket.gethostname() and not lives(int(found[1])):
         return ""
     return named
-
-
-def _lives(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def _expect_alone(handle: int, path: Path) -> None:
@@ -134,7 +125,7 @@ def _signature(handle: int) -> str:
     for _ in range(_LOOKS):
         named = os.pread(handle, 200, 0).decode(errors="replace").strip()
         found = _HOLDER.fullmatch(named)
-        if found and (found[2] != socket.gethostname() or _lives(int(found[1]))):
+        if found and (found[2] != socket.gethostname() or lives(int(found[1]))):
             return named
         time.sleep(_BETWEEN)
     return "it has just started"

@@ -22,6 +22,7 @@ import sqlalchemy as sa
 from newsletter.errors import LockedError, PausedError, Place
 from newsletter.store.backend import SENDING_LOCK
 from newsletter.store.postgres.schema import leases
+from newsletter.store.processes import lives
 
 #: Seconds a lease lasts, and after how many it is renewed.
 LASTS: Final = 60
@@ -140,17 +141,7 @@ def _is_over(row: sa.Row[Any]) -> bool:
     here = (row.host, row.boot) == (socket.gethostname(), _boot())
     if here and row.pid == os.getpid():
         return row.token not in _TOKENS
-    return here and not _lives(row.pid)
-
-
-def _lives(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+    return here and not lives(row.pid)
 
 
 def _boot() -> str:
