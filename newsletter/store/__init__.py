@@ -20,7 +20,6 @@
     calendar        the dates of the schedule
 
     processes       which of this machine still run
-
     folder/         locks, backups, who left: files beside the database
     sqlite/         what only SQLite knows
     migrations/     older stores

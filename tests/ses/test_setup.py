@@ -10,7 +10,7 @@ import types
 import pytest
 
 from newsletter.errors import AccountError, RefusedError
-from newsletter.ses.setup.control import ControlPlane
+from newsletter.ses.setup.control import SES_SECONDS, ControlPlane
 from newsletter.ses.setup.part import Standing
 from tests.fake_ses import Fault
 from tests.support.aws_accounts import ACCOUNT, DOMAIN, NAME, aws_account, plan
@@ -424,6 +424,30 @@ def test_ses_is_asked_once_a_second(account):
         for name in ("a", "b", "c"):
             control.read("sesv2", "get_configuration_set", ConfigurationSetName=name)
     assert "429 TooManyRequestsException" not in account.ses.state.answers
+
+
+def test_the_second_counts_from_an_answer_because_its_request_may_have_come_late(
+    account, monkeypatch
+):
+    now, waits = [0.0], []
+
+    def wait(seconds):
+        waits.append(seconds)
+        now[0] += seconds
+
+    monkeypatch.setattr("newsletter.clocks.seconds", lambda: now[0])
+    made = ControlPlane(region="eu-west-1", profile="", environ=account.environ, sleep=wait)
+    with contextlib.closing(made) as control:
+        ask = control._clients["sesv2"].get_configuration_set
+
+        def slowly(**asked):
+            now[0] += 0.7
+            return ask(**asked)
+
+        monkeypatch.setattr(control._clients["sesv2"], "get_configuration_set", slowly)
+        for name in ("a", "b", "c"):
+            control.read("sesv2", "get_configuration_set", ConfigurationSetName=name)
+    assert waits == [pytest.approx(SES_SECONDS)] * 2
 
 
 # --- killed -------------------------------------------------------------------------------------

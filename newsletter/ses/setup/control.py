@@ -176,13 +176,16 @@ class ControlPlane:
             raise NotNowError(action, code) from error
         except FAILURES as error:
             raise account_error(error) from error
+        finally:
+            if service == "sesv2":
+                # From the answer on: when a request arrived is not known here, and it may be late.
+                self._next = clocks.seconds() + SES_SECONDS
         return answer
 
     def _take_turn(self) -> None:
         wait = self._next - clocks.seconds()
         if wait > 0:
             self.sleep(wait)
-        self._next = clocks.seconds() + SES_SECONDS
 
 
 def _failed(refused: NotNowError) -> AccountError:
