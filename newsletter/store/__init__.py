@@ -1,7 +1,9 @@
 """The records: rows of one database, and what lies beside it on this machine.
 
     database        read in a snapshot, written in one transaction at a time
-    tables          the tables; schema makes, checks and upgrades them
+    tables          the tables; schema makes, checks and upgrades them, revisions tells which they
+                    are
+    copies          all rows in another database; copying moves a store there for good
     batches         work on very many rows as a row of short transactions
     group_commit    claims and outcomes of many threads in one transaction
 
@@ -40,8 +42,7 @@ from typing import Self
 from newsletter.delivery import Delivery, Outcome, Run
 from newsletter.errors import NewsletterError
 from newsletter.project.ledger import HighWaterMark
-from newsletter.store.backend import SENDING_LOCK, Backend
-from newsletter.store.database import Database
+from newsletter.store.database import SENDING_LOCK, Backend, Database
 from newsletter.store.deliveries import Settled
 from newsletter.store.feedback import Feedback
 from newsletter.store.folder.departures import Departures, attach

@@ -1,6 +1,7 @@
-"""The door to the records: read in a snapshot, written in one transaction at a time.
+"""The door to the records, and what a database has to offer behind it.
 
-What SQLite and PostgreSQL do differently is behind `backend.Backend`.
+Read in a snapshot, written in one transaction at a time. What SQLite and PostgreSQL do differently
+is behind `Backend`; they have a room each.
 """
 
 from __future__ import annotations
@@ -8,12 +9,177 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from pathlib import Path
+from typing import Final, Protocol
 
 import sqlalchemy as sa
 from sqlalchemy import exc
 
-from newsletter.errors import NewsletterError
-from newsletter.store.backend import Backend
+from newsletter.errors import InputError, NewsletterError, PausedError, Place
+from newsletter.store.traces import Traces
+
+#: The lock that whoever sends holds.
+SENDING_LOCK: Final = "sending"
+
+#: Hears the kind of a departure, or the reason of a suppression, and the hash it is about.
+Note = Callable[[str, str], None]
+
+
+class Backend(Protocol):
+    """One database that is open.
+
+    Attributes:
+        engine: its connections. A transaction is a snapshot for reading unless its connection has
+            the execution option `writes`, and keeps other writers out then unless it has `shared`.
+        place: how messages name it; never with a password.
+        path: the database's file; where it is on a server, the name that files of this machine
+            which belong to it begin with.
+        patience: how many seconds another writer is waited for.
+        schema: the schema of its tables, None where there are none.
+        unmark: what a person does to have records count that were moved, after "or".
+        on_server: whether other machines may use it as well; it looks after its disk itself.
+    """
+
+    @property
+    def engine(self) -> sa.Engine: ...  # noqa: D102
+    @property
+    def place(self) -> Place: ...  # noqa: D102
+    @property
+    def path(self) -> Path: ...  # noqa: D102
+    @property
+    def patience(self) -> float: ...  # noqa: D102
+    @property
+    def schema(self) -> str | None: ...  # noqa: D102
+    @property
+    def unmark(self) -> str: ...  # noqa: D102
+    @property
+    def on_server(self) -> bool: ...  # noqa: D102
+
+    def close(self) -> None:
+        """Give all connections back. Closing twice does no harm."""
+
+    def fault(self, error: BaseException | None, *, opening: bool) -> NewsletterError:
+        """What an error of the driver means.
+
+        Args:
+            error: the driver's.
+            opening: whether the database was just being opened.
+        """
+
+    def damaged(self) -> InputError:
+        """The fault of records that cannot be read."""
+
+    def expect_whole(self) -> None:
+        """Look through all records where a fault is odd; slow.
+
+        Raises:
+            InputError: they are damaged.
+        """
+
+    def locked_too_long(self) -> PausedError:
+        """The fault of another writer who wrote all the time."""
+
+    def create(self, connection: sa.Connection) -> None:
+        """Make the tables, in an empty database; the guards come later."""
+
+    def reshape(self, connection: sa.Connection) -> None:
+        """Give what an upgrade has made the types that `create` gives."""
+
+    def create_guards(self, connection: sa.Connection) -> None:
+        """Make all guards, in a store that has none."""
+
+    def deviations(self, connection: sa.Connection) -> tuple[str, ...]:
+        """The names of guards that it lacks, has in another form, or has too many, sorted."""
+
+    def drop_guards(self, connection: sa.Connection) -> None:
+        """Take away whatever guards a store has, of this version or another."""
+
+    def lock(self, name: str, doing: str) -> AbstractContextManager[None]:
+        """Hold a lock of the whole store, on all machines, for the length of a `with`.
+
+        Args:
+            name: of the lock.
+            doing: what its holder does, for who is turned away.
+
+        Raises:
+            LockedError: held already; the message names by whom.
+        """
+
+    def holder(self, name: str) -> str:
+        """Who holds a lock, "" when nobody does."""
+
+    def expect_held(self, connection: sa.Connection) -> None:
+        """Refuse to claim once another process may hold the lock for sending as well.
+
+        Raises:
+            PausedError: this process held it, and may not hold it any more.
+        """
+
+    def expect_there(self) -> None:
+        """Refuse to write where another database, or none, has come to the place.
+
+        Raises:
+            PausedError: it is no longer what was opened.
+        """
+
+    def alone(self, connection: sa.Connection) -> None:
+        """Keep all other writers out from here on, in a transaction that was `shared`."""
+
+    def watch(self, connection: sa.Connection, note: Note) -> None:
+        """Have a connection tell who leaves while statements run; once is enough for each."""
+
+    def departed(self, connection: sa.Connection, note: Note) -> None:
+        """Tell who has left in this transaction, as far as `watch` did not."""
+
+    def departures_file(self, name: str) -> Path:
+        """This machine's list of departures from the records of this name."""
+
+    def counted(self, connection: sa.Connection) -> int:
+        """How many lines of this machine's list of departures the database knows."""
+
+    def count(self, connection: sa.Connection, number: int) -> None:
+        """Have the database know so many lines, from the end of this transaction."""
+
+    def copy_to(self, path: Path) -> str:
+        """Copy all that is committed, as of one moment, into an empty file: a SQLite database.
+
+        Returns:
+            what is wrong with the copy, "" when nothing is.
+
+        Raises:
+            files.Error: the copy cannot be written, see `store.sqlite.files`.
+        """
+
+    def highest(self, connection: sa.Connection, table: sa.Table) -> int:
+        """The highest number that a table has ever given to a row, 0 before the first."""
+
+    def number_from(self, connection: sa.Connection, table: sa.Table, highest: int) -> None:
+        """Have a table give only numbers that are higher."""
+
+    def moved(self, connection: sa.Connection) -> str:
+        """What `mark` was told, "" for records that count."""
+
+    def mark(self, words: str) -> None:
+        """Have nobody open the records to write any more; "" takes that back.
+
+        Args:
+            words: why, after "these records".
+        """
+
+    def expect_alone(self) -> None:
+        """Refuse to go on while another program has the records open.
+
+        Raises:
+            LockedError: one has.
+        """
+
+    def scrub(self, database: Database, traces: Traces) -> bool:
+        """Leave nothing of an erased person in the database's own files, as far as it can.
+
+        Returns:
+            false when another program kept old pages.
+        """
+
 
 #: Put around a write transaction; the stack is closed when it is durable or undone.
 _Around = Callable[[sa.Connection, ExitStack], AbstractContextManager[None]]

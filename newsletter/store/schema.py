@@ -6,7 +6,6 @@ A new one is made whole, from `tables` and the guards. Alembic is loaded only to
 from __future__ import annotations
 
 import datetime as dt
-import re
 import secrets
 import threading
 from collections.abc import Callable
@@ -17,8 +16,7 @@ import sqlalchemy as sa
 
 from newsletter.errors import InputError, NewsletterError, Place, RefusedError
 from newsletter.project import private
-from newsletter.store.backend import SENDING_LOCK, Backend
-from newsletter.store.database import Database
+from newsletter.store.database import SENDING_LOCK, Backend, Database
 from newsletter.store.folder.backup import keep
 from newsletter.store.folder.lock import SENDING, alone_in
 from newsletter.store.folder.place import (
@@ -31,6 +29,7 @@ from newsletter.store.folder.place import (
 )
 from newsletter.store.migrations import before
 from newsletter.store.postgres.address import Address, is_server
+from newsletter.store.revisions import HEAD, finish, revision, revisions
 from newsletter.store.signing_keys import make_first
 from newsletter.store.sqlite.backend import SqliteBackend
 from newsletter.store.sqlite.engine import file_of
@@ -42,22 +41,11 @@ if TYPE_CHECKING:
 
 Opened = TypeVar("Opened", bound=Database)
 
-#: The revision this program reads and writes: the newest file in migrations/versions.
-HEAD: Final = "0014"
-
 #: From here on what is deleted is overwritten.
 _OVERWRITING: Final = 7
 
 #: Alembic keeps what it works on in a global: two threads would write to each other's database.
 _ONE_MIGRATION: Final = threading.Lock()
-
-#: Alembic's own table, as it makes it.
-_REVISIONS: Final = sa.Table(
-    "alembic_version",
-    sa.MetaData(),
-    sa.Column("version_num", sa.String(32), nullable=False),
-    sa.PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
-)
 
 
 class NoStoreError(InputError):
@@ -265,22 +253,6 @@ def _demand_head(found: str | None, backend: Backend) -> None:
         )
 
 
-def revision(connection: sa.Connection, schema: str | None = None) -> str | None:
-    """The store's revision, four digits; None for an empty database, "" for somebody else's.
-
-    Args:
-        connection: inside a transaction.
-        schema: the one that is asked about, where a database has several.
-    """
-    names = sa.inspect(connection).get_table_names(schema=schema)
-    if not names:
-        return None
-    if "alembic_version" not in names or "deliveries" not in names:
-        return ""
-    found = connection.execute(sa.select(_REVISIONS.c.version_num)).scalar()
-    return found if isinstance(found, str) and re.fullmatch(r"\d{4}", found, re.ASCII) else ""
-
-
 def _create(connection: sa.Connection, backend: Backend) -> None:
     """Make a whole store in an empty database."""
     backend.create(connection)
@@ -289,19 +261,12 @@ def _create(connection: sa.Connection, backend: Backend) -> None:
     finish(connection, backend)
 
 
-def finish(connection: sa.Connection, backend: Backend) -> None:
-    """Make a store of tables that hold their first rows."""
-    backend.create_guards(connection)
-    _REVISIONS.create(connection)
-    connection.execute(sa.insert(_REVISIONS).values(version_num=HEAD))
-
-
 def _migrate(connection: sa.Connection, backend: Backend, found: str) -> None:
     """Bring a store from an older revision to this program's; the guards are made anew."""
     backend.drop_guards(connection)
     if found in before.REVISIONS:
         before.rebuild(connection)
-        connection.execute(sa.update(_REVISIONS).values(version_num=HEAD))
+        connection.execute(sa.update(revisions).values(version_num=HEAD))
     else:
         _run_alembic(connection)
     backend.reshape(connection)

@@ -28,7 +28,6 @@ from newsletter.store.database import Database
 from newsletter.store.eligibility import clause
 from newsletter.store.signing_keys import address_hash, address_key, handle_of
 from newsletter.store.signup_tables import confirmations, letters, moves, signups
-from newsletter.store.sqlite.scrub import Traces
 from newsletter.store.suppressions import BLOCKED, suppress
 from newsletter.store.tables import (
     consents,
@@ -37,6 +36,7 @@ from newsletter.store.tables import (
     suppressions,
     tags,
 )
+from newsletter.store.traces import Traces
 
 #: How many people are read at once.
 _PART: Final = 1000

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from newsletter.store import Store, copying
+from newsletter.store import Store, copies
 from newsletter.store.sqlite import files
 from newsletter.store.tables import metadata
 from tests.support import postgres
@@ -178,14 +178,14 @@ def test_a_program_that_has_them_open_keeps_them_where_they_are(folder):
 
 def test_a_copy_that_differs_is_undone_and_nothing_has_moved(folder, monkeypatch):
     folder.imported()
-    real = copying._feed
+    real = copies._feed
     calls = []
 
     def feed(digest, rows):
         calls.append(1)
         real(digest, rows if len(calls) > 3 else rows[1:])
 
-    monkeypatch.setattr(copying, "_feed", feed)
+    monkeypatch.setattr(copies, "_feed", feed)
     database = postgres.new_database()
     ran = folder.run("db", "copy", "--to", postgres.server().url(database))
     assert ran.code == 1

@@ -16,7 +16,7 @@ from newsletter.audience.tokens import make_token
 from newsletter.delivery import deliver
 from newsletter.sending import run as sending
 from newsletter.store import Store, signing_keys
-from newsletter.store.schema import HEAD
+from newsletter.store.revisions import HEAD
 from tests.support import postgres
 from tests.support.cli_fixtures import Folder, folder, plain_environment
 from tests.support.schedule_fixtures import at, through_smtp

@@ -15,7 +15,7 @@ import pytest
 from newsletter.store import subscribers
 from newsletter.store.folder import backup as backups
 from newsletter.store.folder.backup import keep
-from newsletter.store.schema import HEAD
+from newsletter.store.revisions import HEAD
 from newsletter.store.sqlite import files
 from tests.support.cli_fixtures import Folder, snapshot
 from tests.support.commands import installed, script

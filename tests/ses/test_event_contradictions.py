@@ -15,6 +15,7 @@ from newsletter.ses.client import SesTransport
 from newsletter.ses.event_format import read_event
 from newsletter.store import Store, claims, runs, schema
 from newsletter.store.event_owners import SKEW
+from newsletter.store.revisions import HEAD
 from tests.fake_ses import FakeSes
 from tests.support.cli_fixtures import plain_environment
 from tests.support.faults import imported, world
@@ -152,7 +153,7 @@ def test_of_a_run_from_before_the_upgrade_no_account_is_known(tmp_path, store):
         for table in later.split():
             records.execute(f"drop table {table}")
         records.execute("update alembic_version set version_num = '0007'")
-    assert schema.upgrade(url_in(tmp_path)) == ("0007", schema.HEAD)
+    assert schema.upgrade(url_in(tmp_path)) == ("0007", HEAD)
     with Store.open(url_in(tmp_path)) as upgraded:
         run = runs.find(upgraded, 74, rehearsal=False)
         assert run

@@ -14,6 +14,7 @@ from newsletter.audience.tokens import Key
 from newsletter.delivery import Outcome, Result
 from newsletter.store import Store, schema
 from newsletter.store.event_owners import SKEW
+from newsletter.store.revisions import HEAD
 from newsletter.store.signing_keys import address_hash, handle_of
 from tests.support.owned_events import (
     begin,
@@ -47,7 +48,7 @@ def upgraded(tmp_path):
     old_store(tmp_path, "0004", empty=True)
     _add(tmp_path, crowd(4))
     _begin_as_before(tmp_path, f"{began:%Y-%m-%dT%H:%M:%S.%fZ}")
-    assert schema.upgrade(url_in(tmp_path)) == ("0004", schema.HEAD)
+    assert schema.upgrade(url_in(tmp_path)) == ("0004", HEAD)
     with Store.open(url_in(tmp_path)) as opened:
         yield opened, began
 

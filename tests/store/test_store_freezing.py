@@ -19,6 +19,7 @@ from newsletter.errors import RefusedError
 from newsletter.schedule import Occurrence
 from newsletter.store import Store, batches, freezing, imports, runs, schema, subscribers
 from newsletter.store.calendar import Calendar
+from newsletter.store.revisions import HEAD
 from tests.support.cli_fixtures import ISSUE, Folder, folder, plain_environment, ready
 from tests.support.store_samples import (
     LATER,
@@ -355,7 +356,7 @@ def test_an_older_store_keeps_its_runs_and_goes_on(tmp_path):
                   for t in ("runs", "deliveries", "subscribers")]  # fmt: skip
         old.commit()
     told: list[str] = []
-    assert schema.upgrade(url_in(tmp_path), told=told.append) == ("0004", schema.HEAD)
+    assert schema.upgrade(url_in(tmp_path), told=told.append) == ("0004", HEAD)
     assert len(told) == 2
     after = [look(tmp_path, f"select * from {t} order by id")  # fixed names
              for t in ("runs", "deliveries", "subscribers")]  # fmt: skip

@@ -19,10 +19,11 @@ from alembic.script import ScriptDirectory
 from newsletter.delivery import State
 from newsletter.errors import NewsletterError
 from newsletter.store import Store, runs, schema, subscribers, tables
+from newsletter.store.revisions import HEAD
 from newsletter.store.sqlite import triggers
 from tests.support.store_samples import REVISIONS, look, new_store, old_store, url_in
 
-OLDER = [revision for revision in REVISIONS if revision != schema.HEAD]
+OLDER = [revision for revision in REVISIONS if revision != HEAD]
 
 
 def definitions(folder: Path) -> dict[str, list[str]]:
@@ -71,14 +72,14 @@ def new(tmp_path_factory):
 @pytest.mark.parametrize("revision", OLDER)
 def test_a_store_of_an_older_revision_becomes_like_a_new_one(tmp_path, revision, new):
     old_store(tmp_path, revision)
-    assert schema.upgrade(url_in(tmp_path)) == (revision, schema.HEAD)
+    assert schema.upgrade(url_in(tmp_path)) == (revision, HEAD)
     assert definitions(tmp_path) == new
-    assert look(tmp_path, "SELECT version_num FROM alembic_version") == [(schema.HEAD,)]
+    assert look(tmp_path, "SELECT version_num FROM alembic_version") == [(HEAD,)]
 
 
 def test_a_store_of_this_revision_made_by_an_earlier_program_is_like_a_new_one(tmp_path, new):
     """Turns red when tables or guards change without a new revision."""
-    old_store(tmp_path, schema.HEAD)
+    old_store(tmp_path, HEAD)
     assert definitions(tmp_path) == new
 
 
@@ -156,4 +157,4 @@ def test_rows_that_point_at_nothing_stop_an_upgrade(tmp_path):
 
 def test_the_program_names_the_newest_migration():
     folder = Path(schema.__file__).with_name("migrations")
-    assert ScriptDirectory(str(folder)).get_heads() == [schema.HEAD]
+    assert ScriptDirectory(str(folder)).get_heads() == [HEAD]

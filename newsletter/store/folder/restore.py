@@ -20,7 +20,8 @@ from newsletter.store.database import Database
 from newsletter.store.folder.backup import folder_of
 from newsletter.store.folder.lock import alone_in, locked
 from newsletter.store.folder.place import expect_one_name
-from newsletter.store.schema import HEAD, expect_ours, revision
+from newsletter.store.revisions import HEAD, revision
+from newsletter.store.schema import expect_ours
 from newsletter.store.sqlite import files
 from newsletter.store.sqlite.backend import SqliteBackend
 from newsletter.store.sqlite.contents import Contents, contents

@@ -24,14 +24,14 @@ from sqlalchemy import event
 from newsletter.errors import InputError, LockedError, NewsletterError, PausedError
 from newsletter.project import private
 from newsletter.project.disk import unwritten
-from newsletter.store.backend import Note
-from newsletter.store.database import Database
+from newsletter.store.copies import copy_to_file
+from newsletter.store.database import Database, Note
 from newsletter.store.postgres import schema as tables
 from newsletter.store.postgres.address import Address
 from newsletter.store.postgres.faults import BUSY, BUSY_HINT, DAMAGED, RESTORE, fault
 from newsletter.store.postgres.leases import Leases
-from newsletter.store.sqlite.scrub import Traces
 from newsletter.store.tables import subscribers, tags
+from newsletter.store.traces import Traces
 
 _BUSY_SECONDS: Final = 30
 #: Connections of a process, besides the one that renews its leases.
@@ -232,8 +232,6 @@ class PostgresBackend:
 
     def copy_to(self, path: Path) -> str:
         """Copy all that is committed, as of one moment, into an empty file."""
-        from newsletter.store.copying import copy_to_file  # noqa: PLC0415  # it knows both
-
         with Database(self, read_only=True).reading() as connection:
             return copy_to_file(connection, self, path)
 

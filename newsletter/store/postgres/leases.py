@@ -20,7 +20,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from newsletter.errors import LockedError, PausedError, Place
-from newsletter.store.backend import SENDING_LOCK
+from newsletter.store.database import SENDING_LOCK
 from newsletter.store.postgres.schema import leases
 from newsletter.store.processes import lives
 

@@ -14,15 +14,15 @@ from sqlalchemy import event
 from newsletter.errors import InputError, LockedError, NewsletterError, PausedError, Place
 from newsletter.project import private
 from newsletter.project.disk import flush_path, unwritten
-from newsletter.store.backend import SENDING_LOCK, Note
-from newsletter.store.database import Database
+from newsletter.store.database import SENDING_LOCK, Database, Note
 from newsletter.store.folder.lock import holder, locked
 from newsletter.store.folder.place import expect_same, identity
 from newsletter.store.sqlite import departure_triggers, files, numbers, read_only, triggers
 from newsletter.store.sqlite.engine import fault, locked_too_long, open_engine
 from newsletter.store.sqlite.integrity import damaged, is_damaged
-from newsletter.store.sqlite.scrub import Traces, scrub
+from newsletter.store.sqlite.scrub import scrub
 from newsletter.store.tables import metadata
+from newsletter.store.traces import Traces
 
 _BUSY_SECONDS: Final = 30
 #: Seconds; who writes now will have written then.

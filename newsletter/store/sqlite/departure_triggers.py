@@ -10,7 +10,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from newsletter.store.backend import Note
+from newsletter.store.database import Note
 from newsletter.store.departure_rules import DEPARTURES
 
 _WATCHED: Final = "SELECT 1 FROM temp.sqlite_master WHERE type = 'trigger' LIMIT 1"

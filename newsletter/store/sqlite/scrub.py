@@ -14,13 +14,14 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Final, Self
 
 import sqlalchemy as sa
 
 from newsletter.store.database import Database
 from newsletter.store.sqlite.maintenance import empty_log
 from newsletter.store.tables import subscribers
+from newsletter.store.traces import Traces
 
 #: Others write meanwhile, so a page can have changed before it is put right.
 _TRIES: Final = 5
@@ -30,37 +31,6 @@ _LEAF: Final = 0x0D
 _MORE: Final = 0x80
 #: Bytes of free room that are left when a row is made longer: its lengths may take more digits.
 _SPARE: Final = 12
-
-
-@dataclass(frozen=True, slots=True)
-class Traces:
-    """What a row of `subscribers` leaves in a page: its columns stand there side by side.
-
-    Attributes:
-        handle: right before the address, which alone would be found in longer ones, too.
-        canonical: the address, in lower case.
-        rest: the hash of the address with the name behind it, b"" where nobody was known or had a
-            name: hash and status alone name nobody, and stand in the log of consent as well.
-    """
-
-    handle: bytes
-    canonical: bytes
-    rest: bytes = b""
-
-    @classmethod
-    def of(cls, row: sa.Row[Any], canonical: str) -> Self:
-        """Of a row that is about to be deleted."""
-        rest = f"{row.address_hash}{row.name}{row.status}" if row.name else ""
-        return cls(row.handle.encode(), canonical.encode(), rest.encode())
-
-    def places(self, data: bytes | mmap.mmap) -> Iterator[int]:
-        """Where they stand."""
-        for at in _found(data, self.handle):
-            begin = at + len(self.handle)
-            if data[begin : begin + len(self.canonical)].lower() == self.canonical:
-                yield at
-        if self.rest:
-            yield from _found(data, self.rest)
 
 
 def scrub(database: Database, traces: Traces) -> bool:
@@ -129,13 +99,6 @@ def _pages(path: Path, traces: Traces) -> Iterator[_Page]:
             begin = number * size
             page = data[begin : begin + size]
             yield _Page.read(page, first=not number, reserved=data[20]) or _Page((), 0, 0)
-
-
-def _found(data: bytes | mmap.mmap, piece: bytes) -> Iterator[int]:
-    at = data.find(piece)
-    while at >= 0:
-        yield at
-        at = data.find(piece, at + 1)
 
 
 def _wash(database: Database, page: _Page) -> None:
