@@ -265,7 +265,6 @@ def _hand_over(
         session.allow(timeout)
         if not session.send_mail(_dotted(message.data)):
             return _early(session)
-        session.end_mail()
         session.allow(patience)
         return _after_the_dot(session, message, timeout)
     except OSError as error:

@@ -153,11 +153,14 @@ class Session(smtplib.SMTP):
         self.dot_begun = False
 
     def send_mail(self, text: bytes) -> bool:
-        """Write a mail without its end; false when the server spoke, and the rest was kept back.
+        """Write a mail and its final dot; false when the server spoke first: the dot is kept back.
+
+        From the dot's first byte on nobody can say that the mail has not arrived; what is said at
+        any moment before it is an early answer, however late within the mail it is noticed.
 
         Raises:
-            SessionError: the server spoke before the mail began, or hung up.
-            OSError: it could not be written in time.
+            SessionError: the server spoke before the mail began, or hung up before its dot.
+            OSError: it could not be written in time; see `dot_begun`.
         """
         self._expect_silence()
         for start in range(0, len(text), _WRITE):
@@ -169,18 +172,11 @@ class Session(smtplib.SMTP):
                     raise
             if self._heard():
                 return False
-        return True
-
-    def end_mail(self) -> None:
-        """Write the final dot; from its first byte on nobody can say that it has not arrived.
-
-        Raises:
-            SessionError: nothing was written, for the server spoke or hung up.
-            OSError: see `dot_begun`.
-        """
-        self._expect_silence()
+        if self._gone:
+            raise SessionError("the mail server hung up")
         self.dot_begun = True
         self._write(b".\r\n")
+        return True
 
     # --- what else there is to be read -------------------------------------------------------
 
