@@ -110,6 +110,10 @@ class PausedError(NewsletterError):
     exit_code = 6
 
 
+class UnreachableError(PausedError):
+    """The records are on a server that cannot be reached, for now."""
+
+
 class LockedError(NewsletterError):
     """Another run holds the store's lock."""
 

@@ -29,6 +29,8 @@ Mail = TypeVar("Mail")
 
 #: What the subject of a test mail begins with.
 TRIAL_MARK: Final = "[TEST] "
+#: Why a mail that was claimed did not leave.
+SILENT: Final = "this process was silent for a minute before it could leave"
 
 
 class Records(Protocol):
@@ -178,6 +180,7 @@ def deliver_next(
     *,
     most: int = 1,
     wait_for_slot: Callable[[], None] = lambda: None,
+    may_hand_over: Callable[[], bool] = lambda: True,
 ) -> Sequence[Attempt]:
     """Take the next deliveries through all their steps, together.
 
@@ -189,6 +192,8 @@ def deliver_next(
         most: how many at most.
         wait_for_slot: called when the mails are ready to be handed over; returns when they may
             leave.
+        may_hand_over: asked right then; where it says no, the mails are deferred, for others may
+            have taken them as lost.
 
     Returns:
         The attempts with what the transport said; none when nothing is queued any more.
@@ -210,7 +215,10 @@ def deliver_next(
             outcomes[delivery.id] = judged(Verdict.UNFIT, error.message)
     if mails:
         wait_for_slot()
-        answers = outlet.hand_over(tuple(mails.values()))
+        if may_hand_over():
+            answers = outlet.hand_over(tuple(mails.values()))
+        else:
+            answers = [judged(Verdict.DEFERRED, SILENT)] * len(mails)
         # By the order of the batch; one answer too few would name somebody else's mail.
         outcomes |= zip(mails, answers, strict=True)
     settled = [(delivery, outcomes[delivery.id]) for delivery in claimed]

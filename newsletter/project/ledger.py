@@ -183,7 +183,7 @@ class HighWaterMark:
         self.run = run
         self._path = path
         self._text = text
-        self._made = self._flushed = reached
+        self._made = self._flushed = self._told = reached
         self._flushing = threading.Lock()
 
     def count(self, taken: Iterable[Delivery]) -> None:
@@ -195,6 +195,10 @@ class HighWaterMark:
             position=max(self._made.position, *places, 0),
         )
 
+    def rise(self, reached: Reached) -> None:
+        """Note how far the run has come by the records, where others send some of it as well."""
+        self._told = reached
+
     def flush(self) -> None:
         """Return when all that was counted until now is in the file and on the disk.
 
@@ -203,7 +207,7 @@ class HighWaterMark:
             InputError: the file cannot be written.
         """
         with self._flushing:
-            made = self._made
+            made = _highest(self._made, self._told, self._flushed)
             if made == self._flushed:
                 return
             before, after = _marked(self._flushed), _marked(made)
@@ -262,6 +266,15 @@ def write(
     files.make_folder(root / FOLDER)
     files.write_atomic(path, text)
     return HighWaterMark(path, run.id, text, reached)
+
+
+def _highest(*reached: Reached) -> Reached:
+    """What is true when all of them are, of one run that only comes further."""
+    return replace(
+        reached[0],
+        attempts=max(one.attempts for one in reached),
+        position=max(one.position for one in reached),
+    )
 
 
 def _marked(reached: Reached) -> bytes:

@@ -13,7 +13,7 @@ from typing import Final
 from newsletter.delivery import Allowance, Attempt, Effect, Pause, Result, Stop
 from newsletter.delivery.breaker import Breaker
 from newsletter.delivery.pace import LATE, Pace
-from newsletter.errors import NewsletterError
+from newsletter.errors import NewsletterError, UnreachableError
 
 #: Returns when claimed mails may leave.
 WaitForSlot = Callable[[], None]
@@ -34,6 +34,10 @@ UNBOUND: Final = 1e9
 _POLL_SECONDS: Final = 0.02
 #: How long before its slot a mail is claimed, so that the disk's whims do not make it late.
 _LEAD: Final = 0.02
+#: How long a drain with nothing to do waits before it looks again whether others still have some.
+_ELSEWHERE_SECONDS: Final = 0.25
+#: A drain ends when the records were away for so long.
+_AWAY_SECONDS: Final = 600.0
 #: How often the account is asked again what it takes.
 _ALLOWANCE_POLL_SECONDS: Final = 60.0
 #: Of the reasons to stop that one request may bring, the one to tell.
@@ -84,6 +88,7 @@ def drain(
     stopped: Callable[[], bool] = lambda: False,
     settled: Callable[[Attempt], None] = lambda _: None,
     requeue: Callable[[], int] = lambda: 0,
+    elsewhere: Callable[[], int] = lambda: 0,
     throttle: Throttle | None = None,
 ) -> Drained:
     """Deliver until there is a reason to end.
@@ -97,6 +102,7 @@ def drain(
         stopped: asked before every claim; what is in flight always finishes.
         settled: hears every outcome, for progress; never from two threads at once.
         requeue: queues what was deferred and says how much that was.
+        elsewhere: says how much others have claimed; some of it may be queued again.
         throttle: pace, threads and clock.
 
     Raises:
@@ -104,7 +110,7 @@ def drain(
     """
     work = _Drain(
         deliver_next, breaker or Breaker(total=0), limit, stopped, settled, requeue,
-        throttle or Throttle(pace=Pace(UNBOUND, now=0.0)),
+        elsewhere, throttle or Throttle(pace=Pace(UNBOUND, now=0.0)),
     )  # fmt: skip
     threads = [
         threading.Thread(target=work.run, daemon=True) for _ in range(work.throttle.threads - 1)
@@ -144,6 +150,7 @@ class _Drain:
         in_flight: requests between claim and answer; while there are any, more may be queued yet.
         singly: so many claims are for one mail each, because a request for several was refused.
         waits: waits since a mail was accepted.
+        away: since when the records cannot be reached, None while they can.
     """
 
     deliver_next: DeliverNext
@@ -152,6 +159,7 @@ class _Drain:
     stopped: Callable[[], bool]
     settled: Callable[[Attempt], None]
     requeue: Callable[[], int]
+    elsewhere: Callable[[], int]
     throttle: Throttle
     over: threading.Event = field(default_factory=threading.Event)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -162,6 +170,7 @@ class _Drain:
     in_flight: int = 0
     singly: int = 0
     waits: int = 0
+    away: float | None = None
     fault: BaseException | None = None
 
     def run(self) -> None:
@@ -172,16 +181,40 @@ class _Drain:
                 if slot is None:
                     self.throttle.sleep(self.over, _POLL_SECONDS)
                 elif self._take_off(slot):
-                    wait = functools.partial(self._wait_for_slot, slot)
-                    attempts = self.deliver_next(slot.mails, wait)
-                    with self.lock:
-                        self._hear(attempts, slot.mails)
+                    attempts = self._deliver(slot)
                     if not attempts:
                         self.throttle.sleep(self.over, _POLL_SECONDS)
         except BaseException as fault:  # noqa: BLE001  # raised again by `drain`, on its own thread
             with self.lock:
                 self.fault = self.fault or fault
                 self._end(None)
+
+    def _deliver(self, slot: _Slot) -> Sequence[Attempt]:
+        """Take deliveries through their steps, and hear of them; none where the records are away.
+
+        Raises:
+            UnreachableError: they were away for too long.
+        """
+        wait = functools.partial(self._wait_for_slot, slot)
+        try:
+            attempts = self.deliver_next(slot.mails, wait)
+        except UnreachableError:
+            with self.lock:
+                self.in_flight -= 1
+                self.begun -= slot.mails
+                if self._are_away():
+                    raise
+            return ()
+        with self.lock:
+            self._hear(attempts, slot.mails)
+        return attempts
+
+    def _are_away(self) -> bool:
+        """Whether the records were away for too long; until then, ask again after a while."""
+        now = self.throttle.clock()
+        self.away = now if self.away is None else self.away
+        self._back_off(now)
+        return now - self.away >= _AWAY_SECONDS
 
     def keep_asking(self, allowance: Callable[[], Allowance]) -> None:
         """Follow the account's rate; when it cannot be asked, the last answer stands."""
@@ -252,6 +285,7 @@ class _Drain:
     def _hear(self, attempts: Sequence[Attempt], reserved: int) -> None:
         """Hear what came of one claim; the strongest of its effects counts, and counts once."""
         self.in_flight -= 1
+        self.away = None
         results = [one.outcome.result for one in attempts]
         accepted = results.count(Result.ACCEPTED)
         handed_over = sum(result in _HANDED_OVER for result in results)
@@ -281,8 +315,17 @@ class _Drain:
         """Nothing is queued; what was deferred gets another turn, after a while."""
         if self.in_flight or self.over.is_set():
             return
-        if self.requeue():
-            self._back_off(self.throttle.clock())
+        now = self.throttle.clock()
+        try:
+            queued, others = self.requeue(), self.elsewhere()
+        except UnreachableError:
+            if self._are_away():
+                raise
+            return
+        if queued:
+            self._back_off(now)
+        elif others:
+            self.throttle.pace.hold(_ELSEWHERE_SECONDS, now=now)
         else:
             self._end(None)
 

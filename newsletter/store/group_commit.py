@@ -9,19 +9,24 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import threading
+import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from typing import Final
 
 import sqlalchemy as sa
 
 from newsletter.delivery import Delivery, Outcome, Result
-from newsletter.errors import NewsletterError, PausedError
+from newsletter.errors import NewsletterError, PausedError, UnreachableError
 from newsletter.project.ledger import HighWaterMark
-from newsletter.store import deliveries
+from newsletter.store import deliveries, settling
 from newsletter.store.database import Database
-from newsletter.store.deliveries import Settled
+from newsletter.store.settling import Settled
 
+#: Outcomes wait so long for a server that is away; seconds.
+PATIENCE: Final = 600.0
+_LONGEST_WAIT: Final = 5.0
 #: Certainly not handed over.
 _HELD_BACK = Outcome(result=Result.NOT_SENT, reason="the ledger could not be written")
 
@@ -56,12 +61,17 @@ class GroupCommit:
         #: Rises with every claim of a real run, on the disk before the claim returns.
         self.mark: HighWaterMark | None = None
         self._writing = False
+        #: The rows that callers have, and whether some were claimed that no caller heard of.
+        self._held: set[int] = set()
+        self._unheard = False
 
     def claim(self, run: int, most: int, *, now: dt.datetime) -> tuple[Delivery, ...]:
         """Take the next queued deliveries of a run, durably; fewer when no more are queued.
 
         Raises:
             PausedError: another run may have taken over.
+            UnreachableError: the records are away. What was claimed all the same is given back
+                with the next claim.
         """
         return self._commit(_Job(run, now, wanted=most))
 
@@ -73,11 +83,39 @@ class GroupCommit:
             PausedError: another run may have taken over, and have settled them as unknown.
         """
         try:
-            self._commit(_Job(settled[0].run, settled[0].now, settled=settled))
+            self._settle_when_back(settled)
+        except UnreachableError:
+            raise
         except NewsletterError:
             with self._database.reading() as connection:
                 self._database.backend.expect_held(connection)
             raise
+
+    def conclude(self, run: int) -> None:
+        """Give back what was claimed and no caller heard of; call this when no claim follows.
+
+        Raises:
+            UnreachableError: the records are away.
+        """
+        if self._unheard:
+            with self._beside_others() as connection:
+                worker = self._database.backend.claimer()
+                settling.give_back(connection, run, worker, held=self._held)
+            self._unheard = False
+
+    def _settle_when_back(self, settled: tuple[Settled, ...]) -> None:
+        """Settle as soon as the server can be reached; told twice, an outcome counts once."""
+        end, wait = time.monotonic() + PATIENCE, 0.1
+        while True:
+            try:
+                self._commit(_Job(settled[0].run, settled[0].now, settled=settled))
+            except UnreachableError:
+                if time.monotonic() + wait > end:
+                    raise
+                time.sleep(wait)
+                wait = min(_LONGEST_WAIT, 2 * wait)
+            else:
+                return
 
     def _commit(self, job: _Job) -> tuple[Delivery, ...]:
         with self._lock:
@@ -125,7 +163,7 @@ class GroupCommit:
             _fail(claimed, error)
             # What cannot be given back is unknown at the next start.
             with contextlib.suppress(NewsletterError), self._beside_others() as connection:
-                deliveries.settle(connection, back)
+                settling.settle(connection, back)
 
     def _write(self, jobs: Sequence[_Job]) -> None:
         try:
@@ -148,14 +186,21 @@ class GroupCommit:
 
     def _transact(self, jobs: Sequence[_Job]) -> None:
         lost: NewsletterError | None = None
+        worker = self._database.backend.claimer()
+        unheard = self._unheard
+        if worker and any(job.wanted for job in jobs):
+            self._unheard = True  # until the commit has answered
         with self._beside_others() as connection:
-            deliveries.settle(connection, [one for job in jobs for one in job.settled])
+            settling.settle(connection, [one for job in jobs for one in job.settled])
             claiming = [job for job in jobs if job.wanted]
             try:
                 if claiming:
                     self._database.backend.expect_held(connection)
             except PausedError as error:  # what is over for claims; outcomes are still recorded
                 lost, claiming = error, []
+            if unheard:
+                for run in {job.run for job in claiming}:
+                    settling.give_back(connection, run, worker, held=self._held)
             taken = {
                 run: list(
                     deliveries.claim(
@@ -163,10 +208,15 @@ class GroupCommit:
                         run,
                         sum(job.wanted for job in claiming if job.run == run),
                         max(job.now for job in jobs),
+                        worker=worker,
                     )
                 )
                 for run in {job.run for job in claiming}
             }
+        self._unheard = unheard and not claiming
+        if worker:
+            self._held |= {one.id for mine in taken.values() for one in mine}
+            self._held -= {one.delivery.id for job in jobs for one in job.settled}
         if self.mark is not None:
             self.mark.count(taken.get(self.mark.run, ()))
         for job in claiming:

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+from dataclasses import dataclass
 from typing import Any, Final
 
 import sqlalchemy as sa
 
-from newsletter.delivery import Content, Counts, Pause, Run, RunState, State, is_finished
+from newsletter.delivery import Content, Counts, Pause, Run, RunState, State, Stop, is_finished
 from newsletter.errors import NewsletterError, RefusedError
 from newsletter.store.database import Database, UnreadableError
 from newsletter.store.tables import deliveries, runs
@@ -90,6 +91,49 @@ def resume(store: Database, run: Run, *, by_hand: bool) -> None:
             expect_not_cancelled(now)
         values = {"state": RunState.RUNNING, "pause": "", "reason": ""}
         connection.execute(sa.update(runs).where(runs.c.id == run.id).values(values))
+
+
+def share(store: Database, run: Run, way: str) -> None:
+    """Let other machines send some of a run's mails, which leave in this way; "" lets none."""
+    with store.writing() as connection:
+        connection.execute(sa.update(runs).where(runs.c.id == run.id).values(way=way))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharedRun:
+    """A real run that is going on, of which other machines may send some.
+
+    Attributes:
+        way: how its mails leave, as JSON.
+        queued: whether something can be claimed now.
+    """
+
+    run: Run
+    way: str
+    queued: bool
+
+
+def find_shared(store: Database) -> SharedRun | None:
+    """The oldest real run that is going on and that others may send some of; None for none."""
+    queued = sa.select(deliveries.c.id).where(
+        deliveries.c.run_id == runs.c.id, deliveries.c.state == State.QUEUED
+    )
+    query = sa.select(runs, queued.exists().label("queued")).where(
+        runs.c.way != "", runs.c.state == RunState.RUNNING, runs.c.rehearsal.is_(False)
+    )
+    with store.reading() as connection:
+        row = connection.execute(query.order_by(runs.c.id).limit(1)).one_or_none()
+        if row is None:
+            return None
+        return SharedRun(run=_run(row, row.envelope), way=row.way, queued=row.queued)
+
+
+def pause(store: Database, run: Run, stop: Stop) -> None:
+    """Pause a run that is going on, for everybody who sends some of it; else it stays as it is."""
+    these = runs.c.id == run.id, runs.c.state == RunState.RUNNING
+    values = {"state": RunState.PAUSED, "pause": stop.pause, "reason": stop.reason}
+    with store.writing() as connection:
+        connection.execute(sa.update(runs).where(*these).values(values))
 
 
 def counts(store: Database, run: Run) -> Counts:

@@ -247,6 +247,8 @@ runs: Final = sa.Table(
     sa.Column("forgotten_attempts", sa.Integer, nullable=False, server_default="0"),
     # The provider's, that its mails left from: each number once, "?" where one was not told.
     sa.Column("accounts", sa.Text, nullable=False, server_default=""),
+    # How its mails leave, as JSON, where other machines may send some of them; else "".
+    sa.Column("way", sa.Text, nullable=False, server_default=""),
     one_of("state", RunState),
     one_of("pause", ("", *Pause)),
     sa.UniqueConstraint("issue", "rehearsal"),
@@ -274,6 +276,8 @@ deliveries: Final = sa.Table(
     sa.Column("settled_at", Moment),
     # How often a person had it sent again though it was unknown: once at most.
     sa.Column("risked", sa.Integer, nullable=False, server_default="0"),
+    # The lease under which it was claimed last; "" in a file, which has one sender.
+    sa.Column("worker", sa.String(32), nullable=False, server_default=""),
     one_of("state", State),
     sa.CheckConstraint("state <> 'accepted' or message_id <> ''", name="accepted_has_message_id"),
     sa.CheckConstraint(

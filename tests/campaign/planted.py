@@ -17,7 +17,7 @@ from botocore.awsrequest import AWSPreparedRequest
 
 import newsletter.clocks
 import newsletter.delivery
-import newsletter.sending.run
+import newsletter.sending.part
 import newsletter.server
 import newsletter.ses.client
 from newsletter.delivery import Attempt, Delivery, Result, State
@@ -31,6 +31,7 @@ from newsletter.ses.wire import Wire
 from newsletter.smtp import SmtpTransport
 from newsletter.store import Store, deliveries, freezing, tables
 from newsletter.store.group_commit import GroupCommit
+from newsletter.store.settling import Settled
 from newsletter.store.sqlite import backend, engine
 
 Bug = Callable[[], None]
@@ -52,7 +53,7 @@ def record_before_claim() -> None:
         records.settle(run, claimed, outcome, now=clock())
         return (Attempt(position=claimed.position, number=claimed.attempt, outcome=outcome),)
 
-    newsletter.sending.run.deliver_next = deliver_next  # type: ignore[attr-defined]
+    newsletter.sending.part.deliver_next = deliver_next  # type: ignore[attr-defined]
 
 
 class _UndoneError(Exception):
@@ -74,7 +75,7 @@ def claim_without_commit() -> None:
         except _UndoneError:
             return undone.taken
 
-    def claim_and_settle(self: GroupCommit, *settled: deliveries.Settled) -> None:
+    def claim_and_settle(self: GroupCommit, *settled: Settled) -> None:
         for one in settled:
             with self._database.writing() as connection:
                 deliveries.claim(connection, one.run, 1, one.now)
@@ -136,7 +137,9 @@ def resume_from_a_cursor() -> None:
     )
     count = sa.text("SELECT count(*) FROM deliveries WHERE run_id = :run AND state = 'accepted'")
 
-    def claim(connection: Any, run: int, most: int, now: dt.datetime) -> tuple[Delivery, ...]:
+    def claim(
+        connection: Any, run: int, most: int, now: dt.datetime, *, worker: str = ""
+    ) -> tuple[Delivery, ...]:
         if not cursor:
             done = connection.execute(count, {"run": run}).scalar_one()
             cursor.append(itertools.count(done + 1))
@@ -146,7 +149,7 @@ def resume_from_a_cursor() -> None:
             if row is None:
                 break
             taken.append(deliveries._delivery(row))
-            told = {"this": row.delivery_id, "try": row.attempt + 1, "now": now}
+            told = {"this": row.delivery_id, "try": row.attempt + 1, "by": worker, "now": now}
             connection.execute(deliveries._CLAIM, told)
         return tuple(taken)
 

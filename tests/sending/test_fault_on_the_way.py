@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from newsletter.delivery import deliver
-from newsletter.sending import run as sending
+from newsletter.sending import part as sending
 from tests.support.schedule_fixtures import approved, at, folder, plain_environment, post, ready
 
 __all__ = ["approved", "at", "folder", "plain_environment", "post", "ready"]

@@ -10,7 +10,7 @@ import subprocess
 import pytest
 
 from newsletter.delivery import deliver
-from newsletter.sending import run as sending
+from newsletter.sending import part as sending
 from newsletter.store import runs
 from newsletter.store.deliveries import ENDED
 from tests.support.cli_fixtures import ADDRESSES

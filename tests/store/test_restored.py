@@ -15,7 +15,7 @@ from newsletter import smtp
 from newsletter.delivery import Outcome, Result, deliver
 from newsletter.project import ledger
 from newsletter.project.disk import flush
-from newsletter.sending import run as sending
+from newsletter.sending import part as sending
 from newsletter.ses.event_format import read_event
 from newsletter.store import claims
 from newsletter.store.batches import Batches

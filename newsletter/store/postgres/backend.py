@@ -26,6 +26,7 @@ from newsletter.project import private
 from newsletter.project.disk import unwritten
 from newsletter.store.copies import copy_to_file
 from newsletter.store.database import Database, Note
+from newsletter.store.postgres import paces
 from newsletter.store.postgres import schema as tables
 from newsletter.store.postgres.address import Address
 from newsletter.store.postgres.faults import BUSY, BUSY_HINT, DAMAGED, RESTORE, fault
@@ -34,7 +35,7 @@ from newsletter.store.tables import subscribers, tags
 from newsletter.store.traces import Traces
 
 _BUSY_SECONDS: Final = 30
-#: Connections of a process, besides the one that renews its leases.
+#: Connections of a process, besides the two that renew its leases and ask for the pace.
 _CONNECTIONS: Final = 5
 _CONNECT_SECONDS: Final = 10
 _OLDEST: Final = 140000
@@ -47,9 +48,13 @@ _MOVED: Final = ("were moved to ", "are being moved to ")
 _READ: Final = (
     'SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL search_path = "{schema}"'
 )
-_PLAIN: Final = 'SET LOCAL search_path = "{schema}"'
+#: What a lost machine holds is given back: it ends what waits in the middle for so long.
+_PLAIN: Final = (
+    "SET LOCAL search_path = \"{schema}\"; SET LOCAL idle_in_transaction_session_timeout = '30s'"
+)
 _WRITE: Final = (
     "SELECT set_config('search_path', %s, true), set_config('lock_timeout', %s, true), "
+    "set_config('idle_in_transaction_session_timeout', %s, true), "
     "set_config('synchronous_commit', CASE current_setting('synchronous_commit') "
     "WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, true)"
 )
@@ -86,7 +91,7 @@ class PostgresBackend:
         #: What the server's own lists of who is connected show, 63 characters at most.
         self._called = f"newsletter {self.schema}@{os.getpid()} {socket.gethostname()}"[:63]
         self.engine = self._engine(address, _CONNECTIONS)
-        self._renewing = self._engine(address, 1)
+        self._renewing = self._engine(address, 2)
         self._leases = Leases(
             self.place,
             write=lambda: self._transaction(self.engine, writes=True),
@@ -194,6 +199,32 @@ class PostgresBackend:
             PausedError: it has.
         """
         self._leases.expect_held(connection)
+
+    def claimer(self) -> str:
+        """The lease that this process claims under."""
+        return self._leases.claimer()
+
+    def may_hand_over(self) -> bool:
+        """Whether that lease runs for certain."""
+        return self._leases.may_hand_over()
+
+    def under_way(self, connection: sa.Connection) -> frozenset[str]:
+        """The leases that may have something under way."""
+        return self._leases.under_way(connection)
+
+    def workers(self, connection: sa.Connection) -> dict[str, str]:
+        """Who works now, by the lease."""
+        return self._leases.workers(connection)
+
+    def take_places(self, account: str, number: int, full: float) -> tuple[float, float]:
+        """Take places in the pace of an account, on whichever machine."""
+        with self._translated(), self._transaction(self._renewing) as connection:
+            return paces.take(connection, account, number, full)
+
+    def cut_pace(self, account: str) -> None:
+        """Half the pace of an account, and nothing for a second."""
+        with self._translated(), self._transaction(self._renewing) as connection:
+            paces.cut(connection, account)
 
     def expect_there(self) -> None:
         """A connection that is open stays with its database."""
@@ -354,9 +385,11 @@ class PostgresBackend:
             begin = _PLAIN if options.get("plain", False) else _READ
             connection.exec_driver_sql(begin.format(schema=self.schema))
             return
-        lock = _SHARED if options.get("shared", False) else _ALONE
+        shared = options.get("shared", False)
+        lock, idle = (_SHARED, "30s") if shared else (_ALONE, "10min")
         patience = f"{max(1, round(self.patience * 1000))}ms"
-        connection.exec_driver_sql(f"{_WRITE}, {lock}", (f'"{self.schema}"', patience, *self._lock))
+        values = (f'"{self.schema}"', patience, idle, *self._lock)
+        connection.exec_driver_sql(f"{_WRITE}, {lock}", values)
 
 
 def _count_in_whole_numbers(

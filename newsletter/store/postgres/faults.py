@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from newsletter.errors import InputError, NewsletterError, PausedError, Place
+from newsletter.errors import InputError, NewsletterError, PausedError, Place, UnreachableError
 from newsletter.project.disk import FULL
 
 _AGAIN: Final = "run the same command again when it is back"
@@ -13,7 +13,7 @@ BUSY_HINT: Final = "close what else is writing to them, then run the same comman
 DAMAGED: Final = "the records are damaged"
 RESTORE: Final = "restore a backup of the database; keep this one, it tells who got what"
 _GRANT: Final = "let it use the schema and create tables in it, or create the schema itself"
-_GONE: Final = (PausedError, "the database cannot be reached any more", _AGAIN)
+_GONE: Final = (UnreachableError, "the database cannot be reached any more", _AGAIN)
 _STRANGER: Final = (
     InputError, "the database refuses this user",
     "set the user in store.url, and NEWSLETTER_STORE__PASSWORD in the environment or in .env",
@@ -69,7 +69,7 @@ def fault(
         )
     kind, message, hint = known
     # Who cannot even open it has sent nothing that could be paused.
-    if opening and kind is PausedError:
+    if opening and issubclass(kind, PausedError):
         kind = InputError
     return kind(message.format(seconds=seconds), place=place, cause=named, hint=hint)
 

@@ -42,6 +42,21 @@ leases: Final = sa.Table(
     sa.Column("until", sa.DateTime(timezone=True), nullable=False),
 )
 
+#: How fast the accounts are sent from, by all machines: when the next place is, how far it is from
+#: the one before, mails a second now and at most. Made anew after a crash, which costs a burst.
+paces: Final = sa.Table(
+    "paces",
+    _OWN,
+    sa.Column("account", sa.Text, primary_key=True),
+    sa.Column("next", sa.DateTime(timezone=True), nullable=False),
+    sa.Column("step", sa.Double, nullable=False),
+    sa.Column("rate", sa.Double, nullable=False),
+    sa.Column("full_rate", sa.Double, nullable=False),
+    sa.Column("since", sa.DateTime(timezone=True), nullable=False),
+    sa.Column("cut_at", sa.DateTime(timezone=True)),
+    prefixes=["UNLOGGED"],
+)
+
 #: A condition that is added to a number.
 _ADDED: Final = re.compile(r"\+ (\([^()]*\))")
 
@@ -70,7 +85,8 @@ def create(connection: sa.Connection, schema: str) -> None:
 
 
 def reshape(connection: sa.Connection, schema: str) -> None:
-    """Give every column the type it has in a new store."""
+    """Give every column the type it has in a new store, and make what only PostgreSQL has."""
+    _OWN.create_all(connection)
     found = sa.text(
         "SELECT table_name, column_name, data_type, collation_name "
         "FROM information_schema.columns WHERE table_schema = :schema"

@@ -1,0 +1,27 @@
+"""`newsletter worker`: one of several machines that send an issue together."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+
+def worker(
+    *,
+    once: Annotated[
+        bool, typer.Option("--once", help="Send what is there to be sent now, then end.")
+    ] = False,
+) -> None:
+    """Help to send what `newsletter send` has begun, on as many machines as you like."""
+    from newsletter.cli.context import open_project, open_store
+    from newsletter.cli.sending import send_context
+    from newsletter.cli.show import say
+    from newsletter.cli.signals import Signals
+    from newsletter.workers import work
+
+    project = open_project()
+    with open_store(project, create=False) as store:
+        if not once:
+            say("this worker helps with every send (Ctrl-C ends it)")
+        work(send_context(project, store, Signals()), once=once)
