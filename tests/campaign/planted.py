@@ -29,8 +29,10 @@ from newsletter.ses import outcomes
 from newsletter.ses.http1 import ClosedError, HttpResponse
 from newsletter.ses.wire import Wire
 from newsletter.smtp import SmtpTransport
-from newsletter.store import Store, deliveries, freezing, tables
+from newsletter.store import Store, deliveries, freezing, settling, tables
 from newsletter.store.group_commit import GroupCommit
+from newsletter.store.postgres import leases
+from newsletter.store.postgres.backend import PostgresBackend
 from newsletter.store.settling import Settled
 from newsletter.store.sqlite import backend, engine
 
@@ -229,6 +231,48 @@ def jumping_clock() -> None:
     newsletter.clocks.now = clock
 
 
+def short_leases() -> None:
+    """A lease lasts three seconds, and what is claimed under it is given up three later."""
+    leases.LASTS, leases.RENEWED, leases._MARGIN = 3, 0.5, 1  # type: ignore[misc, assignment]
+    moment, seconds = sa.func.clock_timestamp(), sa.func.make_interval(0, 0, 0, 0, 0, 0, 3)
+    leases._UNTIL = moment + seconds  # type: ignore[misc]
+    leases._GONE = leases.leases.c.until < moment - seconds  # type: ignore[misc]
+
+
+def other_machine() -> None:
+    """Each process is on a machine of its own."""
+    name = f"machine {os.getpid()}"
+    leases._boot = lambda: name
+
+
+def no_fence() -> None:
+    """What was claimed is handed over, however long ago that was."""
+    PostgresBackend.may_hand_over = lambda _: True  # type: ignore[method-assign]
+
+
+def give_up_the_living() -> None:
+    """Whatever others have claimed counts as lost."""
+    PostgresBackend.under_way = lambda *_: frozenset()  # type: ignore[method-assign]
+
+
+def requeue_the_lost() -> None:
+    """What a dead worker had claimed is sent again by another."""
+    real = deliveries._move
+
+    def move(*words: Any, **more: Any) -> int:
+        if words[2] is State.CLAIMED and words[3]["state"] is State.UNKNOWN:
+            words = (*words[:3], {"state": State.QUEUED, "settled_at": None}, *words[4:])
+        return real(*words, **more)
+
+    deliveries._move = move
+
+
+def give_back_everything() -> None:
+    """After a lost answer of the database, everything this worker has claimed is queued again."""
+    real = settling.give_back
+    settling.give_back = lambda *words, held: real(*words, held=())
+
+
 def mark_at_begin_and_end() -> None:
     """The file beside the issues is written when a run begins and when it ends, and only then."""
     HighWaterMark.flush = lambda self: None  # type: ignore[method-assign]
@@ -242,6 +286,13 @@ def mark_not_looked_at() -> None:
 #: Against what a restored backup has forgotten.
 LEDGER_BUGS: dict[str, Bug] = {
     bug.__name__: bug for bug in (mark_at_begin_and_end, mark_not_looked_at)
+}
+
+
+#: Among several machines that send one issue.
+FLEET_BUGS: dict[str, Bug] = {
+    bug.__name__: bug
+    for bug in (no_fence, give_up_the_living, requeue_the_lost, give_back_everything)
 }
 
 
@@ -265,7 +316,9 @@ WORLDS: dict[str, Bug] = {
     "graceful": graceful,
     "impatient": impatient,
     "jumping_clock": jumping_clock,
+    "other_machine": other_machine,
     "patient": patient,
+    "short_leases": short_leases,
     "three_a_request": three_a_request,
 }
 
@@ -273,4 +326,4 @@ WORLDS: dict[str, Bug] = {
 def plant(names: str) -> None:
     """Plant what these names, separated by commas, stand for."""
     for name in names.split(","):
-        (BUGS | LEDGER_BUGS | WORLDS)[name]()
+        (BUGS | LEDGER_BUGS | FLEET_BUGS | WORLDS)[name]()
