@@ -91,13 +91,15 @@ def _print(project: Project, archive: Archive, host: Host) -> None:
 
 def _show(project: Project, archive: Archive, folder: Path, done: Published) -> None:
     selection = archive.selection
+    why = {n: selection.excluded.get(n, "its file is gone") for n in done.withdrawn}
     if VOICE.json:
         result_json(
             {
                 "folder": str(folder),
                 "issues": [one.issue.number for one in selection.issues],
                 "written": done.written, "deleted": done.deleted, "unchanged": done.unchanged,
-                "excluded": {str(n): why for n, why in sorted(selection.excluded.items())},
+                "withdrawn": {str(n): reason for n, reason in why.items()},
+                "excluded": {str(n): reason for n, reason in sorted(selection.excluded.items())},
             }
         )  # fmt: skip
         return
@@ -106,8 +108,13 @@ def _show(project: Project, archive: Archive, folder: Path, done: Published) -> 
         f"{plural(listed, 'issue')}: {len(done.written)} files written, {len(done.deleted)} "
         f"deleted, {len(done.unchanged)} unchanged"
     )
+    for number, reason in why.items():
+        say(f"  issue {number} was taken out and its page deleted: {reason}", quiet_at=-2)
     for number, reason in sorted(selection.excluded.items()):
-        say(f"  without issue {number}: {reason}")
+        if number not in why:
+            say(f"  without issue {number}: {reason}")
+    if why:
+        say("hint: publish the folder so that pages go there too (rsync needs --delete)")
     _hints(project, archive)
     result(str(folder))
 

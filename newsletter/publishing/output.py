@@ -22,6 +22,7 @@ from newsletter.publishing.letters import KnownLetter
 
 LIST: Final = ".newsletter-archive.json"
 _SCHEMA: Final = 1
+_PAGE: Final = re.compile(r"([0-9]{1,6})/index\.html")
 _HASH: Final = re.compile(r"[0-9a-f]{64}|")
 
 
@@ -57,6 +58,12 @@ class Published:
     written: tuple[str, ...]
     deleted: tuple[str, ...]
     unchanged: tuple[str, ...]
+
+    @property
+    def withdrawn(self) -> tuple[int, ...]:
+        """The issues whose pages were deleted, by number."""
+        pages = (_PAGE.fullmatch(path) for path in self.deleted)
+        return tuple(sorted(int(page[1]) for page in pages if page))
 
 
 def earlier_build(folder: Path) -> EarlierBuild:

@@ -50,6 +50,11 @@ class Redirect:
     file: str
     number: int
 
+    @property
+    def has_page(self) -> bool:
+        """Whether a page of the archive leads on; where one of ours is called so, the host must."""
+        return not _OURS.fullmatch(self.file)
+
 
 def base_path(archive_url: str) -> str:
     """The path of the archive on its host, with a slash at both ends: "/archive/" or "/"."""
