@@ -62,6 +62,16 @@ def base_path(archive_url: str) -> str:
     return f"/{path}/" if path else "/"
 
 
+def is_page(path: str, base: str) -> bool:
+    """Whether a path of the site is, or may become, a page of the archive itself.
+
+    Args:
+        path: from the root of the site.
+        base: the archive's own path, see `base_path`.
+    """
+    return f"{path}/".startswith(base) and _OURS.fullmatch(_file(path, base)) is not None
+
+
 def redirects(issues: Iterable[PublishedIssue], archive_url: str) -> tuple[Redirect, ...]:
     """The earlier addresses of some issues, by number.
 
@@ -75,7 +85,7 @@ def redirects(issues: Iterable[PublishedIssue], archive_url: str) -> tuple[Redir
         for old in one.matter.aliases:
             file = _file(old, base)
             there = found.get(file)
-            if (old + "/").startswith(base) and _OURS.fullmatch(file):
+            if is_page(old, base):
                 findings.append((place, f"the alias {old} is a page of the archive itself"))
             elif there and there.number != number:
                 what = f"the alias {old} belongs to issue {there.number} as well"
