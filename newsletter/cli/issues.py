@@ -98,8 +98,8 @@ def _show(project: Project, done: PastImport, *, dry_run: bool) -> None:
         say(f"hint: {done.renumbered} have another number than before, for not each says its own, "
             "or two say the same; they are counted by date")  # fmt: skip
     if done.linked:
-        say(f"hint: {plural(done.linked, 'picture is', 'pictures are')} shown from where they "
-            "were; keep the account there until you have them yourself")  # fmt: skip
+        say(f"hint: {plural(done.linked, 'picture stays', 'pictures stay')} at the old address; "
+            "keep the account there until you have them yourself")  # fmt: skip
     if done.written and not dry_run:
         way = "newsletter archive build --out site"
         if not project.settings.site.archive_url:

@@ -207,7 +207,8 @@ def _expect_free(number: int, taken: Mapping[int, str]) -> None:
         raise InputError(
             f"issue {number} is there already",
             place=Place(taken[number]),
-            hint="give that file another number, or count the past ones otherwise: --first N",
+            hint="give that file another number or delete it, or count the past ones from "
+            "another: --first N",
         )
     if number > _LAST:
         raise InputError(

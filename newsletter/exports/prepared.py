@@ -154,7 +154,8 @@ def _flatten(root: Any) -> None:  # noqa: ANN401
 
 def _tidy(element: Any, found: Prepared) -> None:  # noqa: ANN401
     tag = str(element.tag)
-    if tag in _UNSEEN or _HIDDEN.search(element.get("style", "")):
+    hidden = _HIDDEN.search(element.get("style", "")) or "hide-text" in element.get("class", "")
+    if tag in _UNSEEN or hidden:
         _drop(element)
     elif tag in _FORMS:
         if tag == "form":

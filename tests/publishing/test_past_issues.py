@@ -246,7 +246,7 @@ def test_ghost_needs_the_address_it_had_and_brings_its_pictures(empty):
     assert (empty.root / "issues" / shown[1]).read_bytes() == other + b"2"
     assert not (empty.root / "issues/images/b.png").exists()  # no letter shows it
     assert f"[two]({OLD}/two/)" in body
-    assert "1 picture is shown from where they were" in ran.err
+    assert "1 picture stays at the old address" in ran.err
 
 
 def test_a_folder_of_hugos_with_all_that_it_can_have(empty):

@@ -90,7 +90,7 @@ def test_what_no_letter_can_hold_is_told(html, body, said):
 @pytest.mark.parametrize(
     "html",
     ["<script>x()</script>", "<style>p {}</style>", "<!-- x -->", "<svg><text>x</text></svg>",
-     '<img src="https://t.example/open.gif" width="1" height="1">', '<div style="display:none">x</div>', " "],
+     '<img src="https://t.example/open.gif" width="1" height="1">', '<div style="display:none">x</div>', '<label class="hide-text">x</label>', " "],
 )  # fmt: skip
 def test_what_nobody_saw_goes_without_a_word(html):
     done = convert(html, SITE)
