@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +11,7 @@ import typer
 from newsletter import clocks
 from newsletter.cli.command import Commands
 from newsletter.cli.show import VOICE, result, result_json, say
+from newsletter.errors import InputError
 from newsletter.humanize import plural
 
 if TYPE_CHECKING:
@@ -48,6 +50,8 @@ def bring(
     from newsletter.publishing.past_issues import import_issues
 
     VOICE.json = as_json
+    if site and not re.fullmatch(r"https?://[^/\s]+(?:/\S*)?", site):
+        raise InputError("--site is no web address", hint="write --site https://old.example.org")
     project = open_project()
     done = import_issues(
         project, open_export(from_directory(file)), site=site, first=first,

@@ -198,7 +198,9 @@ def _list(element: Any, style: Style) -> str:  # noqa: ANN401
 def _table(element: Any, style: Style) -> list[str]:  # noqa: ANN401
     rows = [[cell for cell in row if cell.tag in {"td", "th"}] for row in element.iter("tr")]
     cells = [cell for row in rows for cell in row]
-    if rows and all(len(row) <= 1 for row in rows):  # it only placed things
+    if (
+        rows and all(len(row) <= 1 for row in rows) and all(cell.tag == "td" for cell in cells)
+    ):  # it only placed things
         return [block for cell in cells for block in _blocks(cell, style)]
     simple = not any(cell.get("colspan") or cell.get("rowspan") for cell in cells)
     nested = element.find(".//table") is not None or element.find(".//caption") is not None

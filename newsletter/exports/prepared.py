@@ -192,7 +192,7 @@ def _tidy_picture(element: Any, found: Prepared) -> None:  # noqa: ANN401
     src = element.get("src", "").strip()
     if not src or src.startswith("data:"):
         src = element.get("data-src", "").strip() or src
-    if {element.get("width"), element.get("height")} & {"0", "1"}:
+    if {element.get("width"), element.get("height")} <= {"0", "1"}:
         _drop(element)  # it counted readers
         return
     if not src or src.startswith("data:"):

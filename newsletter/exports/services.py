@@ -124,7 +124,8 @@ def _of_ghost(data: Mapping[str, Any], name: str, site: str) -> Export:
         elif not title or not str(row.get("html") or "").strip():
             skipped.append((place, f'"{title or row.get("slug")}" has no title or no text'))
         else:
-            posts.append(_ghost_post(row, more.get(str(row.get("id")), {}), title, place))
+            where = Place(f"{name}: {row.get('slug') or title}")
+            posts.append(_ghost_post(row, more.get(str(row.get("id")), {}), title, where))
     if not site and any(_OWN_ADDRESS in post.html + post.image for post in posts):
         raise InputError(
             "this export does not say at which address it was read",

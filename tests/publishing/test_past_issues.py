@@ -229,6 +229,7 @@ def test_ghost_needs_the_address_it_had_and_brings_its_pictures(empty):
     empty.write("ghost.json", ghost([letter]))
     ran = empty.run("issues", "import", "ghost.json")
     assert (ran.code, "--site" in ran.hint) == (2, True)
+    assert empty.run("issues", "import", "ghost.json", "--site", "old.example.org").code == 2
     whole = {
         "data/ghost.json": ghost([letter]), "content/images/2020/01/a.png": other,
         "content/images/2021/01/a.png": other + b"2", "content/images/2020/01/a.gif": picture,

@@ -52,6 +52,8 @@ CASES = [
     ("<blockquote><p>a</p><blockquote>b</blockquote></blockquote>", "> a\n>\n> > b"),
     ('<pre><code class="language-py">a = "```"\n\n*b*</code></pre>', '````py\na = "```"\n\n*b*\n````'),
     ("<table><tr><th>a|b</th><th>c</th></tr><tr><td>1</td><td></td></tr></table>", "| a\\|b | c |\n| --- | --- |\n| 1 |  |"),
+    ("<table><tr><th>a</th></tr><tr><td>1</td></tr></table>", "| a |\n| --- |\n| 1 |"),
+    ('<p>x<img src="https://x.example/line.png" width="1" height="80" alt=""></p>', "x![](https://x.example/line.png)"),
     ('<table><tr><td><p style="color:red">placed</p></td></tr></table>', "placed"),
     ("<table><tr><td colspan=2 class=x>a</td></tr><tr><td>b</td><td>c</td></tr></table>",
      '<table><tr><td colspan="2">a</td></tr><tr><td>b</td><td>c</td></tr></table>'),
