@@ -60,7 +60,7 @@ def bring(
     if as_json:
         result_json({"dry_run": dry_run, **_facts(done)})
     else:
-        _show(project, done, dry_run=dry_run)
+        show(project, done, dry_run=dry_run)
 
 
 def _facts(done: PastImport) -> dict[str, object]:
@@ -80,7 +80,15 @@ def _facts(done: PastImport) -> dict[str, object]:
     }  # fmt: skip
 
 
-def _show(project: Project, done: PastImport, *, dry_run: bool) -> None:
+def show(project: Project, done: PastImport, *, dry_run: bool, where: str = "") -> None:
+    """What an import did, or would do.
+
+    Args:
+        project: the newsletter.
+        done: what came of it.
+        dry_run: whether nothing was written.
+        where: what a command needs to find the newsletter, such as " -C letters".
+    """
     for one in done.written:
         draft = "draft" if one.issue.status == "draft" else ""
         result(f"{one.name}  {one.issue.date or draft}  {one.issue.title}")
@@ -105,7 +113,7 @@ def _show(project: Project, done: PastImport, *, dry_run: bool) -> None:
         say(f"hint: {plural(done.linked, 'picture stays', 'pictures stay')} at the old address; "
             "keep the account there until you have them yourself")  # fmt: skip
     if done.written and not dry_run:
-        way = "newsletter archive build --out site"
+        way = f"newsletter{where} archive build --out site"
         if not project.settings.site.archive_url:
             way = f"set site.archive_url, then {way}"
-        say(f"next: look at them in newsletter preview; to publish them: {way}")
+        say(f"next: look at them in newsletter{where} preview; to publish them: {way}")

@@ -337,7 +337,7 @@ def archive_with(change: Callable[[zipfile.ZipFile], None]) -> bytes:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda archive: archive.writestr("posts/bomb.html", b"0" * 400_000_000), "far larger than what is packed"),
+        (lambda archive: archive.writestr("posts/bomb.html", b"0" * 20_000_000), "far larger than what is packed"),
         (lambda archive: archive.writestr("posts.csv", "post_id\n"), "two files of this archive have one name"),
     ],
 )  # fmt: skip
@@ -382,3 +382,21 @@ def test_a_link_in_a_folder_leads_no_file_in(empty):
     (empty.root / "hugo/content/two.md").symlink_to(secret)
     assert empty.run("issues", "import", "hugo").code == 0
     assert [issue.title for issue in imported(empty)] == ["One"]
+
+
+@pytest.mark.processes  # a new newsletter begins with git
+def test_a_newsletter_can_begin_with_its_past(empty):
+    letters = [Letter(n, f"#{n}: Old", f"2021-03-0{n}", f"<p>{n}</p>") for n in (1, 2)]
+    empty.write("export.zip", substack(letters))
+    empty.write("ghost.json", ghost([Letter(1, "One", "2021-03-01", f'<a href="{OLD}/x">x</a>')]))
+    (empty.root / "newsletter.toml").rename(empty.root / "away.toml")
+    assert empty.run("init", "new", "--yes", "--from", "ghost.json").code == 2
+    assert not (empty.root / "new").exists()  # nothing half made
+    ran = empty.run("init", "new", "--yes", "--from", "export.zip")
+    assert ran.code == 0, ran.err
+    assert sorted(path.name for path in (empty.root / "new/issues").glob("*.md")) == [
+        "001-old.md", "002-old.md",
+    ]  # fmt: skip
+    assert "newsletter -C new preview" in ran.err
+    assert ran.out.splitlines()[-1] == "new/newsletter.toml"
+    assert "2 sent by an earlier service left out" in empty.run("-C", "new", "check").err
