@@ -86,7 +86,7 @@ def cluster() -> Iterator[Cluster]:
     folder = Path(tempfile.mkdtemp(prefix="newsletter-fleet-"))
     if os.geteuid() == 0:
         os.chown(folder, 65534, 65534)
-    initdb = [PLACES[-1] / "initdb", "-D", folder / "data", "--no-sync", "-A", "trust",
+    initdb = [str(PLACES[-1] / "initdb"), "-D", str(folder / "data"), "--no-sync", "-A", "trust",
               "--locale=C", "-E", "UTF8", "-U", "nobody"]  # fmt: skip
     subprocess.run([*_nobody(), *initdb], check=True, stdout=subprocess.DEVNULL)
     with (folder / "data/postgresql.conf").open("a") as stream:
@@ -110,7 +110,10 @@ def _nobody() -> list[str]:
 
 
 def _control(folder: Path, *words: str) -> None:
-    command = [PLACES[-1] / "pg_ctl", "-D", folder / "data", "-l", folder / "log", "-w", *words]
+    control, data, log = (
+        str(one) for one in (PLACES[-1] / "pg_ctl", folder / "data", folder / "log")
+    )
+    command = [control, "-D", data, "-l", log, "-w", *words]
     subprocess.run(
         [*_nobody(), *command], check=True, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL,
         cwd="/",

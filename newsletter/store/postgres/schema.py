@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
 
@@ -200,3 +200,16 @@ def _trigger(connection: sa.Connection, schema: str, name: str, what: str, body:
     function = _FUNCTION.format(name=name, schema=schema, body=_BODY.format(body=body))
     connection.exec_driver_sql(function.replace("%", "%%"))
     connection.exec_driver_sql(f"CREATE TRIGGER {name} {what} EXECUTE FUNCTION newsletter_{name}()")
+
+
+def count_in_whole_numbers(
+    connection: Any,  # noqa: ANN401  # the driver's
+    _record: object,
+) -> None:
+    """Have a sum of whole numbers be one: PostgreSQL widens it to `numeric`, which we keep none of.
+
+    What has a fraction is a ValueError.
+    """
+    from psycopg.types.numeric import IntLoader  # noqa: PLC0415  # an extra
+
+    connection.adapters.register_loader("numeric", IntLoader)
