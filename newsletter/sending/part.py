@@ -119,12 +119,7 @@ def drain_part(
     store = context.store
     outlet, counts = _outlet(context, run, transport), runs.counts(store, run)
     throttle = _throttle(context, transport, allowance)
-    log.note(
-        "began", issue=run.content.issue, transport=transport.name,
-        content_hash=run.content.content_hash, by_state=counts.by_state,
-        mails_per_second=allowance.rate, left_today=allowance.left,
-        concurrency=throttle.threads, mails_per_request=throttle.batch,
-    )  # fmt: skip
+    _note_begin(log, run, transport, allowance=allowance, counts=counts, throttle=throttle)
     watch = context.watch(run) if leads else _Unwatched()
     cancelled = _cancelled(store, run)
     departing = threading.Event()
@@ -175,6 +170,23 @@ class _Unwatched:
     def stop(self) -> Stop | None:
         """Whoever leads says it to all."""
         return None
+
+
+def _note_begin(
+    log: RunLog,
+    run: Run,
+    transport: Transport,
+    *,
+    allowance: Allowance,
+    counts: Counts,
+    throttle: Throttle,
+) -> None:
+    log.note(
+        "began", issue=run.content.issue, transport=transport.name,
+        content_hash=run.content.content_hash, by_state=counts.by_state,
+        mails_per_second=allowance.rate, left_today=allowance.left,
+        concurrency=throttle.threads, mails_per_request=throttle.batch,
+    )  # fmt: skip
 
 
 def conclude(store: Store, run: Run, drained: Drained, *, log: RunLog) -> Ended:

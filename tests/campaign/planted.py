@@ -33,6 +33,7 @@ from newsletter.store import Store, deliveries, freezing, settling, tables
 from newsletter.store.group_commit import GroupCommit
 from newsletter.store.postgres import leases
 from newsletter.store.postgres.backend import PostgresBackend
+from newsletter.store.postgres.schema import leases as lease_rows
 from newsletter.store.settling import Settled
 from newsletter.store.sqlite import backend, engine
 
@@ -236,7 +237,7 @@ def short_leases() -> None:
     leases.LASTS, leases.RENEWED, leases._MARGIN = 3, 0.5, 1  # type: ignore[misc, assignment]
     moment, seconds = sa.func.clock_timestamp(), sa.func.make_interval(0, 0, 0, 0, 0, 0, 3)
     leases._UNTIL = moment + seconds  # type: ignore[misc]
-    leases._GONE = leases.leases.c.until < moment - seconds  # type: ignore[misc]
+    leases._GONE = lease_rows.c.until < moment - seconds  # type: ignore[misc]
 
 
 def other_machine() -> None:
