@@ -25,7 +25,6 @@ def test_places_of_two_machines_follow_one_another_and_a_throttle_slows_both(tmp
         second, _ = other.backend.take_places("account", 1, 10.0)
         assert 1 < second <= 100  # behind the hundred seconds that the first has taken
         one.backend.cut_pace("account")
-        one.backend.cut_pace("account")  # what was refused in the same second says nothing new
         _, rate = other.backend.take_places("account", 1, 10.0)
         assert 5.0 <= rate < 10.0
 
