@@ -80,10 +80,10 @@ def setup(
     if write and CONTEXT.config:
         raise InputError("--write needs the folder's own settings", hint="leave --config out")
     project = open_project()
+    if printed:
+        result(_text(printed, project, domain))
+        return
     with _opened(project, domain) as (control, wanted):
-        if printed:
-            result(_text(printed, project, control, wanted))
-            return
         steps = survey(control, wanted)
         if destroy:
             _destroy(
@@ -146,19 +146,33 @@ def _opened(project: Project, domain: str) -> Iterator[tuple[ControlPlane, Bluep
         yield opened
 
 
-def _text(printed: _Printed, project: Project, control: ControlPlane, wanted: Blueprint) -> str:
-    from newsletter.ses.setup import request
-    from newsletter.signup import is_open
-
+def _text(printed: _Printed, project: Project, domain: str) -> str:
     match printed:
         case "policy":
-            return json.dumps(wanted.sending_rights, indent=2)
+            return _policy(project, domain)
         case "request":
-            confirmed = is_open(project.settings)
-            return request.text(project.settings, confirmed=confirmed)
+            from newsletter.ses.setup import request
+            from newsletter.signup import is_open
+
+            return request.text(project.settings, confirmed=is_open(project.settings))
         case "dns":
-            records = _records(project, control, wanted)
+            with _opened(project, domain) as (control, wanted):
+                records = _records(project, control, wanted)
             return "\n".join(sorted(record.zone_line for record in records))
+
+
+def _policy(project: Project, domain: str) -> str:
+    """The sending host's rights; whoever wants to read them need not have an account yet."""
+    from newsletter.ses.setup.account import UNKNOWN_ACCOUNT, blueprint_anywhere
+
+    wanted, unknown = blueprint_anywhere(project.settings, os.environ, domain=domain)
+    if unknown:
+        say(f"which account this is for is not known: {unknown}")
+        say(
+            f"hint: put its 12 digits in place of {UNKNOWN_ACCOUNT}; while it is in the sandbox, "
+            f"identity/* in place of identity/{wanted.domain}"
+        )
+    return json.dumps(wanted.sending_rights, indent=2)
 
 
 def _apply(wanted: Blueprint, steps: tuple[PlanStep, ...], confirmed: str) -> tuple[PlanStep, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from pathlib import Path
 from typing import Final
 
 from newsletter.delivery import Run, RunState, State
@@ -69,14 +70,7 @@ def agreed(subject: Subject) -> Diagnosis:
         for number, what in agreement.all_forgotten(root, store).items()
     ]
     kept = ledger.issues(root)
-    gone = [run.content.issue for run in _real(subject) if run.content.issue not in kept]
-    found += [
-        warning(
-            f"{ledger.name_of(number)} is missing: restored records could send the issue again",
-            f"put it back: git checkout HEAD -- {ledger.name_of(number)}",
-        )
-        for number in gone
-    ]
+    found += [_gone(root, run) for run in _real(subject) if run.content.issue not in kept]
     # A run at work changes its file all the time.
     if not store.sender():
         names = [ledger.name_of(number) for number in kept]
@@ -86,6 +80,15 @@ def agreed(subject: Subject) -> Diagnosis:
             hint = f'git add {ledger.FOLDER} && git commit -m "What was sent" -- {ledger.FOLDER}'
             found.append(warning(f"{files} not committed", hint))
     return worst(found, f"{plural(len(kept), 'issue')} in the ledger, all as the records know them")
+
+
+def _gone(root: Path, run: Run) -> Diagnosis:
+    """What to say of a run whose file is missing."""
+    number, name = run.content.issue, ledger.name_of(run.content.issue)
+    goes_on = "" if run.state is RunState.FINISHED else ", and goes on"
+    again = f"newsletter send --issue {number} writes it again{goes_on}"
+    told = f"{name} is missing: restored records could send the issue again"
+    return warning(told, ledger.from_git(root, name) or again)
 
 
 def waiting(subject: Subject) -> Diagnosis:

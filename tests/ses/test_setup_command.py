@@ -169,6 +169,26 @@ def test_rights_and_the_request_are_printed(ready, account):
     assert (ran.code, ran.hint) == (4, "hint: newsletter ses setup makes it")
 
 
+def test_rights_and_the_request_are_printed_before_there_is_an_account(ready, account, monkeypatch):
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    ran = ready.run("ses", "setup", "--print", "policy")
+    assert ran.code == 0
+    (send,) = [one for one in json.loads(ran.out)["Statement"] if one["Sid"] == "Send"]
+    assert f"arn:aws:ses:eu-west-1:ACCOUNT-ID:identity/{DOMAIN}" in send["Resource"]
+    assert ran.hint.startswith("hint: put its 12 digits in place of ACCOUNT-ID")
+    assert ready.run("ses", "setup", "--plan").code == 4
+    monkeypatch.delenv("AWS_REGION", raising=False)
+    monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
+    for words in (("--print", "policy"), ("--plan",)):
+        ran = ready.run("ses", "setup", *words)
+        assert (ran.code, ran.error) == (2, "error: no AWS region is named")
+    ran = ready.run("ses", "setup", "--print", "request")
+    assert (ran.code, ran.err) == (0, "")
+    assert "Slack Water" in ran.out
+
+
 @pytest.mark.parametrize(
     ("words", "error"),
     [
