@@ -48,6 +48,12 @@ def setup(
     domain: Annotated[
         str, typer.Option("--domain", metavar="DOMAIN", help="A parent of the sender's domain.")
     ] = "",
+    mail_from: Annotated[
+        str,
+        typer.Option(
+            "--mail-from", metavar="DOMAIN", help="Where bounces return to, if not bounce.DOMAIN."
+        ),
+    ] = "",
     wait: Annotated[
         float, typer.Option("--wait", metavar="MIN", min=0, help="Wait for SES to see the DNS.")
     ] = 0,
@@ -83,7 +89,7 @@ def setup(
     if printed:
         result(_text(printed, project, domain))
         return
-    with _opened(project, domain) as (control, wanted):
+    with _opened(project, domain, mail_from) as (control, wanted):
         steps = survey(control, wanted)
         if destroy:
             _destroy(
@@ -139,10 +145,12 @@ def prove(
 
 
 @contextlib.contextmanager
-def _opened(project: Project, domain: str) -> Iterator[tuple[ControlPlane, Blueprint]]:
+def _opened(
+    project: Project, domain: str, mail_from: str = ""
+) -> Iterator[tuple[ControlPlane, Blueprint]]:
     from newsletter.ses.setup.account import open_account
 
-    with open_account(project.settings, os.environ, domain=domain) as opened:
+    with open_account(project.settings, os.environ, domain=domain, mail_from=mail_from) as opened:
         yield opened
 
 
@@ -270,11 +278,22 @@ def _report(
     if lacking and not write:
         result("For newsletter.toml (--write adds it):")
         result("\n".join([f"[{_TABLE}]", *(f'{name} = "{told[name]}"' for name in lacking)]))
-    _advise(wanted, steps, verified)
+    _advise(wanted, steps, verified, records)
 
 
-def _advise(wanted: Blueprint, steps: Sequence[PlanStep], verified: Verification | None) -> None:
+def _advise(
+    wanted: Blueprint,
+    steps: Sequence[PlanStep],
+    verified: Verification | None,
+    records: Sequence[DnsRecord],
+) -> None:
     from newsletter.ses.setup import request
+    from newsletter.ses.setup.dns import OTHER
+
+    taken = {one.name for one in records if one.says == OTHER and one.kind in {"MX", "TXT"}}
+    for name in sorted(taken - {f"_dmarc.{wanted.domain}"}):
+        say(f"{name} has other records already, and bounces need them to be SES's alone")
+        say(f"hint: --mail-from NAME.{wanted.domain} takes another domain for them")
 
     if verified and not verified.verified:
         say(f"not verified yet: {verified.detail}")

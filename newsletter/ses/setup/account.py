@@ -23,7 +23,7 @@ UNKNOWN_ACCOUNT: Final = "ACCOUNT-ID"
 
 @contextlib.contextmanager
 def open_account(
-    settings: Settings, environ: Mapping[str, str], *, domain: str = ""
+    settings: Settings, environ: Mapping[str, str], *, domain: str = "", mail_from: str = ""
 ) -> Iterator[tuple[ControlPlane, Blueprint]]:
     """The control plane, and what a newsletter wants of it.
 
@@ -31,6 +31,7 @@ def open_account(
         settings: of the newsletter.
         environ: AWS_REGION counts here, though botocore ignores it.
         domain: a parent of the sender's domain, "" for the very domain.
+        mail_from: where bounces return to, a domain below that; "" for the usual.
 
     Raises:
         AccountError: no credentials, or AWS cannot be used.
@@ -39,7 +40,7 @@ def open_account(
     """
     control = _control(settings, environ)
     with contextlib.closing(control):
-        yield control, _asked(control, settings, environ, domain)
+        yield control, _asked(control, settings, environ, domain, mail_from)
 
 
 def blueprint_anywhere(
@@ -74,17 +75,24 @@ def _control(settings: Settings, environ: Mapping[str, str]) -> ControlPlane:
     )
 
 
-def _wanted(control: ControlPlane, settings: Settings, domain: str) -> Callable[..., Blueprint]:
+def _wanted(
+    control: ControlPlane, settings: Settings, domain: str, mail_from: str = ""
+) -> Callable[..., Blueprint]:
     return functools.partial(
-        blueprint, settings, region=control.region, partition=control.partition, domain=domain
-    )
+        blueprint, settings, region=control.region, partition=control.partition, domain=domain,
+        mail_from=mail_from,
+    )  # fmt: skip
 
 
 def _asked(
-    control: ControlPlane, settings: Settings, environ: Mapping[str, str], domain: str
+    control: ControlPlane,
+    settings: Settings,
+    environ: Mapping[str, str],
+    domain: str,
+    mail_from: str = "",
 ) -> Blueprint:
     """What is wanted, in the account that AWS says this is."""
-    group, wanted = settings.transport.ses, _wanted(control, settings, domain)
+    group, wanted = settings.transport.ses, _wanted(control, settings, domain, mail_from)
     # Without a sender nobody is asked.
     wanted(account="")
     caller = ask_caller(
