@@ -7,6 +7,7 @@ from abc import abstractmethod
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
+from newsletter.humanize import plural
 from newsletter.ses.setup.blueprint import RETENTION
 from newsletter.ses.setup.control import ControlPlane
 from newsletter.ses.setup.part import Part, Seen, Standing, judged
@@ -163,7 +164,8 @@ class Topic(Part):
 
     def obstacle(self) -> str:
         others = [one for one in self.subscriptions() if one.get("Endpoint") != self.plan.queue_arn]
-        return f"{len(others)} other subscriptions hang on it" if others else ""
+        number = plural(len(others), "other subscription hangs", "other subscriptions hang")
+        return f"{number} on it" if others else ""
 
     def is_ours(self) -> bool:
         """Whether it has our tags; raises what `look` does."""
