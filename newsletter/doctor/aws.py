@@ -66,6 +66,7 @@ def _looks(subject: Subject) -> Iterator[Callable[[], object]]:
         yield lambda: _destinations(subject, name)
     if group.events_queue:
         yield lambda: _queue(subject, group.events_queue)
+    if name and group.events_queue:
         yield lambda: [_reaches(subject, one, "") for one in _destinations(subject, name)]
 
 

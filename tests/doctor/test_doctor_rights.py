@@ -37,6 +37,12 @@ def test_rights_that_are_lacking_are_named_together(account):
     }
 
 
+@pytest.mark.parametrize("name", ["CONFIGURATION_SET", "EVENTS_QUEUE"])
+def test_what_is_not_set_is_not_looked_at(account, monkeypatch, name):
+    monkeypatch.setenv(f"NEWSLETTER_TRANSPORT__SES__{name}", "")
+    assert told(account, only=RIGHTS) == {}
+
+
 def test_a_policy_that_may_not_be_read_is_no_fault(account):
     account.gate.denied.add("iam:GetPolicy")
     assert told(account, only=RIGHTS) == {}
