@@ -243,7 +243,8 @@ def _records(project: Project, control: ControlPlane, wanted: Blueprint) -> list
     from newsletter import domains
     from newsletter.ses.setup.account import dns_records
 
-    return dns_records(control, wanted, domains.records, owner=project.settings.schedule.owner)
+    ask = domains.FreshRecords().ask
+    return dns_records(control, wanted, ask, owner=project.settings.schedule.owner)
 
 
 def _report(

@@ -45,7 +45,7 @@ def account(only_account, monkeypatch, tmp_path):
         monkeypatch.setenv(name, value)
     monkeypatch.setattr("botocore.endpoint.time", types.SimpleNamespace(sleep=lambda _: None))
     monkeypatch.setattr(control, "SES_SECONDS", 0.0)
-    monkeypatch.setattr(domains, "records", lambda _name, _kind: ())
+    monkeypatch.setattr(domains.FreshRecords, "ask", lambda *_: ())
     return only_account
 
 
@@ -112,7 +112,7 @@ def test_the_records_and_what_dns_says_of_each_are_shown(ready, account, monkeyp
         (f"bounce.{DOMAIN}", "TXT"): ("verify=1", "v=spf1 include:amazonses.com ~all"),
         ("_dmarc.example.org", "TXT"): ("v=DMARC1; p=reject",),
     }
-    monkeypatch.setattr(domains, "records", lambda name, kind: there.get((name, kind), ()))
+    monkeypatch.setattr(domains.FreshRecords, "ask", lambda _, *asked: there.get(asked, ()))
     found = only_json(ready.run("ses", "setup", "--json"))["dns"]
     assert [(one["kind"], one["says"]) for one in found] == [
         ("CNAME", "right"), ("CNAME", "missing"), ("CNAME", "missing"), ("MX", "other"), ("TXT", "right"),
@@ -123,7 +123,7 @@ def test_the_records_and_what_dns_says_of_each_are_shown(ready, account, monkeyp
     assert f'bounce.{DOMAIN}. 1800 IN TXT "v=spf1 include:amazonses.com ~all"' in zone
     assert f"bounce.{DOMAIN}. 1800 IN MX 10 feedback-smtp.eu-west-1.amazonses.com." in zone
     assert zone == sorted(zone)
-    monkeypatch.setattr(domains, "records", lambda _name, _kind: None)
+    monkeypatch.setattr(domains.FreshRecords, "ask", lambda *_: None)
     unknown = only_json(ready.run("ses", "setup", "--json"))["dns"]
     assert {one["says"] for one in unknown} == {""}
     assert not [one for one in unknown if one["name"].startswith("_dmarc")]

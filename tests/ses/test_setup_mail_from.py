@@ -45,7 +45,7 @@ def test_where_bounces_return_to_is_chosen_kept_and_undone_by_its_own_name_alone
 
 def test_another_is_proposed_where_the_usual_one_has_records_already(ready, account, monkeypatch):
     there = {(f"bounce.{OWN}", "MX"): ("10 mail.elsewhere.example",)}
-    monkeypatch.setattr(domains, "records", lambda name, kind: there.get((name, kind), ()))
+    monkeypatch.setattr(domains.FreshRecords, "ask", lambda _, *asked: there.get(asked, ()))
     ran = ready.run("ses", "setup", *YES)
     assert f"bounce.{OWN} has other records already" in ran.err
     assert f"--mail-from NAME.{OWN} takes another domain" in ran.err
