@@ -40,7 +40,7 @@ def seen(ready, monkeypatch, certificate):
             monkeypatch.setenv(f"NEWSLETTER_SITE__{setting}", there.url("", scheme="https"))
             monkeypatch.setenv("NEWSLETTER_TRANSPORT__KIND", "ses")
             monkeypatch.chdir(ready.root)
-            fetcher = Fetcher(seconds=20, allowed=lambda _: True, tls=trusting)
+            fetcher = Fetcher(seconds=300, allowed=lambda _: True, tls=trusting)
             now = clocks.now() - before
             [found] = examine(Subject(open_project, os.environ, now, fetcher), only=[check])
         return found, there

@@ -27,6 +27,12 @@ ABOUT = {
 }
 
 
+@pytest.fixture(autouse=True)
+def patience(monkeypatch):
+    """Those who answer are threads of this process, and the machine may be busy."""
+    monkeypatch.setattr("newsletter.domains._LOOK_SECONDS", 300.0)
+
+
 def sockets():
     """Two on one port, for a resolver and a name server."""
     while True:
@@ -90,7 +96,8 @@ def test_what_a_resolver_remembers_is_not_what_the_zone_says_now():
         # What the zone does not have itself may lie in another, which the resolver follows.
         assert fresh.ask("far.example.org", "TXT") == ("elsewhere",)
         assert fresh.ask("none.example.org", "TXT") == ()
-        assert told.count((ZONE, "SOA")) == 1
+        assert len(fresh._servers) == 1
+        assert new in told
 
 
 def test_name_servers_that_may_not_be_asked_leave_the_resolver():
