@@ -7,6 +7,7 @@ from typing import Final
 
 from newsletter.doctor.diagnosis import Diagnosis, error, ok, skipped, warning, worst
 from newsletter.doctor.subject import PATIENCE, Subject
+from newsletter.errors import NewsletterError
 from newsletter.humanize import duration, plural
 from newsletter.sending.gate import no_way_out, unheard_in_bulk
 from newsletter.sending.transports import mail_server
@@ -107,7 +108,11 @@ def queue(subject: Subject) -> Diagnosis:
 
 def _unheard(subject: Subject) -> int | None:
     """The last issue of which SES took mails an hour ago, where nothing was heard of any."""
-    if not subject.has_records:
+    try:
+        if not subject.has_records:
+            return None
+    except NewsletterError:
+        # Of records that cannot be opened a check of their own tells.
         return None
     found = [
         run

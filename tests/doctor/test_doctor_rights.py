@@ -96,3 +96,9 @@ def test_an_issue_that_nothing_is_heard_of_is_told(account, ready, monkeypatch):
     assert hint == "newsletter events pull; newsletter doctor --only events"
     past_the_guards(ready, "UPDATE deliveries SET state = 'refused'")
     assert told(account, only=("queue",)) == {}
+
+
+def test_records_that_cannot_be_opened_are_no_fault_of_the_queue(account, ready):
+    (ready.root / ".newsletter/newsletter.db").write_bytes(b"no database" * 1000)
+    assert told(account, only=("queue",)) == {}
+    assert told(account, only=("store",))["store"][0] == "error"
