@@ -231,7 +231,7 @@ class SesSettings(Group):
         "single",
         "`single` hands SES one whole mail with each request, `bulk` one template for up to 50 "
         "people: for accounts that may send 50 mails a second and more, or for a slow line. "
-        "`bulk` needs `events_queue`.",
+        "`bulk` needs `configuration_set` and `events_queue`.",
     )
     max_rate: float | None = setting(
         None,

@@ -328,7 +328,7 @@ def test_runs_and_mails_that_wait_for_a_person_are_named(ready, monkeypatch):
     assert detail == (
         "issues/.ledger/74.json is missing: restored records could send the issue again"
     )
-    assert hint == "put it back: git checkout HEAD -- issues/.ledger/74.json"
+    assert hint == "newsletter send --issue 74 writes it again, and goes on"
     past_the_guards(ready, "UPDATE runs SET state = 'running', pause = '', reason = ''")
     ran = ready.run("doctor", "--only", "unknown", "--json")
     assert told(ran, "unknown")[0].startswith("issue 74 was interrupted; ")
