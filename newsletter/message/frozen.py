@@ -18,7 +18,9 @@ from newsletter.render.markdown.fields import Slot
 
 #: Of what `dump` writes. A change of what is written, or of what readers read of it, takes the next
 #: number; what earlier versions wrote stays readable, or is refused where a run goes on.
-VERSION: Final = 2
+VERSION: Final = 3
+#: Those whose form is the same; what slots stand for came with 3: pages to rate an issue on.
+_READ: Final = frozenset({2, VERSION})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +87,7 @@ class FrozenIssue:
             AttributeError, KeyError, TypeError, ValueError: it is of another form.
         """
         found = dict(whole)
-        if found.pop("version") != VERSION:
+        if found.pop("version") not in _READ:
             raise ValueError("another version")
         return cls(
             subject=found.pop("subject"),

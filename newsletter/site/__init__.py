@@ -1,4 +1,4 @@
-"""The pages for readers: subscribing, leaving, what they want to get; the way on from a link.
+"""The pages for readers: subscribing, leaving, what they want to get, how an issue was.
 
 GET and HEAD show a page with one button and change nothing, for programs that look for harm in
 mails follow every link. POST acts, whoever sends it: the button, or a mail program that knows
@@ -35,6 +35,7 @@ from newsletter.site.archive import ArchiveServer
 from newsletter.site.choices import Choices
 from newsletter.site.following import Following
 from newsletter.site.pages import TEMPLATES
+from newsletter.site.rating import Rating
 from newsletter.site.subscribing import Confirming, Signups, Subscribing
 from newsletter.site.visitors import BehindProxies
 from newsletter.store import Store, consents, retention, signing_keys, subscribers
@@ -50,7 +51,7 @@ _CATCH_UP_SECONDS: Final = 5.0
 _LIMITS: Final = Limits()
 _SUBSCRIBE: Final = ("/subscribe", "/subscribe/")
 #: No page of the archive begins so.
-_PERSONAL: Final = ("/u/", "/p/", "/c/", "/r/")
+_PERSONAL: Final = ("/u/", "/p/", "/c/", "/r/", "/v/")
 _NO_PHRASES: Final[Mapping[str, str]] = {}
 
 
@@ -78,6 +79,7 @@ def application(
     subscribing = Subscribing(store, answers, settings, clock, signups)
     pages = _Pages(store, answers, clock, archive, has_form=subscribing.has_form)
     following = Following(store, answers, clock, counting=settings.clicks.count)
+    rating = Rating(store, answers, clock)
     confirming = Confirming(store, answers, settings, clock, signups)
 
     @contextlib.asynccontextmanager
@@ -96,6 +98,8 @@ def application(
             Route("/p/{token:path}", choices.ask, methods=["GET"]),
             Route("/p/{token:path}", choices.act, methods=["POST"]),
             Route("/r/{token:path}", following.follow, methods=["GET"]),
+            Route("/v/{token:path}", rating.show, methods=["GET"]),
+            Route("/v/{token:path}", rating.act, methods=["POST"]),
             Route("/healthz", pages.health),
         ],
         middleware=[

@@ -192,8 +192,14 @@ def test_every_number_of_the_page_is_that_of_json(letters):
             assert told == {
                 key: str(row[key]) if key == "issue" else in_words(row[key]) for key in told
             }
+    asked = [row for row in whole["issues"] if row["good"] is not None]
+    assert len(asked) == 4
+    for told, row in zip(table_of(html, "ratings"), asked, strict=True):
+        assert told == {key: str(row[key]) for key in ("issue", "good", "fine", "bad")}
     one = json.loads(letters.run("stats", "--issue", "74", "--json").out)
     html = letters.run("stats", "--issue", "74", "--html", "-").out
+    for told, row in zip(table_of(html, "answers"), one["ratings"]["answers"], strict=True):
+        assert told == {key: in_words(row[key]) for key in told}
     for name in ("by_hour", "by_domain"):
         for told, row in zip(table_of(html, name), one[name], strict=True):
             assert told == {key: in_words(row[key]) for key in told}
