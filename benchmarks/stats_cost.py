@@ -1,4 +1,6 @@
-"""What `newsletter stats` costs on very many deliveries, each with a report: time and memory.
+"""What `newsletter stats` costs on very many deliveries: time and memory.
+
+Each of them has a report, every fifth a rating.
 
     python benchmarks/stats_cost.py [deliveries]
 
@@ -73,6 +75,18 @@ SELECT printf('%064x', id), CASE WHEN id % 100 THEN 'delivery' ELSE 'bounce' END
        settled_at, settled_at, message_id, id, 1, address_hash
 FROM deliveries WHERE state = 'accepted'
 """
+LABELS: Final = """
+INSERT INTO rating_labels (issue, answer, label)
+SELECT issue, answer, answer FROM runs
+JOIN (SELECT 'good' AS answer UNION SELECT 'fine' UNION SELECT 'bad')
+"""
+#: Of every fifth reader, one in a hundred with words.
+RATINGS: Final = """
+INSERT INTO ratings (issue, address_hash, answer, words, at)
+SELECT issue, address_hash, CASE id % 3 WHEN 0 THEN 'good' WHEN 1 THEN 'fine' ELSE 'bad' END,
+       CASE WHEN id % 500 THEN '' ELSE 'Some words of a reader.' END, settled_at
+FROM deliveries WHERE state = 'accepted' AND id % 5 = 0
+"""
 
 
 def fill(folder: Path, runs: int, people: int) -> None:
@@ -93,7 +107,8 @@ def fill(folder: Path, runs: int, people: int) -> None:
             )
             database.execute(RUN, (run, run, people, f"{day}T08:00:00.000000Z"))
             database.execute(DELIVERIES.format(run=run, day=day))
-        database.execute(REPORTS)
+        for statement in (REPORTS, LABELS, RATINGS):
+            database.execute(statement)
         database.commit()
 
 

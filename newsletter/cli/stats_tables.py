@@ -11,7 +11,6 @@ from typing import Final, Self, TextIO
 
 from newsletter.cli.show import table
 from newsletter.humanize import duration, plural
-from newsletter.render.words import ANSWERS
 from newsletter.stats.glyphs import bar, spark
 from newsletter.stats.growth import SIGNUPS, Change, Growth, SignupMonth, net
 from newsletter.stats.issues import (
@@ -21,6 +20,7 @@ from newsletter.stats.issues import (
     IssueRow,
     LinkClicks,
     Overview,
+    offered,
     percent,
     providers,
     share,
@@ -217,16 +217,18 @@ def _rated(issues: Sequence[IssueRow], screen: Screen) -> str:
     """What readers said, of the issues that asked them."""
     if not issues:
         return ""
+    answers = offered(issues)
     rows: list[tuple[str, ...]] = [
         (
             str(one.issue),
-            *(_number(getattr(one, answer)) for answer in ANSWERS),
+            *(_number(getattr(one, answer)) for answer in answers),
             _number(one.rated),
             _told(one.good, one.rated or 0),
         )
         for one in issues[:_SHOWN]
     ]
-    text = table([("issue", *ANSWERS, "rated", ""), *rows], right=frozenset(range(6)))
+    heads = ("issue", *answers, "rated", "")
+    text = table([heads, *rows], right=frozenset(range(len(heads))))
     good = [one.good or 0 for one in reversed(issues[:_LINE])]
     return text + screen.spark(good, f"good, the last {plural(len(good), 'issue')}:", low=0)
 

@@ -43,7 +43,9 @@ from newsletter.store import Store, consents, retention, signing_keys, subscribe
 Clock = Callable[[], dt.datetime]
 
 _LOG: Final = logging.getLogger(__name__)
-_SOURCE: Final = "unsubscribe page"
+#: How somebody left: by the button of the page, or by that of their mail program.
+_BY_PAGE: Final = "unsubscribe page"
+_BY_PROGRAM: Final = "mail program (one click)"
 _RETRY_SECONDS: Final = "60"
 #: How long a reader's browser waits for records that another program keeps locked.
 PATIENCE: Final = 2.0
@@ -206,7 +208,9 @@ class _Pages:
         return self._answers.page("busy", headers={"Retry-After": _RETRY_SECONDS})
 
     def _leave(self, handle: str, request: Request) -> None:
-        evidence = self._answers.evidence(request, _SOURCE)
+        # Told in the address: what a body holds is not waited for.
+        by_page = request.query_params.get("by") == "page"
+        evidence = self._answers.evidence(request, _BY_PAGE if by_page else _BY_PROGRAM)
         self._store.departures.leave(handle, evidence, now=self._clock())
 
     def _is_catching_up(self) -> bool:

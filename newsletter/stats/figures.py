@@ -8,7 +8,6 @@ from typing import Final
 
 from newsletter.delivery.reputation import BOUNCES, COMPLAINTS
 from newsletter.humanize import plural
-from newsletter.render.words import ANSWERS
 from newsletter.stats.chart import (
     Chart,
     Row,
@@ -29,6 +28,7 @@ from newsletter.stats.issues import (
     IssueRow,
     LinkClicks,
     Overview,
+    offered,
     percent,
     share,
 )
@@ -321,14 +321,14 @@ def _rated(issues: Sequence[IssueRow]) -> Chart:
         [(row.good or 0, row.bad or 0) for row in shown],
         (f"issue {shown[0].issue}", f"issue {last.issue}"),
     )
-    heads = ["issue", *ANSWERS]
+    answers = offered(issues)
     return Chart(
         key="rated", title=title, finding=finding,
         picture=svg("rated", title, finding, height, marks),
         legend=[("■", "good"), ("▨", "bad"), ("●", "the difference")],
         table=Table(
-            name="ratings", heads=heads,
-            rows=[[str(row.issue), *(_asked(getattr(row, one)) for one in ANSWERS)]
+            name="ratings", heads=["issue", *answers],
+            rows=[[str(row.issue), *(_asked(getattr(row, one)) for one in answers)]
                   for row in issues],
         ),
     )  # fmt: skip

@@ -13,6 +13,7 @@ from typing import Final
 
 from newsletter.delivery.reputation import BOUNCES, COMPLAINTS
 from newsletter.humanize import plural
+from newsletter.render.words import ANSWERS
 from newsletter.stats.growth import Growth, SignupMonth
 from newsletter.stats.ratings import IssueRatings
 
@@ -224,6 +225,12 @@ class IssueReport:
     transport: str
     stats: Stats
     before: tuple[IssueRow, ...]
+
+
+def offered(rows: Iterable[IssueRow]) -> tuple[str, ...]:
+    """The answers that readers could choose from in any of some issues, the best first."""
+    found = list(rows)
+    return tuple(one for one in ANSWERS if any(getattr(row, one) is not None for row in found))
 
 
 def _against(value: float, bound: float) -> str:

@@ -10,7 +10,6 @@ import datetime as dt
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -92,6 +91,8 @@ def rate(
         if found is None or answer not in found[0].labels:
             return None
         asked, hashed = found
+        if (asked.answer, asked.words) == (answer, words):
+            return asked
         said = {"answer": answer, "words": words, "at": now}
         if asked.answer:
             this = sa.and_(ratings.c.issue == issue, ratings.c.address_hash == hashed)
@@ -154,42 +155,32 @@ def of_issue(connection: sa.Connection, issue: int) -> IssueRatings | None:
     written = sa.select(ratings.c.answer, ratings.c.words).where(
         ratings.c.issue == issue, ratings.c.words != ""
     )
-    said = sorted(
-        ((row.answer, row.words) for row in connection.execute(written)),
-        key=lambda one: (ANSWERS.index(one[0]), one[1]),
-    )
+    said = sorted((ANSWERS.index(row.answer), row.words) for row in connection.execute(written))
     return IssueRatings(
         labels=_labels(connection, [issue])[issue],
         counts=counts,
-        words=tuple(RatingWords(answer=answer, text=text) for answer, text in said),
+        words=tuple(RatingWords(answer=ANSWERS[at], text=text) for at, text in said),
     )
 
 
 def of_issues(connection: sa.Connection, issues: Sequence[int]) -> dict[int, dict[str, int]]:
     """Readers by answer, of those of some issues whose mails ask; the best answer first."""
-    number = sa.func.count(ratings.c.address_hash)
+    number = sa.func.count().label("number")
     query = (
-        sa.select(rating_labels.c.issue, rating_labels.c.answer, number)
-        .outerjoin(
-            ratings,
-            sa.and_(
-                ratings.c.issue == rating_labels.c.issue,
-                ratings.c.answer == rating_labels.c.answer,
-            ),
-        )
-        .where(rating_labels.c.issue.in_(issues))
-        .group_by(rating_labels.c.issue, rating_labels.c.answer)
+        sa.select(ratings.c.issue, ratings.c.answer, number)
+        .where(ratings.c.issue.in_(issues))
+        .group_by(ratings.c.issue, ratings.c.answer)
     )
-    return _by_issue(connection.execute(query))
+    found = {(row.issue, row.answer): row.number for row in connection.execute(query)}
+    return {
+        issue: {answer: found.get((issue, answer), 0) for answer in labels}
+        for issue, labels in _labels(connection, issues).items()
+    }
 
 
 def _labels(connection: sa.Connection, issues: Sequence[int]) -> dict[int, dict[str, str]]:
-    query = sa.select(rating_labels.c.issue, rating_labels.c.answer, rating_labels.c.label)
-    return _by_issue(connection.execute(query.where(rating_labels.c.issue.in_(issues))))
-
-
-def _by_issue(rows: Iterable[Any]) -> dict[int, dict[str, Any]]:
-    found: dict[int, dict[str, Any]] = {}
-    for issue, answer, value in sorted(rows, key=lambda row: (row[0], ANSWERS.index(row[1]))):
-        found.setdefault(issue, {})[answer] = value
+    query = sa.select(rating_labels).where(rating_labels.c.issue.in_(issues))
+    found: dict[int, dict[str, str]] = {}
+    for row in sorted(connection.execute(query), key=lambda one: ANSWERS.index(one.answer)):
+        found.setdefault(row.issue, {})[row.answer] = row.label
     return found

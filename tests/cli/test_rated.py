@@ -35,7 +35,9 @@ SMALL: ViewportSize = {"width": 320, "height": 640}
 def parts(data):
     mail = message_from_bytes(data, policy=email.policy.default)
     found = [mail.get_body((kind,)) for kind in ("plain", "html")]
-    return mail["to"].addresses[0].addr_spec, *(part.get_content() for part in found if part is not None)
+    return mail["to"].addresses[0].addr_spec, *(
+        part.get_content() for part in found if part is not None
+    )
 
 
 @pytest.fixture
