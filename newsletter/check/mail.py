@@ -49,7 +49,11 @@ def _no_way_out(context: RuleContext) -> Iterator[Fault]:
 def _no_answers(context: RuleContext) -> Iterator[Fault]:
     if context.options.ratings and RATE not in context.rendered.html:
         message = "ratings.ask is set, but the theme shows nothing to answer with"
-        yield Place(context.issue.file, 1), message, "let the theme show {{ ratings }}"
+        yield (
+            Place(context.issue.file, 1),
+            message,
+            "docs/ratings.md has the lines for footer.mjml and issue.txt",
+        )
 
 
 @rule("no-address", "error", "A part of the mail has no postal address, which many laws demand.")

@@ -156,7 +156,7 @@ def _shown(options: Options, theme: Theme) -> Options:
     texts = [text for _, text in theme.files]
     if not any("subscribe_url" in text for text in texts):
         options = dataclasses.replace(options, subscribe_url="")
-    if not any("ratings" in text for text in texts):
+    if not any("ratings" in text or "rate_url" in text for text in texts):
         options = dataclasses.replace(options, ratings=())
     return options
 

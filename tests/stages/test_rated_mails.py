@@ -169,7 +169,9 @@ def test_approvals_with_a_theme_that_does_not_show_it_stay():
     issue, asked = issue_with(), dataclasses.replace(OPTIONS, ratings=LABELS)
     old = Theme(folder="t", files=(("issue.mjml", "{{ view_url }}"),))
     assert source_hash(issue, old, OPTIONS) == source_hash(issue, old, asked)
-    assert source_hash(issue, THEME, OPTIONS) != source_hash(issue, THEME, asked)
+    one_link = Theme(folder="t", files=(("issue.mjml", "{{ rate_url }}"),))
+    for theme in (THEME, one_link):
+        assert source_hash(issue, theme, OPTIONS) != source_hash(issue, theme, asked)
 
 
 @pytest.mark.parametrize("language", ["ar", "de", "es", "fr", "he", "it", "nl", "pt"])

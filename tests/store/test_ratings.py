@@ -75,6 +75,9 @@ def test_an_issue_is_rated_by_those_it_went_to(store):
     begin(store, issue=75, rehearsal=True)
     assert rate(store, issue=75) is None
     begin(store, issue=76, labels=())
+    begin(store, issue=78, rehearsal=True)
+    begin(store, issue=78)
+    assert rate(store, issue=78) is not None  # as if it had not been rehearsed
     assert rate(store, issue=76) is None  # its mails ask nothing
     assert rate(store, issue=99) is None
     begin(store, issue=77)
