@@ -209,6 +209,10 @@ def _issues(issues: Sequence[IssueRow], screen: Screen) -> str:
     text = table(rows, right=frozenset(range(6)))
     if None in {one.bounced for one in issues}:
         text += "\n-: not reported"
+    unknown = [f"{one.unknown:,} of issue {one.issue}" for one in issues if one.unknown]
+    if unknown:
+        told = f"unknown whether they arrived: {', '.join(unknown)}"
+        text += "\n" + textwrap.fill(told, max(screen.columns, _NUMBERS), subsequent_indent="  ")
     left = [one.left for one in reversed(issues[:_LINE])]
     return text + screen.spark(left, f"left, the last {plural(len(left), 'issue')}:", low=0)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import datetime as dt
 import io
 import json
@@ -71,6 +72,21 @@ def test_a_terminal_gets_bars_that_fit_and_never_cost_a_number(figures, columns)
         numbers = re.findall(r"[\d.,]+", re.sub(r"Issue \d+|subject", "", plain))
         assert set(numbers) <= set(re.findall(r"[\d.,]+", drawn))
         assert BLOCKS & set(drawn)
+
+
+def test_mails_that_may_not_have_arrived_are_told_below_the_issues(figures):
+    whole, _ = figures
+
+    def told(unknown, screen):
+        rows = [dataclasses.replace(row, unknown=unknown(row.issue)) for row in whole.issues]
+        return as_text(dataclasses.replace(whole, issues=tuple(rows)), "Slack Water", screen)
+
+    assert "unknown" not in told(lambda _: 0, Screen())
+    line = "\nunknown whether they arrived: 2 of issue 75, 1 of issue 74\n"
+    assert line in told(lambda issue: max(0, issue - 73), Screen())
+    narrow = told(lambda _: 1000, Screen(60, draws=True))
+    *lines, _ = narrow[narrow.index("unknown") :].partition("1,000 of issue 70")
+    assert max(map(len, "".join(lines).splitlines())) <= 60
 
 
 def test_a_terminal_without_blocks_gets_ascii(figures):
