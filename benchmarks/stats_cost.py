@@ -19,7 +19,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Final
 
-from scale import cost
+from scale import COMMAND, cost
 from world import copy_example
 
 from newsletter.store import Store
@@ -123,10 +123,12 @@ def main() -> None:
             filling = get_context("spawn").Process(target=fill, args=(folder, runs, many // runs))
             filling.start()
             filling.join()
-            cost(folder, dict(os.environ), words)  # the second time the file is in memory
-            found = cost(folder, dict(os.environ), words)
+            command = (COMMAND, *words)
+            cost(folder, dict(os.environ), command)  # the second time the file is in memory
+            found = cost(folder, dict(os.environ), command)
         print(
-            f"{name:10} {many:>10,} {found.seconds:6.2f} s of {seconds:.0f}   "
+            f"{name:10} {many:>10,} {found.seconds:6.2f} s of {seconds:.0f} "
+            f"({found.cpu:.2f} of the processor)   "
             f"{found.memory:4.0f} MB of {memory}"
         )
 

@@ -31,4 +31,5 @@ ratings: Final = sa.Table(
     sa.Column("at", Moment, nullable=False),
     sa.ForeignKeyConstraint(["issue", "answer"], ["rating_labels.issue", "rating_labels.answer"]),
     sa.Index(None, "address_hash"),
+    sa.Index(None, "issue", "answer"),  # the counts
 )

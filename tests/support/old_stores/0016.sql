@@ -332,6 +332,7 @@ CREATE INDEX ix_letters_claimed_at ON letters (claimed_at);
 CREATE INDEX ix_limits_key_at ON limits ("key", at);
 CREATE INDEX ix_limits_kind_at ON limits (kind, at);
 CREATE INDEX ix_ratings_address_hash ON ratings (address_hash);
+CREATE INDEX ix_ratings_issue_answer ON ratings (issue, answer);
 CREATE TRIGGER deliveries_arrow BEFORE UPDATE OF state ON deliveries WHEN OLD.state || '>' || NEW.state NOT IN ('queued>claimed', 'queued>skipped', 'claimed>accepted', 'claimed>deferred', 'claimed>queued', 'claimed>refused', 'claimed>unknown', 'deferred>queued', 'refused>queued', 'unknown>queued', 'unknown>assumed', 'queued>accepted', 'deferred>accepted', 'refused>accepted', 'unknown>accepted', 'assumed>accepted', 'accepted>refused', 'unknown>refused', 'assumed>refused') BEGIN SELECT RAISE(ABORT, 'no such way from state to state'); END;
 CREATE TRIGGER deliveries_attempt BEFORE UPDATE OF attempt, state ON deliveries WHEN NEW.attempt <> OLD.attempt + (OLD.state = 'queued' AND NEW.state = 'claimed') BEGIN SELECT RAISE(ABORT, 'an attempt is counted by its claim, one by one'); END;
 CREATE TRIGGER deliveries_risk BEFORE UPDATE OF risked, state ON deliveries WHEN NEW.risked <> OLD.risked + (OLD.state = 'unknown' AND NEW.state = 'queued') BEGIN SELECT RAISE(ABORT, 'what is unknown is sent again once, by a person'); END;

@@ -37,3 +37,4 @@ def upgrade() -> None:
         ),
     )
     op.create_index("ix_ratings_address_hash", "ratings", ["address_hash"])
+    op.create_index("ix_ratings_issue_answer", "ratings", ["issue", "answer"])
