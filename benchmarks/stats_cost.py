@@ -19,8 +19,8 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Final
 
-from scale import COMMAND, cost
-from world import copy_example
+from scale import cost
+from world import COMMAND, copy_example
 
 from newsletter.store import Store
 

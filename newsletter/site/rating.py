@@ -7,6 +7,7 @@ nothing. Only the button counts, once for each reader and issue, and the last pr
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import datetime as dt
 from collections.abc import Callable
 from typing import Final
@@ -45,9 +46,7 @@ class Rating:
 
     async def show(self, request: Request) -> Response:
         """The answers, that of the link chosen; nothing changes."""
-        async with self._threads:
-            asked = await run_in_threadpool(self._look, request)
-        return self._page(request, asked, chosen=_parts(request)[1])
+        return await self._ask(request)
 
     async def act(self, request: Request) -> Response:
         """Note the answer, durably, before ours begins; without one the page is shown."""
@@ -60,10 +59,18 @@ class Rating:
         fields = form_fields(data)
         answer, words = fields.get("answer", ""), _written(fields.get("words", ""))
         if not answer:
-            return await self.show(request)
+            return await self._ask(request, words)
         async with self._threads:
             asked = await run_in_threadpool(self._rate, request, answer, words)
         return self._page(request, asked, kind="rated")
+
+    async def _ask(self, request: Request, words: str = "") -> Response:
+        """The page, with what was written on it a moment ago."""
+        async with self._threads:
+            asked = await run_in_threadpool(self._look, request)
+        if asked and words:
+            asked = dataclasses.replace(asked, words=words)
+        return self._page(request, asked, chosen=_parts(request)[1])
 
     def _read(self, request: Request) -> tuple[str, int] | None:
         return read_rating_token(_parts(request)[0], signing_keys.link_keys(self._store))

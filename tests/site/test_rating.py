@@ -142,6 +142,7 @@ def test_a_press_without_an_answer_shows_the_page_again(door, body):
     before = door.site.everything()
     answer = door.client().post(door.path() + "/good", content=body)
     assert (answer.status_code, title(answer)) == (200, "How was it?")
+    assert written(answer).strip() == ("nice" if body.startswith(b"words") else "")
     assert door.site.everything() == before
 
 
