@@ -19,8 +19,8 @@ from newsletter.render.markdown.fields import Slot
 #: Of what `dump` writes. A change of what is written, or of what readers read of it, takes the next
 #: number; what earlier versions wrote stays readable, or is refused where a run goes on.
 VERSION: Final = 3
-#: Those whose form is the same; what slots stand for came with 3: pages to rate an issue on.
-_READ: Final = frozenset({2, VERSION})
+#: The first of this form; since 3 a slot may stand for the page on which a reader rates the issue.
+_OLDEST: Final = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +87,7 @@ class FrozenIssue:
             AttributeError, KeyError, TypeError, ValueError: it is of another form.
         """
         found = dict(whole)
-        if found.pop("version") not in _READ:
+        if found.pop("version") not in range(_OLDEST, VERSION + 1):
             raise ValueError("another version")
         return cls(
             subject=found.pop("subject"),
