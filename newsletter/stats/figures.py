@@ -313,8 +313,8 @@ def _rated(issues: Sequence[IssueRow]) -> Chart:
     shown = list(reversed(issues[:_ISSUES]))
     last, title = shown[-1], "How readers found the issues"
     finding = (
-        f"Issue {last.issue} was good for {last.good or 0:,} of the "
-        f"{plural(last.rated or 0, 'reader')} who said how it was, and not for {last.bad or 0:,}."
+        f"Of {plural(last.rated or 0, 'reader')} who said how issue {last.issue} was, "
+        f"{last.good or 0:,} liked it and {last.bad or 0:,} did not."
     )
     height, marks = up_and_down(
         "rated",
@@ -346,7 +346,7 @@ def _ratings(found: IssueRatings, accepted: int) -> Chart:
     ]
     height, marks = lying(bars)
     title = "How readers found it"
-    finding = f"{found.readers:,} of {plural(accepted, 'reader')} have said how it was."
+    finding = f"{found.readers:,} of {plural(accepted, 'reader')} said how it was."
     return Chart(
         key="ratings", title=title, finding=finding,
         picture=svg("ratings", title, finding, height, marks),
