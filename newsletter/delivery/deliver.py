@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol, TypeVar
 
 from newsletter.audience import Subscriber, read_address
-from newsletter.audience.tokens import TRIAL_KEY, Key, unsubscribe_url
+from newsletter.audience.tokens import TRIAL_KEY, Key, rating_url, unsubscribe_url
 from newsletter.check import Finding, tally
 from newsletter.check.mail import LIMIT
 from newsletter.delivery import Allowance, Attempt, Delivery, Outcome, Run
@@ -109,7 +109,7 @@ class Press:
     store: str
 
     def __post_init__(self) -> None:
-        self._mail(SAMPLE, stamp=None)
+        self._mail(SAMPLE, 0, stamp=None)
 
     def print(self, run: Run, delivery: Delivery, *, stamp: Stamp | None) -> Message:
         """Compose the mail of one delivery.
@@ -124,13 +124,14 @@ class Press:
             attempt=delivery.attempt,
             sender=self.template.sender,
             to=person.address,
-            data=self._mail(person, stamp=stamp),
+            data=self._mail(person, run.content.issue, stamp=stamp),
             store=self.store,
         )
 
-    def _mail(self, person: Subscriber, *, stamp: Stamp | None) -> bytes:
+    def _mail(self, person: Subscriber, issue: int, *, stamp: Stamp | None) -> bytes:
         url = unsubscribe_url(self.public_url, person.handle, self.key) if self.public_url else ""
-        return compose(self.template, person, unsubscribe_url=url, stamp=stamp)
+        rating = rating_url(self.public_url, person.handle, issue, self.key)
+        return compose(self.template, person, unsubscribe_url=url, rating_url=rating, stamp=stamp)
 
 
 class Outlet(Protocol[Mail]):
@@ -336,5 +337,11 @@ def trial(
         attempt=number,
         sender=template.sender,
         to=person.address,
-        data=compose(marked, person, unsubscribe_url=url, stamp=stamp),
+        data=compose(
+            marked,
+            person,
+            unsubscribe_url=url,
+            rating_url=rating_url(public_url, person.handle, issue, TRIAL_KEY),
+            stamp=stamp,
+        ),
     )

@@ -97,6 +97,8 @@ class Options:
         fields: declared merge fields with their fallbacks.
         tags: how links are tagged; None leaves them alone.
         look: colours and fonts.
+        ratings: the answers that readers are asked to choose from, each with its words; none where
+            they are not asked.
     """
 
     site_name: str
@@ -113,6 +115,7 @@ class Options:
     tags: Tags | None
     look: Look
     subscribe_url: str = ""
+    ratings: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

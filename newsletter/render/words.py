@@ -8,6 +8,8 @@ from typing import Final
 
 from newsletter.render.markdown.callouts import TITLES
 
+#: What readers say of an issue, the best first.
+ANSWERS: Final = ("good", "fine", "bad")
 _RTL: Final = frozenset({"ar", "dv", "fa", "he", "ps", "sd", "ug", "ur", "yi"})
 
 # issue | why | reason | unsubscribe | view_online | forwarded | subscribe
@@ -36,6 +38,20 @@ _WORDS: Final = {
 _KEYS: Final = (
     "issue", "why", "reason", "unsubscribe", "view_online", "forwarded", "subscribe"
 )  # fmt: skip
+
+# rate | good | fine | bad
+_RATING: Final = {
+    "en": "How was it? | Loved it | It was fine | Not for me",
+    "ar": "ما رأيك في هذا العدد؟ | أعجبني كثيرًا | لا بأس به | لا يناسبني",
+    "de": "Wie war diese Ausgabe? | Sehr gern gelesen | War in Ordnung | Nichts für mich",
+    "es": "¿Qué te ha parecido este número? | Me ha encantado | Está bien | No es para mí",
+    "fr": "Qu'avez-vous pensé de ce numéro ? | J'ai adoré | Pas mal | Pas pour moi",
+    "he": "איך היה הגיליון הזה? | אהבתי מאוד | היה בסדר | לא בשבילי",
+    "it": "Com'era questo numero? | Mi è piaciuto molto | Non male | Non fa per me",
+    "nl": "Hoe vond je dit nummer? | Heel goed | Ging wel | Niets voor mij",
+    "pt": "O que você achou desta edição? | Adorei | Foi boa | Não é para mim",
+}
+_RATING_KEYS: Final = ("rate", *ANSWERS)
 
 # In the order of the titles in English.
 _CALLOUTS: Final = {
@@ -72,7 +88,11 @@ _MONTHS: Final = {
 
 def words(language: str) -> Mapping[str, str]:
     """The fixed words for a BCP 47 tag; only its first part counts."""
-    return _table(_KEYS, _WORDS.get(_primary(language), _WORDS["en"]))
+    primary = _primary(language)
+    return {
+        **_table(_KEYS, _WORDS.get(primary, _WORDS["en"])),
+        **_table(_RATING_KEYS, _RATING.get(primary, _RATING["en"])),
+    }
 
 
 def callouts(language: str) -> Mapping[str, str]:

@@ -19,6 +19,7 @@ from newsletter.project.issues import PreparedIssue
 from newsletter.project.ledger import Entry
 from newsletter.render import CountedLink
 from newsletter.render.counting import counted
+from newsletter.render.markdown.fields import RATE
 from newsletter.sending import second_ledger, transports
 from newsletter.sending.context import SendContext
 from newsletter.sending.gate import (
@@ -247,4 +248,5 @@ def _content(
         source_hash=prepared.rendered.source_hash,
         skipped_checks=skipped,
         links=links,
+        ratings=prepared.options.ratings if RATE in rendered.html else (),
     )

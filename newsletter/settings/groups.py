@@ -40,6 +40,7 @@ from newsletter.settings.web import (
     ArchiveSettings,
     ClicksSettings,
     ImageSettings,
+    RatingsSettings,
     RetentionSettings,
     WebSettings,
 )
@@ -380,5 +381,6 @@ class Groups(Group):
     archive: ArchiveSettings = Field(default_factory=ArchiveSettings)
     images: ImageSettings = Field(default_factory=ImageSettings)
     clicks: ClicksSettings = Field(default_factory=ClicksSettings)
+    ratings: RatingsSettings = Field(default_factory=RatingsSettings)
     retention: RetentionSettings = Field(default_factory=RetentionSettings)
     checks: CheckSettings = Field(default_factory=CheckSettings)

@@ -25,8 +25,8 @@ from newsletter.store.consents import Evidence
 _BODY_BYTES: Final = 64 * 1024
 _BODY_SECONDS: Final = 5.0
 _STATUSES: Final = {
-    "unknown": 404, "busy": 503, "no_signup": 404, "mailbox": 202, "no_address": 400,
-    "no_mail": 400, "odd_name": 400, "too_many": 429, "expired": 410,
+    "unknown": 404, "busy": 503, "no_signup": 404, "no_rating": 404, "mailbox": 202,
+    "no_address": 400, "no_mail": 400, "odd_name": 400, "too_many": 429, "expired": 410,
 }  # fmt: skip
 _AGENT_LENGTH: Final = 300
 _MOST_FIELDS: Final = 200

@@ -207,6 +207,13 @@ _LOGS: Final = (
         "EXISTS (SELECT 1 FROM runs WHERE issue = OLD.issue AND NOT rehearsal AND recipients <> 0)",
         "where a link leads is frozen",
     ),
+    Guard("rating_labels_fixed", "UPDATE ON rating_labels", "true", "what readers chose is frozen"),
+    Guard(
+        "rating_labels_kept",
+        "DELETE ON rating_labels",
+        "EXISTS (SELECT 1 FROM runs WHERE issue = OLD.issue AND NOT rehearsal AND recipients <> 0)",
+        "what readers chose is frozen",
+    ),
     Guard("occurrences_fixed", "UPDATE ON occurrences", "true", "a date is used up once"),
     Guard(
         "occurrences_kept",

@@ -26,6 +26,7 @@ from newsletter.store import imports
 from newsletter.store.consents import Evidence, log_consent
 from newsletter.store.database import Database
 from newsletter.store.eligibility import clause
+from newsletter.store.ratings import forget_who
 from newsletter.store.signing_keys import address_hash, address_key, handle_of
 from newsletter.store.signup_tables import confirmations, letters, moves, signups
 from newsletter.store.suppressions import BLOCKED, suppress
@@ -314,6 +315,7 @@ def _erase(
         connection.execute(sa.delete(moves).where(ends))
     for table in _DELETED:
         connection.execute(sa.delete(table).where(table.c.address_hash == hashed))
+    forget_who(connection, [hashed])
     suppress(connection, hashed, reason="erased", now=now)
     connection.execute(
         sa.update(consents).where(consents.c.address_hash == hashed).values(ip="", agent="")

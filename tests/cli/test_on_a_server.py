@@ -152,7 +152,7 @@ def test_a_store_of_an_older_version_is_upgraded_whole_or_not_at_all(newsletter)
     for path in sorted(VERSIONS.glob("00*.py")):
         if path.name > "0010_z":
             for table in re.findall(r'create_table\(\s*"(\w+)"', path.read_text("utf-8")):
-                newsletter.ask(f"drop table {table}")
+                newsletter.ask(f"drop table {table} cascade")
     newsletter.ask("update alembic_version set version_num = '0010'")
     error, hint = refused(newsletter, "status")
     assert error.endswith("this store was made by an older version")
