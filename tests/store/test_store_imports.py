@@ -16,8 +16,8 @@ from newsletter.audience.roster import Added, Reject
 from newsletter.errors import InputError, LockedError, NewsletterError
 from newsletter.store import batches, imports, subscribers
 from newsletter.store.imports import Import
+from newsletter.store.intake import take_in
 from newsletter.store.sqlite.maintenance import empty_log
-from newsletter.store.upsert import upsert
 from tests.support.cli_fixtures import Folder, folder, plain_environment
 from tests.support.commands import script, started
 from tests.support.store_samples import (
@@ -91,15 +91,15 @@ def crashing(monkeypatch):
     """The process ends after so many steps into the records."""
 
     def after(number):
-        real, left = upsert, [number]
+        real, left = take_in, [number]
 
-        def add(*arguments, **named):
+        def take(*arguments, **named):
             if not left[0]:
                 raise KeyboardInterrupt
             left[0] -= 1
             return real(*arguments, **named)
 
-        monkeypatch.setattr(imports, "upsert", add)
+        monkeypatch.setattr(imports, "take_in", take)
 
     return after
 
