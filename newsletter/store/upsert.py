@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -266,7 +266,7 @@ def _columns(row: Row) -> dict[str, Any]:
 def _merged(row: Row, old: sa.Row[Any]) -> Row:
     """What the file says, over what is known already; an empty name erases none."""
     fields = json.loads(old.fields) | dict(row.fields)
-    return replace(row, name=row.name or old.name, fields=fields)
+    return row._replace(name=row.name or old.name, fields=fields)
 
 
 def _status(row: Row, old: Status) -> Status:

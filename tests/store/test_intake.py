@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 import hmac
 import itertools
@@ -47,9 +46,7 @@ def rows() -> list[Row]:
     ]
     dates = (None, EARLIER, LATER + dt.timedelta(days=9))
     return [
-        dataclasses.replace(
-            a_row(f"{standing.replace(' ', '.')}-{number}@example.org", **one), joined=date
-        )
+        a_row(f"{standing.replace(' ', '.')}-{number}@example.org", **one)._replace(joined=date)
         for number, (standing, one, date) in enumerate(itertools.product(KNOWN, said, dates))
     ]
 
@@ -61,7 +58,7 @@ def prepared(folder: Path) -> Store:
         key = address_key(connection)
     listed = [row for row in rows() if row.email.startswith(("pending", "active", "left-"))]
     known = [
-        dataclasses.replace(a_row(row.email, name="Old", tags=frozenset({"old"})), status=status)
+        a_row(row.email, name="Old", tags=frozenset({"old"}), status=status)
         for row in listed
         for status in [Status.PENDING if row.email.startswith("pending") else Status.ACTIVE]
     ]
@@ -146,7 +143,7 @@ def test_the_consent_log_knows_since_when_somebody_agreed_elsewhere(tmp_path):
     moments = "select since from consents join subscribers using (address_hash) where email = ?"
     with store_with(tmp_path, []) as store:
         told = [
-            dataclasses.replace(a_row(f"{status}@example.org", status=status), joined=EARLIER)
+            a_row(f"{status}@example.org", status=status)._replace(joined=EARLIER)
             for status in Status
         ]
         imports.add(store, [*told, a_row("nobody.knows@example.org")], source="fair", now=NOW)
