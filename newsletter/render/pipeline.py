@@ -139,9 +139,10 @@ def _parts(document: Document, images: tuple[Image, ...], above: int) -> dict[st
 
 def source_hash(issue: Issue, theme: Theme, options: Options) -> str:
     """SHA-256 (hex) of everything a letter is made from: the same on every machine."""
-    if not any("subscribe_url" in text for _, text in theme.files):
-        # Approvals with a theme that does not show it were given before there was one.
-        options = dataclasses.replace(options, subscribe_url="")
+    for name in ("subscribe_url", "privacy_url"):
+        if not any(name in text for _, text in theme.files):
+            # Approvals with a theme that does not show it were given before there was one.
+            options = dataclasses.replace(options, **{name: ""})
     whole = repr((issue.source_hash, theme.files, _plain(options), *_palette(options.look)))
     return hashlib.sha256(whole.encode()).hexdigest()
 
@@ -195,6 +196,7 @@ def _values(issue: Issue, options: Options, letter: ComposedLetter) -> dict[str,
         "reason": fixed["reason"].format(name=options.site_name),
         "unsubscribe_url": UNSUBSCRIBE,
         "subscribe_url": options.subscribe_url,
+        "privacy_url": options.privacy_url,
         "view_url": f"{archive}/{issue.number}/" if archive else "",
     }
 
