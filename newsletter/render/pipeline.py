@@ -139,10 +139,13 @@ def _parts(document: Document, images: tuple[Image, ...], above: int) -> dict[st
 
 def source_hash(issue: Issue, theme: Theme, options: Options) -> str:
     """SHA-256 (hex) of everything a letter is made from: the same on every machine."""
-    for name in ("subscribe_url", "privacy_url"):
-        if not any(name in text for _, text in theme.files):
-            # Approvals with a theme that does not show it were given before there was one.
-            options = dataclasses.replace(options, **{name: ""})
+    # Approvals with a theme that does not show them were given before there were any.
+    shown = "".join(text for _, text in theme.files)
+    options = dataclasses.replace(
+        options,
+        subscribe_url=options.subscribe_url if "subscribe_url" in shown else "",
+        privacy_url=options.privacy_url if "privacy_url" in shown else "",
+    )
     whole = repr((issue.source_hash, theme.files, _plain(options), *_palette(options.look)))
     return hashlib.sha256(whole.encode()).hexdigest()
 
