@@ -89,6 +89,8 @@ def check(
         left_out = f"; {plural(drafts, 'draft')} left out (check --issue N)" if drafts else ""
         say(f"{plural(len(looked_at), 'issue')} checked: {tally(findings)}{left_out}")
     _warn(project)
+    if not alone:
+        _warn_of_letters(project)
     if errors(findings):
         raise typer.Exit(NotFitError.exit_code)
 
@@ -235,6 +237,15 @@ def _warn(project: Project) -> None:
         open_store(project, create=False, read_only=True) as store,
     ):
         warn_of_changed_lists(project, store, Console())
+
+
+def _warn_of_letters(project: Project) -> None:
+    """What keeps a letter of the author's own from being sent; no issue waits for that."""
+    from newsletter.project.letters import faults_of_own
+
+    for fault in faults_of_own(project, day=project.today(clocks.now())):
+        hint = f"; {fault.hint}" if fault.hint else ""
+        Console().warn(f"{fault}{hint}")
 
 
 def _repair(project: Project, name: str) -> None:
