@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, fields
 from itertools import chain, islice
-from typing import Literal
+from typing import Final, Literal
 
 import sqlalchemy as sa
 
@@ -29,6 +29,12 @@ from newsletter.store.staging import PLACE, REJECTS, put_on_stage, slice_of
 from newsletter.store.tables import Stage, imports, staged_imports, staged_rows
 from newsletter.store.upsert import foresee as foresee_batch
 from newsletter.store.upsert import upsert
+
+#: Handles lie in the order of no list: in a long one nearly every row changes a page of its own in
+#: their index, and the more rows a transaction has, the more of them share one. Others wait for it
+#: so long at most, and half a second nowhere.
+_SECONDS: Final = 0.25
+_MOST: Final = 20_000
 
 #: What is done to a row of a long list, one after the other.
 Step = Literal["read", "in the records"]
@@ -97,7 +103,7 @@ class Import:
             if this is None:
                 abandon(store)
                 this = self._stage(store, batches, key, chain(first, rest))
-            self._apply(store, batches, this, key)
+            self._apply(store, this, key)
             told(_rejects(store, this))
             _forget(store, batches, this)
 
@@ -173,8 +179,10 @@ class Import:
             _set(connection, this, state=Stage.APPLYING)
         return this
 
-    def _apply(self, store: Database, batches: Batches, this: int, key: Key) -> None:
+    def _apply(self, store: Database, this: int, key: Key) -> None:
         """Take rows from the stage into the records, until none is left."""
+        # Small at first: how long a step takes depends on how many of these people are known.
+        batches = Batches(store, seconds=_SECONDS, most=_MOST)
         mine = staged_rows.c.import_id == this
         good = sa.and_(mine, staged_rows.c.slice < REJECTS)
         places = sa.select(*PLACE).where(good).order_by(*PLACE)
