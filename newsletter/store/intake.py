@@ -1,4 +1,7 @@
-"""From the stage into the records: people who are new by the database, all others one by one."""
+"""From the stage into the records: who is new by the database itself, all others one by one.
+
+On a server all of them are others.
+"""
 
 from __future__ import annotations
 
@@ -55,12 +58,15 @@ def take_in(
     Returns:
         what became of them.
     """
-    known = sa.select(*READ).where(these, _NOT_NEW).order_by(*PLACE)
+    # The planner of a server may decide to go through all subscribers at every step; asked with
+    # lists of values, as `upsert` asks, it never does.
+    by_hand = these if connection.dialect.name != "sqlite" else sa.and_(these, _NOT_NEW)
+    known = sa.select(*READ).where(by_hand).order_by(*PLACE)
     people = [row_of(row) for row in connection.execute(known)]
     added = upsert(connection, people, key=key, source=source, now=now)
     if people:
         # Whoever was not new is still not: the same rows go.
-        connection.execute(sa.delete(staged_rows).where(these, _NOT_NEW))
+        connection.execute(sa.delete(staged_rows).where(by_hand))
     new = connection.execute(sa.select(sa.func.count()).where(these)).scalar_one()
     if new:
         _log(connection, these, source, now)
