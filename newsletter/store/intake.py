@@ -50,7 +50,7 @@ def take_in(
 
     Args:
         connection: inside a write transaction.
-        these: which rows, none of them rejected, and no address twice.
+        these: which rows, none of them rejected.
         key: that names addresses.
         source: where their consent comes from.
         now: with a time zone.
@@ -60,15 +60,17 @@ def take_in(
     """
     # The planner of a server may decide to go through all subscribers at every step; asked with
     # lists of values, as `upsert` asks, it never does.
-    by_hand = these if connection.dialect.name != "sqlite" else sa.and_(these, _NOT_NEW)
+    kinds = sa.func.count(_NEW.address_hash.distinct())
+    rows, different = connection.execute(sa.select(sa.func.count(), kinds).where(these)).one()
+    at_once = connection.dialect.name == "sqlite" and rows == different
+    by_hand = sa.and_(these, _NOT_NEW) if at_once else these
     known = sa.select(*READ).where(by_hand).order_by(*PLACE)
     people = [row_of(row) for row in connection.execute(known)]
     added = upsert(connection, people, key=key, source=source, now=now)
     if people:
         # Whoever was not new is still not: the same rows go.
         connection.execute(sa.delete(staged_rows).where(by_hand))
-    new = connection.execute(sa.select(sa.func.count()).where(these)).scalar_one()
-    if new:
+    if new := rows - len(people):
         _log(connection, these, source, now)
         _add(connection, these, now)
         _tag(connection, these)
