@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 import idna
 from email_validator import EmailNotValidError, validate_email
@@ -43,9 +43,8 @@ class Status(StrEnum):
     UNSUBSCRIBED = "unsubscribed"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Address:
-    """One mail address.
+class Address(NamedTuple):
+    """One mail address; a tuple, for a long list has a million.
 
     Attributes:
         mailbox: what the mail is sent to: the local part as typed, the domain as an A-label.

@@ -241,6 +241,7 @@ def summary(
     size: int,
     links: int,
     findings: Iterable[Finding],
+    newcomers: tuple[int, int] | None = None,
 ) -> tuple[tuple[str, str], ...]:
     """Everything worth a look before anything leaves, as names and values.
 
@@ -256,6 +257,7 @@ def summary(
         size: bytes of the HTML part.
         links: how many there are.
         findings: what the checks say.
+        newcomers: how many recipients were not there yet for an earlier issue, and its number.
     """
     nobody = ", ".join(f"{number:,} {why}" for why, number in left_out.items() if number)
     rows = [
@@ -263,7 +265,7 @@ def summary(
         ("file", file),
         ("from", f"{sender.name} <{sender.address}>"),
         ("replies to", sender.reply_to or sender.address),
-        ("recipients", f"{recipients:,}" + (" left of a run begun earlier" if begun else "")),
+        ("recipients", _readers(recipients, newcomers, begun=begun)),
         ("left out", nobody or "nobody"),
         ("through", through),
         ("pace", _pace(recipients, allowance)),
@@ -272,6 +274,15 @@ def summary(
         ("findings", tally(findings)),
     ]
     return tuple((name, value) for name, value in rows if value)
+
+
+def _readers(number: int, newcomers: tuple[int, int] | None, *, begun: bool) -> str:
+    if begun:
+        return f"{number:,} left of a run begun earlier"
+    if newcomers is None:
+        return f"{number:,}"
+    new, issue = newcomers
+    return f"{number:,}, {format(new, ',') if new else 'none'} of them new since issue {issue}"
 
 
 def _pace(recipients: int, allowance: Allowance) -> str:

@@ -28,6 +28,8 @@ from newsletter.store.imports import Import
 from newsletter.store.sqlite.repeats import Repeats
 from newsletter.text_rules import one_line, stands_in_header
 
+#: Of a list with more lines somebody says first that it is read as it should be.
+_ASKED: Final = 100
 #: So many rejected rows are told one by one; the file beside the list has them all.
 _SHOWN: Final = 5
 #: So many words of a status are counted; a column with more is none.
@@ -77,6 +79,11 @@ class OpenList:
     sheets: tuple[Sheet, ...]
     choices: Choices
     _files: tuple[ListFile | PackedList, ...] = field(repr=False)
+
+    @property
+    def is_long(self) -> bool:
+        """Whether somebody should have looked at how it is read before it is imported."""
+        return self.lines > _ASKED
 
     @contextmanager
     def rows(self) -> Iterator[Iterator[Row | Reject]]:

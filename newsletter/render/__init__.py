@@ -88,6 +88,7 @@ class Options:
         archive_url: where the archive stands, may be empty.
         assets_url: where local images are served from, may be empty.
         subscribe_url: where those subscribe who were forwarded a letter, may be empty.
+        privacy_url: the page that says what is done with readers' data, may be empty.
         postal_address: one or more lines, required by law in many places.
         language: a BCP 47 tag such as "en" or "ar".
         from_name: the sender's name.
@@ -116,6 +117,7 @@ class Options:
     look: Look
     subscribe_url: str = ""
     ratings: tuple[tuple[str, str], ...] = ()
+    privacy_url: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

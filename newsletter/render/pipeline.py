@@ -153,10 +153,12 @@ def _shown(options: Options, theme: Theme) -> Options:
 
     Approvals with such a theme were given before there was any.
     """
-    texts = [text for _, text in theme.files]
-    if not any("subscribe_url" in text for text in texts):
+    texts = "".join(text for _, text in theme.files)
+    if "subscribe_url" not in texts:
         options = dataclasses.replace(options, subscribe_url="")
-    if not any("ratings" in text or "rate_url" in text for text in texts):
+    if "privacy_url" not in texts:
+        options = dataclasses.replace(options, privacy_url="")
+    if "ratings" not in texts and "rate_url" not in texts:
         options = dataclasses.replace(options, ratings=())
     return options
 
@@ -212,6 +214,7 @@ def _values(issue: Issue, options: Options, letter: ComposedLetter) -> dict[str,
         "subscribe_url": options.subscribe_url,
         "rate_url": RATE if options.ratings else "",
         "ratings": [{"label": words, "url": f"{RATE}/{one}"} for one, words in options.ratings],
+        "privacy_url": options.privacy_url,
         "view_url": f"{archive}/{issue.number}/" if archive else "",
     }
 

@@ -75,7 +75,8 @@ class SiteSettings(Group):
     )
     privacy_url: Annotated[str, AfterValidator(values.site_url)] = setting(
         "",
-        "The page that says what is done with readers' data; the sign-up form links to it.",
+        "The page that says what is done with readers' data; mails, the sign-up form and the "
+        "pages of readers link to it.",
         example="https://example.org/privacy",
     )
     language: Annotated[str, AfterValidator(values.language)] = setting(

@@ -20,6 +20,7 @@ def options(settings: Settings, issue: Issue) -> Options:
         public_url=site.public_url,
         archive_url=site.archive_url,
         subscribe_url=subscribe_url(settings),
+        privacy_url=site.privacy_url,
         assets_url=site.assets_url,
         postal_address=site.postal_address,
         language=site.language,

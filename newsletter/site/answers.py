@@ -43,6 +43,7 @@ class Answers:
     def __init__(self, settings: Settings, phrases: Mapping[str, str]) -> None:
         self.words = words(settings.site.language, settings.site.name, phrases)
         self._name = settings.site.name
+        self._privacy = settings.site.privacy_url
         self._style = _style(look(settings))
         self._record_visitors = settings.web.record_visitors
 
@@ -70,7 +71,7 @@ class Answers:
         """One page; its status follows from its kind unless it is given."""
         html = TEMPLATES.fill(
             template, kind=kind, words=self.words, name=self._name, style=self._style,
-            **{"preferences": "", **values},
+            privacy=self._privacy, **{"preferences": "", "form": "", **values},
         )  # fmt: skip
         return HTMLResponse(html, status_code=status or _STATUSES.get(kind, 200), headers=headers)
 

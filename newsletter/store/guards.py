@@ -175,7 +175,7 @@ _LOGS: Final = (
     Guard("events_kept", "DELETE ON events", "true", "what was reported stays on record"),
     Guard(
         "consents_fixed",
-        "UPDATE OF id, address_hash, event, source, at, wording, wording_hash ON consents",
+        "UPDATE OF id, address_hash, event, source, at, wording, wording_hash, since ON consents",
         "true",
         "the consent log is only added to",
     ),

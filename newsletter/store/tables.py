@@ -168,6 +168,8 @@ consents: Final = sa.Table(
     # Kept only where `web.record_visitors` says so.
     sa.Column("ip", sa.Text, nullable=False, server_default=""),
     sa.Column("agent", sa.Text, nullable=False, server_default=""),
+    # When somebody agreed whom a list brought here, as the service they come from says.
+    sa.Column("since", Moment),
 )
 
 #: Handles of people who left by a link these records know nobody for, such as an older backup's.
@@ -222,6 +224,9 @@ staged_rows: Final = sa.Table(
     sa.Column("tags", sa.Text, nullable=False),
     sa.Column("fields", sa.Text, nullable=False),
     sa.Column("joined", Moment),
+    # "" in rows that an earlier version has staged.
+    sa.Column("address_hash", HASH, nullable=False, server_default=""),
+    sa.Column("handle", sa.String(24), nullable=False, server_default=""),
     sqlite_with_rowid=False,
 )
 

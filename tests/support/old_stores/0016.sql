@@ -34,10 +34,10 @@ CREATE TABLE consents (
     address_hash VARCHAR(64) NOT NULL,
     event VARCHAR(16) NOT NULL,
     source TEXT NOT NULL,
-    at VARCHAR(27) NOT NULL, wording TEXT DEFAULT '' NOT NULL, wording_hash VARCHAR(64) DEFAULT '' NOT NULL, ip TEXT DEFAULT '' NOT NULL, agent TEXT DEFAULT '' NOT NULL,
+    at VARCHAR(27) NOT NULL, wording TEXT DEFAULT '' NOT NULL, wording_hash VARCHAR(64) DEFAULT '' NOT NULL, ip TEXT DEFAULT '' NOT NULL, agent TEXT DEFAULT '' NOT NULL, since VARCHAR(27),
     CONSTRAINT pk_consents PRIMARY KEY (id)
 );
-INSERT INTO "consents" VALUES(1,'0000000000000000000000000000000000000000000000000000000000000001','imported','the form','2026-11-22T08:00:00.000000Z','','','','');
+INSERT INTO "consents" VALUES(1,'0000000000000000000000000000000000000000000000000000000000000001','imported','the form','2026-11-22T08:00:00.000000Z','','','','',NULL);
 CREATE TABLE deliveries (
     id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
     run_id INTEGER NOT NULL,
@@ -274,7 +274,7 @@ CREATE TABLE staged_rows (
     status VARCHAR(16) NOT NULL,
     suppression TEXT NOT NULL,
     tags TEXT NOT NULL,
-    fields TEXT NOT NULL, joined VARCHAR(27),
+    fields TEXT NOT NULL, joined VARCHAR(27), address_hash VARCHAR(64) DEFAULT '' NOT NULL, handle VARCHAR(24) DEFAULT '' NOT NULL,
     CONSTRAINT pk_staged_rows PRIMARY KEY (import_id, slice, position),
     CONSTRAINT fk_staged_rows_import_id_staged_imports FOREIGN KEY(import_id) REFERENCES staged_imports (id)
 )
@@ -352,7 +352,7 @@ CREATE TRIGGER runs_kept BEFORE DELETE ON runs WHEN NOT OLD.rehearsal AND (OLD.s
 CREATE TRIGGER events_fixed BEFORE UPDATE OF id, key, kind, detail, at, sent_at, received_at, message_id, attempt, address_hash ON events WHEN 1 BEGIN SELECT RAISE(ABORT, 'what was reported stays as it was'); END;
 CREATE TRIGGER events_attached BEFORE UPDATE OF delivery_id ON events WHEN OLD.delivery_id IS NOT NULL BEGIN SELECT RAISE(ABORT, 'an event belongs to one delivery'); END;
 CREATE TRIGGER events_kept BEFORE DELETE ON events WHEN 1 BEGIN SELECT RAISE(ABORT, 'what was reported stays on record'); END;
-CREATE TRIGGER consents_fixed BEFORE UPDATE OF id, address_hash, event, source, at, wording, wording_hash ON consents WHEN 1 BEGIN SELECT RAISE(ABORT, 'the consent log is only added to'); END;
+CREATE TRIGGER consents_fixed BEFORE UPDATE OF id, address_hash, event, source, at, wording, wording_hash, since ON consents WHEN 1 BEGIN SELECT RAISE(ABORT, 'the consent log is only added to'); END;
 CREATE TRIGGER consents_visitor BEFORE UPDATE OF ip, agent ON consents WHEN NEW.ip NOT IN ('', OLD.ip) OR NEW.agent NOT IN ('', OLD.agent) BEGIN SELECT RAISE(ABORT, 'what is known of a visitor is only ever forgotten'); END;
 CREATE TRIGGER consents_kept BEFORE DELETE ON consents WHEN 1 BEGIN SELECT RAISE(ABORT, 'the consent log is only added to'); END;
 CREATE TRIGGER letters_arrow BEFORE UPDATE OF state ON letters WHEN OLD.state || '>' || NEW.state NOT IN ('queued>claimed', 'queued>dropped', 'claimed>queued', 'claimed>accepted', 'claimed>refused', 'claimed>unknown') BEGIN SELECT RAISE(ABORT, 'no such way from state to state'); END;
