@@ -15,6 +15,7 @@ from newsletter.audience import Status
 from newsletter.audience.roster import Added, Reject
 from newsletter.errors import InputError, LockedError, NewsletterError
 from newsletter.store import batches, imports, subscribers
+from newsletter.store.abandoning import alone
 from newsletter.store.imports import Import
 from newsletter.store.sqlite.maintenance import empty_log
 from newsletter.store.upsert import upsert
@@ -188,7 +189,7 @@ def test_a_list_that_cannot_be_read_to_its_end_leaves_nothing(tmp_path):
 
 
 def test_one_import_at_a_time(tmp_path):
-    with store_with(tmp_path, []) as store, imports.alone(store):
+    with store_with(tmp_path, []) as store, alone(store):
         with pytest.raises(LockedError, match="another run is importing into this store"):
             imports.add(store, people(600), source="x", now=NOW)
         with pytest.raises(LockedError):
