@@ -147,10 +147,12 @@ def run_and_exit() -> None:
     for name in ("stdin", "stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "r+", encoding="utf-8"))  # noqa: PTH123, SIM115
-    # What a program is made of stays for good: to look it through for garbage every 700 objects is
-    # an eighth of a start.
-    gc.set_threshold(20_000)
-    sys.exit(main())
+    # What a program is made of stays to the end: looking it through for garbage after every 700
+    # objects and again when all is done would be a quarter of a short command.
+    gc.set_threshold(50_000)
+    code = main()
+    gc.freeze()
+    sys.exit(code)
 
 
 def _usage(fault: typer.TyperException) -> int:
