@@ -9,7 +9,7 @@ from newsletter.delivery import Run, RunState, State
 from newsletter.doctor.diagnosis import Diagnosis, error, ok, skipped, warning, worst
 from newsletter.doctor.subject import Subject
 from newsletter.humanize import plural
-from newsletter.people.importing import changed_lists
+from newsletter.people.changed import changed_lists
 from newsletter.project import git, ledger
 from newsletter.store import Store, agreement, deliveries, imports, runs, signing_keys
 from newsletter.store.sqlite.inspection import inspect

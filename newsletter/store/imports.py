@@ -210,13 +210,6 @@ def foresee(store: Database, rows: Iterable[Row], *, now: dt.datetime) -> Added:
     return total
 
 
-def imported_hash(store: Database, file_name: str) -> str | None:
-    """SHA-256 (hex) of the file of this name when it was last imported, or None."""
-    query = sa.select(imports.c.file_hash).where(imports.c.file_name == file_name)
-    with store.reading() as connection:
-        return connection.execute(query.order_by(imports.c.id.desc()).limit(1)).scalar()
-
-
 def add(
     store: Database,
     rows: Iterable[Row | Reject],

@@ -16,6 +16,7 @@ from newsletter.audience.roster import Added, Reject
 from newsletter.errors import InputError, LockedError, NewsletterError
 from newsletter.store import batches, imports, subscribers
 from newsletter.store.abandoning import alone
+from newsletter.store.imported import imported_hash
 from newsletter.store.imports import Import
 from newsletter.store.sqlite.maintenance import empty_log
 from newsletter.store.upsert import upsert
@@ -133,14 +134,14 @@ def test_an_import_goes_on_where_its_process_died(
         done = job.added.added + job.added.kept_out + job.added.suppressed
         assert done <= 500 * steps_done
         assert (done > 0) == (steps_done > 0)
-        assert imports.imported_hash(store, "list.csv") is None
+        assert imported_hash(store, "list.csv") is None
         monkeypatch.undo()
         again = a_list()
         told: list[Reject] = []
         again.write(store, everything(), told.extend)
         assert (again.added, again.rejected, again.resumed) == (TOTALS, 2, True)
         assert [reject.reason[:6] for reject in told] == ["this i", "line 2"]
-        assert imports.imported_hash(store, "list.csv") == "a" * 64
+        assert imported_hash(store, "list.csv") == "a" * 64
     assert facts(tmp_path) == whole
     assert look(tmp_path, STAGES) == GONE
 
