@@ -8,7 +8,7 @@ Faces: people meet them; they parse, ask and show
 What it does: one room per thing that a person asks for
     doctor      whether all is well: machine, folder, records, way out
     sending     plan, gate, run, result; triggers, test mails, approve, cancel, retry
-    publishing  the archive of past issues, its feeds, earlier addresses; pictures of mails
+    publishing  the archive, its feeds, earlier addresses; past issues; pictures of mails
     signup      arriving: the form, confirmation mails, the welcome
     people      the list: import, export, add, remove, erase, show
     events      what Amazon SES reports: fetched, judged, reconciled
@@ -33,6 +33,7 @@ Stages: values in, values out; no clock, no disk, no network
     delivery    Delivery + Outcome       -> its next state; claim, compose, hand over, settle
     message     FrozenIssue x Subscriber -> one MIME mail
     check       Issue + RenderedIssue    -> findings
+    exports     an earlier service's     -> issues of the past
     schedule    rule, dates, records     -> what is due
     audience    who is eligible          -> the recipients of an issue
     render      Issue + Theme            -> RenderedIssue, once per issue

@@ -1,7 +1,8 @@
-"""A bucket of Amazon S3, or of a service that speaks the same: pictures go there, whole or not."""
+"""A bucket of Amazon S3, or of a service that speaks the same: files go there, whole or not."""
 
 from __future__ import annotations
 
+import mimetypes
 import os
 from http import HTTPStatus
 from typing import Any, Final
@@ -12,21 +13,24 @@ from botocore.config import Config
 
 from newsletter.errors import AccountError, InputError
 
-#: A name tells the content, so whoever has a picture need never ask for it again (RFC 8246).
-_FOR_EVER: Final = "public, max-age=31536000, immutable"
-_KINDS: Final = {"png": "image/png", "jpg": "image/jpeg", "gif": "image/gif"}
+#: For a name that tells the content: whoever has the file need never ask for it again (RFC 8246).
+FOR_EVER: Final = "public, max-age=31536000, immutable"
+_TYPES: Final = {
+    "feed.xml": "application/atom+xml", "rss.xml": "application/rss+xml", "webp": "image/webp",
+    "avif": "image/avif",
+}  # fmt: skip
 _CONNECT_SECONDS: Final = 10
 _READ_SECONDS: Final = 60
 _HINTS: Final = {
-    "NoSuchBucket": "make the bucket, or see images.to",
-    "AccessDenied": "its keys need s3:PutObject and s3:GetObject there",
+    "NoSuchBucket": "make the bucket, or see its name",
+    "AccessDenied": "see which rights its keys need there: docs/pictures.md, docs/archive.md",
     "InvalidAccessKeyId": "see images.profile and the keys in AWS's configuration",
     "SignatureDoesNotMatch": "see images.profile and the keys in AWS's configuration",
 }
 
 
 class Bucket:
-    """Where pictures are put.
+    """Where files are put.
 
     Args:
         url: `s3://BUCKET` or `s3://BUCKET/PREFIX`.
@@ -60,7 +64,7 @@ class Bucket:
             )
         except failures.BotoCoreError as error:
             raise AccountError(
-                f"the pictures cannot be published: {error}", hint="see images.profile"
+                f"nothing can be published: {error}", hint="see images.profile"
             ) from error
         except ValueError as error:
             raise InputError(
@@ -85,8 +89,47 @@ class Bucket:
             raise self._unreached(error) from error
         return bool(found["ContentLength"] == size)
 
-    def put(self, path: str, data: bytes) -> None:
-        """Put a picture; readers find all of it or nothing.
+    def sizes(self) -> dict[str, int]:
+        """What is there, in bytes by path.
+
+        Raises:
+            AccountError: as for `has`.
+        """
+        try:
+            pages = self._client.get_paginator("list_objects_v2").paginate(
+                Bucket=self._bucket, Prefix=self._prefix
+            )
+            return {
+                str(one["Key"]).removeprefix(self._prefix): int(one["Size"])
+                for page in pages
+                for one in page.get("Contents", ())
+            }
+        except failures.ClientError as error:
+            raise self._refused(error) from error
+        except failures.BotoCoreError as error:
+            raise self._unreached(error) from error
+
+    def read(self, path: str) -> bytes:
+        """The bytes of a file that is there.
+
+        Raises:
+            AccountError: as for `has`.
+        """
+        try:
+            found = self._client.get_object(Bucket=self._bucket, Key=self._prefix + path)
+            return bytes(found["Body"].read())
+        except failures.ClientError as error:
+            raise self._refused(error) from error
+        except failures.BotoCoreError as error:
+            raise self._unreached(error) from error
+
+    def put(self, path: str, data: bytes, *, cache: str = FOR_EVER) -> None:
+        """Put a file; readers find all of it or nothing.
+
+        Args:
+            path: below the prefix.
+            data: all of it.
+            cache: how long others may keep it, as Cache-Control says it.
 
         Raises:
             AccountError: as for `has`.
@@ -94,8 +137,21 @@ class Bucket:
         try:
             self._client.put_object(
                 Bucket=self._bucket, Key=self._prefix + path, Body=data,
-                ContentType=_KINDS[path.rpartition(".")[2]], CacheControl=_FOR_EVER,
+                ContentType=_type(path), CacheControl=cache,
             )  # fmt: skip
+        except failures.ClientError as error:
+            raise self._refused(error) from error
+        except failures.BotoCoreError as error:
+            raise self._unreached(error) from error
+
+    def delete(self, path: str) -> None:
+        """Delete a file; it need not be there.
+
+        Raises:
+            AccountError: as for `has`.
+        """
+        try:
+            self._client.delete_object(Bucket=self._bucket, Key=self._prefix + path)
         except failures.ClientError as error:
             raise self._refused(error) from error
         except failures.BotoCoreError as error:
@@ -104,8 +160,8 @@ class Bucket:
     def _refused(self, error: failures.ClientError) -> AccountError:
         code = str(error.response.get("Error", {}).get("Code", "unknown"))
         return AccountError(
-            f"{self.name} takes no picture: {code}",
-            hint=_HINTS.get(code, "newsletter images push, when that is fixed"),
+            f"{self.name} refuses: {code}",
+            hint=_HINTS.get(code, "run the same command again when that is fixed"),
         )
 
     def _unreached(self, error: failures.BotoCoreError) -> AccountError:
@@ -118,3 +174,11 @@ class Bucket:
             f"{self.name} cannot be reached: {type(error).__name__}",
             hint="see the connection and images.endpoint",
         )
+
+
+def _type(path: str) -> str:
+    """What a browser takes a file for."""
+    name = path.rpartition("/")[2]
+    known = _TYPES.get(name) or _TYPES.get(name.rpartition(".")[2])
+    kind = known or mimetypes.guess_type(name)[0] or "text/plain"
+    return f"{kind}; charset=utf-8" if kind.startswith("text/") else kind

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from newsletter.check import (
+    archive,
     contrast,
     front,
     links,
@@ -29,7 +30,9 @@ __all__ = [
 ]  # fmt: skip
 
 # Importing them registers their rules; the order here is the order in docs/checks.md.
-GROUPS: Final = (front, words, unread, links, pictures, mail, placeholder, contrast, online)
+GROUPS: Final = (
+    front, words, unread, links, pictures, mail, archive, placeholder, contrast, online,
+)  # fmt: skip
 
 
 def check(context: RuleContext) -> tuple[Finding, ...]:

@@ -19,6 +19,7 @@ from newsletter.cli import (
     doctor,
     events,
     images,
+    issues,
     post,
     records,
     run,
@@ -35,7 +36,7 @@ from newsletter.errors import InputError, NewsletterError
 WRITE, PEOPLE, SEND, RUN = "Write", "People", "Send", "Run"
 
 _ORDER = (
-    "init", "new", "check", "preview", "build", "test", "subscribers", "send",
+    "init", "new", "check", "preview", "build", "test", "issues", "subscribers", "send",
     "approve", "cancel", "status", "retry", "stats", "schedule", "serve", "archive", "images",
     "events", "ses", "doctor", "settings", "db",
 )  # fmt: skip
@@ -65,6 +66,7 @@ app.command("check", rich_help_panel=WRITE)(write.check)
 app.command("preview", rich_help_panel=WRITE)(write.preview)
 app.command("build", rich_help_panel=WRITE)(write.build)
 app.command("test", rich_help_panel=WRITE)(post.trial)
+app.add_typer(issues.app, name="issues", rich_help_panel=WRITE)
 subscribers.app.command("form")(arriving.form)
 subscribers.app.command("waiting")(arriving.waiting)
 app.add_typer(subscribers.app, name="subscribers", rich_help_panel=PEOPLE)

@@ -19,7 +19,7 @@ from newsletter.publishing.hosts import Host
 if TYPE_CHECKING:
     from newsletter.project import Project
     from newsletter.publishing.archive import Archive
-    from newsletter.publishing.output import Published
+    from newsletter.publishing.output import ArchivePlace, Published
 
 app = Commands(help="The archive of past issues.", no_args_is_help=True)
 
@@ -28,8 +28,11 @@ app = Commands(help="The archive of past issues.", no_args_is_help=True)
 def build(
     *,
     out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="The folder for the pages.")
-    ] = None,
+        str,
+        typer.Option(
+            metavar="DIR|S3", help="The folder for the pages, or the bucket: s3://BUCKET/PREFIX."
+        ),
+    ] = "",
     early: Annotated[
         list[int] | None,
         typer.Option(
@@ -46,7 +49,7 @@ def build(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """Write the past issues as pages, with feeds, into a folder for any host."""
-    from newsletter.cli.context import from_directory, open_project
+    from newsletter.cli.context import open_project
     from newsletter.publishing import output
     from newsletter.publishing.archive import build_archive
     from newsletter.publishing.redirects import UnfitArchiveError
@@ -54,11 +57,11 @@ def build(
     from newsletter.signup.forms import form_elsewhere
 
     VOICE.json = as_json
-    if (out is None) == (snippet is None):
+    if (not out) == (snippet is None):
         raise InputError("say where the pages go", hint="newsletter archive build --out DIR")
     project = open_project()
-    folder = from_directory(out) if out else None
-    earlier = output.earlier_build(folder) if folder else output.EMPTY
+    place = _place(project, out) if out else None
+    earlier = output.earlier_build(place) if place else output.EMPTY
     try:
         archive = build_archive(
             read_sources(project, form=form_elsewhere(project, "archive"), known=earlier.letters),
@@ -71,8 +74,24 @@ def build(
         raise
     if snippet:
         _print(project, archive, snippet)
-    elif folder:
-        _show(project, archive, folder, output.publish(archive, folder, earlier))
+    elif place:
+        _show(project, archive, place, output.publish(archive, place, earlier))
+
+
+def _place(project: Project, out: str) -> ArchivePlace:
+    from newsletter.cli.context import from_directory
+    from newsletter.publishing.places import ArchiveFolder, archive_bucket
+    from newsletter.settings.values import bucket_or_folder
+
+    if "://" not in out:
+        return ArchiveFolder(from_directory(Path(out)))
+    try:
+        url = bucket_or_folder(out)
+    except ValueError as error:
+        raise InputError(
+            "--out is neither a folder nor a bucket", hint="write s3://BUCKET/PREFIX"
+        ) from error
+    return archive_bucket(project.settings, url)
 
 
 def _day(project: Project, written: str) -> dt.date:
@@ -89,15 +108,17 @@ def _print(project: Project, archive: Archive, host: Host) -> None:
     result(snippet(host, archive.redirects, base).rstrip("\n"))
 
 
-def _show(project: Project, archive: Archive, folder: Path, done: Published) -> None:
+def _show(project: Project, archive: Archive, place: ArchivePlace, done: Published) -> None:
     selection = archive.selection
+    why = {n: selection.excluded.get(n, "its file is gone") for n in done.withdrawn}
     if VOICE.json:
         result_json(
             {
-                "folder": str(folder),
+                "folder": place.name,
                 "issues": [one.issue.number for one in selection.issues],
                 "written": done.written, "deleted": done.deleted, "unchanged": done.unchanged,
-                "excluded": {str(n): why for n, why in sorted(selection.excluded.items())},
+                "withdrawn": {str(n): reason for n, reason in why.items()},
+                "excluded": {str(n): reason for n, reason in sorted(selection.excluded.items())},
             }
         )  # fmt: skip
         return
@@ -106,10 +127,15 @@ def _show(project: Project, archive: Archive, folder: Path, done: Published) -> 
         f"{plural(listed, 'issue')}: {len(done.written)} files written, {len(done.deleted)} "
         f"deleted, {len(done.unchanged)} unchanged"
     )
+    for number, reason in why.items():
+        say(f"  issue {number} was taken out and its page deleted: {reason}", quiet_at=-2)
     for number, reason in sorted(selection.excluded.items()):
-        say(f"  without issue {number}: {reason}")
+        if number not in why:
+            say(f"  without issue {number}: {reason}")
+    if why and "://" not in place.name:
+        say("hint: publish the folder so that pages go there too (rsync needs --delete)")
     _hints(project, archive)
-    result(str(folder))
+    result(place.name)
 
 
 def _hints(project: Project, archive: Archive) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 from zoneinfo import ZoneInfo
 
 import typer
@@ -19,6 +19,9 @@ import typer
 from newsletter import clocks, moments
 from newsletter.cli.show import result, say
 from newsletter.errors import CancelledError, InputError, Place
+
+if TYPE_CHECKING:
+    from newsletter.exports.posts import ExportFiles
 
 Answer = TypeVar("Answer")
 
@@ -91,6 +94,14 @@ def init(
         ShippedTheme,
         typer.Option(help="A magazine with a title card, or a plain letter."),
     ] = ShippedTheme.MAGAZINE,
+    past: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            metavar="FILE",
+            help="Bring the past issues of an earlier service, as newsletter issues import does.",
+        ),
+    ] = None,
     yes: Annotated[
         bool, typer.Option("--yes", help="Ask nothing; what no flag tells can be set later.")
     ] = False,
@@ -102,6 +113,7 @@ def init(
 
     root = from_directory(directory)
     _expect_none(root)
+    export = _export(from_directory(past)) if past else None
     flags = {
         "site.name": name, "sender.from_name": from_name, "sender.from_address": from_address,
         "site.postal_address": postal_address, "site.language": language,
@@ -120,18 +132,57 @@ def init(
     chosen = rhythm or Rhythm.NONE
     if day is not None and chosen is Rhythm.NONE:
         raise InputError("--first counts from nothing without a rhythm", hint="add --rhythm weekly")
-    made = scaffold.contents(
-        told, rhythm=chosen.value, first=day or _next_sunday(told), look=theme.value
-    )
-    if chosen is not Rhythm.NONE:
-        made = scaffold.dated(made, clocks.now())
+    made = _contents(told, chosen, day, theme)
+    if export:
+        made = {place: data for place, data in made.items() if not place.startswith(files.ISSUES)}
     for place, data in made.items():
         said = "made" if files.write_new(root / place, data) else "kept"
         say(f"{said} {root / place}")
     if git.begin(root):
         say(f"made {root / '.git'}")
-    _say_next(root, [key for key in PLACEHOLDERS if key in scaffold.ASKED and key not in told])
+    left = [key for key in PLACEHOLDERS if key in scaffold.ASKED and key not in told]
+    if export:
+        _bring(root, export, left)
+    else:
+        _say_next(root, left)
     result(str(root / files.CONFIG))
+
+
+def _contents(
+    told: dict[str, str], rhythm: Rhythm, first: dt.date | None, look: ShippedTheme
+) -> dict[str, bytes]:
+    """The files of a new newsletter by their path."""
+    from newsletter.project import scaffold
+
+    made = scaffold.contents(
+        told, rhythm=rhythm.value, first=first or _next_sunday(told), look=look.value
+    )
+    return made if rhythm is Rhythm.NONE else scaffold.dated(made, clocks.now())
+
+
+def _export(path: Path) -> ExportFiles:
+    """An export that can be read, looked at before anything is made."""
+    from newsletter.exports.services import read_export
+    from newsletter.project.exports import open_export
+
+    found = open_export(path)
+    read_export(found, "")
+    return found
+
+
+def _bring(root: Path, export: ExportFiles, left: list[str]) -> None:
+    """Fill a newsletter that was just made with its past."""
+    from newsletter.cli.issues import show
+    from newsletter.project import Project, files
+    from newsletter.publishing.past_issues import import_issues
+    from newsletter.settings import load
+
+    project = Project(root, load(files.read_config(root), environ={}))
+    today = project.today(clocks.now())
+    done = import_issues(project, export, site="", first=None, today=today, dry_run=False)
+    show(project, done, dry_run=False, where=_where(root))
+    if left:
+        say(f"no real mail leaves before these are set in newsletter.toml: {', '.join(left)}")
 
 
 def _expect_none(root: Path) -> None:
@@ -236,8 +287,13 @@ def _cancelled_by_ctrl_c() -> Iterator[None]:
         raise CancelledError("cancelled; nothing was made") from None
 
 
+def _where(root: Path) -> str:
+    """What a command needs to find the newsletter."""
+    return "" if root == Path() else f" -C {shlex.quote(str(root))}"
+
+
 def _say_next(root: Path, left: list[str]) -> None:
-    where = "" if root == Path() else f" -C {shlex.quote(str(root))}"
+    where = _where(root)
     say()
     if left:
         say(f"no real mail leaves before these are set in newsletter.toml: {', '.join(left)}")

@@ -61,7 +61,7 @@ def push(
 
 def _ready(project: Project) -> Iterator[PreparedIssue]:
     for one in project.issues():
-        if one.status != "draft":
+        if one.status != "draft" and not one.sent_elsewhere:
             yield project.issue_at(one.file, now=clocks.now())
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import contextlib
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TextIO
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from newsletter.check import Finding
+    from newsletter.issue import Issue
     from newsletter.project import Project
     from newsletter.project.issues import PreparedIssue
 
@@ -75,7 +77,7 @@ def check(
         for name in names:
             _repair(project, name)
     prepared = [project.issue_at(name, now=clocks.now()) for name in names]
-    looked_at = [one for one in prepared if alone or one.issue.status != "draft"]
+    looked_at = [one for one in prepared if alone or not _why_left_out(one.issue)]
     if online:
         from newsletter.cli.online import asked
 
@@ -85,12 +87,22 @@ def check(
         result_json({"issues": len(looked_at), "findings": [as_dict(f) for f in findings]})
     else:
         _list(findings)
-        drafts = len(prepared) - len(looked_at)
-        left_out = f"; {plural(drafts, 'draft')} left out (check --issue N)" if drafts else ""
+        why = Counter(_why_left_out(one.issue) for one in prepared)
+        others = [
+            plural(why["draft"], "draft") if why["draft"] else "",
+            f"{why['past']} sent by an earlier service" if why["past"] else "",
+        ]
+        told = " and ".join(filter(None, others)) if not alone else ""
+        left_out = f"; {told} left out (check --issue N)" if told else ""
         say(f"{plural(len(looked_at), 'issue')} checked: {tally(findings)}{left_out}")
     _warn(project)
     if errors(findings):
         raise typer.Exit(NotFitError.exit_code)
+
+
+def _why_left_out(issue: Issue) -> str:
+    """Why `check` looks at an issue only when it is named: no mail is made of it, or not yet."""
+    return "draft" if issue.status == "draft" else "past" if issue.sent_elsewhere else ""
 
 
 def preview(

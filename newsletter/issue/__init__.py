@@ -40,6 +40,7 @@ _KNOWN = frozenset(
         "segment",
         "utm",
         "checks",
+        "sent_elsewhere",
     }
 )
 
@@ -56,6 +57,8 @@ class Issue:
         subject: the front matter's own subject, else the title.
         preheader: the line mail programs show after the subject, may be empty.
         status: "draft" where the front matter says so in any of the usual ways, else "ready".
+        sent_elsewhere: who sent it before this program was there, in words; "" where nobody did.
+            Such an issue is never sent again.
         body: Markdown, LF line ends, exactly as in the file.
         body_line: 1-based line of the file on which `body` starts.
         source_hash: SHA-256 in hex of the file without its `approved` line.
@@ -77,6 +80,7 @@ class Issue:
     status: Status = "ready"
     approved: str = ""
     segment: str = ""
+    sent_elsewhere: str = ""
     utm: UtmOverride = field(default_factory=UtmOverride)
     ignored_checks: Mapping[str, str]
     body: str
@@ -134,6 +138,7 @@ def parse(data: bytes, *, file: str, numbered: bool = True) -> Issue:
         status=values.status(),
         approved=values.line("approved"),
         segment=values.line("segment"),
+        sent_elsewhere=values.sent_elsewhere(),
         utm=values.utm(),
         ignored_checks=values.ignored_checks(),
         body=matter.body,

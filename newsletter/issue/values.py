@@ -17,6 +17,7 @@ from newsletter.issue.front_matter import Value
 Status = Literal["draft", "ready"]
 
 _OFF = frozenset({"off", "false", "no"})
+_ON = frozenset({"on", "true", "yes"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +110,14 @@ class Values:
         if status == "ready":
             return "ready"
         raise self.error("status", '"status" is neither draft nor ready', 'write "status: draft"')
+
+    def sent_elsewhere(self) -> str:
+        """Who sent the issue before, "" where nobody did; whatever is not no means that it went."""
+        value = self.table.get("sent_elsewhere", "")
+        word = value.strip() if isinstance(value, str) else "yes"
+        if word.lower() in _OFF:
+            return ""
+        return "an earlier service" if word.lower() in _ON else word
 
     def utm(self) -> UtmOverride:
         """The issue's own link tags."""

@@ -173,6 +173,8 @@ class _Shelf:
         """How far an issue is that was not begun."""
         if issue.status == "draft":
             return "draft", ""
+        if issue.sent_elsewhere:
+            return "sent", f"by {issue.sent_elsewhere}"
         if not issue.approved or self.project is None:
             return "ready", ""
         try:

@@ -28,6 +28,7 @@ _MOST_RATIO: Final = 200
 #: So few bytes are no bomb, whatever their ratio.
 _HARMLESS: Final = 1024**2
 _BLOCK: Final = 1 << 20
+_AGAIN: Final = "download it again, or unpack it and import the list"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +57,7 @@ class PackedList:
         Raises:
             InputError: the archive changed since it was looked through, or cannot be read.
         """
-        with _opened(self.path) as archive, archive.open(self.member) as stream:
+        with opened(self.path) as archive, archive.open(self.member) as stream:
             yield from io.TextIOWrapper(stream, encoding=self.encoding, newline="")
 
 
@@ -70,14 +71,15 @@ def look_through_all(path: Path) -> tuple[ListFile | PackedList, ...]:
         InputError: missing, empty, no text; or an archive without a list, with too much in it,
             encrypted or damaged.
     """
-    if not _is_archive(path):
+    if not is_archive(path):
         return (look_through(path),)
-    with _opened(path) as archive:
+    with opened(path) as archive:
         members = _lists(archive, path)
         return tuple(_looked_through(archive, path, member) for member in members)
 
 
-def _is_archive(path: Path) -> bool:
+def is_archive(path: Path) -> bool:
+    """Whether a file is a zip archive; one that cannot be read is none."""
     try:
         with path.open("rb") as stream:
             return stream.read(len(_ZIP)) == _ZIP
@@ -138,7 +140,12 @@ def _looked_through(archive: zipfile.ZipFile, path: Path, member: zipfile.ZipInf
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
+def opened(path: Path, *, hint: str = _AGAIN) -> Iterator[zipfile.ZipFile]:
+    """Open an archive.
+
+    Raises:
+        InputError: it is damaged, or cannot be read.
+    """
     try:
         with zipfile.ZipFile(path) as archive:
             yield archive
@@ -147,7 +154,7 @@ def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
         raise InputError(
             "this archive is damaged",
             place=Place(str(path)),
-            hint="download it again, or unpack it and import the list",
+            hint=hint,
         ) from error
     except UnicodeDecodeError as error:
         raise InputError(

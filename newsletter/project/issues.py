@@ -101,7 +101,7 @@ def prepare_issue(root: Path, name: str, settings: Settings, *, today: dt.date) 
         rendered=rendered,
         options=options,
         picture_faults=mailed.faults,
-        today=None if _is_past(root, issue.number) else today,
+        today=None if issue.sent_elsewhere or _is_past(root, issue.number) else today,
         assets=assets | {quote(name) for name in mailed.pictures},
         twins=_twins(root, name),
         ignore=settings.checks.ignore,

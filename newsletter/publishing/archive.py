@@ -268,9 +268,11 @@ class _Layout:
 
     def _moved(self, moved: tuple[Redirect, ...]) -> None:
         for one in moved:
-            make = functools.partial(self._pages.moved, one.number)
-            self._add(f"{one.file}/index.html", (self._pages.inputs, one.number), make)
+            paths = [f"{one.file}/index.html"]
             if urlsplit(one.old).path.endswith(".html"):
-                self._add(f"{one.file}.html", (self._pages.inputs, one.number), make)
+                paths.append(f"{one.file}.html")
+            for path in paths if one.has_page else ():
+                make = functools.partial(self._pages.moved, one.number)
+                self._add(path, (self._pages.inputs, one.number), make)
         text = as_netlify(moved, base_path(self._url))
         self._add("_redirects", (text,), text.encode)

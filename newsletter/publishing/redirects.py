@@ -50,11 +50,26 @@ class Redirect:
     file: str
     number: int
 
+    @property
+    def has_page(self) -> bool:
+        """Whether a page of the archive leads on; where one of ours is called so, the host must."""
+        return not _OURS.fullmatch(self.file)
+
 
 def base_path(archive_url: str) -> str:
     """The path of the archive on its host, with a slash at both ends: "/archive/" or "/"."""
     path = urlsplit(archive_url).path.strip("/")
     return f"/{path}/" if path else "/"
+
+
+def is_page(path: str, base: str) -> bool:
+    """Whether a path of the site is, or may become, a page of the archive itself.
+
+    Args:
+        path: from the root of the site.
+        base: the archive's own path, see `base_path`.
+    """
+    return f"{path}/".startswith(base) and _OURS.fullmatch(_file(path, base)) is not None
 
 
 def redirects(issues: Iterable[PublishedIssue], archive_url: str) -> tuple[Redirect, ...]:
@@ -70,7 +85,7 @@ def redirects(issues: Iterable[PublishedIssue], archive_url: str) -> tuple[Redir
         for old in one.matter.aliases:
             file = _file(old, base)
             there = found.get(file)
-            if (old + "/").startswith(base) and _OURS.fullmatch(file):
+            if is_page(old, base):
                 findings.append((place, f"the alias {old} is a page of the archive itself"))
             elif there and there.number != number:
                 what = f"the alias {old} belongs to issue {there.number} as well"

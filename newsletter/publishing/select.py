@@ -72,7 +72,7 @@ def select_issues(
     Args:
         issues: all of the folder's.
         sent: when the real run of an issue was begun, by number.
-        include: "sent", or "dated" for those as well whose date has come.
+        include: "sent" here or by an earlier service, or "dated" for all whose date has come.
         today: the author's date.
         zone: the newsletter's.
         about_to_go: numbers of issues that get a page before they are sent, and are in no list.
@@ -110,7 +110,7 @@ def _unsent(issue: Issue, moment: dt.datetime | None, include: Include, today: d
         return ""
     if issue.status == "draft":
         return "a draft"
-    if include == "sent":
+    if include == "sent" and not issue.sent_elsewhere:
         return "not sent"
     if issue.date is None:
         return "no date, and not sent"

@@ -55,7 +55,12 @@ class Prospect:
 
 
 def day_of(issue: Issue, zone: ZoneInfo) -> dt.date | None:
-    """The local date an issue is meant for: of its `send_at`, else its `date`."""
+    """The local date an issue is meant for: of its `send_at`, else its `date`.
+
+    None for one that an earlier service sent: no schedule has to do with it.
+    """
+    if issue.sent_elsewhere:
+        return None
     moment = _send_at(issue, zone)
     return moment.date() if moment else issue.date
 
@@ -78,7 +83,8 @@ def free_day(table: Timetable, issues: Iterable[Issue], now: dt.datetime) -> dt.
 
 def moved(issues: Iterable[Issue], zone: ZoneInfo) -> dict[dt.date, dt.time]:
     """The times of day that issues ask for themselves, with a `send_at` that has one."""
-    found = ((issue, _send_at(issue, zone)) for issue in issues if issue.status == "ready")
+    ready = (one for one in issues if one.status == "ready" and not one.sent_elsewhere)
+    found = ((issue, _send_at(issue, zone)) for issue in ready)
     return {
         moment.date(): moment.time()
         for issue, moment in found

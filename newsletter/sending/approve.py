@@ -15,7 +15,7 @@ from newsletter.project import Project, files
 from newsletter.project.issues import PreparedIssue
 from newsletter.schedule import Occurrence, is_in_time
 from newsletter.schedule.outlook import appointment, day_of, free_day, moved
-from newsletter.sending.gate import refuse, unfit
+from newsletter.sending.gate import refuse, sent_elsewhere, unfit
 from newsletter.settings.dates import timetable
 from newsletter.store import Store, runs
 from newsletter.store.calendar import Calendar
@@ -62,7 +62,7 @@ def approve_issue(
     if mark := draft_mark(issue.raw):
         place = issue.place(mark.key)
         raise NotFitError(f"issue {number} {mark.said}", place=place, hint=mark.way)
-    refuse([unfit(prepared)])
+    refuse([sent_elsewhere(issue), unfit(prepared)])
     due = _due(project, issue, now)
     if not isinstance(due, RefusedError):
         due = _on_record(project, issue, due) or due

@@ -75,6 +75,7 @@ def rules_of_issue(
 ) -> list[NewsletterError]:
     """Which rules about the letter itself are broken; nobody is asked, no record is read."""
     broken = (
+        sent_elsewhere(prepared.issue),
         unapproved(prepared) if options.scheduled else None,
         unfit(prepared, options.skip_checks),
         no_way_out(settings, rehearsal=transport.rehearsal),
@@ -150,6 +151,17 @@ def unheard_in_bulk(settings: Settings) -> InputError | None:
     return InputError(
         'transport.ses.mode is "bulk", but transport.ses.events_queue is not set',
         hint=f"newsletter ses setup --write makes one; or set {_SINGLE}",
+    )
+
+
+def sent_elsewhere(issue: Issue) -> RefusedError | None:
+    """What readers got from an earlier service, they do not get again."""
+    if not issue.sent_elsewhere:
+        return None
+    return RefusedError(
+        f"readers got issue {issue.number} from {issue.sent_elsewhere} already",
+        place=issue.place("sent_elsewhere"),
+        hint="nothing sends it again; take that line out only if it never went",
     )
 
 

@@ -146,12 +146,14 @@ def inside(value: str) -> str:
     return path
 
 
-def pictures_to(value: str) -> str:
+def bucket_or_folder(value: str) -> str:
     """A bucket, perhaps with a path in it, or a folder below the newsletter's; "" for none."""
     text = one_line(value).rstrip("/")
-    if "://" not in text:
+    if not re.match(r"\w+:", text):
         return inside(text)
-    if not re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](?:/[\w.+-]+)*", text, re.ASCII):
+    if ".." in text.split("/") or not re.fullmatch(
+        r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](?:/[\w.+-]+)*", text, re.ASCII
+    ):
         raise wrong("is neither a folder nor a bucket", "write s3://BUCKET/PREFIX")
     return text
 

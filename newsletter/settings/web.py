@@ -98,7 +98,7 @@ class RetentionSettings(Group):
 class ImageSettings(Group):
     """Where the pictures of issues are published before a mail leaves; see docs/pictures.md."""
 
-    to: Annotated[str, AfterValidator(values.pictures_to)] = setting(
+    to: Annotated[str, AfterValidator(values.bucket_or_folder)] = setting(
         "",
         "A bucket (`s3://BUCKET/PREFIX`) or a folder that pictures are put into, under names that "
         "never change; mails find them below `site.assets_url`. Empty: you publish them yourself.",

@@ -74,7 +74,10 @@ def application(
         signups: what sign-up needs; without it nobody can subscribe here.
     """
     answers = Answers(settings, phrases)
-    choices = Choices(store, answers, clock, settings.web.topics, signups)
+    choices = Choices(
+        store, answers, clock, settings.web.topics, signups,
+        moved=archive.moved if archive else None,
+    )  # fmt: skip
     subscribing = Subscribing(store, answers, settings, clock, signups)
     pages = _Pages(store, answers, clock, archive, has_form=subscribing.has_form)
     following = Following(store, answers, clock, counting=settings.clicks.count)

@@ -98,6 +98,11 @@ class ArchiveServer:
             return found
         return self._page("404.html", 404)
 
+    async def moved(self, request: Request) -> Response | None:
+        """The way on from an address that an issue had earlier, None where it was none."""
+        found = await self.answer(request)
+        return found if isinstance(found, RedirectResponse) else None
+
     def _picture(self, path: str) -> Response | None:
         """A picture that mails show, where they are published into a folder of this host."""
         site, to = self.settings.site, self.settings.images.to

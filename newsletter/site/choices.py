@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 from starlette.concurrency import run_in_threadpool
@@ -36,6 +36,8 @@ _LONGEST_BREAK: Final = 3
 _WITHOUT_PERSON: Final = frozenset({"erased", "mailbox", "too_many"})
 #: What a button does; it says which page is shown.
 _Act = Callable[[Member, Mapping[str, str], Request], str]
+#: Leads on from an address that was an issue's, None where it was none.
+Moved = Callable[[Request], Awaitable[Response | None]]
 
 
 class Choices:
@@ -47,6 +49,7 @@ class Choices:
         clock: says what time it is, in UTC.
         topics: tags that readers may choose, and what they are called.
         signups: what a change of address needs; None where there is none.
+        moved: answers for an address that an issue had earlier; Substack's begin with /p/, too.
     """
 
     def __init__(
@@ -56,7 +59,10 @@ class Choices:
         clock: Callable[[], dt.datetime],
         topics: Mapping[str, str],
         signups: Signups | None = None,
+        *,
+        moved: Moved | None = None,
     ) -> None:
+        self._moved = moved
         self._store = store
         self._answers = answers
         self._clock = clock
@@ -71,6 +77,8 @@ class Choices:
     async def ask(self, request: Request) -> Response:
         """Show what is on record; nothing changes."""
         handle, person = await self._person(request)
+        if not handle and self._moved and (found := await self._moved(request)):
+            return found
         return await self._page(request, handle, person, "choose")
 
     async def act(self, request: Request) -> Response:

@@ -36,7 +36,7 @@ run_and_exit()
 """
 #: The order in which help lists whatever is there.
 ORDER = {
-    "Write": ["init", "new", "check", "preview", "build", "test"],
+    "Write": ["init", "new", "check", "preview", "build", "test", "issues"],
     "People": ["subscribers"],
     "Send": ["send", "approve", "cancel", "status", "retry", "stats", "schedule"],
     "Run": ["serve", "archive", "images", "events", "ses", "doctor", "settings", "db"],

@@ -17,6 +17,7 @@ from newsletter.errors import InputError
 from newsletter.people.export import export_file, export_to
 from newsletter.people.importing import check_list, import_list, open_list
 from newsletter.store import Store, imports, subscribers
+from tests.support.effort import either
 from tests.support.reports import Heard
 from tests.support.store_samples import NOW, a_row, store_with, subscriber_count, suppress
 
@@ -49,7 +50,9 @@ ROWS = st.lists(
 
 
 @settings(
-    deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    deadline=None,
+    max_examples=either(10, 25),
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(rows=ROWS, long=st.booleans())
 def test_totals_add_up_and_the_most_careful_row_counts(tmp_path_factory, rows, long):

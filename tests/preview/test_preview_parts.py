@@ -22,6 +22,7 @@ from newsletter.render import RenderedLink
 from newsletter.render.markdown import Image
 from newsletter.sending.sample import sample
 from tests.support.cli_fixtures import ISSUE, ROOT, copy_theme
+from tests.support.effort import either
 from tests.support.preview_fixtures import PAGE
 from tests.support.web_fixtures import settings_of
 
@@ -214,7 +215,7 @@ KEPT = {"undone", "link-http"}
 SENDER = '[sender]\nfrom_address = "wren@example.org"\n'
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip
+@settings(max_examples=either(8, 25), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip
 @given(lines=st.lists(st.sampled_from(["", "Words.", "* an item", "> a quote", "## A heading"]), max_size=12))  # fmt: skip
 def test_lines_put_in_above_move_every_finding_by_as_many(tmp_path_factory, lines):
     root = tmp_path_factory.mktemp("lines")

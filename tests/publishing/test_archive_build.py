@@ -124,6 +124,32 @@ def test_excluding_an_issue_deletes_exactly_its_files(dated, key):
         assert b"long minute" not in data, name
 
 
+@pytest.mark.parametrize(
+    ("change", "reason"), [("archive: no", "archive: no"), ("", "its file is gone")]
+)
+def test_an_issue_that_is_taken_out_is_named_once_with_the_reason(dated, change, reason):
+    assert json.loads(build(dated, "--json").out)["withdrawn"] == {}
+    if change:
+        dated.edit("issues/074-the-long-minute.md", "status: ready", change)
+    else:
+        (dated.root / "issues/074-the-long-minute.md").unlink()
+    ran = build(dated)
+    assert f"issue 74 was taken out and its page deleted: {reason}" in ran.err
+    assert "without issue 74" not in ran.err
+    assert json.loads(build(dated, "--json").out)["withdrawn"] == {}
+
+
+def test_an_address_outside_of_the_archive_takes_no_page_of_it(dated):
+    whole = "aliases: [/73/, /index.html, /style.css, /latest/, /page/1]"
+    assert build(dated, out="before").code == 0
+    dated.edit("issues/074-the-long-minute.md", "status: ready", whole)
+    assert build(dated).code == 0
+    before, after = contents(dated.root / "before"), contents(dated.root / "site")
+    for name in ("73/index.html", "index.html", "style.css", "latest/index.html"):
+        assert after[name] == before[name], name
+    assert b"/73/ /archive/74/ 301" in after["_redirects"]
+
+
 def test_an_issue_to_a_segment_is_public_when_its_author_says_so(dated):
     dated.edit(
         "issues/074-the-long-minute.md", "status: ready", "segment: tag:essays\narchive: yes"

@@ -17,6 +17,7 @@ from newsletter.schedule.decision import Ledger, due
 from newsletter.schedule.outlook import Standing, moved, outlook
 from tests.conftest import issue_with
 from tests.support.cli_fixtures import ISSUE, Folder
+from tests.support.effort import either, examples
 from tests.support.schedule_fixtures import DUE, approved, at, folder, plain_environment, ready
 
 __all__ = ["approved", "at", "folder", "plain_environment", "ready"]
@@ -128,7 +129,7 @@ TIMES = st.one_of(
 
 @given(TIMES, st.sampled_from(["date", "send_at"]))
 @example("9999-12-31T23:59:59-14:00", "send_at")
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 def test_any_text_is_a_moment_that_can_be_reckoned_with_or_is_refused(text, key):
     try:
         issue = issue_with(front=f"title: A title\n{key}: {written(text)}")
@@ -140,7 +141,7 @@ def test_any_text_is_a_moment_that_can_be_reckoned_with_or_is_refused(text, key)
 @given(TIMES, TIMES, TIMES)
 @example("9999-12-31T23:59:59-14:00", "9999-12-31T23:59:59-14:00", "9999-12-31")
 @settings(
-    max_examples=12,
+    max_examples=either(5, 12),
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 def test_no_text_in_a_date_is_a_bug_of_any_command(ready, at, date, send_at, anchor):

@@ -27,6 +27,7 @@ from tests.sending.test_smtp import (
     transport,
 )
 from tests.support.certificates import certificate, server_side
+from tests.support.effort import examples
 from tests.support.smtp_servers import HANG_UP, scripted
 
 __all__ = ["certificate"]
@@ -279,7 +280,7 @@ GOOD = {"greeting": "220 a", "DATA": "354 a"}
 
 
 @given(st.dictionaries(st.sampled_from(STEPS), answers, min_size=1, max_size=3))
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(80), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_whatever_a_server_says_an_outcome_is_what_it_proves(script):
     with scripted(**script) as server:
         outcome = handed(server, timeout=0.2, patience=0.2)

@@ -73,6 +73,14 @@ def test_addresses_without_a_slash_and_those_of_old_lead_on(client, dated):
     assert client.get("/archive/74").headers["location"].endswith("/archive/74/")
 
 
+def test_an_address_of_substacks_is_no_link_to_somebodys_preferences(client, dated):
+    dated.edit("issues/074-the-long-minute.md", "status: ready", "aliases: [/p/the-long-minute]")
+    answer = client.get("/p/the-long-minute")
+    assert (answer.status_code, answer.headers["location"]) == (301, "/archive/74/")
+    assert client.get("/p/nonsense").status_code == 404
+    assert client.post("/p/the-long-minute").status_code == 404
+
+
 def test_the_page_is_there_when_the_first_mail_lands(client, dated):
     path = dated.root / "issues/075-words-for-the-pause.md"
     path.write_text(path.read_text("utf-8").replace("status: draft", "status: ready"))

@@ -20,6 +20,7 @@ from newsletter.site import following
 from newsletter.site.following import RecentClicks
 from newsletter.store import clicks, freezing
 from newsletter.store.clicks import Click
+from tests.support.effort import either
 from tests.support.site_fixtures import site
 from tests.support.store_samples import LATER, a_content
 from tests.support.web_fixtures import settings_of
@@ -119,7 +120,7 @@ def test_nothing_of_the_request_says_where(door, path):
         assert client.get(path, headers=BROWSER | told).headers["location"] == URLS[0]
 
 
-def test_ten_thousand_other_paths_are_not_there(door):
+def test_any_other_path_is_not_there(door):
     dice = random.Random(74)
     signs = string.ascii_letters + string.digits + "-./%:@\\?&=#~\u0664 "
     odd = [
@@ -127,12 +128,16 @@ def test_ten_thousand_other_paths_are_not_there(door):
         "74-1%0d%0aLocation:%20https://evil.example", "https://evil.example", "//evil.example", "74-\u0661",
         "\u0667\u0664-1", "74-1e0", "9" * 400 + "-1", "74-" + "1" * 400, "../r/74-9", "74_1", "74-1;x",
     ]  # fmt: skip
-    numbers = [f"{dice.randrange(10**6)}-{dice.randrange(10**4)}" for _ in range(5_000)]
-    words = ["".join(dice.choices(signs, k=dice.randrange(1, 30))) for _ in range(4_990)]
+    numbers = [
+        f"{dice.randrange(10**6)}-{dice.randrange(10**4)}" for _ in range(either(500, 5_000))
+    ]
+    words = [
+        "".join(dice.choices(signs, k=dice.randrange(1, 30))) for _ in range(either(490, 4_990))
+    ]
     there = {f"74-{n}" for n in range(1, 9)}
     paths = [*odd, *(one for one in numbers if one not in there), *words]
     answers = asyncio.run(asked(door.pages(), [f"/r/{path}" for path in paths]))
-    assert len(answers) > 9_900
+    assert len(answers) > either(900, 9_900)
     for path, (status, headers) in zip(paths, answers, strict=True):
         assert status == 404, path
         assert b"location" not in headers

@@ -238,6 +238,15 @@ CASES = [
     # A picture of the theme stands nowhere in the letter.
     Case("picture-still", "warning", {"body": "x\n", "picture_faults": faulty("picture-still")}, {"body": "x\n", "picture_faults": faulty("picture-heavy")},
          [':5:1|the picture "images/a.png" is odd|make it even']),
+    # the archive
+    Case("archive-front", "error", {"front": front("title: A", "aliases: [/old/74, old]")}, {"front": front("title: A", "aliases: [/old/74, /issues/a-b]")},
+         [":3:1|the alias old does not begin with one /|write /old/path"]),
+    Case("archive-front", "error", {"front": front("title: A", "archive: nope")}, {"front": front("title: A", "archive: nope"), "options": {"archive_url": ""}},
+         [':3:1|"archive" is neither yes nor no|write "archive: no"']),
+    Case("archive-segment", "warning", {"front": front("title: A", 'segment: "tag:essays"')}, {"front": front("title: A", 'segment: "tag:essays"', "archive: no")},
+         [':3:1|an issue to a segment gets no page in the archive, and its mails link to one|write "archive: yes" to publish it, or "archive: no"']),
+    Case("archive-segment", "warning", {"front": front("title: A", 'segment: "tag:essays"', 'archive: ""')}, {"front": front("title: A", 'segment: "tag:essays"'), "options": {"archive_url": ""}},
+         [':3:1|an issue to a segment gets no page in the archive, and its mails link to one|write "archive: yes" to publish it, or "archive: no"']),
 ]  # fmt: skip
 
 

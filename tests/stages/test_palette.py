@@ -18,6 +18,7 @@ from newsletter.render.palette import Palette, palettes
 from newsletter.settings import ConfigText, load
 from newsletter.settings.mail import look
 from tests.conftest import LOOK, ROOT, issue_with, look_with
+from tests.support.effort import either
 from tests.support.pages import letter_of, parse_page
 from tests.support.rendering import OPTIONS, quiet_render, rendered
 
@@ -79,7 +80,7 @@ def test_every_text_is_read_whatever_accent_card_and_page_are(accent, card, page
     assert (unread(day), unread(night)) == ([], [])
 
 
-@settings(max_examples=15)
+@settings(max_examples=either(3, 15))
 @given(HEX)
 @example("#ffcc00")
 @example("#fefefe")
