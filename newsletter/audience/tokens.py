@@ -22,8 +22,6 @@ from dataclasses import dataclass
 from typing import Final, Literal
 from urllib.parse import unquote
 
-import idna
-
 Purpose = Literal["unsubscribe", "preferences", "confirm", "test"]
 
 _VERSION: Final = 1
@@ -211,8 +209,12 @@ def _read_address(url: str) -> tuple[str, list[str]]:
 def _plain_host(authority: str) -> str:
     host = re.sub(r":\d*\Z", "", unquote(authority).rpartition("@")[2])
     host = unicodedata.normalize("NFKC", host).replace("\u3002", ".").lower().strip(".")
+    if host.isascii():
+        return host
+    import idna  # noqa: PLC0415  # its tables are large, and rarely needed
+
     try:
-        return host if host.isascii() else idna.encode(host, uts46=True).decode()
+        return idna.encode(host, uts46=True).decode()
     except idna.IDNAError:
         return host
 

@@ -242,7 +242,7 @@ def _warn(project: Project, *, letters: bool) -> None:
         _warn_of_letters(project)
     if not files.list_files(project.root):
         return  # the records load slowly, and there is nothing to compare with them
-    from newsletter.people.importing import warn_of_changed_lists
+    from newsletter.people.changed import warn_of_changed_lists
 
     with (
         contextlib.suppress(InputError),  # without records nothing was imported

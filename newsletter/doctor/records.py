@@ -11,7 +11,7 @@ from newsletter.doctor.diagnosis import Diagnosis, error, ok, skipped, warning, 
 from newsletter.doctor.subject import Subject
 from newsletter.errors import NewsletterError
 from newsletter.humanize import duration, plural
-from newsletter.people.importing import changed_lists
+from newsletter.people.changed import changed_lists
 from newsletter.project import git, ledger
 from newsletter.store import Store, agreement, deliveries, imports, runs, signing_keys
 from newsletter.store.calendar import Calendar

@@ -11,7 +11,6 @@ import datetime as dt
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, fields
 from itertools import chain, islice
 from typing import Final, Literal
@@ -21,11 +20,12 @@ import sqlalchemy as sa
 from newsletter.audience.roster import Added, Reject, Row
 from newsletter.audience.tokens import Key
 from newsletter.errors import NewsletterError
+from newsletter.store.abandoning import PLACE, abandon, alone, forget
 from newsletter.store.batches import FIRST, Batches
 from newsletter.store.database import Database
 from newsletter.store.intake import take_in
 from newsletter.store.signing_keys import address_hash, address_key
-from newsletter.store.staging import PLACE, REJECTS, put_on_stage, slice_of
+from newsletter.store.staging import REJECTS, put_on_stage, slice_of
 from newsletter.store.tables import Stage, imports, staged_imports, staged_rows
 from newsletter.store.upsert import foresee as foresee_batch
 from newsletter.store.upsert import upsert
@@ -105,7 +105,7 @@ class Import:
                 this = self._stage(store, batches, key, chain(first, rest))
             self._apply(store, this, key)
             told(_rejects(store, this))
-            _forget(store, batches, this)
+            forget(store, batches, this)
 
     def _at_once(self, store: Database, rows: list[Row | Reject], key: Key) -> list[Reject]:
         rows = _settled(rows)
@@ -173,7 +173,7 @@ class Import:
         except BaseException:
             # What stopped the reading is what to tell; leftovers go with the next import.
             with contextlib.suppress(NewsletterError):
-                _forget(store, batches, this)
+                forget(store, batches, this)
             raise
         with store.writing() as connection:
             _set(connection, this, state=Stage.APPLYING)
@@ -218,13 +218,6 @@ def foresee(store: Database, rows: Iterable[Row], *, now: dt.datetime) -> Added:
     return total
 
 
-def imported_hash(store: Database, file_name: str) -> str | None:
-    """SHA-256 (hex) of the file of this name when it was last imported, or None."""
-    query = sa.select(imports.c.file_hash).where(imports.c.file_name == file_name)
-    with store.reading() as connection:
-        return connection.execute(query.order_by(imports.c.id.desc()).limit(1)).scalar()
-
-
 def add(
     store: Database,
     rows: Iterable[Row | Reject],
@@ -240,15 +233,6 @@ def add(
     return job.added
 
 
-def alone(store: Database) -> AbstractContextManager[object]:
-    """Hold the lock for importing; what is on the stage then, a process has left that died.
-
-    Raises:
-        LockedError: an import is going on.
-    """
-    return store.backend.lock("importing", "importing into")
-
-
 def unfinished(store: Database) -> tuple[str, int] | None:
     """The name of a list of which only a part is in the records, and how many rows are not yet."""
     rows = sa.select(sa.func.count()).where(
@@ -260,30 +244,6 @@ def unfinished(store: Database) -> tuple[str, int] | None:
     with store.reading() as connection:
         found = connection.execute(query).first()
     return (found[0], found[1]) if found and found[1] else None
-
-
-def abandon(store: Database) -> None:
-    """Take away what imports have left on the stage; the caller holds the lock for importing."""
-    with store.reading() as connection:
-        left = connection.execute(sa.select(staged_imports.c.id)).scalars().all()
-    for this in left:
-        _forget(store, Batches(store), this)
-
-
-def _forget(store: Database, batches: Batches, this: int) -> None:
-    mine = staged_rows.c.import_id == this
-    places = sa.select(staged_rows.c.slice, staged_rows.c.position).where(mine).order_by(*PLACE)
-    while True:
-        with store.reading() as connection:
-            found = connection.execute(places.limit(batches.rows)).all()
-        if not found:
-            break
-        with batches.writing() as connection:
-            connection.execute(
-                sa.delete(staged_rows).where(mine, sa.tuple_(*PLACE) <= sa.tuple_(*found[-1]))
-            )
-    with store.writing() as connection:
-        connection.execute(sa.delete(staged_imports).where(staged_imports.c.id == this))
 
 
 def _set(connection: sa.Connection, this: int, **values: object) -> None:

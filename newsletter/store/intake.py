@@ -13,8 +13,9 @@ import sqlalchemy as sa
 from newsletter.audience import Status
 from newsletter.audience.roster import Added
 from newsletter.audience.tokens import Key
+from newsletter.store.abandoning import PLACE
 from newsletter.store.rows import insert_rows
-from newsletter.store.staging import PLACE, READ, row_of, tags_of
+from newsletter.store.staging import READ, row_of, tags_of
 from newsletter.store.tables import (
     Moment,
     consents,

@@ -19,8 +19,7 @@ from newsletter.store.upsert import fields_text
 
 #: Where rejected rows are: behind the last slice of the others.
 REJECTS: Final = 256
-PLACE: Final = (staged_rows.c.slice, staged_rows.c.position)
-#: What a row is made of again.
+#: What a row is made of again; its place stands behind.
 READ: Final = (
     staged_rows.c.line,
     staged_rows.c.email,

@@ -22,7 +22,7 @@ from newsletter.audience import (
     Suppressed,
 )
 from newsletter.stats.growth import LIFTED
-from newsletter.store import imports
+from newsletter.store.abandoning import abandon, alone
 from newsletter.store.consents import Evidence, log_consent
 from newsletter.store.database import Database
 from newsletter.store.eligibility import clause
@@ -232,8 +232,8 @@ def erase(
     Raises:
         LockedError: an import is going on, and may be about to add the person.
     """
-    with imports.alone(store):
-        imports.abandon(store)
+    with alone(store):
+        abandon(store)
         with store.writing() as connection:
             known, traces = _erase(connection, canonical, source, now)
         return known, store.backend.scrub(store, traces)

@@ -296,7 +296,7 @@ def test_a_bug_in_a_check_keeps_no_other_from_being_asked(ready, monkeypatch):
     def fail(_):
         raise ZeroDivisionError
 
-    monkeypatch.setattr("newsletter.people.importing.imports.imported_hash", lambda *_: fail(0))
+    monkeypatch.setattr("newsletter.people.changed.imported_hash", lambda *_: fail(0))
     ran = ready.run("doctor", "--json")
     assert found(ran) == {"lists": "error"}
     assert told(ran, "lists")[0] == "the check itself fails (ZeroDivisionError)"

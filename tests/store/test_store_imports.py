@@ -15,6 +15,8 @@ from newsletter.audience import Status
 from newsletter.audience.roster import Added, Reject
 from newsletter.errors import InputError, LockedError, NewsletterError
 from newsletter.store import batches, imports, subscribers
+from newsletter.store.abandoning import alone
+from newsletter.store.imported import imported_hash
 from newsletter.store.imports import Import
 from newsletter.store.intake import take_in
 from newsletter.store.sqlite.maintenance import empty_log
@@ -133,14 +135,14 @@ def test_an_import_goes_on_where_its_process_died(
         done = job.added.added + job.added.kept_out + job.added.suppressed
         assert done <= 500 * steps_done
         assert (done > 0) == (steps_done > 0)
-        assert imports.imported_hash(store, "list.csv") is None
+        assert imported_hash(store, "list.csv") is None
         monkeypatch.undo()
         again = a_list()
         told: list[Reject] = []
         again.write(store, everything(), told.extend)
         assert (again.added, again.rejected, again.resumed) == (TOTALS, 2, True)
         assert [reject.reason[:6] for reject in told] == ["this i", "line 2"]
-        assert imports.imported_hash(store, "list.csv") == "a" * 64
+        assert imported_hash(store, "list.csv") == "a" * 64
     assert facts(tmp_path) == whole
     assert look(tmp_path, STAGES) == GONE
 
@@ -189,7 +191,7 @@ def test_a_list_that_cannot_be_read_to_its_end_leaves_nothing(tmp_path):
 
 
 def test_one_import_at_a_time(tmp_path):
-    with store_with(tmp_path, []) as store, imports.alone(store):
+    with store_with(tmp_path, []) as store, alone(store):
         with pytest.raises(LockedError, match="another run is importing into this store"):
             imports.add(store, people(600), source="x", now=NOW)
         with pytest.raises(LockedError):
