@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 TEXT_SIZE: Final = 17
 LOGO_WIDTH: Final = 160
 
+#: What readers say of an issue, the best first.
+ANSWERS: Final = ("good", "fine", "bad")
+
 Divider = Literal["bar", "line", "dots", "space"]
 
 

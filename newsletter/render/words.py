@@ -6,10 +6,9 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import Final
 
+from newsletter.render import ANSWERS
 from newsletter.render.markdown.callouts import TITLES
 
-#: What readers say of an issue, the best first.
-ANSWERS: Final = ("good", "fine", "bad")
 _RTL: Final = frozenset({"ar", "dv", "fa", "he", "ps", "sd", "ug", "ur", "yi"})
 
 # issue | why | reason | unsubscribe | view_online | forwarded | subscribe | privacy

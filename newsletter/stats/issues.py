@@ -13,7 +13,7 @@ from typing import Final
 
 from newsletter.delivery.reputation import BOUNCES, COMPLAINTS
 from newsletter.humanize import plural
-from newsletter.render.words import ANSWERS
+from newsletter.render import ANSWERS
 from newsletter.stats.growth import Growth, SignupMonth
 from newsletter.stats.ratings import IssueRatings
 

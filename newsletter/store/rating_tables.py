@@ -6,7 +6,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from newsletter.render.words import ANSWERS
+from newsletter.render import ANSWERS
 from newsletter.store.tables import HASH, Moment, metadata, one_of
 
 #: The answers that an issue's mails let readers choose from: frozen with the run, the best first.

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from newsletter.delivery import State
-from newsletter.render.words import ANSWERS
+from newsletter.render import ANSWERS
 from newsletter.stats.ratings import IssueRatings, RatingWords
 from newsletter.store.database import Database
 from newsletter.store.rating_tables import rating_labels, ratings

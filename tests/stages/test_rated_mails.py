@@ -30,11 +30,11 @@ from newsletter.errors import InputError
 from newsletter.message import compose, encode, freeze
 from newsletter.message.frozen import FrozenIssue
 from newsletter.message.merge import merge, merge_template
-from newsletter.render import Frame, Theme
+from newsletter.render import ANSWERS, Frame, Theme
 from newsletter.render.counting import counted
 from newsletter.render.markdown.fields import RATE
 from newsletter.render.pipeline import render, source_hash
-from newsletter.render.words import ANSWERS, words
+from newsletter.render.words import words
 from newsletter.settings import ConfigText, load
 from newsletter.settings.mail import options, sender
 from tests.conftest import issue_with
