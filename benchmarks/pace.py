@@ -46,6 +46,7 @@ def main() -> None:
             add_readers(folder, number)
             chosen = {
                 "NEWSLETTER_TRANSPORT__SES__MODE": mode,
+                "NEWSLETTER_TRANSPORT__SES__CONFIGURATION_SET": "letters",
                 "NEWSLETTER_TRANSPORT__SES__EVENTS_QUEUE": QUEUE,
             }
             run(folder, "send", "--issue", "74", "--confirm", "74", environ=ses.environ | chosen)

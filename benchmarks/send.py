@@ -302,6 +302,7 @@ def anymail_batches(number: int) -> None:
 def ours_in_bulk(number: int) -> None:
     """`newsletter send` in bulk, all of it; nothing listens where events would be."""
     os.environ["NEWSLETTER_TRANSPORT__SES__MODE"] = "bulk"
+    os.environ["NEWSLETTER_TRANSPORT__SES__CONFIGURATION_SET"] = "letters"
     os.environ["NEWSLETTER_TRANSPORT__SES__EVENTS_QUEUE"] = "http://127.0.0.1:9/queue/events"
     ours(number)
 

@@ -4,11 +4,13 @@
 
 `--help` is compared with an empty Typer app's, `status` with importing SQLAlchemy, Typer and
 pydantic, `build` and `check` with importing the libraries they compose with. Each is run in turn as
-a fresh process, and the medians of their CPU seconds are compared.
+a fresh process, and the medians of their CPU seconds are compared. All find their modules compiled,
+as they do from the second time on, whatever the environment says about that.
 """
 
 from __future__ import annotations
 
+import os
 import resource
 import shutil
 import statistics
@@ -44,10 +46,13 @@ COMMANDS = (
 
 def cpu(code: str, words: list[str], folder: str) -> float:
     """CPU seconds of one process."""
+    environ = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    environ["PYTHONPYCACHEPREFIX"] = f"{folder}/compiled"
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(
-        [sys.executable, "-c", code, *words], cwd=folder, check=True, capture_output=True
-    )
+        [sys.executable, "-c", code, *words],
+        cwd=folder, env=environ, check=True, capture_output=True,
+    )  # fmt: skip
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 

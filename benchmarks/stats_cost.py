@@ -1,4 +1,6 @@
-"""What `newsletter stats` costs on very many deliveries, each with a report: time and memory.
+"""What `newsletter stats` costs on very many deliveries: time and memory.
+
+Each of them has a report, every fifth a rating.
 
     python benchmarks/stats_cost.py [deliveries]
 
@@ -18,7 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from scale import cost
-from world import copy_example
+from world import COMMAND, copy_example
 
 from newsletter.store import Store
 
@@ -73,6 +75,18 @@ SELECT printf('%064x', id), CASE WHEN id % 100 THEN 'delivery' ELSE 'bounce' END
        settled_at, settled_at, message_id, id, 1, address_hash
 FROM deliveries WHERE state = 'accepted'
 """
+LABELS: Final = """
+INSERT INTO rating_labels (issue, answer, label)
+SELECT issue, answer, answer FROM runs
+JOIN (SELECT 'good' AS answer UNION SELECT 'fine' UNION SELECT 'bad')
+"""
+#: Of every fifth reader, one in a hundred with words.
+RATINGS: Final = """
+INSERT INTO ratings (issue, address_hash, answer, words, at)
+SELECT issue, address_hash, CASE id % 3 WHEN 0 THEN 'good' WHEN 1 THEN 'fine' ELSE 'bad' END,
+       CASE WHEN id % 500 THEN '' ELSE 'Some words of a reader.' END, settled_at
+FROM deliveries WHERE state = 'accepted' AND id % 5 = 0
+"""
 
 
 def fill(folder: Path, runs: int, people: int) -> None:
@@ -93,7 +107,8 @@ def fill(folder: Path, runs: int, people: int) -> None:
             )
             database.execute(RUN, (run, run, people, f"{day}T08:00:00.000000Z"))
             database.execute(DELIVERIES.format(run=run, day=day))
-        database.execute(REPORTS)
+        for statement in (REPORTS, LABELS, RATINGS):
+            database.execute(statement)
         database.commit()
 
 
@@ -108,10 +123,12 @@ def main() -> None:
             filling = get_context("spawn").Process(target=fill, args=(folder, runs, many // runs))
             filling.start()
             filling.join()
-            cost(folder, dict(os.environ), words)  # the second time the file is in memory
-            found = cost(folder, dict(os.environ), words)
+            command = (COMMAND, *words)
+            cost(folder, dict(os.environ), command)  # the second time the file is in memory
+            found = cost(folder, dict(os.environ), command)
         print(
-            f"{name:10} {many:>10,} {found.seconds:6.2f} s of {seconds:.0f}   "
+            f"{name:10} {many:>10,} {found.seconds:6.2f} s of {seconds:.0f} "
+            f"({found.cpu:.2f} of the processor)   "
             f"{found.memory:4.0f} MB of {memory}"
         )
 

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import dns.exception
+import dns.name
 import dns.resolver
 
 _LOOK_SECONDS: Final = 3.0
@@ -19,6 +20,8 @@ _LOOK_SECONDS: Final = 3.0
 _SECONDS: Final = 0.75
 _KEPT_SECONDS: Final = 3600.0
 _MOST_KEPT: Final = 4096
+#: Of a zone's name servers so many are asked, one after the other.
+_NAME_SERVERS: Final = 3
 #: Look-ups at the same time; whoever comes then is believed.
 _AT_ONCE: Final = 8
 
@@ -103,6 +106,54 @@ def records(
     except (dns.exception.DNSException, OSError):
         return None
     return tuple(sorted(_as_text(record) for record in answer))
+
+
+class FreshRecords:
+    """Records as the zone's own name servers have them: no resolver's memory stands between.
+
+    Where those cannot be asked, which closed networks do not allow, or have nothing, the resolver
+    is believed: it also follows names that lead into other zones.
+
+    Args:
+        resolver: who finds the name servers; the machine's own where none is given.
+    """
+
+    def __init__(self, resolver: dns.resolver.Resolver | None = None) -> None:
+        self._resolver = resolver or dns.resolver.get_default_resolver()
+        self._servers: dict[dns.name.Name, dns.resolver.Resolver | None] = {}
+
+    def ask(self, name: str, kind: str) -> tuple[str, ...] | None:
+        """The records of one kind; see `records`."""
+        own = self._of_zone(name)
+        told = records(name, kind, own) if own else None
+        return told or records(name, kind, self._resolver)
+
+    def _of_zone(self, name: str) -> dns.resolver.Resolver | None:
+        """Who asks the name servers of a name's zone; None where they do not answer."""
+        try:
+            zone = dns.resolver.zone_for_name(
+                f"{name}.", resolver=self._resolver, lifetime=_LOOK_SECONDS
+            )
+        except (dns.exception.DNSException, OSError):
+            return None
+        if zone not in self._servers:
+            self._servers[zone] = self._find(zone)
+        return self._servers[zone]
+
+    def _find(self, zone: dns.name.Name) -> dns.resolver.Resolver | None:
+        own = dns.resolver.Resolver(configure=False)
+        own.port = self._resolver.port
+        try:
+            servers = self._resolver.resolve(zone, "NS", lifetime=_LOOK_SECONDS)
+            own.nameservers = [
+                record.address
+                for server in list(servers)[:_NAME_SERVERS]
+                for record in self._resolver.resolve(server.target, "A", lifetime=_LOOK_SECONDS)
+            ]
+            own.resolve(zone, "SOA", lifetime=_LOOK_SECONDS)
+        except (dns.exception.DNSException, OSError):
+            return None
+        return own
 
 
 def _as_text(record: Any) -> str:  # noqa: ANN401  # a class of its own for every kind

@@ -11,10 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
-from typing import Final
-
-import idna
-from email_validator import EmailNotValidError, validate_email
+from typing import Final, NamedTuple
 
 from newsletter import text_rules
 from newsletter.errors import InputError
@@ -29,6 +26,13 @@ _INVISIBLE: Final = re.compile(
 _PLAIN: Final = re.compile(
     r"(?=.{1,64}\Z)[\w!#$%&'*+/=?^`{|}~-]+(?:\.[\w!#$%&'*+/=?^`{|}~-]+)*", re.ASCII
 )
+# A host of letters, digits and hyphens (RFC 1123, 2.1) whose last label is of letters alone; no
+# label has two hyphens in its third and fourth place, where what is encoded has them (RFC 5890).
+_PLAIN_HOST: Final = re.compile(
+    r"(?=.{1,253}\Z)(?:(?!..--)(?!-)[a-z0-9-]{1,63}(?<!-)\.)+(?P<top>[a-z]{2,63})", re.IGNORECASE
+)
+#: Nobody has a mailbox below these (RFC 6761, RFC 6762, RFC 7686, RFC 3172).
+_NO_MAIL_BELOW: Final = frozenset({"arpa", "invalid", "local", "localhost", "onion"})
 #: Characters of an address (RFC 3696, erratum 1690).
 _LONGEST: Final = 254
 #: Where dots in the local part make no difference.
@@ -43,9 +47,8 @@ class Status(StrEnum):
     UNSUBSCRIBED = "unsubscribed"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Address:
-    """One mail address.
+class Address(NamedTuple):
+    """One mail address; a tuple, for a long list has a million.
 
     Attributes:
         mailbox: what the mail is sent to: the local part as typed, the domain as an A-label.
@@ -106,7 +109,7 @@ def read_address(text: str) -> Address:
         plain = text.isascii() and len(text) <= _LONGEST and _PLAIN.fullmatch(local)
         if not plain:
             _expect_valid(text)
-    except (EmailNotValidError, idna.IDNAError, UnicodeError) as error:
+    except ValueError as error:  # what both libraries raise is one
         raise InputError(
             "this is not a mail address", hint="write it as name@example.org"
         ) from error
@@ -123,11 +126,18 @@ def read_address(text: str) -> Address:
 @lru_cache(maxsize=16384)
 def _host(domain: str) -> str:
     """A valid domain as an A-label; most readers share a few, and looking at one costs much."""
+    plain = _PLAIN_HOST.fullmatch(domain) if domain.isascii() else None
+    if plain and plain["top"].lower() not in _NO_MAIL_BELOW:
+        return domain.lower()
+    import idna  # noqa: PLC0415  # its tables are large, and rarely needed
+
     _expect_valid(f"a@{domain}")
     return idna.encode(domain, uts46=True).decode().lower()
 
 
 def _expect_valid(address: str) -> None:
+    from email_validator import validate_email  # noqa: PLC0415  # slow to load, and rarely needed
+
     validate_email(address, check_deliverability=False, test_environment=True, strict=True)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from newsletter.errors import InputError
+
 
 class LetterKind(StrEnum):
     """Which letter; its value is the name of the file in `letters/`."""
@@ -13,6 +15,18 @@ class LetterKind(StrEnum):
     WELCOME = "welcome"  # to somebody who has confirmed
     MOVE = "move"  # to the new address of a subscriber
     MOVED = "moved"  # to the address that they had
+
+
+def letter_named(name: str) -> LetterKind:
+    """The letter of this name.
+
+    Raises:
+        InputError: there is none.
+    """
+    try:
+        return LetterKind(name)
+    except ValueError as error:
+        raise InputError(f'"{name}" is no letter', hint=", ".join(LetterKind)) from error
 
 
 class LetterState(StrEnum):

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain, islice
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from newsletter.audience import Status, read_address
 from newsletter.audience.choices import Choices
@@ -27,9 +27,8 @@ _FORMULA: Final = re.compile(r"'*[=+\-@\t\r]")
 _DATED: Final = 1000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """One person of a list.
+class Row(NamedTuple):
+    """One person of a list; a tuple, for a long list has a million.
 
     Attributes:
         line: 1-based line of the file on which the row starts.
@@ -37,11 +36,11 @@ class Row:
         canonical: the key under which two spellings are one address.
         name: one line, may be empty.
         status: what the file says; active when it says nothing.
+        tags: as `segment.tag_name` writes them.
+        fields: further columns by field name, empty ones left out.
         suppression: why the address must never be mailed ("bounced", "complained", "blocked"),
             or "".
         joined: since when, as the file says.
-        tags: as `segment.tag_name` writes them.
-        fields: further columns by field name, empty ones left out.
         instead_of: the number of an earlier row with this address, counted from 0 over all that
             was read, which does not count any more; None where there is none.
     """
@@ -51,10 +50,10 @@ class Row:
     canonical: str
     name: str
     status: Status
-    suppression: str = ""
-    joined: dt.datetime | None = None
     tags: frozenset[str]
     fields: Mapping[str, str]
+    suppression: str = ""
+    joined: dt.datetime | None = None
     instead_of: int | None = None
 
 

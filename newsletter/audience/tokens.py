@@ -4,7 +4,8 @@
 
 It holds no address, never expires (a mail may be opened years later) and survives a change of
 key, because it says which key signed it. A purpose is part of what is signed, so that a token
-for one page opens no other.
+for one page opens no other. One for rating an issue has the issue's number (4 bytes) behind the
+handle, which is signed with it.
 """
 
 from __future__ import annotations
@@ -21,18 +22,18 @@ from dataclasses import dataclass
 from typing import Final, Literal
 from urllib.parse import unquote
 
-import idna
-
 Purpose = Literal["unsubscribe", "preferences", "confirm", "test"]
 
 _VERSION: Final = 1
 _HANDLE_BYTES: Final = 12  # 96 bits
 _MAC_BYTES: Final = 16  # 128 bits
-#: Where pages lie that act: leave, confirm, preferences.
-_PAGES: Final = frozenset({"u", "c", "p"})
+#: Where pages lie that act: leave, confirm, preferences, rate.
+_PAGES: Final = frozenset({"u", "c", "p", "v"})
 #: How often an address is decoded at most; nobody in between does it more.
 _ENCODED: Final = 3
 _LENGTH: Final = 2 + _HANDLE_BYTES + _MAC_BYTES
+_ISSUE_BYTES: Final = 4
+_RATE: Final = "rate"
 #: A pass: version, seconds since 1970 (4 bytes), nonce, MAC.
 _NONCE_BYTES: Final = 8
 _PASS_LENGTH: Final = 1 + 4 + _NONCE_BYTES + _MAC_BYTES
@@ -65,11 +66,7 @@ def make_token(handle: str, key: Key, purpose: Purpose = "unsubscribe") -> str:
     Raises:
         ValueError: `handle` is not 24 hex digits, or the key's id does not fit a byte.
     """
-    raw = bytes.fromhex(handle)
-    if len(raw) != _HANDLE_BYTES:
-        raise ValueError("a handle has 24 hex digits")
-    head = bytes([_VERSION, key.id]) + raw
-    return base64.urlsafe_b64encode(head + _mac(head, key, purpose)).decode().rstrip("=")
+    return _signed(handle, b"", key, purpose)
 
 
 def read_token(token: str, keys: Mapping[int, Key], purpose: Purpose = "unsubscribe") -> str | None:
@@ -77,18 +74,56 @@ def read_token(token: str, keys: Mapping[int, Key], purpose: Purpose = "unsubscr
 
     Comparison takes constant time (hmac.compare_digest). Never raises.
     """
+    signed = _read(token, _LENGTH, keys, purpose)
+    return None if signed is None else signed.hex()
+
+
+def make_rating_token(handle: str, issue: int, key: Key) -> str:
+    """Sign a subscriber's handle together with the issue that they may rate: 46 characters.
+
+    Raises:
+        ValueError: as `make_token`.
+    """
+    return _signed(handle, issue.to_bytes(_ISSUE_BYTES, "big"), key, _RATE)
+
+
+def read_rating_token(token: str, keys: Mapping[int, Key]) -> tuple[str, int] | None:
+    """Handle and issue inside a token for rating that one of `keys` signed. Never raises."""
+    signed = _read(token, _LENGTH + _ISSUE_BYTES, keys, _RATE)
+    if signed is None:
+        return None
+    return signed[:_HANDLE_BYTES].hex(), int.from_bytes(signed[_HANDLE_BYTES:], "big")
+
+
+def rating_url(public_url: str, handle: str, issue: int, key: Key) -> str:
+    """The page on which a person rates an issue; "" where there is no public server."""
+    if not public_url:
+        return ""
+    return f"{public_url.rstrip('/')}/v/{make_rating_token(handle, issue, key)}"
+
+
+def _signed(handle: str, more: bytes, key: Key, purpose: str) -> str:
+    raw = bytes.fromhex(handle)
+    if len(raw) != _HANDLE_BYTES:
+        raise ValueError("a handle has 24 hex digits")
+    head = bytes([_VERSION, key.id]) + raw + more
+    return base64.urlsafe_b64encode(head + _mac(head, key, purpose)).decode().rstrip("=")
+
+
+def _read(token: str, length: int, keys: Mapping[int, Key], purpose: str) -> bytes | None:
+    """What stands between the key's id and the MAC of a token that is whole and ours."""
     try:
         raw = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
         return None
     # Decoders accept stray bits in the last character; one token has one spelling here.
-    if len(raw) != _LENGTH or base64.urlsafe_b64encode(raw).decode().rstrip("=") != token:
+    if len(raw) != length or base64.urlsafe_b64encode(raw).decode().rstrip("=") != token:
         return None
     key = keys.get(raw[1])
     head, mac = raw[:-_MAC_BYTES], raw[-_MAC_BYTES:]
     if raw[0] != _VERSION or key is None:
         return None
-    return head[2:].hex() if hmac.compare_digest(mac, _mac(head, key, purpose)) else None
+    return head[2:] if hmac.compare_digest(mac, _mac(head, key, purpose)) else None
 
 
 def unsubscribe_url(
@@ -140,8 +175,9 @@ def page_url(public_url: str, page: Literal["c", "p"], token: str) -> str:
 
 
 def acts_when_opened(url: str, public_url: str) -> bool:
-    """Whether a web address, in any spelling, is one of our pages that act: leave, confirm, choose.
+    """Whether a web address, in any spelling, is one of our pages that act.
 
+    These are the pages on which readers leave, confirm, choose and rate.
     Browsers, proxies and servers each take some spellings for the same: other case, a port, a dot
     behind the host, user information, doubled slashes, `..`, percent signs. So whatever differs in
     these alone counts, and scheme and port do not tell two addresses apart. A token as we sign them
@@ -173,8 +209,12 @@ def _read_address(url: str) -> tuple[str, list[str]]:
 def _plain_host(authority: str) -> str:
     host = re.sub(r":\d*\Z", "", unquote(authority).rpartition("@")[2])
     host = unicodedata.normalize("NFKC", host).replace("\u3002", ".").lower().strip(".")
+    if host.isascii():
+        return host
+    import idna  # noqa: PLC0415  # its tables are large, and rarely needed
+
     try:
-        return host if host.isascii() else idna.encode(host, uts46=True).decode()
+        return idna.encode(host, uts46=True).decode()
     except idna.IDNAError:
         return host
 
@@ -199,5 +239,5 @@ def _is_token(text: str) -> bool:
     return len(raw) == _LENGTH and raw[0] == _VERSION
 
 
-def _mac(head: bytes, key: Key, purpose: Purpose) -> bytes:
+def _mac(head: bytes, key: Key, purpose: str) -> bytes:
     return hmac.digest(key.secret, purpose.encode() + b"\0" + head, hashlib.sha256)[:_MAC_BYTES]

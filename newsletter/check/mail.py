@@ -10,7 +10,7 @@ import lxml.html
 
 from newsletter.check.rule import Fault, RuleContext, rule
 from newsletter.errors import Place
-from newsletter.render.markdown.fields import RESERVED, UNSUBSCRIBE
+from newsletter.render.markdown.fields import RATE, RESERVED, UNSUBSCRIBE
 
 #: Gmail cuts a longer HTML part and hides the rest, the way out with it.
 LIMIT: Final = 102_400
@@ -41,6 +41,19 @@ def _no_way_out(context: RuleContext) -> Iterator[Fault]:
         yield Place(context.issue.file, 1), "the HTML part has no unsubscribe link", hint
     if UNSUBSCRIBE not in context.rendered.text:
         yield Place(context.issue.file, 1), "the text part has no unsubscribe link", hint
+
+
+@rule(
+    "no-ratings", "warning", "Readers are asked how the issue was, but the theme shows no answers."
+)
+def _no_answers(context: RuleContext) -> Iterator[Fault]:
+    if context.options.ratings and RATE not in context.rendered.html:
+        message = "ratings.ask is set, but the theme shows nothing to answer with"
+        yield (
+            Place(context.issue.file, 1),
+            message,
+            "docs/ratings.md has the lines for footer.mjml and issue.txt",
+        )
 
 
 @rule("no-address", "error", "A part of the mail has no postal address, which many laws demand.")

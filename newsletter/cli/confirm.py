@@ -9,6 +9,11 @@ from newsletter.cli.show import say
 from newsletter.errors import CancelledError, InputError
 
 
+def can_ask() -> bool:
+    """Whether somebody is there to answer."""
+    return not CONTEXT.no_input and sys.stdin.isatty()
+
+
 def confirm(word: str, *, to: str, subject: str, hint: str, unchanged: str) -> None:
     """Have a word typed: whoever types it has read what it is about.
 
@@ -23,7 +28,7 @@ def confirm(word: str, *, to: str, subject: str, hint: str, unchanged: str) -> N
         InputError: no one is there to ask.
         CancelledError: something else was typed.
     """
-    if CONTEXT.no_input or not sys.stdin.isatty():
+    if not can_ask():
         raise InputError(
             f"{subject} needs a confirmation, and there is no terminal to ask on",
             hint=f"add {hint}",

@@ -126,7 +126,7 @@ def open_transport(project: Project) -> Transport:
     """The configured way out.
 
     Raises:
-        AccountError: AWS has no region or no such profile.
+        AccountError: AWS has no such profile.
         InputError: the endpoint of SES is no address.
     """
     from newsletter.sending import transports

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from newsletter.cli.confirm import can_ask, confirm
 from newsletter.cli.show import result, result_json, say, table
 from newsletter.humanize import plural
 
@@ -29,6 +30,22 @@ def say_sheets(sheets: Iterable[Sheet]) -> None:
             say(f"left out: {', '.join(unread)}")
         for note in sheet.notes:
             say(f"note: {note}")
+
+
+def confirm_import(listed: OpenList) -> None:
+    """Have a long list confirmed where somebody is there to ask; a script is asked nothing.
+
+    Raises:
+        CancelledError: it is not to be imported.
+    """
+    if not (listed.is_long and can_ask()):
+        return
+    say(f"{plural(listed.lines, 'line')} of {listed.name}, read as it says above; --dry-run counts "
+        "what would become of each")  # fmt: skip
+    confirm(
+        "import", to="to import them", subject="importing", hint="--dry-run",
+        unchanged="nobody was imported",
+    )  # fmt: skip
 
 
 def show_check(listed: OpenList, found: ListCheck, *, as_json: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -16,21 +17,40 @@ AsJson = Annotated[bool, typer.Option("--json", help="One JSON object.")]
 
 def trial(
     *,
-    issue: Annotated[int, typer.Option(metavar="N", help="The number of the issue.")],
     to: Annotated[
         list[str], typer.Option("--to", metavar="ADDR", help="Where it goes; may be repeated.")
     ],
+    issue: Annotated[int | None, typer.Option(metavar="N", help="The number of the issue.")] = None,
+    letter: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="Instead of an issue a mail about the list: "
+            "confirm, already, welcome, move or moved.",
+        ),
+    ] = "",
 ) -> None:
-    """Send one real mail of an issue to yourself, marked [TEST]; it counts nowhere."""
+    """Send one real mail to yourself, marked [TEST]; it counts nowhere."""
+    from newsletter.audience.letters import letter_named
     from newsletter.cli.context import open_project, open_transport
     from newsletter.cli.write import list_aloud
-    from newsletter.sending.trial import refuse_unaccepted, send_trial
+    from newsletter.sending.trial import refuse_unaccepted, send_letter_trial, send_trial
 
+    if (issue is None) == (not letter):
+        raise InputError(
+            "a test is of one mail: an issue, or a letter about the list",
+            hint="--issue N, or --letter confirm",
+        )
     project = open_project()
-    prepared = project.issue(issue, now=clocks.now())
+    if issue is None:
+        prepared, give = None, partial(send_letter_trial, project, letter_named(letter))
+    else:
+        prepared = project.issue(issue, now=clocks.now())
+        give = partial(send_trial, project, prepared)
     with contextlib.closing(open_transport(project)) as transport:
-        trials = send_trial(project, prepared, transport, to, clock=clocks.now)
-        list_aloud(prepared)
+        trials = give(transport, to, clock=clocks.now)
+        if prepared is not None:
+            list_aloud(prepared)
         results = []
         for one in trials:
             result(one.said)

@@ -70,6 +70,7 @@ def show_dry_run(plan: Plan) -> None:
             {
                 "issue": plan.options.issue, "rehearsal": plan.transport.rehearsal,
                 "dry_run": True, "recipients": plan.recipients, "left_out": dict(plan.left_out),
+                **({"newcomers": plan.newcomers[0]} if plan.newcomers else {}),
             }
         )  # fmt: skip
 

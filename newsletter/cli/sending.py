@@ -19,7 +19,7 @@ from newsletter.errors import InputError
 from newsletter.events.pull import pull_before_send
 from newsletter.events.reputation import ReputationWatch, growth_warning
 from newsletter.humanize import plural
-from newsletter.people.importing import warn_of_changed_lists
+from newsletter.people.changed import warn_of_changed_lists
 from newsletter.project import Project
 from newsletter.sending.context import SendContext
 from newsletter.sending.options import SendOptions

@@ -48,6 +48,12 @@ def setup(
     domain: Annotated[
         str, typer.Option("--domain", metavar="DOMAIN", help="A parent of the sender's domain.")
     ] = "",
+    mail_from: Annotated[
+        str,
+        typer.Option(
+            "--mail-from", metavar="DOMAIN", help="Where bounces return to, if not bounce.DOMAIN."
+        ),
+    ] = "",
     wait: Annotated[
         float, typer.Option("--wait", metavar="MIN", min=0, help="Wait for SES to see the DNS.")
     ] = 0,
@@ -80,10 +86,10 @@ def setup(
     if write and CONTEXT.config:
         raise InputError("--write needs the folder's own settings", hint="leave --config out")
     project = open_project()
-    with _opened(project, domain) as (control, wanted):
-        if printed:
-            result(_text(printed, project, control, wanted))
-            return
+    if printed:
+        result(_text(printed, project, domain))
+        return
+    with _opened(project, domain, mail_from) as (control, wanted):
         steps = survey(control, wanted)
         if destroy:
             _destroy(
@@ -139,26 +145,42 @@ def prove(
 
 
 @contextlib.contextmanager
-def _opened(project: Project, domain: str) -> Iterator[tuple[ControlPlane, Blueprint]]:
+def _opened(
+    project: Project, domain: str, mail_from: str = ""
+) -> Iterator[tuple[ControlPlane, Blueprint]]:
     from newsletter.ses.setup.account import open_account
 
-    with open_account(project.settings, os.environ, domain=domain) as opened:
+    with open_account(project.settings, os.environ, domain=domain, mail_from=mail_from) as opened:
         yield opened
 
 
-def _text(printed: _Printed, project: Project, control: ControlPlane, wanted: Blueprint) -> str:
-    from newsletter.ses.setup import request
-    from newsletter.signup import is_open
-
+def _text(printed: _Printed, project: Project, domain: str) -> str:
     match printed:
         case "policy":
-            return json.dumps(wanted.sending_rights, indent=2)
+            return _policy(project, domain)
         case "request":
-            confirmed = is_open(project.settings)
-            return request.text(project.settings, confirmed=confirmed)
+            from newsletter.ses.setup import request
+            from newsletter.signup import is_open
+
+            return request.text(project.settings, confirmed=is_open(project.settings))
         case "dns":
-            records = _records(project, control, wanted)
+            with _opened(project, domain) as (control, wanted):
+                records = _records(project, control, wanted)
             return "\n".join(sorted(record.zone_line for record in records))
+
+
+def _policy(project: Project, domain: str) -> str:
+    """The sending host's rights; whoever wants to read them need not have an account yet."""
+    from newsletter.ses.setup.account import UNKNOWN_ACCOUNT, blueprint_anywhere
+
+    wanted, unknown = blueprint_anywhere(project.settings, os.environ, domain=domain)
+    if unknown:
+        say(f"which account this is for is not known: {unknown}")
+        say(
+            f"hint: put its 12 digits in place of {UNKNOWN_ACCOUNT}; while it is in the sandbox, "
+            f"identity/* in place of identity/{wanted.domain}"
+        )
+    return json.dumps(wanted.sending_rights, indent=2)
 
 
 def _apply(wanted: Blueprint, steps: tuple[PlanStep, ...], confirmed: str) -> tuple[PlanStep, ...]:
@@ -221,7 +243,8 @@ def _records(project: Project, control: ControlPlane, wanted: Blueprint) -> list
     from newsletter import domains
     from newsletter.ses.setup.account import dns_records
 
-    return dns_records(control, wanted, domains.records, owner=project.settings.schedule.owner)
+    ask = domains.FreshRecords().ask
+    return dns_records(control, wanted, ask, owner=project.settings.schedule.owner)
 
 
 def _report(
@@ -256,11 +279,22 @@ def _report(
     if lacking and not write:
         result("For newsletter.toml (--write adds it):")
         result("\n".join([f"[{_TABLE}]", *(f'{name} = "{told[name]}"' for name in lacking)]))
-    _advise(wanted, steps, verified)
+    _advise(wanted, steps, verified, records)
 
 
-def _advise(wanted: Blueprint, steps: Sequence[PlanStep], verified: Verification | None) -> None:
+def _advise(
+    wanted: Blueprint,
+    steps: Sequence[PlanStep],
+    verified: Verification | None,
+    records: Sequence[DnsRecord],
+) -> None:
     from newsletter.ses.setup import request
+    from newsletter.ses.setup.dns import OTHER
+
+    taken = {one.name for one in records if one.says == OTHER and one.kind in {"MX", "TXT"}}
+    for name in sorted(taken - {f"_dmarc.{wanted.domain}"}):
+        say(f"{name} has other records already, and bounces need them to be SES's alone")
+        say(f"hint: --mail-from NAME.{wanted.domain} takes another domain for them")
 
     if verified and not verified.verified:
         say(f"not verified yet: {verified.detail}")

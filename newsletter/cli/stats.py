@@ -31,7 +31,7 @@ _WAY_OUT: Final = {
 
 
 class CsvTable(StrEnum):
-    """The tables that can be had as CSV; the last three are one issue's."""
+    """The tables that can be had as CSV; the last four are one issue's."""
 
     DAYS = "days"
     MONTHS = "months"
@@ -40,9 +40,10 @@ class CsvTable(StrEnum):
     DOMAINS = "domains"
     HOURS = "hours"
     LINKS = "links"
+    RATINGS = "ratings"
 
 
-_OF_ONE: Final = frozenset({CsvTable.DOMAINS, CsvTable.HOURS, CsvTable.LINKS})
+_OF_ONE: Final = frozenset({CsvTable.DOMAINS, CsvTable.HOURS, CsvTable.LINKS, CsvTable.RATINGS})
 
 
 def stats(
@@ -59,7 +60,7 @@ def stats(
             "--csv",
             metavar="TABLE",
             help="One table as CSV: days, months, issues, signups; "
-            "with --issue domains, hours, links.",
+            "with --issue domains, hours, links, ratings.",
         ),
     ] = None,
     html: Annotated[

@@ -20,6 +20,7 @@ from newsletter.stats.issues import (
     unusual,
     watch,
 )
+from newsletter.stats.ratings import IssueRatings
 
 
 def as_csv(found: Overview | IssueReport, name: str) -> str:
@@ -56,6 +57,16 @@ def _all_rows(found: Overview, name: str) -> Iterable[Sequence[object]]:
         yield [written, *(changes[one] for one in Change), net(changes), sizes[when]]
 
 
+_RATING: Final = ("answer", "label", "readers")
+
+
+def _answers(found: IssueRatings | None) -> list[dict[str, object]]:
+    if found is None:
+        return []
+    rows = ((one, label, found.counts[one]) for one, label in found.labels.items())
+    return [dict(zip(_RATING, row, strict=True)) for row in rows]
+
+
 _LINK: Final = ("link", "text", "url", "clicks", "machines")
 
 
@@ -64,6 +75,10 @@ def _issue_rows(found: IssueReport, name: str) -> Iterable[Sequence[object]]:
     if name == "links":
         yield _LINK
         yield from ([getattr(one, column) for column in _LINK] for one in stats.links or ())
+        return
+    if name == "ratings":
+        yield _RATING
+        yield from (list(row.values()) for row in _answers(stats.ratings))
         return
     rows: Mapping[str, Mapping[str, int]] = stats.domains
     if name == "hours":
@@ -144,4 +159,11 @@ def _issue_dict(found: IssueReport) -> dict[str, object]:
         "by_provider": rows("provider", providers(stats.domains)),
         "by_hour": rows("hour", hours),
         "links": None if stats.links is None else [asdict(one) for one in stats.links],
+        "ratings": None
+        if stats.ratings is None
+        else {
+            "readers": stats.ratings.readers,
+            "answers": _answers(stats.ratings),
+            "words": [asdict(one) for one in stats.ratings.words],
+        },
     }

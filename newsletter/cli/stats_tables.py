@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import shutil
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Self, TextIO
@@ -19,12 +20,14 @@ from newsletter.stats.issues import (
     IssueRow,
     LinkClicks,
     Overview,
+    offered,
     percent,
     providers,
     share,
     unusual,
     watch,
 )
+from newsletter.stats.ratings import IssueRatings
 
 #: Domains, hours and months shown; --json has them all.
 _SHOWN: Final = 12
@@ -37,6 +40,8 @@ _MONTHS: Final = 62
 _TOTALS: Final = 40
 #: The same of a link.
 _CLICKS: Final = 24
+#: The same of an answer.
+_ANSWER: Final = 18
 #: Numbers of which a sparkline says something.
 _FEWEST: Final = 2
 #: Issues of a sparkline.
@@ -122,6 +127,7 @@ def _over_time(found: Overview, name: str, screen: Screen) -> Iterable[str]:
     yield head + f"\n{found.pending:,} pending, {_suppressed(found)}"
     yield _months(growth, screen)
     yield _issues(found.issues, screen) if found.issues else "no issue was sent yet"
+    yield _rated([row for row in found.issues if row.rated is not None], screen)
     if growth.sources:
         rows = [(f"{number:,}", source) for source, number in growth.sources.items()]
         yield "joined by\n" + table(rows[:_SHOWN], right=frozenset({0}))
@@ -203,8 +209,54 @@ def _issues(issues: Sequence[IssueRow], screen: Screen) -> str:
     text = table(rows, right=frozenset(range(6)))
     if None in {one.bounced for one in issues}:
         text += "\n-: not reported"
+    unknown = [f"{one.unknown:,} of issue {one.issue}" for one in issues if one.unknown]
+    if unknown:
+        told = f"unknown whether they arrived: {', '.join(unknown)}"
+        text += "\n" + textwrap.fill(told, max(screen.columns, _NUMBERS), subsequent_indent="  ")
     left = [one.left for one in reversed(issues[:_LINE])]
     return text + screen.spark(left, f"left, the last {plural(len(left), 'issue')}:", low=0)
+
+
+def _rated(issues: Sequence[IssueRow], screen: Screen) -> str:
+    """What readers said, of the issues that asked them."""
+    if not issues:
+        return ""
+    answers = offered(issues)
+    rows: list[tuple[str, ...]] = [
+        (
+            str(one.issue),
+            *(_number(getattr(one, answer)) for answer in answers),
+            _number(one.rated),
+            _told(one.good, one.rated or 0),
+        )
+        for one in issues[:_SHOWN]
+    ]
+    heads = ("issue", *answers, "rated", "")
+    text = table([heads, *rows], right=frozenset(range(len(heads))))
+    good = [one.good or 0 for one in reversed(issues[:_LINE])]
+    return text + screen.spark(good, f"good, the last {plural(len(good), 'issue')}:", low=0)
+
+
+def _ratings(found: IssueRatings | None, accepted: int, screen: Screen) -> str:
+    """How readers found an issue, and what they wrote; nobody's name is known here."""
+    if found is None:
+        return ""
+    whole = found.readers
+    rows = [
+        (label, f"{found.counts[one]:,}", _told(found.counts[one], whole),
+         screen.bar(found.counts[one], whole, used=_ANSWER + max(map(len, found.labels.values()))))
+        for one, label in found.labels.items()
+    ]  # fmt: skip
+    lines = [f"rated by {whole:,} of {plural(accepted, 'reader')}"]
+    lines.append(table(rows, right=frozenset({1, 2})))
+    for one in found.words[:_SHOWN]:
+        said = f"{found.labels[one.answer]}: {' '.join(one.text.split())}"
+        lines += textwrap.wrap(
+            said, max(screen.columns - 2, _NUMBERS), initial_indent="  ", subsequent_indent="    "
+        )
+    if len(found.words) > _SHOWN:
+        lines.append(f"  ... and {len(found.words) - _SHOWN:,} more: --json has them all")
+    return "\n".join(lines)
 
 
 def _of_issue(found: IssueReport, screen: Screen) -> Iterable[str]:
@@ -226,6 +278,7 @@ def _of_issue(found: IssueReport, screen: Screen) -> Iterable[str]:
     yield _part("domain", stats.domains, screen, without=stats.silent)
     yield _part("provider", providers(stats.domains), screen, without=stats.silent)
     yield _links(stats.links, screen)
+    yield _ratings(stats.ratings, accepted, screen)
     hours = {f"{hour:%Y-%m-%d %H:00}": row for hour, row in stats.hours.items()}
     yield _part("hour (UTC)", hours, screen, without=stats.silent)
 

@@ -95,7 +95,7 @@ def check(
         told = " and ".join(filter(None, others)) if not alone else ""
         left_out = f"; {told} left out (check --issue N)" if told else ""
         say(f"{plural(len(looked_at), 'issue')} checked: {tally(findings)}{left_out}")
-    _warn(project)
+    _warn(project, letters=not alone)
     if errors(findings):
         raise typer.Exit(NotFitError.exit_code)
 
@@ -234,19 +234,30 @@ def _named(project: Project, path: str) -> str:
     return whole.relative_to(top).as_posix() if whole.is_relative_to(top) else str(whole)
 
 
-def _warn(project: Project) -> None:
+def _warn(project: Project, *, letters: bool) -> None:
     from newsletter.cli.context import open_store
     from newsletter.project import files
 
+    if letters:
+        _warn_of_letters(project)
     if not files.list_files(project.root):
         return  # the records load slowly, and there is nothing to compare with them
-    from newsletter.people.importing import warn_of_changed_lists
+    from newsletter.people.changed import warn_of_changed_lists
 
     with (
         contextlib.suppress(InputError),  # without records nothing was imported
         open_store(project, create=False, read_only=True) as store,
     ):
         warn_of_changed_lists(project, store, Console())
+
+
+def _warn_of_letters(project: Project) -> None:
+    """What keeps a letter of the author's own from being sent; no issue waits for that."""
+    from newsletter.project.letters import faults_of_own
+
+    for fault in faults_of_own(project, day=project.today(clocks.now())):
+        hint = f"; {fault.hint}" if fault.hint else ""
+        Console().warn(f"{fault}{hint}")
 
 
 def _repair(project: Project, name: str) -> None:

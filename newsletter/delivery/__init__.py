@@ -168,6 +168,7 @@ class Content:
         source_hash: SHA-256 in hex of what it was rendered from.
         skipped_checks: ids of the findings it was sent despite.
         links: its counted links, frozen with it; none in what is read back.
+        ratings: the answers its mails ask readers to choose from, with their words; likewise.
     """
 
     issue: int
@@ -177,6 +178,7 @@ class Content:
     source_hash: str
     skipped_checks: tuple[str, ...] = ()
     links: tuple[CountedLink, ...] = ()
+    ratings: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

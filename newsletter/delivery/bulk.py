@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from newsletter.audience import Subscriber
-from newsletter.audience.tokens import TRIAL_KEY, unsubscribe_url
+from newsletter.audience.tokens import TRIAL_KEY, rating_url, unsubscribe_url
 from newsletter.delivery import Delivery, Effect, Outcome, Run
 from newsletter.delivery.deliver import TRIAL_MARK, Press, Transport, trial_reader
 from newsletter.delivery.outcomes import Verdict, judged
@@ -96,6 +96,7 @@ class BulkOutlet:
         return merge(
             self.template, person, issue=issue, position=position, attempt=attempt,
             unsubscribe_url=url, store=self.press.store,
+            rating_url=rating_url(base, person.handle, issue, self.press.key),
         )  # fmt: skip
 
 
@@ -125,5 +126,5 @@ def bulk_trial(
     url = unsubscribe_url(public_url, person.handle, TRIAL_KEY, "test") if public_url else ""
     return merge(
         template, person, issue=issue, position=0, attempt=number, unsubscribe_url=url,
-        mark=TRIAL_MARK,
+        rating_url=rating_url(public_url, person.handle, issue, TRIAL_KEY), mark=TRIAL_MARK,
     )  # fmt: skip

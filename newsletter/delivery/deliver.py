@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol, TypeVar
 
 from newsletter.audience import Subscriber, read_address
-from newsletter.audience.tokens import TRIAL_KEY, Key, unsubscribe_url
+from newsletter.audience.tokens import TRIAL_KEY, Key, rating_url, unsubscribe_url
 from newsletter.check import Finding, tally
 from newsletter.check.mail import LIMIT
 from newsletter.delivery import Allowance, Attempt, Delivery, Outcome, Run
@@ -111,7 +111,7 @@ class Press:
     store: str
 
     def __post_init__(self) -> None:
-        self._mail(SAMPLE, stamp=None)
+        self._mail(SAMPLE, 0, stamp=None)
 
     def print(self, run: Run, delivery: Delivery, *, stamp: Stamp | None) -> Message:
         """Compose the mail of one delivery.
@@ -126,13 +126,14 @@ class Press:
             attempt=delivery.attempt,
             sender=self.template.sender,
             to=person.address,
-            data=self._mail(person, stamp=stamp),
+            data=self._mail(person, run.content.issue, stamp=stamp),
             store=self.store,
         )
 
-    def _mail(self, person: Subscriber, *, stamp: Stamp | None) -> bytes:
+    def _mail(self, person: Subscriber, issue: int, *, stamp: Stamp | None) -> bytes:
         url = unsubscribe_url(self.public_url, person.handle, self.key) if self.public_url else ""
-        return compose(self.template, person, unsubscribe_url=url, stamp=stamp)
+        rating = rating_url(self.public_url, person.handle, issue, self.key)
+        return compose(self.template, person, unsubscribe_url=url, rating_url=rating, stamp=stamp)
 
 
 class Outlet(Protocol[Mail]):
@@ -248,6 +249,7 @@ def summary(
     size: int,
     links: int,
     findings: Iterable[Finding],
+    newcomers: tuple[int, int] | None = None,
 ) -> tuple[tuple[str, str], ...]:
     """Everything worth a look before anything leaves, as names and values.
 
@@ -263,6 +265,7 @@ def summary(
         size: bytes of the HTML part.
         links: how many there are.
         findings: what the checks say.
+        newcomers: how many recipients were not there yet for an earlier issue, and its number.
     """
     nobody = ", ".join(f"{number:,} {why}" for why, number in left_out.items() if number)
     rows = [
@@ -270,7 +273,7 @@ def summary(
         ("file", file),
         ("from", f"{sender.name} <{sender.address}>"),
         ("replies to", sender.reply_to or sender.address),
-        ("recipients", f"{recipients:,}" + (" left of a run begun earlier" if begun else "")),
+        ("recipients", _readers(recipients, newcomers, begun=begun)),
         ("left out", nobody or "nobody"),
         ("through", through),
         ("pace", _pace(recipients, allowance)),
@@ -279,6 +282,15 @@ def summary(
         ("findings", tally(findings)),
     ]
     return tuple((name, value) for name, value in rows if value)
+
+
+def _readers(number: int, newcomers: tuple[int, int] | None, *, begun: bool) -> str:
+    if begun:
+        return f"{number:,} left of a run begun earlier"
+    if newcomers is None:
+        return f"{number:,}"
+    new, issue = newcomers
+    return f"{number:,}, {format(new, ',') if new else 'none'} of them new since issue {issue}"
 
 
 def _pace(recipients: int, allowance: Allowance) -> str:
@@ -344,5 +356,11 @@ def trial(
         attempt=number,
         sender=template.sender,
         to=person.address,
-        data=compose(marked, person, unsubscribe_url=url, stamp=stamp),
+        data=compose(
+            marked,
+            person,
+            unsubscribe_url=url,
+            rating_url=rating_url(public_url, person.handle, issue, TRIAL_KEY),
+            stamp=stamp,
+        ),
     )

@@ -8,8 +8,9 @@ anything.
     subject     what is looked at
     machine     Python, SQLite, libraries
     folder      settings, files, room on the disk, git
-    records     the store, its keys, the ledger, what is unknown, lists
-    outside     the mail server, the AWS account, the events queue, the readers' pages
+    records     the store, its keys, the ledger, what is unknown, triggers, lists
+    outside     the mail server, the AWS account, the events queue
+    pages       the readers' pages, and the pictures of mails
     aws         what the SES account is set up with
     dns         what the DNS says of the sender's domain
     checks      all of them, in order, with what each needs

@@ -10,7 +10,7 @@ from newsletter.doctor.subject import Subject
 from newsletter.humanize import plural
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 _SETUP: Final = "newsletter ses setup"
 _RIGHTS: Final = "newsletter ses setup --print policy shows the rights that are needed"
@@ -45,6 +45,61 @@ def events(subject: Subject) -> Diagnosis:
     return _looked(subject, _events)
 
 
+def rights(subject: Subject) -> Diagnosis:
+    """Whether these credentials may look at all that is looked at here, and what may send.
+
+    Whether a mail may be sent, only sending one shows.
+    """
+    lacking = [action for look in _looks(subject) if (action := _lacks(look))]
+    faults = [warning(f"these credentials lack {', '.join(lacking)}", _RIGHTS)] if lacking else []
+    if not lacking:
+        _lacks(lambda: faults.extend(_policy(subject)))
+    return worst(faults, "all can be looked at; whether mails may be sent, only a mail shows")
+
+
+def _looks(subject: Subject) -> Iterator[Callable[[], object]]:
+    """What the other checks ask, which is remembered: nothing is asked for it twice."""
+    group = subject.project.settings.transport.ses
+    yield lambda: subject.identity
+    if name := group.configuration_set:
+        yield lambda: _set(subject, name)
+        yield lambda: _destinations(subject, name)
+    if group.events_queue:
+        yield lambda: _queue(subject, group.events_queue)
+    if name and group.events_queue:
+        yield lambda: [_reaches(subject, one, "") for one in _destinations(subject, name)]
+
+
+def _lacks(look: Callable[[], object]) -> str:
+    """The right that a look lacks, "" where it does not."""
+    from newsletter.ses.setup.control import DeniedError  # noqa: PLC0415  # boto3 is heavy
+
+    try:
+        look()
+    except DeniedError as denied:
+        return denied.action
+    return ""
+
+
+def _policy(subject: Subject) -> list[Diagnosis]:
+    """What is amiss with the policy that setup made; nothing where there is none."""
+    from newsletter.ses.setup.blueprint import blueprint  # noqa: PLC0415  # as above
+    from newsletter.ses.setup.part import Standing  # noqa: PLC0415  # as above
+    from newsletter.ses.setup.rights import SendingPolicy  # noqa: PLC0415  # as above
+
+    if subject.identity is None:
+        return []
+    control = subject.control
+    plan = blueprint(
+        subject.project.settings, account=subject.caller.account, region=control.region,
+        partition=control.partition, domain=subject.identity[0], sandbox=subject.account.sandbox,
+    )  # fmt: skip
+    if SendingPolicy(control, plan).look().standing is not Standing.DRIFTED:
+        return []
+    told = f"the policy {plan.policy} does not grant what is needed now"
+    return [warning(told, f"{_SETUP} puts it right")]
+
+
 def bulk(subject: Subject) -> Diagnosis:
     """Whether bulk sending was proven for this account."""
     from newsletter.store import proofs  # noqa: PLC0415  # only where mails leave in bulk
@@ -57,12 +112,15 @@ def bulk(subject: Subject) -> Diagnosis:
     if found is None:
         told = "nothing proves yet that mails leave in bulk as they are written"
         return error(told, "newsletter ses prove")
+    if subject.account.rate < _WHOLE_BATCH:
+        told = f"{subject.account.rate:g} mails a second may leave, too few to fill bulk requests"
+        return warning(told, 'transport.ses.mode = "single" is as fast, and puts less in doubt')
     return ok(f"proven on {found.at:%Y-%m-%d}")
 
 
 def _looked(subject: Subject, look: Callable[[Subject], Diagnosis]) -> Diagnosis:
     """What a look says; a right that these credentials lack is no fault of the account."""
-    from newsletter.ses.setup.control import DeniedError  # noqa: PLC0415  # boto3 is heavy
+    from newsletter.ses.setup.control import DeniedError  # noqa: PLC0415  # as above
 
     try:
         return look(subject)
@@ -109,7 +167,7 @@ def _configuration_set(subject: Subject) -> Diagnosis:
     name = subject.project.settings.transport.ses.configuration_set
     if not name:
         return skipped("transport.ses.configuration_set is not set")
-    found = subject.control.read("sesv2", "get_configuration_set", ConfigurationSetName=name)
+    found = _set(subject, name)
     if found is None:
         return error(f"there is no configuration set {name} in this region", _SETUP)
     faults = []
@@ -124,15 +182,13 @@ def _configuration_set(subject: Subject) -> Diagnosis:
 
 def _events(subject: Subject) -> Diagnosis:
     from newsletter.ses.setup.blueprint import REPORTED  # noqa: PLC0415  # as above
+    from newsletter.ses.setup.reporting import lets_in  # noqa: PLC0415  # as above
 
     group = subject.project.settings.transport.ses
     if not group.configuration_set or not group.events_queue:
         return skipped("no queue of events is set")
-    told = subject.control.read(
-        "sesv2", "get_configuration_set_event_destinations",
-        ConfigurationSetName=group.configuration_set,
-    )  # fmt: skip
-    there = [one for one in (told or {}).get("EventDestinations", ()) if one.get("Enabled")]
+    told = _destinations(subject, group.configuration_set)
+    there = [one for one in told if one.get("Enabled")]
     faults = []
     kinds = {kind for one in there for kind in one.get("MatchingEventTypes", ())}
     if kinds & {"OPEN", "CLICK"}:
@@ -144,11 +200,26 @@ def _events(subject: Subject) -> Diagnosis:
     if not reaching:
         what = f"nothing that {group.configuration_set} reports reaches the queue"
         return worst([error(what, _SETUP), *faults], "")
+    policy = attributes.get("Policy", "")
+    if not any(lets_in(policy, one["SnsDestination"]["TopicArn"]) for one in reaching):
+        what = "the queue's policy does not let in what SES reports"
+        return worst([error(what, _SETUP), *faults], "")
     heard = {kind for one in reaching for kind in one["MatchingEventTypes"]}
     if lacking := [kind.lower() for kind in REPORTED if kind not in heard]:
         faults.append(warning(f"SES does not report {', '.join(lacking)}", _SETUP))
     faults += _of_queue(subject, attributes)
     return worst(faults, "what SES reports reaches the queue")
+
+
+def _set(subject: Subject, name: str) -> dict[str, Any] | None:
+    return subject.control.read("sesv2", "get_configuration_set", ConfigurationSetName=name)
+
+
+def _destinations(subject: Subject, name: str) -> list[dict[str, Any]]:
+    told = subject.control.read(
+        "sesv2", "get_configuration_set_event_destinations", ConfigurationSetName=name
+    )
+    return list((told or {}).get("EventDestinations", ()))
 
 
 def _reaches(subject: Subject, destination: dict[str, Any], queue: str) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Final
 
-from newsletter.doctor import aws, dns, folder, machine, outside, records
+from newsletter.doctor import aws, dns, folder, machine, outside, pages, records
 from newsletter.doctor.diagnosis import Diagnosis, Severity, error, skipped
 from newsletter.doctor.subject import Subject
 from newsletter.errors import InputError, NewsletterError
@@ -70,9 +70,13 @@ CHECKS: Final = (
     Check("ledger", "ledger", records.agreed, ("store",)),
     Check("unknown", "runs", records.waiting, ("store",)),
     Check("lists", "lists of people", records.lists, ("store",)),
+    Check("trigger", "what calls when an issue is due", records.triggers, ("store",),
+          transports=_REAL),
     Check("sending", "what every mail needs", outside.refused, ("config",), transports=_REAL),
     Check("leaving", "a way to unsubscribe", outside.leaving, ("config",), transports=_REAL),
-    Check("public-url", "readers' pages", outside.public_url, ("config",), online=True,
+    Check("public-url", "readers' pages", pages.public_url, ("config",), online=True,
+          transports=_REAL),
+    Check("assets", "pictures of mails", pages.assets, ("config", "libraries"), online=True,
           transports=_REAL),
     Check("smtp", "mail server", outside.server, ("config",), online=True, transports=("smtp",)),
     Check("credentials", "AWS credentials", outside.credentials, ("config",), online=True,
@@ -86,10 +90,12 @@ CHECKS: Final = (
     Check("mail-from", "MAIL FROM", aws.mail_from, ("identity",), online=True, transports=_SES),
     Check("config-set", "configuration set", aws.configuration_set, ("credentials",), online=True,
           transports=_SES),
+    Check("rights", "rights of these credentials", aws.rights, ("account",), online=True,
+          transports=_SES),
     Check("queue", "events queue", outside.queue, ("credentials",), online=True, transports=_SES),
     Check("events", "the way of events", aws.events, ("config-set", "queue"), online=True,
           transports=_SES),
-    Check("bulk", "bulk sending", aws.bulk, ("credentials", "store"), online=True,
+    Check("bulk", "bulk sending", aws.bulk, ("account", "store"), online=True,
           transports=_SES),
     Check("dns-spf", "SPF", dns.spf, ("mail-from",), online=True, transports=_SES),
     Check("dns-dmarc", "DMARC", dns.dmarc, ("config",), online=True, transports=_REAL),

@@ -1,24 +1,24 @@
-"""The way out: the mail server or the AWS account, the events queue, the readers' pages."""
+"""The way out: the mail server or the AWS account, and the events queue."""
 
 from __future__ import annotations
 
 import datetime as dt
-from http import HTTPStatus
 from typing import Final
 
 from newsletter.doctor.diagnosis import Diagnosis, error, ok, skipped, warning, worst
 from newsletter.doctor.subject import PATIENCE, Subject
+from newsletter.errors import NewsletterError
 from newsletter.humanize import duration, plural
 from newsletter.sending.gate import no_way_out, unheard_in_bulk
 from newsletter.sending.transports import mail_server
-from newsletter.store import list_size
+from newsletter.store import list_size, runs
 
 #: Signatures fail when a clock is off by five minutes (AWS General Reference, "Signing requests").
 _CLOCK_OFF: Final = 60
 _CLOCK_WRONG: Final = 240
 _NTP: Final = "set it by the network: timedatectl set-ntp true"
-#: What `newsletter serve` answers as long as its records can be read.
-_HEALTH: Final = "/healthz"
+#: SES reports most mails within seconds.
+_HEARD_WITHIN: Final = dt.timedelta(hours=1)
 _CONSOLE: Final = "the SES console says why, under Account dashboard"
 
 
@@ -58,18 +58,7 @@ def clock(subject: Subject) -> Diagnosis:
 
 def account(subject: Subject) -> Diagnosis:
     """Whether the account may send, to everybody and enough."""
-    from newsletter.ses.client import SesTransport  # noqa: PLC0415  # boto3 is heavy
-
-    group = subject.project.settings.transport.ses
-    transport = SesTransport(
-        region=group.region, profile=group.profile, configuration_set=group.configuration_set,
-        max_rate=group.max_rate, environ=subject.environ, read_seconds=PATIENCE,
-        connect_seconds=PATIENCE,
-    )  # fmt: skip
-    try:
-        seen = transport.read_account()
-    finally:
-        transport.close()
+    seen = subject.account
     found = []
     if seen.standing == "SHUTDOWN":
         found.append(error("SES has shut down sending for this account", _CONSOLE))
@@ -85,7 +74,7 @@ def account(subject: Subject) -> Diagnosis:
         found.append(
             warning(f"{left} left of today's quota for {plural(number, 'person', 'people')}", hint)
         )
-    return worst(found, f"{seen.rate:g} mails a second in {transport.region}")
+    return worst(found, f"{seen.rate:g} mails a second in {subject.control.region}")
 
 
 def queue(subject: Subject) -> Diagnosis:
@@ -110,7 +99,31 @@ def queue(subject: Subject) -> Diagnosis:
         number = found.size()
     finally:
         found.close()
-    return ok(f"{plural(number, 'event waits', 'events wait')} in the queue")
+    waiting = f"{plural(number, 'event waits', 'events wait')} in the queue"
+    if issue := _unheard(subject):
+        told = f"SES took mails of issue {issue}, and no event of them was fetched yet; {waiting}"
+        return warning(told, "newsletter events pull; newsletter doctor --only events")
+    return ok(waiting)
+
+
+def _unheard(subject: Subject) -> int | None:
+    """The last issue of which SES took mails an hour ago, where nothing was heard of any."""
+    try:
+        if not subject.has_records:
+            return None
+    except NewsletterError:
+        # Of records that cannot be opened a check of their own tells.
+        return None
+    found = [
+        run
+        for run in runs.find_all(subject.store)
+        if run.begun and not run.rehearsal and run.transport == "ses"
+    ]
+    last = max(found, key=lambda run: run.started_at, default=None)
+    if last is None or subject.now - (last.finished_at or last.started_at) < _HEARD_WITHIN:
+        return None
+    covered = subject.store.feedback.coverage(last)
+    return last.content.issue if covered.accepted and not covered.seen else None
 
 
 def refused(subject: Subject) -> Diagnosis:
@@ -132,21 +145,6 @@ def leaving(subject: Subject) -> Diagnosis:
     if fault := no_way_out(subject.project.settings, rehearsal=False):
         return error(fault.message, fault.hint or "")
     return ok("readers can unsubscribe")
-
-
-def public_url(subject: Subject) -> Diagnosis:
-    """Whether the readers' pages answer from outside, with a certificate that is trusted."""
-    url = subject.project.settings.site.public_url
-    if not url:
-        return skipped("site.public_url is not set")
-    reply = subject.fetcher.ask(f"{url.rstrip('/')}{_HEALTH}")
-    if reply.problem or reply.status != HTTPStatus.OK:
-        why = reply.problem or f"HTTP {reply.status}"
-        return error(
-            f"the readers' pages do not answer at site.public_url ({why})",
-            "see that newsletter serve runs there, and what stands in front of it",
-        )
-    return ok("the readers' pages answer")
 
 
 def people(subject: Subject) -> int:

@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import datetime as dt
+from pathlib import Path
 from typing import Final
 
 from newsletter.delivery import Run, RunState, State
 from newsletter.doctor.diagnosis import Diagnosis, error, ok, skipped, warning, worst
 from newsletter.doctor.subject import Subject
-from newsletter.humanize import plural
-from newsletter.people.importing import changed_lists
+from newsletter.errors import NewsletterError
+from newsletter.humanize import duration, plural
+from newsletter.people.changed import changed_lists
 from newsletter.project import git, ledger
 from newsletter.store import Store, agreement, deliveries, imports, runs, signing_keys
+from newsletter.store.calendar import Calendar
 from newsletter.store.sqlite.inspection import inspect
 
 #: Bytes of the write-ahead log; it is folded into the file at 32 MB, unless somebody keeps it.
 _LONG_LOG: Final = 256 << 20
 _DAY: Final = dt.timedelta(days=1)
+#: The slowest triggers come every hour; two may be late or lost.
+_TRIGGER: Final = dt.timedelta(hours=3)
+_TRIED: Final = dt.timedelta(minutes=30)
+#: From here on no trigger sends anything.
+_CLOCK_BACK: Final = dt.timedelta(hours=1)
+_UNITS: Final = "newsletter schedule --print systemd shows one (or cron, launchd, github)"
 
 
 def whole(subject: Subject) -> Diagnosis:
@@ -69,14 +78,7 @@ def agreed(subject: Subject) -> Diagnosis:
         for number, what in agreement.all_forgotten(root, store).items()
     ]
     kept = ledger.issues(root)
-    gone = [run.content.issue for run in _real(subject) if run.content.issue not in kept]
-    found += [
-        warning(
-            f"{ledger.name_of(number)} is missing: restored records could send the issue again",
-            f"put it back: git checkout HEAD -- {ledger.name_of(number)}",
-        )
-        for number in gone
-    ]
+    found += [_gone(root, run) for run in _real(subject) if run.content.issue not in kept]
     # A run at work changes its file all the time.
     if not store.sender():
         names = [ledger.name_of(number) for number in kept]
@@ -86,6 +88,15 @@ def agreed(subject: Subject) -> Diagnosis:
             hint = f'git add {ledger.FOLDER} && git commit -m "What was sent" -- {ledger.FOLDER}'
             found.append(warning(f"{files} not committed", hint))
     return worst(found, f"{plural(len(kept), 'issue')} in the ledger, all as the records know them")
+
+
+def _gone(root: Path, run: Run) -> Diagnosis:
+    """What to say of a run whose file is missing."""
+    number, name = run.content.issue, ledger.name_of(run.content.issue)
+    goes_on = "" if run.state is RunState.FINISHED else ", and goes on"
+    again = f"newsletter send --issue {number} writes it again{goes_on}"
+    told = f"{name} is missing: restored records could send the issue again"
+    return warning(told, ledger.from_git(root, name) or again)
 
 
 def waiting(subject: Subject) -> Diagnosis:
@@ -109,6 +120,42 @@ def waiting(subject: Subject) -> Diagnosis:
             hint = f"newsletter retry --issue {issue} --unknown"
             found.append(warning(f"issue {issue}: {of_them} unknown for more than a day", hint))
     return worst(found, "nothing waits for a decision")
+
+
+def triggers(subject: Subject) -> Diagnosis:
+    """Whether something calls `newsletter send --due`, where a schedule relies on it."""
+    project = subject.project
+    if not project.settings.schedule.rrule:
+        return skipped("there is no schedule")
+    days = Calendar(subject.store, rehearsal=project.rehearses).ledger()
+    since, seen = days.since, days.seen
+    # Whoever has only tried it once, by hand, relies on nothing.
+    if since is None or seen is None or seen - since < _TRIED:
+        return _never_called(subject)
+    ago = subject.now - seen
+    if ago < -_CLOCK_BACK:
+        told = f"this machine's clock is {duration(-ago.total_seconds())} behind the last trigger"
+        return error(told, "set it right; or newsletter schedule --trust-clock")
+    if ago > _TRIGGER:
+        told = f"the last trigger came {duration(ago.total_seconds())} ago: no issue goes by itself"
+        return warning(told, f"look at the timer; {_UNITS}")
+    watched = project.settings.schedule.heartbeat_url
+    nobody = "" if watched else "; nothing outside watches them (schedule.heartbeat_url)"
+    return ok(f"triggers come{nobody}")
+
+
+def _never_called(subject: Subject) -> Diagnosis:
+    """What to say where no trigger has come: an issue that was approved waits for one."""
+    gone = {run.content.issue for run in _real(subject)}
+    try:
+        issues = subject.project.issues()
+    except NewsletterError:
+        issues = ()
+    waiting = [one.number for one in issues if one.approved and one.number not in gone]
+    if not waiting:
+        return ok("no trigger has come yet, and no issue waits for one")
+    told = f"issue {waiting[-1]} is approved, and nothing calls newsletter send --due"
+    return warning(told, f"{_UNITS}; or newsletter send --issue {waiting[-1]}")
 
 
 def lists(subject: Subject) -> Diagnosis:

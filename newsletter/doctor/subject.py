@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import time
 from collections.abc import Callable, Mapping
@@ -16,6 +17,7 @@ from newsletter.store import Store
 from newsletter.store.schema import NoStoreError, path_of
 
 if TYPE_CHECKING:
+    from newsletter.ses.account import Account
     from newsletter.ses.credentials import Caller
     from newsletter.ses.setup.control import ControlPlane
 
@@ -100,6 +102,24 @@ class Subject:
         return ask_caller(
             region=group.region, profile=group.profile, environ=self.environ, seconds=PATIENCE
         )
+
+    @cached_property
+    def account(self) -> Account:
+        """What SES lets the account do.
+
+        Raises:
+            NewsletterError: see `SesTransport.read_account`.
+        """
+        from newsletter.ses.client import SesTransport  # noqa: PLC0415  # boto3 is heavy
+
+        group = self.project.settings.transport.ses
+        transport = SesTransport(
+            region=group.region, profile=group.profile, configuration_set=group.configuration_set,
+            max_rate=group.max_rate, environ=self.environ, read_seconds=PATIENCE,
+            connect_seconds=PATIENCE,
+        )  # fmt: skip
+        with contextlib.closing(transport):
+            return transport.read_account()
 
     @cached_property
     def control(self) -> ControlPlane:

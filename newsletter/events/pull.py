@@ -26,7 +26,7 @@ def open_queue(project: Project, environ: Mapping[str, str]) -> Queue | None:
     """The queue of events, None where the settings name none.
 
     Raises:
-        AccountError: AWS has no region or no such profile.
+        AccountError: AWS has no such profile.
     """
     if not has_queue(project):
         return None
@@ -41,7 +41,7 @@ def require_queue(project: Project, environ: Mapping[str, str], *, hint: str) ->
 
     Raises:
         InputError: the settings name none; `hint` is the way out.
-        AccountError: AWS has no region or no such profile.
+        AccountError: AWS has no such profile.
     """
     queue = open_queue(project, environ)
     if queue is None:

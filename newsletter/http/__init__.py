@@ -41,6 +41,8 @@ class Reply:
         certain: whether asking again would hardly help: no such host, or one we refuse.
         unnamed: whether the host has no address, or none that this machine hears of.
         size: bytes of the body, as told or as read; None when neither.
+        headers: of the last hop, by their names in lower case.
+        expires: when its certificate does, in seconds since 1970; None without one.
     """
 
     url: str
@@ -49,6 +51,8 @@ class Reply:
     certain: bool = False
     unnamed: bool = False
     size: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    expires: float | None = None
 
 
 def _nothing(_: str) -> bool:
@@ -113,13 +117,17 @@ class Fetcher:
         try:
             parts = urlsplit(url)
             with self._connected(parts, until) as connection:
+                expires = _expires(connection.sock)
                 target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
                 connection.request(method, target, body or None, dict(headers))
                 answer = connection.getresponse()
                 size = self._size(answer) if answer.status not in _MOVED else None
                 if time.monotonic() >= until:
                     raise TimeoutError  # cut off by us, so what came may be half of it
-                reply = Reply(url=url, status=answer.status, size=size)
+                reply = Reply(
+                    url=url, status=answer.status, size=size, expires=expires,
+                    headers={name.lower(): value for name, value in answer.headers.items()},
+                )  # fmt: skip
                 location = answer.headers.get("Location", "")
                 moved = answer.status in _MOVED and bool(location)
                 return reply, urljoin(url, location) if moved else ""
@@ -182,6 +190,13 @@ class Fetcher:
 
 class _RefusedError(Exception):
     """We do not ask that."""
+
+
+def _expires(connection: socket.socket | None) -> float | None:
+    if not isinstance(connection, ssl.SSLSocket):
+        return None
+    told = (connection.getpeercert() or {}).get("notAfter")
+    return float(ssl.cert_time_to_seconds(told)) if isinstance(told, str) else None
 
 
 def _shut(connection: http.client.HTTPConnection) -> None:

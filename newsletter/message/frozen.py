@@ -18,7 +18,9 @@ from newsletter.render.markdown.fields import Slot
 
 #: Of what `dump` writes. A change of what is written, or of what readers read of it, takes the next
 #: number; what earlier versions wrote stays readable, or is refused where a run goes on.
-VERSION: Final = 2
+VERSION: Final = 3
+#: The first of this form; since 3 a slot may stand for the page on which a reader rates the issue.
+_OLDEST: Final = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +87,7 @@ class FrozenIssue:
             AttributeError, KeyError, TypeError, ValueError: it is of another form.
         """
         found = dict(whole)
-        if found.pop("version") != VERSION:
+        if found.pop("version") not in range(_OLDEST, VERSION + 1):
             raise ValueError("another version")
         return cls(
             subject=found.pop("subject"),

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from newsletter.audience import Subscriber
 from newsletter.audience.letters import LetterKind
 from newsletter.message.frozen import Sender, freeze
-from newsletter.message.mime import Message, Stamp, compose, encode
+from newsletter.message.mime import NO_STORE, Message, Stamp, compose, encode
 from newsletter.render import RenderedIssue
 
 #: The issue of a mail that is about none.
@@ -56,8 +56,9 @@ def compose_letter(
     *,
     link: str,
     leave: str,
-    store: str,
     stamp: Stamp | None,
+    store: str = NO_STORE,
+    mark: str = "",
 ) -> Message:
     """The mail of one letter; it holds nothing that a visitor has typed.
 
@@ -67,14 +68,16 @@ def compose_letter(
         letter: whom it is for.
         link: the address of the page that it is about.
         leave: the address behind the link in the footer.
-        store: the id of the records.
         stamp: Date and Message-ID, None where the transport writes them.
+        store: the id of the records; a test mail is on none.
+        mark: what the subject begins with.
 
     Raises:
         InputError: an address or the subject cannot be written in a header.
     """
     welcome = letter.kind is LetterKind.WELCOME
     template = encode(freeze(rendered, sender), bulk=False, leavable=welcome)
+    template = replace(template, subject=mark + template.subject)
     person = Subscriber(
         id=0, handle=letter.handle, address=letter.address, fields={LINK[letter.kind]: link}
     )

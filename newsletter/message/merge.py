@@ -182,6 +182,7 @@ def merge(
     position: int,
     attempt: int,
     unsubscribe_url: str = "",
+    rating_url: str = "",
     store: str = NO_STORE,
     mark: str = "",
 ) -> MergeMail:
@@ -194,6 +195,7 @@ def merge(
         position: as in MergeMail.
         attempt: as in MergeMail.
         unsubscribe_url: the person's own https page, or "" where there is no public server.
+        rating_url: the page on which the person rates the issue, likewise.
         store: as in MergeMail.
         mark: what the subject begins with.
 
@@ -202,7 +204,8 @@ def merge(
     """
     frozen = template.issue
     mailto = frozen.sender.unsubscribe_mailto
-    found = values_for(frozen.slots, subscriber, unsubscribe_url or unsubscribe_by_mail(mailto))
+    way_out = unsubscribe_url or unsubscribe_by_mail(mailto)
+    found = values_for(frozen.slots, subscriber, way_out, rating_url)
     subject = subject_line(mark + frozen.subject, frozen.slots, found)
     headers.text("Subject", subject)
     values = {**_LITERALS, _SUBJECT: subject}

@@ -181,6 +181,7 @@ def compose(
     subscriber: Subscriber,
     *,
     unsubscribe_url: str = "",
+    rating_url: str = "",
     stamp: Stamp | None = None,
 ) -> bytes:
     """Make the mail of one reader.
@@ -189,6 +190,7 @@ def compose(
         template: from `encode` or `load_template`.
         subscriber: the recipient.
         unsubscribe_url: the person's own https page, or "" where there is no public server.
+        rating_url: the page on which the person rates the issue, likewise.
         stamp: Date and Message-ID, or None where the transport writes them (SES does).
 
     Raises:
@@ -196,7 +198,7 @@ def compose(
             is left out of it: nobody goes without the mail for what they are called.
     """
     way_out = unsubscribe_url or unsubscribe_by_mail(template.unsubscribe_mailto)
-    values = values_for(template.slots, subscriber, way_out)
+    values = values_for(template.slots, subscriber, way_out, rating_url)
     whole = "".join(
         piece if isinstance(piece, str) else _fill(piece, template, subscriber, values, stamp)
         for piece in _with_unsubscribe_headers(template, unsubscribe_url)

@@ -16,7 +16,7 @@ from urllib.parse import quote
 from newsletter import text_rules
 from newsletter.audience import Subscriber
 from newsletter.render import RenderedIssue
-from newsletter.render.markdown.fields import Slot
+from newsletter.render.markdown.fields import RATING, Slot
 
 _BLANKS: Final = re.compile("[ \\t-\\r\\x1c-\\x1f\\x85\\u2028\\u2029]+")
 
@@ -24,15 +24,18 @@ _BLANKS: Final = re.compile("[ \\t-\\r\\x1c-\\x1f\\x85\\u2028\\u2029]+")
 SAMPLE: Final = Subscriber(id=0, handle="0" * 24, address="reader@example.org", name="Sam Reader")
 
 
-def filled(rendered: RenderedIssue, subscriber: Subscriber, unsubscribe_url: str) -> RenderedIssue:
+def filled(
+    rendered: RenderedIssue, subscriber: Subscriber, unsubscribe_url: str, rating_url: str = ""
+) -> RenderedIssue:
     """A letter with every token replaced for one person: what they will read.
 
     Args:
         rendered: from `render`.
         subscriber: the recipient.
         unsubscribe_url: the person's own link.
+        rating_url: the page on which the person rates the issue.
     """
-    values = values_for(rendered.slots, subscriber, unsubscribe_url)
+    values = values_for(rendered.slots, subscriber, unsubscribe_url, rating_url)
     tokens = token_pattern(rendered.slots)
 
     def text(part: str) -> str:
@@ -57,15 +60,16 @@ def filled(rendered: RenderedIssue, subscriber: Subscriber, unsubscribe_url: str
 
 
 def values_for(
-    slots: Mapping[str, Slot], subscriber: Subscriber, unsubscribe_url: str
+    slots: Mapping[str, Slot], subscriber: Subscriber, unsubscribe_url: str, rating_url: str
 ) -> dict[str, str]:
     """What stands for each token in one reader's mail; nothing is escaped for HTML yet."""
-    return {
-        t: _value(slot, subscriber) if slot.name else unsubscribe_url for t, slot in slots.items()
-    }
+    links = {"": unsubscribe_url, RATING: rating_url}
+    return {t: _value(slot, subscriber, links) for t, slot in slots.items()}
 
 
-def _value(slot: Slot, subscriber: Subscriber) -> str:
+def _value(slot: Slot, subscriber: Subscriber, links: Mapping[str, str]) -> str:
+    if slot.name in links:
+        return links[slot.name]
     return escaped(slot, _one_line(subscriber.value(slot.name)) or slot.fallback)
 
 

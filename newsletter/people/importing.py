@@ -1,4 +1,4 @@
-"""Lists of people, checked and imported; and a warning where one changed since."""
+"""Lists of people, checked and imported; `changed` tells where one changed since."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from newsletter.audience.choices import Choices
 from newsletter.audience.columns import Column
 from newsletter.audience.roles import Role
 from newsletter.audience.roster import Added, Reject, Row
-from newsletter.errors import InputError, NewsletterError
+from newsletter.errors import NewsletterError
 from newsletter.humanize import plural
-from newsletter.project import Project, files
+from newsletter.project import files
 from newsletter.project.archives import PackedList, look_through_all
 from newsletter.project.files import ListFile
 from newsletter.reporter import Reporter
@@ -28,6 +28,8 @@ from newsletter.store.imports import Import
 from newsletter.store.sqlite.repeats import Repeats
 from newsletter.text_rules import one_line, stands_in_header
 
+#: Of a list with more lines somebody says first that it is read as it should be.
+_ASKED: Final = 100
 #: So many rejected rows are told one by one; the file beside the list has them all.
 _SHOWN: Final = 5
 #: So many words of a status are counted; a column with more is none.
@@ -77,6 +79,11 @@ class OpenList:
     sheets: tuple[Sheet, ...]
     choices: Choices
     _files: tuple[ListFile | PackedList, ...] = field(repr=False)
+
+    @property
+    def is_long(self) -> bool:
+        """Whether somebody should have looked at how it is read before it is imported."""
+        return self.lines > _ASKED
 
     @contextmanager
     def rows(self) -> Iterator[Iterator[Row | Reject]]:
@@ -228,29 +235,6 @@ def import_list(
         added=job.added, rejected=tally.rejected, tally=tally, resumed=job.resumed,
         given_up=before if given_up else None,
     )  # fmt: skip
-
-
-def warn_of_changed_lists(project: Project, store: Store, reporter: Reporter) -> None:
-    """Lists are only ever imported: one that changed since is not what will be mailed."""
-    for name in changed_lists(project, store):
-        reporter.warn(f"{name} changed since it was imported; the records are what counts")
-
-
-def changed_lists(project: Project, store: Store) -> tuple[str, ...]:
-    """The lists in `subscribers/` that are not as they were when they were imported."""
-    named = ((files.list_name(project.root, path), path) for path in files.list_files(project.root))
-    imported = ((name, path, imports.imported_hash(store, name)) for name, path in named)
-    return tuple(
-        name for name, path, known in imported if known is not None and known != _hash(path)
-    )
-
-
-def _hash(path: Path) -> str:
-    try:
-        return files.look_through(path).sha256
-    except InputError:
-        # It was imported once, so it has changed; nobody reads it now.
-        return ""
 
 
 @contextmanager

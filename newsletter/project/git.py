@@ -49,6 +49,21 @@ def tracked(root: Path) -> tuple[str, ...]:
     return tuple(os.fsdecode(name) for name in done.stdout.split(b"\0") if name)
 
 
+def has(root: Path, name: str) -> bool:
+    """Whether the last commit has a file, which need not be there any more."""
+    program = shutil.which("git")
+    if program is None:
+        return False
+    try:
+        done = subprocess.run(  # noqa: S603  # as above
+            [program, "-C", str(root), "cat-file", "-e", f"HEAD:./{name}"],
+            capture_output=True, timeout=_SECONDS, check=False, env=_plain_environment(),
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.returncode == 0
+
+
 def would_take(path: Path) -> bool:
     """Whether git would take up a new file of this name: in a work tree, and not ignored.
 

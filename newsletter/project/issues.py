@@ -11,7 +11,7 @@ from urllib.parse import quote, unquote
 
 from newsletter.audience import Expression, eligible
 from newsletter.audience.segment import parse_segment
-from newsletter.audience.tokens import TRIAL_KEY, unsubscribe_url
+from newsletter.audience.tokens import TRIAL_KEY, rating_url, unsubscribe_url
 from newsletter.check import Finding, RuleContext, UrlStatus, check
 from newsletter.issue import Issue, number_of, parse
 from newsletter.issue.approval import approval
@@ -105,7 +105,7 @@ def prepare_issue(root: Path, name: str, settings: Settings, *, today: dt.date) 
         assets=assets | {quote(name) for name in mailed.pictures},
         twins=_twins(root, name),
         ignore=settings.checks.ignore,
-        filled_size=len(_as_read(rendered, settings).encode()),
+        filled_size=len(_as_read(rendered, settings, issue.number).encode()),
         real=settings.transport.kind != "folder",
     )
     return PreparedIssue(
@@ -126,12 +126,13 @@ def answered(prepared: PreparedIssue, answers: Mapping[str, UrlStatus]) -> Prepa
     return dataclasses.replace(prepared, letter=letter, findings=check(letter))
 
 
-def _as_read(rendered: RenderedIssue, settings: Settings) -> str:
+def _as_read(rendered: RenderedIssue, settings: Settings, issue: int) -> str:
     """The HTML part with everything filled in for the invented reader."""
     base = settings.site.public_url
     url = unsubscribe_url(base, SAMPLE.handle, TRIAL_KEY) if base else ""
     mailbox = settings.sender.unsubscribe_mailto
-    return filled(rendered, SAMPLE, url or unsubscribe_by_mail(mailbox)).html
+    rating = rating_url(base, SAMPLE.handle, issue, TRIAL_KEY)
+    return filled(rendered, SAMPLE, url or unsubscribe_by_mail(mailbox), rating).html
 
 
 def _is_past(root: Path, number: int) -> bool:

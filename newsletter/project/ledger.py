@@ -20,11 +20,15 @@ from typing import Any, Final
 from newsletter.delivery import Counts, Delivery, Run, RunState, State
 from newsletter.errors import InputError, Place, RefusedError
 from newsletter.humanize import plural
-from newsletter.project import files
+from newsletter.project import files, git
 from newsletter.project.disk import flush, unwritten
 
 #: More than any newsletter has; what is larger was written by another hand.
 _MOST: Final = 10**12
+_NOT_IN_GIT: Final = (
+    "put it back from a backup of this folder; only if these records were never put back from one, "
+    "take it away, and the next send writes it again"
+)
 FOLDER: Final = f"{files.ISSUES}/.ledger"
 #: From these more may leave.
 _LEFT: Final = (State.QUEUED, State.CLAIMED, State.DEFERRED)
@@ -71,6 +75,11 @@ class Entry:
 def name_of(issue: int) -> str:
     """The path of an issue's file in the newsletter's folder."""
     return f"{FOLDER}/{issue}.json"
+
+
+def from_git(root: Path, name: str) -> str:
+    """The command that puts a file back as it was last committed, "" where it never was."""
+    return f"put it back: git checkout HEAD -- {name}" if git.has(root, name) else ""
 
 
 def entries(root: Path) -> tuple[Entry, ...]:
@@ -352,7 +361,7 @@ def _read(path: Path, name: str) -> Entry:
         raise InputError(
             "this record of a run cannot be read",
             place=Place(name),
-            hint=f"put it back as git has it: git checkout HEAD -- {name}",
+            hint=from_git(path.parent.parent.parent, name) or _NOT_IN_GIT,
         ) from error
     if not re.fullmatch(rf"{found.issue}\.json", path.name):
         raise InputError(

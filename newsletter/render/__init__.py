@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 TEXT_SIZE: Final = 17
 LOGO_WIDTH: Final = 160
 
+#: What readers say of an issue, the best first.
+ANSWERS: Final = ("good", "fine", "bad")
+
 Divider = Literal["bar", "line", "dots", "space"]
 
 
@@ -88,6 +91,7 @@ class Options:
         archive_url: where the archive stands, may be empty.
         assets_url: where local images are served from, may be empty.
         subscribe_url: where those subscribe who were forwarded a letter, may be empty.
+        privacy_url: the page that says what is done with readers' data, may be empty.
         postal_address: one or more lines, required by law in many places.
         language: a BCP 47 tag such as "en" or "ar".
         from_name: the sender's name.
@@ -97,6 +101,8 @@ class Options:
         fields: declared merge fields with their fallbacks.
         tags: how links are tagged; None leaves them alone.
         look: colours and fonts.
+        ratings: the answers that readers are asked to choose from, each with its words; none where
+            they are not asked.
     """
 
     site_name: str
@@ -113,6 +119,8 @@ class Options:
     tags: Tags | None
     look: Look
     subscribe_url: str = ""
+    ratings: tuple[tuple[str, str], ...] = ()
+    privacy_url: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

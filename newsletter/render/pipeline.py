@@ -38,7 +38,7 @@ from newsletter.render.inline import inline_styles
 from newsletter.render.letter import ComposedLetter, compose, refuse_forged
 from newsletter.render.lint import lint
 from newsletter.render.markdown import Document, Image, author_classes
-from newsletter.render.markdown.fields import CONTENT, TOKEN, UNSUBSCRIBE, Fields
+from newsletter.render.markdown.fields import CONTENT, RATE, TOKEN, UNSUBSCRIBE, Fields
 from newsletter.render.markdown.text import columns, text_part, wrap
 from newsletter.render.palette import palettes
 from newsletter.render.pictures import local_path
@@ -72,7 +72,11 @@ def render(
         InputError: the theme is malformed (its file and line), or the author's text holds a
             reserved token. Whatever Markdown holds renders.
     """
-    fields = Fields(options.fields) if frame is None else Fields(frame.texts, frame.links)
+    if frame is None:
+        options = _shown(options, theme)
+        fields = Fields(options.fields, rated=bool(options.ratings))
+    else:
+        fields = Fields(frame.texts, frame.links)
     letter = compose(issue, fields, options.language, _taken(theme))
     values, document = _framed(frame, fields, _values(issue, options, letter)), letter.document
 
@@ -139,11 +143,24 @@ def _parts(document: Document, images: tuple[Image, ...], above: int) -> dict[st
 
 def source_hash(issue: Issue, theme: Theme, options: Options) -> str:
     """SHA-256 (hex) of everything a letter is made from: the same on every machine."""
-    if not any("subscribe_url" in text for _, text in theme.files):
-        # Approvals with a theme that does not show it were given before there was one.
-        options = dataclasses.replace(options, subscribe_url="")
+    options = _shown(options, theme)
     whole = repr((issue.source_hash, theme.files, _plain(options), *_palette(options.look)))
     return hashlib.sha256(whole.encode()).hexdigest()
+
+
+def _shown(options: Options, theme: Theme) -> Options:
+    """Options without what came later, where the theme does not show it.
+
+    Approvals with such a theme were given before there was any.
+    """
+    texts = "".join(text for _, text in theme.files)
+    if "subscribe_url" not in texts:
+        options = dataclasses.replace(options, subscribe_url="")
+    if "privacy_url" not in texts:
+        options = dataclasses.replace(options, privacy_url="")
+    if "ratings" not in texts and "rate_url" not in texts:
+        options = dataclasses.replace(options, ratings=())
+    return options
 
 
 def _plain(options: Options) -> list[tuple[str, str]]:
@@ -195,6 +212,9 @@ def _values(issue: Issue, options: Options, letter: ComposedLetter) -> dict[str,
         "reason": fixed["reason"].format(name=options.site_name),
         "unsubscribe_url": UNSUBSCRIBE,
         "subscribe_url": options.subscribe_url,
+        "rate_url": RATE if options.ratings else "",
+        "ratings": [{"label": words, "url": f"{RATE}/{one}"} for one, words in options.ratings],
+        "privacy_url": options.privacy_url,
         "view_url": f"{archive}/{issue.number}/" if archive else "",
     }
 
@@ -226,7 +246,7 @@ def _framed(frame: Frame | None, fields: Fields, values: dict[str, Any]) -> dict
         words["unsubscribe"] = fields.in_text(frame.leave)
     reason = fields.in_text(frame.reason) if frame.reason else values["reason"]
     own = {"number": "", "date": "", "words": words, "reason": reason}
-    own |= {"view_url": "", "subscribe_url": ""}
+    own |= {"view_url": "", "subscribe_url": "", "rate_url": "", "ratings": []}
     return values | own
 
 

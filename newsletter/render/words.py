@@ -6,36 +6,54 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import Final
 
+from newsletter.render import ANSWERS
 from newsletter.render.markdown.callouts import TITLES
 
 _RTL: Final = frozenset({"ar", "dv", "fa", "he", "ps", "sd", "ug", "ur", "yi"})
 
-# issue | why | reason | unsubscribe | view_online | forwarded | subscribe
+# issue | why | reason | unsubscribe | view_online | forwarded | subscribe | privacy
 _WORDS: Final = {
     "en": "Issue | Why you get this | You joined the list of {name}. | Unsubscribe"
-    " | Read it in the browser | Forwarded this? | Subscribe",
+    " | Read it in the browser | Forwarded this? | Subscribe | What is done with your data",
     "ar": "العدد | لماذا تصلك هذه الرسالة | عنوانك مسجل في قائمة {name}. | إلغاء الاشتراك"
-    " | القراءة في المتصفح | وصلتك هذه الرسالة من صديق؟ | اشترك",
+    " | القراءة في المتصفح | وصلتك هذه الرسالة من صديق؟ | اشترك | ماذا نفعل ببياناتك",
     "de": "Ausgabe | Warum du das bekommst | Du stehst auf der Liste von {name}. | Abmelden"
-    " | Im Browser lesen | Weitergeleitet bekommen? | Abonnieren",
+    " | Im Browser lesen | Weitergeleitet bekommen? | Abonnieren | Was mit deinen Daten geschieht",
     "es": "Número | Por qué recibes esto | Tu dirección está en la lista de {name}."
-    " | Darse de baja | Leer en el navegador | ¿Te han reenviado esta carta? | Suscribirme",
+    " | Darse de baja | Leer en el navegador | ¿Te han reenviado esta carta? | Suscribirme"
+    " | Qué hacemos con tus datos",
     "fr": "Numéro | Pourquoi vous recevez cette lettre"
     " | Votre adresse figure sur la liste de {name}. | Se désabonner | Lire dans le navigateur"
-    " | On vous a transféré cette lettre ? | S'abonner",
+    " | On vous a transféré cette lettre ? | S'abonner | Ce que deviennent vos données",
     "he": "גיליון | למה קיבלת את זה | הכתובת שלך נמצאת ברשימה של {name}. | ביטול ההרשמה"
-    " | קריאה בדפדפן | העבירו לך את זה? | הרשמה",
+    " | קריאה בדפדפן | העבירו לך את זה? | הרשמה | מה נעשה בנתונים שלך",
     "it": "Numero | Perché ricevi questa lettera | Il tuo indirizzo è nella lista di {name}."
-    " | Disiscriviti | Leggi nel browser | Ti hanno inoltrato questa lettera? | Iscriviti",
+    " | Disiscriviti | Leggi nel browser | Ti hanno inoltrato questa lettera? | Iscriviti"
+    " | Che cosa facciamo dei tuoi dati",
     "nl": "Nummer | Waarom je dit krijgt | Je staat op de lijst van {name}. | Uitschrijven"
-    " | Lees in de browser | Doorgestuurd gekregen? | Inschrijven",
+    " | Lees in de browser | Doorgestuurd gekregen? | Inschrijven | Wat er met je gegevens gebeurt",
     "pt": "Edição | Por que você recebe isto | Seu endereço está na lista de {name}."
     " | Cancelar a inscrição | Ler no navegador | Alguém encaminhou isto para você?"
-    " | Inscrever-me",
+    " | Inscrever-me | O que fazemos com seus dados",
 }
 _KEYS: Final = (
-    "issue", "why", "reason", "unsubscribe", "view_online", "forwarded", "subscribe"
+    "issue", "why", "reason", "unsubscribe", "view_online", "forwarded", "subscribe",
+    "privacy",
 )  # fmt: skip
+
+# rate | good | fine | bad
+_RATING: Final = {
+    "en": "How was it? | Loved it | It was fine | Not for me",
+    "ar": "ما رأيك في هذا العدد؟ | أعجبني كثيرًا | لا بأس به | لا يناسبني",
+    "de": "Wie war diese Ausgabe? | Sehr gern gelesen | War in Ordnung | Nichts für mich",
+    "es": "¿Qué te ha parecido este número? | Me ha encantado | Está bien | No es para mí",
+    "fr": "Qu'avez-vous pensé de ce numéro ? | J'ai adoré | Pas mal | Pas pour moi",
+    "he": "איך היה הגיליון הזה? | אהבתי מאוד | היה בסדר | לא בשבילי",
+    "it": "Com'era questo numero? | Mi è piaciuto molto | Non male | Non fa per me",
+    "nl": "Hoe vond je dit nummer? | Heel goed | Ging wel | Niets voor mij",
+    "pt": "O que você achou desta edição? | Adorei | Foi boa | Não é para mim",
+}
+_RATING_KEYS: Final = ("rate", *ANSWERS)
 
 # In the order of the titles in English.
 _CALLOUTS: Final = {
@@ -72,7 +90,11 @@ _MONTHS: Final = {
 
 def words(language: str) -> Mapping[str, str]:
     """The fixed words for a BCP 47 tag; only its first part counts."""
-    return _table(_KEYS, _WORDS.get(_primary(language), _WORDS["en"]))
+    primary = _primary(language)
+    return {
+        **_table(_KEYS, _WORDS.get(primary, _WORDS["en"])),
+        **_table(_RATING_KEYS, _RATING.get(primary, _RATING["en"])),
+    }
 
 
 def callouts(language: str) -> Mapping[str, str]:

@@ -144,13 +144,24 @@ def unproven_in_bulk(store: Store, transport: Transport, account: str) -> Refuse
 
 
 def unheard_in_bulk(settings: Settings) -> InputError | None:
-    """A template that SES cannot fill is accepted, and only an event tells of it."""
+    """A template that SES cannot fill is accepted, and only an event tells of it.
+
+    SES reports mails of a configuration set alone, and what it reports is fetched from the queue.
+    """
     group = settings.transport
-    if group.kind != "ses" or group.ses.mode != "bulk" or group.ses.events_queue:
+    if group.kind != "ses" or group.ses.mode != "bulk":
+        return None
+    missing = [
+        f"transport.ses.{name}"
+        for name in ("configuration_set", "events_queue")
+        if not getattr(group.ses, name)
+    ]
+    if not missing:
         return None
     return InputError(
-        'transport.ses.mode is "bulk", but transport.ses.events_queue is not set',
-        hint=f"newsletter ses setup --write makes one; or set {_SINGLE}",
+        f'transport.ses.mode is "bulk", but {" and ".join(missing)} '
+        f"{'is' if len(missing) == 1 else 'are'} not set",
+        hint=f"newsletter ses setup --write sets them; or set {_SINGLE}",
     )
 
 

@@ -19,6 +19,7 @@ from newsletter.project.issues import PreparedIssue
 from newsletter.project.ledger import Entry
 from newsletter.render import CountedLink
 from newsletter.render.counting import counted
+from newsletter.render.markdown.fields import RATE
 from newsletter.sending import second_ledger, transports
 from newsletter.sending.context import SendContext
 from newsletter.sending.gate import (
@@ -31,7 +32,7 @@ from newsletter.sending.gate import (
 from newsletter.sending.options import SendOptions
 from newsletter.sending.result import AlreadySent, Plan, Readiness
 from newsletter.settings.mail import sender
-from newsletter.store import Store, claims, runs, subscribers
+from newsletter.store import Store, claims, list_size, runs, subscribers
 
 
 def plan_send(context: SendContext, options: SendOptions) -> Plan | AlreadySent:
@@ -153,7 +154,18 @@ def _look_up(
         options=options, prepared=prepared, transport=transport, sender=who, content=content,
         recipients=recipients, left_out=left_out, run=run, allowance=transport.allowance(),
         doubtful=doubtful, exposed=exposed,
+        newcomers=None if run or transport.rehearsal else _newcomers(store, prepared),
     )  # fmt: skip
+
+
+def _newcomers(store: Store, prepared: PreparedIssue) -> tuple[int, int] | None:
+    """Who gets this issue and was not there yet for the one before."""
+    sent = [run for run in runs.find_all(store) if run.begun and not run.rehearsal]
+    if not sent:
+        return None
+    last = max(sent, key=lambda run: run.started_at)
+    number = list_size.newcomers(store, prepared.audience, since=last.started_at)
+    return number, last.content.issue
 
 
 def rows(plan: Plan, root: Path) -> tuple[tuple[str, str], ...]:
@@ -169,6 +181,7 @@ def rows(plan: Plan, root: Path) -> tuple[tuple[str, str], ...]:
         file=f"{issue.file} ({git.state(root, issue.file)})",
         sender=plan.sender,
         recipients=plan.recipients,
+        newcomers=plan.newcomers,
         left_out=plan.left_out,
         begun=plan.run is not None,
         through=plan.transport.describe(),
@@ -247,4 +260,5 @@ def _content(
         source_hash=prepared.rendered.source_hash,
         skipped_checks=skipped,
         links=links,
+        ratings=prepared.options.ratings if RATE in rendered.html else (),
     )

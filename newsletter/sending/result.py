@@ -30,6 +30,9 @@ class Plan:
         content: what would be frozen, or was.
         recipients: how many mails would go out now.
         left_out: how many people would not get one, by reason.
+        newcomers: how many of the recipients came, or came back, since an earlier issue began to
+            go out, and its number; None before the first, in rehearsals, and for a run to go on
+            with.
         run: the run to go on with, None for a new one.
         allowance: what the transport takes now.
         doubtful: deliveries of that run whose outcome is unknown, or will be when it goes on.
@@ -48,6 +51,7 @@ class Plan:
     allowance: Allowance
     doubtful: int
     exposed: int | None
+    newcomers: tuple[int, int] | None = None
 
     @property
     def short(self) -> bool:

@@ -6,7 +6,7 @@ import datetime as dt
 from dataclasses import dataclass
 
 from newsletter.audience import Subscriber
-from newsletter.audience.tokens import TRIAL_KEY, unsubscribe_url
+from newsletter.audience.tokens import TRIAL_KEY, rating_url, unsubscribe_url
 from newsletter.message import SAMPLE, Stamp, compose, encode, filled, freeze, unsubscribe_by_mail
 from newsletter.project.issues import PreparedIssue
 from newsletter.render import RenderedIssue
@@ -43,7 +43,8 @@ def sample(settings: Settings, prepared: PreparedIssue, person: Subscriber = SAM
     base = settings.site.public_url
     url = unsubscribe_url(base, person.handle, TRIAL_KEY) if base else ""
     way_out = url or unsubscribe_by_mail(template.unsubscribe_mailto)
+    rating = rating_url(base, person.handle, prepared.issue.number, TRIAL_KEY)
     return Sample(
-        letter=filled(prepared.rendered, person, way_out),
-        mail=compose(template, person, unsubscribe_url=url, stamp=stamp),
+        letter=filled(prepared.rendered, person, way_out, rating),
+        mail=compose(template, person, unsubscribe_url=url, rating_url=rating, stamp=stamp),
     )

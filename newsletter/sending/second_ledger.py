@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from newsletter import clocks
+from newsletter.delivery import State, is_finished
 from newsletter.humanize import plural
 from newsletter.project import git, ledger
 from newsletter.sending.result import LedgerFile
@@ -115,12 +116,13 @@ def keep_in_git(project: Project, run: Run, counts: Counts) -> LedgerFile | None
     number, name = run.content.issue, ledger.name_of(run.content.issue)
     if git.state(project.root, name) in {"no git", "committed"}:
         return None
-    done = counts.total - counts.left
-    message = (
-        f"Issue {number} was sent"
-        if not counts.left
-        else (f"Issue {number} is on its way: {done} of {counts.total} done")
-    )
+    unknown = counts[State.UNKNOWN]
+    message = f"Issue {number} was sent"
+    if not is_finished(counts):
+        done = counts.total - counts.left - counts[State.CLAIMED] - unknown
+        message = f"Issue {number} is on its way: {done} of {counts.total} done"
+    if unknown:
+        message += f", {unknown} unknown"
     committed = project.settings.schedule.commit_ledger and git.commit(project.root, name, message)
     return LedgerFile(name=name, message=message, committed=committed)
 

@@ -17,7 +17,7 @@ def open_transport(project: Project, environ: Mapping[str, str]) -> Transport:
     """The configured way out; nothing is connected yet.
 
     Raises:
-        AccountError: AWS has no region or no such profile.
+        AccountError: AWS has no such profile.
         InputError: the endpoint of SES is no address.
     """
     group = project.settings.transport

@@ -7,17 +7,18 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from newsletter.audience.letters import LetterKind
+from newsletter.audience.tokens import TRIAL_KEY, make_token, page_url, unsubscribe_url
 from newsletter.delivery import Effect, Outcome, Result
 from newsletter.delivery.bulk import HandOver, bulk_trial
-from newsletter.delivery.deliver import Transport, trial
+from newsletter.delivery.deliver import TRIAL_MARK, Transport, trial, trial_reader
 from newsletter.errors import AccountError, InputError, PausedError, UnknownOutcomesError
-from newsletter.message import (
-    encode,
-    freeze,
-)
+from newsletter.message import SAMPLE, Stamp, encode, freeze
+from newsletter.message.letters import LINK, Letter, compose_letter
 from newsletter.message.merge import MergeMail, merge_template
 from newsletter.project import Project
 from newsletter.project.issues import PreparedIssue
+from newsletter.project.letters import prepare_letter
 from newsletter.publishing.images import publish_first
 from newsletter.sending import transports
 from newsletter.sending.gate import no_way_out, refuse, rules_of_bulk
@@ -104,6 +105,58 @@ def send_trial(
     folder = settings.transport.folder if transport.rehearsal else ""
     readers = [one.to for one in messages]
     return _delivered([*zip(readers, ways, strict=True)], folder)
+
+
+def send_letter_trial(
+    project: Project,
+    kind: LetterKind,
+    transport: Transport,
+    addresses: Sequence[str],
+    *,
+    clock: Callable[[], dt.datetime],
+) -> Iterator[TrialResult]:
+    """Send one of the letters about the list to each address, marked as a test.
+
+    Its links open nothing. All of them are composed before this returns.
+
+    Args:
+        project: the newsletter.
+        kind: which letter.
+        transport: the way out; the caller closes it.
+        addresses: where they go, as typed.
+        clock: now, the day on which the letter says that it was asked for.
+
+    Returns:
+        What became of each, as `send_trial` has it.
+
+    Raises:
+        InputError: the letter, the theme or the sender's settings are wrong, there is no page that
+            it could lead to, or one of them is no mail address.
+    """
+    url, who, now = project.settings.site.public_url, sender(project.settings), clock()
+    if not url:
+        raise InputError(
+            "there is no page that this letter could lead to",
+            hint="set site.public_url to where newsletter serve answers",
+        )
+    rendered = prepare_letter(project, kind, day=project.today(now))
+    token = make_token(SAMPLE.handle, TRIAL_KEY, "test")
+    link = page_url(url, "c" if LINK[kind] == "confirm_url" else "p", token)
+    leave = unsubscribe_url(url, SAMPLE.handle, TRIAL_KEY, "test")
+    domain = who.address.rpartition("@")[2]
+    messages = []
+    for number, address in enumerate(addresses, 1):
+        name = f"letter.test.{now:%Y%m%d%H%M%S%f}.{number}@{domain}"
+        letter = Letter(
+            id=0, kind=kind, attempt=number, address=trial_reader(address).address,
+            handle=SAMPLE.handle, asked_at=now,
+        )  # fmt: skip
+        message = compose_letter(
+            rendered, who, letter, link=link, leave=leave,
+            stamp=None if transport.stamps else Stamp(date=now, message_id=name), mark=TRIAL_MARK,
+        )  # fmt: skip
+        messages.append((message.to, partial(transport.deliver, message)))
+    return _delivered(messages, project.settings.transport.folder if transport.rehearsal else "")
 
 
 def _given(give: HandOver, mail: MergeMail) -> Outcome:

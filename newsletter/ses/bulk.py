@@ -122,12 +122,8 @@ def outcomes_of(answer: HttpResponse, mails: Sequence[MergeMail]) -> list[Outcom
     results = read(answer).get("BulkEmailEntryResults") if named(answer) else None
     if not isinstance(results, list) or len(results) != len(mails):
         # Which of them was meant by which result, nobody can say.
-        return _senseless(mails, "an answer that does not fit the request")
-    found = [_outcome(result, mail) for result, mail in zip(results, mails, strict=True)]
-    ids = [one.message_id for one in found if one.message_id]
-    if len(set(ids)) != len(ids):
-        return _senseless(mails, "an answer that gives two mails one name")
-    return found
+        return [judged(Verdict.UNNAMED, "an answer that does not fit the request")] * len(mails)
+    return [_outcome(result, mail) for result, mail in zip(results, mails, strict=True)]
 
 
 def _outcome(result: object, mail: MergeMail) -> Outcome:
@@ -155,10 +151,6 @@ def _outcome(result: object, mail: MergeMail) -> Outcome:
             return judged(Verdict.REFUSED, status)
         case _:
             return judged(Verdict.UNNAMED, "an entry's result that this version does not know")
-
-
-def _senseless(mails: Sequence[MergeMail], why: str) -> list[Outcome]:
-    return [judged(Verdict.UNNAMED, why)] * len(mails)
 
 
 def _headers(pairs: Sequence[tuple[str, str]]) -> list[dict[str, str]]:

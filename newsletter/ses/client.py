@@ -30,7 +30,7 @@ from newsletter.delivery import Allowance, Outcome
 from newsletter.delivery.bulk import HandOver, held_back
 from newsletter.delivery.outcomes import Verdict, judged
 from newsletter.delivery.pace import SHARE
-from newsletter.errors import AccountError, InputError
+from newsletter.errors import InputError
 from newsletter.feedback import is_account
 from newsletter.message import Message
 from newsletter.message.merge import MergeMail, MergeTemplate
@@ -42,6 +42,7 @@ from newsletter.ses.outcomes import (
     outcome_of,
     read,
 )
+from newsletter.ses.recent import RecentNames
 from newsletter.ses.wire import CONNECT_SECONDS, Wire, response
 
 if TYPE_CHECKING:
@@ -49,6 +50,8 @@ if TYPE_CHECKING:
 
 _READ_SECONDS: Final = 60
 _IDLE: Final = 2.0
+#: How many of SES's names for mails are known again, should an answer be handed out twice.
+_MAILS: Final = 100_000
 _CONFIG: Final = Config(
     # Only total_max_attempts means what it says; max_attempts=1 still sends twice.
     retries={"total_max_attempts": 1, "mode": "standard"},
@@ -76,8 +79,8 @@ class SesTransport:
         connect_seconds: how long to wait for a connection, with proxy and TLS.
 
     Raises:
-        AccountError: no region, or a profile that does not exist.
-        InputError: an endpoint that is no address.
+        AccountError: a profile that does not exist.
+        InputError: no region, or an endpoint that is no address.
     """
 
     name = "ses"
@@ -121,6 +124,7 @@ class SesTransport:
         self._account: Account | None = None
         self._caller = ""
         self._validated: set[str] = set()
+        self._mails = RecentNames(_MAILS)
         events = self._client.meta.events
         for operation in (single.OPERATION, bulk.OPERATION):
             events.register(f"before-call.sesv2.{operation}", self._put_body)
@@ -204,7 +208,7 @@ class SesTransport:
         self._client.send_email(Content={})
         answer = self._wire.answer
         assert answer is not None
-        return outcome_of(answer)
+        return self._each_named_once([outcome_of(answer)])[0]
 
     def in_bulk(self, template: MergeTemplate) -> HandOver:
         """Make ready for mails of this template; whatever is raised for them is an outcome."""
@@ -235,11 +239,20 @@ class SesTransport:
             self._client.send_bulk_email(DefaultContent={}, BulkEmailEntries=[])
             answer = self._wire.answer
             assert answer is not None
-            return bulk.outcomes_of(answer, request.mails)
+            return self._each_named_once(bulk.outcomes_of(answer, request.mails))
         except Exception as error:  # noqa: BLE001  # as in `deliver`
             begun = self._wire.begun
             lost = failed_after_request(error) if begun else failed_before_request(error)
             return [lost] * len(request.mails)
+
+    def _each_named_once(self, outcomes: list[Outcome]) -> list[Outcome]:
+        """What an answer means; nothing, where it names a mail as another one was named before.
+
+        SES gives no two mails one name: whoever answers like that tells of other mails.
+        """
+        if self._mails.take([one.message_id for one in outcomes if one.message_id]):
+            return outcomes
+        return [judged(Verdict.UNNAMED, "an answer that gives two mails one name")] * len(outcomes)
 
     def _send(self, request: AWSPreparedRequest, **_: object) -> AWSResponse:
         """On botocore's `before-send`: the answer is read here, and botocore is shown an empty one.
@@ -287,7 +300,7 @@ def find_region(chosen: str, environ: Mapping[str, str], session: boto3.Session)
     """The region and where it came from; botocore ignores AWS_REGION, and here it counts.
 
     Raises:
-        AccountError: none is named anywhere.
+        InputError: none is named anywhere.
     """
     candidates = (
         (chosen, "the settings"),
@@ -298,4 +311,4 @@ def find_region(chosen: str, environ: Mapping[str, str], session: boto3.Session)
     for region, origin in candidates:
         if region:
             return region, origin
-    raise AccountError("no AWS region is named", hint="set transport.ses.region")
+    raise InputError("no AWS region is named", hint="set transport.ses.region")

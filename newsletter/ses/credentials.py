@@ -46,8 +46,8 @@ def ask_caller(*, region: str, profile: str, environ: Mapping[str, str], seconds
         seconds: to connect, and again to answer.
 
     Raises:
-        AccountError: no region, no such profile, no credentials, or AWS does not take them.
-        InputError: an endpoint that is no address.
+        AccountError: no such profile, no credentials, or AWS does not take them.
+        InputError: no region, or an endpoint that is no address.
     """
     config = Config(
         retries={"total_max_attempts": 1, "mode": "standard"}, connect_timeout=seconds,

@@ -120,8 +120,8 @@ class Queue:
         environ: AWS_REGION counts here, though botocore ignores it.
 
     Raises:
-        AccountError: no region, or a profile that does not exist.
-        InputError: an endpoint that is no address.
+        AccountError: a profile that does not exist.
+        InputError: no region, or an endpoint that is no address.
     """
 
     def __init__(self, url: str, *, region: str, profile: str, environ: Mapping[str, str]) -> None:

@@ -22,6 +22,7 @@ from newsletter.ses.connection import (
     route_to,
 )
 from newsletter.ses.http1 import HttpResponse, MalformedResponseError
+from newsletter.ses.recent import RecentNames
 
 if TYPE_CHECKING:
     from botocore.awsrequest import AWSPreparedRequest
@@ -59,8 +60,7 @@ class Wire:
         self._own = threading.local()
         self._lock = threading.Lock()
         self._open: set[SesConnection] = set()
-        #: AWS's names of the last answers, oldest first.
-        self._named: dict[str, None] = {}
+        self._answers = RecentNames(_NAMES)
         self._routes: dict[str, Route] = {}
         self._context: ssl.SSLContext | None = None
 
@@ -139,14 +139,8 @@ class Wire:
             MalformedResponseError: it has the name of an earlier one.
         """
         name = answer.header(REQUEST_ID)
-        if not name:
-            return
-        with self._lock:
-            if name in self._named:
-                raise MalformedResponseError("it is the answer to an earlier request")
-            self._named[name] = None
-            if len(self._named) > _NAMES:
-                del self._named[next(iter(self._named))]
+        if name and not self._answers.take([name]):
+            raise MalformedResponseError("it is the answer to an earlier request")
 
     def _connection(self, route: Route, record: RequestProgress) -> SesConnection:
         """The thread's connection, taken from it, if it may be used again; or a new one.

@@ -40,6 +40,7 @@ from newsletter.settings.web import (
     ArchiveSettings,
     ClicksSettings,
     ImageSettings,
+    RatingsSettings,
     RetentionSettings,
     WebSettings,
 )
@@ -74,7 +75,8 @@ class SiteSettings(Group):
     )
     privacy_url: Annotated[str, AfterValidator(values.site_url)] = setting(
         "",
-        "The page that says what is done with readers' data; the sign-up form links to it.",
+        "The page that says what is done with readers' data; mails, the sign-up form and the "
+        "pages of readers link to it.",
         example="https://example.org/privacy",
     )
     language: Annotated[str, AfterValidator(values.language)] = setting(
@@ -231,7 +233,7 @@ class SesSettings(Group):
         "single",
         "`single` hands SES one whole mail with each request, `bulk` one template for up to 50 "
         "people: for accounts that may send 50 mails a second and more, or for a slow line. "
-        "`bulk` needs `events_queue`.",
+        "`bulk` needs `configuration_set` and `events_queue`.",
     )
     max_rate: float | None = setting(
         None,
@@ -380,5 +382,6 @@ class Groups(Group):
     archive: ArchiveSettings = Field(default_factory=ArchiveSettings)
     images: ImageSettings = Field(default_factory=ImageSettings)
     clicks: ClicksSettings = Field(default_factory=ClicksSettings)
+    ratings: RatingsSettings = Field(default_factory=RatingsSettings)
     retention: RetentionSettings = Field(default_factory=RetentionSettings)
     checks: CheckSettings = Field(default_factory=CheckSettings)

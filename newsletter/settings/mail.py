@@ -8,6 +8,7 @@ from newsletter.message import Sender
 from newsletter.render import Look, Options
 from newsletter.render.palette import palettes
 from newsletter.render.utm import Tags
+from newsletter.render.words import words
 from newsletter.settings.load import Settings
 
 
@@ -19,6 +20,7 @@ def options(settings: Settings, issue: Issue) -> Options:
         public_url=site.public_url,
         archive_url=site.archive_url,
         subscribe_url=subscribe_url(settings),
+        privacy_url=site.privacy_url,
         assets_url=site.assets_url,
         postal_address=site.postal_address,
         language=site.language,
@@ -29,6 +31,7 @@ def options(settings: Settings, issue: Issue) -> Options:
         fields=settings.fields,
         tags=_tags(settings, issue),
         look=look(settings),
+        ratings=_ratings(settings),
     )
 
 
@@ -37,6 +40,18 @@ def subscribe_url(settings: Settings) -> str:
     # Without an address of ours, the link of a confirmation would lead nowhere.
     base = settings.site.public_url.rstrip("/")
     return f"{base}/subscribe" if base and settings.web.signup else ""
+
+
+def _ratings(settings: Settings) -> tuple[tuple[str, str], ...]:
+    """The answers to choose from with their words; none where nobody could be asked."""
+    given = settings.ratings
+    if not given.ask or not settings.site.public_url:
+        return ()
+    usual = words(settings.site.language)
+    named = {"good": given.good, "fine": given.fine, "bad": given.bad}
+    if not given.middle:
+        del named["fine"]
+    return tuple((one, own or usual[one]) for one, own in named.items())
 
 
 def look(settings: Settings) -> Look:

@@ -84,6 +84,24 @@ class ClicksSettings(Group):
     )
 
 
+class RatingsSettings(Group):
+    """What readers are asked under each issue; see docs/ratings.md."""
+
+    ask: bool = setting(
+        False,  # noqa: FBT003  # its default
+        "Whether each mail asks how its issue was; without `site.public_url` none does.",
+    )
+    middle: bool = setting(
+        True,  # noqa: FBT003  # its default
+        "Whether there is an answer between the good and the bad one.",
+    )
+    good: Line = setting(
+        "", "The words of the good answer; empty: those of the language.", example="🌊 Loved it"
+    )
+    fine: Line = setting("", "The words of the answer between them.", example="It was fine")
+    bad: Line = setting("", "The words of the bad answer.", example="Not for me")
+
+
 class RetentionSettings(Group):
     """How long readers are remembered; `web.keep_visitors` is about their network addresses."""
 

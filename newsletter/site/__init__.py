@@ -1,4 +1,4 @@
-"""The pages for readers: subscribing, leaving, what they want to get; the way on from a link.
+"""The pages for readers: subscribing, leaving, what they want to get, how an issue was.
 
 GET and HEAD show a page with one button and change nothing, for programs that look for harm in
 mails follow every link. POST acts, whoever sends it: the button, or a mail program that knows
@@ -35,6 +35,7 @@ from newsletter.site.archive import ArchiveServer
 from newsletter.site.choices import Choices
 from newsletter.site.following import Following
 from newsletter.site.pages import TEMPLATES
+from newsletter.site.rating import Rating
 from newsletter.site.subscribing import Confirming, Signups, Subscribing
 from newsletter.site.visitors import BehindProxies
 from newsletter.store import Store, consents, retention, signing_keys, subscribers
@@ -42,7 +43,9 @@ from newsletter.store import Store, consents, retention, signing_keys, subscribe
 Clock = Callable[[], dt.datetime]
 
 _LOG: Final = logging.getLogger(__name__)
-_SOURCE: Final = "unsubscribe page"
+#: How somebody left: by the button of the page, or by that of their mail program.
+_BY_PAGE: Final = "unsubscribe page"
+_BY_PROGRAM: Final = "mail program (one click)"
 _RETRY_SECONDS: Final = "60"
 #: How long a reader's browser waits for records that another program keeps locked.
 PATIENCE: Final = 2.0
@@ -50,7 +53,7 @@ _CATCH_UP_SECONDS: Final = 5.0
 _LIMITS: Final = Limits()
 _SUBSCRIBE: Final = ("/subscribe", "/subscribe/")
 #: No page of the archive begins so.
-_PERSONAL: Final = ("/u/", "/p/", "/c/", "/r/")
+_PERSONAL: Final = ("/u/", "/p/", "/c/", "/r/", "/v/")
 _NO_PHRASES: Final[Mapping[str, str]] = {}
 
 
@@ -81,6 +84,7 @@ def application(
     subscribing = Subscribing(store, answers, settings, clock, signups)
     pages = _Pages(store, answers, clock, archive, has_form=subscribing.has_form)
     following = Following(store, answers, clock, counting=settings.clicks.count)
+    rating = Rating(store, answers, clock)
     confirming = Confirming(store, answers, settings, clock, signups)
 
     @contextlib.asynccontextmanager
@@ -99,6 +103,8 @@ def application(
             Route("/p/{token:path}", choices.ask, methods=["GET"]),
             Route("/p/{token:path}", choices.act, methods=["POST"]),
             Route("/r/{token:path}", following.follow, methods=["GET"]),
+            Route("/v/{token:path}", rating.show, methods=["GET"]),
+            Route("/v/{token:path}", rating.act, methods=["POST"]),
             Route("/healthz", pages.health),
         ],
         middleware=[
@@ -205,7 +211,9 @@ class _Pages:
         return self._answers.page("busy", headers={"Retry-After": _RETRY_SECONDS})
 
     def _leave(self, handle: str, request: Request) -> None:
-        evidence = self._answers.evidence(request, _SOURCE)
+        # Told in the address: what a body holds is not waited for.
+        by_page = request.query_params.get("by") == "page"
+        evidence = self._answers.evidence(request, _BY_PAGE if by_page else _BY_PROGRAM)
         self._store.departures.leave(handle, evidence, now=self._clock())
 
     def _is_catching_up(self) -> bool:

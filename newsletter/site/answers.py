@@ -25,8 +25,8 @@ from newsletter.store.consents import Evidence
 _BODY_BYTES: Final = 64 * 1024
 _BODY_SECONDS: Final = 5.0
 _STATUSES: Final = {
-    "unknown": 404, "busy": 503, "no_signup": 404, "mailbox": 202, "no_address": 400,
-    "no_mail": 400, "odd_name": 400, "too_many": 429, "expired": 410,
+    "unknown": 404, "busy": 503, "no_signup": 404, "no_rating": 404, "mailbox": 202,
+    "no_address": 400, "no_mail": 400, "odd_name": 400, "too_many": 429, "expired": 410,
 }  # fmt: skip
 _AGENT_LENGTH: Final = 300
 _MOST_FIELDS: Final = 200
@@ -43,6 +43,7 @@ class Answers:
     def __init__(self, settings: Settings, phrases: Mapping[str, str]) -> None:
         self.words = words(settings.site.language, settings.site.name, phrases)
         self._name = settings.site.name
+        self._privacy = settings.site.privacy_url
         self._style = _style(look(settings))
         self._record_visitors = settings.web.record_visitors
 
@@ -70,7 +71,7 @@ class Answers:
         """One page; its status follows from its kind unless it is given."""
         html = TEMPLATES.fill(
             template, kind=kind, words=self.words, name=self._name, style=self._style,
-            **{"preferences": "", **values},
+            privacy=self._privacy, **{"preferences": "", "form": "", **values},
         )  # fmt: skip
         return HTMLResponse(html, status_code=status or _STATUSES.get(kind, 200), headers=headers)
 

@@ -51,7 +51,8 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "move_button": "Send the mails there",
         "record_button": "Show what is on record about me",
         "record": "What is on record about you",
-        "record_note": "The newsletter keeps this, and which of its mails went to you.",
+        "record_note": "The newsletter keeps this, which of its mails went to you, and what "
+        "you said of them.",
         "record_tags": "What you get, and how you are sorted",
         "record_since": "On record since",
         "record_rows": "Every row, as it is kept",
@@ -111,7 +112,8 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "move_button": "Stuur de mails daarheen",
         "record_button": "Toon wat er over mij is vastgelegd",
         "record": "Wat er over je is vastgelegd",
-        "record_note": "De nieuwsbrief bewaart dit, en welke van haar mails naar je toe gingen.",
+        "record_note": "De nieuwsbrief bewaart dit, welke van haar mails naar je toe gingen, en "
+        "wat je ervan vond.",
         "record_tags": "Wat je krijgt en hoe je bent ingedeeld",
         "record_since": "Vastgelegd sinds",
         "record_rows": "Elke regel, zoals hij wordt bewaard",

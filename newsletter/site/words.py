@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from newsletter.site import arriving_words
+from newsletter.site import arriving_words, rating_words
 
 _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
     "en": {
         **arriving_words.WORDS["en"],
+        **rating_words.WORDS["en"],
         "somebody": "this newsletter",
         "ask": "Unsubscribe from {name}?",
         "ask_note": "Press the button and you will get no more mails. One press is enough.",
@@ -46,6 +47,7 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
     },
     "nl": {
         **arriving_words.WORDS["nl"],
+        **rating_words.WORDS["nl"],
         "somebody": "deze nieuwsbrief",
         "ask": "Uitschrijven voor {name}?",
         "ask_note": "Druk op de knop en je krijgt geen mail meer. Eén keer is genoeg.",

@@ -28,9 +28,11 @@ from newsletter.stats.issues import (
     IssueRow,
     LinkClicks,
     Overview,
+    offered,
     percent,
     share,
 )
+from newsletter.stats.ratings import IssueRatings
 
 #: Domains of fewer recipients are told together.
 _FEW: Final = 5
@@ -55,6 +57,9 @@ def over_time(found: Overview) -> Iterable[Chart]:
         yield _signups(found.signups)
     if found.issues:
         yield _issues(found.issues)
+    rated = [row for row in found.issues if row.rated is not None]
+    if rated:
+        yield _rated(rated)
 
 
 def _size(growth: Growth, issues: Sequence[IssueRow]) -> Chart:
@@ -198,6 +203,8 @@ def of_issue(found: IssueReport, zone: dt.tzinfo | None) -> Iterable[Chart]:
         yield _by_domain(found, domains)
     if found.stats.links:
         yield _by_link(found.stats.links)
+    if found.stats.ratings:
+        yield _ratings(found.stats.ratings, found.stats.totals["accepted"])
 
 
 def _hours(found: IssueReport, zone: dt.tzinfo | None) -> Chart:
@@ -298,6 +305,54 @@ def _by_link(links: Sequence[LinkClicks]) -> Chart:
         table=Table(
             name="links", heads=heads,
             rows=[[str(one.link), one.text, one.url, one.clicks, one.machines] for one in links],
+        ),
+    )  # fmt: skip
+
+
+def _rated(issues: Sequence[IssueRow]) -> Chart:
+    shown = list(reversed(issues[:_ISSUES]))
+    last, title = shown[-1], "How readers found the issues"
+    finding = (
+        f"Of {plural(last.rated or 0, 'reader')} who said how issue {last.issue} was, "
+        f"{last.good or 0:,} liked it and {last.bad or 0:,} did not."
+    )
+    height, marks = up_and_down(
+        "rated",
+        [(row.good or 0, row.bad or 0) for row in shown],
+        (f"issue {shown[0].issue}", f"issue {last.issue}"),
+    )
+    answers = offered(issues)
+    return Chart(
+        key="rated", title=title, finding=finding,
+        picture=svg("rated", title, finding, height, marks),
+        legend=[("■", "good"), ("▨", "bad"), ("●", "the difference")],
+        table=Table(
+            name="ratings", heads=["issue", *answers],
+            rows=[[str(row.issue), *(_asked(getattr(row, one)) for one in answers)]
+                  for row in issues],
+        ),
+    )  # fmt: skip
+
+
+def _asked(number: int | None) -> int | str:
+    return "not asked" if number is None else number
+
+
+def _ratings(found: IssueRatings, accepted: int) -> Chart:
+    longest = max(found.counts.values()) or 1
+    bars = [
+        (label, found.counts[one] / longest, f"{found.counts[one]:,}")
+        for one, label in found.labels.items()
+    ]
+    height, marks = lying(bars)
+    title = "How readers found it"
+    finding = f"{found.readers:,} of {plural(accepted, 'reader')} said how it was."
+    return Chart(
+        key="ratings", title=title, finding=finding,
+        picture=svg("ratings", title, finding, height, marks),
+        table=Table(
+            name="answers", heads=["answer", "label", "readers"],
+            rows=[[one, label, found.counts[one]] for one, label in found.labels.items()],
         ),
     )  # fmt: skip
 

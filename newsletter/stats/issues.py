@@ -13,7 +13,9 @@ from typing import Final
 
 from newsletter.delivery.reputation import BOUNCES, COMPLAINTS
 from newsletter.humanize import plural
+from newsletter.render import ANSWERS
 from newsletter.stats.growth import Growth, SignupMonth
+from newsletter.stats.ratings import IssueRatings
 
 #: Whose address is gone.
 ERASED: Final = "(erased)"
@@ -89,6 +91,7 @@ class Stats:
         first: when the first mail was accepted, None when none was.
         last: when the last one was.
         links: its links in their order, None where none is counted.
+        ratings: what readers said of it, None where they were not asked.
     """
 
     silent: frozenset[str]
@@ -105,6 +108,7 @@ class Stats:
     first: dt.datetime | None
     last: dt.datetime | None
     links: tuple[LinkClicks, ...] | None = None
+    ratings: IssueRatings | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +126,7 @@ class IssueRow:
         complained: marked as spam.
         weighing: complaints that weigh on the sender's reputation.
         left: who left after it and before the next.
+        good, fine, bad: readers who chose that answer; None where it was not asked for.
     """
 
     issue: int
@@ -140,6 +145,15 @@ class IssueRow:
     complained: int | None
     weighing: int | None
     left: int
+    good: int | None = None
+    fine: int | None = None
+    bad: int | None = None
+
+    @property
+    def rated(self) -> int | None:
+        """How many have said how it was, None where nobody was asked."""
+        known = [one for one in (self.good, self.fine, self.bad) if one is not None]
+        return sum(known) if known else None
 
     @property
     def bounced(self) -> int | None:
@@ -211,6 +225,12 @@ class IssueReport:
     transport: str
     stats: Stats
     before: tuple[IssueRow, ...]
+
+
+def offered(rows: Iterable[IssueRow]) -> tuple[str, ...]:
+    """The answers that readers could choose from in any of some issues, the best first."""
+    found = list(rows)
+    return tuple(one for one in ANSWERS if any(getattr(row, one) is not None for row in found))
 
 
 def _against(value: float, bound: float) -> str:

@@ -48,6 +48,7 @@ svg text{fill:var(--soft);font-size:12px}
 .bound{stroke:var(--b);stroke-width:1.5;stroke-dasharray:5 3}
 .dot{fill:var(--ink);stroke:var(--paper)}
 .legend{color:var(--soft);font-size:.875rem}
+li p{white-space:pre-line}
 .wide{overflow-x:auto}
 .wide:focus-visible,summary:focus-visible{outline:2px solid var(--a)}
 table{border-collapse:collapse;font-size:.875rem;font-variant-numeric:tabular-nums}
@@ -108,6 +109,8 @@ def page(
     sentences = (el("p", sentence[0].upper() + sentence[1:] + ".") for sentence in told)
     parts.append(el("div", {"data-live": ""}, *sentences, id="told"))
     parts += [_figure(chart) for chart in charts]
+    if live and isinstance(found, IssueReport):
+        parts.append(_written(found))
     main = el("main", *parts)
     return _document(title, main, now, live)
 
@@ -141,6 +144,20 @@ def _document(title: str, main: Element, now: dt.datetime, live: Live | None) ->
         str(etree.tostring(whole, method="html", encoding="unicode", doctype="<!doctype html>"))
         + "\n"
     )
+
+
+def _written(found: IssueReport) -> Element:
+    """What readers wrote: for the author's eyes, so not in a file that may be handed on."""
+    rated = found.stats.ratings
+    said = el("section", {"data-live": ""}, id="written")
+    if rated and rated.words:
+        said.append(el("h2", "What readers wrote"))
+        rows = (
+            el("li", el("strong", rated.labels[one.answer]), el("p", {"dir": "auto"}, one.text))
+            for one in rated.words
+        )
+        said.append(el("ul", *rows))
+    return said
 
 
 def _definitions(numbers: Mapping[str, str]) -> Element:

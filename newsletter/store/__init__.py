@@ -7,7 +7,8 @@
     batches         work on very many rows as a row of short transactions
     group_commit    claims and outcomes of many threads in one transaction
 
-    subscribers     people; upsert adds them, imports lists of them by way of staging
+    subscribers     people; upsert adds them, imports lists of them by way of staging; abandoning
+                    clears the stage, imported knows the lists that were imported
     list_size       how long the list is, and how it changed
     suppressions    addresses that are never mailed
     consents        who agreed or left; retention forgets them

@@ -34,6 +34,8 @@ class Batches:
 
     Args:
         database: where.
+        seconds: how long a transaction should take, its commit included.
+        most: rows of any transaction at most, `MOST` unless it is given.
         clock: seconds; tests have one of their own.
         sleep: waits so many of them.
 
@@ -45,10 +47,14 @@ class Batches:
         self,
         database: Database,
         *,
+        seconds: float = _WANTED,
+        most: int | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._database = database
+        self._seconds = seconds
+        self._most = MOST if most is None else most
         self._clock = clock
         self._sleep = sleep
         self._pause = 0.0
@@ -77,5 +83,5 @@ class Batches:
             yield connection
         took = self._clock() - began
         self._pause = max(_LEAST_PAUSE, _PAUSE * took)
-        factor = min(_FACTOR, max(1 / _FACTOR, _WANTED / max(took, 1e-6)))
-        self.rows = min(MOST, max(_FEWEST, int(self.rows * factor)))
+        factor = min(_FACTOR, max(1 / _FACTOR, self._seconds / max(took, 1e-6)))
+        self.rows = min(self._most, max(_FEWEST, int(self.rows * factor)))

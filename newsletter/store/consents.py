@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 
 import sqlalchemy as sa
@@ -15,7 +17,7 @@ from newsletter.store.rows import insert_rows
 from newsletter.store.tables import consents, moment_text
 
 _LOGGED: Final = (
-    "address_hash", "event", "source", "at", "wording", "wording_hash", "ip", "agent",
+    "address_hash", "event", "source", "at", "wording", "wording_hash", "ip", "agent", "since",
 )  # fmt: skip
 
 
@@ -55,9 +57,18 @@ def forget_visitors(store: Database, *, before: dt.datetime) -> int:
 
 
 def log_consent(
-    connection: sa.Connection, hashes: list[str], event: str, evidence: Evidence, now: dt.datetime
+    connection: sa.Connection,
+    hashes: Iterable[str],
+    event: str,
+    evidence: Evidence,
+    now: dt.datetime,
+    *,
+    since: Mapping[str, dt.datetime | None] = MappingProxyType({}),
 ) -> None:
-    """Add to the consent log what some people agreed to, or that they left."""
+    """Add to the consent log what some people agreed to, or that they left.
+
+    `since` tells of some when they did, as the service says that they come from.
+    """
     words = evidence.wording
     same = (
         event,
@@ -68,4 +79,5 @@ def log_consent(
         evidence.ip,
         evidence.agent,
     )
-    insert_rows(connection, consents, _LOGGED, [(hashed, *same) for hashed in hashes])
+    rows = [(h, *same, moment_text(at) if (at := since.get(h)) else None) for h in hashes]
+    insert_rows(connection, consents, _LOGGED, rows)

@@ -16,7 +16,8 @@ import sqlalchemy as sa
 from newsletter.errors import InputError, NewsletterError, Place
 from newsletter.project import private
 from newsletter.project.disk import flush_path, unwritten
-from newsletter.store import Store, imports
+from newsletter.store import Store
+from newsletter.store.abandoning import alone
 from newsletter.store.copies import copy, copy_to_file
 from newsletter.store.database import Backend, Database
 from newsletter.store.folder.departures import lines_in, list_name
@@ -52,7 +53,7 @@ def move(source: str, target: str, *, now: dt.datetime) -> dict[str, int]:
             f"both places are {kind}",
             hint="copy one with pg_dump" if is_server(source) else "newsletter db backup FILE",
         )
-    with Store.open(source, create=False) as store, store.lock(), imports.alone(store):
+    with Store.open(source, create=False) as store, store.lock(), alone(store):
         there = _to_server if is_server(target) else _to_file
         place = Address.parse(target).place if is_server(target) else Place(str(file_of(target)))
         with _moving(store, str(place), now), store.writing() as connection:

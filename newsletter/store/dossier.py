@@ -7,6 +7,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from newsletter.store.database import Database
+from newsletter.store.rating_tables import ratings
 from newsletter.store.signing_keys import address_hash, address_key
 from newsletter.store.signup_tables import confirmations, letters, signups
 from newsletter.store.tables import (
@@ -20,6 +21,7 @@ from newsletter.store.tables import (
 
 _ABOUT: Final = (
     subscribers, suppressions, consents, deliveries, events, signups, confirmations, letters,
+    ratings,
 )  # fmt: skip
 
 

@@ -20,6 +20,7 @@ from newsletter.store.batches import Batches
 from newsletter.store.clicks import forget_links, freeze_links
 from newsletter.store.database import Database
 from newsletter.store.eligibility import clause
+from newsletter.store.ratings import forget_labels, freeze_labels
 from newsletter.store.runs import expect_not_cancelled, select_run
 from newsletter.store.tables import deliveries, occurrences, runs, subscribers
 
@@ -126,7 +127,7 @@ class _Freeze:
             row |= {"recipients": 0, "started_at": self.now}
             name = {"issue": content.issue, "rehearsal": self.rehearsal}
             connection.execute(sa.insert(runs).values(name | row))
-            self._freeze_links(connection)
+            self._freeze_choices(connection)
             return None
         if before.begun:
             raise RefusedError(
@@ -136,12 +137,14 @@ class _Freeze:
         if self.occurrence is not None:
             expect_not_cancelled(before)
         connection.execute(sa.update(runs).where(runs.c.id == before.id).values(row))
-        self._freeze_links(connection)
+        self._freeze_choices(connection)
         return before
 
-    def _freeze_links(self, connection: sa.Connection) -> None:
+    def _freeze_choices(self, connection: sa.Connection) -> None:
+        """Note where counted links lead, and what readers may say of the issue."""
         if not self.rehearsal:
             freeze_links(connection, self.content.issue, self.content.links)
+            freeze_labels(connection, self.content.issue, self.content.ratings)
 
     def _fill(self, store: Database, batches: Batches, run: Run) -> int:
         """Write down the recipients in the order of their rows; says how many they are."""
@@ -268,6 +271,7 @@ def _give_up(store: Database, run: Run, before: Run | None) -> None:
     with store.writing() as connection:
         if not run.rehearsal:
             forget_links(connection, run.content.issue)
+            forget_labels(connection, run.content.issue)
         if before is None or before.state is RunState.FREEZING:
             connection.execute(sa.delete(runs).where(this))
             return

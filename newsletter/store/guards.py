@@ -178,7 +178,7 @@ _LOGS: Final = (
     Guard("events_kept", "DELETE ON events", "true", "what was reported stays on record"),
     Guard(
         "consents_fixed",
-        "UPDATE OF id, address_hash, event, source, at, wording, wording_hash ON consents",
+        "UPDATE OF id, address_hash, event, source, at, wording, wording_hash, since ON consents",
         "true",
         "the consent log is only added to",
     ),
@@ -209,6 +209,13 @@ _LOGS: Final = (
         "DELETE ON links",
         "EXISTS (SELECT 1 FROM runs WHERE issue = OLD.issue AND NOT rehearsal AND recipients <> 0)",
         "where a link leads is frozen",
+    ),
+    Guard("rating_labels_fixed", "UPDATE ON rating_labels", "true", "what readers chose is frozen"),
+    Guard(
+        "rating_labels_kept",
+        "DELETE ON rating_labels",
+        "EXISTS (SELECT 1 FROM runs WHERE issue = OLD.issue AND NOT rehearsal AND recipients <> 0)",
+        "what readers chose is frozen",
     ),
     Guard("occurrences_fixed", "UPDATE ON occurrences", "true", "a date is used up once"),
     Guard(

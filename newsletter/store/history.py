@@ -21,6 +21,7 @@ from newsletter.store.confirmations import MOVING
 from newsletter.store.database import Database
 from newsletter.store.eligibility import clause
 from newsletter.store.feedback import weighing
+from newsletter.store.ratings import of_issues
 from newsletter.store.runs import find_all
 from newsletter.store.signup_tables import signups, unanswered
 from newsletter.store.stats import IS_SENT, of_run, was_sent
@@ -103,12 +104,23 @@ def _issues(connection: sa.Connection, chosen: Sequence[Run]) -> tuple[IssueRow,
     states = _states(connection, ids)
     reported = _reported(connection, ids)
     left = _left(connection)
+    rated = of_issues(connection, [run.content.issue for run in real])
     return tuple(
-        _row(run, states[run.id], reported[run.id], left.get(run.content.issue, 0)) for run in real
-    )
+        _row(
+            run, states[run.id], reported[run.id], left.get(run.content.issue, 0),
+            rated.get(run.content.issue, {}),
+        )
+        for run in real
+    )  # fmt: skip
 
 
-def _row(run: Run, states: Counter[str], told: Mapping[str, int], left: int) -> IssueRow:
+def _row(
+    run: Run,
+    states: Counter[str],
+    told: Mapping[str, int],
+    left: int,
+    rated: Mapping[str, int],
+) -> IssueRow:
     unheard = silent(told["seen"], told["delivered"])
 
     def number(column: str, value: int) -> int | None:
@@ -131,6 +143,7 @@ def _row(run: Run, states: Counter[str], told: Mapping[str, int], left: int) -> 
         complained=number("complained", told["complained"]),
         weighing=number("complained", told["weighing"]),
         left=left,
+        **rated,
     )
 
 

@@ -11,23 +11,30 @@ import datetime as dt
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, fields
 from itertools import chain, islice
-from typing import Literal
+from typing import Final, Literal
 
 import sqlalchemy as sa
 
 from newsletter.audience.roster import Added, Reject, Row
 from newsletter.audience.tokens import Key
 from newsletter.errors import NewsletterError
+from newsletter.store.abandoning import PLACE, abandon, alone, forget
 from newsletter.store.batches import FIRST, Batches
 from newsletter.store.database import Database
-from newsletter.store.signing_keys import address_key
-from newsletter.store.staging import PLACE, READ, REJECTS, put_on_stage, row_of, slice_of
+from newsletter.store.intake import take_in
+from newsletter.store.signing_keys import address_hash, address_key
+from newsletter.store.staging import REJECTS, put_on_stage, slice_of
 from newsletter.store.tables import Stage, imports, staged_imports, staged_rows
 from newsletter.store.upsert import foresee as foresee_batch
 from newsletter.store.upsert import upsert
+
+#: Handles lie in the order of no list: in a long one nearly every row changes a page of its own in
+#: their index, and the more rows a transaction has, the more of them share one. Others wait for it
+#: so long at most, and half a second nowhere.
+_SECONDS: Final = 0.25
+_MOST: Final = 20_000
 
 #: What is done to a row of a long list, one after the other.
 Step = Literal["read", "in the records"]
@@ -96,9 +103,9 @@ class Import:
             if this is None:
                 abandon(store)
                 this = self._stage(store, batches, key, chain(first, rest))
-            self._apply(store, batches, this, key)
+            self._apply(store, this, key)
             told(_rejects(store, this))
-            _forget(store, batches, this)
+            forget(store, batches, this)
 
     def _at_once(self, store: Database, rows: list[Row | Reject], key: Key) -> list[Reject]:
         rows = _settled(rows)
@@ -158,8 +165,7 @@ class Import:
         try:
             while batch := list(islice(numbered, batches.rows)):
                 with batches.writing() as connection:
-                    placed = [(slice_of(row, key), at, row) for at, row in batch]
-                    put_on_stage(connection, this, placed)
+                    put_on_stage(connection, this, batch, key)
                     for _, row in batch:
                         if isinstance(row, Row) and row.instead_of is not None:
                             _outdo(connection, this, row, key)
@@ -167,28 +173,30 @@ class Import:
         except BaseException:
             # What stopped the reading is what to tell; leftovers go with the next import.
             with contextlib.suppress(NewsletterError):
-                _forget(store, batches, this)
+                forget(store, batches, this)
             raise
         with store.writing() as connection:
             _set(connection, this, state=Stage.APPLYING)
         return this
 
-    def _apply(self, store: Database, batches: Batches, this: int, key: Key) -> None:
+    def _apply(self, store: Database, this: int, key: Key) -> None:
         """Take rows from the stage into the records, until none is left."""
-        good = sa.and_(staged_rows.c.import_id == this, staged_rows.c.slice < REJECTS)
-        query = sa.select(*READ, *PLACE).where(good).order_by(*PLACE)
+        # Small at first: how long a step takes depends on how many of these people are known.
+        batches = Batches(store, seconds=_SECONDS, most=_MOST)
+        mine = staged_rows.c.import_id == this
+        good = sa.and_(mine, staged_rows.c.slice < REJECTS)
+        places = sa.select(*PLACE).where(good).order_by(*PLACE)
         while True:
             with store.reading() as connection:
-                rows = connection.execute(query.limit(batches.rows)).all()
+                rows = connection.execute(places.limit(batches.rows)).all()
             if not rows:
                 break
-            people = [row_of(row) for row in rows]
-            done = sa.tuple_(*PLACE) <= sa.tuple_(*rows[-1][-2:])
+            # One bound: of two, SQLite takes the wider, and goes through all that is staged.
+            these = sa.and_(mine, sa.tuple_(*PLACE) <= sa.tuple_(*rows[-1]))
             with batches.writing() as connection:
-                added = self.added + upsert(
-                    connection, people, key=key, source=self.source, now=self.now
+                added = self.added + take_in(
+                    connection, these, key=key, source=self.source, now=self.now
                 )
-                connection.execute(sa.delete(staged_rows).where(good, done))
                 _set(connection, this, counts=_dumped(added))
             self.added = added
             self.told("in the records", len(rows))
@@ -210,13 +218,6 @@ def foresee(store: Database, rows: Iterable[Row], *, now: dt.datetime) -> Added:
     return total
 
 
-def imported_hash(store: Database, file_name: str) -> str | None:
-    """SHA-256 (hex) of the file of this name when it was last imported, or None."""
-    query = sa.select(imports.c.file_hash).where(imports.c.file_name == file_name)
-    with store.reading() as connection:
-        return connection.execute(query.order_by(imports.c.id.desc()).limit(1)).scalar()
-
-
 def add(
     store: Database,
     rows: Iterable[Row | Reject],
@@ -232,15 +233,6 @@ def add(
     return job.added
 
 
-def alone(store: Database) -> AbstractContextManager[object]:
-    """Hold the lock for importing; what is on the stage then, a process has left that died.
-
-    Raises:
-        LockedError: an import is going on.
-    """
-    return store.backend.lock("importing", "importing into")
-
-
 def unfinished(store: Database) -> tuple[str, int] | None:
     """The name of a list of which only a part is in the records, and how many rows are not yet."""
     rows = sa.select(sa.func.count()).where(
@@ -252,30 +244,6 @@ def unfinished(store: Database) -> tuple[str, int] | None:
     with store.reading() as connection:
         found = connection.execute(query).first()
     return (found[0], found[1]) if found and found[1] else None
-
-
-def abandon(store: Database) -> None:
-    """Take away what imports have left on the stage; the caller holds the lock for importing."""
-    with store.reading() as connection:
-        left = connection.execute(sa.select(staged_imports.c.id)).scalars().all()
-    for this in left:
-        _forget(store, Batches(store), this)
-
-
-def _forget(store: Database, batches: Batches, this: int) -> None:
-    mine = staged_rows.c.import_id == this
-    places = sa.select(staged_rows.c.slice, staged_rows.c.position).where(mine).order_by(*PLACE)
-    while True:
-        with store.reading() as connection:
-            found = connection.execute(places.limit(batches.rows)).all()
-        if not found:
-            break
-        with batches.writing() as connection:
-            connection.execute(
-                sa.delete(staged_rows).where(mine, sa.tuple_(*PLACE) <= sa.tuple_(*found[-1]))
-            )
-    with store.writing() as connection:
-        connection.execute(sa.delete(staged_imports).where(staged_imports.c.id == this))
 
 
 def _set(connection: sa.Connection, this: int, **values: object) -> None:
@@ -309,12 +277,12 @@ def _outdo(connection: sa.Connection, this: int, row: Row, key: Key) -> None:
     """Reject the row whose place this one takes."""
     old = sa.and_(
         staged_rows.c.import_id == this,
-        staged_rows.c.slice == slice_of(row, key),
+        staged_rows.c.slice == slice_of(address_hash(row.canonical, key)),
         staged_rows.c.position == row.instead_of,
     )
     line = connection.execute(sa.delete(staged_rows).where(old).returning(staged_rows.c.line))
     reject = _outdone(line.scalar_one(), row)
-    put_on_stage(connection, this, [(REJECTS, row.instead_of or 0, reject)])
+    put_on_stage(connection, this, [(row.instead_of or 0, reject)], key)
 
 
 def _outdone(line: int, row: Row) -> Reject:

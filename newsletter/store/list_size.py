@@ -8,7 +8,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from newsletter.audience import Status, eligible
+from newsletter.audience import Expression, Status, eligible
 from newsletter.store.database import Database
 from newsletter.store.eligibility import clause
 from newsletter.store.tables import consents, subscribers, suppressions
@@ -38,9 +38,7 @@ class ListSize:
 def count(store: Database, *, since: dt.datetime) -> ListSize:
     """Count the people on the list, and those who came and went since a moment."""
     mailable = clause(eligible())
-    came = sa.select(consents.c.address_hash).where(
-        consents.c.at >= since, consents.c.event.not_in(_STAYED)
-    )
+    came = _came(since)
     went = sa.union(
         sa.select(consents.c.address_hash).where(
             consents.c.at >= since, consents.c.event == "unsubscribed"
@@ -72,3 +70,17 @@ def count(store: Database, *, since: dt.datetime) -> ListSize:
             )
             + int(connection.execute(erased).scalar_one()),
         )
+
+
+def newcomers(store: Database, rule: Expression, *, since: dt.datetime) -> int:
+    """How many of those whom a rule lets in came, or came back, since a moment."""
+    query = sa.select(sa.func.count()).select_from(subscribers)
+    these = query.where(clause(rule), subscribers.c.address_hash.in_(_came(since)))
+    with store.reading() as connection:
+        return int(connection.execute(these).scalar_one())
+
+
+def _came(since: dt.datetime) -> sa.Select[tuple[str]]:
+    return sa.select(consents.c.address_hash).where(
+        consents.c.at >= since, consents.c.event.not_in(_STAYED)
+    )

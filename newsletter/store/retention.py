@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from newsletter.audience import Status
 from newsletter.store.batches import Batches
 from newsletter.store.database import Database
+from newsletter.store.ratings import forget_who
 from newsletter.store.suppressions import suppress
 from newsletter.store.tables import subscribers
 
@@ -27,6 +28,7 @@ def forget_left(store: Database, *, before: dt.datetime, now: dt.datetime) -> in
             rows = connection.execute(query.limit(batches.rows)).all()
             for row in rows:
                 suppress(connection, row.address_hash, reason="unsubscribed", now=now)
+            forget_who(connection, [row.address_hash for row in rows])
             these = subscribers.c.id.in_([row.id for row in rows])
             connection.execute(sa.delete(subscribers).where(these))
         if not rows:

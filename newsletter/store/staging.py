@@ -13,13 +13,12 @@ from newsletter.audience import Status, canonical_of
 from newsletter.audience.roster import Reject, Row
 from newsletter.audience.tokens import Key
 from newsletter.store.rows import insert_rows
-from newsletter.store.signing_keys import address_hash
+from newsletter.store.signing_keys import address_hash, handle_of
 from newsletter.store.tables import moment_text, staged_rows
 from newsletter.store.upsert import fields_text
 
 #: Where rejected rows are: behind the last slice of the others.
 REJECTS: Final = 256
-PLACE: Final = (staged_rows.c.slice, staged_rows.c.position)
 #: What a row is made of again; its place stands behind.
 READ: Final = (
     staged_rows.c.line,
@@ -36,27 +35,27 @@ _COLUMNS: Final = tuple(staged_rows.c.keys())
 
 
 def put_on_stage(
-    connection: sa.Connection, this: int, placed: Iterable[tuple[int, int, Row | Reject]]
+    connection: sa.Connection, this: int, placed: Iterable[tuple[int, Row | Reject]], key: Key
 ) -> None:
-    """Put rows on the stage of an import, each with its slice and its position in the list."""
-    rows = [_staged(this, part, position, row) for part, position, row in placed]
+    """Put rows on the stage of an import, each with its position in the list."""
+    rows = [_staged(this, position, row, key) for position, row in placed]
     insert_rows(connection, staged_rows, _COLUMNS, rows)
 
 
-def slice_of(row: Row | Reject, key: Key) -> int:
-    """By the first byte of the hash; rejected rows have the last one for themselves."""
-    if isinstance(row, Reject):
-        return REJECTS
-    return int(address_hash(row.canonical, key)[:2], 16)
+def slice_of(hashed: str) -> int:
+    """By the first byte of the hash of an address; rejected rows have the last for themselves."""
+    return int(hashed[:2], 16)
 
 
-def _staged(this: int, part: int, position: int, row: Row | Reject) -> tuple[str | int | None, ...]:
+def _staged(this: int, position: int, row: Row | Reject, key: Key) -> tuple[str | int | None, ...]:
     """A row of the stage, in the order of its columns."""
     if isinstance(row, Reject):
-        return (this, part, position, row.line, row.reason, "", "", "", "", "", "", None)
+        line, why = row.line, row.reason
+        return (this, REJECTS, position, line, why, "", "", "", "", "", "{}", None, "", "")
+    hashed = address_hash(row.canonical, key)
     return (
         this,
-        part,
+        slice_of(hashed),
         position,
         row.line,
         "",
@@ -65,8 +64,10 @@ def _staged(this: int, part: int, position: int, row: Row | Reject) -> tuple[str
         row.status.value,
         row.suppression,
         _tags_text(row.tags),
-        fields_text(row.fields) if row.fields else "",
+        fields_text(row.fields),
         moment_text(row.joined) if row.joined else None,
+        hashed,
+        handle_of(row.canonical, key),
     )
 
 
@@ -76,17 +77,14 @@ def _tags_text(tags: frozenset[str]) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _tags_of(text: str) -> frozenset[str]:
+def tags_of(text: str) -> frozenset[str]:
+    """The tags of a row, from how they stand there."""
     return frozenset(json.loads(text)) if text else frozenset()
 
 
 def row_of(staged: Sequence[Any]) -> Row:
-    """The row that was put there.
-
-    Args:
-        staged: what `READ` selects, and whatever follows.
-    """
-    line, email, name, status, suppression, tags, fields, joined = staged[: len(READ)]
+    """The row that was put there, of what `READ` selects."""
+    line, email, name, status, suppression, tags, fields, joined = staged
     return Row(
         line=line,
         email=email,
@@ -94,7 +92,7 @@ def row_of(staged: Sequence[Any]) -> Row:
         name=name,
         status=_STATUS[status],
         suppression=suppression,
-        tags=_tags_of(tags),
+        tags=tags_of(tags),
         fields=json.loads(fields) if fields else {},
         joined=joined,
     )

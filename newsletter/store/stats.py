@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from newsletter.delivery import Run, State
 from newsletter.feedback import Kind
 from newsletter.stats.issues import COLUMNS, ERASED, FUNNEL, Stats, silent
-from newsletter.store import clicks
+from newsletter.store import clicks, ratings
 from newsletter.store.database import Database
 from newsletter.store.tables import consents, deliveries, events, runs, subscribers
 
@@ -51,6 +51,7 @@ def of_run(store: Database, run: Run) -> Stats:
         reasons = connection.execute(_reasons(run)).all()
         first, last = connection.execute(_span(run)).one()
         links = clicks.of_run(connection, run)
+        rated = ratings.of_issue(connection, run.content.issue)
     totals = _totals(accepted, left)
     seen = sum(row.number for row in accepted if row.seen)
     return Stats(
@@ -71,6 +72,7 @@ def of_run(store: Database, run: Run) -> Stats:
         first=first,
         last=last,
         links=links,
+        ratings=rated,
     )
 
 

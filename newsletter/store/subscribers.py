@@ -22,10 +22,11 @@ from newsletter.audience import (
     Suppressed,
 )
 from newsletter.stats.growth import LIFTED
-from newsletter.store import imports
+from newsletter.store.abandoning import abandon, alone
 from newsletter.store.consents import Evidence, log_consent
 from newsletter.store.database import Database
 from newsletter.store.eligibility import clause
+from newsletter.store.ratings import forget_who
 from newsletter.store.signing_keys import address_hash, address_key, handle_of
 from newsletter.store.signup_tables import confirmations, letters, moves, signups
 from newsletter.store.suppressions import BLOCKED, suppress
@@ -231,8 +232,8 @@ def erase(
     Raises:
         LockedError: an import is going on, and may be about to add the person.
     """
-    with imports.alone(store):
-        imports.abandon(store)
+    with alone(store):
+        abandon(store)
         with store.writing() as connection:
             known, traces = _erase(connection, canonical, source, now)
         return known, store.backend.scrub(store, traces)
@@ -314,6 +315,7 @@ def _erase(
         connection.execute(sa.delete(moves).where(ends))
     for table in _DELETED:
         connection.execute(sa.delete(table).where(table.c.address_hash == hashed))
+    forget_who(connection, [hashed])
     suppress(connection, hashed, reason="erased", now=now)
     connection.execute(
         sa.update(consents).where(consents.c.address_hash == hashed).values(ip="", agent="")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -190,9 +190,16 @@ class _Batch:
         ]
         insert_rows(self.connection, subscribers, _PERSON, people)
         self._tag_new({h: row.tags for h, row in rows.items() if row.tags})
-        for status, event in _EVENTS.items():
+        for status, event in EVENTS.items():
             hashes = [h for h, row in rows.items() if row.status is status]
-            log_consent(self.connection, hashes, event, self.evidence, self.now)
+            since = {h: self._agreed(rows[h]) for h in hashes}
+            log_consent(self.connection, hashes, event, self.evidence, self.now, since=since)
+
+    def _agreed(self, row: Row) -> dt.datetime | None:
+        """When a person agreed, as the list says; whoever is pending or has left did not."""
+        if row.joined is None or row.status is not Status.ACTIVE:
+            return None
+        return min(row.joined, self.now)
 
     def _tag_new(self, words: dict[str, frozenset[str]]) -> None:
         """Tag people who have just been added, by address hash."""
@@ -224,9 +231,8 @@ class _Batch:
             )
             self._tag({old.id: fresh})
             if values["status"] != old.status:
-                log_consent(
-                    self.connection, [h], _EVENTS[values["status"]], self.evidence, self.now
-                )
+                event, since = EVENTS[values["status"]], {h: self._agreed(rows[h])}
+                log_consent(self.connection, [h], event, self.evidence, self.now, since=since)
         return changed
 
     def _tags_of(self, ids: list[int]) -> dict[int, frozenset[str]]:
@@ -240,7 +246,8 @@ class _Batch:
         insert_rows(self.connection, tags, _TAG, rows)
 
 
-_EVENTS: Final = {
+#: What the consent log says of people in a list, by how they stand there.
+EVENTS: Final = {
     Status.PENDING: "imported pending",
     Status.ACTIVE: "imported",
     Status.UNSUBSCRIBED: "unsubscribed",
@@ -259,7 +266,7 @@ def _columns(row: Row) -> dict[str, Any]:
 def _merged(row: Row, old: sa.Row[Any]) -> Row:
     """What the file says, over what is known already; an empty name erases none."""
     fields = json.loads(old.fields) | dict(row.fields)
-    return replace(row, name=row.name or old.name, fields=fields)
+    return row._replace(name=row.name or old.name, fields=fields)
 
 
 def _status(row: Row, old: Status) -> Status:

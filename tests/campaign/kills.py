@@ -30,6 +30,7 @@ _AFTER_THE_LAST = 0.06
 #: Nothing listens where the events would be.
 _BULK = {
     "NEWSLETTER_TRANSPORT__SES__MODE": "bulk",
+    "NEWSLETTER_TRANSPORT__SES__CONFIGURATION_SET": "letters",
     "NEWSLETTER_TRANSPORT__SES__EVENTS_QUEUE": "http://127.0.0.1:9/queue/events",
 }
 #: A batch that the command is made to have, see `planted`.

@@ -313,6 +313,13 @@ def graceful() -> None:
     newsletter.server._GRACE_SECONDS = 3600  # type: ignore[misc]
 
 
+def unhurried_account() -> None:
+    """The control plane of SES takes any number of requests a second."""
+    from newsletter.ses.setup import control  # noqa: PLC0415  # boto3 is heavy
+
+    control.SES_SECONDS = 0.0  # type: ignore[misc]
+
+
 WORLDS: dict[str, Bug] = {
     "graceful": graceful,
     "impatient": impatient,
@@ -321,6 +328,7 @@ WORLDS: dict[str, Bug] = {
     "patient": patient,
     "short_leases": short_leases,
     "three_a_request": three_a_request,
+    "unhurried_account": unhurried_account,
 }
 
 

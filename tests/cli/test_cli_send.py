@@ -160,7 +160,7 @@ def test_ses_without_a_region_is_refused_in_one_sentence(ready, monkeypatch, tmp
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
     ready.edit("newsletter.toml", 'kind = "folder"', 'kind = "ses"')
     ran = ready.send()
-    assert ran.code == 4
+    assert ran.code == 2
     assert ran.error == "error: no AWS region is named"
     assert ran.hint == "hint: set transport.ses.region"
     assert ready.ask("select count(*) from runs") == [(0,)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import datetime as dt
 import io
 import json
@@ -71,6 +72,21 @@ def test_a_terminal_gets_bars_that_fit_and_never_cost_a_number(figures, columns)
         numbers = re.findall(r"[\d.,]+", re.sub(r"Issue \d+|subject", "", plain))
         assert set(numbers) <= set(re.findall(r"[\d.,]+", drawn))
         assert BLOCKS & set(drawn)
+
+
+def test_mails_that_may_not_have_arrived_are_told_below_the_issues(figures):
+    whole, _ = figures
+
+    def told(unknown, screen):
+        rows = [dataclasses.replace(row, unknown=unknown(row.issue)) for row in whole.issues]
+        return as_text(dataclasses.replace(whole, issues=tuple(rows)), "Slack Water", screen)
+
+    assert "unknown" not in told(lambda _: 0, Screen())
+    line = "\nunknown whether they arrived: 2 of issue 75, 1 of issue 74\n"
+    assert line in told(lambda issue: max(0, issue - 73), Screen())
+    narrow = told(lambda _: 1000, Screen(60, draws=True))
+    *lines, _ = narrow[narrow.index("unknown") :].partition("1,000 of issue 70")
+    assert max(map(len, "".join(lines).splitlines())) <= 60
 
 
 def test_a_terminal_without_blocks_gets_ascii(figures):
@@ -192,8 +208,14 @@ def test_every_number_of_the_page_is_that_of_json(letters):
             assert told == {
                 key: str(row[key]) if key == "issue" else in_words(row[key]) for key in told
             }
+    asked = [row for row in whole["issues"] if row["good"] is not None]
+    assert len(asked) == 4
+    for told, row in zip(table_of(html, "ratings"), asked, strict=True):
+        assert told == {key: str(row[key]) for key in ("issue", "good", "fine", "bad")}
     one = json.loads(letters.run("stats", "--issue", "74", "--json").out)
     html = letters.run("stats", "--issue", "74", "--html", "-").out
+    for told, row in zip(table_of(html, "answers"), one["ratings"]["answers"], strict=True):
+        assert told == {key: in_words(row[key]) for key in told}
     for name in ("by_hour", "by_domain"):
         for told, row in zip(table_of(html, name), one[name], strict=True):
             assert told == {key: in_words(row[key]) for key in told}

@@ -296,7 +296,7 @@ def test_a_bug_in_a_check_keeps_no_other_from_being_asked(ready, monkeypatch):
     def fail(_):
         raise ZeroDivisionError
 
-    monkeypatch.setattr("newsletter.people.importing.imports.imported_hash", lambda *_: fail(0))
+    monkeypatch.setattr("newsletter.people.changed.imported_hash", lambda *_: fail(0))
     ran = ready.run("doctor", "--json")
     assert found(ran) == {"lists": "error"}
     assert told(ran, "lists")[0] == "the check itself fails (ZeroDivisionError)"
@@ -328,7 +328,7 @@ def test_runs_and_mails_that_wait_for_a_person_are_named(ready, monkeypatch):
     assert detail == (
         "issues/.ledger/74.json is missing: restored records could send the issue again"
     )
-    assert hint == "put it back: git checkout HEAD -- issues/.ledger/74.json"
+    assert hint == "newsletter send --issue 74 writes it again, and goes on"
     past_the_guards(ready, "UPDATE runs SET state = 'running', pause = '', reason = ''")
     ran = ready.run("doctor", "--only", "unknown", "--json")
     assert told(ran, "unknown")[0].startswith("issue 74 was interrupted; ")

@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
-import ssl
 
 import pytest
 from aiosmtpd.smtp import AuthResult
 
 from newsletter import clocks
-from newsletter.cli.context import open_project
-from newsletter.doctor import Subject, examine
-from newsletter.http import Fetcher
 from tests.doctor.test_doctor import found, told
 from tests.fake_ses import FakeSes
 from tests.support.certificates import certificate, server_side
@@ -20,7 +15,6 @@ from tests.support.cli_commands import only_json
 from tests.support.cli_fixtures import folder, plain_environment, ready
 from tests.support.mailroom import mailroom, post_office
 from tests.support.smtp_servers import Keeper, aiosmtpd, scripted
-from tests.support.web_servers import Told, web_server
 
 __all__ = ["certificate", "folder", "plain_environment", "ready"]
 
@@ -190,24 +184,6 @@ def test_the_queue_is_read_and_one_that_is_not_there_is_told(by_ses, monkeypatch
 
 
 # --- the readers' pages -------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("status", "words"),
-    [(200, ""), (502, "do not answer at site.public_url (HTTP 502)"), (404, "(HTTP 404)")],
-)
-def test_the_readers_pages_have_to_answer(ready, monkeypatch, certificate, status, words):
-    trusting = ssl.create_default_context(cafile=str(certificate))
-    with web_server(Told({"/healthz": (status, {}, b"")}), tls=server_side(certificate)) as pages:
-        monkeypatch.setenv("NEWSLETTER_SITE__PUBLIC_URL", pages.url("", scheme="https"))
-        monkeypatch.setenv("NEWSLETTER_TRANSPORT__KIND", "ses")
-        monkeypatch.chdir(ready.root)
-        fetcher = Fetcher(seconds=5, allowed=lambda _: True, tls=trusting)
-        subject = Subject(open_project, os.environ, clocks.now(), fetcher)
-        [result] = examine(subject, only=["public-url"])
-    assert result.severity == ("error" if words else "ok")
-    assert words in result.detail
-    assert pages.asked == ["GET /healthz"]
 
 
 def test_a_page_that_only_this_machine_sees_is_told(ready, monkeypatch):

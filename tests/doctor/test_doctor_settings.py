@@ -23,6 +23,7 @@ def by_ses(ready, monkeypatch):
     monkeypatch.setenv("NEWSLETTER_TRANSPORT__KIND", "ses")
     monkeypatch.setenv("NEWSLETTER_TRANSPORT__SES__MODE", "bulk")
     monkeypatch.setenv("NEWSLETTER_TRANSPORT__SES__EVENTS_QUEUE", "http://127.0.0.1:9/1/events")
+    monkeypatch.setenv("NEWSLETTER_TRANSPORT__SES__CONFIGURATION_SET", "letters")
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "invented")
     monkeypatch.setenv("AWS_REGION", "eu-west-1")
@@ -31,6 +32,10 @@ def by_ses(ready, monkeypatch):
 
 def _no_queue(letters, patch):
     patch.setenv("NEWSLETTER_TRANSPORT__SES__EVENTS_QUEUE", "")
+
+
+def _no_configuration_set(letters, patch):
+    patch.setenv("NEWSLETTER_TRANSPORT__SES__CONFIGURATION_SET", "")
 
 
 def _no_address(letters, patch):
@@ -52,6 +57,7 @@ def _blank_postal_address(letters, patch):
         (_no_postal_address, "there is no postal address"),
         (_blank_postal_address, "there is no postal address"),
         (_no_queue, 'transport.ses.mode is "bulk", but transport.ses.events_queue is not set'),
+        (_no_configuration_set, "but transport.ses.configuration_set is not set"),
     ],
 )
 def test_what_send_refuses_whatever_the_issue_is_an_error(by_ses, monkeypatch, break_it, words):

@@ -6,12 +6,12 @@ import pytest
 
 from newsletter.audience.roster import Added
 from newsletter.errors import InputError
+from newsletter.people.changed import warn_of_changed_lists
 from newsletter.people.consent import consent_source
 from newsletter.people.importing import (
     check_list,
     import_list,
     open_list,
-    warn_of_changed_lists,
 )
 from newsletter.project import Project
 from newsletter.settings import load

@@ -17,6 +17,7 @@ pytestmark = pytest.mark.processes
 def test_one_rendering_failure_pauses_the_run_and_its_mail_can_be_sent_again(crowd, monkeypatch):
     newsletter, log, room = crowd
     monkeypatch.setenv("NEWSLETTER_TRANSPORT__SES__MODE", "bulk")
+    monkeypatch.setenv("NEWSLETTER_TRANSPORT__SES__CONFIGURATION_SET", "letters")
     prove_bulk(newsletter.root)
     with Bouncer(log, room, lambda one: event("Rendering Failure", one), 1):
         ran = newsletter.send(issue=ISSUE)

@@ -8,7 +8,7 @@ import pytest
 
 from newsletter.ses.client import SesTransport
 from tests.fake_ses import FakeSes, Fault
-from tests.support.bulk_sends import QUEUE, letters, paces, sent
+from tests.support.bulk_sends import HEARD, letters, paces, sent
 from tests.support.cli_fixtures import plain_environment
 from tests.support.faults import imported, world
 from tests.support.proven import prove_bulk
@@ -124,8 +124,9 @@ def test_a_mode_may_be_changed_in_the_middle_of_an_issue(letters):
     assert (state.operations["SendBulkEmail"], state.operations["SendEmail"]) == (2, 15)
 
 
-def test_without_a_queue_of_events_nothing_is_begun(letters):
-    letters.configure(SES__EVENTS_QUEUE="")
+@pytest.mark.parametrize("missing", ["configuration_set", "events_queue"])
+def test_what_nobody_would_hear_of_is_not_begun(letters, missing):
+    letters.configure(**{f"SES__{missing.upper()}": ""})
     with FakeSes() as fake:
         letters.environ(fake.environ)
         for words in (
@@ -134,7 +135,7 @@ def test_without_a_queue_of_events_nothing_is_begun(letters):
         ):
             ran = letters.newsletter.run(*words)
             assert ran.code == 2
-            assert "transport.ses.events_queue is not set" in ran.err
+            assert f"transport.ses.{missing} is not set" in ran.err
         assert not fake.received
     assert letters.newsletter.ask("select count(*) from runs") == [(0,)]
 
@@ -153,7 +154,7 @@ def test_a_test_mail_takes_the_same_road(letters):
 
 
 def test_a_slow_account_is_told_that_single_serves_it_better(world):
-    world.configure(KIND="ses", SES__MODE="bulk", SES__EVENTS_QUEUE=QUEUE, SES__MAX_RATE="40")
+    world.configure(KIND="ses", SES__MODE="bulk", SES__MAX_RATE="40", **HEARD)
     prove_bulk(world.newsletter.root)
     with FakeSes() as fake:
         world.environ(fake.environ)
@@ -165,7 +166,7 @@ def test_a_slow_account_is_told_that_single_serves_it_better(world):
 
 def test_the_client_asks_for_no_second_try(world):
     """What boto3 would send again by itself is sent once: counted at the socket."""
-    world.configure(KIND="ses", SES__MODE="bulk", SES__EVENTS_QUEUE=QUEUE)
+    world.configure(KIND="ses", SES__MODE="bulk", **HEARD)
     prove_bulk(world.newsletter.root)
     with FakeSes(LOST) as fake:
         world.environ(fake.environ)
@@ -177,7 +178,7 @@ def test_the_client_asks_for_no_second_try(world):
 
 
 def test_what_is_not_proven_for_this_account_sends_nothing(world):
-    world.configure(KIND="ses", SES__MODE="bulk", SES__EVENTS_QUEUE=QUEUE)
+    world.configure(KIND="ses", SES__MODE="bulk", **HEARD)
     with FakeSes() as fake:
         world.environ(fake.environ)
         for words in ((), ("--dry-run",)):

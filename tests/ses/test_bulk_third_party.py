@@ -17,8 +17,11 @@ import time
 
 import pytest
 
+from newsletter.message.folding import folded
 from newsletter.ses.bulk import parameters, requests
+from tests.conftest import corpus_names, own_issues
 from tests.stages.test_merge import MARA, ODD, made, mail_for, odd_letter, previewed
+from tests.stages.test_merge_letters import letter
 from tests.support.effort import either
 from tests.support.letter_samples import a_letter
 
@@ -92,3 +95,11 @@ def test_random_texts_arrive_as_the_preview_shows_them(line):
     for _ in range(either(100, 25_000)):
         letter, person = odd_letter(chance)
         assert rendered(line, letter, [person]) == [previewed(letter, person)], repr(letter.text)
+
+
+@pytest.mark.corpus
+@pytest.mark.parametrize("name", [*own_issues(), *corpus_names()])
+def test_whole_letters_arrive_as_the_preview_shows_them(line, name):
+    whole = letter(name)
+    shown = dataclasses.replace(whole, html=folded(whole.html))
+    assert rendered(line, whole, [MARA]) == [previewed(shown)]

@@ -146,7 +146,10 @@ def test_of_a_run_from_before_the_upgrade_no_account_is_known(tmp_path, store):
     store.close()
     with contextlib.closing(sqlite3.connect(tmp_path / "newsletter.db")) as records, records:
         records.execute("alter table runs drop column accounts")
-        records.execute("alter table staged_rows drop column joined")
+        for column in ("joined", "address_hash", "handle"):
+            records.execute(f"alter table staged_rows drop column {column}")
+        records.execute("drop trigger consents_fixed")
+        records.execute("alter table consents drop column since")
         later = (
             "letters confirmations signups moves network_keys limits clicks links unanswered proofs"
         )

@@ -47,7 +47,7 @@ def letters(only_account, ready, monkeypatch, tmp_path):
     monkeypatch.setattr(
         "newsletter.ses.setup.account.time", types.SimpleNamespace(sleep=lambda _: None)
     )
-    monkeypatch.setattr(domains, "records", lambda _name, _kind: ())
+    monkeypatch.setattr(domains.FreshRecords, "ask", lambda *_: ())
     assert ready.run("ses", "setup", "--confirm", "slackwater.example.org", "--write").code == 0
     monkeypatch.setenv("NEWSLETTER_TRANSPORT__KIND", "ses")
     return ready

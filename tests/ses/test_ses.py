@@ -174,7 +174,7 @@ def test_no_region_no_credentials_and_no_network_are_the_accounts_fault(world, m
         assert (outcome.result, outcome.effect) == (Result.NOT_SENT, Effect.ABORT)
     monkeypatch.delenv("AWS_REGION")
     monkeypatch.delenv("AWS_DEFAULT_REGION")
-    with pytest.raises(AccountError, match="no AWS region"):
+    with pytest.raises(InputError, match="no AWS region"):
         transport({})
     monkeypatch.setenv("AWS_ENDPOINT_URL_SESV2", "not an address")
     with pytest.raises(InputError, match="endpoint"):

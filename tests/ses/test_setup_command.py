@@ -45,7 +45,7 @@ def account(only_account, monkeypatch, tmp_path):
         monkeypatch.setenv(name, value)
     monkeypatch.setattr("botocore.endpoint.time", types.SimpleNamespace(sleep=lambda _: None))
     monkeypatch.setattr(control, "SES_SECONDS", 0.0)
-    monkeypatch.setattr(domains, "records", lambda _name, _kind: ())
+    monkeypatch.setattr(domains.FreshRecords, "ask", lambda *_: ())
     return only_account
 
 
@@ -112,7 +112,7 @@ def test_the_records_and_what_dns_says_of_each_are_shown(ready, account, monkeyp
         (f"bounce.{DOMAIN}", "TXT"): ("verify=1", "v=spf1 include:amazonses.com ~all"),
         ("_dmarc.example.org", "TXT"): ("v=DMARC1; p=reject",),
     }
-    monkeypatch.setattr(domains, "records", lambda name, kind: there.get((name, kind), ()))
+    monkeypatch.setattr(domains.FreshRecords, "ask", lambda _, *asked: there.get(asked, ()))
     found = only_json(ready.run("ses", "setup", "--json"))["dns"]
     assert [(one["kind"], one["says"]) for one in found] == [
         ("CNAME", "right"), ("CNAME", "missing"), ("CNAME", "missing"), ("MX", "other"), ("TXT", "right"),
@@ -123,7 +123,7 @@ def test_the_records_and_what_dns_says_of_each_are_shown(ready, account, monkeyp
     assert f'bounce.{DOMAIN}. 1800 IN TXT "v=spf1 include:amazonses.com ~all"' in zone
     assert f"bounce.{DOMAIN}. 1800 IN MX 10 feedback-smtp.eu-west-1.amazonses.com." in zone
     assert zone == sorted(zone)
-    monkeypatch.setattr(domains, "records", lambda _name, _kind: None)
+    monkeypatch.setattr(domains.FreshRecords, "ask", lambda *_: None)
     unknown = only_json(ready.run("ses", "setup", "--json"))["dns"]
     assert {one["says"] for one in unknown} == {""}
     assert not [one for one in unknown if one["name"].startswith("_dmarc")]
@@ -167,6 +167,26 @@ def test_rights_and_the_request_are_printed(ready, account):
     assert "sandbox" in ready.run("ses", "setup", "--plan").err
     ran = ready.run("ses", "setup", "--print", "dns")
     assert (ran.code, ran.hint) == (4, "hint: newsletter ses setup makes it")
+
+
+def test_rights_and_the_request_are_printed_before_there_is_an_account(ready, account, monkeypatch):
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    ran = ready.run("ses", "setup", "--print", "policy")
+    assert ran.code == 0
+    (send,) = [one for one in json.loads(ran.out)["Statement"] if one["Sid"] == "Send"]
+    assert f"arn:aws:ses:eu-west-1:ACCOUNT-ID:identity/{DOMAIN}" in send["Resource"]
+    assert ran.hint.startswith("hint: put its 12 digits in place of ACCOUNT-ID")
+    assert ready.run("ses", "setup", "--plan").code == 4
+    monkeypatch.delenv("AWS_REGION", raising=False)
+    monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
+    for words in (("--print", "policy"), ("--plan",)):
+        ran = ready.run("ses", "setup", *words)
+        assert (ran.code, ran.error) == (2, "error: no AWS region is named")
+    ran = ready.run("ses", "setup", "--print", "request")
+    assert (ran.code, ran.err) == (0, "")
+    assert "Slack Water" in ran.out
 
 
 @pytest.mark.parametrize(

@@ -168,7 +168,7 @@ def test_one_click_counts_though_an_import_holds_the_records_and_the_server_is_k
     assert len(ready.mails()) == 24
     assert ready.ask("select status from subscribers where id = 1") == [("unsubscribed",)]
     [(source,)] = ready.ask("select source from consents where event = 'unsubscribed'")
-    assert source == "unsubscribe page, while the records were busy"
+    assert source == "unsubscribe link, while the records were busy"
 
 
 def test_a_run_that_is_going_on_skips_who_left_beside_the_records(tmp_path):
@@ -311,7 +311,7 @@ def test_leaving_three_times_meanwhile_is_leaving_once(tmp_path):
         store.departures.catch_up()
     told = "select source, at from consents where event = 'unsubscribed'"
     assert look(tmp_path, told) == [
-        ("unsubscribe page, while the records were busy", "2026-11-22T08:05:00.000000Z")
+        ("unsubscribe link, while the records were busy", "2026-11-22T08:05:00.000000Z")
     ]
     assert lines_counted(tmp_path) == len(remembered(tmp_path)) == 3
 

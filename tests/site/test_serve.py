@@ -74,7 +74,7 @@ def test_looking_and_unknown_methods_change_nothing(site, method):
 def test_the_page_shows_one_button_in_a_form_that_posts_to_itself(site):
     page = parse_page(site.client().get(site.path()).text)
     [form] = page.iter("form")
-    assert (form.get("method"), form.get("action")) == ("post", None)
+    assert (form.get("method"), form.get("action")) == ("post", "?by=page")
     [button] = page.iter("button")
     assert text_of(button) == "Unsubscribe"
     assert (button.get("name"), button.get("value")) == ("List-Unsubscribe", "One-Click")

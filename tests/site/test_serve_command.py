@@ -64,7 +64,7 @@ def test_it_serves_until_told_to_stop_in_this_very_process(site):
     acting.join(20)
     assert seen == [(200, "unsubscribed")]
     told = "select source, at from consents where event = 'unsubscribed'"
-    assert look(site.root, told) == [("unsubscribe page", "2026-11-22T08:05:00.123456Z")]
+    assert look(site.root, told) == [("mail program (one click)", "2026-11-22T08:05:00.123456Z")]
 
 
 def test_without_records_there_is_nothing_to_serve(folder: Folder):

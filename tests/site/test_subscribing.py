@@ -18,6 +18,7 @@ from newsletter.store.signups import Request
 from tests.support.arriving import Harbour, harbour, link, text_of_mail
 from tests.support.effort import either
 from tests.support.pages import parse_page, text_of
+from tests.support.scanners import SCANNERS
 from tests.support.store_samples import look, suppress
 
 __all__ = ["harbour"]
@@ -135,19 +136,6 @@ def test_a_used_link_shows_the_same_page_and_an_old_one_the_way_on(harbour):
 
 
 # --- scanners ------------------------------------------------------------------------------------
-
-#: How programs that look for harm in mails ask: methods, headers, bodies.
-SCANNERS = [
-    (method, headers, body)
-    for method in ("GET", "HEAD", "OPTIONS", "POST")
-    for headers in (
-        {}, {"Purpose": "prefetch"}, {"Sec-Purpose": "prefetch;prerender"},
-        {"User-Agent": "BarracudaCentral"}, {"User-Agent": "Mozilla/5.0 (compatible; MSIE 9.0)"},
-        {"X-Moz": "prefetch"}, {"Range": "bytes=0-99"}, {"Accept": "*/*"},
-        {"Referer": "https://safelinks.example"}, {"X-HTTP-Method-Override": "POST"},
-    )
-    for body in ([None] if method != "POST" else [b"List-Unsubscribe=One-Click"])
-]  # fmt: skip
 
 
 def confirmation(harbour: Harbour, address: str) -> str:

@@ -6,7 +6,7 @@ import random
 import unicodedata
 
 import idna
-from email_validator import EmailNotValidError, validate_email
+from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
 
 from newsletter import text_rules
 from newsletter.audience import read_address
@@ -86,3 +86,9 @@ def test_a_line_is_folded_alike_with_and_without_letters_outside_ascii():
         text = "".join(chance.choice("ab \t\n\r\x0b\x1f=?'") for _ in range(chance.randint(0, 12)))
         folded = text_rules.one_line(f"\u00e9|{text}|").removeprefix("\u00e9|").removesuffix("|")
         assert text_rules.one_line(text) == folded.strip(" ")
+
+
+def test_no_name_that_takes_no_mail_is_let_through_for_being_plain():
+    for name in SPECIAL_USE_DOMAIN_NAMES:
+        for domain in (name, f"example.{name}", f"Example.{name.upper()}"):
+            assert (short_way(f"ada@{domain}") is None) == (name != "test"), domain

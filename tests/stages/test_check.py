@@ -225,6 +225,8 @@ CASES = [
     Case("size-near", "warning", long_letter(1030), long_letter(1200), [":1:1|the HTML has SIZE of Gmail's 102,400 bytes|do not add much"]),
     Case("no-unsubscribe", "error", {"theme": themed(mjml="{{ unsubscribe_url }}|https://x.example", txt="{{ unsubscribe_url }}|x")}, {},
          [":1:1|the HTML part has no unsubscribe link|let the theme show {{ unsubscribe_url }}", ":1:1|the text part has no unsubscribe link|let the theme show {{ unsubscribe_url }}"]),
+    Case("no-ratings", "warning", {"options": {"ratings": (("good", "Yes"),)}, "theme": themed(mjml="{% if ratings %}|{% if 0 %}")}, {"options": {"ratings": (("good", "Yes"),)}},
+         [":1:1|ratings.ask is set, but the theme shows nothing to answer with|docs/ratings.md has the lines for footer.mjml and issue.txt"]),
     Case("no-address", "error", {"options": {"postal_address": " "}}, {}, [":1:1|there is no postal address|set site.postal_address"]),
     Case("no-address", "error", {"theme": themed(mjml='{{ site.postal_address.splitlines() | join(", ") }}|x', txt="{{ site.postal_address | trim }}|x")},
          {"theme": themed(mjml='{{ site.postal_address.splitlines() | join(", ") }}|Slack Water<br />4 Ferry Stairs, <b>Port</b> Example')},

@@ -372,7 +372,7 @@ def test_the_fixed_words_follow_the_language(language: str, why: str, side: str)
 
 @pytest.mark.parametrize("language", ["en", "ar", "de", "es", "fr", "he", "it", "nl", "pt"])
 def test_every_language_has_all_its_words(language: str) -> None:
-    assert list(words(language)) == ["issue", "why", "reason", "unsubscribe", "view_online", "forwarded", "subscribe"]  # fmt: skip
+    assert list(words(language)) == ["issue", "why", "reason", "unsubscribe", "view_online", "forwarded", "subscribe", "privacy", "rate", "good", "fine", "bad"]  # fmt: skip
     assert "{name}" in words(language)["reason"]
     assert len(set(callouts(language).values())) == 5
     dates = [date(dt.date(2026, month, 2), language) for month in range(1, 13)]

@@ -338,10 +338,10 @@ def test_the_reference_has_a_table_for_every_group_in_the_order_of_the_models():
         *(f"`[{name}]`" for name in "fields site sender theme utm store transport".split()),
         *(
             f"`[{name}]`"
-            for name in "transport.ses transport.smtp schedule web.topics web archive images clicks retention checks.ignore".split()
+            for name in "transport.ses transport.smtp schedule web.topics web archive images clicks ratings retention checks.ignore".split()
         ),
     ]
-    assert reference().count("| Setting | Default | Environment variable | Meaning |") == 17
+    assert reference().count("| Setting | Default | Environment variable | Meaning |") == 18
 
 
 def test_the_reference_shows_defaults_choices_and_secrets():

@@ -50,8 +50,8 @@ MALFORMED = [
     ("[sender]\nname = 'x'\n", ":2:1", '"sender.name" is not a setting', 'did you mean "sender.from_name" or "site.name"?'),
     ("postal_address = 'x'\n", ":1:1", '"postal_address" is not a setting', 'did you mean "site.postal_address"?'),
     ("[checks]\nmax_html_bytes = 3\n", ":2:1", '"checks.max_html_bytes" is not a setting', "[checks] takes ignore"),
-    ("[zzz]\n", ":1:2", '"zzz" is not a setting', "the file takes site, sender, theme, utm, store, transport, schedule, web, archive, images, clicks, retention, checks and fields"),
-    ('"a\\nb" = 1\n', ":1:1", '"a?b" is not a setting', "the file takes site, sender, theme, utm, store, transport, schedule, web, archive, images, clicks, retention, checks and fields"),
+    ("[zzz]\n", ":1:2", '"zzz" is not a setting', "the file takes site, sender, theme, utm, store, transport, schedule, web, archive, images, clicks, ratings, retention, checks and fields"),
+    ('"a\\nb" = 1\n', ":1:1", '"a?b" is not a setting', "the file takes site, sender, theme, utm, store, transport, schedule, web, archive, images, clicks, ratings, retention, checks and fields"),
     # the wrong kind
     ("[site]\nname = 7\n", ":2:1", '"site.name" has to be a text in quotes, not a number', 'write it like this: name = "Slack Water"'),
     ("[site]\nname = ['x']\n", ":2:1", '"site.name" has to be a text in quotes, not a list', 'write it like this: name = "Slack Water"'),
@@ -148,14 +148,14 @@ MALFORMED = [
     ("[store]\nurl = 'sqlite:///x.db?mode=ro'\n", ":2:1", '"store.url" must name a file and nothing else', DATABASE),
     # what no part of the program does is no setting
     ("[transport.ses]\nmod = 'bulk'\n", ":2:1", '"transport.ses.mod" is not a setting', 'did you mean "transport.ses.mode"?'),
-    ("signing_key = 'x'\n", ":1:1", '"signing_key" is not a setting', "the file takes site, sender, theme, utm, store, transport, schedule, web, archive, images, clicks, retention, checks and fields"),
+    ("signing_key = 'x'\n", ":1:1", '"signing_key" is not a setting', "the file takes site, sender, theme, utm, store, transport, schedule, web, archive, images, clicks, ratings, retention, checks and fields"),
     ("[schedule]\nrrule = 'FREQ=WEEKLY;BYDAY=SU'\nanchor = 2026-11-09\n", ":3:1", '"schedule.anchor" is 2026-11-09, a Monday, which is no day of "schedule.rrule"', "write 2026-11-15, or the date of another issue"),
     # several faults
     ("[utm]\nmedum = 'x'\n[site]\nname = 3\n[fields]\nX = ''\n", ":2:1", '"utm.medum" is not a setting', 'did you mean "utm.medium"? (2 more faults after this one)'),
     ("[site]\nname = 3\nnmae = 'x'\n", ":2:1", '"site.name" has to be a text in quotes, not a number', 'write it like this: name = "Slack Water" (1 more fault after this one)'),
     ("utm = { medum = 'x' }\nzzz = 1\n", ":1:9", '"utm.medum" is not a setting', 'did you mean "utm.medium"? (1 more fault after this one)'),
     # a byte-order mark shifts nothing
-    ("\ufeffqqq = 'x'\n", ":1:1", '"qqq" is not a setting', "the file takes site, sender, theme, utm, store, transport, schedule, web, archive, images, clicks, retention, checks and fields"),
+    ("\ufeffqqq = 'x'\n", ":1:1", '"qqq" is not a setting', "the file takes site, sender, theme, utm, store, transport, schedule, web, archive, images, clicks, ratings, retention, checks and fields"),
     ("\ufeff[site]\r\nnmae = 'x'\r\n", ":2:1", '"site.nmae" is not a setting', 'did you mean "site.name"?'),
 ]  # fmt: skip
 

@@ -98,3 +98,33 @@ def test_served_it_has_a_script_of_its_own_place_and_the_ways_around():
     assert "http-equiv" not in told
     assert "script-src 'self'" in policy(script=True)
     assert "script" not in policy()
+
+
+def test_what_readers_wrote_is_for_the_author_alone():
+    _, one = figures()
+    assert one.stats.ratings is not None
+    [said] = {words.text for words in one.stats.ratings.words}
+    assert said == "More of this, please.\n<b>74</b>"
+    live = Live(script="/static/preview.js", links=[])
+    told = page(one, "Slack Water", now=NOW, live=live)
+    [place] = [part for part in elements(parse_page(told)) if part.get("id") == "written"]
+    assert place.get("data-live") is not None
+    assert "<b>74</b>" in text_of(place)
+    assert "More of this" not in page(one, "Slack Water", now=NOW)
+
+
+def test_an_issue_that_asked_nothing_shows_no_answers():
+    import dataclasses  # noqa: PLC0415
+
+    whole, one = figures()
+    silent = dataclasses.replace(one, stats=dataclasses.replace(one.stats, ratings=None))
+    assert "How readers found" not in page(silent, "Slack Water", now=NOW)
+    rows = tuple(dataclasses.replace(row, good=None, fine=None, bad=None) for row in whole.issues)
+    told = page(dataclasses.replace(whole, issues=rows), "Slack Water", now=NOW)
+    assert "How readers found" not in told
+    first, *others = whole.issues
+    some = (dataclasses.replace(first, fine=None), *others)
+    assert "not asked" in page(dataclasses.replace(whole, issues=some), "Slack Water", now=NOW)
+    two = tuple(dataclasses.replace(row, fine=None) for row in whole.issues)
+    told = page(dataclasses.replace(whole, issues=two), "Slack Water", now=NOW)
+    assert "not asked" not in told

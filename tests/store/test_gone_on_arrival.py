@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 
 import pytest
@@ -25,7 +24,7 @@ def store(tmp_path):
 def brought(email, **more):
     """A row of another service, whose owner joined there long ago."""
     row = a_row(email, status=Status.UNSUBSCRIBED, **more)
-    return dataclasses.replace(row, joined=NOW - dt.timedelta(days=900))
+    return row._replace(joined=NOW - dt.timedelta(days=900))
 
 
 def bring(store):

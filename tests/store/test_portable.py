@@ -37,6 +37,7 @@ from newsletter.store import (
 from newsletter.store.calendar import Calendar, Used
 from newsletter.store.consents import Evidence
 from newsletter.store.dossier import dossier
+from newsletter.store.imported import imported_hash
 from tests.support.ses_events import SOURCE, Sent, bounce, event
 from tests.support.store_samples import (
     LATER,
@@ -118,7 +119,7 @@ def live(store):
     ]
     imports.add(store, rows, source="list", now=NOW, file_name="a.csv", file_hash="a" * 64)
     imports.add(store, (a_row(f"{n}@example.com") for n in range(600)), source="long", now=NOW)
-    assert imports.imported_hash(store, "a.csv") == "a" * 64
+    assert imported_hash(store, "a.csv") == "a" * 64
     assert imports.unfinished(store) is None
     rule = eligible(Not(And(HasTag("x"), HasTag("z"))))
     number = subscribers.audience(store, rule).eligible

@@ -61,7 +61,10 @@ def zero_a_page(data: bytearray, chance: random.Random) -> None:
 
 
 def swap_pages(data: bytearray, chance: random.Random) -> None:
-    one, two = (n * PAGE for n in chance.sample(range(len(data) // PAGE), 2))
+    pages = [bytes(data[at : at + PAGE]) for at in range(0, len(data), PAGE)]
+    one, two = (n * PAGE for n in chance.sample(range(len(pages)), 2))
+    while pages[one // PAGE] == pages[two // PAGE]:  # empty tables look alike, and nothing is wrong
+        one, two = (n * PAGE for n in chance.sample(range(len(pages)), 2))
     data[one : one + PAGE], data[two : two + PAGE] = data[two : two + PAGE], data[one : one + PAGE]
 
 

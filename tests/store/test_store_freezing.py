@@ -103,7 +103,7 @@ def expect_whole(folder, number):
 @pytest.mark.parametrize("rule", [eligible(), eligible(HasTag("beta"))], ids=["all", "some"])
 def test_positions_are_counted_through_whoever_is_eligible(tmp_path, rule):
     rows = [
-        replace(row, tags=frozenset({"beta"}) if n % 7 == 0 else frozenset())
+        row._replace(tags=frozenset({"beta"}) if n % 7 == 0 else frozenset())
         for n, row in enumerate(people(MANY))
     ]
     with store_with(tmp_path, rows) as store:

@@ -26,6 +26,7 @@ from newsletter.audience.segment import parse_segment
 from newsletter.errors import InputError, Place
 from newsletter.store import Store, freezing, imports, runs, subscribers
 from newsletter.store.consents import Evidence
+from newsletter.store.imported import imported_hash
 from tests.support.effort import examples
 from tests.support.store_samples import (
     LATER,
@@ -179,13 +180,13 @@ def test_a_list_that_breaks_in_the_middle_adds_nobody(tmp_path):
 
 def test_an_import_is_noted_with_its_file(tmp_path):
     with store_with(tmp_path, []) as store:
-        assert imports.imported_hash(store, "list.csv") is None
+        assert imported_hash(store, "list.csv") is None
         for digit in "ab":
             imports.add(
                 store, people(2), source="fair", now=NOW, file_name="list.csv", file_hash=digit * 64
             )
-        assert imports.imported_hash(store, "list.csv") == "b" * 64
-        assert imports.imported_hash(store, "other.csv") is None
+        assert imported_hash(store, "list.csv") == "b" * 64
+        assert imported_hash(store, "other.csv") is None
     [first, _] = look(tmp_path, "SELECT consent_source, counts FROM imports ORDER BY id")
     assert first[0] == "fair"
     assert json.loads(first[1]) == {

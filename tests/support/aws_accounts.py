@@ -79,11 +79,13 @@ class AwsAccount:
         apply(steps, lambda step: done.append(step.part.id))
         return done
 
-    def destroy(self, *, with_identity: bool = True, with_messages: bool = False) -> list[str]:
+    def destroy(
+        self, *, with_identity: bool = True, with_messages: bool = False, **changes: Any
+    ) -> list[str]:
         """Take it away; the parts that went."""
         done: list[str] = []
         destroy(
-            survey(self.control(), plan()), lambda step: done.append(step.part.id),
+            survey(self.control(), plan(**changes)), lambda step: done.append(step.part.id),
             with_identity=with_identity, with_messages=with_messages,
         )  # fmt: skip
         return done
@@ -123,10 +125,13 @@ class AwsAccount:
         return found
 
 
-def plan(*, sandbox: bool = False, config: str = CONFIG) -> Blueprint:
+def plan(*, sandbox: bool = False, config: str = CONFIG, mail_from: str = "") -> Blueprint:
     """What the newsletter wants."""
     settings = load(ConfigText(file="newsletter.toml", text=config), environ={})
-    return blueprint(settings, account=ACCOUNT, region=REGION, partition="aws", sandbox=sandbox)
+    return blueprint(
+        settings, account=ACCOUNT, region=REGION, partition="aws", sandbox=sandbox,
+        mail_from=mail_from,
+    )  # fmt: skip
 
 
 @contextlib.contextmanager

@@ -31,6 +31,8 @@ class AwsGate:
         throttled: actions that are throttled so many times.
         hidden: looks that find nothing so many times.
         locked: whether the next queue's name is said to be locked for a minute.
+        held: an action that is never answered, and whether it is done all the same.
+        reached: set once that action has come, and is done if it is to be.
     """
 
     def __init__(self, moto: str) -> None:
@@ -66,6 +68,14 @@ class AwsGate:
         self.throttled: Counter[str] = Counter()
         self.hidden: Counter[str] = Counter()
         self.locked = False
+        self.held: tuple[str, bool] | None = None
+        self.reached = threading.Event()
+        self._given_up = threading.Event()
+
+    def let_go(self) -> None:
+        """Whoever waits for an answer that never comes has gone."""
+        self.held = None
+        self._given_up.set()
 
     def serve(self) -> None:
         self._server.serve_forever(poll_interval=0.05)
@@ -90,6 +100,17 @@ class AwsGate:
         if self.locked and action == "sqs:CreateQueue":
             self.locked = False
             return _refusal(service, "AWS.SimpleQueueService.QueueDeletedRecently", 400)
+        if self.held and self.held[0] == action:
+            if self.held[1]:
+                self._forward(path, headers, body)
+            self.reached.set()
+            self._given_up.wait()
+            return _refusal(service, "Throttling", 400)
+        return self._forward(path, headers, body)
+
+    def _forward(
+        self, path: str, headers: dict[str, str], body: bytes
+    ) -> tuple[int, dict[str, str], bytes]:
         with contextlib.closing(http.client.HTTPConnection(self._moto, timeout=_PATIENCE)) as line:
             line.request("POST", path, body, headers)
             got = line.getresponse()

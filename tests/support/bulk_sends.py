@@ -12,6 +12,8 @@ from tests.support.proven import prove_bulk
 
 #: Nothing listens there: a send goes on without what came back.
 QUEUE = "http://127.0.0.1:9/queue/events"
+#: By which what SES reports can be fetched.
+HEARD = {"SES__CONFIGURATION_SET": "letters", "SES__EVENTS_QUEUE": QUEUE}
 BATCH = 5
 
 
@@ -34,7 +36,7 @@ def letters(world, monkeypatch, paces):
         return Throttle(pace=paces[-1], batch=BATCH, clock=lambda: now[0], sleep=leap)
 
     monkeypatch.setattr("newsletter.sending.run._throttle", throttle)
-    world.configure(KIND="ses", SES__MODE="bulk", SES__EVENTS_QUEUE=QUEUE)
+    world.configure(KIND="ses", SES__MODE="bulk", **HEARD)
     prove_bulk(world.newsletter.root)
     return world
 

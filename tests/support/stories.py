@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import dataclasses
 import datetime as dt
 import functools
 import hashlib
@@ -14,13 +15,16 @@ from pathlib import Path
 from newsletter.audience import eligible
 from newsletter.delivery import Delivery, Outcome, Result, RunState
 from newsletter.feedback import Event, Kind, Tag
-from newsletter.store import Store, freezing, imports, runs, subscribers
+from newsletter.store import Store, freezing, imports, ratings, runs, subscribers
 from newsletter.store.consents import Evidence
 from tests.support.ses_events import SOURCE, STORE
 from tests.support.store_samples import a_content, a_row, named_store
 
 START = dt.datetime(2026, 1, 4, 8, 0, tzinfo=dt.UTC)
 DOMAINS = ("gmail.com", "gmx.de", "example.org", "outlook.com", "rare.example")
+#: What issues ask from this one on.
+RATED = 72
+LABELS = (("good", "Loved it"), ("fine", "It was fine"), ("bad", "Not for me"))
 LEAVES = ("unsubscribe page", "newsletter subscribers remove")
 
 
@@ -67,8 +71,9 @@ def send_issue(
     store: Store, issue: int, now: dt.datetime, *, dice: random.Random, reported: bool = True
 ) -> None:
     """Send an issue to everybody; some of it is refused, bounces, or brings a complaint."""
+    content = dataclasses.replace(a_content(issue), ratings=LABELS if issue >= RATED else ())
     run = freezing.start(
-        store, a_content(issue), rehearsal=False, transport="ses", eligible=eligible(), now=now
+        store, content, rehearsal=False, transport="ses", eligible=eligible(), now=now
     )
     found: list[Event] = []
     while delivery := store.claim(run, now=now):
@@ -86,6 +91,17 @@ def send_issue(
     runs.set_state(store, run, RunState.FINISHED, now + dt.timedelta(hours=1))
     if reported:
         store.feedback.record(found, now=now + dt.timedelta(hours=6), sender=SOURCE)
+    if issue >= RATED:
+        rate(store, issue, now + dt.timedelta(hours=9))
+
+
+def rate(store: Store, issue: int, now: dt.datetime) -> None:
+    """Every third reader says how it was; some write a line."""
+    dice = random.Random(issue)
+    for person in list(subscribers.each(store))[::3]:
+        answer = dice.choice(("good", "good", "fine", "bad"))
+        words = f"More of this, please.\n<b>{issue}</b>" if dice.random() < 0.1 else ""
+        ratings.rate(store, person.handle, issue, answer=answer, words=words, now=now)
 
 
 def reports(chance: float) -> list[tuple[Kind, str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -37,6 +38,16 @@ class _Source:
 def has_letter(root: Path, kind: LetterKind) -> bool:
     """Whether there is a letter of this kind: only a welcome is sent where its author wrote one."""
     return kind is not LetterKind.WELCOME or (root / FOLDER / f"{kind}.md").is_file()
+
+
+def faults_of_own(project: Project, *, day: dt.date) -> Iterator[InputError]:
+    """What is wrong with the letters that the author has written; such a letter is never sent."""
+    for kind in LetterKind:
+        if (project.root / FOLDER / f"{kind}.md").is_file():
+            try:
+                prepare_letter(project, kind, day=day)
+            except InputError as fault:
+                yield fault
 
 
 def prepare_letter(project: Project, kind: LetterKind, *, day: dt.date) -> RenderedIssue:

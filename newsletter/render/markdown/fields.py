@@ -17,6 +17,10 @@ from urllib.parse import unquote
 from newsletter.errors import InputError, Place
 
 UNSUBSCRIBE: Final = "__NL_UNSUBSCRIBE__"
+#: The page on which a reader rates the issue.
+RATE: Final = "__NL_RATE__"
+#: The name of its slot; no field can have it.
+RATING: Final = "/rate"
 CONTENT: Final = "__NL_CONTENT__"
 #: Anything of ours; an author's text must not hold it.
 TOKEN: Final = re.compile(r"__NL_[A-Z_]*?[A-Z]__")
@@ -37,7 +41,8 @@ class Slot:
     """What stands in a token's place for one person.
 
     Attributes:
-        name: a field's name, or "" for the person's unsubscribe link.
+        name: a field's name, "" for the person's unsubscribe link, or RATING for the page on which
+            they rate the issue.
         fallback: what stands there when the person has no value.
         url: whether the value becomes part of a link and is percent-encoded.
     """
@@ -50,12 +55,22 @@ class Slot:
 class Fields:
     """The fields one issue uses; hands out their tokens in order of first use."""
 
-    def __init__(self, declared: Mapping[str, str], links: Iterable[str] = ()) -> None:
-        """Take the declared names with their fallbacks ("" is none), and those of whole links."""
+    def __init__(
+        self, declared: Mapping[str, str], links: Iterable[str] = (), *, rated: bool = False
+    ) -> None:
+        """Take the declared names with their fallbacks ("" is none), and those of whole links.
+
+        Args:
+            declared: names and fallbacks.
+            links: names that stand for whole addresses.
+            rated: whether readers are asked to rate the letter.
+        """
         self._links = frozenset(links)
         self.declared = dict(declared) | dict.fromkeys(self._links, "")
         self.without_fallback: set[str] = set()
         self._slots: dict[str, Slot] = {UNSUBSCRIBE: Slot(name="")}
+        if rated:
+            self._slots[RATE] = Slot(name=RATING)
         self._tokens: dict[Slot, str] = {}
 
     @property

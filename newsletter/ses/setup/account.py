@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
+from newsletter.errors import AccountError
 from newsletter.ses.credentials import ask_caller
 from newsletter.ses.setup import dns, verified
 from newsletter.ses.setup.blueprint import Blueprint, blueprint
@@ -16,11 +17,13 @@ from newsletter.ses.setup.sending import known_identity, read_identity
 from newsletter.settings import Settings
 
 _SECONDS: Final = 10.0
+#: Stands where an account's 12 digits belong; AWS takes no policy with it.
+UNKNOWN_ACCOUNT: Final = "ACCOUNT-ID"
 
 
 @contextlib.contextmanager
 def open_account(
-    settings: Settings, environ: Mapping[str, str], *, domain: str = ""
+    settings: Settings, environ: Mapping[str, str], *, domain: str = "", mail_from: str = ""
 ) -> Iterator[tuple[ControlPlane, Blueprint]]:
     """The control plane, and what a newsletter wants of it.
 
@@ -28,27 +31,74 @@ def open_account(
         settings: of the newsletter.
         environ: AWS_REGION counts here, though botocore ignores it.
         domain: a parent of the sender's domain, "" for the very domain.
+        mail_from: where bounces return to, a domain below that; "" for the usual.
 
     Raises:
-        AccountError: no credentials, no region, or AWS cannot be used.
-        InputError: there is no sender, the domain is none of its parents, or an endpoint is no
-            address.
+        AccountError: no credentials, or AWS cannot be used.
+        InputError: no region, there is no sender, the domain is none of its parents, or an endpoint
+            is no address.
     """
+    control = _control(settings, environ)
+    with contextlib.closing(control):
+        yield control, _asked(control, settings, environ, domain, mail_from)
+
+
+def blueprint_anywhere(
+    settings: Settings, environ: Mapping[str, str], *, domain: str = ""
+) -> tuple[Blueprint, str]:
+    """What a newsletter wants, with `UNKNOWN_ACCOUNT` where nobody tells which account it is of.
+
+    Args:
+        settings: of the newsletter.
+        environ: see `open_account`.
+        domain: see `open_account`.
+
+    Returns:
+        it, and why the account is not known, "" when it is.
+
+    Raises:
+        AccountError: a profile that does not exist.
+        InputError: see `open_account`.
+    """
+    control = _control(settings, environ)
+    with contextlib.closing(control):
+        try:
+            return _asked(control, settings, environ, domain), ""
+        except AccountError as unknown:
+            return _wanted(control, settings, domain)(account=UNKNOWN_ACCOUNT), unknown.message
+
+
+def _control(settings: Settings, environ: Mapping[str, str]) -> ControlPlane:
     group = settings.transport.ses
-    control = ControlPlane(
+    return ControlPlane(
         region=group.region, profile=group.profile, environ=environ, sleep=time.sleep
     )
-    with contextlib.closing(control):
-        # Without a sender nobody is asked.
-        wanted = functools.partial(
-            blueprint, settings, region=control.region, partition=control.partition, domain=domain
-        )
-        wanted(account="")
-        caller = ask_caller(
-            region=group.region, profile=group.profile, environ=environ, seconds=_SECONDS
-        )
-        sandbox = _is_sandbox(control)
-        yield control, wanted(account=caller.account, sandbox=sandbox)
+
+
+def _wanted(
+    control: ControlPlane, settings: Settings, domain: str, mail_from: str = ""
+) -> Callable[..., Blueprint]:
+    return functools.partial(
+        blueprint, settings, region=control.region, partition=control.partition, domain=domain,
+        mail_from=mail_from,
+    )  # fmt: skip
+
+
+def _asked(
+    control: ControlPlane,
+    settings: Settings,
+    environ: Mapping[str, str],
+    domain: str,
+    mail_from: str = "",
+) -> Blueprint:
+    """What is wanted, in the account that AWS says this is."""
+    group, wanted = settings.transport.ses, _wanted(control, settings, domain, mail_from)
+    # Without a sender nobody is asked.
+    wanted(account="")
+    caller = ask_caller(
+        region=group.region, profile=group.profile, environ=environ, seconds=_SECONDS
+    )
+    return wanted(account=caller.account, sandbox=_is_sandbox(control))
 
 
 def dns_records(

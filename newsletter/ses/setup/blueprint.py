@@ -39,6 +39,7 @@ class Blueprint:
         account: the AWS account, 12 digits.
         partition: "aws", "aws-cn" or "aws-us-gov".
         sandbox: whether SES asks for rights to the recipients' identities as well.
+        chosen_mail_from: where bounces return to, "" for the usual.
     """
 
     domain: str
@@ -49,11 +50,12 @@ class Blueprint:
     region: str
     partition: str = "aws"
     sandbox: bool = False
+    chosen_mail_from: str = ""
 
     @property
     def mail_from(self) -> str:
         """The domain that bounces return to."""
-        return f"bounce.{self.domain}"
+        return self.chosen_mail_from or f"bounce.{self.domain}"
 
     @property
     def events(self) -> str:
@@ -182,6 +184,7 @@ def blueprint(
     region: str,
     partition: str,
     domain: str = "",
+    mail_from: str = "",
     sandbox: bool = False,
 ) -> Blueprint:
     """What a newsletter's settings ask for.
@@ -192,10 +195,12 @@ def blueprint(
         region: where mail leaves.
         partition: that the region is in.
         domain: a parent of the sender's domain, "" for the very domain.
+        mail_from: a domain below that one, "" for the usual.
         sandbox: whether the account is in the sandbox.
 
     Raises:
-        InputError: there is no sender, or the domain is none of its parents.
+        InputError: there is no sender, the domain is none of its parents, or the other is not
+            below it.
     """
     address = settings.sender.from_address
     own = address.rpartition("@")[2].lower()
@@ -210,6 +215,12 @@ def blueprint(
             f"{chosen} is not the domain of sender.from_address, nor one above it",
             hint=f"leave --domain out, or name {own} or one of its parents",
         )
+    bounces = mail_from.lower().strip(".")
+    if bounces and (bounces == own or not bounces.endswith(f".{chosen}")):
+        raise InputError(
+            f"{bounces} cannot be the MAIL FROM domain of {chosen}",
+            hint=f"name one below {chosen} that nobody writes from, such as bounce.{chosen}",
+        )
     named = slug(settings.site.name)[:_LONGEST_NAME].strip("-")
     default = f"newsletter-{named}" if named else "newsletter"
     return Blueprint(
@@ -221,6 +232,7 @@ def blueprint(
         region=region,
         partition=partition,
         sandbox=sandbox,
+        chosen_mail_from=bounces,
     )
 
 

@@ -84,8 +84,8 @@ class ControlPlane:
             does not try again.
 
     Raises:
-        AccountError: no region, or a profile that does not exist.
-        InputError: an endpoint that is no address.
+        AccountError: a profile that does not exist.
+        InputError: no region, or an endpoint that is no address.
     """
 
     def __init__(

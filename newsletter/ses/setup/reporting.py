@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from abc import abstractmethod
+from fnmatch import fnmatchcase
 from typing import Any, Final
 
+from newsletter.humanize import plural
 from newsletter.ses.setup.blueprint import RETENTION
 from newsletter.ses.setup.control import ControlPlane
 from newsletter.ses.setup.part import Part, Seen, Standing, judged
@@ -123,15 +125,13 @@ class EventsQueue(_Queue):
         target = _object(found.get("RedrivePolicy", "")).get("deadLetterTargetArn", "")
         if not target or (ours and not target.endswith(f":{self.plan.dead_letters}")):
             faults.append("no dead-letter queue -> ours" if not target else "other dead letters")
-        there = _statements(found.get("Policy", ""))
-        fits = all(one in there for one in self.plan.queue_rights) if ours else self._let_in(there)
-        return faults if fits else [*faults, "does not let our topic in -> does"]
-
-    def _let_in(self, statements: list[Any]) -> bool:
-        return any(
-            one.get("Effect") == "Allow" and self.plan.topic_arn in json.dumps(one)
-            for one in statements
+        policy = found.get("Policy", "")
+        fits = (
+            _holds(_statements(policy), self.plan.queue_rights)
+            if ours
+            else lets_in(policy, self.plan.topic_arn)
         )
+        return faults if fits else [*faults, "does not let our topic in -> does"]
 
 
 class Topic(Part):
@@ -164,7 +164,8 @@ class Topic(Part):
 
     def obstacle(self) -> str:
         others = [one for one in self.subscriptions() if one.get("Endpoint") != self.plan.queue_arn]
-        return f"{len(others)} other subscriptions hang on it" if others else ""
+        number = plural(len(others), "other subscription hangs", "other subscriptions hang")
+        return f"{number} on it" if others else ""
 
     def is_ours(self) -> bool:
         """Whether it has our tags; raises what `look` does."""
@@ -224,6 +225,27 @@ def subscriptions(control: ControlPlane, topic: str) -> list[dict[str, Any]]:
         if not page.get("NextToken"):
             return found
         more = {"NextToken": page["NextToken"]}
+
+
+def lets_in(policy: str, topic: str) -> bool:
+    """Whether a queue's policy lets a topic's messages in, as far as its sources tell."""
+    return any(
+        one.get("Effect") == "Allow" and any(fnmatchcase(topic, name) for name in _sources(one))
+        for one in _statements(policy)
+        if isinstance(one, dict)
+    )
+
+
+def _sources(statement: dict[str, Any]) -> list[str]:
+    """The ARNs by which a statement chooses whom it lets in, "*" where it names none."""
+    told = [
+        value
+        for operator in (statement.get("Condition") or {}).values()
+        for key, value in operator.items()
+        if key.lower() == "aws:sourcearn"
+    ]
+    found = [one for value in told for one in (value if isinstance(value, list) else [value])]
+    return [str(one) for one in found] or ["*"]
 
 
 def _object(text: str) -> dict[str, Any]:

@@ -125,8 +125,14 @@ class MailFrom(_OfIdentity):
         if not named:
             missing = Seen(standing=Standing.MISSING, ours=ours, detail=wanted)
             return missing if ours else judged(wanted, ["not set"], ours=False)
-        failed = named == wanted and there.get("MailFromDomainStatus") == _FAILED
-        return judged(named, [_AGAIN] if failed else [], ours=ours and named == wanted)
+        if named != wanted:
+            # Somebody chose it; it is left unless another is asked for by name, and never undone.
+            if self.plan.chosen_mail_from and ours:
+                return Seen(standing=Standing.DRIFTED, detail=f"{named} -> {wanted}")
+            drift = [f"-> {wanted}"] if self.plan.chosen_mail_from else []
+            return judged(named, drift, ours=False)
+        failed = there.get("MailFromDomainStatus") == _FAILED
+        return judged(named, [_AGAIN] if failed else [], ours=ours)
 
     def make(self) -> None:
         self.put(

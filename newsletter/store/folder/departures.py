@@ -63,7 +63,8 @@ _WHOLE: Final = re.compile(
 )
 _WHEN: Final = "%Y-%m-%dT%H:%M:%SZ"
 _OLDER: Final = Evidence(source="left after this backup was made")
-_LATE: Final = Evidence(source="unsubscribe page, while the records were busy")
+#: By the page or by a mail program: the line has no room for which.
+_LATE: Final = Evidence(source="unsubscribe link, while the records were busy")
 #: The file's lock is held for as long as a short transaction takes to reach the disk.
 _LOCK_SECONDS: Final = 10
 _BETWEEN: Final = 0.002

@@ -178,10 +178,16 @@ def _sequence(connection: sa.Connection, table: sa.Table, schema: str) -> str:
 
 
 def _shaped() -> sa.MetaData:
-    """The tables with PostgreSQL's types: numbers that do not run out, text in byte order."""
+    """The tables as PostgreSQL has them.
+
+    Numbers do not run out, text is in byte order, and an index of some rows alone is one here too.
+    """
     shaped = sa.MetaData(naming_convention=metadata.naming_convention)
     for table in metadata.sorted_tables:
-        for column in table.to_metadata(shaped).columns:
+        copied = table.to_metadata(shaped)
+        for index in copied.indexes:
+            index.dialect_options["postgresql"]["where"] = index.dialect_options["sqlite"]["where"]
+        for column in copied.columns:
             kind = column.type
             if isinstance(kind, sa.types.TypeDecorator):
                 kind = kind.impl_instance

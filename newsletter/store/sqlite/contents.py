@@ -15,6 +15,7 @@ _COUNTED: Final = {
     "issues begun": "runs WHERE NOT rehearsal AND recipients > 0",
     "attempts": "deliveries WHERE NOT rehearsal",
     "events": "events",
+    "ratings": "ratings",
 }
 _LATEST: Final = (
     "SELECT max(at) FROM (SELECT max(at) at FROM consents UNION SELECT max(updated_at) FROM "

@@ -34,10 +34,10 @@ CREATE TABLE consents (
     address_hash VARCHAR(64) NOT NULL,
     event VARCHAR(16) NOT NULL,
     source TEXT NOT NULL,
-    at VARCHAR(27) NOT NULL, wording TEXT DEFAULT '' NOT NULL, wording_hash VARCHAR(64) DEFAULT '' NOT NULL, ip TEXT DEFAULT '' NOT NULL, agent TEXT DEFAULT '' NOT NULL,
+    at VARCHAR(27) NOT NULL, wording TEXT DEFAULT '' NOT NULL, wording_hash VARCHAR(64) DEFAULT '' NOT NULL, ip TEXT DEFAULT '' NOT NULL, agent TEXT DEFAULT '' NOT NULL, since VARCHAR(27),
     CONSTRAINT pk_consents PRIMARY KEY (id)
 );
-INSERT INTO "consents" VALUES(1,'0000000000000000000000000000000000000000000000000000000000000001','imported','the form','2026-11-22T08:00:00.000000Z','','','','');
+INSERT INTO "consents" VALUES(1,'0000000000000000000000000000000000000000000000000000000000000001','imported','the form','2026-11-22T08:00:00.000000Z','','','','',NULL);
 CREATE TABLE deliveries (
     id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
     run_id INTEGER NOT NULL,
@@ -187,6 +187,25 @@ CREATE TABLE proofs (
 	CONSTRAINT ck_proofs_mode_known CHECK (mode in ('single', 'bulk'))
 );
 INSERT INTO "proofs" VALUES('123456789012','eu-west-1','bulk',1,'0.1.0','2026-11-22T08:00:00.000000Z');
+CREATE TABLE rating_labels (
+	issue INTEGER NOT NULL, 
+	answer VARCHAR(4) NOT NULL, 
+	label TEXT NOT NULL, 
+	CONSTRAINT pk_rating_labels PRIMARY KEY (issue, answer), 
+	CONSTRAINT ck_rating_labels_answer_known CHECK (answer in ('good', 'fine', 'bad'))
+);
+INSERT INTO "rating_labels" VALUES(74,'good','Loved it');
+INSERT INTO "rating_labels" VALUES(74,'bad','Not for me');
+CREATE TABLE ratings (
+	issue INTEGER NOT NULL, 
+	address_hash VARCHAR(64) NOT NULL, 
+	answer VARCHAR(4) NOT NULL, 
+	words TEXT NOT NULL, 
+	at VARCHAR(27) NOT NULL, 
+	CONSTRAINT pk_ratings PRIMARY KEY (issue, address_hash), 
+	CONSTRAINT fk_ratings_issue_answer_rating_labels FOREIGN KEY(issue, answer) REFERENCES rating_labels (issue, answer)
+);
+INSERT INTO "ratings" VALUES(74,'0000000000000000000000000000000000000000000000000000000000000003','good','More of this','2026-11-22T09:00:00.000000Z');
 CREATE TABLE runs (
     id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
     issue INTEGER NOT NULL,
@@ -257,7 +276,7 @@ CREATE TABLE staged_rows (
     status VARCHAR(16) NOT NULL,
     suppression TEXT NOT NULL,
     tags TEXT NOT NULL,
-    fields TEXT NOT NULL, joined VARCHAR(27),
+    fields TEXT NOT NULL, joined VARCHAR(27), address_hash VARCHAR(64) DEFAULT '' NOT NULL, handle VARCHAR(24) DEFAULT '' NOT NULL,
     CONSTRAINT pk_staged_rows PRIMARY KEY (import_id, slice, position),
     CONSTRAINT fk_staged_rows_import_id_staged_imports FOREIGN KEY(import_id) REFERENCES staged_imports (id)
 )
@@ -314,6 +333,8 @@ CREATE INDEX ix_letters_state_not_before ON letters (state, not_before);
 CREATE INDEX ix_letters_claimed_at ON letters (claimed_at);
 CREATE INDEX ix_limits_key_at ON limits ("key", at);
 CREATE INDEX ix_limits_kind_at ON limits (kind, at);
+CREATE INDEX ix_ratings_address_hash ON ratings (address_hash);
+CREATE INDEX ix_ratings_issue_answer ON ratings (issue, answer);
 CREATE TRIGGER deliveries_arrow BEFORE UPDATE OF state ON deliveries WHEN OLD.state || '>' || NEW.state NOT IN ('queued>claimed', 'queued>skipped', 'claimed>accepted', 'claimed>deferred', 'claimed>queued', 'claimed>refused', 'claimed>unknown', 'deferred>queued', 'refused>queued', 'unknown>queued', 'unknown>assumed', 'queued>accepted', 'deferred>accepted', 'refused>accepted', 'unknown>accepted', 'assumed>accepted', 'accepted>refused', 'unknown>refused', 'assumed>refused') BEGIN SELECT RAISE(ABORT, 'no such way from state to state'); END;
 CREATE TRIGGER deliveries_attempt BEFORE UPDATE OF attempt, state ON deliveries WHEN NEW.attempt <> OLD.attempt + (OLD.state = 'queued' AND NEW.state = 'claimed') BEGIN SELECT RAISE(ABORT, 'an attempt is counted by its claim, one by one'); END;
 CREATE TRIGGER deliveries_risk BEFORE UPDATE OF risked, state ON deliveries WHEN NEW.risked <> OLD.risked + (OLD.state = 'unknown' AND NEW.state = 'queued') BEGIN SELECT RAISE(ABORT, 'what is unknown is sent again once, by a person'); END;
@@ -333,13 +354,15 @@ CREATE TRIGGER runs_kept BEFORE DELETE ON runs WHEN NOT OLD.rehearsal AND (OLD.s
 CREATE TRIGGER events_fixed BEFORE UPDATE OF id, key, kind, detail, at, sent_at, received_at, message_id, attempt, address_hash ON events WHEN 1 BEGIN SELECT RAISE(ABORT, 'what was reported stays as it was'); END;
 CREATE TRIGGER events_attached BEFORE UPDATE OF delivery_id ON events WHEN OLD.delivery_id IS NOT NULL BEGIN SELECT RAISE(ABORT, 'an event belongs to one delivery'); END;
 CREATE TRIGGER events_kept BEFORE DELETE ON events WHEN 1 BEGIN SELECT RAISE(ABORT, 'what was reported stays on record'); END;
-CREATE TRIGGER consents_fixed BEFORE UPDATE OF id, address_hash, event, source, at, wording, wording_hash ON consents WHEN 1 BEGIN SELECT RAISE(ABORT, 'the consent log is only added to'); END;
+CREATE TRIGGER consents_fixed BEFORE UPDATE OF id, address_hash, event, source, at, wording, wording_hash, since ON consents WHEN 1 BEGIN SELECT RAISE(ABORT, 'the consent log is only added to'); END;
 CREATE TRIGGER consents_visitor BEFORE UPDATE OF ip, agent ON consents WHEN NEW.ip NOT IN ('', OLD.ip) OR NEW.agent NOT IN ('', OLD.agent) BEGIN SELECT RAISE(ABORT, 'what is known of a visitor is only ever forgotten'); END;
 CREATE TRIGGER consents_kept BEFORE DELETE ON consents WHEN 1 BEGIN SELECT RAISE(ABORT, 'the consent log is only added to'); END;
 CREATE TRIGGER letters_arrow BEFORE UPDATE OF state ON letters WHEN OLD.state || '>' || NEW.state NOT IN ('queued>claimed', 'queued>dropped', 'claimed>queued', 'claimed>accepted', 'claimed>refused', 'claimed>unknown') BEGIN SELECT RAISE(ABORT, 'no such way from state to state'); END;
 CREATE TRIGGER letters_attempt BEFORE UPDATE OF attempt, state ON letters WHEN NEW.attempt <> OLD.attempt + (OLD.state = 'queued' AND NEW.state = 'claimed') BEGIN SELECT RAISE(ABORT, 'an attempt is counted by its claim, one by one'); END;
 CREATE TRIGGER links_fixed BEFORE UPDATE ON links WHEN 1 BEGIN SELECT RAISE(ABORT, 'where a link leads is frozen'); END;
 CREATE TRIGGER links_kept BEFORE DELETE ON links WHEN EXISTS (SELECT 1 FROM runs WHERE issue = OLD.issue AND NOT rehearsal AND recipients <> 0) BEGIN SELECT RAISE(ABORT, 'where a link leads is frozen'); END;
+CREATE TRIGGER rating_labels_fixed BEFORE UPDATE ON rating_labels WHEN 1 BEGIN SELECT RAISE(ABORT, 'what readers chose is frozen'); END;
+CREATE TRIGGER rating_labels_kept BEFORE DELETE ON rating_labels WHEN EXISTS (SELECT 1 FROM runs WHERE issue = OLD.issue AND NOT rehearsal AND recipients <> 0) BEGIN SELECT RAISE(ABORT, 'what readers chose is frozen'); END;
 CREATE TRIGGER occurrences_fixed BEFORE UPDATE ON occurrences WHEN 1 BEGIN SELECT RAISE(ABORT, 'a date is used up once'); END;
 CREATE TRIGGER occurrences_kept BEFORE DELETE ON occurrences WHEN OLD.state = 'taken' AND NOT OLD.rehearsal BEGIN SELECT RAISE(ABORT, 'a date is used up once'); END;
 CREATE TRIGGER identity_fixed BEFORE UPDATE ON identity WHEN 1 BEGIN SELECT RAISE(ABORT, 'the id of a store never changes'); END;
