@@ -317,7 +317,8 @@ class _Drain:
             return
         now = self.throttle.clock()
         try:
-            queued, others = self.requeue(), self.elsewhere()
+            # In this order: what others defer in between is found all the same.
+            others, queued = self.elsewhere(), self.requeue()
         except UnreachableError:
             if self._are_away():
                 raise

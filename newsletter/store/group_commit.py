@@ -10,7 +10,7 @@ import contextlib
 import datetime as dt
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Final
@@ -96,12 +96,22 @@ class GroupCommit:
 
         Raises:
             UnreachableError: the records are away.
+            PausedError: what was claimed unheard is not through yet.
         """
         if self._unheard:
-            with self._beside_others() as connection:
-                worker = self._database.backend.claimer()
+            self._give_back({run})
+
+    def _give_back(self, runs: Collection[int]) -> None:
+        """Alone: a commit whose answer was lost may still be under way, and is waited for.
+
+        Raises:
+            PausedError: it was, all the time.
+        """
+        with self._database.writing() as connection:
+            worker = self._database.backend.claimer()
+            for run in runs:
                 settling.give_back(connection, run, worker, held=self._held)
-            self._unheard = False
+        self._unheard = False
 
     def _settle_when_back(self, settled: tuple[Settled, ...]) -> None:
         """Settle as soon as the server can be reached; told twice, an outcome counts once."""
@@ -187,20 +197,24 @@ class GroupCommit:
     def _transact(self, jobs: Sequence[_Job]) -> None:
         lost: NewsletterError | None = None
         worker = self._database.backend.claimer()
+        claiming = [job for job in jobs if job.wanted]
+        if claiming and self._unheard:
+            try:
+                self._give_back({job.run for job in claiming})
+            except UnreachableError:
+                raise
+            except PausedError as error:  # whoever claimed it unheard is not through yet
+                lost, claiming = error, []
         unheard = self._unheard
-        if worker and any(job.wanted for job in jobs):
+        if worker and claiming:
             self._unheard = True  # until the commit has answered
         with self._beside_others() as connection:
             settling.settle(connection, [one for job in jobs for one in job.settled])
-            claiming = [job for job in jobs if job.wanted]
             try:
                 if claiming:
                     self._database.backend.expect_held(connection)
             except PausedError as error:  # what is over for claims; outcomes are still recorded
                 lost, claiming = error, []
-            if unheard:
-                for run in {job.run for job in claiming}:
-                    settling.give_back(connection, run, worker, held=self._held)
             taken = {
                 run: list(
                     deliveries.claim(
@@ -213,7 +227,7 @@ class GroupCommit:
                 )
                 for run in {job.run for job in claiming}
             }
-        self._unheard = unheard and not claiming
+        self._unheard = unheard
         if worker:
             self._held |= {one.id for mine in taken.values() for one in mine}
             self._held -= {one.delivery.id for job in jobs for one in job.settled}
