@@ -204,6 +204,11 @@ class HighWaterMark:
             position=max(self._made.position, *places, 0),
         )
 
+    @property
+    def attempts(self) -> int:
+        """How many attempts the records have told of; those that know of fewer have lost some."""
+        return _highest(self._made, self._told, self._flushed).attempts
+
     def rise(self, reached: Reached) -> None:
         """Note how far the run has come by the records, where others send some of it as well."""
         self._told = reached

@@ -31,6 +31,14 @@ def reached(store: Database, run: Run) -> Reached:
         return _reached(connection, run)
 
 
+def attempts(connection: sa.Connection, run: int) -> int:
+    """How many attempts of a run are on record, by its row; they never become fewer."""
+    made = sa.select(sa.func.coalesce(sa.func.sum(rows.c.attempt), 0)).where(rows.c.run_id == run)
+    forgotten = sa.select(run_rows.c.forgotten_attempts).where(run_rows.c.id == run)
+    number: int = connection.execute(made).scalar_one() + connection.execute(forgotten).scalar_one()
+    return number
+
+
 def exposed(store: Database, run: Run, position: int) -> int:
     """How many deliveries `doubt` would make unknown."""
     query = sa.select(sa.func.count()).where(*_exposed(run, position))

@@ -40,6 +40,7 @@ class Backend(Protocol):
         schema: the schema of its tables, None where there are none.
         unmark: what a person does to have records count that were moved, after "or".
         on_server: whether other machines may use it as well; it looks after its disk itself.
+        connections: how many were made to a server; after a new one it may be another server.
     """
 
     @property
@@ -56,6 +57,8 @@ class Backend(Protocol):
     def unmark(self) -> str: ...  # noqa: D102
     @property
     def on_server(self) -> bool: ...  # noqa: D102
+    @property
+    def connections(self) -> int: ...  # noqa: D102
 
     def close(self) -> None:
         """Give all connections back. Closing twice does no harm."""

@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from newsletter.delivery import Delivery, Outcome, Result
 from newsletter.errors import NewsletterError, PausedError, UnreachableError
 from newsletter.project.ledger import HighWaterMark
-from newsletter.store import deliveries, settling
+from newsletter.store import claims, deliveries, settling
 from newsletter.store.database import Database
 from newsletter.store.settling import Settled
 
@@ -64,6 +64,8 @@ class GroupCommit:
         #: The rows that callers have, and whether some were claimed that no caller heard of.
         self._held: set[int] = set()
         self._unheard = False
+        #: How many connections there had been when the records were last held against the mark.
+        self._compared = 0
 
     def claim(self, run: int, most: int, *, now: dt.datetime) -> tuple[Delivery, ...]:
         """Take the next queued deliveries of a run, durably; fewer when no more are queued.
@@ -89,6 +91,7 @@ class GroupCommit:
         except NewsletterError:
             with self._database.reading() as connection:
                 self._database.backend.expect_held(connection)
+                self._expect_remembered(connection)
             raise
 
     def conclude(self, run: int) -> None:
@@ -112,6 +115,28 @@ class GroupCommit:
             for run in runs:
                 settling.give_back(connection, run, worker, held=self._held)
         self._unheard = False
+
+    def _expect_new_connections_to_remember(self, connection: sa.Connection) -> None:
+        """Whoever answers after the server was away may be a standby without the last commits."""
+        made = self._database.backend.connections
+        if made != self._compared:
+            self._expect_remembered(connection)
+            self._compared = made
+
+    def _expect_remembered(self, connection: sa.Connection) -> None:
+        """Refuse to go on where the records have forgotten claims.
+
+        Raises:
+            PausedError: they have.
+        """
+        mark = self.mark
+        if mark is not None and claims.attempts(connection, mark.run) < mark.attempts:
+            raise PausedError(
+                "these records know of fewer mails than have left: they are a backup, or a standby "
+                "took over without the last of them",
+                place=self._database.backend.place,
+                hint="run the same command again; it says what can be done",
+            )
 
     def _settle_when_back(self, settled: tuple[Settled, ...]) -> None:
         """Settle as soon as the server can be reached; told twice, an outcome counts once."""
@@ -213,6 +238,7 @@ class GroupCommit:
             try:
                 if claiming:
                     self._database.backend.expect_held(connection)
+                    self._expect_new_connections_to_remember(connection)
             except PausedError as error:  # what is over for claims; outcomes are still recorded
                 lost, claiming = error, []
             taken = {

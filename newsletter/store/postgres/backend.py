@@ -90,6 +90,8 @@ class PostgresBackend:
         #: What the server's own lists of who is connected show, 63 characters at most.
         self._called = f"newsletter {self.schema}@{os.getpid()} {socket.gethostname()}"[:63]
         self.engine = self._engine(address, _CONNECTIONS)
+        self.connections = 0
+        event.listen(self.engine, "connect", self._count_connection)
         self._renewing = self._engine(address, 2)
         self._leases = Leases(
             self.place,
@@ -375,6 +377,9 @@ class PostgresBackend:
         event.listen(engine, "connect", tables.count_in_whole_numbers)
         event.listen(engine, "begin", self._begin)
         return engine
+
+    def _count_connection(self, _connection: object, _record: object) -> None:
+        self.connections += 1
 
     def _begin(self, connection: sa.Connection) -> None:
         options = connection.get_execution_options()

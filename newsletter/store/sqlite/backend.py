@@ -41,6 +41,7 @@ class SqliteBackend:
 
     schema: None = None
     on_server = False
+    connections = 0
 
     @property
     def unmark(self) -> str:
