@@ -23,6 +23,9 @@ _STRANGER: Final = (
 _FAULTS: Final[dict[str, tuple[type[NewsletterError], str, str]]] = {
     "08": _GONE,
     "57": _GONE,
+    # It waited too long for a machine that was frozen in the middle, and undid the transaction.
+    "25P03": _GONE,
+    "25P04": _GONE,
     "53": (PausedError, "the database has no room for this now", _AGAIN),
     "53100": (PausedError, FULL, "free some space on the database's disk, then run it again"),
     "25006": (
