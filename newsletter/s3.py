@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import mimetypes
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -77,16 +79,15 @@ class Bucket:
         Raises:
             AccountError: the bucket refuses, or cannot be reached.
         """
-        try:
-            found = self._client.head_object(Bucket=self._bucket, Key=self._prefix + path)
-        except failures.ClientError as error:
-            status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
-            # Whoever may not list a bucket is told "forbidden" of what is not there.
-            if status in {HTTPStatus.NOT_FOUND, HTTPStatus.FORBIDDEN}:
-                return False
-            raise self._refused(error) from error
-        except failures.BotoCoreError as error:
-            raise self._unreached(error) from error
+        with self._told():
+            try:
+                found = self._client.head_object(Bucket=self._bucket, Key=self._prefix + path)
+            except failures.ClientError as error:
+                status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+                # Whoever may not list a bucket is told "forbidden" of what is not there.
+                if status in {HTTPStatus.NOT_FOUND, HTTPStatus.FORBIDDEN}:
+                    return False
+                raise
         return bool(found["ContentLength"] == size)
 
     def sizes(self) -> dict[str, int]:
@@ -95,7 +96,7 @@ class Bucket:
         Raises:
             AccountError: as for `has`.
         """
-        try:
+        with self._told():
             pages = self._client.get_paginator("list_objects_v2").paginate(
                 Bucket=self._bucket, Prefix=self._prefix
             )
@@ -104,10 +105,6 @@ class Bucket:
                 for page in pages
                 for one in page.get("Contents", ())
             }
-        except failures.ClientError as error:
-            raise self._refused(error) from error
-        except failures.BotoCoreError as error:
-            raise self._unreached(error) from error
 
     def read(self, path: str) -> bytes:
         """The bytes of a file that is there.
@@ -115,13 +112,9 @@ class Bucket:
         Raises:
             AccountError: as for `has`.
         """
-        try:
+        with self._told():
             found = self._client.get_object(Bucket=self._bucket, Key=self._prefix + path)
             return bytes(found["Body"].read())
-        except failures.ClientError as error:
-            raise self._refused(error) from error
-        except failures.BotoCoreError as error:
-            raise self._unreached(error) from error
 
     def put(self, path: str, data: bytes, *, cache: str = FOR_EVER) -> None:
         """Put a file; readers find all of it or nothing.
@@ -134,15 +127,11 @@ class Bucket:
         Raises:
             AccountError: as for `has`.
         """
-        try:
+        with self._told():
             self._client.put_object(
                 Bucket=self._bucket, Key=self._prefix + path, Body=data,
                 ContentType=_type(path), CacheControl=cache,
             )  # fmt: skip
-        except failures.ClientError as error:
-            raise self._refused(error) from error
-        except failures.BotoCoreError as error:
-            raise self._unreached(error) from error
 
     def delete(self, path: str) -> None:
         """Delete a file; it need not be there.
@@ -150,8 +139,14 @@ class Bucket:
         Raises:
             AccountError: as for `has`.
         """
-        try:
+        with self._told():
             self._client.delete_object(Bucket=self._bucket, Key=self._prefix + path)
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """What the service refuses, or cannot be asked, in our words."""
+        try:
+            yield
         except failures.ClientError as error:
             raise self._refused(error) from error
         except failures.BotoCoreError as error:

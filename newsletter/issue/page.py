@@ -72,6 +72,15 @@ def is_kept_out(issue: Issue) -> bool:
     return str(issue.raw.get("archive", "")).strip().lower() in _NO
 
 
+def has_page(issue: Issue) -> bool:
+    """Whether readers may look for its page: its author says so, or it goes to everybody.
+
+    A letter asks this for its link; whatever else about the page cannot be read is the page's.
+    """
+    said = str(issue.raw.get("archive", "")).strip().lower()
+    return said in _YES if issue.segment else said not in _NO
+
+
 def alias_problem(alias: str) -> str:
     """Why an alias can be no path of a site, as the end of a sentence; "" where it can."""
     if not alias.startswith("/") or alias.startswith("//"):

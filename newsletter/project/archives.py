@@ -9,7 +9,7 @@ import hashlib
 import io
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -106,14 +106,27 @@ def _lists(archive: zipfile.ZipFile, path: Path) -> list[zipfile.ZipInfo]:
         raise _refused("two lists of this archive have one name", path)
     if len(found) > _MOST_LISTS:
         raise _refused(f"this archive holds {len(found)} lists; {_MOST_LISTS} are the most", path)
+    if harm := harm_in(found, what="list", most=_MOST_BYTES):
+        raise _refused(harm, path)
+    return sorted(found, key=lambda one: one.filename)
+
+
+def harm_in(found: Sequence[zipfile.ZipInfo], *, what: str, most: int) -> str:
+    """Why an archive is not unpacked: it cannot be read, or is a bomb; "" where it can.
+
+    Args:
+        found: what is wanted of it.
+        what: what each of them is called.
+        most: bytes of all together, whole gigabytes.
+    """
     for one in found:
         if one.flag_bits & 1:
-            raise _refused("this archive is encrypted", path)
+            return "this archive is encrypted"
         if one.file_size > max(_HARMLESS, _MOST_RATIO * one.compress_size):
-            raise _refused("a list of this archive is far larger than what is packed", path)
-    if sum(one.file_size for one in found) > _MOST_BYTES:
-        raise _refused("the lists of this archive are larger than 4 GB", path)
-    return sorted(found, key=lambda one: one.filename)
+            return f"a {what} of this archive is far larger than what is packed"
+    if sum(one.file_size for one in found) > most:
+        return f"the {what}s of this archive are larger than {most >> 30} GB"
+    return ""
 
 
 def _is_list(name: PurePosixPath) -> bool:

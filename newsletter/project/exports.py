@@ -13,15 +13,12 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from newsletter.errors import InputError, Place
-from newsletter.project.archives import is_archive, opened
+from newsletter.project.archives import harm_in, is_archive, opened
 
 #: Files in an export; bytes of one of them, and of all; bytes of one for each that is packed.
 _MOST_FILES: Final = 50_000
 _LARGEST: Final = 200 * 1024**2
 _MOST_BYTES: Final = 8 * 1024**3
-_MOST_RATIO: Final = 200
-#: So few bytes are no bomb, whatever their ratio.
-_HARMLESS: Final = 1024**2
 #: Folders of programs, and of what Hugo and Jekyll build.
 _OTHERS: Final = frozenset({"node_modules", "public", "_site", "resources", "__MACOSX", "vendor"})
 _HINT: Final = "download it again, or unpack it and name the folder"
@@ -110,13 +107,8 @@ def _packed(archive: zipfile.ZipFile, path: Path) -> tuple[str, ...]:
         raise _refused(f"this archive holds more than {_MOST_FILES:,} files", path)
     if len({one.filename for one in found}) < len(found):
         raise _refused("two files of this archive have one name", path)
-    for one in found:
-        if one.flag_bits & 1:
-            raise _refused("this archive is encrypted", path)
-        if one.file_size > max(_HARMLESS, _MOST_RATIO * one.compress_size):
-            raise _refused("a file of this archive is far larger than what is packed", path)
-    if sum(one.file_size for one in found) > _MOST_BYTES:
-        raise _refused("the files of this archive are larger than 8 GB", path)
+    if harm := harm_in(found, what="file", most=_MOST_BYTES):
+        raise _refused(harm, path)
     return tuple(sorted(one.filename for one in found))
 
 

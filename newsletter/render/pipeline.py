@@ -22,6 +22,7 @@ from mjml import mjml2html
 
 from newsletter.errors import InputError, Place
 from newsletter.issue import Issue
+from newsletter.issue.page import has_page
 from newsletter.render import (
     LOGO_WIDTH,
     TEXT_SIZE,
@@ -215,7 +216,7 @@ def _values(issue: Issue, options: Options, letter: ComposedLetter) -> dict[str,
         "rate_url": RATE if options.ratings else "",
         "ratings": [{"label": words, "url": f"{RATE}/{one}"} for one, words in options.ratings],
         "privacy_url": options.privacy_url,
-        "view_url": f"{archive}/{issue.number}/" if archive else "",
+        "view_url": f"{archive}/{issue.number}/" if archive and has_page(issue) else "",
     }
 
 

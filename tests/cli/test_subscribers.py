@@ -165,7 +165,7 @@ def test_show_all_gives_every_row_about_an_address(ready):
     found = json.loads(told(ready, "show", WHO, "--all", "--json").out)["rows"]
     assert {name: len(rows) for name, rows in found.items()} == {
         "subscribers": 1, "suppressions": 0, "consents": 1, "deliveries": 1, "events": 0, "tags": 1,
-        "signups": 0, "confirmations": 0, "letters": 0,
+        "signups": 0, "confirmations": 0, "letters": 0, "ratings": 0,
     }  # fmt: skip
     assert found["deliveries"][0]["state"] == "accepted"
     run(ready, "erase", WHO, "--yes")
@@ -173,7 +173,7 @@ def test_show_all_gives_every_row_about_an_address(ready):
     assert (found["person"], found["suppressed"]) == (None, "erased")
     assert {name: len(rows) for name, rows in found["rows"].items()} == {
         "subscribers": 0, "suppressions": 1, "consents": 2, "deliveries": 1, "events": 0, "tags": 0,
-        "signups": 0, "confirmations": 0, "letters": 0,
+        "signups": 0, "confirmations": 0, "letters": 0, "ratings": 0,
     }  # fmt: skip
 
 

@@ -83,7 +83,8 @@ def test_a_picture_of_the_theme_or_the_settings_counts_as_well(ready, at):
     ready.patch.setenv("NEWSLETTER_THEME__HEADER_IMAGE", "images/top.gif")
     footer = (ready.root / "templates/email/footer.mjml").read_text("utf-8")
     logo = f'  <p><img src="{ASSETS}/images/logo.gif" alt="" /></p>\n</mj-text>'
-    ready.write("templates/email/footer.mjml", footer.replace("</mj-text>", logo, 1))
+    shown, _, end = footer.rpartition("</mj-text>")  # the first is where readers are asked
+    ready.write("templates/email/footer.mjml", shown + logo + end)
     for name in ("top", "logo"):
         approve(ready)
         ready.write(f"issues/images/{name}.gif", PIXEL + name.encode())

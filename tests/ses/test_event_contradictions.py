@@ -151,7 +151,8 @@ def test_of_a_run_from_before_the_upgrade_no_account_is_known(tmp_path, store):
         records.execute("drop trigger consents_fixed")
         records.execute("alter table consents drop column since")
         later = (
-            "letters confirmations signups moves network_keys limits clicks links unanswered proofs"
+            "letters confirmations signups moves network_keys limits clicks links unanswered proofs "
+            "ratings rating_labels"
         )
         for table in later.split():
             records.execute(f"drop table {table}")

@@ -11,6 +11,7 @@ import select
 import shutil
 import signal
 import socket
+import threading
 import time
 import urllib.request
 
@@ -92,6 +93,21 @@ def doubtful(sent_in_doubt, queue, folder, monkeypatch, tmp_path):
     shutil.copytree(root, folder.root)
     point_to(monkeypatch, tmp_path, queue.environ | environ)
     return folder, accepted
+
+
+def heard(process, words):
+    """What a command says up to the line that begins with these words; two minutes at most."""
+    said = []
+    timer = threading.Timer(120, process.kill)
+    timer.start()
+    try:
+        for line in iter(process.stderr.readline, ""):
+            said.append(line)
+            if line.startswith(words):
+                return "".join(said)
+    finally:
+        timer.cancel()
+    pytest.fail("".join(said))
 
 
 def wait_for_an_event(newsletter, process):
@@ -209,11 +225,13 @@ def test_events_are_fetched_beside_the_pages(letters, queue):
         url = re.search(r"http://127\.0\.0\.1:\d+", process.stderr.readline())
         assert url
         wait_for_an_event(letters, process)
+        # The message that cannot be read may come after the other one.
+        err = heard(process, "warning: ")
         with urllib.request.urlopen(f"{url[0]}/healthz", timeout=60) as answer:
             assert answer.status == 200
         process.send_signal(signal.SIGTERM)
         # `communicate` would miss what was read together with the first line.
-        err, out = process.stderr.read(), process.stdout.read()
+        err, out = err + process.stderr.read(), process.stdout.read()
         assert (process.wait(60), out) == (0, "")
         of_forms = f"the sign-up form is at {url[0]}/subscribe\n"
         rehearsal = "sign-up is a rehearsal: its mails lie in the folder mail/, none leaves\n"

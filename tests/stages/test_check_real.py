@@ -170,6 +170,7 @@ def test_the_page_names_every_check_once_with_severity_and_meaning():
         "Links",
         "Pictures",
         "The finished mail",
+        "The archive",
         "What `newsletter init` wrote",
         "Colours",
         "The web",
