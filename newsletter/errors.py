@@ -114,6 +114,10 @@ class UnreachableError(PausedError):
     """The records are on a server that cannot be reached, for now."""
 
 
+class ForgottenError(PausedError):
+    """The records may not know of all the mails that have left."""
+
+
 class LockedError(NewsletterError):
     """Another run holds the store's lock."""
 

@@ -15,7 +15,7 @@ import threading
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from newsletter.delivery import Counts, Delivery, Run, RunState, State
 from newsletter.errors import InputError, Place, RefusedError
@@ -70,6 +70,22 @@ class Entry:
     content_hash: str
     reached: Reached
     vouches: bool
+
+    @classmethod
+    def of(cls, run: Run, reached: Reached) -> Self:
+        """What a file of a run would say."""
+        return cls(
+            file=name_of(run.content.issue),
+            issue=run.content.issue,
+            run=_named(run),
+            content_hash=run.content.content_hash,
+            reached=reached,
+            vouches=True,
+        )
+
+    def is_of(self, run: Run) -> bool:
+        """Whether it is a run's file, and not that of one that other records know."""
+        return self.run == _named(run)
 
 
 def name_of(issue: int) -> str:
@@ -130,7 +146,7 @@ def is_behind(entry: Entry, run: Run | None, reached: Reached) -> bool:
         RefusedError: the records know nothing of the run: they are older than it, or another
             newsletter's.
     """
-    known = run is not None and run.begun and entry.run == _named(run)
+    known = run is not None and run.begun and entry.is_of(run)
     # Nothing more leaves of a run that is finished on record, whatever has left of it.
     told = entry.vouches or (run is not None and run.state is RunState.FINISHED)
     if known and told and reached.attempts >= entry.reached.attempts:
@@ -148,9 +164,27 @@ def is_behind(entry: Entry, run: Run | None, reached: Reached) -> bool:
     )
 
 
-def behind(entry: Entry, reached: Reached) -> RefusedError:
-    """What to say of records that know only a part of a run, or may, and the way out."""
+def behind(entry: Entry, reached: Reached, *, moved: bool = False) -> RefusedError:
+    """What to say of records that know only a part of a run, or may, and the way out.
+
+    Args:
+        entry: how far it came.
+        reached: how far it came as the records say.
+        moved: whether another server has taken them over.
+    """
     number = entry.issue
+    if moved or (entry.vouches and reached.attempts >= entry.reached.attempts):
+        first = (
+            "first newsletter worker --once on each machine that sent some of it, so that all have "
+            "told how far they came; then "
+        )
+        happened = "another server took these records over" if moved else "these records lack some"
+        return RefusedError(
+            _begun(entry, f"{happened}, so mails may have left that they do not know of"),
+            cause="a standby may lack the last moments, as a backup does" if moved else _RESTORED,
+            hint=f"{first if moved else ''}newsletter send --issue {number} --restored takes "
+            "everybody who may have got it as unknown, and goes on with the rest",
+        )
     if reached.attempts >= entry.reached.attempts:
         return RefusedError(
             _begun(entry, "this file, of an older version, does not tell how far it came"),
@@ -205,9 +239,9 @@ class HighWaterMark:
         )
 
     @property
-    def attempts(self) -> int:
-        """How many attempts the records have told of; those that know of fewer have lost some."""
-        return _highest(self._made, self._told, self._flushed).attempts
+    def reached(self) -> Reached:
+        """How far the records have told that it came; those that know of less have lost some."""
+        return highest(self._made, self._told, self._flushed)
 
     def rise(self, reached: Reached) -> None:
         """Note how far the run has come by the records, where others send some of it as well."""
@@ -221,7 +255,7 @@ class HighWaterMark:
             InputError: the file cannot be written.
         """
         with self._flushing:
-            made = _highest(self._made, self._told, self._flushed)
+            made = highest(self._made, self._told, self._flushed)
             if made == self._flushed:
                 return
             before, after = _marked(self._flushed), _marked(made)
@@ -282,7 +316,7 @@ def write(
     return HighWaterMark(path, run.id, text, reached)
 
 
-def _highest(*reached: Reached) -> Reached:
+def highest(*reached: Reached) -> Reached:
     """What is true when all of them are, of one run that only comes further."""
     return replace(
         reached[0],

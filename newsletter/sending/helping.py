@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from newsletter import clocks
-from newsletter.delivery import Allowance, Pause, Run, RunState, Stop
+from newsletter.delivery import Allowance, Pause, Run, Stop
 from newsletter.delivery.deliver import Transport
 from newsletter.errors import LockedError, RefusedError
 from newsletter.sending import second_ledger, transports
@@ -15,7 +15,8 @@ from newsletter.sending.context import SendContext
 from newsletter.sending.drain import Drained
 from newsletter.sending.part import conclude, differences, drain_part, following, way_of
 from newsletter.sending.run_log import RunLog
-from newsletter.store import deliveries, runs
+from newsletter.store import claims, deliveries, runs
+from newsletter.store.runs import SharedRun
 
 #: What ends one worker's part, and no run: another machine may be better off.
 _OWN: frozenset[Pause] = frozenset({Pause.INTERRUPTED, Pause.NETWORK})
@@ -49,6 +50,8 @@ def help_send(context: SendContext, *, stopped: Callable[[], bool]) -> Help | No
     """
     store = context.store
     store.expect_held()
+    store.expect_remembered()
+    _tell_who_took_over(context)
     shared = runs.find_shared(store)
     if shared is None or (store.sender() and not shared.queued):
         return None
@@ -68,27 +71,28 @@ def help_send(context: SendContext, *, stopped: Callable[[], bool]) -> Help | No
                 held.enter_context(store.lock())
             except LockedError:
                 led = False
-            return _send(context, run, way_out, allowance, leads=led, stopped=stopped)
+            return _send(context, shared, way_out, allowance, leads=led, stopped=stopped)
 
 
 def _send(
     context: SendContext,
-    run: Run,
+    shared: SharedRun,
     way_out: Transport,
     allowance: Allowance,
     *,
     leads: bool,
     stopped: Callable[[], bool],
 ) -> Help | None:
-    store, project = context.store, context.project
+    store, project, run = context.store, context.project, shared.run
     if leads:
         # Looked up again under the lock: whoever led it before may have come to its end.
-        found = runs.find(store, run.content.issue, rehearsal=False)
-        if found is None or found.state is not RunState.RUNNING:
+        found = runs.find_shared(store)
+        if found is None or (found.run.id, found.way) != (run.id, shared.way):
             return None
         deliveries.recover(store, run, now=clocks.now())
     with RunLog(store.folder, f"{run.content.issue}-{way_out.name}", clocks.now) as log:
-        with following(store, run, second_ledger.write(project, store, run)):
+        mark = second_ledger.write(project, store, run)
+        with following(store, run, mark, way=shared.way):
             drained = drain_part(
                 context, run, way_out, allowance, stopped=stopped, log=log, leads=leads
             )
@@ -108,9 +112,16 @@ def _refuse_forgotten(context: SendContext, run: Run) -> None:
     Raises:
         RefusedError: it does.
     """
+    project, store = context.project, context.store
     try:
-        second_ledger.lost_entry(context.project, context.store, run.content.issue, restored=False)
+        second_ledger.lost_entry(project, store, run.content.issue, restored=False)
     except RefusedError:
         reason = "a worker's folder knows of more than these records: are they a backup?"
-        runs.pause(context.store, run, Stop(Pause.BREAKER, reason))
+        second_ledger.tell(project, store, run, reason)
         raise
+
+
+def _tell_who_took_over(context: SendContext) -> None:
+    """Say how far this folder knows a run to have come that another server has taken over."""
+    for run in runs.find_moved(context.store):
+        second_ledger.tell(context.project, context.store, run, claims.MOVED)

@@ -207,14 +207,23 @@ def conclude(store: Store, run: Run, drained: Drained, *, log: RunLog) -> Ended:
 
 
 @contextlib.contextmanager
-def following(store: Store, run: Run, mark: HighWaterMark | None) -> Iterator[None]:
+def following(
+    store: Store, run: Run, mark: HighWaterMark | None, *, way: str = ""
+) -> Iterator[None]:
     """Inside the block no claim returns before the mark on the disk has risen to it.
 
-    It rises with what others claim, too, a moment later.
+    It rises with what others claim, too, a moment later. And where the records have forgotten what
+    was done here, all are told, also while nothing is claimed here.
+
+    Args:
+        store: the records.
+        run: begun.
+        mark: None for a rehearsal.
+        way: how its mails leave, for who does not lead it.
     """
     ended = threading.Event()
     thread = threading.Thread(target=_follow, args=(store, run, mark, ended), daemon=True)
-    with store.marked(mark):
+    with store.marked(mark, way=way):
         if mark and store.backend.on_server:
             thread.start()
         try:
@@ -226,14 +235,16 @@ def following(store: Store, run: Run, mark: HighWaterMark | None) -> Iterator[No
 
 
 def _follow(store: Store, run: Run, mark: HighWaterMark, ended: threading.Event) -> None:
-    wait = _FOLLOW_SECONDS
-    while not ended.wait(wait):
-        began = time.monotonic()
+    following = 0.0
+    while not ended.wait(_FOLLOW_SECONDS):
         # What is wrong with records or file, the next claim tells.
         with contextlib.suppress(NewsletterError):
-            mark.rise(claims.reached(store, run))
-            mark.flush()
-        wait = max(_FOLLOW_SECONDS, (time.monotonic() - began) / _FOLLOW_SHARE)
+            store.expect_remembered()
+            if (began := time.monotonic()) >= following:
+                mark.rise(claims.reached(store, run))
+                mark.flush()
+                now = time.monotonic()
+                following = now + (now - began) / _FOLLOW_SHARE
 
 
 def _elsewhere(store: Store, run: Run) -> int:

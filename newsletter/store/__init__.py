@@ -17,6 +17,7 @@
     signing_keys    what signs links and names addresses
     runs            issues on their way; freezing begins them
     deliveries      one mail each; claims tells how far they have come
+    histories       which server a run is on, and whether that one may have forgotten some
     events          what the provider reported; event_owners finds the delivery,
                     feedback records them, stats counts them
     history         the list over time, and issue by issue what became of them
@@ -34,8 +35,8 @@ connection is part of its caller's.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -204,19 +205,28 @@ class Store(Database):
         with self.reading() as connection:
             self.backend.expect_held(connection)
 
+    def expect_remembered(self) -> None:
+        """Refuse to go on where the records have forgotten what this process did, and tell all.
+
+        Whoever was told once goes on; nothing is claimed until a person has decided.
+
+        Raises:
+            ForgottenError: they have, or another server that took over may have.
+            PausedError: a lease of this process has ended.
+        """
+        self._group_commit.look()
+
     def workers(self) -> Mapping[str, str]:
         """Which workers there are, as "pid 7 on host", by what their claims are written down by."""
         with self.reading() as connection:
             return self.backend.workers(connection)
 
-    @contextmanager
-    def marked(self, mark: HighWaterMark | None) -> Iterator[None]:
+    def marked(self, mark: HighWaterMark | None, *, way: str = "") -> AbstractContextManager[None]:
         """Inside the block no claim returns before the mark on the disk has risen to it.
 
-        None is for rehearsals, which have no file.
+        Args:
+            mark: of the run; None for rehearsals, which have no file.
+            way: how mails leave from here. Who does not lead the run claims nothing of it where
+                they are to leave in another one.
         """
-        self._group_commit.mark = mark
-        try:
-            yield
-        finally:
-            self._group_commit.mark = None
+        return self._group_commit.begun(mark, way)

@@ -5,6 +5,7 @@ Whoever says what has gone asks here first: records that were restored do not kn
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -17,8 +18,23 @@ from newsletter.store import Store, claims, runs
 _NOTHING: Final = Reached(recipients=0, attempts=0, position=0)
 
 
-def lost(root: Path, store: Store, issue: int) -> tuple[Entry, Reached] | None:
-    """What an issue's file says and what the records do, None unless they are behind it.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lost:
+    """What records may have forgotten of a run.
+
+    Attributes:
+        entry: how far it came, by its file and by what other machines have told.
+        reached: how far it came as the records say.
+        moved: whether another server has taken them over.
+    """
+
+    entry: Entry
+    reached: Reached
+    moved: bool
+
+
+def lost(root: Path, store: Store, issue: int) -> Lost | None:
+    """What the records may have forgotten of an issue, None where they know all of it.
 
     Args:
         root: the newsletter's folder.
@@ -50,10 +66,12 @@ def forgotten(root: Path, store: Store, issue: int) -> str:
     run = runs.find(store, issue, rehearsal=False)
     if found is None or run is None:
         return ""
-    entry, reached = found
-    more = entry.reached.attempts - reached.attempts
-    if not entry.vouches:
+    entry = found.entry
+    more = entry.reached.attempts - found.reached.attempts
+    if found.moved or not entry.vouches:
         more = max(more, claims.exposed(store, run, entry.reached.position))
+    if found.moved:
+        return f"another server took these records over: {plural(more, 'more mail')} may have gone"
     return (
         f"{plural(more, 'more mail')} may have gone: {name} knows of later ones than these records"
     )
@@ -65,10 +83,18 @@ def all_forgotten(root: Path, store: Store) -> dict[int, str]:
     return {issue: sentence for issue, sentence in told.items() if sentence}
 
 
-def _lost(root: Path, store: Store, issue: int) -> tuple[Entry, Reached] | None:
+def _lost(root: Path, store: Store, issue: int) -> Lost | None:
     entry = ledger.entry(root, issue)
-    if entry is None:
-        return None
     run = runs.find(store, issue, rehearsal=False)
     reached = claims.reached(store, run) if run else _NOTHING
-    return (entry, reached) if ledger.is_behind(entry, run, reached) else None
+    behind = entry is not None and ledger.is_behind(entry, run, reached)
+    told = claims.distrusted(store, run) if run else None
+    if run is None or not (behind or told):
+        return None
+    known = [one.reached for one in (entry, told) if one]
+    entry = entry or Entry.of(run, reached)
+    return Lost(
+        entry=replace(entry, reached=ledger.highest(reached, *known)),
+        reached=reached,
+        moved=told is not None and told.moved,
+    )

@@ -120,6 +120,9 @@ class Backend(Protocol):
             PausedError: this process held it, and may not hold it any more.
         """
 
+    def leads(self) -> bool:
+        """Whether this process is not only a worker, who follows the one that holds the lock."""
+
     def claimer(self) -> str:
         """By whom this process claims, as it is written down with each; "" where it is alone."""
 

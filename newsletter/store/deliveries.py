@@ -21,7 +21,7 @@ from newsletter.store import events, feedback
 from newsletter.store.batches import Batches
 from newsletter.store.database import Database
 from newsletter.store.eligibility import clause
-from newsletter.store.runs import update_state
+from newsletter.store.runs import claimable, update_state
 from newsletter.store.tables import deliveries, runs, subscribers
 
 #: Lets a run go on that has deliveries to send again.
@@ -52,9 +52,18 @@ _NEXT: Final = (
     .where(
         deliveries.c.run_id == sa.bindparam("run"),
         deliveries.c.state == State.QUEUED,
-        # Asked once per statement: nothing is claimed before a run runs, nor once it is cancelled.
-        sa.select(runs.c.state).where(runs.c.id == sa.bindparam("run")).scalar_subquery()
-        == RunState.RUNNING,
+        # Asked once per statement: nothing is claimed before a run runs, nor once it is cancelled,
+        # nor in another way than it was begun, nor where the records may have forgotten some.
+        sa.exists(
+            sa.select(runs.c.id).where(
+                runs.c.id == sa.bindparam("run"),
+                claimable(),
+                sa.or_(
+                    sa.bindparam("leads", type_=sa.Boolean),
+                    sa.and_(runs.c.way != "", runs.c.way == sa.bindparam("way")),
+                ),
+            )
+        ),
     )
     .order_by(deliveries.c.position)
     .limit(sa.bindparam("most"))
@@ -94,17 +103,30 @@ class Doubt:
 
 
 def claim(
-    connection: sa.Connection, run: int, most: int, now: dt.datetime, *, worker: str = ""
+    connection: sa.Connection,
+    run: int,
+    most: int,
+    now: dt.datetime,
+    *,
+    worker: str = "",
+    way: str | None = None,
 ) -> tuple[Delivery, ...]:
-    """Take the next queued deliveries, at most so many; fewer only when no more are queued.
+    """Take the next queued deliveries, at most so many; fewer only when no more may be claimed.
 
     Whoever may no longer be mailed is skipped. Each person is read here, as they are now.
+
+    Args:
+        connection: inside a transaction.
+        run: the row of the run.
+        most: how many.
+        now: with a time zone.
+        worker: under which lease.
+        way: how its mails would leave from here; None for who leads it, and says how.
     """
+    asked = {"run": run, "leads": way is None, "way": way or ""}
     taken: list[Delivery] = []
     while len(taken) < most:
-        rows: Sequence[Any] = connection.execute(
-            _NEXT, {"run": run, "most": most - len(taken)}
-        ).all()
+        rows: Sequence[Any] = connection.execute(_NEXT, asked | {"most": most - len(taken)}).all()
         if not rows:
             break
         left = [row for row in rows if not row.mailable]

@@ -10,15 +10,15 @@ import contextlib
 import datetime as dt
 import threading
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import sqlalchemy as sa
 
 from newsletter.delivery import Delivery, Outcome, Result
-from newsletter.errors import NewsletterError, PausedError, UnreachableError
+from newsletter.errors import ForgottenError, NewsletterError, PausedError, UnreachableError
 from newsletter.project.ledger import HighWaterMark
 from newsletter.store import claims, deliveries, settling
 from newsletter.store.database import Database
@@ -51,6 +51,23 @@ class _Job:
     error: NewsletterError | None = None
 
 
+@dataclass(slots=True)
+class _Memory:
+    """What the records have answered for: each commit stands for all before it.
+
+    Attributes:
+        mark: of the run.
+        claimed: the last that was claimed here, once one was.
+        settled: the last that was settled here.
+        told: whether all were told that the records have forgotten some of it.
+    """
+
+    mark: HighWaterMark
+    told: bool = False
+    claimed: Delivery | None = None
+    settled: Delivery | None = None
+
+
 class GroupCommit:
     """Claims and settles for many threads; safe to share between them."""
 
@@ -59,13 +76,28 @@ class GroupCommit:
         self._lock = threading.Lock()
         self._waiting: list[_Job] = []
         #: Rises with every claim of a real run, on the disk before the claim returns.
-        self.mark: HighWaterMark | None = None
+        self._mark: HighWaterMark | None = None
+        #: How mails leave from here, where another process leads the run.
+        self._way = ""
         self._writing = False
         #: The rows that callers have, and whether some were claimed that no caller heard of.
         self._held: set[int] = set()
         self._unheard = False
         #: How many connections there had been when the records were last held against the mark.
         self._compared = 0
+        self._memory: _Memory | None = None
+
+    @contextlib.contextmanager
+    def begun(self, mark: HighWaterMark | None, way: str) -> Iterator[None]:
+        """Inside the block no claim returns before the mark has risen to it; see `Store.marked`."""
+        self._mark, self._way = mark, way
+        if mark is not None and self._database.backend.on_server:
+            before = self._memory or _Memory(mark)
+            self._memory = replace(before, mark=mark, told=False)
+        try:
+            yield
+        finally:
+            self._mark = None
 
     def claim(self, run: int, most: int, *, now: dt.datetime) -> tuple[Delivery, ...]:
         """Take the next queued deliveries of a run, durably; fewer when no more are queued.
@@ -89,9 +121,7 @@ class GroupCommit:
         except UnreachableError:
             raise
         except NewsletterError:
-            with self._database.reading() as connection:
-                self._database.backend.expect_held(connection)
-                self._expect_remembered(connection)
+            self._look(thoroughly=True)
             raise
 
     def conclude(self, run: int) -> None:
@@ -112,38 +142,89 @@ class GroupCommit:
         """
         with self._database.writing() as connection:
             worker = self._database.backend.claimer()
+            self._expect_remembered(connection, self._memory)
             for run in runs:
                 settling.give_back(connection, run, worker, held=self._held)
         self._unheard = False
+
+    def look(self) -> None:
+        """Look whether the records have forgotten what was done here, until all were told.
+
+        Raises:
+            ForgottenError: they have, or another server may have.
+            PausedError: a lease of this process has ended.
+        """
+        if self._memory is not None and not self._memory.told:
+            self._look(thoroughly=False)
+
+    def _look(self, *, thoroughly: bool) -> None:
+        """Refuse to go on where the records have forgotten what was done here, and say it to all.
+
+        Raises:
+            ForgottenError: they have, or another server may have.
+            PausedError: a lease of this process has ended.
+        """
+        # Before the snapshot, in which nothing may be missing that is committed meanwhile.
+        memory = self._memory and replace(self._memory)
+        least = memory.mark.reached.attempts if memory and thoroughly else 0
+        try:
+            with self._database.reading() as connection:
+                self._database.backend.expect_held(connection)
+                self._expect_remembered(connection, memory, least)
+        except ForgottenError as error:
+            self._tell(error)
+            raise
 
     def _expect_new_connections_to_remember(self, connection: sa.Connection) -> None:
         """Whoever answers after the server was away may be a standby without the last commits."""
         made = self._database.backend.connections
         if made != self._compared:
-            self._expect_remembered(connection)
+            memory = self._memory
+            self._expect_remembered(
+                connection, memory, memory.mark.reached.attempts if memory else 0
+            )
             self._compared = made
 
-    def _expect_remembered(self, connection: sa.Connection) -> None:
-        """Refuse to go on where the records have forgotten claims.
+    def _expect_remembered(
+        self, connection: sa.Connection, memory: _Memory | None, least: int = 0
+    ) -> None:
+        """Refuse to go on where the records have forgotten what was done here.
+
+        Args:
+            connection: inside a transaction that sees all that `memory` holds.
+            memory: what is asked for.
+            least: how many attempts there must be of all machines; 0 does not ask, which is slow.
 
         Raises:
-            PausedError: they have.
+            ForgottenError: they have, or another server may have.
         """
-        mark = self.mark
-        if mark is not None and claims.attempts(connection, mark.run) < mark.attempts:
-            raise PausedError(
-                "these records know of fewer mails than have left: they are a backup, or a standby "
-                "took over without the last of them",
-                place=self._database.backend.place,
-                hint="run the same command again; it says what can be done",
-            )
+        if memory is None:
+            return
+        run = memory.mark.run
+        told = claims.why_distrusted(connection, run, least, memory.claimed, memory.settled)
+        if not told:
+            return
+        place, hint = self._database.backend.place, "send the issue again: it says what can be done"
+        raise ForgottenError(told, place=place, hint=hint)
+
+    def _tell(self, error: ForgottenError) -> None:
+        """Have nobody claim any more, and say how far this process knows it to have come."""
+        if (memory := self._memory) is None or memory.told:
+            return
+        mark, reason = memory.mark, error.message
+        self._when_back(lambda: claims.distrust(self._database, mark.run, mark.reached, reason))
+        self._memory = _Memory(mark, told=True)
 
     def _settle_when_back(self, settled: tuple[Settled, ...]) -> None:
         """Settle as soon as the server can be reached; told twice, an outcome counts once."""
+        job = _Job(settled[0].run, settled[0].now, settled=settled)
+        self._when_back(lambda: self._commit(replace(job, called=threading.Event())))
+
+    def _when_back(self, write: Callable[[], object]) -> None:
         end, wait = time.monotonic() + PATIENCE, 0.1
         while True:
             try:
-                self._commit(_Job(settled[0].run, settled[0].now, settled=settled))
+                write()
             except UnreachableError:
                 if time.monotonic() + wait > end:
                     raise
@@ -185,10 +266,10 @@ class GroupCommit:
     def _raise_mark(self, jobs: Sequence[_Job]) -> None:
         """Flush the mark for what these have claimed; where that fails, nothing of it leaves."""
         claimed = [job for job in jobs if job.taken]
-        if self.mark is None or not claimed:
+        if self._mark is None or not claimed:
             return
         try:
-            self.mark.flush()
+            self._mark.flush()
         except NewsletterError as error:
             back = [
                 Settled(run=job.run, delivery=one, outcome=_HELD_BACK, now=job.now)
@@ -249,22 +330,41 @@ class GroupCommit:
                         sum(job.wanted for job in claiming if job.run == run),
                         max(job.now for job in jobs),
                         worker=worker,
+                        way=None if self._database.backend.leads() else self._way,
                     )
                 )
                 for run in {job.run for job in claiming}
             }
+            if claiming and not any(taken.values()):
+                try:
+                    self._expect_remembered(connection, self._memory)
+                except ForgottenError as error:
+                    lost = error
         self._unheard = unheard
         if worker:
             self._held |= {one.id for mine in taken.values() for one in mine}
             self._held -= {one.delivery.id for job in jobs for one in job.settled}
-        if self.mark is not None:
-            self.mark.count(taken.get(self.mark.run, ()))
+        if self._mark is not None:
+            self._mark.count(taken.get(self._mark.run, ()))
+            self._remember(self._mark.run, taken, jobs)
+        if isinstance(lost, ForgottenError):
+            self._tell(lost)
         for job in claiming:
             mine = taken[job.run]
             job.taken = tuple(mine[: job.wanted])
             del mine[: job.wanted]
         for job in jobs:
             job.error, job.done = lost if job.wanted else None, True
+
+    def _remember(
+        self, run: int, taken: Mapping[int, Sequence[Delivery]], jobs: Sequence[_Job]
+    ) -> None:
+        if (memory := self._memory) is None:
+            return
+        for delivery in taken.get(run, ()):
+            memory.claimed = delivery
+        for one in (one for job in jobs for one in job.settled if one.run == run):
+            memory.settled = one.delivery
 
 
 def _fail(jobs: Sequence[_Job], error: NewsletterError) -> None:

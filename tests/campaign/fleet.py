@@ -78,6 +78,27 @@ class Cluster:
         """End it, and start it again."""
         _control(self.folder, "restart", "-m", how)
 
+    def copy(self) -> None:
+        """Make a standby: what it has is what was committed by now."""
+        program, target = str(PLACES[-1] / "pg_basebackup"), str(self.folder / "standby")
+        words = [program, "-h", str(self.folder), "-U", "nobody", "-D", target, "-c", "fast", "-N"]
+        subprocess.run([*_nobody(), *words], check=True, stdin=subprocess.DEVNULL, cwd="/")
+
+    def fail_over(self, *, promoted: bool) -> None:
+        """Lose the server and have the standby take over.
+
+        Args:
+            promoted: as one does that followed; else as a disk does that was put back.
+        """
+        _control(self.folder, "stop", "-m", "immediate")
+        shutil.rmtree(self.folder / "data")
+        (self.folder / "standby").rename(self.folder / "data")
+        if promoted:
+            (self.folder / "data/standby.signal").touch()
+        _control(self.folder, "start")
+        if promoted:
+            _control(self.folder, "promote")
+
 
 @contextlib.contextmanager
 def cluster() -> Iterator[Cluster]:

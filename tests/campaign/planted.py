@@ -47,7 +47,9 @@ def record_before_claim() -> None:
         run: Any, records: Any, outlet: Any, clock: Any, **_: Any
     ) -> tuple[Attempt, ...]:
         with records.reading() as connection:
-            row = connection.execute(deliveries._NEXT, {"run": run.id, "most": 1}).first()
+            row = connection.execute(
+                deliveries._NEXT, {"run": run.id, "most": 1, "leads": True, "way": ""}
+            ).first()
         if row is None:
             return ()
         mail = outlet.compose(run, deliveries._delivery(row), now=clock())
@@ -141,7 +143,7 @@ def resume_from_a_cursor() -> None:
     count = sa.text("SELECT count(*) FROM deliveries WHERE run_id = :run AND state = 'accepted'")
 
     def claim(
-        connection: Any, run: int, most: int, now: dt.datetime, *, worker: str = ""
+        connection: Any, run: int, most: int, now: dt.datetime, *, worker: str = "", **_: Any
     ) -> tuple[Delivery, ...]:
         if not cursor:
             done = connection.execute(count, {"run": run}).scalar_one()

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.processes
 
 def test_its_answer_is_recorded_all_the_same(tmp_path, monkeypatch):
     url = postgres.server().url(postgres.new_database(postgres.template()))
-    settle, frozen = settling.settle, []
+    settle, frozen = settling.settle, list[bool]()
 
     def freeze_once(connection, settled):
         if settled and not frozen:

@@ -72,7 +72,9 @@ def test_what_a_worker_defers_while_the_leader_looks_gets_another_turn(tmp_path)
         worker.work(),
     ):
         run = _begun(leader, 1)
-        last = [worker.claim_batch(run, 1, now=NOW)[0]]
+        runs.share(leader, run, "smtp")
+        with worker.marked(None, way="smtp"):
+            last = [worker.claim_batch(run, 1, now=NOW)[0]]
 
         def between() -> None:
             while last:

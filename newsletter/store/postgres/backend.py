@@ -26,6 +26,7 @@ from newsletter.project import private
 from newsletter.project.disk import unwritten
 from newsletter.store.copies import copy_to_file
 from newsletter.store.database import Database, Note
+from newsletter.store.postgres import histories as _histories  # noqa: F401  # has them compiled
 from newsletter.store.postgres import paces
 from newsletter.store.postgres import schema as tables
 from newsletter.store.postgres.address import Address
@@ -200,6 +201,10 @@ class PostgresBackend:
             PausedError: it has.
         """
         self._leases.expect_held(connection)
+
+    def leads(self) -> bool:
+        """Whether it is not only a worker."""
+        return self._leases.leads()
 
     def claimer(self) -> str:
         """The lease that this process claims under."""

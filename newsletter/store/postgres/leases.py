@@ -120,6 +120,11 @@ class Leases:
                 hint="run the same command again; it goes on with what is left",
             )
 
+    def leads(self) -> bool:
+        """Whether it has not only a worker's lease."""
+        held = set(self._held)
+        return SENDING_LOCK in held or not held
+
     def claimer(self) -> str:
         """The lease that this process claims under: its own as a worker, else the one to send."""
         held = dict(self._held)

@@ -223,12 +223,15 @@ CREATE TABLE runs (
     pause VARCHAR(16) DEFAULT '' NOT NULL,
     reason TEXT DEFAULT '' NOT NULL, forgotten_attempts INTEGER DEFAULT '0' NOT NULL, accounts TEXT DEFAULT '' NOT NULL,
     way TEXT DEFAULT '' NOT NULL,
+    server TEXT DEFAULT '' NOT NULL,
+    told_attempts INTEGER DEFAULT '0' NOT NULL,
+    told_position INTEGER DEFAULT '0' NOT NULL,
     CONSTRAINT ck_runs_state_known CHECK (state in ('announced', 'freezing', 'running', 'paused', 'cancelled', 'finished')),
     CONSTRAINT ck_runs_pause_known CHECK (pause in ('', 'interrupted', 'quota', 'network', 'limit', 'retry', 'put off', 'breaker', 'account', 'malformed', 'fault')),
     CONSTRAINT uq_runs_issue_rehearsal UNIQUE (issue, rehearsal),
     CONSTRAINT uq_runs_id_issue_rehearsal UNIQUE (id, issue, rehearsal)
 );
-INSERT INTO "runs" VALUES(5,74,0,'ses','Title',X'6D61696C','00d8d3f11739d2f3537099982b4674c29fc59a8fda350fca1379613adbb09119','5555555555555555555555555555555555555555555555555555555555555555','','paused',8,'2026-11-22T08:00:00.000000Z',NULL,'','',2,'?','');
+INSERT INTO "runs" VALUES(5,74,0,'ses','Title',X'6D61696C','00d8d3f11739d2f3537099982b4674c29fc59a8fda350fca1379613adbb09119','5555555555555555555555555555555555555555555555555555555555555555','','paused',8,'2026-11-22T08:00:00.000000Z',NULL,'','',2,'?','','',0,0);
 CREATE TABLE signing_keys (
     id INTEGER NOT NULL,
     secret BLOB NOT NULL,

@@ -1,4 +1,4 @@
-"""By whom a delivery was claimed, and how the mails of a run leave."""
+"""By whom a delivery was claimed; how the mails of a run leave, where, and what was forgotten."""
 
 from __future__ import annotations
 
@@ -15,4 +15,7 @@ def upgrade() -> None:
     op.add_column(
         "deliveries", sa.Column("worker", sa.String(32), nullable=False, server_default="")
     )
-    op.add_column("runs", sa.Column("way", sa.Text, nullable=False, server_default=""))
+    for column in ("way", "server"):
+        op.add_column("runs", sa.Column(column, sa.Text, nullable=False, server_default=""))
+    for column in ("told_attempts", "told_position"):
+        op.add_column("runs", sa.Column(column, sa.Integer, nullable=False, server_default="0"))
