@@ -19,7 +19,6 @@ from typing import Any, Final, Self
 
 from newsletter.delivery import Counts, Delivery, Run, RunState, State
 from newsletter.errors import InputError, Place, RefusedError
-from newsletter.humanize import plural
 from newsletter.project import files, git
 from newsletter.project.disk import flush, unwritten
 
@@ -156,55 +155,11 @@ def is_behind(entry: Entry, run: Run | None, reached: Reached) -> bool:
         return True
     what = "only in part" if known else "nothing"
     raise RefusedError(
-        _begun(entry, f"these records know {what} of it"),
+        begun_but(entry, f"these records know {what} of it"),
         place=Place(entry.file),
-        cause=_RESTORED,
+        cause=OLDER_COPY,
         hint="restore records from after that day, or send from the machine that has them; only "
         f"if that mail never left, take away {entry.file}",
-    )
-
-
-def behind(entry: Entry, reached: Reached, *, moved: bool = False) -> RefusedError:
-    """What to say of records that know only a part of a run, or may, and the way out.
-
-    Args:
-        entry: how far it came.
-        reached: how far it came as the records say.
-        moved: whether another server has taken them over.
-    """
-    number = entry.issue
-    if moved or (entry.vouches and reached.attempts >= entry.reached.attempts):
-        first = (
-            "first newsletter worker --once on each machine that sent some of it, so that all have "
-            "told how far they came; then "
-        )
-        happened = "another server took these records over" if moved else "these records lack some"
-        return RefusedError(
-            _begun(entry, f"{happened}, so mails may have left that they do not know of"),
-            cause="a standby may lack the last moments, as a backup does" if moved else _RESTORED,
-            hint=f"{first if moved else ''}newsletter send --issue {number} --restored takes "
-            "everybody who may have got it as unknown, and goes on with the rest",
-        )
-    if reached.attempts >= entry.reached.attempts:
-        return RefusedError(
-            _begun(entry, "this file, of an older version, does not tell how far it came"),
-            place=Place(entry.file),
-            cause="should these records be a restored backup, more has left than they know",
-            hint=f"newsletter send --issue {number} --restored takes everybody who is left as "
-            "unknown; only if these records were never put back from a backup, take away "
-            f"{entry.file}, and the run goes on",
-        )
-    return RefusedError(
-        _begun(
-            entry,
-            f"these records know only in part of it: {reached.attempts:,} of "
-            f"{plural(entry.reached.attempts, 'attempt')}",
-        ),
-        place=Place(entry.file),
-        cause=_RESTORED,
-        hint="restore newer records, or send from the machine that has them; where there are none,"
-        f" newsletter send --issue {number} --restored takes everybody who may have got it as "
-        "unknown, and goes on with the rest",
     )
 
 
@@ -346,10 +301,12 @@ def _overwrite(path: Path, offset: int, before: bytes, after: bytes) -> bool:
     return True
 
 
-_RESTORED: Final = "they were restored from an older backup, or are another machine's"
+#: Why they mostly do.
+OLDER_COPY: Final = "they were restored from an older backup, or are another machine's"
 
 
-def _begun(entry: Entry, what: str) -> str:
+def begun_but(entry: Entry, what: str) -> str:
+    """The beginning of what there is to say of a run whose file and records disagree."""
     return f"issue {entry.issue} was begun on {entry.run[:10]}, but {what}"
 
 

@@ -49,7 +49,7 @@ def lost_entry(project: Project, store: Store, issue: int, *, restored: bool) ->
     """
     found = agreement.lost(project.root, store, issue)
     if found and not restored:
-        raise ledger.behind(found.entry, found.reached, moved=found.moved)
+        raise agreement.refusal(found)
     return found.entry if found else None
 
 
@@ -65,6 +65,8 @@ def accept_backup(
     run = runs.find(store, issue, rehearsal=False)
     if run and entry:
         # Should this end in the middle, nothing may look as if the records agreed.
+        counts = runs.counts(store, run)
+        ledger.write(project.root, run, counts, entry.reached, occurrence=_day(store, run))
         claims.distrust(store, run.id, entry.reached, "what may have left is not written down yet")
         number = claims.doubt(store, run, entry.reached, now=clocks.now())
         reporter.say(

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from newsletter.errors import InputError, RefusedError
+from newsletter.errors import InputError, Place, RefusedError
 from newsletter.humanize import plural
 from newsletter.project import ledger
 from newsletter.project.ledger import Entry, Reached
@@ -49,6 +49,57 @@ def lost(root: Path, store: Store, issue: int) -> Lost | None:
         return None
     # A run at work may have been writing the number just as it was read: look twice.
     return _lost(root, store, issue)
+
+
+def refusal(lost: Lost) -> RefusedError:
+    """What to say of records that know only a part of a run, or may, and the way out."""
+    entry, reached, number = lost.entry, lost.reached, lost.entry.issue
+    if lost.moved or (entry.vouches and reached.attempts >= entry.reached.attempts):
+        return _perhaps(lost)
+    if reached.attempts >= entry.reached.attempts:
+        return RefusedError(
+            ledger.begun_but(
+                entry, "this file, of an older version, does not tell how far it came"
+            ),
+            place=Place(entry.file),
+            cause="should these records be a restored backup, more has left than they know",
+            hint=f"newsletter send --issue {number} --restored takes everybody who is left as "
+            "unknown; only if these records were never put back from a backup, take away "
+            f"{entry.file}, and the run goes on",
+        )
+    return RefusedError(
+        ledger.begun_but(
+            entry,
+            f"these records know only in part of it: {reached.attempts:,} of "
+            f"{plural(entry.reached.attempts, 'attempt')}",
+        ),
+        place=Place(entry.file),
+        cause=ledger.OLDER_COPY,
+        hint="restore newer records, or send from the machine that has them; where there are none,"
+        f" newsletter send --issue {number} --restored takes everybody who may have got it as "
+        "unknown, and goes on with the rest",
+    )
+
+
+def _perhaps(lost: Lost) -> RefusedError:
+    """Of records whose numbers show nothing."""
+    way = (
+        f"newsletter send --issue {lost.entry.issue} --restored takes everybody who may have got "
+        "it as unknown, and goes on with the rest"
+    )
+    if not lost.moved:
+        lack = "these records lack some, so mails may have left that they do not know of"
+        return RefusedError(ledger.begun_but(lost.entry, lack), cause=ledger.OLDER_COPY, hint=way)
+    return RefusedError(
+        ledger.begun_but(
+            lost.entry,
+            "another server took these records over, so mails may have left that they do not "
+            "know of",
+        ),
+        cause="a standby may lack the last moments, as a backup does",
+        hint="first newsletter worker --once on each machine that sent some of it, so that all "
+        f"have told how far they came; then {way}",
+    )
 
 
 def forgotten(root: Path, store: Store, issue: int) -> str:

@@ -301,46 +301,18 @@ class GroupCommit:
         return self._database.writing(shared=True)
 
     def _transact(self, jobs: Sequence[_Job]) -> None:
-        lost: NewsletterError | None = None
         worker = self._database.backend.claimer()
         claiming = [job for job in jobs if job.wanted]
-        if claiming and self._unheard:
-            try:
-                self._give_back({job.run for job in claiming})
-            except UnreachableError:
-                raise
-            except PausedError as error:  # whoever claimed it unheard is not through yet
-                lost, claiming = error, []
+        lost = self._give_back_unheard(claiming)
+        if lost:
+            claiming = []
         unheard = self._unheard
         if worker and claiming:
             self._unheard = True  # until the commit has answered
         with self._beside_others() as connection:
             settling.settle(connection, [one for job in jobs for one in job.settled])
-            try:
-                if claiming:
-                    self._database.backend.expect_held(connection)
-                    self._expect_new_connections_to_remember(connection)
-            except PausedError as error:  # what is over for claims; outcomes are still recorded
-                lost, claiming = error, []
-            taken = {
-                run: list(
-                    deliveries.claim(
-                        connection,
-                        run,
-                        sum(job.wanted for job in claiming if job.run == run),
-                        max(job.now for job in jobs),
-                        worker=worker,
-                        way=None if self._database.backend.leads() else self._way,
-                    )
-                )
-                for run in {job.run for job in claiming}
-            }
-            if claiming and not any(taken.values()):
-                try:
-                    self._expect_remembered(connection, self._memory)
-                except ForgottenError as error:
-                    lost = error
-        self._unheard = unheard
+            taken, refusal = self._grant(connection, claiming, max(job.now for job in jobs))
+        self._unheard, lost = unheard, lost or refusal
         if worker:
             self._held |= {one.id for mine in taken.values() for one in mine}
             self._held -= {one.delivery.id for job in jobs for one in job.settled}
@@ -350,11 +322,47 @@ class GroupCommit:
         if isinstance(lost, ForgottenError):
             self._tell(lost)
         for job in claiming:
-            mine = taken[job.run]
+            mine = taken.get(job.run, [])
             job.taken = tuple(mine[: job.wanted])
             del mine[: job.wanted]
         for job in jobs:
             job.error, job.done = lost if job.wanted else None, True
+
+    def _give_back_unheard(self, claiming: Sequence[_Job]) -> PausedError | None:
+        """Give back what was claimed unheard, before more is; why that cannot be done now."""
+        if not (claiming and self._unheard):
+            return None
+        try:
+            self._give_back({job.run for job in claiming})
+        except UnreachableError:
+            raise
+        except PausedError as error:  # whoever claimed it unheard is not through yet
+            return error
+        return None
+
+    def _grant(
+        self, connection: sa.Connection, claiming: Sequence[_Job], now: dt.datetime
+    ) -> tuple[dict[int, list[Delivery]], PausedError | None]:
+        """What is claimed for these, by the run; or why it is over for claims.
+
+        Outcomes are still recorded then, so that is not raised.
+        """
+        backend, taken = self._database.backend, dict[int, list[Delivery]]()
+        if not claiming:
+            return taken, None
+        worker, way = backend.claimer(), None if backend.leads() else self._way
+        try:
+            backend.expect_held(connection)
+            self._expect_new_connections_to_remember(connection)
+            for run in {job.run for job in claiming}:
+                most = sum(job.wanted for job in claiming if job.run == run)
+                claimed = deliveries.claim(connection, run, most, now, worker=worker, way=way)
+                taken[run] = list(claimed)
+            if not any(taken.values()):
+                self._expect_remembered(connection, self._memory)
+        except PausedError as error:
+            return {}, error
+        return taken, None
 
     def _remember(
         self, run: int, taken: Mapping[int, Sequence[Delivery]], jobs: Sequence[_Job]

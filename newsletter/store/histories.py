@@ -16,6 +16,7 @@ from sqlalchemy.sql.functions import FunctionElement
 class PresentHistory(FunctionElement[str]):
     """The history of the server that is asked, and since when it has run; "" for a file."""
 
+    name = "present_history"
     type = sa.Text()
     inherit_cache = True
 
@@ -23,6 +24,7 @@ class PresentHistory(FunctionElement[str]):
 class SameHistory(FunctionElement[bool]):
     """Whether the server has the history that a column tells of."""
 
+    name = "same_history"
     type = sa.Boolean()
     inherit_cache = True
 
@@ -34,6 +36,7 @@ class SettledHistory(FunctionElement[bool]):
     whose commits it lacks can tell.
     """
 
+    name = "settled_history"
     type = sa.Boolean()
     inherit_cache = True
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
+import sqlalchemy as sa
 
 from newsletter.audience import MAILABLE
 from newsletter.delivery import Outcome, Result, State
@@ -23,7 +24,7 @@ def test_its_answer_is_recorded_all_the_same(tmp_path, monkeypatch):
         if settled and not frozen:
             frozen.append(True)
             patience = "SET LOCAL idle_in_transaction_session_timeout = '50ms'"
-            connection.exec_driver_sql(patience)
+            connection.execute(sa.text(patience))
             time.sleep(0.5)
         settle(connection, settled)
 

@@ -26,7 +26,6 @@ from newsletter.project import private
 from newsletter.project.disk import unwritten
 from newsletter.store.copies import copy_to_file
 from newsletter.store.database import Database, Note
-from newsletter.store.postgres import histories as _histories  # noqa: F401  # has them compiled
 from newsletter.store.postgres import paces
 from newsletter.store.postgres import schema as tables
 from newsletter.store.postgres.address import Address
@@ -45,7 +44,6 @@ _LOCKS: Final = 0x6E6C7472
 
 #: What the comment of a schema begins with whose records were moved.
 _MOVED: Final = ("were moved to ", "are being moved to ")
-
 # Compiling a statement (jit) takes seconds for a segment of many tags, and gains nothing here.
 _PLAIN: Final = 'SET LOCAL search_path = "{schema}"; SET LOCAL jit = off'
 _READ: Final = f"SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY; {_PLAIN}"

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from newsletter.store.departure_rules import DEPARTURES
 from newsletter.store.guards import GUARDS
+from newsletter.store.postgres import histories as _histories  # noqa: F401  # has them compiled
 from newsletter.store.tables import metadata
 
 _OWN: Final = sa.MetaData()
