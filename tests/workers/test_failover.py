@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 
 import pytest
 
@@ -148,3 +149,16 @@ def test_a_worker_claims_nothing_once_the_run_is_another_processs_alone(tmp_path
         assert len(leader.claim_batch(run, 1, now=NOW)) == 1
         runs.share(leader, run, WAY)
         assert len(worker.claim_batch(run, 1, now=NOW)) == 1
+
+
+def test_while_it_is_not_written_down_what_was_forgotten_nothing_is_claimed(tmp_path):
+    url = postgres.server().url(postgres.new_database(postgres.template()))
+    with _two_machines(url, tmp_path) as (leader, worker, run):
+        assert len(leader.claim_batch(run, 1, now=NOW) + worker.claim_batch(run, 1, now=NOW)) == 2
+        reached = replace(claims.reached(leader, run), attempts=3, position=3)
+        claims.distrust(leader, run.id, reached, "told")
+        runs.resume(leader, run, by_hand=True)
+        for machine in (leader, worker):
+            with pytest.raises(ForgottenError):
+                machine.claim_batch(run, 1, now=NOW)
+        assert runs.counts(leader, run).by_state == {State.QUEUED: 10, State.CLAIMED: 2}
