@@ -31,7 +31,7 @@ from newsletter.ses.wire import Wire
 from newsletter.smtp import SmtpTransport
 from newsletter.store import Store, deliveries, freezing, settling, tables
 from newsletter.store.group_commit import GroupCommit
-from newsletter.store.postgres import leases
+from newsletter.store.postgres import histories, leases
 from newsletter.store.postgres.backend import PostgresBackend
 from newsletter.store.postgres.schema import leases as lease_rows
 from newsletter.store.settling import Settled
@@ -237,6 +237,7 @@ def jumping_clock() -> None:
 def short_leases() -> None:
     """A lease lasts three seconds, and what is claimed under it is given up three later."""
     leases.LASTS, leases.RENEWED, leases._MARGIN = 3, 0.5, 1  # type: ignore[misc, assignment]
+    histories.LOOKED = 4  # type: ignore[misc]
     moment, seconds = sa.func.clock_timestamp(), sa.func.make_interval(0, 0, 0, 0, 0, 0, 3)
     leases._UNTIL = moment + seconds  # type: ignore[misc]
     leases._GONE = lease_rows.c.until < moment - seconds  # type: ignore[misc]

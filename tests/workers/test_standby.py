@@ -16,6 +16,7 @@ from tests.support.store_samples import NOW, a_content, people
 pytestmark = pytest.mark.processes
 
 ACCEPTED = Outcome(result=Result.ACCEPTED, message_id="m")
+DEFERRED = Outcome(result=Result.DEFERRED, reason="451 greylisted")
 
 
 #: What a standby may have of a row: nothing; a claim, and not its outcome.
@@ -101,3 +102,16 @@ def test_the_last_commit_of_a_process_is_missed(tmp_path, done, forgotten):
                 store.expect_remembered()
             store.expect_remembered()  # it is told once
         assert claims.distrusted(store, run)
+
+
+def test_a_late_answer_is_not_taken_for_that_of_an_attempt_that_was_forgotten(tmp_path):
+    database = postgres.new_database(postgres.template())
+    url = f"{postgres.server().url(database)}&folder={tmp_path}"
+    with Store.open(url) as store, store.lock():
+        run, mark = _begun(store, tmp_path)
+        with store.marked(mark):
+            claimed = store.claim_batch(run, 2, now=NOW)
+            store.settle_batch(run, [(one, DEFERRED) for one in claimed], now=NOW)
+        assert claims.doubt(store, run, claims.reached(store, run), now=NOW) == 2
+        by = "select distinct worker, attempt from deliveries where state = 'unknown'"
+        assert postgres.server().ask(database, by) == [("", 2)]
