@@ -151,12 +151,13 @@ def test_the_library_still_asks_its_hook_for_every_address() -> None:
 
 
 def test_the_library_still_asks_where_an_address_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = []
-    monkeypatch.setattr(
-        quick_links._HELPERS,  # what the reader holds
-        "parseLinkDestination",
-        lambda *where: asked.append(where[1]) or quick_links.destination(*where),
-    )
+    asked: list[int] = []
+
+    def spy(text: str, start: int, end: int) -> object:
+        asked.append(start)
+        return quick_links.destination(text, start, end)
+
+    monkeypatch.setattr(quick_links._HELPERS, "parseLinkDestination", spy)
     reader = MarkdownIt("commonmark")
     quick_links.install(reader)
     reader.render("[x](https://a.example/)\n\n[y]: /z\n\n[y] ![w](<v>)")
