@@ -142,6 +142,14 @@ SUBJECTS: Final = (
         "alone; sqlite3 checks nothing.",
     ),
     Subject(
+        name="million",
+        title="Memory of a send to a million",
+        words=_bench("million", "1000000"),
+        short=_bench("million", "20000"),
+        minutes=30,
+        about="One whole send in bulk, with every record; the fake SES answers at once.",
+    ),
+    Subject(
         name="stats_cost",
         title="Numbers of a million deliveries",
         words=_bench("stats_cost", "1000000"),

@@ -9,6 +9,7 @@ the recipients are frozen is compared with the last tenth.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import statistics
 import subprocess
@@ -45,9 +46,10 @@ def main() -> None:
         began, samples, most = time.monotonic(), [], 0.0
         accepted = 0
         while process.poll() is None:
-            most = max(most, resident(process.pid, "VmHWM"))
-            if accepted := sum(ses.state()["accepted"].values()):
-                samples.append((time.monotonic() - began, accepted, resident(process.pid)))
+            with contextlib.suppress(StopIteration):  # it has ended meanwhile
+                most = max(most, resident(process.pid, "VmHWM"))
+                if accepted := sum(ses.state()["accepted"].values()):
+                    samples.append((time.monotonic() - began, accepted, resident(process.pid)))
             time.sleep(1)
         accepted = sum(ses.state()["accepted"].values())
     if process.returncode:
