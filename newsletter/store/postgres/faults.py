@@ -58,7 +58,8 @@ def fault(
         seconds: how long another writer was waited for.
     """
     state = getattr(error, "sqlstate", None)
-    if state is None and type(error).__name__ == "OperationalError":
+    # The driver is an extra, and has kinds of it, such as one for a connection that took too long.
+    if state is None and "OperationalError" in {one.__name__ for one in type(error).__mro__}:
         return _unreachable(error, place, opening=opening)
     known = _FAULTS.get(state or "") or _FAULTS.get((state or "")[:2])
     named = f"{type(error).__name__}, SQLSTATE {state}"
