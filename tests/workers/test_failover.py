@@ -2,56 +2,27 @@
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import replace
 
 import pytest
 
-from newsletter.audience import MAILABLE
 from newsletter.delivery import Outcome, Pause, Result, RunState, State
 from newsletter.errors import ForgottenError
-from newsletter.project import ledger
-from newsletter.store import Store, claims, freezing, imports, runs
+from newsletter.store import Store, claims, runs
 from newsletter.store.postgres import histories
 from tests.campaign.fleet import cluster
 from tests.support import postgres
 from tests.support.cli_fixtures import Folder, folder, plain_environment
 from tests.support.schedule_fixtures import through_smtp
 from tests.support.smtp_servers import Keeper, aiosmtpd
-from tests.support.store_samples import NOW, a_content, people
+from tests.support.store_samples import NOW
+from tests.support.two_machines import WAY, two_machines
 
 __all__ = ["folder", "plain_environment"]
 
 pytestmark = pytest.mark.processes
 
 ACCEPTED = Outcome(result=Result.ACCEPTED, message_id="m")
-WAY = "smtp"
-
-
-@contextlib.contextmanager
-def _two_machines(url: str, place):
-    """One that leads a run for twelve people, and one that helps."""
-    with (
-        Store.open(f"{url}&folder={place}/a") as leader,
-        Store.open(f"{url}&folder={place}/b") as worker,
-        leader.lock(),
-        worker.work(),
-    ):
-        imports.add(leader, people(12), source="test", now=NOW)
-        run = freezing.start(
-            leader, a_content(), rehearsal=False, transport="smtp", eligible=MAILABLE, expect=None,
-            now=NOW, occurrence=None,
-        )  # fmt: skip
-        runs.share(leader, run, WAY)
-        marks = [
-            ledger.write(
-                place / name, run, runs.counts(leader, run), claims.reached(leader, run),
-                occurrence=None,
-            )
-            for name in "ab"
-        ]  # fmt: skip
-        with leader.marked(marks[0]), worker.marked(marks[1], way=WAY):
-            yield leader, worker, run
 
 
 def _send(store: Store, run, most: int) -> list[int]:
@@ -69,7 +40,7 @@ def test_nobody_is_sent_what_another_machine_sent_and_the_records_forgot(
     monkeypatch.setattr(histories, "LOOKED", 3600)
     with cluster() as database:
         url = f"postgresql://nobody@/postgres?host={database.folder}"
-        with _two_machines(url, tmp_path) as (leader, worker, run):
+        with two_machines(url, tmp_path) as (leader, worker, run):
             sent = _send(leader, run, 2)
             database.copy()
             sent += _send(worker, run, 3)
@@ -103,7 +74,7 @@ def test_a_planned_restart_goes_on_by_itself(tmp_path, monkeypatch):
     monkeypatch.setattr(histories, "LOOKED", 0)
     with cluster() as database:
         url = f"postgresql://nobody@/postgres?host={database.folder}"
-        with _two_machines(url, tmp_path) as (leader, worker, run):
+        with two_machines(url, tmp_path) as (leader, worker, run):
             sent = _send(leader, run, 2) + _send(worker, run, 3)
             database.restart("immediate")
             sent += _send(worker, run, 3) + _send(leader, run, 4)
@@ -141,7 +112,7 @@ def test_send_says_what_can_be_done_on_another_server(folder: Folder) -> None:
 
 def test_a_worker_claims_nothing_once_the_run_is_another_processs_alone(tmp_path):
     url = postgres.server().url(postgres.new_database(postgres.template()))
-    with _two_machines(url, tmp_path) as (leader, worker, run):
+    with two_machines(url, tmp_path) as (leader, worker, run):
         assert len(worker.claim_batch(run, 1, now=NOW)) == 1
         for way in ("", "another"):  # as `send --limit` has it, and a change of settings
             runs.share(leader, run, way)
@@ -153,7 +124,7 @@ def test_a_worker_claims_nothing_once_the_run_is_another_processs_alone(tmp_path
 
 def test_while_it_is_not_written_down_what_was_forgotten_nothing_is_claimed(tmp_path):
     url = postgres.server().url(postgres.new_database(postgres.template()))
-    with _two_machines(url, tmp_path) as (leader, worker, run):
+    with two_machines(url, tmp_path) as (leader, worker, run):
         assert len(leader.claim_batch(run, 1, now=NOW) + worker.claim_batch(run, 1, now=NOW)) == 2
         reached = replace(claims.reached(leader, run), attempts=3, position=3)
         claims.distrust(leader, run.id, reached, "told")
