@@ -124,4 +124,6 @@ def _refuse_forgotten(context: SendContext, run: Run) -> None:
 def _tell_who_took_over(context: SendContext) -> None:
     """Say how far this folder knows a run to have come that another server has taken over."""
     for run in runs.find_moved(context.store):
-        second_ledger.tell(context.project, context.store, run, claims.MOVED)
+        if second_ledger.tell(context.project, context.store, run, claims.MOVED):
+            number = run.content.issue
+            context.reporter.say(f"issue {number}: the records know how far it came from here")

@@ -98,7 +98,7 @@ def write(project: Project, store: Store, run: Run) -> HighWaterMark | None:
     )
 
 
-def tell(project: Project, store: Store, run: Run, reason: str) -> None:
+def tell(project: Project, store: Store, run: Run, reason: str) -> bool:
     """Have nobody claim of a run that has come further, as its file here says, than the records.
 
     Args:
@@ -106,13 +106,18 @@ def tell(project: Project, store: Store, run: Run, reason: str) -> None:
         store: the records.
         run: real.
         reason: why, for people.
+
+    Returns:
+        whether there was something to tell.
     """
     entry, found = _entry(project, run), claims.distrusted(store, run)
     if entry is None:
-        return
+        return False
     known = found.reached if found else claims.reached(store, run)
-    if run.state is RunState.RUNNING or ledger.highest(known, entry.reached) != known:
+    told = run.state is RunState.RUNNING or ledger.highest(known, entry.reached) != known
+    if told:
         claims.distrust(store, run.id, entry.reached, reason)
+    return told
 
 
 def _entry(project: Project, run: Run) -> Entry | None:

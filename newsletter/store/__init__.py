@@ -16,7 +16,7 @@
                     limits bounds it
     signing_keys    what signs links and names addresses
     runs            issues on their way; freezing begins them
-    deliveries      one mail each; claims tells how far they have come
+    deliveries      one mail each; claims tells how far they have come, shares who sent how many
     histories       which server a run is on, and whether that one may have forgotten some
     events          what the provider reported; event_owners finds the delivery,
                     feedback records them, stats counts them
