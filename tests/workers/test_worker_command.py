@@ -30,3 +30,11 @@ def test_without_a_send_a_worker_ends_at_once_and_leaves_no_lease(folder: Folder
     assert postgres.server().ask(database, "select count(*) from leases") == [(0,)]
     sent = "select count(*) from deliveries where state = 'accepted'"
     assert postgres.server().ask(database, sent) == [(5,)]
+
+
+def test_a_unit_keeps_a_worker_running(folder: Folder) -> None:
+    ran = folder.run("worker", "--print", "systemd")
+    assert ran.code == 0
+    assert ran.out.startswith("# ~/.config/systemd/user/newsletter-worker.service\n")
+    [command] = [line for line in ran.out.splitlines() if line.startswith("ExecStart=")]
+    assert command.endswith(f" -C {folder.root} worker")
