@@ -15,12 +15,13 @@ from newsletter.errors import InputError
 from newsletter.humanize import plural
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from newsletter.delivery import Counts, Run, State
     from newsletter.schedule.outlook import Prospect
     from newsletter.store import Store
     from newsletter.store.deliveries import Doubt
+    from newsletter.store.shares import Share
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object.")]
 
@@ -72,12 +73,8 @@ def status(
             found = [_as_dict(store, run, alive) for run in runs]
             dates = [as_dict(one) for one in due]
             lost = [{"issue": number, "reason": what} for number, what in forgotten.items()]
-            result_json(
-                {
-                    "sending": sender or None, "workers": [asdict(one) for one in workers],
-                    "runs": found, "forgotten": lost, "next": dates,
-                }
-            )  # fmt: skip
+            there = {"sending": sender or None, "workers": [asdict(one) for one in workers]}
+            result_json(there | {"runs": found, "forgotten": lost, "next": dates})
             return
         if runs:
             _show(store, runs, alive, whole=issue is not None)
@@ -85,13 +82,17 @@ def status(
             result("no issue was sent yet" if issue is None else f"issue {issue} was not sent yet")
         for number, what in forgotten.items():
             result(f"  {number}: {what}")
-        for share in workers:
-            sent = f"{plural(share.mails, 'mail')} of what is being sent"
-            result(f"  worker {share.worker}: {sent}, {share.rate:.2g}/s lately")
+        _show_workers(workers)
         _remind_of_bounces(store, [run for run in runs if run.transport == "smtp" and run.begun])
     for one in due:
         what = f"issue {one.issue.number}, {one.standing.value}" if one.issue else "no issue yet"
         result(f"next: {one.when} ({one.zone.key}), {what}")
+
+
+def _show_workers(workers: Sequence[Share]) -> None:
+    for one in workers:
+        sent = f"{plural(one.mails, 'mail')} of what is being sent"
+        result(f"  worker {one.worker}: {sent}, {one.rate:.2g}/s lately")
 
 
 def _refuse_incomplete(issue: int | None, listed: str, file: Path | None) -> None:
