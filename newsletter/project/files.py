@@ -59,9 +59,10 @@ def find_root(start: Path) -> Path:
 def has_our_table(pyproject: Path) -> bool:
     """Whether a pyproject.toml is a newsletter's; one that cannot be read is somebody else's."""
     try:
-        return bool(_OUR_TABLE.search(pyproject.read_text("utf-8", errors="replace")))
+        text = pyproject.read_text("utf-8", errors="replace") if pyproject.is_file() else ""
     except OSError:
         return False
+    return bool(_OUR_TABLE.search(text))
 
 
 def read_config(root: Path) -> ConfigText | None:
