@@ -295,6 +295,15 @@ class _Collected:
         return first + 1
 
 
+def _without_links(children: Tokens) -> list[Token]:
+    """The words of a picture, which no reader can follow to anywhere."""
+    kept = [child for child in children if child.type not in {"link_open", "link_close"}]
+    for child in kept:
+        if child.children:
+            child.children = _without_links(child.children)
+    return kept
+
+
 def _tidy(children: list[Token], fields: Fields) -> list[Token]:
     for child in children:
         if child.type == "link_open":
@@ -303,6 +312,7 @@ def _tidy(children: list[Token], fields: Fields) -> list[Token]:
             child.attrs["href"] = fields.in_url(written)
         elif child.type == "image":
             child.attrs["src"] = fields.in_url(str(child.attrs.get("src", "")))
+            child.children = _without_links(child.children or ())
     for at in range(len(children) - 1, -1, -1):
         if children[at].type == "link_open":
             _move_blank(children, at, at + 1, first=True)
