@@ -36,6 +36,21 @@ _BLOCK: Final = 1 << 20
 # --- the folder and its settings -------------------------------------------------------------
 
 
+def from_here(path: Path) -> Path:
+    """A path made absolute.
+
+    Raises:
+        InputError: the folder it begins in was removed under us.
+    """
+    try:
+        return path.absolute()
+    except FileNotFoundError as error:
+        raise InputError(
+            "the folder that this was started in is gone",
+            hint="go to the newsletter's folder, or name it with -C",
+        ) from error
+
+
 def find_root(start: Path) -> Path:
     """The newsletter's folder: `start` or the nearest of its parents that holds settings.
 
@@ -44,7 +59,7 @@ def find_root(start: Path) -> Path:
     Raises:
         InputError: none of them does, or somebody else may have put them there.
     """
-    start = start.absolute()
+    start = from_here(start)
     for folder in (start, *start.parents):
         name = CONFIG if (folder / CONFIG).is_file() else PYPROJECT
         if name == CONFIG or has_our_table(folder / PYPROJECT):
