@@ -344,11 +344,20 @@ def list_name(key: Key) -> str:
 
 
 def lines_in(path: Path) -> int:
-    """How many whole lines a list has, 0 where there is none."""
+    """How many whole lines a list has, 0 where there is none.
+
+    Raises:
+        InputError: it cannot be told.
+    """
     try:
         return path.stat().st_size // _LINE
     except FileNotFoundError:
         return 0
+    except OSError as error:
+        raise unwritten(
+            path, error, "who has left cannot be told",
+            hint="make the file and its folder readable for this user",
+        ) from error  # fmt: skip
 
 
 def _lines(file: int) -> int:
