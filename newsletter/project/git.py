@@ -9,7 +9,8 @@ from pathlib import Path
 
 from newsletter.errors import InputError, Place
 
-_SECONDS = 10
+#: A busy machine may need long for what takes it a moment otherwise.
+_SECONDS = 30
 #: What it says where a folder of the name .git is none of its own.
 _NO_REPOSITORY = "not a git repository (or any"
 
