@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from newsletter.cli.show import say
 from newsletter.errors import InputError, NewsletterError, Place
 from newsletter.humanize import plural
-from newsletter.project import Project, files, salvaged
+from newsletter.project import Project, disk, files, salvaged
 from newsletter.settings import ConfigText, load, salvage
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def salvaged_project() -> Project:
 def _anywhere() -> Path:
     """The chosen folder, the top of all where even that cannot be told."""
     try:
-        return files.from_here(CONTEXT.directory)
+        return disk.from_here(CONTEXT.directory)
     except InputError:
         return Path("/")
 
@@ -146,7 +146,7 @@ def _root() -> Path:
     start = CONTEXT.directory
     if not start.is_dir():
         raise InputError("this is not a folder", place=Place(str(start)), hint="see -C")
-    return files.from_here(start) if CONTEXT.config else files.find_root(start)
+    return disk.from_here(start) if CONTEXT.config else files.find_root(start)
 
 
 def _config_of(root: Path) -> ConfigText | None:

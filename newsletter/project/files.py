@@ -20,7 +20,7 @@ from newsletter.audience.records import sniff
 from newsletter.errors import InputError, PausedError, Place
 from newsletter.issue import number_of
 from newsletter.project import private
-from newsletter.project.disk import flush_path, unwritten
+from newsletter.project.disk import flush_path, from_here, unwritten
 from newsletter.settings import ConfigText, choose
 
 CONFIG: Final = "newsletter.toml"
@@ -34,21 +34,6 @@ _BLOCK: Final = 1 << 20
 
 
 # --- the folder and its settings -------------------------------------------------------------
-
-
-def from_here(path: Path) -> Path:
-    """A path made absolute.
-
-    Raises:
-        InputError: the folder it begins in was removed under us.
-    """
-    try:
-        return path.absolute()
-    except FileNotFoundError as error:
-        raise InputError(
-            "the folder that this was started in is gone",
-            hint="go to the newsletter's folder, or name it with -C",
-        ) from error
 
 
 def find_root(start: Path) -> Path:

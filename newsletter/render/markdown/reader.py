@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Final
 
 from markdown_it import MarkdownIt
 from markdown_it.rules_block import StateBlock, reference
 from markdown_it.rules_inline import StateInline
+from markdown_it.token import Token
 from mdit_py_plugins.footnote import footnote_plugin
 from mdit_py_plugins.footnote.index import footnote_def
 
@@ -43,6 +45,15 @@ def reader_with(fields: Fields) -> MarkdownIt:
     reader.inline.ruler.before("escape", "off", _off_rule)
     reader.inline.ruler.before("escape", "foreign_tag", _foreign_tag_rule)
     return reader
+
+
+def without_links(children: Sequence[Token]) -> list[Token]:
+    """The words of a picture, which no reader can follow to anywhere."""
+    kept = [child for child in children if child.type not in {"link_open", "link_close"}]
+    for child in kept:
+        if child.children:
+            child.children = without_links(child.children)
+    return kept
 
 
 def _footnote_rule(state: StateBlock, start: int, end: int, silent: bool) -> bool:  # noqa: FBT001  # markdown-it's signature
