@@ -8,6 +8,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
+from unicodedata import category
 from urllib.parse import urlsplit
 
 from newsletter.errors import InputError, Place
@@ -23,6 +24,8 @@ from newsletter.exports.posts import (
 from newsletter.issue import front_matter, number_of
 from newsletter.issue.drafts import draft_key
 
+#: What says that a page is in no list, or none at all.
+_HIDING: Final = frozenset({"headless", "private", "hidden", "unlisted"})
 _MARKDOWN: Final = frozenset({"md", "markdown", "mdown"})
 _SETTINGS: Final = ("hugo.toml", "config.toml", "hugo.yaml", "config.yaml", "_config.yml")
 _DATED: Final = re.compile(r"(\d{4}-\d\d-\d\d)-(.+)")
@@ -88,20 +91,41 @@ def _post(
     stem = folders[-1] if stem == "index" and folders else stem
     dated = _DATED.fullmatch(stem)
     slug = line_of(table.get("slug")) or (dated[2] if dated else stem)
-    day = moment_of(table.get("date")) or moment_of(dated[1] if dated else "")
+    day = _day(table, dated[1] if dated else "")
     draft = "_drafts" in folders or bool(draft_key(_texts(table)))
     stated = str(table.get("number") or "").strip()
     number = int(stated) if re.fullmatch(r"\d{1,6}", stated) else number_of(f"{stem}.md")
     body = _plain(body)
     return PastPost(
         key=f"{'jekyll' if jekyll else 'hugo'}/{name}", place=place, title=title, slug=slug,
-        day=day, sent=not draft, number=(None if dated else number) or number_in(title),
+        day=day, sent=not draft, kept_out=_kept_out(table),
+        number=(None if dated else number) or number_in(title),
         preheader=line_of(table.get("description") or table.get("summary") or table.get("excerpt")
                           or table.get("subtitle") or table.get("preheader")),
         subject=line_of(table.get("subject")), canonical=_canonical(table),
         image=_image(table), aliases=_aliases(table, own, slug, day, site, jekyll=jekyll),
         markdown=body, folder="/".join(folders), left_out=tuple(unread(body)),
     )  # fmt: skip
+
+
+def _day(table: Mapping[str, Any], in_name: str) -> dt.datetime | dt.date | None:
+    """When readers got it: not before the day on which it was to be public."""
+    day = moment_of(table.get("date")) or moment_of(in_name)
+    public = moment_of(table.get("publishDate") or table.get("publishdate"))
+    return public if public and str(public) > str(day or "") else day
+
+
+def _kept_out(table: Mapping[str, Any]) -> str:
+    """Why its own site does not show it to everybody, for ever, in its lists."""
+    if table.get("expiryDate") or table.get("expirydate"):
+        return "it was to be seen for a time only"
+    built = table.get("build") or table.get("_build")
+    said = [built.get("render"), built.get("list")] if isinstance(built, Mapping) else []
+    if any(str(value).lower() in {"never", "link", "false"} for value in said):
+        return "its site did not show it"
+    if any(str(table.get(key, "")).lower() in {"true", "yes"} for key in _HIDING):
+        return "its site did not list it"
+    return ""
 
 
 def _split(text: str, name: str) -> tuple[Mapping[str, Any], str]:
@@ -171,10 +195,16 @@ def _aliases(
         if jekyll:
             own = f"/{day:%Y/%m/%d}/{slug}.html" if day else ""
         elif "content" in folders:
-            own = "/".join(["", *folders[folders.index("content") + 1 :], slug, ""])
+            own = _hugos("/".join(["", *folders[folders.index("content") + 1 :], slug, ""]))
         else:
             own = ""
     return tuple(dict.fromkeys([*found, *([base + own] if own else [])]))
+
+
+def _hugos(path: str) -> str:
+    """A path as Hugo writes it: in small letters, hyphens for blanks, without most other signs."""
+    kept = (one for one in path.lower() if one in " ./_#+~-@%" or category(one)[0] in "LNM")
+    return re.sub(r"-*\s[\s-]*", "-", "".join(kept))
 
 
 def _plain(body: str) -> str:

@@ -110,6 +110,8 @@ def past_issue(
         pictures: finds those that come along.
     """
     left_out = list(post.left_out)
+    if post.kept_out:
+        left_out.append(f"it says archive: no, for {post.kept_out}")
     if post.html:
         done = convert(post.html, site, pictures)
         body = done.body
@@ -149,7 +151,7 @@ def _front(post: PastPost, number: int, day: dt.date | None, service: str) -> st
         f"image: {_quoted(post.image)}" if post.image else "",
         f"canonical: {_quoted(post.canonical)}" if _is_address(post.canonical) else "",
         f"sent_elsewhere: {sender}" if post.sent else "status: draft",
-        "" if post.public else "archive: no",
+        "archive: no" if post.kept_out else "",
         f"imported: {_quoted(post.key)}",
     ]
     return "---\n" + "".join(f"{line}\n" for line in lines if line) + "---\n"

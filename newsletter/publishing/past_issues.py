@@ -24,7 +24,9 @@ from newsletter.publishing.redirects import base_path, is_page
 from newsletter.slugs import slug
 
 _PICTURES: Final = f"{files.ISSUES}/images"
-_KINDS: Final = frozenset({".png", ".jpg", ".jpeg", ".gif", ".webp", ".avif"})
+#: Characters of a picture's name that are kept.
+_STEM: Final = 60
+_KINDS: Final = frozenset({".png", ".jpg", ".jpeg", ".gif", ".webp", ".avif", ".svg"})
 _LINKED: Final = re.compile(r"!\[(?:[^\]\\]|\\.)*\]\(\s*<?https?://|<img\b[^>]*?\bsrc=[\"']https?:")
 _OWN: Final = "__GHOST_URL__"
 
@@ -238,7 +240,7 @@ class _Pictures:
         if source not in self._moved:
             path, data = PurePosixPath(source), self._export.read(source)
             digest = hashlib.sha256(data).hexdigest()[:8]
-            stem, kind = slug(path.stem) or "picture", path.suffix.lower()
+            stem, kind = slug(path.stem)[:_STEM] or "picture", path.suffix.lower()
             name = f"images/{stem}{kind}"
             if not self._is_free(name, data):
                 name = f"images/{stem}-{digest}{kind}"

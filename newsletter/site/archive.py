@@ -27,7 +27,7 @@ from newsletter.errors import NewsletterError
 from newsletter.project import files
 from newsletter.publishing.archive import Archive
 from newsletter.publishing.live import LiveArchive
-from newsletter.publishing.redirects import UnfitArchiveError, base_path
+from newsletter.publishing.redirects import UnfitArchiveError, bare_path, base_path
 from newsletter.settings import Settings
 
 _LOG: Final = logging.getLogger(__name__)
@@ -120,8 +120,7 @@ class ArchiveServer:
     def _find(self, path: str, base: str) -> Response | None:
         if self._shown is None:
             return None
-        bare = path.rstrip("/")
-        if (number := self._shown.moved.get(bare.removesuffix(".html"))) is not None:
+        if (number := self._shown.moved.get(bare_path(path))) is not None:
             return RedirectResponse(f"{base}{number}/", status_code=301, headers=_HEADERS)
         if f"{path}/" == base:
             return RedirectResponse(base, status_code=301, headers=_HEADERS)
@@ -179,7 +178,7 @@ class ArchiveServer:
 
 def _made(archive: Archive) -> _Shown:
     pages = {name: file.make() for name, file in archive.files.items() if not file.picture}
-    moved = {one.old.rstrip("/").removesuffix(".html"): one.number for one in archive.redirects}
+    moved = {one.bare: one.number for one in archive.redirects}
     return _Shown(archive, pages, moved)
 
 
