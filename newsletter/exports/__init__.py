@@ -5,5 +5,6 @@ folders     the posts of a Hugo or Jekyll folder
 prepared    a post's HTML without what no letter can hold
 markdown    HTML written down as Markdown
 faithful    Markdown that comes back the same
+named       the pictures of Markdown by other names
 past        posts become issues: their numbers, names and front matter
 """
