@@ -8,10 +8,10 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
-from unicodedata import category
 from urllib.parse import urlsplit
 
 from newsletter.errors import InputError, Place
+from newsletter.exports.permalinks import SiteRules, as_hugo, by_rule, site_rules
 from newsletter.exports.posts import (
     Export,
     ExportFiles,
@@ -27,7 +27,7 @@ from newsletter.issue.drafts import draft_key
 #: What says that a page is in no list, or none at all.
 _HIDING: Final = frozenset({"headless", "private", "hidden", "unlisted"})
 _MARKDOWN: Final = frozenset({"md", "markdown", "mdown"})
-_SETTINGS: Final = ("hugo.toml", "config.toml", "hugo.yaml", "config.yaml", "_config.yml")
+_UNKNOWN: Final = "its address is made by a rule that is not known here: write it as an alias"
 _DATED: Final = re.compile(r"(\d{4}-\d\d-\d\d)-(.+)")
 _NO_LETTERS: Final = frozenset({"readme", "changelog", "license", "contributing", "_index"})
 _FIGURE: Final = re.compile(r"\{\{[<%]\s*figure\s+(.*?)/?\s*[>%]\}\}", re.DOTALL)
@@ -47,9 +47,10 @@ def read_folder(files: ExportFiles, site: str) -> Export | None:
     if within := [name for name in names if inner & set(name.split("/")[:-1])]:
         names = within
     posts, skipped = list[PastPost](), list[tuple[Place, str]]()
-    address = site or _address(files)
+    rules = site_rules(files)
+    address = site or rules.address
     for name in names:
-        found = _post(files, name, jekyll=jekyll, site=address)
+        found = _post(files, name, jekyll=jekyll, site=address, rules=rules)
         if isinstance(found, PastPost):
             posts.append(found)
         else:
@@ -76,7 +77,7 @@ def _is_letter(name: str) -> bool:
 
 
 def _post(
-    files: ExportFiles, name: str, *, jekyll: bool, site: str
+    files: ExportFiles, name: str, *, jekyll: bool, site: str, rules: SiteRules
 ) -> PastPost | tuple[Place, str]:
     place, folders = Place(name), name.split("/")[:-1]
     try:
@@ -95,6 +96,14 @@ def _post(
     draft = "_drafts" in folders or bool(draft_key(_texts(table)))
     stated = str(table.get("number") or "").strip()
     number = int(stated) if re.fullmatch(r"\d{1,6}", stated) else number_of(f"{stem}.md")
+    listed, base = _listed(table), urlsplit(site).path.rstrip("/")
+    path = (
+        _of_jekyll(table, slug, day, rules) if jekyll
+        else _of_hugo(table, own, stem, day, rules)
+    )  # fmt: skip
+    if path:
+        listed.append(base + path)
+    unknown = "" if path or not (jekyll or "content" in own) else _UNKNOWN
     body = _plain(body)
     return PastPost(
         key=f"{'jekyll' if jekyll else 'hugo'}/{name}", place=place, title=title, slug=slug,
@@ -103,8 +112,9 @@ def _post(
         preheader=line_of(table.get("description") or table.get("summary") or table.get("excerpt")
                           or table.get("subtitle") or table.get("preheader")),
         subject=line_of(table.get("subject")), canonical=_canonical(table),
-        image=_image(table), aliases=_aliases(table, own, slug, day, site, jekyll=jekyll),
-        markdown=body, folder="/".join(folders), left_out=tuple(unread(body)),
+        image=_image(table), aliases=tuple(dict.fromkeys(listed)),
+        markdown=body, folder="/".join(folders),
+        left_out=(*filter(None, [unknown]), *unread(body)),
     )  # fmt: skip
 
 
@@ -176,35 +186,39 @@ def _image(table: Mapping[str, Any]) -> str:
     return found.strip() if isinstance(found, str) else ""
 
 
-def _aliases(
-    table: Mapping[str, Any],
-    folders: list[str],
-    slug: str,
-    day: dt.date | None,
-    site: str,
-    *,
-    jekyll: bool,
-) -> tuple[str, ...]:
-    """Its earlier addresses, and the one it has by the rules of its generator."""
+def _listed(table: Mapping[str, Any]) -> list[str]:
+    """Its earlier addresses, as its author wrote them."""
     listed = table.get("aliases") or table.get("redirect_from") or ()
     listed = [listed] if isinstance(listed, str) else listed
-    found = [one.strip() for one in listed if isinstance(one, str)]
-    base = urlsplit(site).path.rstrip("/")
-    own = line_of(table.get("url") or table.get("permalink"))
-    if not own.startswith("/") or ":" in own:
-        if jekyll:
-            own = f"/{day:%Y/%m/%d}/{slug}.html" if day else ""
-        elif "content" in folders:
-            own = _hugos("/".join(["", *folders[folders.index("content") + 1 :], slug, ""]))
-        else:
-            own = ""
-    return tuple(dict.fromkeys([*found, *([base + own] if own else [])]))
+    return [one.strip() for one in listed if isinstance(one, str)]
 
 
-def _hugos(path: str) -> str:
-    """A path as Hugo writes it: in small letters, hyphens for blanks, without most other signs."""
-    kept = (one for one in path.lower() if one in " ./_#+~-@%" or category(one)[0] in "LNM")
-    return re.sub(r"-*\s[\s-]*", "-", "".join(kept))
+def _of_jekyll(table: Mapping[str, Any], slug: str, day: dt.date | None, rules: SiteRules) -> str:
+    """Where Jekyll put a post, "" where its rule is not known here."""
+    own = line_of(table.get("permalink"))
+    listed = table.get("categories") or table.get("category") or ()
+    listed = listed.split() if isinstance(listed, str) else listed
+    words = {"title": slug, "slug": slug, "categories": "/".join(map(str, listed)).lower()}
+    return by_rule(own or rules.permalink, day, words)
+
+
+def _of_hugo(
+    table: Mapping[str, Any], folders: list[str], stem: str, day: dt.date | None, rules: SiteRules
+) -> str:
+    """Where Hugo put a page, "" where its rule is not known here."""
+    if (own := line_of(table.get("url"))).startswith("/"):
+        return own
+    if "content" not in folders:
+        return ""
+    sections = folders[folders.index("content") + 1 :]
+    title, slug = line_of(table.get("title")).replace("/", ""), line_of(table.get("slug"))
+    words = {
+        "section": sections[0] if sections else "", "sections": "/".join(sections),
+        "title": title, "slug": slug or title, "filename": stem, "contentbasename": stem,
+        "slugorfilename": slug or stem, "slugorcontentbasename": slug or stem,
+    }  # fmt: skip
+    rule = rules.permalinks.get(sections[0], "") if sections else ""
+    return as_hugo(by_rule(rule or "/:sections/:slugorfilename/", day, words))
 
 
 def _plain(body: str) -> str:
@@ -230,15 +244,3 @@ def _as_figure(found: re.Match[str]) -> str:
 def _as_video(found: re.Match[str]) -> str:
     base = "https://www.youtube.com/watch?v=" if found[1] == "youtube" else "https://vimeo.com/"
     return f"<{base}{found[2]}>"
-
-
-def _address(files: ExportFiles) -> str:
-    """The address of the site by its settings, "" where they do not say."""
-    for name in files.names:
-        if name.rpartition("/")[2] in _SETTINGS and name.count("/") <= 1:
-            text = text_of(files, name)
-            url = re.search(r"(?mi)^\s*(?:baseurl|url)\s*[:=]\s*[\"']?(https?://[^\s\"'#]+)", text)
-            if url:
-                path = re.search(r"(?m)^baseurl\s*:\s*[\"']?(/[^\s\"'#]*)", text)
-                return url[1].rstrip("/") + (path[1].rstrip("/") if path else "")
-    return ""

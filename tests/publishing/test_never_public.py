@@ -92,10 +92,3 @@ def test_what_hugo_was_to_show_one_day_is_a_draft_until_then(empty):
     assert empty.run("issues", "import", "a.zip").code == 0
     (issue,) = imported(empty)
     assert (issue.status, issue.sent_elsewhere) == ("draft", "")
-
-
-def test_the_addresses_of_hugo_are_those_that_it_makes(empty):
-    page = "---\ntitle: One\ndate: 2021-03-01\n---\nx\n"
-    empty.write("a.zip", zipped({"content/My Posts/Straße & Co, nº 2 - A.md": page}))
-    assert empty.run("issues", "import", "a.zip").code == 0
-    assert imported(empty)[0].extra["aliases"] == ("/my-posts/straße-co-nº-2-a/",)
