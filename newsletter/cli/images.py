@@ -80,11 +80,12 @@ def fetch(
     for one in fetch_pictures(project, patient_fetcher(), number=issue, plan=plan):
         file = one.issue.file
         fetched |= one.brought
-        ahead += [url for url, why in one.left.items() if not why]
+        wanted = [url for url, why in one.left.items() if not why]
+        ahead += wanted
         told = {url: why for url, why in one.left.items() if why}
         left += [{"file": file, "url": url, "reason": why} for url, why in told.items()]
         if not as_json:
-            for line in one.brought.values() if not plan else one.left.keys() - told.keys():
+            for line in (*one.brought.values(), *wanted):
                 result(f"{file}: {line}")
         for url, why in told.items():
             say(f"left: {file}: {url}: {why}")

@@ -90,6 +90,9 @@ def fetch_pictures(
             yield IssuePictures(issue=issue, brought={}, left=dict.fromkeys(addresses, ""))
         else:
             found = {url: pictures.bring(url) for url in addresses}
+            # Servers are slow, and its author may have saved the text meanwhile.
+            if files.read_issue(project.root, issue.file) != data:
+                found = dict.fromkeys(addresses, ("", "its file changed meanwhile: run this again"))
             brought = {url: name for url, (name, _) in found.items() if name}
             new = _rewritten(data, issue, {_key(url): name for url, name in brought.items()})
             if brought:

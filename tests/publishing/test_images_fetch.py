@@ -216,6 +216,24 @@ def test_one_that_dies_is_finished_by_the_next_one(here, old, monkeypatch):
     assert len(list((here.root / "issues/images").glob("a*"))) == 2
 
 
+def test_what_its_author_saves_meanwhile_is_kept(here, old, monkeypatch):
+    old.pictures = {"/a.png": (200, png("teal"))}
+    name = past(here, 3, f"Words.\n\n![]({old.url('/a.png')})")
+    reachable = old_pictures.patient_fetcher()
+
+    class Slow(Fetcher):
+        def ask(self, url, **more):
+            here.edit(name, "Words.", "Better words.")
+            return reachable.ask(url, **more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(old_pictures, "patient_fetcher", Slow)
+        ran = here.run("images", "fetch")
+    assert "its file changed meanwhile" in ran.err
+    assert here.run("images", "fetch").err.strip() == "1 picture fetched"
+    assert imported(here)[0].body.strip() == "Better words.\n\n![](images/a.png)"
+
+
 def test_a_server_that_is_gone_is_asked_three_times_at_most(empty, monkeypatch):
     past(empty, 3, "".join(f"![](http://old.example.org/{n}.png)" for n in range(9)))
     asked = []
