@@ -14,6 +14,8 @@ from urllib.parse import unquote, urljoin, urlsplit
 import lxml.html
 from lxml import etree
 
+from newsletter.render.utm import anonymous
+
 #: Elements that no reader ever saw the inside of.
 _UNSEEN: Final = frozenset(
     {"script", "style", "noscript", "template", "svg", "head", "title", "meta", "link"}
@@ -113,7 +115,7 @@ def _see(element: Any, parts: list[str], links: list[str], pictures: list[tuple[
         alt = " ".join(element.get("alt", "").split())
         pictures.append((_same(element.get("src", "")), alt))
     if tag == "a" and element.get("href") and _has_content(element):
-        links.append(_same(element.get("href")))
+        links.append(_same(anonymous(element.get("href"))))
     edge = " " if tag in BLOCKS or tag == "br" else ""
     parts.append(edge)
     parts.append(element.text or "")
