@@ -15,7 +15,7 @@ from newsletter.check.rule import Fault, RuleContext, rule
 from newsletter.errors import Place
 from newsletter.networks import is_public
 from newsletter.render import RenderedLink
-from newsletter.render.utm import is_malformed, source_of
+from newsletter.render.utm import READER_IDS, is_malformed, source_of
 from newsletter.slugs import slug
 
 _SCHEME: Final = re.compile(r"([a-z][a-z0-9+.-]*):", re.IGNORECASE)
@@ -38,9 +38,7 @@ _OF_A_NETWORK: Final = (
 _PART: Final = re.compile(r"0x[0-9a-f]*|[0-9]{1,10}", re.ASCII)
 _BYTES: Final = 4
 _LARGEST: Final = 255
-_PERSONAL: Final = re.compile(
-    r"[?&](mc_eid|_hsenc|_hsmi|vero_id|mkt_tok|ck_subscriber_id)=", re.IGNORECASE
-)
+_PERSONAL: Final = re.compile(rf"[?&]({'|'.join(sorted(READER_IDS))})=", re.IGNORECASE)
 
 
 @rule("link-malformed", "error", "A web link that no browser can open.")
