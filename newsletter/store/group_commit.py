@@ -57,26 +57,24 @@ class GroupCommit:
         self.mark: HighWaterMark | None = None
         self._writing = False
 
-    def claim(self, run: int, most: int, *, now: dt.datetime) -> tuple[Delivery, ...]:
-        """Take the next queued deliveries of a run, durably; fewer when no more are queued.
+    def settle_and_claim(
+        self, run: int, settled: Sequence[Settled], most: int, *, now: dt.datetime
+    ) -> tuple[Delivery, ...]:
+        """Record outcomes and take the next queued deliveries of a run, durably.
+
+        Fewer are taken when no more are queued.
 
         Raises:
-            PausedError: another run may have taken over.
-        """
-        return self._commit(_Job(run, now, wanted=most))
-
-    def settle(self, *settled: Settled) -> None:
-        """Record outcomes, durably.
-
-        Raises:
-            NewsletterError: one is not claimed with this attempt; none of `settled` is recorded.
+            NewsletterError: one of `settled` is not claimed with its attempt, and none of it is
+                recorded; or nothing could be claimed, though the outcomes are recorded.
             PausedError: another run may have taken over, and have settled them as unknown.
         """
         try:
-            self._commit(_Job(settled[0].run, settled[0].now, settled=settled))
+            return self._commit(_Job(run, now, settled=tuple(settled), wanted=most))
         except NewsletterError:
-            with self._database.reading() as connection:
-                self._database.backend.expect_held(connection)
+            if settled:
+                with self._database.reading() as connection:
+                    self._database.backend.expect_held(connection)
             raise
 
     def _commit(self, job: _Job) -> tuple[Delivery, ...]:
@@ -133,11 +131,14 @@ class GroupCommit:
         except PausedError as error:  # the disk, or a lock: trying each alone would wait for each
             _fail(jobs, error)
         except NewsletterError as error:
-            if len(jobs) == 1:
-                _fail(jobs, error)
+            if len(jobs) > 1:
+                for job in jobs:
+                    self._write([job])
                 return
-            for job in jobs:
-                self._write([job])
+            _fail(jobs, error)
+            if jobs[0].settled and jobs[0].wanted:
+                # What is wrong with the next claim must not cost what is known of the last.
+                self._write([_Job(jobs[0].run, jobs[0].now, settled=jobs[0].settled)])
         except BaseException as error:
             _fail(jobs, NewsletterError(f"the records were not written ({type(error).__name__})"))
             raise

@@ -15,8 +15,7 @@ import pytest
 
 from newsletter import store as room
 from newsletter.audience.tokens import make_token
-from newsletter.delivery import deliver
-from newsletter.sending import run as sending
+from newsletter.delivery.deliver import Hand
 from newsletter.store import Store, signing_keys
 from newsletter.store.revisions import HEAD
 from tests.support import postgres
@@ -238,7 +237,7 @@ def test_a_database_that_knows_less_than_the_ledger_is_refused(newsletter):
 
 
 def test_a_server_that_goes_away_pauses_a_run_and_the_same_command_goes_on(newsletter, monkeypatch):
-    keeper, real, calls = Keeper(), deliver.deliver_next, []
+    keeper, real, calls = Keeper(), Hand.deliver_next, []
 
     def watched(*words, **more):
         calls.append(1)
@@ -250,7 +249,7 @@ def test_a_server_that_goes_away_pauses_a_run_and_the_same_command_goes_on(newsl
             )
         return real(*words, **more)
 
-    monkeypatch.setattr(sending, "deliver_next", watched)
+    monkeypatch.setattr(Hand, "deliver_next", watched)
     with aiosmtpd(keeper) as port:
         through_smtp(newsletter, port)
         ran = newsletter.send()
