@@ -126,11 +126,11 @@ class Press:
             attempt=delivery.attempt,
             sender=self.template.sender,
             to=person.address,
-            data=self._mail(person, run.content.issue, stamp=stamp),
+            pieces=self._mail(person, run.content.issue, stamp=stamp),
             store=self.store,
         )
 
-    def _mail(self, person: Subscriber, issue: int, *, stamp: Stamp | None) -> bytes:
+    def _mail(self, person: Subscriber, issue: int, *, stamp: Stamp | None) -> tuple[bytes, ...]:
         url = unsubscribe_url(self.public_url, person.handle, self.key) if self.public_url else ""
         rating = rating_url(self.public_url, person.handle, issue, self.key)
         return compose(self.template, person, unsubscribe_url=url, rating_url=rating, stamp=stamp)
@@ -374,7 +374,7 @@ def trial(
         attempt=number,
         sender=template.sender,
         to=person.address,
-        data=compose(
+        pieces=compose(
             marked,
             person,
             unsubscribe_url=url,

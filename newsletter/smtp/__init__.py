@@ -9,12 +9,13 @@ does not outlive it.
 from __future__ import annotations
 
 import binascii
+import functools
 import re
 import smtplib
 import ssl
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -36,6 +37,8 @@ _PATIENCE: Final = 600.0
 _IDLE: Final = 10.0
 #: Goodbyes are not worth a longer wait, all of them together.
 _GOODBYE: Final = 5.0
+#: Bytes; a piece of a mail that is longer is looked through once, however many mails it stands in.
+_SHORT: Final = 1024
 _OK: Final = 250
 _TLS_READY: Final = 220
 _READY: Final = 354
@@ -263,7 +266,7 @@ def _hand_over(
         if stopped := _prepare(session, message):
             return stopped
         session.allow(timeout)
-        if not session.send_mail(_dotted(message.data)):
+        if not session.send_mail(_dotted(message.pieces)):
             return _early(session)
         session.allow(patience)
         return _after_the_dot(session, message, timeout)
@@ -319,26 +322,40 @@ def _after_the_dot(session: Session, message: Message, timeout: float) -> tuple[
     is_no = code // 100 in {_LATER, _NEVER}
     if session.is_contradicted(code) or (is_no and not session.is_last_word(code)):
         return judged(Verdict.UNPROVEN, "the mail server answered yes and no to the mail"), False
-    return smtp_reply(code, _message_id(message.data)), code // 100 == _TAKEN
+    return smtp_reply(code, _message_id(message.pieces)), code // 100 == _TAKEN
 
 
-def _dotted(data: bytes) -> bytes:
+def _dotted(pieces: Sequence[bytes]) -> bytes:
     """The mail as it is written: its lines end in CRLF, and leading dots are doubled.
 
     No server may find an end in the middle of it, whatever it takes for one (RFC 5321, 4.5.2).
     """
-    if not data.count(b"\r\n") == data.count(b"\r") == data.count(b"\n"):
-        data = re.sub(rb"\r\n?|\n", b"\r\n", data)
+    lines = [_doubled_once(piece) if len(piece) > _SHORT else _doubled(piece) for piece in pieces]
+    if any(lines) and None not in lines:
+        return b"".join(line for line in lines if line)
+    whole = re.sub(rb"\r\n?|\n", b"\r\n", b"".join(pieces))
+    return _doubled(whole if whole.endswith(b"\r\n") else whole + b"\r\n") or b""
+
+
+def _doubled(piece: bytes) -> bytes | None:
+    """A piece with its leading dots doubled; None where not all its lines end in CRLF."""
+    if piece and not piece.endswith(b"\r\n"):
+        return None
+    if not piece.count(b"\r\n") == piece.count(b"\r") == piece.count(b"\n"):
+        return None
     # A replacement in C: an expression would be tried at every line of 60 KB.
-    doubled = data.replace(b"\n.", b"\n..")
-    if doubled.startswith(b"."):
-        doubled = b"." + doubled
-    return doubled if doubled.endswith(b"\r\n") else doubled + b"\r\n"
+    doubled = piece.replace(b"\n.", b"\n..")
+    return b"." + doubled if doubled.startswith(b".") else doubled
 
 
-def _message_id(data: bytes) -> str:
-    found = re.search(rb"(?m)^Message-ID: <([^>]+)>", data)
-    return found[1].decode("ascii", "replace") if found else "unnamed"
+#: Counting the line ends of 60 KB costs more than all else that is done with a mail in Python; what
+#: the mails of one issue have in common is one object, and looked through once.
+_doubled_once: Final = functools.lru_cache(maxsize=16)(_doubled)
+
+
+def _message_id(pieces: Sequence[bytes]) -> str:
+    found = (re.search(rb"(?m)^Message-ID: <([^>]+)>", piece) for piece in pieces)
+    return next((one[1].decode("ascii", "replace") for one in found if one), "unnamed")
 
 
 def _say_goodbye(idle: list[_Idle]) -> None:

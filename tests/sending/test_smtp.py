@@ -34,7 +34,9 @@ LOGINS = "250-here\r\n250 AUTH PLAIN LOGIN"
 
 
 def mail(to: str = "ada@example.com", data: bytes = DATA) -> Message:
-    return Message(issue=74, position=1, attempt=1, sender="wren@example.org", to=to, data=data)
+    return Message(
+        issue=74, position=1, attempt=1, sender="wren@example.org", to=to, pieces=(data,)
+    )
 
 
 @contextlib.contextmanager
