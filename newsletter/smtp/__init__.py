@@ -28,7 +28,7 @@ from newsletter.smtp.session import Session, SessionError
 
 Security = Literal["starttls", "tls", "none"]
 
-#: Seconds for each of these: connect and log in; MAIL, RCPT and DATA; write the mail; RSET.
+#: Seconds for each of these: connect and log in; RSET and MAIL; RCPT and DATA; write the mail.
 _TIMEOUT: Final = 60.0
 #: Seconds until a whole mail is begun to be answered: giving up on it makes an unknown (RFC 5321,
 #: 4.5.3.2.6). Once begun, the answer has the time of every other.
@@ -67,10 +67,16 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class _Idle:
-    """A session nobody uses, and since when."""
+    """A session nobody uses.
+
+    Attributes:
+        since: when it was used last.
+        begun: whether a mail was begun on it and given up, so that RSET comes before the next.
+    """
 
     session: Session
     since: float
+    begun: bool = False
 
 
 class SmtpTransport:
@@ -125,19 +131,22 @@ class SmtpTransport:
             return judged(Verdict.FATAL, "the sender's address cannot stand in a command of SMTP")
         if not text_rules.is_mailbox(message.to):
             return judged(Verdict.UNFIT, "the address cannot stand in a command of SMTP")
+        session = self._kept(message.sender)
+        kept = session is not None
         try:
-            session = self._unused() or _open_session(self.server, self._timeout)
+            session = session or _open_session(self.server, self._timeout)
         except (OSError, ValueError) as error:
             return _no_session(error)
-        outcome, usable = _hand_over(session, message, self._timeout, self._patience)
+        outcome, usable = _hand_over(session, message, self._timeout, self._patience, begun=kept)
         if usable:
-            self._idle.append(_Idle(session, self._clock()))
+            # After a whole mail the next MAIL is a beginning (RFC 5321, 4.1.4).
+            self._idle.append(_Idle(session, self._clock(), begun=not session.dot_begun))
         else:
             session.close()
         return outcome
 
-    def _unused(self) -> Session | None:
-        """The session used last, when it is still there and empty; None to begin a new one."""
+    def _kept(self, sender: str) -> Session | None:
+        """The session used last, with a mail of this sender begun on it; None to open a new one."""
         try:
             idle = self._idle.pop()
         except IndexError:
@@ -147,7 +156,7 @@ class SmtpTransport:
             self._idle.append(idle)
             _say_goodbye(self._idle)
             return None
-        if _answers(idle.session, self._timeout):
+        if _takes_another(idle, sender, self._timeout):
             return idle.session
         idle.session.close()
         return None
@@ -247,23 +256,37 @@ def _what_broke(error: OSError) -> str:
             return f"the mail server hung up ({type(error).__name__})"
 
 
-def _answers(session: Session, timeout: float) -> bool:
-    """Whether a session kept from an earlier mail is still there, and empty (RSET)."""
+def _takes_another(idle: _Idle, sender: str, timeout: float) -> bool:
+    """Whether a session kept from an earlier mail takes the next: MAIL is said and answered yes.
+
+    Whatever else comes back is no answer to this mail, but the end of the session: it may be a late
+    word about the mail before, or a limit of the server's. Nothing was handed over, so that the
+    mail is begun anew on another.
+    """
+    session = idle.session
     try:
         session.allow(timeout)
-        return session.rset()[0] == _OK and session.is_silent()
+        if idle.begun and session.rset()[0] != _OK:
+            return False
+        return _begin(session, sender) == _OK and session.is_silent()
     except OSError:
         return False
 
 
+def _begin(session: Session, sender: str) -> int:
+    """Say MAIL; the code of the answer."""
+    code, _ = session.docmd(f"MAIL FROM:<{sender}>")
+    return code
+
+
 def _hand_over(
-    session: Session, message: Message, timeout: float, patience: float
+    session: Session, message: Message, timeout: float, patience: float, *, begun: bool
 ) -> tuple[Outcome, bool]:
-    """MAIL, RCPT, DATA, the mail, the dot; and whether the session can be used again."""
+    """All that is said of one mail, and whether the session can be used again."""
     session.begin_mail()
     try:
         session.allow(timeout)
-        if stopped := _prepare(session, message):
+        if stopped := _prepare(session, message, begun=begun):
             return stopped
         session.allow(timeout)
         if not session.send_mail(_dotted(message.pieces)):
@@ -277,9 +300,9 @@ def _hand_over(
         return judged(Verdict.UNREACHABLE, _what_broke(error)), False
 
 
-def _prepare(session: Session, message: Message) -> tuple[Outcome, bool] | None:
-    """MAIL, RCPT, DATA; None when the server waits for the mail."""
-    code, _ = session.docmd(f"MAIL FROM:<{message.sender}>")
+def _prepare(session: Session, message: Message, *, begun: bool) -> tuple[Outcome, bool] | None:
+    """MAIL, unless it is begun, RCPT, DATA; None when the server waits for the mail."""
+    code = _OK if begun else _begin(session, message.sender)
     seen = Verdict.FATAL  # who may not send, may not send to anybody
     if code // 100 == _TAKEN:
         seen = Verdict.REFUSED
