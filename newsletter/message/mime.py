@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import email.utils
+import functools
 import hashlib
 import html
 import json
@@ -283,9 +284,17 @@ def unsubscribe_headers(url: str, mailto: str) -> str:
 
 def stamp_headers(stamp: Stamp) -> str:
     """Date and Message-ID, each ending in CRLF."""
-    return (
-        f"Date: {email.utils.format_datetime(stamp.date)}\r\nMessage-ID: <{stamp.message_id}>\r\n"
-    )
+    date = _written(stamp.date.replace(microsecond=0), stamp.date.utcoffset())
+    return f"Date: {date}\r\nMessage-ID: <{stamp.message_id}>\r\n"
+
+
+@functools.lru_cache(maxsize=16)
+def _written(date: dt.datetime, _offset: dt.timedelta | None) -> str:
+    """A date as it stands in a mail; the offset tells apart what is one moment in two zones.
+
+    A second has many mails, and this takes longer than all their other headers.
+    """
+    return email.utils.format_datetime(date)
 
 
 def _mime_headers(boundary: str) -> str:

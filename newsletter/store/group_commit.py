@@ -26,12 +26,20 @@ from newsletter.store.deliveries import Settled
 _HELD_BACK = Outcome(result=Result.NOT_SENT, reason="the ledger could not be written")
 
 
+def _taken() -> threading.Lock:
+    """A lock that somebody holds."""
+    lock = threading.Lock()
+    lock.acquire()
+    return lock
+
+
 @dataclass(slots=True)
 class _Job:
     """What one caller waits for: deliveries to settle, and how many to claim.
 
     Attributes:
-        called: set when it is done, or when it is this caller's turn to write.
+        called: given back when it is done, or when it is this caller's turn to write. A lock, for
+            an event costs ten times as much.
         taken: the claimed deliveries, once it is done.
         error: why it failed.
     """
@@ -40,7 +48,7 @@ class _Job:
     now: dt.datetime
     settled: tuple[Settled, ...] = ()
     wanted: int = 0
-    called: threading.Event = field(default_factory=threading.Event)
+    called: threading.Lock = field(default_factory=_taken)
     done: bool = False
     taken: tuple[Delivery, ...] = ()
     error: NewsletterError | None = None
@@ -82,7 +90,7 @@ class GroupCommit:
             self._waiting.append(job)
             mine, self._writing = not self._writing, True
         if not mine:
-            job.called.wait()
+            job.called.acquire()
         if not job.done:
             self._take_turn()
         if job.error is not None:
@@ -100,12 +108,12 @@ class GroupCommit:
                 following = self._waiting[:1]
                 self._writing = bool(following)
             for job in following:
-                job.called.set()
+                job.called.release()
             try:  # while the next one writes: they flush different files
                 self._raise_mark(jobs)
             finally:
                 for job in jobs:
-                    job.called.set()
+                    job.called.release()
 
     def _raise_mark(self, jobs: Sequence[_Job]) -> None:
         """Flush the mark for what these have claimed; where that fails, nothing of it leaves."""

@@ -32,6 +32,7 @@ from newsletter.smtp import SmtpTransport
 from newsletter.store import Store, deliveries, freezing, tables
 from newsletter.store.group_commit import GroupCommit
 from newsletter.store.sqlite import backend, engine
+from newsletter.store.tables import moment_text
 
 Bug = Callable[[], None]
 
@@ -158,7 +159,7 @@ def resume_from_a_cursor() -> None:
             if row is None:
                 break
             taken.append(deliveries._delivery(row))
-            told = {"this": row.delivery_id, "try": row.attempt + 1, "now": now}
+            told = {"this": row.delivery_id, "try": row.attempt + 1, "now": moment_text(now)}
             connection.execute(deliveries._CLAIM, told)
         return tuple(taken)
 
