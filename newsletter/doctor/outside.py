@@ -93,8 +93,9 @@ def queue(subject: Subject) -> Diagnosis:
             "newsletter ses setup --write",
         )
     found = Queue(
-        group.events_queue, region=group.region, profile=group.profile, environ=subject.environ
-    )
+        group.events_queue, region=group.region, profile=group.profile, environ=subject.environ,
+        patience=PATIENCE,
+    )  # fmt: skip
     try:
         number = found.size()
     finally:

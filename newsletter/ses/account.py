@@ -160,9 +160,10 @@ def _refused(outcome: Outcome) -> NewsletterError:
 
 
 def _unreachable(cause: str, service: str) -> NewsletterError:
-    return AccountError(
-        f"{service} cannot be reached", cause=cause, hint="look at network, proxy and region"
-    )
+    told = f"{service} cannot be reached"
+    if cause.startswith(f"{told} ("):
+        cause = cause.removeprefix(f"{told} (").removesuffix(")")
+    return AccountError(told, cause=cause, hint="look at network, proxy and region")
 
 
 def _no_ses(cause: str, service: str = "SES") -> NewsletterError:

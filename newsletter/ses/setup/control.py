@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any, Final
@@ -78,7 +79,7 @@ class NotNowError(Exception):
 
 
 class ControlPlane:
-    """Looks are remembered until something is written.
+    """Looks are remembered until something is written; looking is safe between threads.
 
     Args:
         region: from the settings, "" to look it up.
@@ -106,6 +107,7 @@ class ControlPlane:
         self._seen: dict[str, dict[str, Any] | None] = {}
         self._clients: dict[str, Any] = {}
         self._next = 0.0
+        self._turns = threading.Lock()
         config = Config(
             retries={
                 "total_max_attempts": 1 if patience < _PATIENCE else _ATTEMPTS, "mode": "standard",
@@ -186,13 +188,17 @@ class ControlPlane:
         finally:
             if service == "sesv2":
                 # From the answer on: when a request arrived is not known here, and it may be late.
-                self._next = clocks.seconds() + SES_SECONDS
+                with self._turns:
+                    self._next = max(self._next, clocks.seconds() + SES_SECONDS)
         return answer
 
     def _take_turn(self) -> None:
-        wait = self._next - clocks.seconds()
-        if wait > 0:
-            self.sleep(wait)
+        with self._turns:
+            now = clocks.seconds()
+            mine = max(now, self._next)
+            self._next = mine + SES_SECONDS
+        if mine > now:
+            self.sleep(mine - now)
 
 
 def _failed(refused: NotNowError) -> AccountError:
