@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 _SETUP: Final = "newsletter ses setup"
 _RIGHTS: Final = "newsletter ses setup --print policy shows the rights that are needed"
 _SUCCESS: Final = "SUCCESS"
+_SHORT: Final = "RSA_1024_BIT"
 _DAY: Final = 86_400
 #: Below so many mails a second a request in bulk holds fewer than it could.
 _WHOLE_BATCH: Final = 50
@@ -148,6 +149,9 @@ def _dkim(subject: Subject) -> Diagnosis:
         status = str(found.get("Status", "")).lower().replace("_", " ")
         told = f"SES does not find the DKIM records of {name} ({status})"
         return error(told, f"{_SETUP} shows them")
+    if found.get("CurrentSigningKeyLength") == _SHORT:
+        hint = f"the SES console changes it, under {name}, DomainKeys Identified Mail"
+        return warning("mails are signed with a key of 1024 bits, which counts as weak", hint)
     return ok("mails are signed")
 
 

@@ -98,6 +98,9 @@ CHECKS: Final = (
     Check("bulk", "bulk sending", aws.bulk, ("account", "store"), online=True,
           transports=_SES),
     Check("dns-spf", "SPF", dns.spf, ("mail-from",), online=True, transports=_SES),
+    Check("dns-dkim", "DKIM records", dns.dkim, ("dkim",), online=True, transports=_SES),
     Check("dns-dmarc", "DMARC", dns.dmarc, ("config",), online=True, transports=_REAL),
+    Check("dns-alignment", "DMARC and the sender", dns.alignment, ("dkim", "mail-from"),
+          online=True, transports=_SES),
     Check("dns-from", "answers", dns.replies, ("config",), online=True, transports=_REAL),
 )  # fmt: skip

@@ -173,12 +173,21 @@ class Subject:
             DeniedError: these credentials may not look.
             NewsletterError: AWS cannot be used.
         """
+        from newsletter.ses.setup.control import DeniedError  # noqa: PLC0415  # boto3 is heavy
+
         domain = self.project.settings.sender.from_address.rpartition("@")[2].lower()
+        denied: DeniedError | None = None
         while "." in domain:
-            found = self.control.read("sesv2", "get_email_identity", EmailIdentity=domain)
+            try:
+                found = self.control.read("sesv2", "get_email_identity", EmailIdentity=domain)
+            except DeniedError as error:
+                # The host that sends may look at the one that is verified, and at no other.
+                denied, found = denied or error, None
             if found is not None:
                 return domain, found
             domain = domain.partition(".")[2]
+        if denied is not None:
+            raise denied
         return None
 
     def named(self, path: Path) -> str:
