@@ -66,6 +66,7 @@ CHECKS: Final = (
     Check("disk", "room on the disk", folder.space, ("config",)),
     Check("git", "what git keeps", folder.tracked, ("config",)),
     Check("store", "records", records.whole, ("config", "sqlite"), reads=True),
+    Check("store-pg", "PostgreSQL", records.server, ("store",)),
     Check("key", "keys of the records", records.keys, ("store",)),
     Check("ledger", "ledger", records.agreed, ("store",)),
     Check("unknown", "runs", records.waiting, ("store",)),

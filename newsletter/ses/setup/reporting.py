@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from abc import abstractmethod
+from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
@@ -13,6 +14,7 @@ from newsletter.ses.setup.control import ControlPlane
 from newsletter.ses.setup.part import Part, Seen, Standing, judged
 
 _DAY: Final = 86_400
+_FILTERED: Final = "a filter leaves events out -> none"
 #: So often a message is handed out before SQS puts it aside.
 _TIMES: Final = 20
 #: The statement by which AWS lets a new topic's owner in.
@@ -220,13 +222,21 @@ class Subscription(Topic):
         what = f"of the queue to the topic {self.plan.events}"
         if self._attributes() is None:
             return Seen(standing=Standing.MISSING, detail=what)
-        if self._own():
-            return Seen(standing=Standing.RIGHT, ours=self.is_ours(), detail=what)
+        if own := self._own():
+            drift = [_FILTERED] if any(filtered(self.control, one) for one in own) else []
+            return judged(what, drift, ours=self.is_ours())
         if self.is_ours():
             return Seen(standing=Standing.MISSING, ours=True, detail=what)
         return judged(what, ["not there"], ours=False)
 
     def make(self) -> None:
+        for one in self._own():
+            self.control.write(
+                "sns", "set_subscription_attributes", SubscriptionArn=one["SubscriptionArn"],
+                AttributeName="FilterPolicy", AttributeValue="{}",
+            )  # fmt: skip
+        if self._own():
+            return
         self.control.write(
             "sns", "subscribe", TopicArn=self.plan.topic_arn, Protocol="sqs",
             Endpoint=self.plan.queue_arn, Attributes={"RawMessageDelivery": "true"},
@@ -254,6 +264,14 @@ def subscriptions(control: ControlPlane, topic: str) -> list[dict[str, Any]]:
         if not page.get("NextToken"):
             return found
         more = {"NextToken": page["NextToken"]}
+
+
+def filtered(control: ControlPlane, subscription: Mapping[str, Any]) -> bool:
+    """Whether a subscription leaves messages out; raises what `Part.look` does."""
+    found = control.read(
+        "sns", "get_subscription_attributes", SubscriptionArn=subscription["SubscriptionArn"]
+    )
+    return bool(_object((found or {}).get("Attributes", {}).get("FilterPolicy", "")))
 
 
 def lets_in(policy: str, topic: str) -> bool:
