@@ -8,6 +8,7 @@ import pytest
 
 from newsletter.errors import AccountError, RefusedError
 from newsletter.ses.setup.part import Standing
+from tests.fake_ses import Fault
 from tests.ses.test_setup_command import YES, account, only_account
 from tests.support.aws_accounts import ACCOUNT, CONFIG, DOMAIN, NAME
 from tests.support.cli_commands import only_json
@@ -140,3 +141,21 @@ def test_whoever_does_not_answer_is_named(ready, account, monkeypatch, service, 
     monkeypatch.setenv(f"AWS_ENDPOINT_URL_{service}", "http://127.0.0.1:9")
     ran = ready.run("ses", "setup", "--plan")
     assert (ran.code, ran.error) == (4, f"error: {name} cannot be reached")
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "message"),
+    [
+        (400, "BadRequestException", "AWS makes no sense of ses:GetEmailIdentity"),
+        (500, "InternalFailure", "AWS does not answer ses:GetEmailIdentity"),
+    ],
+)
+def test_what_is_refused_for_good_is_not_to_be_tried_again_in_a_minute(
+    account, status, code, message
+):
+    account.ses.script(
+        Fault(kind="error", operations=("GetEmailIdentity",), status=status, code=code, message="-")
+    )
+    with pytest.raises(AccountError, match=message) as caught:
+        account.survey()
+    assert ("in a minute" in str(caught.value.hint)) is (status == 500)
