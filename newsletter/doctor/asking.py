@@ -146,11 +146,11 @@ def _with_needs(only: Collection[str]) -> set[str]:
 
 
 def _is_about(check: Check, subject: Subject, found: dict[str, CheckResult]) -> bool:
-    """Whether a check is about this newsletter's way out; which that is, settings alone tell."""
-    if check.transports == ALL:
+    """Whether a check is about this newsletter's records and way out, as the settings name them."""
+    if check.transports == ALL and not check.on_server:
         return True
     config = found["config"]
-    if config.severity is Severity.ERROR:
+    if config.severity is Severity.ERROR or (check.on_server and not subject.asks_server):
         return False
     return subject.project.settings.transport.kind in check.transports
 

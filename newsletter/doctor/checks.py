@@ -27,6 +27,7 @@ class Check:
         after: others that are asked before it, whatever they say.
         online: whether it opens a socket.
         reads: whether it opens the records, which may lie on a server.
+        on_server: whether it is about records on a server alone.
         transports: the values of `transport.kind` that it is about.
     """
 
@@ -37,6 +38,7 @@ class Check:
     after: tuple[str, ...] = ()
     online: bool = False
     reads: bool = False
+    on_server: bool = False
     transports: tuple[str, ...] = ALL
 
 
@@ -66,7 +68,7 @@ CHECKS: Final = (
     Check("disk", "room on the disk", folder.space, ("config",)),
     Check("git", "what git keeps", folder.tracked, ("config",)),
     Check("store", "records", records.whole, ("config", "sqlite"), reads=True),
-    Check("store-pg", "PostgreSQL", records.server, ("store",)),
+    Check("store-pg", "PostgreSQL", records.server, ("store",), on_server=True),
     Check("key", "keys of the records", records.keys, ("store",)),
     Check("ledger", "ledger", records.agreed, ("store",)),
     Check("unknown", "runs", records.waiting, ("store",)),
