@@ -26,6 +26,10 @@ Verdict = Literal[
     "tagged", "kept", "replaced", "skipped host", "signed", "malformed", "no web link"
 ]
 
+#: What Mailchimp, HubSpot, Vero, Marketo and ConvertKit add to the links of one reader's mail.
+READER_IDS: Final = frozenset(
+    {"mc_eid", "_hsenc", "_hsmi", "vero_id", "mkt_tok", "ck_subscriber_id"}
+)
 _OURS: Final = ("utm_source", "utm_medium", "utm_campaign")
 _SIGNATURES: Final = frozenset(
     {"x-amz-signature", "x-goog-signature", "signature", "key-pair-id", "sig"}
@@ -123,6 +127,17 @@ def untagged(url: str, sources: Iterable[str]) -> str:
     path, _, query = head.partition("?")
     kept = "&".join(pair for pair in query.split("&") if not _key(pair).startswith("utm_"))
     return f"{path}{'?' + kept if kept else ''}{hash_}{fragment}"
+
+
+def anonymous(url: str) -> str:
+    """`url` without the ids that mail services gave to whoever it was copied from. Never raises."""
+    head, hash_, fragment = url.partition("#")
+    path, _, query = head.partition("?")
+    pairs = query.split("&")
+    kept = [pair for pair in pairs if _key(pair).lower() not in READER_IDS]
+    if len(kept) == len(pairs):
+        return url
+    return f"{path}{'?' if kept else ''}{'&'.join(kept)}{hash_}{fragment}"
 
 
 def legal(url: str) -> str:
