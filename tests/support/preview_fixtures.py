@@ -99,7 +99,9 @@ class Desk:
         )  # fmt: skip
 
     def client(self, host: str = "127.0.0.1:7474", **more: Any) -> TestClient:
-        return TestClient(self.application(**more), base_url=f"http://{host}", follow_redirects=False)
+        return TestClient(
+            self.application(**more), base_url=f"http://{host}", follow_redirects=False
+        )
 
     def page(self, address: str = "/issues/74") -> str:
         answer = self.client().get(address)
