@@ -23,6 +23,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from figures import Figure, note
+
 from newsletter.errors import InputError
 from newsletter.issue import parse
 from newsletter.render import Options, Theme, pipeline, shell, tree
@@ -39,8 +41,7 @@ STAGES: tuple[tuple[Any, dict[str, str]], ...] = (
     (
         pipeline,
         {
-            "parse": "Markdown",
-            "fragment": "fragment",
+            "compose": "Markdown and fragment",
             "text_part": "text part",
             "lint": "lint",
             "inline_styles": "premailer",
@@ -74,7 +75,7 @@ async function one({ body, page }) {
   const b = now();
   const built = await mjml(page.replace("SLOT", () => letter), { keepComments: true });
   const c = now();
-  const html = juice(built.html, { removeStyleTags: false });
+  const html = juice(built.html, { removeStyleTags: false, resolveCSSVariables: false });
   const d = now();
   return { markdown: ms(a, b), mjml: ms(b, c), juice: ms(c, d), all: ms(a, d), bytes: html.length };
 }
@@ -275,6 +276,13 @@ def report(ours: Ours, theirs: Theirs | None) -> None:
             spent = [t[stage] for ts in theirs.times.values() for t in ts]
             print(f"  {stage:<16} {statistics.mean(spent):6.2f}")
         ratio = statistics.median(html[n] / npm_all[n] for n in median)
+        its = statistics.median(npm_all.values())
+        note(
+            Figure(
+                what="composing an issue, warm", ours=its * ratio, unit="ms",
+                beside="markdown-it + mjml + juice", theirs=its, bound=0.8,
+            )
+        )  # fmt: skip
         print(f"ratio to npm, HTML alone, median of issues: {ratio:.2f}   (ambition: at most 1)")
         theirs.close()
     largest = max(median, key=lambda n: len(ours.issues[n].body))
@@ -299,8 +307,17 @@ def cold(issue: Path, page: dict[str, str], where: Path | None, rounds: int) -> 
             clocked("newsletter build", [program, "-C", str(ROOT), "build", "--issue", *named], "")
             if where:
                 clocked("node, one page", ["node", "-e", NODE], json.dumps([page]) + "\n")
-    told = ", ".join(f"{name} {statistics.median(took):.0f} ms" for name, took in times.items())
+    middle = {name: statistics.median(took) for name, took in times.items()}
+    told = ", ".join(f"{name} {took:.0f} ms" for name, took in middle.items())
     print(f"cold: {told}")
+    if where:
+        mine, its = middle.values()
+        note(
+            Figure(
+                what="newsletter build, cold", ours=mine, unit="ms",
+                beside="node, one page", theirs=its, bound=1.3,
+            )
+        )  # fmt: skip
 
 
 if __name__ == "__main__":

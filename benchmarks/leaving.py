@@ -25,6 +25,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
+from figures import Figure, note
 from world import COMMAND, FakeSes, add_readers, copy_example
 
 LEAVE: Final = 20
@@ -76,8 +77,13 @@ def main() -> None:
             f"{title:20} {len(took):8,} {statistics.median(took) * 1000:6.1f} ms "
             f"{p99 * 1000:6.1f} ms {max(took) * 1000:6.1f} ms"
         )
-    ratio = statistics.quantiles(busy, n=100)[98] / statistics.quantiles(quiet, n=100)[98]
-    print(f"p99 beside both is {ratio:.1f} times as long")
+    slowest, calm = (statistics.quantiles(took, n=100)[98] * 1000 for took in (busy, quiet))
+    print(f"p99 beside both is {slowest / calm:.1f} times as long")
+    note(
+        Figure(what="leaving during a send and an import, p99", ours=slowest, unit="ms", bound=500)
+    )
+    note(Figure(what="leaving with nothing beside, p99", ours=calm, unit="ms"))
+    note(Figure(what="claimed after they had left", ours=late[0][0], bound=0))
     for what, running in zip(("send", "import"), both, strict=True):
         if not running:
             print(f"the {what} ended before the readers did")

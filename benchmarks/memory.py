@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from figures import Figure, note
 from leaving import links
 from world import COMMAND, ROOT, add_readers, copy_example
 
@@ -72,6 +73,8 @@ def main() -> None:
     print(
         f"the most {most:.0f} MB, bound {BOUND} MB; {EVENTS - left:,} of {EVENTS:,} events fetched"
     )
+    what = f"serve --with-events after {number:,} requests"
+    note(Figure(what=what, ours=most, unit="MB", bound=BOUND))
     sys.exit(most > BOUND)
 
 

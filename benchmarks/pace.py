@@ -17,6 +17,7 @@ import urllib.request
 from pathlib import Path
 from typing import Final
 
+from figures import Figure, note
 from world import FakeSes, add_readers, copy_example, run
 
 #: Mails a second, and how they are sent.
@@ -64,6 +65,9 @@ def main() -> None:
             f"{rate:5} {mode:>6} {accepted:7,} {refused / accepted:8.2%} {reached:11.1%} "
             f"{state['window_maximum']:17}"
         )
+        what = f"share of the pace at {rate:,} a second, {mode}"
+        note(Figure(what=what, ours=reached * 100, unit="%", bound=97, at_least=True))
+        note(Figure(what="of them refused", ours=refused / accepted * 100, unit="%", bound=0.1))
     print("bounds: refused under 0.10 %, at least 97 % of the pace, no second above the rate")
 
 

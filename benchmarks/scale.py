@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from figures import Figure, note
 from world import COMMAND, FakeSes, copy_example
 
 SMALL: Final = 1_000
@@ -105,12 +106,23 @@ def main() -> None:
             f"{step:14} {less.seconds:8.2f} s {more.seconds:10.2f} s "
             f"{more.seconds / less.seconds:7.1f} {limit:>7} {more.memory:6.0f} MB"
         )
+        memory = IMPORT_MEMORY if step == "import" else MEMORY
+        what = f"{step} with {many:,} readers"
+        note(Figure(what=what, ours=more.seconds, unit="s", bound=bound))
+        note(Figure(what=what, ours=more.memory, unit="MB", bound=memory))
     print(f"bound of the memory: {MEMORY} MB; of the import's: {IMPORT_MEMORY} MB")
     for other in ("email-validator", "sqlite3 .import"):
         if other in large:
             mine, its = large["import"].cpu, large[other].cpu
-            most = f"   (bound: {IMPORT_BOUND})" if other == "email-validator" else ""
+            limited = IMPORT_BOUND if other == "email-validator" else None
+            most = f"   (bound: {limited})" if limited else ""
             print(f"import {mine:.1f} s CPU, {other} {its:.1f} s: {mine / its:.2f} times{most}")
+            note(
+                Figure(
+                    what=f"import of {many:,} rows", ours=mine, unit="s of CPU",
+                    beside=other, theirs=its, bound=limited,
+                )
+            )  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
+from figures import Figure, note
 from world import FakeSes, add_readers, copy_example
 
 LATENCY: Final = "0.04"
@@ -392,6 +393,32 @@ def show(name: str, rounds: list[dict[str, float]], base: float) -> None:
     print(f"{name:24} {rate:8.0f} {cpu:14.2f} {base / cpu:10.1f}")
 
 
+def against(
+    found: dict[str, list[dict[str, float]]],
+    mine: str,
+    other: str,
+    *,
+    rate: float | None,
+    cpu: float | None,
+) -> None:
+    """Note both figures of ours beside those of somebody else."""
+
+    def middle(name: str, key: str) -> float:
+        return statistics.median(
+            r["mails"] / r["seconds"] if key == "rate" else r["cpu"] / r["mails"] * 1000
+            for r in found[name]
+        )
+
+    what = "SES in bulk" if mine in BULK else "SES, one by one"
+    for key, unit, bound in (("rate", "mails/s", rate), ("cpu", "s of CPU per 1,000", cpu)):
+        note(
+            Figure(
+                what=what, ours=middle(mine, key), unit=unit, beside=other,
+                theirs=middle(other, key), bound=bound, at_least=key == "rate",
+            )
+        )  # fmt: skip
+
+
 def main() -> None:
     """Print the table."""
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 3
@@ -416,6 +443,8 @@ def main() -> None:
             f"{name} with start, checks and summary: {seconds:.1f} s for "
             f"{whole[0]['mails']:,.0f}, {cpu:.2f} CPU-s/1,000"
         )
+    against(found, "ours", BASELINE, rate=None, cpu=0.4)
+    against(found, "ours in bulk", BULK_BASELINE, rate=4.0, cpu=1.3)
     print(f"bounds: ours at least 2.5 times less CPU than {BASELINE!r}, and 400 mails/s;")
     print(f"in bulk 4 times the rate of {BULK_BASELINE!r}, at no more than 1.3 times its CPU")
 

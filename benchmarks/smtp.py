@@ -21,6 +21,7 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
+from figures import Figure, note
 from world import COMMAND, add_readers, copy_example
 
 FEW: Final = 500
@@ -134,6 +135,11 @@ def compare(commands: dict[str, str], rounds: int, connections: int) -> None:
             f"{name:12} {row['rate']:9.0f} {row['cpu']:16.3f} {row['memory']:6.0f}   {spread}",
             flush=True,
         )
+    mine = medians["this"]
+    size = f"{SIZE} KB, {connections} connections"
+    note(Figure(what=f"SMTP, {size}", ours=mine["rate"], unit="mails/s"))
+    note(Figure(what=f"SMTP, {size}", ours=mine["cpu"], unit="s of CPU per 1,000"))
+    note(Figure(what=f"SMTP, {MANY:,} mails", ours=mine["memory"], unit="MB", bound=200))
     if len(medians) > 1:
         ours, theirs = medians.values()
         print(

@@ -19,6 +19,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Final
 
+from figures import Figure, note
 from scale import cost
 from world import COMMAND, copy_example
 
@@ -131,6 +132,9 @@ def main() -> None:
             f"({found.cpu:.2f} of the processor)   "
             f"{found.memory:4.0f} MB of {memory}"
         )
+        what = f"stats of {name}, {many:,} deliveries"
+        note(Figure(what=what, ours=found.seconds, unit="s", bound=seconds))
+        note(Figure(what=what, ours=found.memory, unit="MB", bound=memory))
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import ipaddress
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 from typing import Final
@@ -14,7 +15,7 @@ from newsletter.check.rule import Fault, RuleContext, rule
 from newsletter.errors import Place
 from newsletter.networks import is_public
 from newsletter.render import RenderedLink
-from newsletter.render.utm import is_malformed, source_of
+from newsletter.render.utm import READER_IDS, is_malformed, source_of
 from newsletter.slugs import slug
 
 _SCHEME: Final = re.compile(r"([a-z][a-z0-9+.-]*):", re.IGNORECASE)
@@ -28,9 +29,16 @@ _VAGUE: Final = frozenset({"click here", "this link", "read more"})
 _BRACES: Final = re.compile(
     r"\{\{.*?\}\}|\{%.*?%\}|\$\{.*?\}|<%.*?%>|\*\|.*?\|\*|%%\w+%%|\[\[.*?\]\]"
 )
-_PERSONAL: Final = re.compile(
-    r"[?&](mc_eid|_hsenc|_hsmi|vero_id|mkt_tok|ck_subscriber_id)=", re.IGNORECASE
-)
+#: Names that stand for something in one network alone (RFC 6761, 6762 appendix G, 8375).
+_OF_A_NETWORK: Final = (
+    ".localhost", ".local", ".internal", ".intranet", ".private", ".corp", ".home", ".lan",
+    ".home.arpa", ".localdomain", ".test",
+)  # fmt: skip
+#: A piece of an address written as a number, the bytes of the whole, and the most of each.
+_PART: Final = re.compile(r"0x[0-9a-f]*|[0-9]{1,10}", re.ASCII)
+_BYTES: Final = 4
+_LARGEST: Final = 255
+_PERSONAL: Final = re.compile(rf"[?&]({'|'.join(sorted(READER_IDS))})=", re.IGNORECASE)
 
 
 @rule("link-malformed", "error", "A web link that no browser can open.")
@@ -200,9 +208,31 @@ def _is_private(url: str) -> bool:
         host = urlsplit(url).hostname or ""
     except ValueError:
         return False
-    if host == "localhost" or host.endswith((".localhost", ".local", ".internal")):
+    # As browsers read it: letters of another width, an ideographic full stop, one behind the name.
+    host = unicodedata.normalize("NFKC", host).replace("\u3002", ".").lower().rstrip(".")
+    if host == "localhost" or host.endswith(_OF_A_NETWORK):
         return True
     try:
-        return not is_public(ipaddress.ip_address(host))
+        return not is_public(_number(host) or ipaddress.ip_address(host))
     except ValueError:
         return False
+
+
+def _number(host: str) -> ipaddress.IPv4Address | None:
+    """An IPv4 address in any of its spellings: 127.1, 0x7f.0.0.1, 0177.1; None for what is none.
+
+    As browsers read them (WHATWG URL, "IPv4 parser").
+    """
+    parts = host.split(".")
+    if len(parts) > _BYTES or not all(map(_PART.fullmatch, parts)):
+        return None
+    numbers = [int(part[2:] or "0", 16) if part[:2] == "0x" else _decimal(part) for part in parts]
+    *front, last = numbers
+    if any(number > _LARGEST for number in front) or last >= (_LARGEST + 1) ** (5 - len(numbers)):
+        return None
+    return ipaddress.IPv4Address(last + sum(n << 8 * (3 - at) for at, n in enumerate(front)))
+
+
+def _decimal(part: str) -> int:
+    octal = len(part) > 1 and part[0] == "0" and not set(part) - set("01234567")
+    return int(part, 8 if octal else 10)

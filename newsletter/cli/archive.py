@@ -80,11 +80,11 @@ def build(
 
 def _place(project: Project, out: str) -> ArchivePlace:
     from newsletter.cli.context import from_directory
-    from newsletter.publishing.places import ArchiveFolder, archive_bucket
+    from newsletter.publishing.places import archive_bucket, archive_folder
     from newsletter.settings.values import bucket_or_folder
 
     if "://" not in out:
-        return ArchiveFolder(from_directory(Path(out)))
+        return archive_folder(project.root, from_directory(Path(out)))
     try:
         url = bucket_or_folder(out)
     except ValueError as error:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from newsletter.cli.show import say
 from newsletter.errors import InputError, NewsletterError, Place
 from newsletter.humanize import plural
-from newsletter.project import Project, files, salvaged
+from newsletter.project import Project, disk, files, salvaged
 from newsletter.settings import ConfigText, load, salvage
 
 if TYPE_CHECKING:
@@ -68,11 +68,19 @@ def salvaged_project() -> Project:
     try:
         root = _root()
     except (InputError, OSError):  # none, or one that somebody else may have made
-        root, configs, dotenv = CONTEXT.directory.absolute(), _NO_CONFIGS, ""
+        root, configs, dotenv = _anywhere(), _NO_CONFIGS, ""
     else:
         configs, dotenv = _salvaged_configs(root), salvaged.text(root / ".env") or ""
     last = salvaged.last(root)
     return Project(root, salvage(configs, environ=os.environ, dotenv=dotenv, last=last))
+
+
+def _anywhere() -> Path:
+    """The chosen folder, the top of all where even that cannot be told."""
+    try:
+        return disk.from_here(CONTEXT.directory)
+    except InputError:
+        return Path("/")
 
 
 def _salvaged_configs(root: Path) -> tuple[ConfigText, ...]:
@@ -138,7 +146,7 @@ def _root() -> Path:
     start = CONTEXT.directory
     if not start.is_dir():
         raise InputError("this is not a folder", place=Place(str(start)), hint="see -C")
-    return start.absolute() if CONTEXT.config else files.find_root(start)
+    return disk.from_here(start) if CONTEXT.config else files.find_root(start)
 
 
 def _config_of(root: Path) -> ConfigText | None:

@@ -1,4 +1,4 @@
-"""The command that publishes pictures."""
+"""The commands that publish pictures, and bring those of past issues."""
 
 from __future__ import annotations
 
@@ -57,6 +57,46 @@ def push(
     number = plural(len(done.sent), "picture")
     what = f"would send {number}" if plan else f"{number} sent"
     say(f"{what}, {len(done.there)} there already")
+
+
+@app.command("fetch")
+def fetch(
+    *,
+    issue: Annotated[
+        int | None, typer.Option(metavar="N", help="Only those of this issue.")
+    ] = None,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Show what would be fetched, and fetch nothing.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Bring the pictures that past issues still show from their earlier service."""
+    from newsletter.cli.context import open_project
+    from newsletter.publishing.old_pictures import fetch_pictures, patient_fetcher
+
+    VOICE.json = as_json
+    project = open_project()
+    fetched, ahead, left = dict[str, str](), list[str](), list[dict[str, str]]()
+    for one in fetch_pictures(project, patient_fetcher(), number=issue, plan=plan):
+        file = one.issue.file
+        fetched |= one.brought
+        wanted = [url for url, why in one.left.items() if not why]
+        ahead += wanted
+        told = {url: why for url, why in one.left.items() if why}
+        left += [{"file": file, "url": url, "reason": why} for url, why in told.items()]
+        if not as_json:
+            for line in (*one.brought.values(), *wanted):
+                result(f"{file}: {line}")
+        for url, why in told.items():
+            say(f"left: {file}: {url}: {why}")
+    if as_json:
+        result_json({"plan": plan, "ahead": ahead, "fetched": fetched, "left": left})
+        return
+    what = f"would fetch {plural(len(set(ahead)), 'picture')}"
+    say(what if plan else f"{plural(len(fetched), 'picture')} fetched")
+    if left:
+        stay = plural(len(left), "picture stays", "pictures stay")
+        say(f"hint: {stay} at the old address; keep the account there until you have them")
 
 
 def _ready(project: Project) -> Iterator[PreparedIssue]:

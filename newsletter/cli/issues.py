@@ -111,7 +111,7 @@ def show(project: Project, done: PastImport, *, dry_run: bool, where: str = "") 
             "or two say the same; they are counted by date")  # fmt: skip
     if done.linked:
         say(f"hint: {plural(done.linked, 'picture stays', 'pictures stay')} at the old address; "
-            "keep the account there until you have them yourself")  # fmt: skip
+            f"newsletter{where} images fetch brings them while the account is there")  # fmt: skip
     if done.written and not dry_run:
         way = f"newsletter{where} archive build --out site"
         if not project.settings.site.archive_url:

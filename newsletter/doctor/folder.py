@@ -13,6 +13,7 @@ from typing import Final
 
 from newsletter.doctor.diagnosis import Diagnosis, error, ok, warning, worst
 from newsletter.doctor.subject import Subject
+from newsletter.errors import InputError
 from newsletter.humanize import plural
 from newsletter.project import disk, files, git, private
 
@@ -99,11 +100,12 @@ def tracked(subject: Subject) -> Diagnosis:
                 f"git rm --cached {shown}; earlier commits still have them",
             )
         )
-    untaken = [
-        path
-        for path in _would_hold_people(subject)
-        if str(path) not in has and git.would_take(root / path)
-    ]
+    wanted = [path for path in _would_hold_people(subject) if str(path) not in has]
+    try:
+        untaken = [path for path in wanted if git.would_take(root / path)]
+    except InputError as fault:
+        found.append(warning(f"{fault.message} ({fault.cause})", fault.hint or ""))
+        untaken = []
     if untaken:
         listed = ", ".join(untaken)
         found.append(
@@ -192,5 +194,5 @@ def _would_hold_people(subject: Subject) -> list[str]:
     """Where secrets, records, lists and rehearsed mails are, or would be."""
     named = subject.named(subject.database.resolve())
     rehearsed = f"{subject.project.settings.transport.folder}/001/1.eml"
-    inside = [named] if not Path(named).is_absolute() else []
+    inside = [named, f"{named}-wal"] if not Path(named).is_absolute() else []  # and its log
     return [".env", *inside, f"{files.LISTS}/people.csv", rehearsed]

@@ -11,6 +11,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from newsletter.errors import InputError, Place
+from newsletter.exports.permalinks import SiteRules, as_hugo, by_rule, site_rules
 from newsletter.exports.posts import (
     Export,
     ExportFiles,
@@ -23,8 +24,10 @@ from newsletter.exports.posts import (
 from newsletter.issue import front_matter, number_of
 from newsletter.issue.drafts import draft_key
 
+#: What says that a page is in no list, or none at all.
+_HIDING: Final = frozenset({"headless", "private", "hidden", "unlisted"})
 _MARKDOWN: Final = frozenset({"md", "markdown", "mdown"})
-_SETTINGS: Final = ("hugo.toml", "config.toml", "hugo.yaml", "config.yaml", "_config.yml")
+_UNKNOWN: Final = "its address is made by a rule that is not known here: write it as an alias"
 _DATED: Final = re.compile(r"(\d{4}-\d\d-\d\d)-(.+)")
 _NO_LETTERS: Final = frozenset({"readme", "changelog", "license", "contributing", "_index"})
 _FIGURE: Final = re.compile(r"\{\{[<%]\s*figure\s+(.*?)/?\s*[>%]\}\}", re.DOTALL)
@@ -44,9 +47,10 @@ def read_folder(files: ExportFiles, site: str) -> Export | None:
     if within := [name for name in names if inner & set(name.split("/")[:-1])]:
         names = within
     posts, skipped = list[PastPost](), list[tuple[Place, str]]()
-    address = site or _address(files)
+    rules = site_rules(files)
+    address = site or rules.address
     for name in names:
-        found = _post(files, name, jekyll=jekyll, site=address)
+        found = _post(files, name, jekyll=jekyll, site=address, rules=rules)
         if isinstance(found, PastPost):
             posts.append(found)
         else:
@@ -73,7 +77,7 @@ def _is_letter(name: str) -> bool:
 
 
 def _post(
-    files: ExportFiles, name: str, *, jekyll: bool, site: str
+    files: ExportFiles, name: str, *, jekyll: bool, site: str, rules: SiteRules
 ) -> PastPost | tuple[Place, str]:
     place, folders = Place(name), name.split("/")[:-1]
     try:
@@ -88,20 +92,50 @@ def _post(
     stem = folders[-1] if stem == "index" and folders else stem
     dated = _DATED.fullmatch(stem)
     slug = line_of(table.get("slug")) or (dated[2] if dated else stem)
-    day = moment_of(table.get("date")) or moment_of(dated[1] if dated else "")
+    day = _day(table, dated[1] if dated else "")
     draft = "_drafts" in folders or bool(draft_key(_texts(table)))
     stated = str(table.get("number") or "").strip()
     number = int(stated) if re.fullmatch(r"\d{1,6}", stated) else number_of(f"{stem}.md")
+    listed, base = _listed(table), urlsplit(site).path.rstrip("/")
+    path = (
+        _of_jekyll(table, slug, day, rules) if jekyll
+        else _of_hugo(table, own, stem, day, rules)
+    )  # fmt: skip
+    if path:
+        listed.append(base + path)
+    unknown = "" if path or not (jekyll or "content" in own) else _UNKNOWN
     body = _plain(body)
     return PastPost(
         key=f"{'jekyll' if jekyll else 'hugo'}/{name}", place=place, title=title, slug=slug,
-        day=day, sent=not draft, number=(None if dated else number) or number_in(title),
+        day=day, sent=not draft, kept_out=_kept_out(table),
+        number=(None if dated else number) or number_in(title),
         preheader=line_of(table.get("description") or table.get("summary") or table.get("excerpt")
                           or table.get("subtitle") or table.get("preheader")),
         subject=line_of(table.get("subject")), canonical=_canonical(table),
-        image=_image(table), aliases=_aliases(table, own, slug, day, site, jekyll=jekyll),
-        markdown=body, folder="/".join(folders), left_out=tuple(unread(body)),
+        image=_image(table), aliases=tuple(dict.fromkeys(listed)),
+        markdown=body, folder="/".join(folders),
+        left_out=(*filter(None, [unknown]), *unread(body)),
     )  # fmt: skip
+
+
+def _day(table: Mapping[str, Any], in_name: str) -> dt.datetime | dt.date | None:
+    """When readers got it: not before the day on which it was to be public."""
+    day = moment_of(table.get("date")) or moment_of(in_name)
+    public = moment_of(table.get("publishDate") or table.get("publishdate"))
+    return public if public and str(public) > str(day or "") else day
+
+
+def _kept_out(table: Mapping[str, Any]) -> str:
+    """Why its own site does not show it to everybody, for ever, in its lists."""
+    if table.get("expiryDate") or table.get("expirydate"):
+        return "it was to be seen for a time only"
+    built = table.get("build") or table.get("_build")
+    said = [built.get("render"), built.get("list")] if isinstance(built, Mapping) else []
+    if any(str(value).lower() in {"never", "link", "false"} for value in said):
+        return "its site did not show it"
+    if any(str(table.get(key, "")).lower() in {"true", "yes"} for key in _HIDING):
+        return "its site did not list it"
+    return ""
 
 
 def _split(text: str, name: str) -> tuple[Mapping[str, Any], str]:
@@ -152,29 +186,39 @@ def _image(table: Mapping[str, Any]) -> str:
     return found.strip() if isinstance(found, str) else ""
 
 
-def _aliases(
-    table: Mapping[str, Any],
-    folders: list[str],
-    slug: str,
-    day: dt.date | None,
-    site: str,
-    *,
-    jekyll: bool,
-) -> tuple[str, ...]:
-    """Its earlier addresses, and the one it has by the rules of its generator."""
+def _listed(table: Mapping[str, Any]) -> list[str]:
+    """Its earlier addresses, as its author wrote them."""
     listed = table.get("aliases") or table.get("redirect_from") or ()
     listed = [listed] if isinstance(listed, str) else listed
-    found = [one.strip() for one in listed if isinstance(one, str)]
-    base = urlsplit(site).path.rstrip("/")
-    own = line_of(table.get("url") or table.get("permalink"))
-    if not own.startswith("/") or ":" in own:
-        if jekyll:
-            own = f"/{day:%Y/%m/%d}/{slug}.html" if day else ""
-        elif "content" in folders:
-            own = "/".join(["", *folders[folders.index("content") + 1 :], slug, ""])
-        else:
-            own = ""
-    return tuple(dict.fromkeys([*found, *([base + own] if own else [])]))
+    return [one.strip() for one in listed if isinstance(one, str)]
+
+
+def _of_jekyll(table: Mapping[str, Any], slug: str, day: dt.date | None, rules: SiteRules) -> str:
+    """Where Jekyll put a post, "" where its rule is not known here."""
+    own = line_of(table.get("permalink"))
+    listed = table.get("categories") or table.get("category") or ()
+    listed = listed.split() if isinstance(listed, str) else listed
+    words = {"title": slug, "slug": slug, "categories": "/".join(map(str, listed)).lower()}
+    return by_rule(own or rules.permalink, day, words)
+
+
+def _of_hugo(
+    table: Mapping[str, Any], folders: list[str], stem: str, day: dt.date | None, rules: SiteRules
+) -> str:
+    """Where Hugo put a page, "" where its rule is not known here."""
+    if (own := line_of(table.get("url"))).startswith("/"):
+        return own
+    if "content" not in folders:
+        return ""
+    sections = folders[folders.index("content") + 1 :]
+    title, slug = line_of(table.get("title")).replace("/", ""), line_of(table.get("slug"))
+    words = {
+        "section": sections[0] if sections else "", "sections": "/".join(sections),
+        "title": title, "slug": slug or title, "filename": stem, "contentbasename": stem,
+        "slugorfilename": slug or stem, "slugorcontentbasename": slug or stem,
+    }  # fmt: skip
+    rule = rules.permalinks.get(sections[0], "") if sections else ""
+    return as_hugo(by_rule(rule or "/:sections/:slugorfilename/", day, words))
 
 
 def _plain(body: str) -> str:
@@ -200,15 +244,3 @@ def _as_figure(found: re.Match[str]) -> str:
 def _as_video(found: re.Match[str]) -> str:
     base = "https://www.youtube.com/watch?v=" if found[1] == "youtube" else "https://vimeo.com/"
     return f"<{base}{found[2]}>"
-
-
-def _address(files: ExportFiles) -> str:
-    """The address of the site by its settings, "" where they do not say."""
-    for name in files.names:
-        if name.rpartition("/")[2] in _SETTINGS and name.count("/") <= 1:
-            text = text_of(files, name)
-            url = re.search(r"(?mi)^\s*(?:baseurl|url)\s*[:=]\s*[\"']?(https?://[^\s\"'#]+)", text)
-            if url:
-                path = re.search(r"(?m)^baseurl\s*:\s*[\"']?(/[^\s\"'#]*)", text)
-                return url[1].rstrip("/") + (path[1].rstrip("/") if path else "")
-    return ""

@@ -260,7 +260,7 @@ def _span(
         return "<br>" if style.careful else "\\\n"
     if tag == "img":
         alt = _one_line(_text(" ".join(child.get("alt", "").split()), style))
-        return f"![{alt}]({_target(child.get('src', ''))})"
+        return f"![{alt}]({target(child.get('src', ''))})"
     if tag == "note":
         return f"[^{child.get('n')}]"
     if tag in {"code", "tt"}:
@@ -310,10 +310,11 @@ def _link(text: str, href: str, style: Style) -> str:
     bare = core.replace("\\_", "_") == href and re.fullmatch(r"https?://[^\s<>]+", href)
     if bare and not style.careful:
         return f"{before}<{href}>{after}"
-    return f"{before}[{core}]({_target(href)}){after}"
+    return f"{before}[{core}]({target(href)}){after}"
 
 
-def _target(address: str) -> str:
+def target(address: str) -> str:
+    """An address as Markdown has it within the parentheses of a link or a picture."""
     address = re.sub(r"\s", lambda found: "%20" if found[0] == " " else "", address.strip())
     if re.search(r"[()\\<>]", address):
         safe = re.sub(r"[\\<>]", _percent, address)

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from newsletter.errors import InputError, Place
 from newsletter.exports.faithful import convert
+from newsletter.exports.named import with_renamed
 from newsletter.exports.posts import PastPost
 from newsletter.issue.page import alias_problem
 from newsletter.slugs import slug
@@ -23,8 +24,6 @@ _SLUG: Final = 60
 _LAST: Final = 999_999
 #: What no issue can hold; a few letters have one, pasted along.
 _UNFIT: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
-_MARKDOWN_PICTURE: Final = re.compile(r"(!\[(?:[^\]\\]|\\.)*\]\(\s*<?)([^)\s>]+)")
-_HTML_PICTURE: Final = re.compile(r"(<img\b[^>]*?\bsrc\s*=\s*[\"'])([^\"']+)", re.IGNORECASE)
 
 #: Where an issue finds a picture that its post names so; "" for one that the export does not have.
 Pictures = Callable[[str], str]
@@ -110,6 +109,8 @@ def past_issue(
         pictures: finds those that come along.
     """
     left_out = list(post.left_out)
+    if post.kept_out:
+        left_out.append(f"it says archive: no, for {post.kept_out}")
     if post.html:
         done = convert(post.html, site, pictures)
         body = done.body
@@ -149,7 +150,7 @@ def _front(post: PastPost, number: int, day: dt.date | None, service: str) -> st
         f"image: {_quoted(post.image)}" if post.image else "",
         f"canonical: {_quoted(post.canonical)}" if _is_address(post.canonical) else "",
         f"sent_elsewhere: {sender}" if post.sent else "status: draft",
-        "" if post.public else "archive: no",
+        "archive: no" if post.kept_out else "",
         f"imported: {_quoted(post.key)}",
     ]
     return "---\n" + "".join(f"{line}\n" for line in lines if line) + "---\n"
@@ -170,14 +171,13 @@ def _is_address(text: str) -> bool:
 def _with_pictures(markdown: str, site: str, pictures: Pictures) -> str:
     """Markdown whose pictures are found where an issue finds them."""
 
-    def one(found: re.Match[str]) -> str:
-        src = found[2]
-        moved = pictures(src)
-        if not moved and site and src.startswith("/"):
-            moved = urljoin(f"{site.rstrip('/')}/", src)
-        return found[1] + (moved or src)
+    def moved(src: str) -> str:
+        found = pictures(src)
+        if not found and site and src.startswith("/"):
+            found = urljoin(f"{site.rstrip('/')}/", src)
+        return found
 
-    return _HTML_PICTURE.sub(one, _MARKDOWN_PICTURE.sub(one, markdown))
+    return with_renamed(markdown, moved)
 
 
 def _line(text: str) -> str:

@@ -42,7 +42,7 @@ class PastPost:
         slug: the last part of its address there, may be empty.
         day: when readers got it: a moment, a day, or None where it does not say.
         sent: whether readers had it; else it is a draft.
-        public: whether everybody could read it there.
+        kept_out: why it gets no page, as the end of a sentence; "" where everybody could read it.
         subject: of the mail, "" where it is the title.
         preheader: one line, may be empty.
         aliases: paths where it was read.
@@ -61,7 +61,7 @@ class PastPost:
     slug: str = ""
     day: dt.datetime | dt.date | None = None
     sent: bool = True
-    public: bool = True
+    kept_out: str = ""
     subject: str = ""
     preheader: str = ""
     aliases: tuple[str, ...] = ()

@@ -14,6 +14,8 @@ from urllib.parse import unquote, urljoin, urlsplit
 import lxml.html
 from lxml import etree
 
+from newsletter.render.utm import anonymous
+
 #: Elements that no reader ever saw the inside of.
 _UNSEEN: Final = frozenset(
     {"script", "style", "noscript", "template", "svg", "head", "title", "meta", "link"}
@@ -21,6 +23,8 @@ _UNSEEN: Final = frozenset(
 _FORMS: Final = frozenset({"form", "input", "select", "textarea", "button"})
 _PLAYERS: Final = frozenset({"iframe", "embed", "object", "video", "audio"})
 _HIDDEN: Final = re.compile(r"display\s*:\s*none", re.IGNORECASE)
+_SIZE: Final = re.compile(r"(?:^|[;\s])(?:max-)?(?:width|height)\s*:\s*([^;!]+)", re.IGNORECASE)
+_NO_SIZE: Final = re.compile(r"\s*[01](?:\.\d*)?\s*(?:px|pt)?\s*", re.IGNORECASE)
 _PICTURE: Final = re.compile(r"\.(?:png|jpe?g|gif|webp|avif)$", re.IGNORECASE)
 _VIDEO: Final = re.compile(r"youtube(?:-nocookie)?\.com/embed/([\w-]+)")
 _SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]*:", re.IGNORECASE)
@@ -111,7 +115,7 @@ def _see(element: Any, parts: list[str], links: list[str], pictures: list[tuple[
         alt = " ".join(element.get("alt", "").split())
         pictures.append((_same(element.get("src", "")), alt))
     if tag == "a" and element.get("href") and _has_content(element):
-        links.append(_same(element.get("href")))
+        links.append(_same(anonymous(element.get("href"))))
     edge = " " if tag in BLOCKS or tag == "br" else ""
     parts.append(edge)
     parts.append(element.text or "")
@@ -192,7 +196,7 @@ def _tidy_picture(element: Any, found: Prepared) -> None:  # noqa: ANN401
     src = element.get("src", "").strip()
     if not src or src.startswith("data:"):
         src = element.get("data-src", "").strip() or src
-    if {element.get("width"), element.get("height")} <= {"0", "1"}:
+    if _is_dot(element):
         _drop(element)  # it counted readers
         return
     if not src or src.startswith("data:"):
@@ -201,6 +205,14 @@ def _tidy_picture(element: Any, found: Prepared) -> None:  # noqa: ANN401
         _drop(element)
         return
     element.set("src", src)
+
+
+def _is_dot(picture: Any) -> bool:  # noqa: ANN401
+    """Whether nobody can have seen it: all that it says of its size is that it has none."""
+    sizes = [picture.get("width", ""), picture.get("height", "")]
+    sizes += _SIZE.findall(picture.get("style", ""))
+    said = [size for size in sizes if size]
+    return bool(said) and all(_NO_SIZE.fullmatch(size) for size in said)
 
 
 def _tidy_link(element: Any, found: Prepared) -> None:  # noqa: ANN401

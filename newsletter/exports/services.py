@@ -27,7 +27,12 @@ Skipped = list[tuple[Place, str]]
 
 _MODE: Final = re.compile(r"^\s*<!--\s*buttondown-editor-mode:\s*(\w+)\s*-->\s*")
 _OWN_ADDRESS: Final = "__GHOST_URL__"
-_PAID: Final = frozenset({"only_paid", "founding"})
+#: What Substack calls those that pay nothing; whatever else it says is for some.
+_FREE: Final = frozenset({"", "everyone", "only_free"})
+#: A part that Ghost shows to members alone.
+_GATED: Final = re.compile(r"<!--\s*kg-gated-block:begin\b(?![^>]*\bnonMember:true\b)")
+#: A part that Buttondown sends to some alone.
+_FOR_SOME: Final = re.compile(r"\{%-?\s*if\b")
 _UNSENT: Final = frozenset({"draft", "scheduled", "about_to_send", "deleted", "errored"})
 
 
@@ -84,7 +89,8 @@ def _of_substack(row: Mapping[str, str], key: str, title: str, place: Place, tex
     return PastPost(
         key=f"substack/{key}", place=place, title=title, slug=slug,
         day=moment_of(row.get("post_date")), sent=is_said(row, "is_published"),
-        public=row.get("audience", "").strip() not in _PAID,
+        kept_out="" if row.get("audience", "").strip() in _FREE
+        else "only those who paid could read it",
         preheader=line_of(row.get("subtitle")), number=number_in(title),
         aliases=(f"/p/{slug}",) if slug else (),
         html=text + (f'<p><a href="{html.escape(sound)}">{html.escape(sound)}</a></p>'
@@ -151,12 +157,20 @@ def _ghost_post(
         key=f"ghost/{row.get('uuid') or row.get('id') or slug}", place=place, title=title,
         slug=slug, day=moment_of(row.get("published_at")),
         sent=row.get("status") in {"published", "sent"},
-        public=row.get("visibility") in {"public", None},
+        kept_out=_ghost_kept_out(row, more),
         subject=line_of(more.get("email_subject")), number=number_in(title),
         preheader=line_of(row.get("custom_excerpt")), image=image,
         canonical=str(row.get("canonical_url") or ""), aliases=(f"/{slug}/",) if slug else (),
         html=picture + str(row["html"]),
     )  # fmt: skip
+
+
+def _ghost_kept_out(row: Mapping[str, Any], more: Mapping[str, Any]) -> str:
+    if row.get("visibility") not in {"public", None}:
+        return "only members could read it"
+    if row.get("status") == "sent" or more.get("email_only"):
+        return "it was mailed, and had no page"
+    return "a part of it was for members alone" if _GATED.search(row["html"]) else ""
 
 
 def _is_row(one: object) -> bool:
@@ -201,10 +215,13 @@ def _of_buttondown(
     body = text[mode.end() :] if mode else text
     rich = bool(mode and mode[1] != "plaintext") or _is_html(body)
     day = moment_of(row.get("publish_date"))
+    kept_out = "a part of it was for some readers alone" if _FOR_SOME.search(body) else ""
+    if str(row.get("email_type") or "public") != "public":
+        kept_out = "only some could read it"
     return PastPost(
         key=f"buttondown/{row.get('id') or slug}", place=place, title=title, slug=slug, day=day,
         sent=day is not None and str(row.get("status") or "sent") not in _UNSENT,
-        public=str(row.get("email_type") or "public") == "public",
+        kept_out=kept_out,
         preheader=line_of(row.get("description")), image=line_of(row.get("image")),
         canonical=line_of(row.get("canonical_url")), number=number_in(title),
         aliases=(f"/archive/{slug}/",) if slug else (),

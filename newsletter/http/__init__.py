@@ -41,6 +41,7 @@ class Reply:
         certain: whether asking again would hardly help: no such host, or one we refuse.
         unnamed: whether the host has no address, or none that this machine hears of.
         size: bytes of the body, as told or as read; None when neither.
+        body: all of it, where it was asked for and is not too long; else b"".
         headers: of the last hop, by their names in lower case.
         expires: when its certificate does, in seconds since 1970; None without one.
     """
@@ -51,6 +52,7 @@ class Reply:
     certain: bool = False
     unnamed: bool = False
     size: int | None = None
+    body: bytes = field(default=b"", repr=False)
     headers: Mapping[str, str] = field(default_factory=dict)
     expires: float | None = None
 
@@ -66,6 +68,7 @@ class Fetcher:
     Attributes:
         seconds: after which a request is given up, redirects included.
         read: how many bytes of a body without a stated length are read to learn its size.
+        keep: how many bytes of a body are kept; of a longer one, none.
         allowed: the addresses that may be connected to.
         refused: whether an address, a redirect's too, must not be asked.
         tls: how certificates are judged.
@@ -73,6 +76,7 @@ class Fetcher:
 
     seconds: float = 15.0
     read: int = 0
+    keep: int = 0
     allowed: Callable[[Address], bool] = is_public
     refused: Callable[[str], bool] = _nothing
     tls: ssl.SSLContext = field(default_factory=ssl.create_default_context)
@@ -121,11 +125,14 @@ class Fetcher:
                 target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
                 connection.request(method, target, body or None, dict(headers))
                 answer = connection.getresponse()
-                size = self._size(answer) if answer.status not in _MOVED else None
+                size, kept = None, b""
+                if answer.status not in _MOVED:
+                    size = self._size(answer)
+                    size, kept = self._body(answer, size) if self.keep else (size, b"")
                 if time.monotonic() >= until:
                     raise TimeoutError  # cut off by us, so what came may be half of it
                 reply = Reply(
-                    url=url, status=answer.status, size=size, expires=expires,
+                    url=url, status=answer.status, size=size, body=kept, expires=expires,
                     headers={name.lower(): value for name, value in answer.headers.items()},
                 )  # fmt: skip
                 location = answer.headers.get("Location", "")
@@ -146,6 +153,18 @@ class Fetcher:
         while size < self.read and (block := answer.read(min(_SEGMENT, self.read - size))):
             size += len(block)
         return size if self.read else None
+
+    def _body(self, answer: http.client.HTTPResponse, told: int | None) -> tuple[int | None, bytes]:
+        """Its size, and all of it where it is not too long."""
+        if told is not None and told > self.keep:
+            return told, b""
+        blocks, size = [], 0
+        while size <= self.keep and (block := answer.read(min(_SEGMENT, self.keep + 1 - size))):
+            blocks.append(block)
+            size += len(block)
+        if size <= self.keep and answer.length:  # less came than was told
+            raise http.client.IncompleteRead(b"")
+        return size, b"" if size > self.keep else b"".join(blocks)
 
     @contextlib.contextmanager
     def _connected(self, parts: SplitResult, until: float) -> Iterator[http.client.HTTPConnection]:

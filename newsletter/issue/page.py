@@ -20,6 +20,10 @@ Wanted = Literal["yes", "no", ""]
 
 _YES: Final = frozenset({"yes", "true", "on"})
 _NO: Final = frozenset({"no", "false", "off"})
+#: Bytes of a file name on most disks, without the ending that pages have; bytes of a path in a
+#: bucket, without what stands before and behind it there.
+_LONGEST_PART: Final = 240
+_LONGEST: Final = 900
 _ABSOLUTE: Final = re.compile(r"https?://[^/\s]+\S*")
 
 
@@ -92,6 +96,11 @@ def alias_problem(alias: str) -> str:
         return "has an empty part, a . or a .. in it"
     if re.search(r"[\x00-\x1f\x7f\\:]", unquote(alias)):
         return "holds a character that no file name takes"
+    if any(part.endswith(".html") for part in parts[:-1]):
+        return "names a page as if it were a folder"
+    sizes = [len(part.encode()) for part in parts]
+    if max(sizes) > _LONGEST_PART or sum(sizes) + len(sizes) > _LONGEST:
+        return "is longer than a host can keep it"
     return ""
 
 

@@ -2,6 +2,7 @@
 
 making      upright, small, in sRGB, and silent about all but its pixels
 containers  files without what they tell beside their pictures
+drawings    whether an SVG may stand on a page
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ from PIL import Image, ImageCms, ImageOps
 
 from newsletter.pictures import HEAVY, LARGEST_FILE, WIDEST, MadePicture, PictureFault, Wanted
 from newsletter.pictures.containers import bare_gif, bare_png, bare_webp
+from newsletter.pictures.drawings import svg_fault
 
 #: Bytes of memory that opening a picture may take; most take four for a pixel.
 _MEMORY: Final = 100_000_000
@@ -47,7 +48,7 @@ def make_picture(data: bytes, wanted: Wanted) -> MadePicture | PictureFault:
     if len(data) > LARGEST_FILE:
         return _too_large(f"has {len(data) // 1_000_000} MB")
     if _is_svg(data) and wanted == "page":
-        return MadePicture(data=data, suffix=".svg", width=0, height=0)
+        return svg_fault(data) or MadePicture(data=data, suffix=".svg", width=0, height=0)
     if fault := _other_kind(data):
         return fault
     try:

@@ -159,9 +159,19 @@ def opened(path: Path, *, hint: str = _AGAIN) -> Iterator[zipfile.ZipFile]:
     Raises:
         InputError: it is damaged, or cannot be read.
     """
+    with told(path, hint=hint), zipfile.ZipFile(path) as archive:
+        yield archive
+
+
+@contextmanager
+def told(path: Path, *, hint: str = _AGAIN) -> Iterator[None]:
+    """What is wrong with an archive while it is read, in our words.
+
+    Raises:
+        InputError: it is damaged, or cannot be read.
+    """
     try:
-        with zipfile.ZipFile(path) as archive:
-            yield archive
+        yield
     # What zipfile says of damage: a wrong sum, an end too early, a way of packing it does not know.
     except (zipfile.BadZipFile, EOFError, RuntimeError, KeyError, zlib.error) as error:
         raise InputError(

@@ -50,6 +50,21 @@ def unwritten(path: Path, error: OSError, message: str, *, hint: str) -> InputEr
     return InputError(message, place=place, cause=cause, hint=hint)
 
 
+def from_here(path: Path) -> Path:
+    """A path made absolute.
+
+    Raises:
+        InputError: the folder it begins in was removed under us.
+    """
+    try:
+        return path.absolute()
+    except FileNotFoundError as error:
+        raise InputError(
+            "the folder that this was started in is gone",
+            hint="go to the newsletter's folder, or name it with -C",
+        ) from error
+
+
 def is_mounted_alone(path: Path) -> bool:
     """Whether a file was mounted by itself, apart from its folder, so that it has other neighbours.
 

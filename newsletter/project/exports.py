@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from newsletter.errors import InputError, Place
-from newsletter.project.archives import harm_in, is_archive, opened
+from newsletter.project.archives import harm_in, is_archive, told
 
 #: Files in an export; bytes of one of them, and of all; bytes of one for each that is packed.
 _MOST_FILES: Final = 50_000
@@ -26,10 +26,11 @@ _HINT: Final = "download it again, or unpack it and name the folder"
 
 @dataclass(frozen=True, slots=True)
 class PackedExport:
-    """The files in a zip archive."""
+    """The files in a zip archive, which stays open: its table of contents is long to read."""
 
     path: Path
     names: tuple[str, ...]
+    archive: zipfile.ZipFile
 
     def read(self, name: str) -> bytes:
         """The bytes of one.
@@ -37,7 +38,7 @@ class PackedExport:
         Raises:
             InputError: the archive is damaged, or was changed.
         """
-        with opened(self.path, hint=_HINT) as archive, archive.open(name) as stream:
+        with told(self.path, hint=_HINT), self.archive.open(name) as stream:
             data = stream.read(_LARGEST + 1)
         if len(data) > _LARGEST:  # whatever its head says
             raise _refused("a file of this archive is larger than 200 MB", self.path)
@@ -83,8 +84,9 @@ def open_export(path: Path) -> PackedExport | ExportFolder:
         raise _unreadable(path, error) from error
     if not is_archive(path):
         return ExportFolder(path.parent, (path.name,))
-    with opened(path, hint=_HINT) as archive:
-        return PackedExport(path, _packed(archive, path))
+    with told(path, hint=_HINT):
+        archive = zipfile.ZipFile(path)
+        return PackedExport(path, _packed(archive, path), archive)
 
 
 def _listed(folder: Path) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from newsletter.audience.records import sniff
 from newsletter.errors import InputError, PausedError, Place
 from newsletter.issue import number_of
 from newsletter.project import private
-from newsletter.project.disk import flush_path, unwritten
+from newsletter.project.disk import flush_path, from_here, unwritten
 from newsletter.settings import ConfigText, choose
 
 CONFIG: Final = "newsletter.toml"
@@ -44,7 +44,7 @@ def find_root(start: Path) -> Path:
     Raises:
         InputError: none of them does, or somebody else may have put them there.
     """
-    start = start.absolute()
+    start = from_here(start)
     for folder in (start, *start.parents):
         name = CONFIG if (folder / CONFIG).is_file() else PYPROJECT
         if name == CONFIG or has_our_table(folder / PYPROJECT):
@@ -59,9 +59,10 @@ def find_root(start: Path) -> Path:
 def has_our_table(pyproject: Path) -> bool:
     """Whether a pyproject.toml is a newsletter's; one that cannot be read is somebody else's."""
     try:
-        return bool(_OUR_TABLE.search(pyproject.read_text("utf-8", errors="replace")))
+        text = pyproject.read_text("utf-8", errors="replace") if pyproject.is_file() else ""
     except OSError:
         return False
+    return bool(_OUR_TABLE.search(text))
 
 
 def read_config(root: Path) -> ConfigText | None:

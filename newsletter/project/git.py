@@ -9,7 +9,10 @@ from pathlib import Path
 
 from newsletter.errors import InputError, Place
 
-_SECONDS = 10
+#: A busy machine may need long for what takes it a moment otherwise.
+_SECONDS = 30
+#: What it says where a folder of the name .git is none of its own.
+_NO_REPOSITORY = "not a git repository (or any"
 
 
 def state(root: Path, name: str) -> str:
@@ -67,7 +70,10 @@ def has(root: Path, name: str) -> bool:
 def would_take(path: Path) -> bool:
     """Whether git would take up a new file of this name: in a work tree, and not ignored.
 
-    Where git is not there to be asked, or gives no answer, nothing is known, and this is false.
+    Where git is not there to be asked, nothing is known, and this is false.
+
+    Raises:
+        InputError: git does not say, as in a work tree that is another user's.
     """
     # Where a link leads is where the file will be.
     folder = path.parent.resolve()
@@ -75,22 +81,27 @@ def would_take(path: Path) -> bool:
     above = (folder, *folder.parents)
     if program is None or not any((one / ".git").exists() for one in above):
         return False
+    if any(one.name == ".git" for one in above):
+        return False
     there = next(one for one in above if one.is_dir())
     try:
         done = subprocess.run(  # noqa: S603  # as above
             [program, "-C", str(there), "check-ignore", "--quiet", "--", str(folder / path.name)],
             capture_output=True, timeout=_SECONDS, check=False, env=_plain_environment(),
         )  # fmt: skip
-    except (OSError, subprocess.TimeoutExpired):
-        return False
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise _silent(path, type(error).__name__) from error
+    said = done.stderr.decode("utf-8", "replace").removeprefix("fatal: ")
+    if done.returncode not in {0, 1} and not said.startswith(_NO_REPOSITORY):
+        raise _silent(path, " ".join(said.split()))
     return done.returncode == 1
 
 
 def expect_untaken(path: Path) -> None:
-    """Refuse to write addresses where git would take them up.
+    """Refuse to write addresses where git would take them up, or may.
 
     Raises:
-        InputError: it would.
+        InputError: it would, or does not say.
     """
     if would_take(path):
         raise InputError(
@@ -99,6 +110,15 @@ def expect_untaken(path: Path) -> None:
             hint="name a file outside of the repository or in .newsletter/, or one that "
             ".gitignore names",
         )
+
+
+def _silent(path: Path, why: str) -> InputError:
+    return InputError(
+        "git does not say whether it would take up this file at the next commit",
+        place=Place(str(path)),
+        cause=why,
+        hint="mend that, or name a file outside of the repository",
+    )
 
 
 def begin(root: Path) -> bool:
@@ -119,7 +139,8 @@ def begin(root: Path) -> bool:
 
 def _plain_environment() -> dict[str, str]:
     # Inside a hook of git's these name the repository that is committed to.
-    return {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    return kept | {"LC_ALL": "C"}  # what it says is read
 
 
 def commit(root: Path, name: str, message: str) -> bool:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import csv
 import os
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
 from newsletter.errors import InputError, Place
+from newsletter.project import private
+from newsletter.project.disk import unwritten
 
 #: Larger files are no list and no mail.
 _MOST_BYTES = 64 * 1024 * 1024
@@ -32,29 +33,23 @@ def new_list(path: Path) -> Iterator[IO[str]]:
 
     Raises:
         InputError: the file exists, or its folder cannot be written.
+        PausedError: the disk is full; nothing is left behind.
     """
-    draft = ""
     if path.exists():
         raise _taken(path)
     try:
-        handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as stream:
-            yield stream
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.link(draft, path)  # unlike a rename it replaces nothing
+        with private.drafting(path) as draft:
+            handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, private.FILE)
+            with os.fdopen(handle, "w", encoding="utf-8", newline="") as stream:
+                yield stream
+                stream.flush()
+                os.fsync(stream.fileno())
+            os.link(draft, path)  # unlike a rename it replaces nothing
     except FileExistsError as error:
         raise _taken(path) from error
     except OSError as error:
-        raise InputError(
-            "the list cannot be written",
-            place=Place(str(path)),
-            cause=error.strerror,
-            hint="name a file in a folder that this user can write",
-        ) from error
-    finally:
-        if draft:
-            Path(draft).unlink(missing_ok=True)
+        hint = "name a file in a folder that this user can write"
+        raise unwritten(path, error, "the list cannot be written", hint=hint) from error
 
 
 def _taken(path: Path) -> InputError:

@@ -113,8 +113,9 @@ def _made(root: Path, path: Path, wanted: Wanted) -> MadePicture | PictureFault:
         if file.is_file() and (size := _measure(file)):
             return MadePicture(data=file.read_bytes(), suffix=suffix, width=size[0], height=size[1])
     made = make_picture(data, wanted)
-    # One with notes is made every time, for they are to be told every time.
-    if isinstance(made, MadePicture) and made.suffix in _SUFFIXES and not made.notes:
+    # What there is to say about one for a mail is to be said every time.
+    told = wanted == "mail" and isinstance(made, MadePicture) and bool(made.notes)
+    if isinstance(made, MadePicture) and made.suffix in _SUFFIXES and not told:
         _keep(kept.with_name(kept.name + made.suffix), made.data)
     return made
 

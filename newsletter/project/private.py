@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import stat
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -45,6 +48,24 @@ def hide_from_git(folder: Path) -> None:
         return
     with os.fdopen(handle, "wb") as stream:
         stream.write(b"*\n")
+
+
+@contextlib.contextmanager
+def drafting(path: Path) -> Iterator[Path]:
+    """A place for what a file is to be until it is whole, on the same disk.
+
+    Neither others nor git see into it: whoever is killed meanwhile leaves behind what is written by
+    then, and a draft has a name that no .gitignore knows.
+
+    Raises:
+        OSError: the file's folder is missing or not writable.
+    """
+    folder = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+    try:
+        hide_from_git(folder)
+        yield folder / path.name
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def narrow(path: Path) -> None:

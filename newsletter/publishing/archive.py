@@ -12,7 +12,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 from zoneinfo import ZoneInfo
 
 from newsletter import __version__
@@ -269,7 +269,7 @@ class _Layout:
     def _moved(self, moved: tuple[Redirect, ...]) -> None:
         for one in moved:
             paths = [f"{one.file}/index.html"]
-            if urlsplit(one.old).path.endswith(".html"):
+            if one.old.endswith(".html") and not one.old.endswith("/index.html"):
                 paths.append(f"{one.file}.html")
             for path in paths if one.has_page else ():
                 make = functools.partial(self._pages.moved, one.number)

@@ -13,6 +13,7 @@ from urllib.parse import unquote
 from newsletter import __version__
 from newsletter.check import Finding
 from newsletter.errors import InputError, Place
+from newsletter.issue import Issue
 from newsletter.pictures import MadePicture, PictureFault
 from newsletter.publishing.redirects import UnfitArchiveError
 from newsletter.publishing.select import PublishedIssue
@@ -139,7 +140,7 @@ class Letters:
         for name in names:
             if problem := self._problem(name):
                 fault = self._faults.get(name)
-                place = Place(issue.file, issue.body_line)
+                place = _place(issue, name)
                 hint = fault.hint if fault else "see its name and its place"
                 findings.append(_finding("archive-picture", place, f"{name} {problem}", hint))
         for name in letter.without_fallback:
@@ -152,6 +153,8 @@ class Letters:
         """Look at a picture once; whether it may be published."""
         if name not in self._found and PurePosixPath(name).suffix.lower() in _KINDS:
             made = self._read(one.issue.file, name)
+            if isinstance(made, MadePicture):
+                made = _called_otherwise(name, made) or made
             if isinstance(made, PictureFault):
                 self._faults[name] = made
             elif made is not None:
@@ -179,6 +182,21 @@ class Letters:
 
     def _digest(self, name: str) -> str:
         return self._found[name][1]
+
+
+def _place(issue: Issue, name: str) -> Place:
+    """The line that names a picture, the letter's first where it is written in another way."""
+    lines = issue.body.split("\n")
+    found = next((n for n, line in enumerate(lines) if name in line), 0)
+    return Place(issue.file, issue.body_line + found)
+
+
+def _called_otherwise(name: str, made: MadePicture) -> PictureFault | None:
+    """Browsers look into pixels themselves, but take a drawing for one only by its name."""
+    if name.lower().endswith(".svg") == (made.suffix == ".svg"):
+        return None
+    what = "is an SVG by another name" if made.suffix == ".svg" else "is no SVG"
+    return PictureFault("picture-unreadable", what, f"call it {made.suffix}")
 
 
 def _finding(id_: str, place: Place, message: str, hint: str) -> Finding:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-import hashlib
 import posixpath
 import re
 from collections.abc import Callable
@@ -20,11 +19,11 @@ from newsletter.exports.services import read_export
 from newsletter.issue import Issue, parse
 from newsletter.issue.page import page_matter
 from newsletter.project import Project, files
+from newsletter.publishing.picture_names import PictureNames
 from newsletter.publishing.redirects import base_path, is_page
-from newsletter.slugs import slug
 
 _PICTURES: Final = f"{files.ISSUES}/images"
-_KINDS: Final = frozenset({".png", ".jpg", ".jpeg", ".gif", ".webp", ".avif"})
+_KINDS: Final = frozenset({".png", ".jpg", ".jpeg", ".gif", ".webp", ".avif", ".svg"})
 _LINKED: Final = re.compile(r"!\[(?:[^\]\\]|\\.)*\]\(\s*<?https?://|<img\b[^>]*?\bsrc=[\"']https?:")
 _OWN: Final = "__GHOST_URL__"
 
@@ -181,6 +180,7 @@ class _Pictures:
 
     def __init__(self, project: Project, export: ExportFiles) -> None:
         self._root, self._export = project.root, export
+        self._names = PictureNames(project.root / files.ISSUES)
         self._named: dict[str, list[str]] = {}
         for name in export.names:
             if PurePosixPath(name).suffix.lower() in _KINDS:
@@ -234,20 +234,8 @@ class _Pictures:
         return next((one for one in candidates if f"/{one}".endswith(ends[0])), "")
 
     def _target(self, source: str) -> str:
-        """What a picture is called here: by its own name, unless another one has that."""
         if source not in self._moved:
-            path, data = PurePosixPath(source), self._export.read(source)
-            digest = hashlib.sha256(data).hexdigest()[:8]
-            stem, kind = slug(path.stem) or "picture", path.suffix.lower()
-            name = f"images/{stem}{kind}"
-            if not self._is_free(name, data):
-                name = f"images/{stem}-{digest}{kind}"
+            path = PurePosixPath(source)
+            name = self._names.give(path.stem, path.suffix.lower(), self._export.read(source))
             self._moved[source] = name
         return self._moved[source]
-
-    def _is_free(self, name: str, data: bytes) -> bool:
-        other = next((one for one, target in self._moved.items() if target == name), None)
-        if other is not None:
-            return self._export.read(other) == data
-        file = self._root / files.ISSUES / name
-        return not file.exists() or (file.is_file() and file.read_bytes() == data)

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
 
 from newsletter.errors import InputError, Place
-from newsletter.project import files
+from newsletter.project import files, private
 from newsletter.settings import Settings
 
 if TYPE_CHECKING:
@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 
 #: Pages change; a few minutes later everybody has the new ones.
 _CACHE: Final = "public, max-age=300"
+
+
+#: Folders of a newsletter that are nobody else's business.
+_PRIVATE: Final = frozenset(
+    {files.ISSUES, "letters", "subscribers", "templates", "mail", "build", ".git", private.STORE}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +85,26 @@ class ArchiveFolder:
             if str(parent) != ".":
                 with contextlib.suppress(OSError):  # not empty
                     (self.root / parent).rmdir()
+
+
+def archive_folder(root: Path, folder: Path) -> ArchiveFolder:
+    """A folder for an archive, which its owner will publish with all that is in it.
+
+    Args:
+        root: the newsletter's folder.
+        folder: where the archive goes.
+
+    Raises:
+        InputError: it holds what is not for everybody: the list, drafts, records, rehearsals.
+    """
+    real, own = folder.resolve(), root.resolve()
+    if own.is_relative_to(real) or real in {(own / name).resolve() for name in _PRIVATE}:
+        raise InputError(
+            "this folder holds what is not for everybody: drafts, the list or records",
+            place=Place(str(folder)),
+            hint="build into one of its own: --out site",
+        )
+    return ArchiveFolder(folder)
 
 
 @dataclass(slots=True)

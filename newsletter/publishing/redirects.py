@@ -51,6 +51,11 @@ class Redirect:
     number: int
 
     @property
+    def bare(self) -> str:
+        """The earlier address as `bare_path` has it."""
+        return bare_path(unquote(self.old))
+
+    @property
     def has_page(self) -> bool:
         """Whether a page of the archive leads on; where one of ours is called so, the host must."""
         return not _OURS.fullmatch(self.file)
@@ -62,14 +67,24 @@ def base_path(archive_url: str) -> str:
     return f"/{path}/" if path else "/"
 
 
+def bare_path(path: str) -> str:
+    """What `/x`, `/x/`, `/x.html` and `/x/index.html` have in common: "x".
+
+    Args:
+        path: from the root of the site, decoded.
+    """
+    return path.strip("/").removesuffix(".html").removesuffix("/index").strip("/")
+
+
 def is_page(path: str, base: str) -> bool:
     """Whether a path of the site is, or may become, a page of the archive itself.
 
     Args:
-        path: from the root of the site.
+        path: from the root of the site, as an author writes it.
         base: the archive's own path, see `base_path`.
     """
-    return f"{path}/".startswith(base) and _OURS.fullmatch(_file(path, base)) is not None
+    inside = f"/{bare_path(unquote(path))}/".startswith(base)
+    return inside and _OURS.fullmatch(_file(path, base)) is not None
 
 
 def redirects(issues: Iterable[PublishedIssue], archive_url: str) -> tuple[Redirect, ...]:
@@ -107,9 +122,7 @@ def redirects(issues: Iterable[PublishedIssue], archive_url: str) -> tuple[Redir
 
 def _file(old: str, base: str) -> str:
     """Where the page of an alias lies: below the archive's own path, else as from the root."""
-    path = unquote(old)
-    path = path.removeprefix(base) if path.startswith(base) else path
-    return path.strip("/").removesuffix(".html").removesuffix("/index").strip("/")
+    return f"/{bare_path(unquote(old))}/".removeprefix(base).strip("/")
 
 
 def as_netlify(found: Iterable[Redirect], base: str) -> str:
@@ -137,8 +150,8 @@ def snippet(host: Host, found: tuple[Redirect, ...], base: str) -> str:
 
 
 def _spellings(one: Redirect) -> Iterator[str]:
-    bare = "/" + unquote(one.old).strip("/").removesuffix(".html")
-    yield from (bare, f"{bare}/", f"{bare}.html")
+    bare = f"/{one.bare}"
+    yield from (bare, f"{bare}/", f"{bare}.html", f"{bare}/index.html")
 
 
 def _nginx(found: tuple[Redirect, ...], base: str) -> str:

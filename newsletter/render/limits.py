@@ -6,6 +6,7 @@ Mail programs cut a page of 102,400 bytes; what is refused here has several time
 from __future__ import annotations
 
 import re
+from itertools import accumulate
 from typing import Final
 
 from newsletter.errors import InputError, Place
@@ -22,6 +23,8 @@ CELLS: Final = 10_000
 PIECES: Final = 20_000
 #: Pictures, each of which costs as much as ten other pieces.
 PICTURES: Final = 2_000
+#: Signs around the same words, such as the stars of `***both***`, which is two.
+AROUND: Final = 100
 
 _IMG: Final = re.compile(r"<img\b", re.IGNORECASE)
 _SHORTER: Final = "make several issues of it"
@@ -64,6 +67,9 @@ def expect_few_pieces(issue: Issue, document: Document) -> None:
         if number > PIECES:
             what = f"the letter has more than {PIECES:,} links, words in bold, cells and the like"
             raise _refused(issue, what, line, _SHORTER)
+        if max(accumulate(child.nesting for child in token.children or ()), default=0) > AROUND:
+            what = f"here words stand in more than {AROUND} signs such as * and **, one in another"
+            raise _refused(issue, what, line, "take most of them out")
 
 
 def _refused(issue: Issue, what: str, line: int, hint: str) -> InputError:

@@ -100,7 +100,7 @@ def render(
     root = inline_styles(root)
     tree.set_widths(root)
     html = tree.write(root)
-    _expect_tokens(html, page, document)
+    _expect_tokens(html, page, document, issue)
     return RenderedIssue(
         subject=letter.subject,
         preheader=letter.preheader,
@@ -323,10 +323,25 @@ def _compile(theme: Theme, filled: shell.Shell) -> str:
         ) from error
 
 
-def _expect_tokens(html: str, page: str, document: Document) -> None:
-    """Every token that went in came out: a lost unsubscribe link must never leave the house."""
+def _expect_tokens(html: str, page: str, document: Document, issue: Issue) -> None:
+    """Every token that went in came out: a lost unsubscribe link must never leave the house.
+
+    Raises:
+        InputError: the author's own HTML tears a link with a merge field in it apart.
+    """
     before = Counter(TOKEN.findall(page))
-    for target in [*(x.href for x in document.links), *(x.src for x in document.images)]:
+    targets = [(x.href, x.line) for x in document.links]
+    targets += [(x.src, x.line) for x in document.images]
+    for target, _ in targets:
         before.update(TOKEN.findall(target))
-    if Counter(TOKEN.findall(html)) != before:
-        raise AssertionError("a merge field was lost or doubled while rendering")
+    after = Counter(TOKEN.findall(html))
+    if after == before:
+        return
+    for target, line in targets:
+        if any(after[token] != before[token] for token in TOKEN.findall(target)):
+            raise InputError(
+                "the merge field in this address is lost or doubled: HTML around it is torn apart",
+                place=Place(issue.file, issue.body_line + line - 1),
+                hint="let each tag that is opened before the link be closed behind it",
+            )
+    raise AssertionError("a merge field was lost or doubled while rendering")

@@ -7,6 +7,7 @@ percent-encoded as browsers do (WHATWG URL, sections 1.3 and 4.4).
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import re
 from collections.abc import Iterable
@@ -25,6 +26,10 @@ Verdict = Literal[
     "tagged", "kept", "replaced", "skipped host", "signed", "malformed", "no web link"
 ]
 
+#: What Mailchimp, HubSpot, Vero, Marketo and ConvertKit add to the links of one reader's mail.
+READER_IDS: Final = frozenset(
+    {"mc_eid", "_hsenc", "_hsmi", "vero_id", "mkt_tok", "ck_subscriber_id"}
+)
 _OURS: Final = ("utm_source", "utm_medium", "utm_campaign")
 _SIGNATURES: Final = frozenset(
     {"x-amz-signature", "x-goog-signature", "signature", "key-pair-id", "sig"}
@@ -34,6 +39,9 @@ _WEB: Final = re.compile(r"(https?)://", re.IGNORECASE)
 # WHATWG "forbidden domain code points", less those that end the authority.
 _FORBIDDEN: Final = re.compile(r"[\x00-\x20#%/:<>?@\[\\\]^|\x7f]")
 _DOTS: Final = re.compile("[.\u3002\uff0e\uff61]")  # IDNA takes all four
+#: What browsers take out at both ends of a link, and within it.
+_EDGES: Final = "".join(map(chr, range(0x21)))
+_WITHIN: Final = dict.fromkeys(map(ord, "\t\r\n"))
 _PORT: Final = re.compile(r"0*[0-9]{0,5}")
 _MAX_PORT: Final = 65535
 # Illegal in that part of a URL; non-ASCII is always encoded.
@@ -83,9 +91,7 @@ def decide(url: str, tags: Tags) -> tuple[str, Verdict]:
         return url, "skipped host"
     if link.is_signed():
         return url, "signed"
-    values = zip(_OURS, (tags.source, tags.medium, tags.campaign), strict=True)
-    ours = [f"{key}={quote(value, safe='', errors='replace')}" for key, value in values]
-    pairs = link.pairs()
+    ours, pairs = _ours(tags), link.pairs()
     verdict: Verdict = "tagged"
     if pairs[-len(ours) :] == ours:
         return url, verdict
@@ -99,6 +105,12 @@ def decide(url: str, tags: Tags) -> tuple[str, Verdict]:
         pairs.pop()
     query = "&".join([*(_encode(pair, _QUERY) for pair in pairs), *ours])
     return f"{link.head}?{query}{link.fragment}", verdict
+
+
+@functools.lru_cache(maxsize=64)
+def _ours(tags: Tags) -> list[str]:
+    values = zip(_OURS, (tags.source, tags.medium, tags.campaign), strict=True)
+    return [f"{key}={quote(value, safe='', errors='replace')}" for key, value in values]
 
 
 def untagged(url: str, sources: Iterable[str]) -> str:
@@ -115,6 +127,17 @@ def untagged(url: str, sources: Iterable[str]) -> str:
     path, _, query = head.partition("?")
     kept = "&".join(pair for pair in query.split("&") if not _key(pair).startswith("utm_"))
     return f"{path}{'?' + kept if kept else ''}{hash_}{fragment}"
+
+
+def anonymous(url: str) -> str:
+    """`url` without the ids that mail services gave to whoever it was copied from. Never raises."""
+    head, hash_, fragment = url.partition("#")
+    path, _, query = head.partition("?")
+    pairs = query.split("&")
+    kept = [pair for pair in pairs if _key(pair).lower() not in READER_IDS]
+    if len(kept) == len(pairs):
+        return url
+    return f"{path}{'?' if kept else ''}{'&'.join(kept)}{hash_}{fragment}"
 
 
 def legal(url: str) -> str:
@@ -191,7 +214,7 @@ class _Link:
 
 def _read(url: str) -> str:
     """`url` without what browsers take out before they look at it."""
-    return re.sub(r"[\t\r\n]", "", url.strip("".join(map(chr, range(0x21)))))
+    return url.strip(_EDGES).translate(_WITHIN)
 
 
 def _host(authority: str) -> str | None:

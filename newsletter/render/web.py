@@ -20,6 +20,7 @@ from newsletter.issue import Issue
 from newsletter.render import tree
 from newsletter.render.letter import compose
 from newsletter.render.markdown.fields import RESERVED, TOKEN, Fields, Slot
+from newsletter.render.utm import anonymous
 from newsletter.slugs import slug
 
 #: The classes of a letter that mean something on a page as well.
@@ -147,8 +148,9 @@ def _tidy(root: etree._Element, sizes: Mapping[str, tuple[int, int]]) -> None:
         if box.get("class") == "scroll":
             box.set("role", "region")
             box.set("aria-label", _caption(box))
-    for link in root.iter("a"):
-        if re.match(r"https?://", link.get("href", ""), re.IGNORECASE):
+    for link in root.iter("a", "area"):
+        if re.match(r"https?://", href := link.get("href", ""), re.IGNORECASE):
+            link.set("href", anonymous(href))
             link.set("rel", "noopener")
     for image in root.iter("img"):
         image.set("loading", "lazy")

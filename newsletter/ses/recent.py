@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import OrderedDict
 from collections.abc import Collection
 
 
@@ -16,14 +17,14 @@ class RecentNames:
     def __init__(self, most: int) -> None:
         self._most = most
         self._lock = threading.Lock()
-        #: The oldest first.
-        self._known: dict[str, None] = {}
+        #: The oldest first. A dict would look for its first past all that were taken out.
+        self._known: OrderedDict[str, None] = OrderedDict()
 
     def take(self, names: Collection[str]) -> bool:
         """Whether none of these was given before, nor two of them are the same; known from now."""
         with self._lock:
             new = len(set(names)) == len(names) and self._known.keys().isdisjoint(names)
-            self._known |= dict.fromkeys(names)
+            self._known.update(dict.fromkeys(names))
             while len(self._known) > self._most:
-                del self._known[next(iter(self._known))]
+                self._known.popitem(last=False)
         return new

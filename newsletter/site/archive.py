@@ -8,7 +8,6 @@ issue whose first mail has just arrived.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
 import mimetypes
 import re
@@ -25,14 +24,16 @@ from starlette.responses import RedirectResponse, Response
 
 from newsletter.errors import NewsletterError
 from newsletter.project import files
-from newsletter.publishing.archive import Archive
+from newsletter.publishing.archive import Archive, ArchiveFile
 from newsletter.publishing.live import LiveArchive
-from newsletter.publishing.redirects import UnfitArchiveError, base_path
+from newsletter.publishing.redirects import UnfitArchiveError, bare_path, base_path
 from newsletter.settings import Settings
 
 _LOG: Final = logging.getLogger(__name__)
 #: As pictures of mails are called: a hash of what they are, which never changes.
 _PUBLISHED: Final = re.compile(r"(?:[^/]+/)*[^/]+\.[0-9a-f]{8}\.(?:png|jpg|gif)")
+#: Pictures that are read at a time.
+_AT_ONCE: Final = 2
 _LOOK_SECONDS: Final = 5.0
 _LOOK_AGAIN_SECONDS: Final = 1.0
 _TYPES: Final = {"feed.xml": "application/atom+xml", "rss.xml": "application/rss+xml"}
@@ -75,6 +76,7 @@ class ArchiveServer:
     _seen: Hashable = None
     _looked: float = float("-inf")
     _busy: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _reading: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_AT_ONCE))
 
     @property
     def is_here(self) -> bool:
@@ -94,9 +96,24 @@ class ArchiveServer:
         if found is None and self._looked + _LOOK_AGAIN_SECONDS < self.seconds():
             await self._look()
             found = self._find(path, base)
-        if found is not None or not path.startswith(base):
-            return found
-        return self._page("404.html", 404)
+        shown = self._shown
+        if isinstance(found, str) and shown:
+            found = await self._file(request, shown, found)
+        if not found and shown and path.startswith(base):
+            found = _page(shown, "404.html", 404)
+        return found if isinstance(found, Response) else None
+
+    async def _file(self, request: Request, shown: _Shown, name: str) -> Response | None:
+        """A file of the archive, or word that a reader's copy of it is still good."""
+        held = request.headers.get("if-none-match", "").replace("W/", "").split(",")
+        if (tag := _tag(shown.archive.files[name])) in [one.strip() for one in held]:
+            return Response(status_code=304, headers={**_HEADERS, "ETag": tag})
+        if name in shown.pages:
+            return _page(shown, name, 200)
+        # A picture is read when it is asked for, for together they may be large; few at a time,
+        # and beside those who leave.
+        async with self._reading:
+            return await run_in_threadpool(_page, shown, name, 200)
 
     async def moved(self, request: Request) -> Response | None:
         """The way on from an address that an issue had earlier, None where it was none."""
@@ -117,11 +134,11 @@ class ArchiveServer:
         return Response((self.folder / to / name).read_bytes(), headers=headers,
                         media_type=mimetypes.guess_type(name)[0])  # fmt: skip
 
-    def _find(self, path: str, base: str) -> Response | None:
+    def _find(self, path: str, base: str) -> Response | str | None:
+        """The way on from an address, or the name of the file that it is of."""
         if self._shown is None:
             return None
-        bare = path.rstrip("/")
-        if (number := self._shown.moved.get(bare.removesuffix(".html"))) is not None:
+        if (number := self._shown.moved.get(bare_path(path))) is not None:
             return RedirectResponse(f"{base}{number}/", status_code=301, headers=_HEADERS)
         if f"{path}/" == base:
             return RedirectResponse(base, status_code=301, headers=_HEADERS)
@@ -132,23 +149,7 @@ class ArchiveServer:
             name = f"{name}index.html"
         elif f"{name}/index.html" in self._shown.archive.files:
             return RedirectResponse(f"{path}/", status_code=301, headers=_HEADERS)
-        return self._page(name, 200) if name in self._shown.archive.files else None
-
-    def _page(self, name: str, status: int) -> Response | None:
-        if self._shown is None:
-            return None
-        # A picture is read when it is asked for: together they may be large.
-        data = self._shown.pages.get(name)
-        try:
-            data = self._shown.archive.files[name].make() if data is None else data
-        except (NewsletterError, OSError) as error:
-            _LOG.error("a picture is missing in the archive: %s", error)
-            return None
-        kind = _TYPES.get(name) or mimetypes.guess_type(name)[0] or "text/plain"
-        tag = hashlib.sha256(data).hexdigest()[:32]
-        return Response(
-            data, status_code=status, media_type=kind, headers={**_HEADERS, "ETag": f'"{tag}"'}
-        )
+        return name if name in self._shown.archive.files else None
 
     async def _look(self) -> None:
         async with self._busy:
@@ -177,9 +178,26 @@ class ArchiveServer:
             _LOG.error("the archive is not shown until that is fixed: %s", _told(error))
 
 
+def _page(shown: _Shown, name: str, status: int) -> Response | None:
+    data = shown.pages.get(name)
+    try:
+        data = shown.archive.files[name].make() if data is None else data
+    except (NewsletterError, OSError) as error:
+        _LOG.error("a picture is missing in the archive: %s", error)
+        return None
+    kind = _TYPES.get(name) or mimetypes.guess_type(name)[0] or "text/plain"
+    headers = {**_HEADERS, "ETag": _tag(shown.archive.files[name])}
+    return Response(data, status_code=status, media_type=kind, headers=headers)
+
+
+def _tag(file: ArchiveFile) -> str:
+    """What tells two of a file's contents apart."""
+    return f'"{file.inputs[:32]}"'
+
+
 def _made(archive: Archive) -> _Shown:
     pages = {name: file.make() for name, file in archive.files.items() if not file.picture}
-    moved = {one.old.rstrip("/").removesuffix(".html"): one.number for one in archive.redirects}
+    moved = {one.bare: one.number for one in archive.redirects}
     return _Shown(archive, pages, moved)
 
 

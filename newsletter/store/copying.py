@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import sqlalchemy as sa
 
@@ -25,7 +23,6 @@ from newsletter.store.folder.place import make_room
 from newsletter.store.postgres.address import Address, is_server
 from newsletter.store.revisions import revision
 from newsletter.store.signing_keys import address_key
-from newsletter.store.sqlite import files
 from newsletter.store.sqlite.engine import file_of
 from newsletter.store.tables import metadata
 
@@ -97,26 +94,18 @@ def _to_file(read: sa.Connection, source: Backend, url: str) -> dict[str, int]:
     if path.exists():
         raise _not_empty(Place(str(path)))
     beside = path.with_name(f"left-{list_name(address_key(read))}.log")
-    draft: Path | None = None
     try:
         make_room(path)
-        with tempfile.NamedTemporaryFile(
-            dir=path.parent, prefix=f".copied-{path.name}.", delete=False
-        ) as made:
-            draft = Path(made.name)
-        draft.chmod(private.FILE)
-        if found := copy_to_file(read, source, draft, known=lines_in(beside)):
-            raise NewsletterError("the copy is damaged", place=Place(str(path)), cause=found)
-        flush_path(draft)
-        draft.replace(path)
-        flush_path(path.parent)
+        with private.drafting(path) as draft:
+            draft.touch(private.FILE)
+            if found := copy_to_file(read, source, draft, known=lines_in(beside)):
+                raise NewsletterError("the copy is damaged", place=Place(str(path)), cause=found)
+            flush_path(draft)
+            draft.replace(path)
+            flush_path(path.parent)
     except OSError as error:
         hint = "name a file in a folder that this user can write"
         raise unwritten(path, error, "the copy cannot be written", hint=hint) from error
-    finally:
-        for end in ("", *files.BESIDE, files.JOURNAL):
-            if draft is not None:
-                draft.with_name(draft.name + end).unlink(missing_ok=True)
     return {table.name: _count(read, table) for table in metadata.sorted_tables}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Final
 
 import sqlalchemy as sa
 
@@ -12,6 +13,11 @@ from newsletter.store.tables import subscribers, suppressions
 
 #: A suppression that the person alone cannot undo: the author made it.
 BLOCKED = "blocked"
+
+_HELD: Final = sa.select(suppressions.c.address_hash).where(
+    suppressions.c.address_hash == sa.bindparam("hashed")
+)
+_HOLD: Final = sa.insert(suppressions)
 
 
 def reason(store: Database, canonical: str) -> str:
@@ -32,9 +38,7 @@ def count_strays(store: Database) -> int:
 
 def suppress(connection: sa.Connection, hashed: str, *, reason: str, now: dt.datetime) -> bool:
     """Never mail this address again; false when that was so already."""
-    held = sa.select(suppressions.c.address_hash).where(suppressions.c.address_hash == hashed)
-    if connection.execute(held).first():
+    if connection.execute(_HELD, {"hashed": hashed}).first():
         return False
-    row = {"address_hash": hashed, "reason": reason, "created_at": now}
-    connection.execute(sa.insert(suppressions).values(row))
+    connection.execute(_HOLD, {"address_hash": hashed, "reason": reason, "created_at": now})
     return True

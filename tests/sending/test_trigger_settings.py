@@ -171,6 +171,19 @@ def test_outside_a_newsletter_the_environment_may_name_somebody(post, in_file, t
     assert not (tmp_path / "missing").exists()
 
 
+def test_a_folder_that_was_removed_under_a_trigger_is_told_as_well(post, in_file, tmp_path):
+    post.newsletter.patch.setenv("NEWSLETTER_SCHEDULE__WEBHOOK", os.environ["TEST_HOOK"])
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    post.newsletter.patch.chdir(gone)
+    gone.rmdir()
+    post.newsletter.patch.setattr(os, "chdir", lambda _: None)  # the command stays there
+    ran = post.newsletter.run(*DUE)
+    assert (ran.code, ran.error) == (2, "error: the folder that this was started in is gone")
+    assert "-C" in ran.hint
+    assert in_file() == ["/hook"]
+
+
 @pytest.mark.parametrize(
     "words",
     [("send", "--due", "--yes", "--nonsense"), ("send", "--due"), ("send", "--due", "--yes", "x"),

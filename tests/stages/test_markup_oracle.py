@@ -150,6 +150,20 @@ def test_the_library_still_asks_its_hook_for_every_address() -> None:
     assert asked == ["https://a.example/", "https://b.example/", "https://c.example/"]
 
 
+def test_the_library_still_asks_where_an_address_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    def spy(text: str, start: int, end: int) -> object:
+        asked.append(start)
+        return quick_links.destination(text, start, end)
+
+    monkeypatch.setattr(quick_links._HELPERS, "parseLinkDestination", spy)
+    reader = MarkdownIt("commonmark")
+    quick_links.install(reader)
+    reader.render("[x](https://a.example/)\n\n[y]: /z\n\n[y] ![w](<v>)")
+    assert asked == [5, 4, 9]  # definitions are read first
+
+
 # No emoji: the newest CommonMark counts symbols as punctuation, the oracle's edition does not.
 PIECES = ["a", "b c", "*", "**", "_", "`", "[", "]", "(", ")", "<", ">", "!", "#", "# ", "- ", "1. ", "> ", "\n", "\n\n", "    ", "  ",
           "\\", "&amp;", "&", "|", "~~", "https://a.example/x", "/y", "[x](/y)", "![z](w.png)", "---", "```", '"', "é", "{", "}}"]  # fmt: skip

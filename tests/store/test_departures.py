@@ -98,6 +98,16 @@ def test_whoever_has_left_after_the_backup_stays_out_when_it_is_restored(backed_
         assert store.departures.kept_out == 0  # once
 
 
+def test_a_file_that_cannot_be_looked_at_is_named(backed_up):
+    root, _ = backed_up
+    [path] = root.glob("left-*.log")
+    path.unlink()
+    path.symlink_to(path.name)  # a circle
+    with pytest.raises(InputError, match="who has left cannot be told") as refused:
+        Store.open(url_in(root))
+    assert refused.value.hint
+
+
 def test_the_file_holds_no_address(backed_up):
     root, _ = backed_up
     [path] = root.glob("left-*.log")

@@ -7,7 +7,7 @@ import os
 import pytest
 
 from newsletter.errors import InputError
-from newsletter.store.folder.lock import locked
+from newsletter.store.folder.lock import holder, locked
 
 
 @pytest.fixture
@@ -42,6 +42,19 @@ def test_it_is_refused_and_nothing_is_written(tmp_path, records, make):
     assert caught.value.hint
     assert records.read_bytes() == b"the records"
     assert not (tmp_path / "elsewhere").exists()
+
+
+def a_folder(lock, records):
+    lock.mkdir()
+
+
+@pytest.mark.parametrize("make", [symbolic, dangling, pipe, a_folder])
+def test_who_only_looks_for_its_holder_neither_waits_nor_tells_what_it_names(
+    tmp_path, records, make
+):
+    lock = tmp_path / "newsletter.db.sending.lock"
+    make(lock, records)
+    assert holder(lock) == ""
 
 
 def test_the_lock_itself_names_its_holder(tmp_path):

@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -15,7 +16,9 @@ from newsletter.delivery import Outcome, Result, RunState
 from newsletter.stats.growth import net
 from newsletter.stats.issues import FUNNEL, share, unusual, watch
 from newsletter.store import Store, freezing, history, imports, runs, subscribers
+from newsletter.store import stats as of_issue
 from newsletter.store.consents import Evidence
+from newsletter.store.sqlite import text
 from newsletter.store.stats import of_run
 from tests.support.effort import either
 from tests.support.store_samples import NOW, a_content, a_row, named_store, people, suppress, url_in
@@ -98,6 +101,24 @@ def test_every_delivery_is_in_exactly_one_place(store):
         assert stats.totals["delivered"] == reported["delivered"] + stats.totals["complained"]
         assert stats.totals["bounced"] == reported["bounced"] > 0 or run.content.issue < 72
         assert stats.seen == sum(reported.values())
+
+
+@pytest.mark.parametrize("part", [1, 7])
+def test_so_many_deliveries_counted_at_a_time_change_nothing(store, monkeypatch, part):
+    whole = [of_run(store, run) for run in runs.find_all(store)]
+    monkeypatch.setattr(of_issue, "_PART", part)
+    assert [of_run(store, run) for run in runs.find_all(store)] == whole
+    assert all(one.totals["accepted"] > 2 * part for one in whole)
+
+
+@pytest.mark.parametrize("email", ["a@b.example", "a.b+c-b@B.Example", "b@b", "é@ü.example", None])
+def test_sqlite_finds_the_domain_as_every_database_does(store, email):
+    with store.reading() as connection:
+        parts = [
+            connection.execute(sa.select(way(sa.literal(email, sa.String)))).scalar()
+            for way in (text.domain_of, of_issue.portable_domain_of)
+        ]
+    assert parts == 2 * [None if email is None else email.partition("@")[2].lower()]
 
 
 def test_an_issue_among_others_is_the_issue_alone(store):

@@ -20,7 +20,7 @@ from markdown_it.token import Token
 from newsletter.render.markdown import author_classes, callouts, places, wide
 from newsletter.render.markdown.anchors import Anchors
 from newsletter.render.markdown.fields import Fields
-from newsletter.render.markdown.reader import reader_with
+from newsletter.render.markdown.reader import reader_with, without_links
 
 Tokens = Sequence[Token]
 
@@ -303,6 +303,7 @@ def _tidy(children: list[Token], fields: Fields) -> list[Token]:
             child.attrs["href"] = fields.in_url(written)
         elif child.type == "image":
             child.attrs["src"] = fields.in_url(str(child.attrs.get("src", "")))
+            child.children = without_links(child.children or ())
     for at in range(len(children) - 1, -1, -1):
         if children[at].type == "link_open":
             _move_blank(children, at, at + 1, first=True)

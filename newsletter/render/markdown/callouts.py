@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from itertools import accumulate
 from typing import Final
 
 from markdown_it.token import Token
@@ -48,7 +49,10 @@ def _turn(tokens: list[Token], at: int, kind: str, titles: Mapping[str, str]) ->
     opener.attrSet("class", f"callout callout-{kind}")
     children = list(inline.children or ())
     children[0].content = _MARKER.sub("", children[0].content, count=1)
-    end = next((n for n, c in enumerate(children) if c.type in _BREAKS), len(children))
+    # A line that ends in the middle of a link, or of words in bold, does not end the title.
+    depths = accumulate(child.nesting for child in children)
+    ends = (n for n, depth in enumerate(depths) if not depth and children[n].type in _BREAKS)
+    end = next(ends, len(children))
     title = [child for child in children[:end] if child.type != "text" or child.content]
     title = title or [Token("text", "", 0, content=titles[kind])]
     rest = children[end + 1 :]

@@ -1,21 +1,26 @@
 """Markdown's links without a second look where they are plain.
 
-markdown-it takes every address apart and puts it together again, character by character, and a
-letter is full of long ones. `normalizeLink` is the library's own hook for another way. Where an
-address is plain the result is the library's (a test compares them).
+markdown-it looks for an address's end, takes it apart and puts it together again, character by
+character, and a letter is full of long ones. `normalizeLink` and `helpers` are the library's own
+hooks for another way. Where an address is plain the result is the library's (tests compare them).
 """
 
 from __future__ import annotations
 
 import re
-from typing import Final
+from types import SimpleNamespace
+from typing import Any, Final
 
-from markdown_it import MarkdownIt
+from markdown_it import MarkdownIt, helpers
+from markdown_it.common.utils import unescapeAll
 
 # Nothing in it that the library would encode, decode or put in lower case.
 _NORMAL: Final = re.compile(
     r"https?://[a-z0-9][a-z0-9.-]*(?:/(?:[A-Za-z0-9/._~!$'()*+,;=:@?&#-]|%[0-9A-F]{2})*)?"
 )
+# Up to where an address in round brackets may end; nothing in it escapes or nests.
+_DESTINATION: Final = re.compile(r"(?!<)[^\x00-\x20\x7f()\\]+")
+_ENDS: Final = re.compile(r"[\x00-\x20\x7f)]|\Z")
 
 
 def install(reader: MarkdownIt) -> None:
@@ -26,3 +31,19 @@ def install(reader: MarkdownIt) -> None:
         return url if _NORMAL.fullmatch(url) else whole(url)
 
     reader.normalizeLink = normalize  # type: ignore[method-assign]
+    reader.helpers = _HELPERS
+
+
+def destination(text: str, start: int, end: int) -> Any:  # noqa: ANN401  # the library's own class
+    """What `parseLinkDestination` finds: `ok`, `pos` behind the address, and the address, `str`."""
+    found = _DESTINATION.match(text, start, end)
+    if found is None or not _ENDS.match(text, found.end(), end):
+        return helpers.parseLinkDestination(text, start, end)
+    return SimpleNamespace(ok=True, pos=found.end(), str=unescapeAll(found[0]))
+
+
+_HELPERS: Final[Any] = SimpleNamespace(
+    parseLinkDestination=destination,
+    parseLinkLabel=helpers.parseLinkLabel,
+    parseLinkTitle=helpers.parseLinkTitle,
+)

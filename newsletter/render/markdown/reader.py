@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Final
 
 from markdown_it import MarkdownIt
+from markdown_it.rules_block import StateBlock, reference
 from markdown_it.rules_inline import StateInline
+from markdown_it.token import Token
 from mdit_py_plugins.footnote import footnote_plugin
+from mdit_py_plugins.footnote.index import footnote_def
 
 from newsletter.render.markdown import places, quick_links
 from newsletter.render.markdown.fields import Fields
 
 _OFF: Final = re.compile(r"\{\s*(utm|count)\s*=\s*(?:off|\"off\")\s*\}")
+#: Set in the reader's notes while a footnote is read.
+_INSIDE: Final = "inside a footnote"
 _FOREIGN_TAG: Final = re.compile(r"\*\|[A-Za-z][^|*\n]*\|\*")
 
 
@@ -20,6 +26,8 @@ def reader_with(fields: Fields) -> MarkdownIt:
     """A reader of CommonMark and what this project adds, with these merge fields."""
     reader = MarkdownIt("commonmark").enable(["table", "strikethrough"])
     reader.use(footnote_plugin)
+    reader.block.ruler.at("footnote_def", _footnote_rule, {"alt": ["paragraph", "reference"]})
+    reader.block.ruler.at("reference", _reference_rule)
     quick_links.install(reader)
     places.install(reader)
 
@@ -37,6 +45,36 @@ def reader_with(fields: Fields) -> MarkdownIt:
     reader.inline.ruler.before("escape", "off", _off_rule)
     reader.inline.ruler.before("escape", "foreign_tag", _foreign_tag_rule)
     return reader
+
+
+def without_links(children: Sequence[Token]) -> list[Token]:
+    """The words of a picture, which no reader can follow to anywhere."""
+    kept = [child for child in children if child.type not in {"link_open", "link_close"}]
+    for child in kept:
+        if child.children:
+            child.children = without_links(child.children)
+    return kept
+
+
+def _footnote_rule(state: StateBlock, start: int, end: int, silent: bool) -> bool:  # noqa: FBT001  # markdown-it's signature
+    """A footnote, but for one inside another: the plugin would tear the outer one apart."""
+    if silent:
+        return footnote_def(state, start, end, silent)
+    if state.env.get(_INSIDE):
+        return False
+    state.env[_INSIDE] = True
+    try:
+        return footnote_def(state, start, end, silent)
+    finally:
+        state.env[_INSIDE] = False
+
+
+def _reference_rule(state: StateBlock, start: int, end: int, silent: bool) -> bool:  # noqa: FBT001  # markdown-it's signature
+    """Where a link leads; but a footnote that is none stays words, or they would be lost."""
+    begin = state.bMarks[start] + state.tShift[start]
+    if state.env.get(_INSIDE) and state.src.startswith("[^", begin):
+        return False
+    return reference(state, start, end, silent)
 
 
 def _foreign_tag_rule(state: StateInline, silent: bool) -> bool:  # noqa: FBT001  # markdown-it's signature

@@ -62,14 +62,18 @@ def _edge(tokens: Iterable[Token], *, last: bool) -> str:
     for token in tokens:
         if token.type in _BARRIERS:
             return ""
-        shown = [c for c in token.content if unicodedata.category(c) not in _MARKS]
+        text = reversed(token.content) if last else token.content
+        shown = next((c for c in text if unicodedata.category(c) not in _MARKS), "")
         if shown:
-            return shown[-1 if last else 0]
+            return shown
     return ""
 
 
 def pieces(word: str) -> Iterator[str]:
     """What of a word without blanks stays together on a line; an address does wholly."""
+    if word.isascii() or not any(map(is_wide, word)):
+        yield word
+        return
     begin, whole = 0, [found.span() for found in _ADDRESS.finditer(word)]
     for at in range(1, len(word)):
         if any(start < at < end for start, end in whole):

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import os
 import re
-import tempfile
+import shutil
 import time
 from pathlib import Path
 from typing import Final
 
 from newsletter.errors import InputError, NewsletterError, PausedError, Place
+from newsletter.project import private
 from newsletter.project.disk import FULL, flush_path, unwritten
 from newsletter.store.database import Database
 from newsletter.store.sqlite import files
@@ -54,7 +54,8 @@ def keep(source: Database, *, now: dt.datetime) -> Path:
     for path in folder.glob(".newsletter-*"):
         with contextlib.suppress(FileNotFoundError):
             if path.stat().st_mtime < time.time() - _STALE:
-                path.unlink()
+                # An older version's drafts were files.
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
     return target
 
 
@@ -81,12 +82,16 @@ def renew(source: Database, *, now: dt.datetime) -> int:
 def folder_of(source: Path) -> Path:
     """The folder for backups beside a database, made where it is missing; for this user alone.
 
+    Git does not see what is in it, wherever the database is.
+
     Raises:
         InputError: it cannot be made.
     """
     folder = source.parent / _FOLDER
     try:
-        folder.mkdir(mode=0o700, exist_ok=True)
+        folder.mkdir(mode=private.FOLDER, exist_ok=True)
+        if source.parent.name != private.STORE:  # which git does not see as it is
+            private.hide_from_git(folder)
     except OSError as error:
         hint = "make its parent a folder that this user can write"
         raise unwritten(
@@ -116,29 +121,24 @@ def backup(source: Database, target: Path) -> int:
         )
     if target.parent.resolve() == (source.path.parent / _FOLDER).resolve():
         folder_of(source.path)
-    draft = ""
     try:
-        handle, draft = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-        os.close(handle)
-        if found := source.backend.copy_to(Path(draft)):
-            raise InputError(
-                "the records are damaged, so no backup was made",
-                place=source.backend.place,
-                cause=found,
-                hint="keep this file, and restore an earlier backup",
-            )
-        flush_path(Path(draft))
-        Path(draft).replace(target)
-        flush_path(target.parent)
+        with private.drafting(target) as draft:
+            draft.touch(private.FILE)
+            if found := source.backend.copy_to(draft):
+                raise InputError(
+                    "the records are damaged, so no backup was made",
+                    place=source.backend.place,
+                    cause=found,
+                    hint="keep this file, and restore an earlier backup",
+                )
+            flush_path(draft)
+            draft.replace(target)
+            flush_path(target.parent)
     except OSError as error:
         hint = "name a file in a folder that this user can write"
         raise unwritten(target, error, "the backup cannot be written", hint=hint) from error
     except files.Error as error:
         raise _fault(error, target) from error
-    finally:
-        for end in ("", *files.BESIDE, files.JOURNAL):
-            if draft:
-                Path(f"{draft}{end}").unlink(missing_ok=True)
     return target.stat().st_size
 
 

@@ -70,6 +70,10 @@ _LOCK_SECONDS: Final = 10
 _BETWEEN: Final = 0.002
 #: How long those who leave do not wait for a database that another program has just kept locked.
 _HURRIED_SECONDS: Final = 1.0
+#: Lines of one step of catching up, a tenth of a second's work; and the pause after each, in which
+#: a writer that waits gets its turn.
+_STEP: Final = 250
+_PAUSE: Final = 0.02
 
 
 def attach(database: Database, *, clock: Callable[[], dt.datetime]) -> Departures:
@@ -106,8 +110,6 @@ class Departures:
         clock: tells the time, in UTC.
 
     Attributes:
-        kept_out: how many people the database did not know to have left, as only a restored backup
-            does not.
         behind: whether somebody's leaving is in the file alone, as far as this process knows.
     """
 
@@ -118,8 +120,20 @@ class Departures:
         self._clock = clock
         self._new = bytearray()
         self._hurried_until = 0.0
-        self.kept_out = 0
+        #: How many lines the next transaction makes up for at most, None for all.
+        self._step: int | None = None
+        #: The number of a line, and it with all behind it, as a step has read them.
+        self._seen: tuple[int, list[_Line]] = 0, []
+        self._kept_out: set[str] = set()
         self.behind = False
+
+    @property
+    def kept_out(self) -> int:
+        """How many people the database did not know to have left: only a restored backup does not.
+
+        Each counts once, in however many lines and steps.
+        """
+        return len(self._kept_out)
 
     @property
     def _path(self) -> Path:
@@ -183,17 +197,31 @@ class Departures:
             return connection.execute(held).first() is not None
 
     def catch_up(self) -> None:
-        """Have the database learn who has left beside it, unless another writer was first."""
+        """Have the database learn who has left beside it, unless another writer was first.
+
+        In steps: behind an old backup there may be very many, and nobody could leave meanwhile.
+        """
         self.behind = False
         try:
-            with self._database.writing():
-                pass  # each transaction begins by making up
+            while not self._learn_some():
+                time.sleep(_PAUSE)
         except BaseException:
             self.behind = True
             raise
 
+    def _learn_some(self) -> bool:
+        """One step; whether it was the last."""
+        # No other thread may write meanwhile: what it claims, it claims after making up for all.
+        with self._database.writer:
+            self._step = _STEP
+            try:
+                with self._database.writing() as connection:  # which begins by making up
+                    return not self.missed(self._backend.counted(connection))
+            finally:
+                self._step = None
+
     def _make_up(self, connection: sa.Connection, file: int) -> None:
-        """Have the database learn the lines that it does not count.
+        """Have the database learn the lines that it does not count, or the next `_step` of them.
 
         Letting somebody in is not repeated: whoever had left in the backup stays out.
         """
@@ -201,17 +229,38 @@ class Departures:
         if number <= known:
             return
         self._backend.alone(connection)
-        data = os.pread(file, (number - known) * _LINE, known * _LINE)
-        last: dict[tuple[str, str], _Line] = {}
-        for start in range(0, len(data), _LINE):
-            line = self._read(connection, data[start : start + _LINE].decode("ascii", "replace"))
-            last[line.name, _ABOUT.get(line.kind, "")] = line
-        out = [line for line in last.values() if line.kind not in {"", RETURNED, RELEASED}]
+        lines = self._uncounted(connection, file, known, number)
+        last = {(line.name, _ABOUT.get(line.kind, "")): at for at, line in enumerate(lines)}
+        step = len(lines) if self._step is None else min(len(lines), self._step)
+        # A line has its effect when its turn comes, unless a later one has the last word: so it is
+        # the same in however many steps.
+        out = [
+            lines[at]
+            for at in sorted(last.values())
+            if at < step and lines[at].kind not in {"", RETURNED, RELEASED}
+        ]
         kept_out = {line.name for line in out if _leave(connection, line)}
         late = {line.name for line in out if line.evidence is _LATE}
-        self.kept_out += len(kept_out - late)
+        self._kept_out |= kept_out - late
         self._backend.departed(connection, lambda *_: None)
-        self._backend.count(connection, number)
+        self._backend.count(connection, known + step)
+        if step == len(lines):
+            self._seen = 0, []
+
+    def _uncounted(
+        self, connection: sa.Connection, file: int, known: int, number: int
+    ) -> list[_Line]:
+        """The lines that a database does not count; what the last step has read is read once."""
+        begin, seen = self._seen
+        lines = seen[known - begin :] if known >= begin else []
+        start = known + len(lines)
+        data = os.pread(file, (number - start) * _LINE, start * _LINE)
+        lines += [
+            self._read(connection, data[at : at + _LINE].decode("ascii", "replace"))
+            for at in range(0, len(data), _LINE)
+        ]
+        self._seen = known, lines
+        return lines
 
     def _read(self, connection: sa.Connection, text: str) -> _Line:
         """A line; what a power cut has made of one that was not on the disk yet says nothing."""
@@ -295,11 +344,20 @@ def list_name(key: Key) -> str:
 
 
 def lines_in(path: Path) -> int:
-    """How many whole lines a list has, 0 where there is none."""
+    """How many whole lines a list has, 0 where there is none.
+
+    Raises:
+        InputError: it cannot be told.
+    """
     try:
         return path.stat().st_size // _LINE
     except FileNotFoundError:
         return 0
+    except OSError as error:
+        raise unwritten(
+            path, error, "who has left cannot be told",
+            hint="make the file and its folder readable for this user",
+        ) from error  # fmt: skip
 
 
 def _lines(file: int) -> int:
@@ -311,17 +369,22 @@ def _line(kind: str, name: str) -> bytes:
     return f"{_LETTERS.get(kind, 'k')} {name:<64}\n".encode("ascii")
 
 
+_NAME: Final[sa.BindParameter[str]] = sa.bindparam("name")
+_HANDLE_OF: Final = sa.select(subscribers.c.handle).where(subscribers.c.address_hash == _NAME)
+_DROP_ASKED: Final = sa.delete(signups).where(signups.c.address_hash == _NAME)
+_DROP: Final = sa.delete(subscribers).where(subscribers.c.address_hash == _NAME)
+
+
 def _leave(connection: sa.Connection, line: _Line) -> bool:
     kind, name, now = line.kind, line.name, line.at
     if kind == HANDLE:
         return unsubscribe(connection, name, line.evidence, now=now)
-    this = subscribers.c.address_hash == name
     if kind in {FORGOTTEN, "erased"}:
-        connection.execute(sa.delete(signups).where(signups.c.address_hash == name))
+        connection.execute(_DROP_ASKED, {"name": name})
     if kind == FORGOTTEN:
-        return bool(connection.execute(sa.delete(subscribers).where(this)).rowcount)
+        return bool(connection.execute(_DROP, {"name": name}).rowcount)
     if kind == LEFT:
-        handle = connection.execute(sa.select(subscribers.c.handle).where(this)).scalar()
+        handle = connection.execute(_HANDLE_OF, {"name": name}).scalar()
         if handle is not None:
             return unsubscribe(connection, handle, line.evidence, now=now)
         kind = "unsubscribed"

@@ -21,6 +21,8 @@ from newsletter.store.processes import lives
 #: What the holder of the lock for sending does.
 SENDING: Final = "sending from"
 _HOLDER: Final = re.compile(r"pid (\d+) on (.+)")
+#: Bytes of a signature at most.
+_LONGEST: Final = 200
 #: A holder signs right after taking the lock; a loaded machine may come between.
 _LOOKS: Final = 20
 _BETWEEN: Final = 0.01
@@ -65,7 +67,9 @@ def holder(path: Path) -> str:
     Looking takes no lock, so that nobody who looks keeps a sender out.
     """
     try:
-        named = path.read_text("utf-8").strip()
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with os.fdopen(handle, "rb") as stream:
+            named = (stream.read(_LONGEST) or b"").decode(errors="replace").strip()
     except OSError:
         return ""
     found = _HOLDER.fullmatch(named)
@@ -123,7 +127,7 @@ def _sign(handle: int, path: Path) -> None:
 def _signature(handle: int) -> str:
     """Who holds the lock, once they have signed: who died holding it still stands there before."""
     for _ in range(_LOOKS):
-        named = os.pread(handle, 200, 0).decode(errors="replace").strip()
+        named = os.pread(handle, _LONGEST, 0).decode(errors="replace").strip()
         found = _HOLDER.fullmatch(named)
         if found and (found[2] != socket.gethostname() or lives(int(found[1]))):
             return named

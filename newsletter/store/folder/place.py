@@ -6,10 +6,14 @@ import glob
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from newsletter.errors import InputError, PausedError, Place
 from newsletter.project import git, private
 from newsletter.project.disk import is_mounted_alone, unwritten
+
+#: Ends of the names that hold people: while the records are open, their log does.
+_HOLDING: Final = ("", "-wal")
 
 
 def expect_one_name(path: Path) -> None:
@@ -88,11 +92,11 @@ def make_room(path: Path) -> None:
     if not path.parent.exists() or path.parent.name == private.STORE:
         private.make_folder(path.parent)
         private.hide_from_git(path.parent)
-    elif git.would_take(path):
+    elif any(git.would_take(path.with_name(path.name + end)) for end in _HOLDING):
         raise InputError(
             "git would take up these records, with all addresses and keys, at the next commit",
             place=Place(str(path)),
-            hint="add the file to .gitignore, or leave store.url empty",
+            hint=f"add {path.name}* to .gitignore, or leave store.url empty",
         )
 
 

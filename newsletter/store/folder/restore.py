@@ -9,12 +9,12 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 from newsletter.errors import InputError, LockedError, Place, RefusedError
+from newsletter.project import private
 from newsletter.project.disk import flush_path, unwritten
 from newsletter.store.database import Database
 from newsletter.store.folder.backup import folder_of
@@ -126,25 +126,18 @@ def restoring(path: Path, file: Path) -> Iterator[Restoration]:
             hint="name a backup, such as one of .newsletter/backups/",
         )
     expect_one_name(path)
-    draft: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(
-            dir=path.parent, prefix=f".restored-{path.name}.", delete=False
-        ) as made:
-            draft = Path(made.name)
-        for end in ("", files.LOG):
-            if (beside := file.with_name(file.name + end)).exists():
-                shutil.copyfile(beside, draft.with_name(draft.name + end))
-        _check(draft, file)
-        flush_path(draft)
-        yield Restoration(path, draft, _revision(draft, file))
+        with private.drafting(path) as draft:
+            draft.touch(private.FILE)
+            for end in ("", files.LOG):
+                if (beside := file.with_name(file.name + end)).exists():
+                    shutil.copyfile(beside, draft.with_name(draft.name + end))
+            _check(draft, file)
+            flush_path(draft)
+            yield Restoration(path, draft, _revision(draft, file))
     except OSError as error:
         raise _unwritten(path.parent, error) from error
-    finally:
-        for end in (*_ALL, files.JOURNAL):
-            if draft is not None:
-                draft.with_name(draft.name + end).unlink(missing_ok=True)
 
 
 def _check(draft: Path, file: Path) -> None:

@@ -17,7 +17,6 @@ Error = sqlite3.Error
 #: What a file and its log are called.
 LOG: Final = "-wal"
 BESIDE: Final = (LOG, "-shm")
-JOURNAL: Final = "-journal"
 
 
 def copy(source: Path, target: Path) -> str:

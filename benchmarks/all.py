@@ -1,0 +1,363 @@
+"""Everything that is measured, one after another, written to docs/benchmarks.md.
+
+    pip install --require-hashes -r benchmarks/requirements.lock
+    python benchmarks/all.py [--short] [--only NAME ...] [--smtp-against COMMAND]
+
+Every program of this folder runs in a process of its own and compares itself with its rivals in
+turn; then the campaigns of kills, restored backups, faults and power cuts run on the same commit.
+What they printed and the figures they noted are kept in benchmarks/results.json, and the page is
+made from that file alone: `--page` makes it again. A program that does not end in its time is
+ended. A quiet machine is needed for the figures of a page that others read.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import json
+import os
+import platform
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Final
+
+from figures import FILE, Figure
+
+ROOT: Final = Path(__file__).parents[1]
+RESULTS: Final = ROOT / "benchmarks/results.json"
+PAGE: Final = ROOT / "docs/benchmarks.md"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """One program, and what the page says of it.
+
+    Attributes:
+        name: as `--only` calls it.
+        title: over its part of the page.
+        words: what is run with this Python.
+        short: the same, for a look.
+        minutes: after so many it is ended.
+        about: what was done, for a reader of the page.
+    """
+
+    name: str
+    title: str
+    words: tuple[str, ...]
+    short: tuple[str, ...]
+    minutes: int
+    about: str
+
+
+def _bench(file: str, *words: str) -> tuple[str, ...]:
+    return (f"benchmarks/{file}.py", *words)
+
+
+def _campaign(*words: str) -> tuple[str, ...]:
+    return ("-m", "tests.campaign", *words)
+
+
+def _tests(file: str, *more: str) -> tuple[str, ...]:
+    files = (f"tests/{file}{end}.py" for end in ("", *more))
+    return ("-m", "pytest", "-q", "-n", "0", "--long", *files)
+
+
+SUBJECTS: Final = (
+    Subject(
+        name="send",
+        title="Sending through Amazon SES",
+        words=_bench("send", "3"),
+        short=_bench("send", "1"),
+        minutes=20,
+        about="Issue 74, about 45 KB a mail, to a fake SES with 40 ms latency in a process of its "
+        "own; every contender is a fresh process, in turn. Ours is the whole product: each mail "
+        "is claimed before it leaves and settled after, and each commit reaches the disk. The "
+        "others keep no record.",
+    ),
+    Subject(
+        name="smtp",
+        title="Sending through SMTP",
+        words=_bench("smtp", "--rounds", "3"),
+        short=_bench("smtp", "--rounds", "1"),
+        minutes=30,
+        about="Issue 74 made larger, 60 KB a mail, to a mail server on the same machine that takes "
+        "whatever comes, on 10 connections. What a larger run costs more than a smaller one is "
+        "the cost of a mail without that of starting.",
+    ),
+    Subject(
+        name="pace",
+        title="Keeping the account's rate",
+        words=_bench("pace", "60"),
+        short=_bench("pace", "10"),
+        minutes=10,
+        about="The fake SES refuses what is over its rate. The pace is 95 % of the rate.",
+    ),
+    Subject(
+        name="compose",
+        title="Composing",
+        words=_bench("compose", "--rounds", "9"),
+        short=_bench("compose", "--rounds", "3"),
+        minutes=15,
+        about="The same letters and the same theme, once to warm up and then in turn. Where there "
+        "is no corpus beside the project the letters are those of issues/.",
+    ),
+    Subject(
+        name="odd_letters",
+        title="Letters nobody should write",
+        words=_bench("odd_letters"),
+        short=_bench("odd_letters", "stars in a row", "front keys"),
+        minutes=15,
+        about="The largest letter of each kind that is taken; a larger one is refused with its "
+        "place.",
+    ),
+    Subject(
+        name="preview",
+        title="The preview",
+        words=_bench("preview"),
+        short=_bench("preview"),
+        minutes=5,
+        about="A word of the longest letter is changed, and the preview asked as a browser asks.",
+    ),
+    Subject(
+        name="startup",
+        title="Starting",
+        words=_bench("startup", "9"),
+        short=_bench("startup", "3"),
+        minutes=10,
+        about="A cold command beside importing the libraries it stands on, in turn.",
+    ),
+    Subject(
+        name="scale",
+        title="A list of a million",
+        words=_bench("scale", "1000000"),
+        short=_bench("scale", "20000"),
+        minutes=30,
+        about="Whole commands, their start included. email-validator reads the same addresses "
+        "alone; sqlite3 checks nothing.",
+    ),
+    Subject(
+        name="million",
+        title="Memory of a send to a million",
+        words=_bench("million", "1000000"),
+        short=_bench("million", "20000"),
+        minutes=30,
+        about="One whole send in bulk, with every record; the fake SES answers at once.",
+    ),
+    Subject(
+        name="stats_cost",
+        title="Numbers of a million deliveries",
+        words=_bench("stats_cost", "1000000"),
+        short=_bench("stats_cost", "50000"),
+        minutes=15,
+        about="Each delivery has a report of what became of it, every fifth a rating.",
+    ),
+    Subject(
+        name="leaving",
+        title="Readers who leave during a send and an import",
+        words=_bench("leaving", "30", "200000"),
+        short=_bench("leaving", "5", "20000"),
+        minutes=10,
+        about="Twenty a second press the button in their mail while a send keeps 200 a second and "
+        "200,000 rows are imported.",
+    ),
+    Subject(
+        name="memory",
+        title="Memory of the public pages",
+        words=_bench("memory", "10000"),
+        short=_bench("memory", "1000"),
+        minutes=10,
+        about="`newsletter serve --with-events`, 8 connections at a time.",
+    ),
+    Subject(
+        name="kills",
+        title="Killed while it sends",
+        words=_campaign("--kills", "300"),
+        short=_campaign("--kills", "10"),
+        minutes=60,
+        about="`kill -9` at random moments, then `send` again, until everybody is served; what "
+        "arrived at the server is compared with the records.",
+    ),
+    Subject(
+        name="bulk_kills",
+        title="Killed in bulk",
+        words=_campaign("--bulk", "--kills", "100"),
+        short=_campaign("--bulk", "--kills", "4"),
+        minutes=60,
+        about="The same at 50 mails a request, and at 3.",
+    ),
+    Subject(
+        name="restores",
+        title="A backup put back",
+        words=_campaign("--restores", "100"),
+        short=_campaign("--restores", "4"),
+        minutes=60,
+        about="A backup of a random moment is put back, and the issue sent again.",
+    ),
+    Subject(
+        name="faults",
+        title="Faults on the way",
+        words=_tests("sending/test_fault_matrix", "_proxies", "_smtp"),
+        short=_tests("sending/test_fault_matrix"),
+        minutes=40,
+        about="Every place where a request, an answer or a record can be lost or lie, through SES, "
+        "through proxies and through SMTP: nobody twice, nobody lost, what is unknown is said.",
+    ),
+    Subject(
+        name="power_cut",
+        title="The power goes",
+        words=_tests("scenarios/test_power_cut"),
+        short=_tests("scenarios/test_power_cut"),
+        minutes=40,
+        about="Only what was flushed to the disk is left, at random moments; then `send` again.",
+    ),
+)
+#: What is compared with, by its name on PyPI.
+RIVALS: Final = ("boto3", "django-anymail", "email-validator")
+
+
+def main() -> None:
+    """Run what is asked for, and write file and page."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--short", action="store_true", help="small numbers, for a look")
+    parser.add_argument("--only", nargs="*", choices=[one.name for one in SUBJECTS])
+    parser.add_argument("--page", action="store_true", help="make the page from the file again")
+    parser.add_argument("--smtp-against", help="another checkout's command, for smtp.py")
+    options = parser.parse_args()
+    found: dict[str, Any] = json.loads(RESULTS.read_text("utf-8")) if RESULTS.exists() else {}
+    for one in () if options.page else SUBJECTS:
+        if options.only and one.name not in options.only:
+            continue
+        words = one.short if options.short else one.words
+        if one.name == "smtp" and options.smtp_against:
+            words += ("--against", options.smtp_against)
+        print(f"{one.title}: {' '.join(words)}", flush=True)
+        found[one.name] = run(words, one.minutes)
+        RESULTS.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    PAGE.write_text(page(found), "utf-8")
+
+
+def run(words: tuple[str, ...], minutes: int) -> dict[str, Any]:
+    """One program: what it printed, its figures, and where and when it ran."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "figures"
+        began = time.monotonic()
+        try:
+            done = subprocess.run(
+                [sys.executable, *words], cwd=ROOT, env=os.environ | {FILE: str(file)},
+                capture_output=True, text=True, check=False, timeout=minutes * 60,
+            )  # fmt: skip
+            said = [line.rstrip() for line in done.stdout.splitlines()]
+            # The dots of tests that passed are left out.
+            printed = "\n".join(
+                line for line in said if not re.fullmatch(r"[.]+ +\[ *\d+%\]", line)
+            )
+            code = done.returncode
+        except subprocess.TimeoutExpired:
+            printed, code = f"was ended after {minutes} minutes", 1
+        noted = file.read_text("utf-8").splitlines() if file.exists() else []
+    print(printed, flush=True)
+    return {
+        "command": " ".join(("python", *words)),
+        "code": code,
+        "seconds": round(time.monotonic() - began),
+        "commit": git("rev-parse", "--short=12", "HEAD"),
+        "day": f"{dt.datetime.now(dt.UTC):%Y-%m-%d}",
+        "machine": machine(),
+        "figures": [json.loads(line) for line in noted],
+        "printed": printed,
+    }
+
+
+def machine() -> str:
+    """Processor, cores, memory, system and the versions of what is measured."""
+    cpu = next(
+        (
+            line.partition(":")[2].strip()
+            for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines()
+            if line.startswith("model name")
+        ),
+        platform.machine(),
+    )
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
+    versions = [f"Python {platform.python_version()}"]
+    for name in RIVALS:
+        try:
+            versions.append(f"{name} {metadata.version(name)}")
+        except metadata.PackageNotFoundError:
+            continue
+    return f"{cpu}, {os.cpu_count()} cores, {memory:.0f} GiB; {', '.join(versions)}"
+
+
+def git(*words: str) -> str:
+    """One line of git."""
+    return subprocess.run(
+        ["git", *words], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.strip()
+
+
+def page(found: dict[str, Any]) -> str:
+    """docs/benchmarks.md, from what is in the file."""
+    parts = [HEAD]
+    parts += ["## At a glance", ""]
+    parts += ["| what | ours | beside it | ratio | bound | |", "|---|---:|---:|---:|---:|---|"]
+    present = [one for one in SUBJECTS if one.name in found]
+    for one in present:
+        parts += [row(Figure(**figure)) for figure in found[one.name]["figures"]]
+    for one in present:
+        result = found[one.name]
+        parts += ["", f"## {one.title}", "", one.about, "", "```text", f"$ {result['command']}"]
+        parts += [result["printed"], "```", ""]
+        ended = "" if result["code"] == 0 else f"It ended with {result['code']}. "
+        parts.append(
+            f"{ended}{result['day']}, commit {result['commit']}, {result['seconds']} s. "
+            f"{result['machine']}."
+        )
+    return "\n".join(parts) + "\n"
+
+
+def row(figure: Figure) -> str:
+    """One line of the table."""
+    unit = f" {figure.unit}" if figure.unit else ""
+    theirs = "" if figure.theirs is None else f"{number(figure.theirs)}{unit} ({figure.beside})"
+    ratio = "" if figure.ratio is None else f"{figure.ratio:.2f}"
+    way = "at least" if figure.at_least else "at most"
+    bound = "" if figure.bound is None else f"{way} {figure.bound:g}"
+    kept = {True: "kept", False: "**missed**", None: ""}[figure.kept]
+    return (
+        f"| {figure.what} | {number(figure.ours)}{unit} | {theirs} | {ratio} | {bound} | {kept} |"
+    )
+
+
+def number(value: float) -> str:
+    """A figure with three digits that count."""
+    return f"{value:,.0f}" if value >= 100 or value == 0 else f"{value:.3g}"
+
+
+HEAD: Final = """\
+# Benchmarks
+
+What Newsletter costs, beside what others use, and what becomes of a send that is killed. Every
+figure is of one run on one machine, named below it, and those that are compared ran in turn; the
+ratios are what carries over to another machine. A bound is what we want to keep; where it is
+missed, the page says so.
+
+To repeat it, on a machine that does nothing else:
+
+```sh
+pip install --require-hashes -r benchmarks/requirements.lock
+python benchmarks/all.py
+```
+
+`--short` takes small numbers, `--only NAME` one part. The page is made from
+`benchmarks/results.json`, which that command writes.
+"""
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,48 @@
+"""The page of figures is made from what the runs wrote down."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def everything(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """benchmarks/all.py, which is no package."""
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    spec = importlib.util.spec_from_file_location("all_benchmarks", ROOT / "benchmarks/all.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "all_benchmarks", module)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_a_missed_bound_is_said(everything: ModuleType) -> None:
+    figure = everything.Figure
+    rows = [
+        everything.row(figure(what="a", ours=3.0, unit="s", bound=2)),
+        everything.row(figure(what="b", ours=3.0, beside="c", theirs=2.0, bound=1.5)),
+        everything.row(figure(what="d", ours=1.0, bound=2, at_least=True)),
+        everything.row(figure(what="e", ours=1234.5, unit="mails/s")),
+    ]
+    assert rows == [
+        "| a | 3 s |  |  | at most 2 | **missed** |",
+        "| b | 3 | 2 (c) | 1.50 | at most 1.5 | kept |",
+        "| d | 1 |  |  | at least 2 | **missed** |",
+        "| e | 1,234 mails/s |  |  |  |  |",
+    ]
+
+
+def test_every_benchmark_is_in_the_run(everything: ModuleType) -> None:
+    run = {one.words[0] for one in everything.SUBJECTS}
+    shared = {"all.py", "figures.py", "world.py"}
+    there = {f"benchmarks/{file.name}" for file in (ROOT / "benchmarks").glob("*.py")}
+    assert there - {f"benchmarks/{name}" for name in shared} == run - {"-m"}
