@@ -152,21 +152,11 @@ def application(
         routes=[
             Route("/", endpoints.index),
             Route("/events", endpoints.index_events),
-            Route(issue, endpoints.issue),
-            Route(f"{issue}/mail", endpoints.mail),
-            Route(f"{issue}/events", endpoints.issue_events),
-            Route(f"{issue}/files/{{kind}}", endpoints.file),
-            Route(f"{issue}/assets/{{name:path}}", endpoints.picture),
+            *_looks(issue, endpoints, actions),
+            *_looks(letter, endpoints, actions),
             Route(f"{issue}/archive/{{path:path}}", endpoints.archive),
-            Route(f"{issue}/editor", actions.open_editor, methods=["POST"]),
             Route(f"{issue}/test", actions.send_trial, methods=["POST"]),
             Route(f"{issue}/links", actions.ask_links, methods=["POST"]),
-            Route(letter, endpoints.issue),
-            Route(f"{letter}/mail", endpoints.mail),
-            Route(f"{letter}/events", endpoints.issue_events),
-            Route(f"{letter}/files/{{kind}}", endpoints.file),
-            Route(f"{letter}/assets/{{name:path}}", endpoints.picture),
-            Route(f"{letter}/editor", actions.open_editor, methods=["POST"]),
             Route("/numbers", figures.show),
             Route("/numbers/events", figures.tell),
             Route("/numbers/{number:issue}", figures.show),
@@ -179,6 +169,18 @@ def application(
     )
     app.router.redirect_slashes = False
     return app
+
+
+def _looks(home: str, endpoints: Endpoints, actions: Actions) -> list[Route]:
+    """What an issue and a letter about the list have alike."""
+    return [
+        Route(home, endpoints.issue),
+        Route(f"{home}/mail", endpoints.mail),
+        Route(f"{home}/events", endpoints.issue_events),
+        Route(f"{home}/files/{{kind}}", endpoints.file),
+        Route(f"{home}/assets/{{name:path}}", endpoints.picture),
+        Route(f"{home}/editor", actions.open_editor, methods=["POST"]),
+    ]
 
 
 def serve(
