@@ -32,8 +32,10 @@ _HANDED_OVER: Final = frozenset({Result.ACCEPTED, Result.UNKNOWN})
 UNBOUND: Final = 1e9
 #: How long a thread without work waits before it asks again.
 _POLL_SECONDS: Final = 0.02
-#: How long before its slot a mail is claimed, so that the disk's whims do not make it late.
+#: How long before its slot a mail is claimed, so that the disk's whims do not make it late; and
+#: how much longer for each that leaves with it. A place that is missed is lost for all of them.
 _LEAD: Final = 0.02
+_LEAD_EACH: Final = 0.001
 #: How often the account is asked again what it takes.
 _ALLOWANCE_POLL_SECONDS: Final = 60.0
 #: Of the reasons to stop that one request may bring, the one to tell.
@@ -132,6 +134,11 @@ class _Slot:
     at: float
     mails: int
 
+    @property
+    def claimed_at(self) -> float:
+        """When its mails are claimed, by the same clock."""
+        return self.at - _LEAD - _LEAD_EACH * (self.mails - 1)
+
 
 @dataclass(slots=True)
 class _Drain:
@@ -220,13 +227,14 @@ class _Drain:
     def _take_off(self, slot: _Slot) -> bool:
         """Wait until shortly before the slot; false when the slot is void by then."""
         while not self.stopped() and not self.over.is_set():
-            seconds = slot.at - _LEAD - self.throttle.clock()
+            seconds = slot.claimed_at - self.throttle.clock()
             if seconds <= 0:
                 break
             # In short steps, so that a signal is heard.
             self.throttle.sleep(self.over, min(seconds, _STEP))
         with self.lock:
-            void = self.over.is_set() or self.throttle.pace.held(now=self.throttle.clock() + _LEAD)
+            lead = slot.at - slot.claimed_at
+            void = self.over.is_set() or self.throttle.pace.held(now=self.throttle.clock() + lead)
             if void or self.stopped():
                 self.begun -= slot.mails
                 return False
