@@ -159,7 +159,10 @@ class SesTransport:
         account = self._account = self.read_account()
         allowed = account.rate * SHARE
         return Allowance(
-            rate=min(allowed, self._max_rate or allowed), left=account.left, account=self._number()
+            rate=min(allowed, self._max_rate or allowed),
+            left=account.left,
+            account=self._number(),
+            verified_only=account.sandbox,
         )
 
     @property

@@ -140,7 +140,9 @@ def test_describe_names_region_origin_and_account_and_what_it_takes_is_asked_for
                 "Amazon SES, account ...9012, eu-west-1 (from AWS_REGION), "
                 "sandbox: verified addresses only"
             )
-            assert ses.allowance() == Allowance(rate=14 * SHARE, left=150, account="123456789012")
+            assert ses.allowance() == Allowance(
+                rate=14 * SHARE, left=150, account="123456789012", verified_only=True
+            )
             assert ses.deliver(message(to="success@simulator.amazonses.com")).message_id
 
 

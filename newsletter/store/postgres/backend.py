@@ -260,6 +260,9 @@ class PostgresBackend:
         with self._translated(), self._transaction(self.engine) as connection:
             connection.exec_driver_sql(f'COMMENT ON SCHEMA "{self.schema}" IS {text}')
 
+    def expect_many_rows(self) -> None:
+        """A server looks after its memory itself."""
+
     def expect_alone(self) -> None:
         """Refuse to go on while another process is connected to these records."""
         query = (
