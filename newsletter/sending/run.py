@@ -10,7 +10,7 @@ import datetime as dt
 import math
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from newsletter import clocks
@@ -26,7 +26,7 @@ from newsletter.delivery import (
 )
 from newsletter.delivery.breaker import Breaker
 from newsletter.delivery.bulk import BulkOutlet
-from newsletter.delivery.deliver import Outlet, Press, SingleOutlet, deliver_next
+from newsletter.delivery.deliver import Hand, Outlet, Press, SingleOutlet
 from newsletter.delivery.pace import Pace
 from newsletter.errors import AccountError, InputError, NewsletterError, PausedError
 from newsletter.humanize import plural
@@ -35,14 +35,7 @@ from newsletter.message.merge import load_issue, merge_template
 from newsletter.publishing.images import publish_first
 from newsletter.sending import second_ledger, transports
 from newsletter.sending.context import SendContext
-from newsletter.sending.drain import (
-    UNBOUND,
-    DeliverNext,
-    Drained,
-    Throttle,
-    WaitForSlot,
-    drain,
-)
+from newsletter.sending.drain import UNBOUND, Drained, Throttle, drain
 from newsletter.sending.plan import require_same_content
 from newsletter.sending.result import AlreadySent, Plan, SendResult
 from newsletter.sending.run_log import RunLog
@@ -190,7 +183,7 @@ def _drain(
             shown(attempt.outcome)
 
         return drain(
-            _delivering(run, store, outlet, departing),
+            lambda: Hand(run=run, records=store, outlet=outlet, clock=clocks.now),
             breaker=Breaker(total=counts.total, batch=throttle.batch, guard=watch.stop),
             limit=plan.options.limit,
             stopped=lambda: stopped() or cancelled(),
@@ -198,6 +191,7 @@ def _drain(
             requeue=lambda: (
                 0 if cancelled() else delivery_records.requeue(store, run, tries=_TRIES)
             ),
+            departing=departing.set,
             throttle=throttle,
         )
 
@@ -211,21 +205,6 @@ def _outlet(context: SendContext, plan: Plan, run: Run) -> Outlet[Any]:
         give = bulk.in_bulk(merged)
         return BulkOutlet(transport=bulk, template=merged, give=give, press=press)
     return SingleOutlet(transport=plan.transport, press=press)
-
-
-def _delivering(
-    run: Run, store: Store, outlet: Outlet[Any], departing: threading.Event
-) -> DeliverNext:
-    """Takes deliveries through their steps, and sets the event when their mails leave."""
-
-    def deliver(most: int, wait_for_slot: WaitForSlot) -> Sequence[Attempt]:
-        def depart() -> None:
-            wait_for_slot()
-            departing.set()
-
-        return deliver_next(run, store, outlet, clocks.now, most=most, wait_for_slot=depart)
-
-    return deliver
 
 
 @contextlib.contextmanager

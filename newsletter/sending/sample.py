@@ -56,7 +56,9 @@ def sample(settings: Settings, prepared: PreparedIssue, person: Subscriber = SAM
     rating = rating_url(base, person.handle, prepared.issue.number, TRIAL_KEY)
     return Sample(
         letter=filled(prepared.rendered, person, way_out, rating),
-        mail=compose(template, person, unsubscribe_url=url, rating_url=rating, stamp=stamp),
+        mail=b"".join(
+            compose(template, person, unsubscribe_url=url, rating_url=rating, stamp=stamp)
+        ),
     )
 
 

@@ -22,8 +22,9 @@ from newsletter.store import events, feedback
 from newsletter.store.batches import Batches
 from newsletter.store.database import Database
 from newsletter.store.eligibility import clause
+from newsletter.store.rows import plain, update_rows
 from newsletter.store.runs import update_state
-from newsletter.store.tables import deliveries, runs, subscribers
+from newsletter.store.tables import deliveries, moment_text, runs, subscribers
 
 #: Lets a run go on that has deliveries to send again.
 Reopen = Callable[[sa.Connection], None]
@@ -62,21 +63,23 @@ _NEXT: Final = (
     # Processes that claim at once take different ones; SQLite has one writer, and no such word.
     .with_for_update(of=deliveries, skip_locked=True)
 )
-_THIS: Final = sa.update(deliveries).where(deliveries.c.id == sa.bindparam("this"))
+# Moments are text in these.
+_PLAIN: Final = plain(deliveries)
+_THIS: Final = sa.update(_PLAIN).where(_PLAIN.c.id == sa.bindparam("this"))
 _SKIP: Final = _THIS.values(
-    state=State.SKIPPED, reason=sa.bindparam("why"), settled_at=sa.bindparam("now")
+    state=State.SKIPPED.value, reason=sa.bindparam("why"), settled_at=sa.bindparam("now")
 )
 _CLAIM: Final = _THIS.values(
-    state=State.CLAIMED,
+    state=State.CLAIMED.value,
     attempt=sa.bindparam("try"),
     reason="",
     claimed_at=sa.bindparam("now"),
     settled_at=None,
 )
 _SETTLE: Final = _THIS.where(
-    deliveries.c.run_id == sa.bindparam("run"),
-    deliveries.c.state == State.CLAIMED,
-    deliveries.c.attempt == sa.bindparam("try"),
+    _PLAIN.c.run_id == sa.bindparam("run"),
+    _PLAIN.c.state == State.CLAIMED.value,
+    _PLAIN.c.attempt == sa.bindparam("try"),
 ).values(
     state=sa.bindparam("to"),
     message_id=sa.bindparam("message"),
@@ -124,6 +127,7 @@ def claim(connection: sa.Connection, run: int, most: int, now: dt.datetime) -> t
     Whoever may no longer be mailed is skipped. Each person is read here, as they are now.
     """
     taken: list[Delivery] = []
+    moment = moment_text(now)
     while len(taken) < most:
         rows: Sequence[Any] = connection.execute(
             _NEXT, {"run": run, "most": most - len(taken)}
@@ -133,11 +137,11 @@ def claim(connection: sa.Connection, run: int, most: int, now: dt.datetime) -> t
         left = [row for row in rows if not row.mailable]
         mailable = [_delivery(row) for row in rows if row.mailable]
         if left:
-            skipped = [{"this": r.delivery_id, "why": _why_not(r), "now": now} for r in left]
-            connection.execute(_SKIP, skipped)
+            skipped = [{"this": r.delivery_id, "why": _why_not(r), "now": moment} for r in left]
+            update_rows(connection, _SKIP, skipped)
         if mailable:
-            claimed = [{"this": d.id, "try": d.attempt, "now": now} for d in mailable]
-            connection.execute(_CLAIM, claimed)
+            claimed = [{"this": d.id, "try": d.attempt, "now": moment} for d in mailable]
+            update_rows(connection, _CLAIM, claimed)
         taken += mailable
     return tuple(taken)
 
@@ -151,7 +155,7 @@ def settle(connection: sa.Connection, settled: Sequence[Settled]) -> None:
     """
     if not settled:
         return
-    changed = connection.execute(_SETTLE, [_row(one) for one in settled]).rowcount
+    changed = update_rows(connection, _SETTLE, [_row(one) for one in settled])
     if changed != len(settled):
         named = ", ".join(f"{one.delivery.id} (attempt {one.delivery.attempt})" for one in settled)
         raise NewsletterError(
@@ -376,7 +380,7 @@ def _row(one: Settled) -> dict[str, object]:
         "to": state.value,
         "message": outcome.message_id,
         "why": outcome.reason,
-        "now": None if state is State.QUEUED else one.now,
+        "now": None if state is State.QUEUED else moment_text(one.now),
     }
 
 

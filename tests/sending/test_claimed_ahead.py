@@ -13,12 +13,12 @@ CLAIMS = {1: 0.03, 50: 0.09}
 class SlowToClaim(Post):
     """As `Post`, but its claims take time."""
 
-    def step(self, most, wait):
+    def deliver_next(self, most, wait):
         def after_the_claim():
             self.sleep(None, CLAIMS[most])
             wait()
 
-        return super().step(most, after_the_claim)
+        return super().deliver_next(most, after_the_claim)
 
 
 @pytest.mark.parametrize(("batch", "rate"), [(50, 200.0), (1, 4.0)])

@@ -46,7 +46,7 @@ def transport(environ, *, region="", configuration_set="", **waits):
 
 def message(position=1, to="mara@example.org"):
     return Message(
-        issue=74, position=position, attempt=1, sender="wren@example.org", to=to, data=DATA
+        issue=74, position=position, attempt=1, sender="wren@example.org", to=to, pieces=(DATA,)
     )
 
 
