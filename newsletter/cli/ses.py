@@ -81,15 +81,28 @@ def setup(
     from newsletter.ses.setup.plan import survey
 
     VOICE.json = as_json
-    if plan and destroy:
-        raise InputError("--plan and --destroy do not go together", hint="choose one of them")
+    _refuse_together(
+        [("--print", printed), ("--plan", plan), ("--destroy", destroy)],
+        [("--print", printed), ("--write", write)], [("--print", printed), ("--wait", wait)],
+        [("--destroy", destroy), ("--write", write)], [("--destroy", destroy), ("--wait", wait)],
+    )  # fmt: skip
+    for name, given in (("--with-identity", with_identity), ("--with-messages", with_messages)):
+        if given and not destroy:
+            raise InputError(
+                f"{name} is for --destroy alone", hint="add --destroy, or leave it out"
+            )
     if write and CONTEXT.config:
         raise InputError("--write needs the folder's own settings", hint="leave --config out")
     project = open_project()
     if printed:
-        result(_text(printed, project, domain))
+        _print(printed, project, domain, as_json=as_json)
         return
     with _opened(project, domain, mail_from) as (control, wanted):
+        if confirm and confirm != wanted.domain:
+            raise InputError(
+                f"--confirm says {confirm}, but this is about {wanted.domain}",
+                hint=f"--confirm {wanted.domain}",
+            )
         steps = survey(control, wanted)
         if destroy:
             _destroy(
@@ -154,22 +167,40 @@ def _opened(
         yield opened
 
 
-def _text(printed: _Printed, project: Project, domain: str) -> str:
+def _refuse_together(*groups: list[tuple[str, object]]) -> None:
+    """Refuse options of which only one could be followed."""
+    for group in groups:
+        given = [name for name, value in group if value]
+        if len(given) > 1:
+            raise InputError(
+                f"{given[0]} and {given[1]} do not go together", hint="choose one of them"
+            )
+
+
+def _print(printed: _Printed, project: Project, domain: str, *, as_json: bool) -> None:
+    """What is asked for, to be pasted somewhere."""
+    told: object
     match printed:
         case "policy":
-            return _policy(project, domain)
+            rights = _policy(project, domain)
+            told, shown = rights, json.dumps(rights, indent=2)
         case "request":
             from newsletter.ses.setup import request
             from newsletter.signup import is_open
 
-            return request.text(project.settings, confirmed=is_open(project.settings))
+            told = shown = request.text(project.settings, confirmed=is_open(project.settings))
         case "dns":
             with _opened(project, domain) as (control, wanted):
                 records = _records(project, control, wanted)
-            return "\n".join(sorted(record.zone_line for record in records))
+            told = _dns(records)
+            shown = "\n".join(sorted(record.zone_line for record in records))
+    if as_json:
+        result_json({printed: told})
+    else:
+        result(shown)
 
 
-def _policy(project: Project, domain: str) -> str:
+def _policy(project: Project, domain: str) -> dict[str, Any]:
     """The sending host's rights; whoever wants to read them need not have an account yet."""
     from newsletter.ses.setup.account import UNKNOWN_ACCOUNT, blueprint_anywhere
 
@@ -180,7 +211,7 @@ def _policy(project: Project, domain: str) -> str:
             f"hint: put its 12 digits in place of {UNKNOWN_ACCOUNT}; while it is in the sandbox, "
             f"identity/* in place of identity/{wanted.domain}"
         )
-    return json.dumps(wanted.sending_rights, indent=2)
+    return wanted.sending_rights
 
 
 def _apply(wanted: Blueprint, steps: tuple[PlanStep, ...], confirmed: str) -> tuple[PlanStep, ...]:
@@ -213,6 +244,8 @@ def _destroy(
     going = plan.deleted(steps, with_identity=with_identity)
     chosen = {"with_identity": with_identity, "with_messages": with_messages}
     plan.refuse_obstacles(steps, **chosen)
+    for step in plan.unread(steps):
+        say(f"? {step.part.id}: {step.seen.detail}, so it stays if it is there")
     for step in going:
         say(f"- {step.part.id}: {step.seen.detail}")
     if going:
@@ -227,11 +260,6 @@ def _destroy(
 def _confirm(wanted: Blueprint, confirmed: str, to: str) -> None:
     from newsletter.cli.confirm import confirm
 
-    if confirmed and confirmed != wanted.domain:
-        raise InputError(
-            f"--confirm says {confirmed}, but this is about {wanted.domain}",
-            hint=f"--confirm {wanted.domain}",
-        )
     if not confirmed:
         confirm(
             wanted.domain, to=to, subject="changing an AWS account",
@@ -279,10 +307,11 @@ def _report(
     if lacking and not write:
         result("For newsletter.toml (--write adds it):")
         result("\n".join([f"[{_TABLE}]", *(f'{name} = "{told[name]}"' for name in lacking)]))
-    _advise(wanted, steps, verified, records)
+    _advise(project, wanted, steps, verified, records)
 
 
 def _advise(
+    project: Project,
     wanted: Blueprint,
     steps: Sequence[PlanStep],
     verified: Verification | None,
@@ -305,6 +334,8 @@ def _advise(
         say(f"hint: newsletter ses setup --print request drafts what to write at {form}")
     if any(step.part.id == "policy" and step.seen.standing == "=" for step in steps):
         say(f"hint: attach the policy {wanted.policy} to the role or user of the host that sends")
+    if verified and verified.verified and project.settings.transport.kind != "ses":
+        say('hint: all is ready; set kind = "ses" under [transport], then newsletter ses prove')
 
 
 def _list(steps: Sequence[PlanStep]) -> None:
@@ -345,11 +376,15 @@ def _json(
         ],
         "verified": bool(verified and verified.verified),
         "waits_for": verified.detail if verified else "",
-        "dns": [
-            {"name": one.name, "kind": one.kind, "value": one.value, "says": one.says,
-             "there": list(one.there)}
-            for one in records
-        ],
+        "dns": _dns(records),
         "settings": told,
         "added": list(added),
     }  # fmt: skip
+
+
+def _dns(records: Sequence[DnsRecord]) -> list[dict[str, Any]]:
+    return [
+        {"name": one.name, "kind": one.kind, "value": one.value, "says": one.says,
+         "there": list(one.there)}
+        for one in records
+    ]  # fmt: skip

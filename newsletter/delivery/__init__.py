@@ -149,11 +149,13 @@ class Allowance:
         left: mails of the day's quota, None for no limit.
         account: the provider's number of the account they leave from, "?" where it is not told,
             "" where there is none.
+        verified_only: whether only addresses get mail that the provider knows to be the account's.
     """
 
     rate: float | None = None
     left: int | None = None
     account: str = ""
+    verified_only: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

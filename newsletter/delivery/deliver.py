@@ -1,8 +1,8 @@
 """The conductor: claim -> compose -> transport -> settle, one request at a time.
 
 A request is on the wire only while its deliveries are durably claimed, and their outcomes are
-durable before the next claim by the same hand. So after a crash exactly the claimed ones are in
-doubt, and nobody is ever sent twice to find out.
+durable with the next claim by the same hand, or before. So after a crash exactly the claimed ones
+are in doubt, no more than all hands hold, and nobody is ever sent twice to find out.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final, Protocol, TypeVar
+from dataclasses import dataclass, field
+from typing import Final, Generic, Protocol, TypeVar
 
 from newsletter.audience import Subscriber, read_address
 from newsletter.audience.tokens import TRIAL_KEY, Key, rating_url, unsubscribe_url
@@ -36,14 +36,16 @@ SILENT: Final = "this process was silent for a minute before it could leave"
 class Records(Protocol):
     """Where deliveries are claimed and settled, durably; the store is one."""
 
-    def claim_batch(self, run: Run, most: int, *, now: dt.datetime) -> Sequence[Delivery]:
-        """Take the next deliveries, skipping who has left since; fewer when no more are queued."""
-        ...
+    def settle_and_claim(
+        self, run: Run, settled: Sequence[tuple[Delivery, Outcome]], most: int, *, now: dt.datetime
+    ) -> Sequence[Delivery]:
+        """Record what became of claimed deliveries, and take the next, in one commit.
 
-    def settle_batch(
-        self, run: Run, settled: Iterable[tuple[Delivery, Outcome]], *, now: dt.datetime
-    ) -> None:
-        """Record what became of claimed deliveries: all of them, or none."""
+        Whoever has left since is skipped; it takes fewer than `most` when no more are queued.
+
+        Raises:
+            NewsletterError: nothing was claimed; the outcomes are recorded all, or none of them.
+        """
         ...
 
 
@@ -126,11 +128,11 @@ class Press:
             attempt=delivery.attempt,
             sender=self.template.sender,
             to=person.address,
-            data=self._mail(person, run.content.issue, stamp=stamp),
+            pieces=self._mail(person, run.content.issue, stamp=stamp),
             store=self.store,
         )
 
-    def _mail(self, person: Subscriber, issue: int, *, stamp: Stamp | None) -> bytes:
+    def _mail(self, person: Subscriber, issue: int, *, stamp: Stamp | None) -> tuple[bytes, ...]:
         url = unsubscribe_url(self.public_url, person.handle, self.key) if self.public_url else ""
         rating = rating_url(self.public_url, person.handle, issue, self.key)
         return compose(self.template, person, unsubscribe_url=url, rating_url=rating, stamp=stamp)
@@ -173,61 +175,85 @@ class SingleOutlet:
         return [self.transport.deliver(mail) for mail in mails]
 
 
-def deliver_next(
-    run: Run,
-    records: Records,
-    outlet: Outlet[Mail],
-    clock: Clock,
-    *,
-    most: int = 1,
-    wait_for_slot: Callable[[], None] = lambda: None,
-    may_hand_over: Callable[[], bool] = lambda: True,
-) -> Sequence[Attempt]:
-    """Take the next deliveries through all their steps, together.
+@dataclass(slots=True, kw_only=True)
+class Hand(Generic[Mail]):
+    """Takes deliveries of one run through all their steps; each thread has one of its own.
 
-    Args:
+    What it has delivered is settled by the commit that claims its next ones, or by `settle`: call
+    that where anything else would come before the next claim.
+
+    Attributes:
         run: the run they belong to.
         records: where they are claimed and settled.
         outlet: makes the mails and hands them over.
         clock: tells the time, in UTC.
-        most: how many at most.
-        wait_for_slot: called when the mails are ready to be handed over; returns when they may
-            leave.
-        may_hand_over: asked right then; where it says no, the mails are deferred, for others may
-            have taken them as lost.
-
-    Returns:
-        The attempts with what the transport said; none when nothing is queued any more.
-
-    Raises:
-        NewsletterError: the records could not be written; the deliveries then stay claimed and
-            become unknown at the next start.
+        may_hand_over: asked before mails are handed over; where it says no they are deferred, for
+            others may have taken them as lost.
     """
-    claimed = records.claim_batch(run, most, now=clock())
-    if not claimed:
-        return ()
-    outcomes: dict[int, Outcome] = {}
-    mails: dict[int, Mail] = {}
-    for delivery in claimed:
-        try:
-            mails[delivery.id] = outlet.compose(run, delivery, now=clock())
-        except InputError as error:
-            # One odd row must not keep everybody else waiting; nothing has left for this one.
-            outcomes[delivery.id] = judged(Verdict.UNFIT, error.message)
-    if mails:
-        wait_for_slot()
-        if may_hand_over():
-            answers = outlet.hand_over(tuple(mails.values()))
-        else:
-            answers = [judged(Verdict.DEFERRED, SILENT)] * len(mails)
-        # By the order of the batch; one answer too few would name somebody else's mail.
-        outcomes |= zip(mails, answers, strict=True)
-    settled = [(delivery, outcomes[delivery.id]) for delivery in claimed]
-    records.settle_batch(run, settled, now=clock())
-    return tuple(
-        Attempt(position=delivery.position, number=delivery.attempt, outcome=outcome)
-        for delivery, outcome in settled
-    )
+
+    run: Run
+    records: Records
+    outlet: Outlet[Mail]
+    clock: Clock
+    may_hand_over: Callable[[], bool] = lambda: True
+    _unsettled: list[tuple[Delivery, Outcome]] = field(default_factory=list)
+
+    def deliver_next(
+        self, most: int = 1, wait_for_slot: Callable[[], None] = lambda: None
+    ) -> Sequence[Attempt]:
+        """Settle what was delivered before, and deliver the next, together.
+
+        Args:
+            most: how many at most.
+            wait_for_slot: called when the mails are ready to be handed over; returns when they may
+                leave.
+
+        Returns:
+            The attempts with what the transport said, not settled yet; none when nothing is queued
+            any more.
+
+        Raises:
+            NewsletterError: the records could not be written; what they have as claimed becomes
+                unknown at the next start.
+        """
+        claimed = self._commit(most)
+        if not claimed:
+            return ()
+        outcomes: dict[int, Outcome] = {}
+        mails: dict[int, Mail] = {}
+        for delivery in claimed:
+            try:
+                mails[delivery.id] = self.outlet.compose(self.run, delivery, now=self.clock())
+            except InputError as error:
+                # One odd row must not keep everybody else waiting; nothing has left for this one.
+                outcomes[delivery.id] = judged(Verdict.UNFIT, error.message)
+        if mails:
+            wait_for_slot()
+            if self.may_hand_over():
+                answers = self.outlet.hand_over(tuple(mails.values()))
+            else:
+                answers = [judged(Verdict.DEFERRED, SILENT)] * len(mails)
+            # By the order of the batch; one answer too few would name somebody else's mail.
+            outcomes |= zip(mails, answers, strict=True)
+        self._unsettled = [(delivery, outcomes[delivery.id]) for delivery in claimed]
+        return tuple(
+            Attempt(position=delivery.position, number=delivery.attempt, outcome=outcome)
+            for delivery, outcome in self._unsettled
+        )
+
+    def settle(self) -> None:
+        """Settle what was delivered last, where it is not settled yet.
+
+        Raises:
+            NewsletterError: as `deliver_next`.
+        """
+        if self._unsettled:
+            self._commit(0)
+
+    def _commit(self, most: int) -> Sequence[Delivery]:
+        # Once only: what an error leaves open, the next start finds.
+        settled, self._unsettled = self._unsettled, []
+        return self.records.settle_and_claim(self.run, settled, most, now=self.clock())
 
 
 def _stamp(run: Run, delivery: Delivery, press: Press, now: dt.datetime) -> Stamp:
@@ -356,7 +382,7 @@ def trial(
         attempt=number,
         sender=template.sender,
         to=person.address,
-        data=compose(
+        pieces=compose(
             marked,
             person,
             unsubscribe_url=url,

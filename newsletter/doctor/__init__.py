@@ -1,8 +1,7 @@
 """Whether all is well with this machine, the newsletter's folder, its records and its way out.
 
 `newsletter doctor` looks and changes nothing. A check is a function that answers with a diagnosis;
-`examine` asks them in order, and leaves out those that something in disorder keeps from telling
-anything.
+`examine` asks them, and leaves out those that something in disorder keeps from telling anything.
 
     diagnosis   what a check says
     subject     what is looked at
@@ -14,11 +13,13 @@ anything.
     aws         what the SES account is set up with
     dns         what the DNS says of the sender's domain
     checks      all of them, in order, with what each needs
+    asking      how they are asked
 """
 
 from __future__ import annotations
 
-from newsletter.doctor.checks import CHECKS, Check, CheckResult, examine
+from newsletter.doctor.asking import examine
+from newsletter.doctor.checks import CHECKS, Check, CheckResult
 from newsletter.doctor.diagnosis import Severity
 from newsletter.doctor.subject import Subject
 

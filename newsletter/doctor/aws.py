@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 _SETUP: Final = "newsletter ses setup"
 _RIGHTS: Final = "newsletter ses setup --print policy shows the rights that are needed"
 _SUCCESS: Final = "SUCCESS"
+_SHORT: Final = "RSA_1024_BIT"
 _DAY: Final = 86_400
 #: Below so many mails a second a request in bulk holds fewer than it could.
 _WHOLE_BATCH: Final = 50
@@ -148,6 +149,9 @@ def _dkim(subject: Subject) -> Diagnosis:
         status = str(found.get("Status", "")).lower().replace("_", " ")
         told = f"SES does not find the DKIM records of {name} ({status})"
         return error(told, f"{_SETUP} shows them")
+    if found.get("CurrentSigningKeyLength") == _SHORT:
+        hint = f"the SES console changes it, under {name}, DomainKeys Identified Mail"
+        return warning("mails are signed with a key of 1024 bits, which counts as weak", hint)
     return ok("mails are signed")
 
 
@@ -207,6 +211,9 @@ def _events(subject: Subject) -> Diagnosis:
     heard = {kind for one in reaching for kind in one["MatchingEventTypes"]}
     if lacking := [kind.lower() for kind in REPORTED if kind not in heard]:
         faults.append(warning(f"SES does not report {', '.join(lacking)}", _SETUP))
+    if any(_filters(subject, one, arn) for one in reaching):
+        what = "a filter of the subscription keeps some of what SES reports from the queue"
+        faults.append(warning(what, _SETUP))
     faults += _of_queue(subject, attributes)
     return worst(faults, "what SES reports reaches the queue")
 
@@ -230,6 +237,19 @@ def _reaches(subject: Subject, destination: dict[str, Any], queue: str) -> bool:
     if not topic:
         return False
     return any(one.get("Endpoint") == queue for one in subscriptions(subject.control, topic))
+
+
+def _filters(subject: Subject, destination: dict[str, Any], queue: str) -> bool:
+    """Whether less comes through to a queue than is published; no where nobody may look."""
+    from newsletter.ses.setup.control import DeniedError  # noqa: PLC0415  # as above
+    from newsletter.ses.setup.reporting import filtered, subscriptions  # noqa: PLC0415  # as above
+
+    topic = destination["SnsDestination"]["TopicArn"]
+    own = [one for one in subscriptions(subject.control, topic) if one.get("Endpoint") == queue]
+    try:
+        return any(filtered(subject.control, one) for one in own)
+    except DeniedError:
+        return False
 
 
 def _queue(subject: Subject, url: str) -> dict[str, str]:

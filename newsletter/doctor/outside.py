@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Final
 
+from newsletter.check.placeholder import PLACEHOLDERS
 from newsletter.doctor.diagnosis import Diagnosis, error, ok, skipped, warning, worst
 from newsletter.doctor.subject import PATIENCE, Subject
 from newsletter.errors import NewsletterError
@@ -93,8 +94,9 @@ def queue(subject: Subject) -> Diagnosis:
             "newsletter ses setup --write",
         )
     found = Queue(
-        group.events_queue, region=group.region, profile=group.profile, environ=subject.environ
-    )
+        group.events_queue, region=group.region, profile=group.profile, environ=subject.environ,
+        patience=PATIENCE,
+    )  # fmt: skip
     try:
         number = found.size()
     finally:
@@ -135,6 +137,17 @@ def refused(subject: Subject) -> Diagnosis:
     if not settings.site.postal_address.strip() and "no-address" not in settings.checks.ignore:
         hint = "set site.postal_address in newsletter.toml"
         found.append(error("there is no postal address: no issue is fit to send", hint))
+    for key, value in (
+        ("site.name", settings.site.name),
+        ("site.postal_address", settings.site.postal_address),
+        ("sender.from_name", settings.sender.from_name),
+        ("sender.from_address", settings.sender.from_address),
+        ("sender.reply_to", settings.sender.reply_to),
+        ("sender.unsubscribe_mailto", settings.sender.unsubscribe_mailto),
+    ):
+        if value == PLACEHOLDERS[key] and "placeholder" not in settings.checks.ignore:
+            told = f'{key} is still "{value}", which newsletter init wrote'
+            found.append(error(told, f"set {key} in newsletter.toml"))
     if fault := unheard_in_bulk(settings):
         found.append(error(fault.message, fault.hint or ""))
     return worst(found, "the settings have what every mail needs")

@@ -19,6 +19,9 @@ from newsletter.store.sqlite.inspection import inspect
 
 #: Bytes of the write-ahead log; it is folded into the file at 32 MB, unless somebody keeps it.
 _LONG_LOG: Final = 256 << 20
+#: As many as one send holds, and some more.
+_FEW: Final = 10
+_CLOCKS_APART: Final = 60
 _DAY: Final = dt.timedelta(days=1)
 #: The slowest triggers come every hour; two may be late or lost.
 _TRIGGER: Final = dt.timedelta(hours=3)
@@ -57,6 +60,28 @@ def _of_file(store: Store) -> list[Diagnosis]:
         hint = "end the program that has kept the database open to read for so long"
         found.append(warning(f"the write-ahead log has {seen.log >> 20:,} MB", hint))
     return found
+
+
+def server(subject: Subject) -> Diagnosis:
+    """Whether the server that the records are on has room, and agrees with this machine's clock."""
+    from newsletter.store.postgres import inspection  # noqa: PLC0415  # its driver may be missing
+
+    seen, found = inspection.inspect(subject.store), []
+    if seen.left < _FEW:
+        told = f"the server takes only {plural(seen.left, 'more connection')}"
+        if seen.left < 1:
+            told = "the server takes no more connections"
+        hint = "raise its max_connections, or put a pooler such as pgbouncer before it"
+        found.append(warning(told, hint))
+    off = seen.ahead.total_seconds()
+    if abs(off) > _CLOCKS_APART:
+        way = "before" if off > 0 else "behind"
+        told = f"this machine's clock is {duration(abs(off))} {way} the server's"
+        found.append(warning(told, "set both by the network: timedatectl set-ntp true"))
+    if seen.superuser:
+        hint = "make a user who owns the schema and nothing else, and name that in store.url"
+        found.append(warning("the records' user is a superuser of the server", hint))
+    return worst(found, f"PostgreSQL {seen.version}, {seen.left} more connections")
 
 
 def keys(subject: Subject) -> Diagnosis:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import threading
 import time
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, overload
 
 from newsletter import domains
 from newsletter.http import Fetcher
@@ -23,6 +24,25 @@ if TYPE_CHECKING:
 
 #: Seconds that a server outside has to answer.
 PATIENCE: Final = 5.0
+
+_Value = TypeVar("_Value")
+
+
+class Shared(cached_property[_Value]):
+    """What several checks ask at the same time and is looked for once."""
+
+    def __init__(self, look: Callable[[Any], _Value]) -> None:
+        super().__init__(look)
+        self._looking = threading.RLock()
+
+    @overload
+    def __get__(self, subject: None, owner: type[Any] | None = None) -> Self: ...
+    @overload
+    def __get__(self, subject: object, owner: type[Any] | None = None) -> _Value: ...
+    def __get__(self, subject: object, owner: type[Any] | None = None) -> Self | _Value:
+        # Newer versions of Python look as often as they are asked.
+        with self._looking:
+            return super().__get__(subject, owner)
 
 
 class Subject:
@@ -50,7 +70,7 @@ class Subject:
         self.ask = ask
         self.fetcher = fetcher or Fetcher(seconds=PATIENCE)
 
-    @cached_property
+    @Shared
     def project(self) -> Project:
         """The folder and its settings.
 
@@ -59,7 +79,7 @@ class Subject:
         """
         return self._load()
 
-    @cached_property
+    @Shared
     def store(self) -> Store:
         """The records.
 
@@ -68,7 +88,7 @@ class Subject:
         """
         return Store.open(self.project.store_url, create=False, read_only=True, patience=PATIENCE)
 
-    @cached_property
+    @Shared
     def database(self) -> Path:
         """The file of the records, which need not be there, or what lies beside a server's.
 
@@ -77,7 +97,16 @@ class Subject:
         """
         return path_of(self.project.store_url)
 
-    @cached_property
+    @property
+    def asks_server(self) -> bool:
+        """Whether the records are on a server.
+
+        Raises:
+            InputError: see `project`.
+        """
+        return not self.project.store_url.startswith("sqlite")
+
+    @Shared
     def has_records(self) -> bool:
         """Whether there are any.
 
@@ -89,7 +118,7 @@ class Subject:
         except NoStoreError:
             return False
 
-    @cached_property
+    @Shared
     def caller(self) -> Caller:
         """Who we are to AWS.
 
@@ -103,7 +132,7 @@ class Subject:
             region=group.region, profile=group.profile, environ=self.environ, seconds=PATIENCE
         )
 
-    @cached_property
+    @Shared
     def account(self) -> Account:
         """What SES lets the account do.
 
@@ -121,7 +150,7 @@ class Subject:
         with contextlib.closing(transport):
             return transport.read_account()
 
-    @cached_property
+    @Shared
     def control(self) -> ControlPlane:
         """AWS's control plane, to look at.
 
@@ -136,7 +165,7 @@ class Subject:
             patience=PATIENCE,
         )  # fmt: skip
 
-    @cached_property
+    @Shared
     def identity(self) -> tuple[str, dict[str, Any]] | None:
         """The identity that SES sends by, the sender's domain or one above it, with its content.
 
@@ -144,12 +173,21 @@ class Subject:
             DeniedError: these credentials may not look.
             NewsletterError: AWS cannot be used.
         """
+        from newsletter.ses.setup.control import DeniedError  # noqa: PLC0415  # boto3 is heavy
+
         domain = self.project.settings.sender.from_address.rpartition("@")[2].lower()
+        denied: DeniedError | None = None
         while "." in domain:
-            found = self.control.read("sesv2", "get_email_identity", EmailIdentity=domain)
+            try:
+                found = self.control.read("sesv2", "get_email_identity", EmailIdentity=domain)
+            except DeniedError as error:
+                # The host that sends may look at the one that is verified, and at no other.
+                denied, found = denied or error, None
             if found is not None:
                 return domain, found
             domain = domain.partition(".")[2]
+        if denied is not None:
+            raise denied
         return None
 
     def named(self, path: Path) -> str:

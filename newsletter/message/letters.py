@@ -87,7 +87,7 @@ def compose_letter(
         attempt=letter.attempt,
         sender=template.sender,
         to=letter.address,
-        data=compose(template, person, unsubscribe_url=leave, stamp=stamp),
+        pieces=compose(template, person, unsubscribe_url=leave, stamp=stamp),
         store=store,
         letter=letter.kind,
     )

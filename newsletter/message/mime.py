@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import email.utils
+import functools
 import hashlib
 import html
 import json
@@ -39,14 +40,14 @@ class MimeTemplate:
     """One issue as a mail with placeholders, encoded: made whenever a process begins to send.
 
     Attributes:
-        pieces: ASCII text as it goes out, and placeholders, in order.
+        pieces: ASCII as it goes out, each of whole lines, and placeholders between them.
         slots: what each token stands for.
         subject: the subject with its tokens.
         sender: the address mail is sent from (MAIL FROM).
         unsubscribe_mailto: as in Sender.
     """
 
-    pieces: tuple[str | Placeholder, ...]
+    pieces: tuple[bytes | Placeholder, ...]
     slots: Mapping[str, Slot]
     subject: str
     sender: str
@@ -76,7 +77,8 @@ class Message:
         attempt: 1 for the first try.
         sender: MAIL FROM.
         to: RCPT TO; always exactly one.
-        data: RFC 5322 bytes, 7-bit, CRLF line ends.
+        pieces: RFC 5322 bytes, 7-bit, CRLF line ends; what the mails of one issue have in common
+            is one object in all of them, so that what is made of it can be kept.
         store: the id of the records it is a delivery of, or a letter of.
         letter: which letter it is, "" for a mail of an issue.
     """
@@ -86,9 +88,14 @@ class Message:
     attempt: int
     sender: str
     to: str
-    data: bytes
+    pieces: tuple[bytes, ...]
     store: str = NO_STORE
     letter: str = ""
+
+    @property
+    def data(self) -> bytes:
+        """The whole mail."""
+        return b"".join(self.pieces)
 
     @property
     def tag(self) -> str:
@@ -134,7 +141,7 @@ def encode(issue: FrozenIssue, *, bulk: bool = True, leavable: bool = True) -> M
         f"\r\n--{boundary}--\r\n",
     ]  # fmt: skip
     return MimeTemplate(
-        pieces=tuple(pieces),
+        pieces=_joined(pieces),
         slots=issue.slots,
         subject=issue.subject,
         sender=sender.address,
@@ -168,12 +175,25 @@ def load_template(frozen: bytes) -> MimeTemplate:
 
 def _load_pieces(whole: Mapping[str, Any]) -> MimeTemplate:
     return MimeTemplate(
-        pieces=tuple(p if isinstance(p, str) else Placeholder(*p) for p in whole["pieces"]),
+        pieces=_joined([p if isinstance(p, str) else Placeholder(*p) for p in whole["pieces"]]),
         slots={t: Slot(name=n, fallback=f, url=u) for t, (n, f, u) in whole["slots"].items()},
         subject=whole["subject"],
         sender=whole["sender"],
         unsubscribe_mailto=whole["unsubscribe_mailto"],
     )
+
+
+def _joined(pieces: Sequence[str | Placeholder]) -> tuple[bytes | Placeholder, ...]:
+    """The pieces, with what stands between two placeholders in one."""
+    joined: list[bytes | Placeholder] = []
+    texts = ""
+    for piece in pieces:
+        if isinstance(piece, str):
+            texts += piece
+        else:
+            joined += [texts.encode("ascii"), piece]
+            texts = ""
+    return (*joined, texts.encode("ascii"))
 
 
 def compose(
@@ -183,8 +203,8 @@ def compose(
     unsubscribe_url: str = "",
     rating_url: str = "",
     stamp: Stamp | None = None,
-) -> bytes:
-    """Make the mail of one reader.
+) -> tuple[bytes, ...]:
+    """Make the mail of one reader: the pieces of a `Message`.
 
     Args:
         template: from `encode` or `load_template`.
@@ -199,45 +219,33 @@ def compose(
     """
     way_out = unsubscribe_url or unsubscribe_by_mail(template.unsubscribe_mailto)
     values = values_for(template.slots, subscriber, way_out, rating_url)
-    whole = "".join(
-        piece if isinstance(piece, str) else _fill(piece, template, subscriber, values, stamp)
-        for piece in _with_unsubscribe_headers(template, unsubscribe_url)
+
+    def filled(placeholder: Placeholder) -> str:
+        match placeholder.kind:
+            case "to":
+                name = subscriber.name if text_rules.stands_in_header(subscriber.name) else ""
+                return headers.address("To", name, subscriber.address)
+            case "subject":
+                line = subject_line(template.subject, template.slots, values)
+                return headers.text("Subject", line)
+            case "stamp":
+                return stamp_headers(stamp) if stamp else ""
+            case "unsubscribe":
+                return unsubscribe_headers(unsubscribe_url, template.unsubscribe_mailto)
+            case "html":
+                return quoted_printable.in_placeholder(html.escape(values[placeholder.token]))
+            case _:
+                return quoted_printable.in_placeholder(values[placeholder.token])
+
+    return tuple(
+        piece if isinstance(piece, bytes) else filled(piece).encode("ascii")
+        for piece in template.pieces
     )
-    return whole.encode("ascii")
 
 
 def unsubscribe_by_mail(mailbox: str) -> str:
     """The link by which people leave where there is no public server; "" without a mailbox."""
     return f"mailto:{quote(mailbox, safe='@+')}?subject=unsubscribe" if mailbox else ""
-
-
-def _with_unsubscribe_headers(template: MimeTemplate, url: str) -> Sequence[str | Placeholder]:
-    ways = unsubscribe_headers(url, template.unsubscribe_mailto)
-    return [
-        ways if isinstance(p, Placeholder) and p.kind == "unsubscribe" else p
-        for p in template.pieces
-    ]
-
-
-def _fill(
-    placeholder: Placeholder,
-    template: MimeTemplate,
-    subscriber: Subscriber,
-    values: Mapping[str, str],
-    stamp: Stamp | None,
-) -> str:
-    match placeholder.kind:
-        case "to":
-            name = subscriber.name if text_rules.stands_in_header(subscriber.name) else ""
-            return headers.address("To", name, subscriber.address)
-        case "subject":
-            return headers.text("Subject", subject_line(template.subject, template.slots, values))
-        case "stamp":
-            return stamp_headers(stamp) if stamp else ""
-        case "html":
-            return quoted_printable.in_placeholder(html.escape(values[placeholder.token]))
-        case _:
-            return quoted_printable.in_placeholder(values[placeholder.token])
 
 
 def _encoded(
@@ -276,9 +284,17 @@ def unsubscribe_headers(url: str, mailto: str) -> str:
 
 def stamp_headers(stamp: Stamp) -> str:
     """Date and Message-ID, each ending in CRLF."""
-    return (
-        f"Date: {email.utils.format_datetime(stamp.date)}\r\nMessage-ID: <{stamp.message_id}>\r\n"
-    )
+    date = _written(stamp.date.replace(microsecond=0), stamp.date.utcoffset())
+    return f"Date: {date}\r\nMessage-ID: <{stamp.message_id}>\r\n"
+
+
+@functools.lru_cache(maxsize=16)
+def _written(date: dt.datetime, _offset: dt.timedelta | None) -> str:
+    """A date as it stands in a mail; the offset tells apart what is one moment in two zones.
+
+    A second has many mails, and this takes longer than all their other headers.
+    """
+    return email.utils.format_datetime(date)
 
 
 def _mime_headers(boundary: str) -> str:

@@ -54,7 +54,7 @@ def notice(
     )
     return Message(
         issue=NO_ISSUE, position=0, attempt=number, sender=mailbox, to=owner,
-        data=(head + quoted_printable.encode(text + "\n") + "\r\n").encode("ascii"),
+        pieces=((head + quoted_printable.encode(text + "\n") + "\r\n").encode("ascii"),),
     )  # fmt: skip
 
 

@@ -10,9 +10,12 @@
     /issues/74/editor              POST: open a line in the author's editor
     /issues/74/test                POST: send one test mail
     /issues/74/links               POST: ask what its links answer
+    /letters/confirm               the page of a letter about the list; mail, files, assets, events
+                                   and editor below it as for an issue
     /numbers, /numbers/74          how the list grew, what became of the issues, or of one
 
-Issues are found by number, never by a path. What is chosen (see `choices`) stands in the query.
+Issues are found by number, letters by kind, never by a path. What is chosen (see `choices`) stands
+in the query.
 Whatever is not just shown is a POST with the token of this run.
 """
 
@@ -26,6 +29,7 @@ import os
 import secrets
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -37,6 +41,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from newsletter.audience.letters import LetterKind
 from newsletter.preview.actions import Actions, AskLinks, Editor, SendTrial
 from newsletter.preview.archive_pages import ArchivePage, ArchivePreview
 from newsletter.preview.asking import Asking
@@ -45,11 +50,12 @@ from newsletter.preview.endpoints import Endpoints
 from newsletter.preview.front_page import FrontPage, read_front_page
 from newsletter.preview.guard import LoopbackOnly
 from newsletter.preview.issue_previews import IssuePreviews
+from newsletter.preview.letter_previews import LetterPreviews
 from newsletter.preview.numbers import Numbers, NumbersPages, read_numbers
 from newsletter.preview.pages import STATIC, TEMPLATES
 from newsletter.preview.reload import Changes, watch
 from newsletter.preview.sending import Ready, Sending
-from newsletter.preview.views import Builder, Views
+from newsletter.preview.views import Builder, LetterBuilder, Views
 from newsletter.project import files
 from newsletter.server import WithHeaders, run
 from newsletter.settings import Settings
@@ -77,7 +83,20 @@ class _IssueNumber(Convertor[int]):
         return str(value)
 
 
+class _LetterKind(Convertor[LetterKind]):
+    """The letters there are."""
+
+    regex = "|".join(LetterKind)
+
+    def convert(self, value: str) -> LetterKind:
+        return LetterKind(value)
+
+    def to_string(self, value: LetterKind) -> str:
+        return value.value
+
+
 register_url_convertor("issue", _IssueNumber())
+register_url_convertor("letter", _LetterKind())
 
 
 def application(
@@ -93,6 +112,7 @@ def application(
     ask: AskLinks,
     archive: ArchivePage,
     numbers: Numbers,
+    letters: LetterBuilder = lambda _: None,
     watching: Callable[[], Awaitable[None]] | None = None,
 ) -> Starlette:
     """The preview as a Starlette application.
@@ -102,7 +122,7 @@ def application(
             asked at every look, so it had better remember; it may raise, and the last good preview
             stays.
         front_page: looks up what the first page shows.
-        folder: where the issues lie; pictures beside them are served, nothing else.
+        folder: where the issues lie; pictures beside them and the letters are served, nothing else.
         changes: rings when something changed.
         token: of this run, hard to guess; every press has to carry it.
         editor: finds the author's editor.
@@ -111,11 +131,11 @@ def application(
         ask: asks for the links of an issue.
         archive: finds a file of the archive as it will be once an issue is sent.
         numbers: makes the pages of numbers.
+        letters: makes the previews of letters about the list, as `builder` does.
         watching: runs as long as the application, to ring that bell.
     """
-    views = Views(builder, folder, hashlib.sha256(token.encode()).hexdigest())
-    endpoints = Endpoints(views, front_page, folder, changes, token=token, ready=ready,
-                          archive=archive)  # fmt: skip
+    views = Views(builder, folder, hashlib.sha256(token.encode()).hexdigest(), letters)
+    endpoints = Endpoints(views, front_page, changes, token=token, ready=ready, archive=archive)
     figures = NumbersPages(numbers, changes)
     actions = Actions(views, folder.parent, token, editor=editor, trial=trial, ask=ask)
 
@@ -127,18 +147,14 @@ def application(
             task.cancel()
             await asyncio.wait([task])
 
-    issue = "/issues/{number:issue}"
+    issue, letter = "/issues/{shown:issue}", "/letters/{shown:letter}"
     app = Starlette(
         routes=[
             Route("/", endpoints.index),
             Route("/events", endpoints.index_events),
-            Route(issue, endpoints.issue),
-            Route(f"{issue}/mail", endpoints.mail),
-            Route(f"{issue}/events", endpoints.issue_events),
-            Route(f"{issue}/files/{{kind}}", endpoints.file),
-            Route(f"{issue}/assets/{{name:path}}", endpoints.picture),
+            *_looks(issue, endpoints, actions),
+            *_looks(letter, endpoints, actions),
             Route(f"{issue}/archive/{{path:path}}", endpoints.archive),
-            Route(f"{issue}/editor", actions.open_editor, methods=["POST"]),
             Route(f"{issue}/test", actions.send_trial, methods=["POST"]),
             Route(f"{issue}/links", actions.ask_links, methods=["POST"]),
             Route("/numbers", figures.show),
@@ -153,6 +169,18 @@ def application(
     )
     app.router.redirect_slashes = False
     return app
+
+
+def _looks(home: str, endpoints: Endpoints, actions: Actions) -> list[Route]:
+    """What an issue and a letter about the list have alike."""
+    return [
+        Route(home, endpoints.issue),
+        Route(f"{home}/mail", endpoints.mail),
+        Route(f"{home}/events", endpoints.issue_events),
+        Route(f"{home}/files/{{kind}}", endpoints.file),
+        Route(f"{home}/assets/{{name:path}}", endpoints.picture),
+        Route(f"{home}/editor", actions.open_editor, methods=["POST"]),
+    ]
 
 
 def serve(
@@ -179,10 +207,14 @@ def serve(
     """
     editor_command(editor, {})
     previews, changes = IssuePreviews(root, settings, clock), Changes()
+    letters = LetterPreviews(root, settings, clock)
     sending = Sending(root, previews.prepared, os.environ, clock)
     app = application(
         builder=previews.preview,
-        front_page=lambda: read_front_page(root, settings, previews.prepared, clock),
+        letters=letters.preview,
+        front_page=lambda: replace(
+            read_front_page(root, settings, previews.prepared, clock), letters=letters.listed()
+        ),
         folder=root / files.ISSUES,
         changes=changes,
         token=secrets.token_urlsafe(24),

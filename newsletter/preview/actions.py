@@ -68,9 +68,9 @@ class Actions:
         self._answered: set[str] = set()
 
     async def open_editor(self, request: Request) -> Response:
-        """Open a file this issue's page names, at a line: {"file": "...", "line": 12}."""
+        """Open a file this page names, at a line: {"file": "...", "line": 12}."""
         wanted = await self._pressed(request)
-        view = await run_in_threadpool(self._views.view, request.path_params["number"])
+        view = await run_in_threadpool(self._views.view, request.path_params["shown"])
         file = str(wanted.get("file"))
         if view is None or file not in view.places:
             raise HTTPException(404)
@@ -91,7 +91,7 @@ class Actions:
             return problem("this press has been answered already")
         self._answered.add(press)
         try:
-            number = request.path_params["number"]
+            number = request.path_params["shown"]
             done = await apart(lambda: self._trial(number, address))
         except NewsletterError as error:
             return problem(told(error))
@@ -103,7 +103,7 @@ class Actions:
         """Ask for the links of the issue, and answer with what each said."""
         await self._pressed(request)
         try:
-            asked = await self._ask(request.path_params["number"])
+            asked = await self._ask(request.path_params["shown"])
         except NewsletterError as error:
             return problem(told(error))
         if asked is None:

@@ -17,6 +17,8 @@ TABS: Final = (
     ("mjml", "MJML"), ("links", "Links"), ("images", "Images"), ("checks", "Checks"),
     ("send", "Send"), ("archive", "Archive"),
 )  # fmt: skip
+#: Those of a letter about the list, which no author sends.
+LETTER_TABS: Final = tuple(one for one in TABS if one[0] not in {"checks", "send", "archive"})
 #: On a narrow window what stands beside the mail otherwise.
 OVERVIEW: Final = "overview"
 WIDTHS: Final = (("375", "375"), ("600", "600"), ("full", "Full"))

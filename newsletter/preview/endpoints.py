@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import mimetypes
 from collections.abc import Callable
-from pathlib import Path
+from dataclasses import replace
 from typing import Final
 
 from starlette.concurrency import run_in_threadpool
@@ -26,7 +26,6 @@ from newsletter.preview.sending import Obstacle, Ready
 from newsletter.preview.source import coloured
 from newsletter.preview.threads import apart
 from newsletter.preview.views import View, Views
-from newsletter.project import files
 
 # The page's script may look into the mail, to keep its place; the mail itself may do nothing.
 _SANDBOX: Final = "allow-same-origin allow-popups allow-popups-to-escape-sandbox"
@@ -50,7 +49,6 @@ class Endpoints:
     Args:
         views: looks at issues.
         front_page: looks up what the first page shows.
-        folder: where they lie.
         changes: rings when something changed.
         token: of this run, for the page's presses.
         ready: looks up what a send of an issue would do; asked only where that is shown.
@@ -61,7 +59,6 @@ class Endpoints:
         self,
         views: Views,
         front_page: Callable[[], FrontPage],
-        folder: Path,
         changes: Changes,
         *,
         token: str,
@@ -71,7 +68,6 @@ class Endpoints:
         self._archive = archive
         self._views = views
         self._front_page = front_page
-        self._folder = folder
         self._changes = changes
         self._token = token
         self._ready = ready
@@ -82,9 +78,11 @@ class Endpoints:
         return HTMLResponse(TEMPLATES.fill("index.html", page=page, version=_version_of(page)))
 
     async def issue(self, request: Request) -> Response:
-        """The page of one issue, with the part the address names."""
+        """The page of one issue or letter, with the part the address names."""
         chosen = ViewChoices.read(request.query_params)
         view = await self._view(request, chosen)
+        if chosen.tab not in {*dict(view.tabs), choices.OVERVIEW}:
+            chosen = replace(chosen, tab="mail")
         return HTMLResponse(await apart(lambda: self._filled(view, chosen)))
 
     async def mail(self, request: Request) -> Response:
@@ -107,7 +105,8 @@ class Endpoints:
         data = _files_of(view).get(kind)
         if data is None:
             raise HTTPException(404)
-        name = f"{view.number:03d}.{'txt' if kind == 'text' else kind}"
+        stem = f"{view.shown:03d}" if isinstance(view.shown, int) else view.shown
+        name = f"{stem}.{'txt' if kind == 'text' else kind}"
         headers = {
             "Content-Disposition": f'attachment; filename="{name}"',
             "Content-Security-Policy": _ALONE,
@@ -117,21 +116,21 @@ class Endpoints:
         return Response(data, media_type=media, headers=headers)
 
     async def picture(self, request: Request) -> Response:
-        """A picture that is made for an issue, or lies beside the issues."""
+        """A picture that is made for an issue or a letter, or lies beside it."""
         name = request.path_params["name"]
         kind = mimetypes.guess_type(name)[0] or ""
         headers = {"Content-Security-Policy": _ALONE}
-        preview = (await self._view(request, ViewChoices())).preview
-        if preview and (made := preview.pictures.get(name)):
+        view = await self._view(request, ViewChoices())
+        if view.preview and (made := view.preview.pictures.get(name)):
             return Response(made.data, media_type=kind, headers=headers)
-        there = await run_in_threadpool(files.image_exists, self._folder, name)
-        if not (there and kind.startswith("image/")):
+        path = await run_in_threadpool(view.file, name)
+        if path is None or not kind.startswith("image/"):
             raise HTTPException(404)
-        return FileResponse(self._folder / name, media_type=kind, headers=headers)
+        return FileResponse(path, media_type=kind, headers=headers)
 
     async def archive(self, request: Request) -> Response:
         """A file of the archive as it will be; what stands in its way instead of a page."""
-        number, path = request.path_params["number"], request.path_params["path"]
+        number, path = request.path_params["shown"], request.path_params["path"]
         name = f"{path}index.html" if not path or path.endswith("/") else path
         headers = {"Content-Security-Policy": _PAGE_POLICY}
         try:
@@ -148,11 +147,11 @@ class Endpoints:
         return self._stream(lambda: _version_of(self._front_page()))
 
     async def issue_events(self, request: Request) -> Response:
-        """The stream that tells when an issue's page is out of date."""
-        number = (await self._view(request, ViewChoices())).number
+        """The stream that tells when the page of an issue or letter is out of date."""
+        shown = (await self._view(request, ViewChoices())).shown
 
         def version() -> str:
-            view = self._views.view(number)
+            view = self._views.view(shown)
             return view.version if view else "gone"
 
         return self._stream(version)
@@ -161,8 +160,8 @@ class Endpoints:
         return StreamingResponse(events(self._changes, version), media_type="text/event-stream")
 
     async def _view(self, request: Request, chosen: ViewChoices) -> View:
-        number = request.path_params["number"]
-        view = await run_in_threadpool(self._views.view, number, reader(chosen.reader))
+        shown = request.path_params["shown"]
+        view = await run_in_threadpool(self._views.view, shown, reader(chosen.reader))
         if view is None:
             raise HTTPException(404)
         return view
@@ -187,7 +186,8 @@ class Endpoints:
         """What a send would do; while something is wrong, that and nothing else."""
         if view.fault:
             return Ready(stops=(Obstacle(reason=str(view.fault), way=view.fault.hint or ""),))
-        return self._ready(view.number)
+        assert isinstance(view.shown, int)  # a letter has no such part
+        return self._ready(view.shown)
 
 
 def _files_of(view: View) -> dict[str, bytes]:

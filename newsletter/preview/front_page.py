@@ -13,6 +13,7 @@ from newsletter.errors import InputError, NewsletterError
 from newsletter.humanize import plural
 from newsletter.issue import Issue
 from newsletter.issue.drafts import draft_mark
+from newsletter.preview.letter_previews import ListedLetter
 from newsletter.preview.sending import Reading
 from newsletter.preview.shelf import History, ListedIssue, list_issues, read_history
 from newsletter.project import Project
@@ -92,6 +93,7 @@ class FrontPage:
     Attributes:
         name: of the newsletter, "" where the settings name none.
         issues: the newest first.
+        letters: those about the list; none where readers cannot subscribe.
         notices: what keeps the rest from being told, such as settings that cannot be read.
         people: the list, None where the records cannot tell.
         since: from when its change is counted, in words.
@@ -103,6 +105,7 @@ class FrontPage:
 
     name: str = ""
     issues: tuple[ListedIssue, ...] = ()
+    letters: tuple[ListedLetter, ...] = ()
     notices: tuple[Notice, ...] = ()
     people: ListSize | None = None
     since: str = ""

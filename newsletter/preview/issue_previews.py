@@ -17,6 +17,7 @@ from newsletter.pictures import MadePicture
 from newsletter.preview.readers import Reader
 from newsletter.project import Project, files
 from newsletter.project.issues import PreparedIssue, read_theme
+from newsletter.project.letters import FOLDER as LETTERS
 from newsletter.render import RenderedLink
 from newsletter.render.markdown import Image
 from newsletter.sending.sample import sample
@@ -27,10 +28,9 @@ _DEFAULT_THEME: Final = "templates/email"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IssuePreview:
-    """One issue as an invented reader gets it.
+    """One issue as an invented reader gets it, or a letter about the list.
 
     Attributes:
-        number: of the issue.
         file: its path relative to the newsletter's folder.
         title: one line, merge fields as written.
         status: draft or ready.
@@ -48,9 +48,9 @@ class IssuePreview:
             they are published as they are.
         size: bytes of the HTML part as the usual reader gets it, as the checks and a send tell it.
         source: names everything it was made from, whoever the reader.
+        own: whether the author has written it, as they have not where a letter is the shipped one.
     """
 
-    number: int
     file: str
     title: str
     status: Status
@@ -67,6 +67,7 @@ class IssuePreview:
     pictures: Mapping[str, MadePicture] = field(default_factory=dict)
     size: int = 0
     source: str = ""
+    own: bool = True
 
 
 @dataclass(slots=True)
@@ -128,7 +129,8 @@ class IssuePreviews:
         """Every folder in which a change may change a preview."""
         theme = self._root / self._theme
         above = (folder for folder in theme.parents if self._root in folder.parents)
-        trees = (*_with_subfolders(theme), *_with_subfolders(self._root / files.ISSUES))
+        written = (self._root / name for name in (files.ISSUES, LETTERS))
+        trees = (path for tree in (theme, *written) for path in _with_subfolders(tree))
         return (self._root, *above, *trees)
 
     def _open(self, number: int, settings: Settings) -> _Made | None:
@@ -145,7 +147,7 @@ class IssuePreviews:
 
     def _sources(self, name: str, settings: Settings, today: dt.date) -> object:
         """Everything a preview is made from: equal sources, equal preview."""
-        pictures = tuple(sorted(_pictures(self._root / files.ISSUES)))
+        pictures = tuple(sorted(pictures_in(self._root / files.ISSUES)))
         theme = read_theme(self._root, settings)
         names = files.issue_files(self._root)
         return files.read_issue(self._root, name), theme, settings, today, names, pictures
@@ -156,7 +158,6 @@ def _sample(made: _Made, settings: Settings, reader: Reader) -> IssuePreview:
     sampled = sample(settings, prepared, reader.person(settings.fields))
     letter = sampled.letter
     return IssuePreview(
-        number=prepared.issue.number,
         file=prepared.issue.file,
         title=prepared.issue.title,
         status=prepared.issue.status,
@@ -176,7 +177,8 @@ def _sample(made: _Made, settings: Settings, reader: Reader) -> IssuePreview:
     )
 
 
-def _pictures(folder: Path) -> Iterator[tuple[str, int, int]]:
+def pictures_in(folder: Path) -> Iterator[tuple[str, int, int]]:
+    """What lies in a folder beside the letters, and what tells that it changed."""
     for path in folder.rglob("*"):
         with contextlib.suppress(OSError):  # it went just now
             if path.suffix != ".md" and path.is_file():

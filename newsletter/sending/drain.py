@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Protocol
 
 from newsletter.delivery import Allowance, Attempt, Effect, Pause, Result, Stop
 from newsletter.delivery.breaker import Breaker
@@ -17,8 +17,6 @@ from newsletter.errors import NewsletterError, UnreachableError
 
 #: Returns when claimed mails may leave.
 WaitForSlot = Callable[[], None]
-#: Takes the next deliveries, at most so many, through all their steps; none when none is queued.
-DeliverNext = Callable[[int, WaitForSlot], Sequence[Attempt]]
 
 _FIRST_WAIT: Final = 1.0
 _LONGEST_WAIT: Final = 60.0
@@ -32,8 +30,10 @@ _HANDED_OVER: Final = frozenset({Result.ACCEPTED, Result.UNKNOWN})
 UNBOUND: Final = 1e9
 #: How long a thread without work waits before it asks again.
 _POLL_SECONDS: Final = 0.02
-#: How long before its slot a mail is claimed, so that the disk's whims do not make it late.
+#: How long before its slot a mail is claimed, so that the disk's whims do not make it late; and
+#: how much longer for each that leaves with it. A place that is missed is lost for all of them.
 _LEAD: Final = 0.02
+_LEAD_EACH: Final = 0.001
 #: How long a drain with nothing to do waits before it looks again whether others still have some.
 _ELSEWHERE_SECONDS: Final = 0.25
 #: A drain ends when the records were away for so long.
@@ -42,6 +42,21 @@ _AWAY_SECONDS: Final = 600.0
 _ALLOWANCE_POLL_SECONDS: Final = 60.0
 #: Of the reasons to stop that one request may bring, the one to tell.
 _STRONGEST: Final = (Pause.MALFORMED, Pause.ACCOUNT, Pause.QUOTA, Pause.BREAKER, Pause.NETWORK)
+
+
+class Deliverer(Protocol):
+    """What one thread delivers with."""
+
+    def deliver_next(self, most: int, wait_for_slot: WaitForSlot, /) -> Sequence[Attempt]:
+        """Settle what was delivered before, and deliver the next, at most so many.
+
+        None when none is queued. What it is given is called just before the mails are handed over.
+        """
+        ...
+
+    def settle(self) -> None:
+        """Settle what was delivered last, where it is not settled yet."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +96,7 @@ class Throttle:
 
 
 def drain(
-    deliver_next: DeliverNext,
+    deliverer: Callable[[], Deliverer],
     *,
     breaker: Breaker | None = None,
     limit: int | None = None,
@@ -89,28 +104,29 @@ def drain(
     settled: Callable[[Attempt], None] = lambda _: None,
     requeue: Callable[[], int] = lambda: 0,
     elsewhere: Callable[[], int] = lambda: 0,
+    departing: Callable[[], object] = lambda: None,
     throttle: Throttle | None = None,
 ) -> Drained:
     """Deliver until there is a reason to end.
 
     Args:
-        deliver_next: takes deliveries through all their steps, calling what it is given just
-            before the mails are handed over.
+        deliverer: called once by each thread.
         breaker: says when an answer or too many of them stop the run; None for one that counts
             from nothing.
         limit: at most so many mails handed over; one that may have been counts as well.
         stopped: asked before every claim; what is in flight always finishes.
-        settled: hears every outcome, for progress; never from two threads at once.
+        settled: hears every outcome, just before it is on record; never from two threads at once.
         requeue: queues what was deferred and says how much that was.
         elsewhere: says how much others have claimed; some of it may be queued again.
+        departing: called just before mails are handed over.
         throttle: pace, threads and clock.
 
     Raises:
-        Whatever `deliver_next` raised first, when all threads have ended; SystemExit at once.
+        Whatever a deliverer raised first, when all threads have ended; SystemExit at once.
     """
     work = _Drain(
-        deliver_next, breaker or Breaker(total=0), limit, stopped, settled, requeue,
-        elsewhere, throttle or Throttle(pace=Pace(UNBOUND, now=0.0)),
+        deliverer, breaker or Breaker(total=0), limit, stopped, settled, requeue, elsewhere,
+        departing, throttle or Throttle(pace=Pace(UNBOUND, now=0.0)),
     )  # fmt: skip
     threads = [
         threading.Thread(target=work.run, daemon=True) for _ in range(work.throttle.threads - 1)
@@ -138,6 +154,11 @@ class _Slot:
     at: float
     mails: int
 
+    @property
+    def claimed_at(self) -> float:
+        """When its mails are claimed, by the same clock."""
+        return self.at - _LEAD - _LEAD_EACH * (self.mails - 1)
+
 
 @dataclass(slots=True)
 class _Drain:
@@ -147,19 +168,21 @@ class _Drain:
         over: set once the drain ends, for whatever reason.
         handed_over: mails accepted, or perhaps.
         begun: mails handed over, in flight, or waiting for their slot; the limit is about these.
-        in_flight: requests between claim and answer; while there are any, more may be queued yet.
+        in_flight: threads with anything that is claimed on record; while there are any, more may be
+            queued yet.
         singly: so many claims are for one mail each, because a request for several was refused.
         waits: waits since a mail was accepted.
         away: since when the records cannot be reached, None while they can.
     """
 
-    deliver_next: DeliverNext
+    deliverer: Callable[[], Deliverer]
     breaker: Breaker
     limit: int | None
     stopped: Callable[[], bool]
     settled: Callable[[Attempt], None]
     requeue: Callable[[], int]
     elsewhere: Callable[[], int]
+    departing: Callable[[], object]
     throttle: Throttle
     over: threading.Event = field(default_factory=threading.Event)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -174,40 +197,57 @@ class _Drain:
     fault: BaseException | None = None
 
     def run(self) -> None:
-        """One thread: reserve a slot in the pace, wait for it, deliver, hear the answer."""
+        """One thread, until the drain is over."""
         try:
-            while not self.over.is_set():
-                slot = self._reserve()
-                if slot is None:
-                    self.throttle.sleep(self.over, _POLL_SECONDS)
-                elif self._take_off(slot):
-                    attempts = self._deliver(slot)
-                    if not attempts:
-                        self.throttle.sleep(self.over, _POLL_SECONDS)
+            mine = self.deliverer()
+            try:
+                self._deliver(mine)
+            finally:
+                mine.settle()  # whatever ended it
         except BaseException as fault:  # noqa: BLE001  # raised again by `drain`, on its own thread
             with self.lock:
                 self.fault = self.fault or fault
                 self._end(None)
 
-    def _deliver(self, slot: _Slot) -> Sequence[Attempt]:
-        """Take deliveries through their steps, and hear of them; none where the records are away.
+    def _deliver(self, mine: Deliverer) -> None:
+        """Reserve a slot in the pace, wait for it, deliver, hear the answer; again and again."""
+        claimed = False
+        while not self.over.is_set():
+            slot = self._reserve()
+            if claimed and not self._is_due(slot):
+                # What is known is on record before anything is waited for.
+                mine.settle()
+                claimed = False
+                with self.lock:
+                    self.in_flight -= 1
+            if slot is None:
+                self.throttle.sleep(self.over, _POLL_SECONDS)
+            elif self._take_off(slot, claimed=claimed):
+                claimed = self._deliver_next(mine, slot)
+                if not claimed:
+                    self.throttle.sleep(self.over, _POLL_SECONDS)
+
+    def _deliver_next(self, mine: Deliverer, slot: _Slot) -> bool:
+        """Deliver what leaves in a slot, and hear of it; whether there was anything.
 
         Raises:
-            UnreachableError: they were away for too long.
+            UnreachableError: the records were away for too long.
         """
         wait = functools.partial(self._wait_for_slot, slot)
         try:
-            attempts = self.deliver_next(slot.mails, wait)
+            attempts = mine.deliver_next(slot.mails, wait)
         except UnreachableError:
             with self.lock:
                 self.in_flight -= 1
                 self.begun -= slot.mails
                 if self._are_away():
                     raise
-            return ()
+            return False
         with self.lock:
+            self.away = None
+            self.in_flight -= not attempts
             self._hear(attempts, slot.mails)
-        return attempts
+        return bool(attempts)
 
     def _are_away(self) -> bool:
         """Whether the records were away for too long; until then, ask again after a while."""
@@ -250,16 +290,21 @@ class _Drain:
         """Mails in the next request: a server's bucket may hold no more than a second's."""
         return min(self.throttle.batch, max(1, int(self.throttle.pace.rate)))
 
-    def _take_off(self, slot: _Slot) -> bool:
+    def _is_due(self, slot: _Slot | None) -> bool:
+        """Whether the next mails are claimed now."""
+        return slot is not None and slot.claimed_at <= self.throttle.clock()
+
+    def _take_off(self, slot: _Slot, *, claimed: bool) -> bool:
         """Wait until shortly before the slot; false when the slot is void by then."""
         while not self.stopped() and not self.over.is_set():
-            seconds = slot.at - _LEAD - self.throttle.clock()
+            seconds = slot.claimed_at - self.throttle.clock()
             if seconds <= 0:
                 break
             # In short steps, so that a signal is heard.
             self.throttle.sleep(self.over, min(seconds, _STEP))
         with self.lock:
-            void = self.over.is_set() or self.throttle.pace.held(now=self.throttle.clock() + _LEAD)
+            lead = slot.at - slot.claimed_at
+            void = self.over.is_set() or self.throttle.pace.held(now=self.throttle.clock() + lead)
             if void or self.stopped():
                 self.begun -= slot.mails
                 return False
@@ -268,7 +313,7 @@ class _Drain:
                 self.begun -= slot.mails - 1
                 slot.mails = 1
                 self.singly -= 1
-            self.in_flight += 1
+            self.in_flight += not claimed
             return True
 
     def _wait_for_slot(self, slot: _Slot) -> None:
@@ -281,11 +326,10 @@ class _Drain:
                 with self.lock:
                     now = self.throttle.clock()
                     slot.at = self.throttle.pace.reserve(now=now, mails=slot.mails)
+        self.departing()
 
     def _hear(self, attempts: Sequence[Attempt], reserved: int) -> None:
         """Hear what came of one claim; the strongest of its effects counts, and counts once."""
-        self.in_flight -= 1
-        self.away = None
         results = [one.outcome.result for one in attempts]
         accepted = results.count(Result.ACCEPTED)
         handed_over = sum(result in _HANDED_OVER for result in results)

@@ -11,7 +11,7 @@ import json
 import math
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -19,7 +19,7 @@ from newsletter import clocks
 from newsletter.delivery import Allowance, Attempt, Counts, Pause, Run, RunState, Stop, is_finished
 from newsletter.delivery.breaker import Breaker
 from newsletter.delivery.bulk import BulkOutlet, BulkTransport
-from newsletter.delivery.deliver import Outlet, Press, SingleOutlet, Transport, deliver_next
+from newsletter.delivery.deliver import Hand, Outlet, Press, SingleOutlet, Transport
 from newsletter.delivery.pace import Pace
 from newsletter.errors import InputError, NewsletterError, PausedError
 from newsletter.humanize import plural
@@ -31,10 +31,8 @@ from newsletter.sending import transports
 from newsletter.sending.context import SendContext
 from newsletter.sending.drain import (
     UNBOUND,
-    DeliverNext,
     Drained,
     Throttle,
-    WaitForSlot,
     drain,
 )
 from newsletter.sending.run_log import RunLog
@@ -144,13 +142,14 @@ def drain_part(
             shown(attempt.outcome)
 
         drained = drain(
-            _delivering(run, store, outlet, departing),
+            _hand(run, store, outlet),
             breaker=Breaker(total=counts.total, batch=throttle.batch, guard=watch.stop),
             limit=limit,
             stopped=lambda: stopped() or cancelled(),
             settled=settled,
             requeue=requeue,
             elsewhere=elsewhere,
+            departing=departing.set,
             throttle=throttle,
         )
         store.conclude(run)
@@ -274,22 +273,11 @@ def _outlet(context: SendContext, run: Run, transport: Transport) -> Outlet[Any]
     return SingleOutlet(transport=transport, press=press)
 
 
-def _delivering(
-    run: Run, store: Store, outlet: Outlet[Any], departing: threading.Event
-) -> DeliverNext:
-    """Takes deliveries through their steps, and sets the event when their mails leave."""
-
-    def deliver(most: int, wait_for_slot: WaitForSlot) -> Sequence[Attempt]:
-        def depart() -> None:
-            wait_for_slot()
-            departing.set()
-
-        return deliver_next(
-            run, store, outlet, clocks.now, most=most, wait_for_slot=depart,
-            may_hand_over=store.may_hand_over,
-        )  # fmt: skip
-
-    return deliver
+def _hand(run: Run, store: Store, outlet: Outlet[Any]) -> Callable[[], Hand[Any]]:
+    """Makes what each thread delivers with."""
+    return lambda: Hand(
+        run=run, records=store, outlet=outlet, clock=clocks.now, may_hand_over=store.may_hand_over
+    )
 
 
 @contextlib.contextmanager

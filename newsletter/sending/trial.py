@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from functools import partial
 
 from newsletter.audience.letters import LetterKind
-from newsletter.audience.tokens import TRIAL_KEY, make_token, page_url, unsubscribe_url
 from newsletter.delivery import Effect, Outcome, Result
 from newsletter.delivery.bulk import HandOver, bulk_trial
 from newsletter.delivery.deliver import TRIAL_MARK, Transport, trial, trial_reader
 from newsletter.errors import AccountError, InputError, PausedError, UnknownOutcomesError
 from newsletter.message import SAMPLE, Stamp, encode, freeze
-from newsletter.message.letters import LINK, Letter, compose_letter
+from newsletter.message.letters import Letter, compose_letter
 from newsletter.message.merge import MergeMail, merge_template
 from newsletter.project import Project
 from newsletter.project.issues import PreparedIssue
@@ -22,6 +21,7 @@ from newsletter.project.letters import prepare_letter
 from newsletter.publishing.images import publish_first
 from newsletter.sending import transports
 from newsletter.sending.gate import no_way_out, refuse, rules_of_bulk
+from newsletter.sending.sample import letter_links
 from newsletter.settings.mail import sender
 
 
@@ -133,16 +133,9 @@ def send_letter_trial(
         InputError: the letter, the theme or the sender's settings are wrong, there is no page that
             it could lead to, or one of them is no mail address.
     """
-    url, who, now = project.settings.site.public_url, sender(project.settings), clock()
-    if not url:
-        raise InputError(
-            "there is no page that this letter could lead to",
-            hint="set site.public_url to where newsletter serve answers",
-        )
+    who, now = sender(project.settings), clock()
+    link, leave = letter_links(project.settings, kind)
     rendered = prepare_letter(project, kind, day=project.today(now))
-    token = make_token(SAMPLE.handle, TRIAL_KEY, "test")
-    link = page_url(url, "c" if LINK[kind] == "confirm_url" else "p", token)
-    leave = unsubscribe_url(url, SAMPLE.handle, TRIAL_KEY, "test")
     domain = who.address.rpartition("@")[2]
     messages = []
     for number, address in enumerate(addresses, 1):

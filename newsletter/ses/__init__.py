@@ -3,6 +3,7 @@
     client        the transport: session, account, mails handed over
     single        one mail per request (SendEmail)
     bulk          up to fifty mails per request (SendBulkEmail)
+    pattern       requests made after the first of their kind
     recent        names of mails given lately: one that comes again proves nothing
     outcomes      what an answer or an error proves about a mail
     account       the account's limits, and why it cannot be used

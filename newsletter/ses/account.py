@@ -107,19 +107,24 @@ def _unreported(name: str) -> NewsletterError:
     )
 
 
-def account_error(error: Exception) -> NewsletterError:
-    """What is wrong for every mail, in a sentence; the cause never holds a key."""
+def account_error(error: Exception, service: str = "SES") -> NewsletterError:
+    """What is wrong for every mail, in a sentence; the cause never holds a key.
+
+    Args:
+        error: what boto3 raised, or the wire.
+        service: whom it was asked, as people call it.
+    """
     name = type(error).__name__
     if isinstance(error, failures.ClientError):
         return _refused(client_error(error))
     if isinstance(error, UnreachableError):
-        return _unreachable(str(error))
+        return _unreachable(str(error), service)
     if isinstance(error, (*NETWORK, failures.SSLError)):
-        return _unreachable(name)
+        return _unreachable(name, service)
     if isinstance(error, (OSError, ClosedError)):
-        return _unreachable(why(error))
+        return _unreachable(why(error), service)
     if isinstance(error, (botocore.parsers.ResponseParserError, MalformedResponseError)):
-        return _no_ses(name)
+        return _no_ses(name, service)
     return AccountError(
         "AWS cannot be used from here",
         cause=name,
@@ -154,15 +159,17 @@ def _refused(outcome: Outcome) -> NewsletterError:
     )
 
 
-def _unreachable(cause: str) -> NewsletterError:
-    return AccountError(
-        "SES cannot be reached", cause=cause, hint="look at network, proxy and region"
-    )
+def _unreachable(cause: str, service: str) -> NewsletterError:
+    told = f"{service} cannot be reached"
+    if cause.startswith(f"{told} ("):
+        cause = cause.removeprefix(f"{told} (").removesuffix(")")
+    return AccountError(told, cause=cause, hint="look at network, proxy and region")
 
 
-def _no_ses(cause: str) -> NewsletterError:
+def _no_ses(cause: str, service: str = "SES") -> NewsletterError:
+    name = "SESV2" if service == "SES" else service
     return AccountError(
-        "what answers there is not SES",
+        f"what answers there is not {service}",
         cause=cause,
-        hint="look at the proxy, and at AWS_ENDPOINT_URL_SESV2",
+        hint=f"look at the proxy, and at AWS_ENDPOINT_URL_{name}",
     )

@@ -7,7 +7,7 @@ because a server that has closed one makes a mail unknown that never left.
 
 A request's body is written by us and put in just before botocore signs it: its own checks and
 JSON writer cost more than a third of all the time a mail takes. Credentials, endpoint and signature
-stay botocore's.
+stay botocore's; the endpoint is asked of it once (`pattern`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
@@ -42,11 +42,14 @@ from newsletter.ses.outcomes import (
     outcome_of,
     read,
 )
+from newsletter.ses.pattern import RequestPattern, pattern_of
 from newsletter.ses.recent import RecentNames
 from newsletter.ses.wire import CONNECT_SECONDS, Wire, response
 
 if TYPE_CHECKING:
-    from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+    from botocore.awsrequest import AWSPreparedRequest, AWSRequest, AWSResponse
+
+    from newsletter.ses.http1 import HttpResponse
 
 _READ_SECONDS: Final = 60
 _IDLE: Final = 2.0
@@ -124,10 +127,12 @@ class SesTransport:
         self._account: Account | None = None
         self._caller = ""
         self._validated: set[str] = set()
+        self._patterns: dict[str, RequestPattern | None] = {}
         self._mails = RecentNames(_MAILS)
         events = self._client.meta.events
         for operation in (single.OPERATION, bulk.OPERATION):
             events.register(f"before-call.sesv2.{operation}", self._put_body)
+            events.register(f"before-sign.sesv2.{operation}", self._note_pattern)
         for operation in ("GetAccount", single.OPERATION, bulk.OPERATION):
             events.register(f"before-send.sesv2.{operation}", self._send)
 
@@ -154,7 +159,10 @@ class SesTransport:
         account = self._account = self.read_account()
         allowed = account.rate * SHARE
         return Allowance(
-            rate=min(allowed, self._max_rate or allowed), left=account.left, account=self._number()
+            rate=min(allowed, self._max_rate or allowed),
+            left=account.left,
+            account=self._number(),
+            verified_only=account.sandbox,
         )
 
     @property
@@ -204,10 +212,8 @@ class SesTransport:
         whole = parameters | {"Content": {"Raw": {"Data": b""}}}
         if fault := self._fault(single.OPERATION, whole):
             return fault
-        self._bodies.own = single.body(parameters, message.data)
-        self._client.send_email(Content={})
-        answer = self._wire.answer
-        assert answer is not None
+        body = single.body(parameters, message.data)
+        answer = self._ask(single.OPERATION, body, lambda: self._client.send_email(Content={}))
         return self._each_named_once([outcome_of(answer)])[0]
 
     def in_bulk(self, template: MergeTemplate) -> HandOver:
@@ -235,15 +241,26 @@ class SesTransport:
             whole = {**shared, "BulkEmailEntries": [bulk.entry(mail) for mail in request.mails[:1]]}
             if fault := self._fault(bulk.OPERATION, whole):
                 return [fault] * len(request.mails)
-            self._bodies.own = request.body
-            self._client.send_bulk_email(DefaultContent={}, BulkEmailEntries=[])
-            answer = self._wire.answer
-            assert answer is not None
+            answer = self._ask(
+                bulk.OPERATION, request.body,
+                lambda: self._client.send_bulk_email(DefaultContent={}, BulkEmailEntries=[]),
+            )  # fmt: skip
             return self._each_named_once(bulk.outcomes_of(answer, request.mails))
         except Exception as error:  # noqa: BLE001  # as in `deliver`
             begun = self._wire.begun
             lost = failed_after_request(error) if begun else failed_before_request(error)
             return [lost] * len(request.mails)
+
+    def _ask(self, operation: str, body: bytes, first: Callable[[], object]) -> HttpResponse:
+        """Send one request, once; `first` has botocore make it, where there is no pattern yet."""
+        if pattern := self._patterns.get(operation):
+            self._wire.send(pattern.request(body))
+        else:
+            self._bodies.own = body
+            first()
+        answer = self._wire.answer
+        assert answer is not None
+        return answer
 
     def _each_named_once(self, outcomes: list[Outcome]) -> list[Outcome]:
         """What an answer means; nothing, where it names a mail as another one was named before.
@@ -272,6 +289,10 @@ class SesTransport:
             return judged(Verdict.MALFORMED, "the request is malformed (ParamValidationError)")
         self._validated.add(operation)
         return None
+
+    def _note_pattern(self, request: AWSRequest, operation_name: str, **how: Any) -> None:  # noqa: ANN401  # botocore's
+        """On botocore's `before-sign`: keep what the next requests have in common with this one."""
+        self._patterns[operation_name] = pattern_of(request, **how)
 
     def _put_body(self, params: dict[str, Any], **_: object) -> None:
         """On botocore's `before-call`: the thread's own request instead of the empty one."""

@@ -66,7 +66,7 @@ def ask_caller(*, region: str, profile: str, environ: Mapping[str, str], seconds
         with contextlib.closing(client):
             told = client.get_caller_identity()
     except FAILURES as error:
-        raise account_error(error) from error
+        raise account_error(error, "STS") from error
     except ValueError as error:
         raise InputError(
             "the endpoint of STS is not an address", hint="look at AWS_ENDPOINT_URL_STS"

@@ -49,6 +49,18 @@ _CONFIG: Final = Config(
 )
 
 
+def _config(patience: float | None) -> Config:
+    if patience is None:
+        return _CONFIG
+    once: Config = _CONFIG.merge(
+        Config(
+            retries={"total_max_attempts": 1, "mode": "standard"},
+            connect_timeout=patience, read_timeout=patience,
+        )
+    )  # fmt: skip
+    return once
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueMessage:
     """One message of the queue.
@@ -118,18 +130,28 @@ class Queue:
         region: from the settings, "" to look it up.
         profile: of AWS's own configuration, "" for the usual one.
         environ: AWS_REGION counts here, though botocore ignores it.
+        patience: seconds for a connection, and again for an answer, of who does not try again; None
+            for whoever waits for messages.
 
     Raises:
         AccountError: a profile that does not exist.
         InputError: no region, or an endpoint that is no address.
     """
 
-    def __init__(self, url: str, *, region: str, profile: str, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        region: str,
+        profile: str,
+        environ: Mapping[str, str],
+        patience: float | None = None,
+    ) -> None:
         self._url = url
         try:
             session = boto3.Session(profile_name=profile or None)
             name, _ = find_region(region, environ, session)
-            self._client: Any = session.client("sqs", region_name=name, config=_CONFIG)
+            self._client: Any = session.client("sqs", region_name=name, config=_config(patience))
         except failures.BotoCoreError as error:
             raise account_error(error) from error
         except ValueError as error:

@@ -131,7 +131,7 @@ class LetterPost:
         self._alerted: set[str] = set()
 
     def begin(self) -> None:
-        """Say what is wrong with a letter, and settle what a process has left that died."""
+        """Say what will keep letters from arriving, and settle what a process left that died."""
         try:
             check_letters(self._project, now=self._clock())
         except InputError as fault:
@@ -140,6 +140,21 @@ class LetterPost:
         if lost := letters.recover(self._store, now=self._clock()):
             were = plural(lost, "letter was", "letters were")
             self._reporter.warn(f"{were} on the way when the program ended; not sent again")
+        self._look_ahead()
+
+    def _look_ahead(self) -> None:
+        """Ask the way out what it takes, before a visitor is told to look into their mailbox."""
+        try:
+            with contextlib.closing(self._open_transport()) as transport:
+                allowance = transport.allowance()
+        except NewsletterError as fault:
+            self.tell(fault)
+            return
+        if allowance.verified_only:
+            self._reporter.warn(
+                "nobody can subscribe yet but with a verified address: the account is in Amazon "
+                "SES's sandbox; newsletter ses setup --print request drafts what to ask AWS"
+            )
 
     def step(self) -> float:
         """Send a letter where one is due; the seconds until the next look."""

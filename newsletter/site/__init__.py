@@ -180,7 +180,7 @@ class _Pages:
         left = handle is not None and await run_in_threadpool(
             subscribers.has_left, self._store, handle
         )
-        return self._page("left" if left else "ask", handle, choices)
+        return self._page(request, "left" if left else "ask", handle, choices)
 
     async def act(self, request: Request) -> Response:
         handle, choices = await self._read(request)
@@ -189,7 +189,7 @@ class _Pages:
             if self._store.departures.behind and not self._is_catching_up():
                 self._catching_up = asyncio.create_task(self._catch_up())
         await drain(request)
-        return self._page("left", handle, choices)
+        return self._page(request, "left", handle, choices)
 
     async def health(self, _: Request) -> Response:
         await run_in_threadpool(signing_keys.link_keys, self._store)
@@ -235,5 +235,7 @@ class _Pages:
         newest = list(keys.values())[-1]
         return handle, beside(request, f"p/{make_token(handle, newest, 'preferences')}")
 
-    def _page(self, kind: str, handle: str | None, choices: str) -> Response:
-        return self._answers.page(kind if handle else "unknown", preferences=choices)
+    def _page(self, request: Request, kind: str, handle: str | None, choices: str) -> Response:
+        if handle is None:
+            return self._answers.nobodys(request)
+        return self._answers.page(kind, preferences=choices)

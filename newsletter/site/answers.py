@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, Response
 
+from newsletter.audience.tokens import is_trial
 from newsletter.render import Look
 from newsletter.render.colours import as_hex, from_hex, ink_on
 from newsletter.settings import Settings
@@ -74,6 +75,10 @@ class Answers:
             privacy=self._privacy, **{"preferences": "", "form": "", **values},
         )  # fmt: skip
         return HTMLResponse(html, status_code=status or _STATUSES.get(kind, 200), headers=headers)
+
+    def nobodys(self, request: Request) -> Response:
+        """The page for a link that is no reader's: it was cut short, or is that of a test mail."""
+        return self.page("test" if is_trial(token_of(request)) else "unknown")
 
     def evidence(self, request: Request, source: str, wording: str = "") -> Evidence:
         """How somebody agreed or left; who they are only where the settings keep it."""

@@ -91,7 +91,7 @@ class Choices:
         if data is None:
             return self._answers.page("busy", status=413)
         if person is None:
-            return self._answers.page("unknown")
+            return self._answers.nobodys(request)
         fields = form_fields(data)
         act = next((one for name, one in self._acts.items() if fields.get(name)), self._prefer)
         kind = await run_in_threadpool(act, person, fields, request)
@@ -113,7 +113,7 @@ class Choices:
         self, request: Request, handle: str, person: Member | None, kind: str
     ) -> Response:
         if person is None:
-            return self._answers.page("unknown")
+            return self._answers.nobodys(request)
         key = await run_in_threadpool(signing_keys.newest, self._store)
         last = await run_in_threadpool(runs.last_issue, self._store)
         skipped = [skip_tag(last + n) for n in range(1, _LONGEST_BREAK + 1)] if last else []

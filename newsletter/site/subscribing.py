@@ -20,6 +20,7 @@ from starlette.responses import Response
 
 from newsletter import signup
 from newsletter.audience.letters import LetterKind
+from newsletter.audience.tokens import is_trial
 from newsletter.networks import is_public
 from newsletter.project.letters import has_letter
 from newsletter.render.signup_form import FilledIn, FormFields, form_words, signup_form
@@ -217,6 +218,8 @@ class Confirming:
         )  # fmt: skip
 
     def _page(self, request: Request, standing: Standing) -> Response:
+        if standing is Standing.UNKNOWN and is_trial(token_of(request)):
+            return self._answers.nobodys(request)
         kinds = {Standing.OPEN: "confirm", Standing.UNKNOWN: "unknown"}
         return self._answers.page(
             kinds.get(standing, standing.value), template=_TEMPLATE, form="", meant="",

@@ -27,6 +27,9 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "unknown": "This link does not work",
         "unknown_note": "It may have been cut short on its way. Use the link in the newest mail, "
         "or answer that mail and ask to be taken off the list.",
+        "test": "This is the link of a test mail",
+        "test_note": "It leads here and changes nothing. The same link in a reader's mail opens "
+        "the reader's own page.",
         "busy": "That did not work just now",
         "busy_note": "Nothing was changed. Please try again in a minute.",
         "choose": "What you get from {name}",
@@ -60,6 +63,9 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "unknown": "Deze link werkt niet",
         "unknown_note": "Misschien is hij onderweg afgebroken. Gebruik de link in de nieuwste "
         "mail, of beantwoord die mail en vraag om van de lijst te gaan.",
+        "test": "Dit is de link van een testmail",
+        "test_note": "Hij leidt hierheen en verandert niets. Dezelfde link in de mail van een "
+        "lezer opent diens eigen pagina.",
         "busy": "Dat lukte nu even niet",
         "busy_note": "Er is niets veranderd. Probeer het over een minuut opnieuw.",
         "choose": "Wat je krijgt van {name}",

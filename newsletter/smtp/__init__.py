@@ -9,12 +9,13 @@ does not outlive it.
 from __future__ import annotations
 
 import binascii
+import functools
 import re
 import smtplib
 import ssl
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -27,7 +28,7 @@ from newsletter.smtp.session import Session, SessionError
 
 Security = Literal["starttls", "tls", "none"]
 
-#: Seconds for each of these: connect and log in; MAIL, RCPT and DATA; write the mail; RSET.
+#: Seconds for each of these: connect and log in; RSET and MAIL; RCPT and DATA; write the mail.
 _TIMEOUT: Final = 60.0
 #: Seconds until a whole mail is begun to be answered: giving up on it makes an unknown (RFC 5321,
 #: 4.5.3.2.6). Once begun, the answer has the time of every other.
@@ -36,6 +37,8 @@ _PATIENCE: Final = 600.0
 _IDLE: Final = 10.0
 #: Goodbyes are not worth a longer wait, all of them together.
 _GOODBYE: Final = 5.0
+#: Bytes; a piece of a mail that is longer is looked through once, however many mails it stands in.
+_SHORT: Final = 1024
 _OK: Final = 250
 _TLS_READY: Final = 220
 _READY: Final = 354
@@ -64,10 +67,16 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class _Idle:
-    """A session nobody uses, and since when."""
+    """A session nobody uses.
+
+    Attributes:
+        since: when it was used last.
+        begun: whether a mail was begun on it and given up, so that RSET comes before the next.
+    """
 
     session: Session
     since: float
+    begun: bool = False
 
 
 class SmtpTransport:
@@ -122,19 +131,22 @@ class SmtpTransport:
             return judged(Verdict.FATAL, "the sender's address cannot stand in a command of SMTP")
         if not text_rules.is_mailbox(message.to):
             return judged(Verdict.UNFIT, "the address cannot stand in a command of SMTP")
+        session = self._kept(message.sender)
+        kept = session is not None
         try:
-            session = self._unused() or _open_session(self.server, self._timeout)
+            session = session or _open_session(self.server, self._timeout)
         except (OSError, ValueError) as error:
             return _no_session(error)
-        outcome, usable = _hand_over(session, message, self._timeout, self._patience)
+        outcome, usable = _hand_over(session, message, self._timeout, self._patience, begun=kept)
         if usable:
-            self._idle.append(_Idle(session, self._clock()))
+            # After a whole mail the next MAIL is a beginning (RFC 5321, 4.1.4).
+            self._idle.append(_Idle(session, self._clock(), begun=not session.dot_begun))
         else:
             session.close()
         return outcome
 
-    def _unused(self) -> Session | None:
-        """The session used last, when it is still there and empty; None to begin a new one."""
+    def _kept(self, sender: str) -> Session | None:
+        """The session used last, with a mail of this sender begun on it; None to open a new one."""
         try:
             idle = self._idle.pop()
         except IndexError:
@@ -144,7 +156,7 @@ class SmtpTransport:
             self._idle.append(idle)
             _say_goodbye(self._idle)
             return None
-        if _answers(idle.session, self._timeout):
+        if _takes_another(idle, sender, self._timeout):
             return idle.session
         idle.session.close()
         return None
@@ -244,26 +256,40 @@ def _what_broke(error: OSError) -> str:
             return f"the mail server hung up ({type(error).__name__})"
 
 
-def _answers(session: Session, timeout: float) -> bool:
-    """Whether a session kept from an earlier mail is still there, and empty (RSET)."""
+def _takes_another(idle: _Idle, sender: str, timeout: float) -> bool:
+    """Whether a session kept from an earlier mail takes the next: MAIL is said and answered yes.
+
+    Whatever else comes back is no answer to this mail, but the end of the session: it may be a late
+    word about the mail before, or a limit of the server's. Nothing was handed over, so that the
+    mail is begun anew on another.
+    """
+    session = idle.session
     try:
         session.allow(timeout)
-        return session.rset()[0] == _OK and session.is_silent()
+        if idle.begun and session.rset()[0] != _OK:
+            return False
+        return _begin(session, sender) == _OK and session.is_silent()
     except OSError:
         return False
 
 
+def _begin(session: Session, sender: str) -> int:
+    """Say MAIL; the code of the answer."""
+    code, _ = session.docmd(f"MAIL FROM:<{sender}>")
+    return code
+
+
 def _hand_over(
-    session: Session, message: Message, timeout: float, patience: float
+    session: Session, message: Message, timeout: float, patience: float, *, begun: bool
 ) -> tuple[Outcome, bool]:
-    """MAIL, RCPT, DATA, the mail, the dot; and whether the session can be used again."""
+    """All that is said of one mail, and whether the session can be used again."""
     session.begin_mail()
     try:
         session.allow(timeout)
-        if stopped := _prepare(session, message):
+        if stopped := _prepare(session, message, begun=begun):
             return stopped
         session.allow(timeout)
-        if not session.send_mail(_dotted(message.data)):
+        if not session.send_mail(_dotted(message.pieces)):
             return _early(session)
         session.allow(patience)
         return _after_the_dot(session, message, timeout)
@@ -274,9 +300,9 @@ def _hand_over(
         return judged(Verdict.UNREACHABLE, _what_broke(error)), False
 
 
-def _prepare(session: Session, message: Message) -> tuple[Outcome, bool] | None:
-    """MAIL, RCPT, DATA; None when the server waits for the mail."""
-    code, _ = session.docmd(f"MAIL FROM:<{message.sender}>")
+def _prepare(session: Session, message: Message, *, begun: bool) -> tuple[Outcome, bool] | None:
+    """MAIL, unless it is begun, RCPT, DATA; None when the server waits for the mail."""
+    code = _OK if begun else _begin(session, message.sender)
     seen = Verdict.FATAL  # who may not send, may not send to anybody
     if code // 100 == _TAKEN:
         seen = Verdict.REFUSED
@@ -319,26 +345,40 @@ def _after_the_dot(session: Session, message: Message, timeout: float) -> tuple[
     is_no = code // 100 in {_LATER, _NEVER}
     if session.is_contradicted(code) or (is_no and not session.is_last_word(code)):
         return judged(Verdict.UNPROVEN, "the mail server answered yes and no to the mail"), False
-    return smtp_reply(code, _message_id(message.data)), code // 100 == _TAKEN
+    return smtp_reply(code, _message_id(message.pieces)), code // 100 == _TAKEN
 
 
-def _dotted(data: bytes) -> bytes:
+def _dotted(pieces: Sequence[bytes]) -> bytes:
     """The mail as it is written: its lines end in CRLF, and leading dots are doubled.
 
     No server may find an end in the middle of it, whatever it takes for one (RFC 5321, 4.5.2).
     """
-    if not data.count(b"\r\n") == data.count(b"\r") == data.count(b"\n"):
-        data = re.sub(rb"\r\n?|\n", b"\r\n", data)
+    lines = [_doubled_once(piece) if len(piece) > _SHORT else _doubled(piece) for piece in pieces]
+    if any(lines) and None not in lines:
+        return b"".join(line for line in lines if line)
+    whole = re.sub(rb"\r\n?|\n", b"\r\n", b"".join(pieces))
+    return _doubled(whole if whole.endswith(b"\r\n") else whole + b"\r\n") or b""
+
+
+def _doubled(piece: bytes) -> bytes | None:
+    """A piece with its leading dots doubled; None where not all its lines end in CRLF."""
+    if piece and not piece.endswith(b"\r\n"):
+        return None
+    if not piece.count(b"\r\n") == piece.count(b"\r") == piece.count(b"\n"):
+        return None
     # A replacement in C: an expression would be tried at every line of 60 KB.
-    doubled = data.replace(b"\n.", b"\n..")
-    if doubled.startswith(b"."):
-        doubled = b"." + doubled
-    return doubled if doubled.endswith(b"\r\n") else doubled + b"\r\n"
+    doubled = piece.replace(b"\n.", b"\n..")
+    return b"." + doubled if doubled.startswith(b".") else doubled
 
 
-def _message_id(data: bytes) -> str:
-    found = re.search(rb"(?m)^Message-ID: <([^>]+)>", data)
-    return found[1].decode("ascii", "replace") if found else "unnamed"
+#: Counting the line ends of 60 KB costs more than all else that is done with a mail in Python; what
+#: the mails of one issue have in common is one object, and looked through once.
+_doubled_once: Final = functools.lru_cache(maxsize=16)(_doubled)
+
+
+def _message_id(pieces: Sequence[bytes]) -> str:
+    found = (re.search(rb"(?m)^Message-ID: <([^>]+)>", piece) for piece in pieces)
+    return next((one[1].decode("ascii", "replace") for one in found if one), "unnamed")
 
 
 def _say_goodbye(idle: list[_Idle]) -> None:

@@ -35,7 +35,7 @@ connection is part of its caller's.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
@@ -138,17 +138,9 @@ class Store(Database):
         return self.backend.holder(SENDING_LOCK)
 
     def claim(self, run: Run, *, now: dt.datetime) -> Delivery | None:
-        """Take the next queued delivery, durably; None when none is left.
-
-        Whoever may no longer be mailed is skipped here. Threads that ask at the same time share a
-        commit.
-        """
-        taken = self.claim_batch(run, 1, now=now)
+        """Take the next queued delivery, durably; None when none is left."""
+        taken = self.settle_and_claim(run, (), 1, now=now)
         return taken[0] if taken else None
-
-    def claim_batch(self, run: Run, most: int, *, now: dt.datetime) -> tuple[Delivery, ...]:
-        """Take the next queued deliveries in one transaction; fewer when no more are left."""
-        return self._group_commit.claim(run.id, most, now=now)
 
     def settle(self, run: Run, delivery: Delivery, outcome: Outcome, *, now: dt.datetime) -> None:
         """Record what became of a claimed delivery, durably.
@@ -156,19 +148,30 @@ class Store(Database):
         Raises:
             NewsletterError: it is not claimed with this attempt (a bug); nothing was changed.
         """
-        self.settle_batch(run, [(delivery, outcome)], now=now)
+        self.settle_and_claim(run, [(delivery, outcome)], 0, now=now)
 
-    def settle_batch(
-        self, run: Run, settled: Iterable[tuple[Delivery, Outcome]], *, now: dt.datetime
-    ) -> None:
-        """Record what became of claimed deliveries in one transaction.
+    def settle_and_claim(
+        self, run: Run, settled: Sequence[tuple[Delivery, Outcome]], most: int, *, now: dt.datetime
+    ) -> tuple[Delivery, ...]:
+        """Record what became of claimed deliveries, and take the next; durable when this returns.
+
+        All of it is one transaction, which threads that ask at the same time share. Whoever may no
+        longer be mailed is skipped.
+
+        Args:
+            run: theirs.
+            settled: what was claimed with its outcome.
+            most: how many to take at most; fewer when no more are queued.
+            now: with a time zone.
 
         Raises:
-            NewsletterError: one is not claimed with its attempt (a bug); nothing was changed.
+            PausedError: another run may have taken over; the outcomes are on record, unless it has
+                settled them as unknown.
+            NewsletterError: one of `settled` is not claimed with its attempt (a bug), and none of
+                it is recorded; or nothing could be claimed.
         """
-        self._group_commit.settle(
-            *(Settled(run=run.id, delivery=one, outcome=said, now=now) for one, said in settled)
-        )
+        done = [Settled(run=run.id, delivery=one, outcome=said, now=now) for one, said in settled]
+        return self._group_commit.settle_and_claim(run.id, done, most, now=now)
 
     def conclude(self, run: Run) -> None:
         """Give back what of a run was claimed unheard; call this when nothing more is claimed.

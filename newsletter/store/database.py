@@ -208,6 +208,9 @@ class Backend(Protocol):
             words: why, after "these records".
         """
 
+    def expect_many_rows(self) -> None:
+        """Have connections from now on fit to write very many rows."""
+
     def expect_alone(self) -> None:
         """Refuse to go on while another program has the records open.
 

@@ -21,8 +21,9 @@ from newsletter.store import events, feedback
 from newsletter.store.batches import Batches
 from newsletter.store.database import Database
 from newsletter.store.eligibility import clause
+from newsletter.store.rows import plain, update_rows
 from newsletter.store.runs import claimable, update_state
-from newsletter.store.tables import deliveries, runs, subscribers
+from newsletter.store.tables import deliveries, moment_text, runs, subscribers
 
 #: Lets a run go on that has deliveries to send again.
 Reopen = Callable[[sa.Connection], None]
@@ -70,12 +71,14 @@ _NEXT: Final = (
     # Processes that claim at once take different ones; SQLite has one writer, and no such word.
     .with_for_update(of=deliveries, skip_locked=True)
 )
-_THIS: Final = sa.update(deliveries).where(deliveries.c.id == sa.bindparam("this"))
+# Moments are text in these.
+_PLAIN: Final = plain(deliveries)
+_THIS: Final = sa.update(_PLAIN).where(_PLAIN.c.id == sa.bindparam("this"))
 _SKIP: Final = _THIS.values(
-    state=State.SKIPPED, reason=sa.bindparam("why"), settled_at=sa.bindparam("now")
+    state=State.SKIPPED.value, reason=sa.bindparam("why"), settled_at=sa.bindparam("now")
 )
 _CLAIM: Final = _THIS.values(
-    state=State.CLAIMED,
+    state=State.CLAIMED.value,
     attempt=sa.bindparam("try"),
     worker=sa.bindparam("by"),
     reason="",
@@ -125,6 +128,7 @@ def claim(
     """
     asked = {"run": run, "leads": way is None, "way": way or ""}
     taken: list[Delivery] = []
+    moment = moment_text(now)
     while len(taken) < most:
         rows: Sequence[Any] = connection.execute(_NEXT, asked | {"most": most - len(taken)}).all()
         if not rows:
@@ -132,11 +136,13 @@ def claim(
         left = [row for row in rows if not row.mailable]
         mailable = [_delivery(row, worker) for row in rows if row.mailable]
         if left:
-            skipped = [{"this": r.delivery_id, "why": _why_not(r), "now": now} for r in left]
-            connection.execute(_SKIP, skipped)
+            skipped = [{"this": r.delivery_id, "why": _why_not(r), "now": moment} for r in left]
+            update_rows(connection, _SKIP, skipped)
         if mailable:
-            claimed = [{"this": d.id, "try": d.attempt, "by": worker, "now": now} for d in mailable]
-            connection.execute(_CLAIM, claimed)
+            claimed = [
+                {"this": d.id, "try": d.attempt, "by": worker, "now": moment} for d in mailable
+            ]
+            update_rows(connection, _CLAIM, claimed)
         taken += mailable
     return tuple(taken)
 

@@ -98,6 +98,7 @@ class Import:
             told(self._at_once(store, first, key))
             return
         with alone(store):
+            store.backend.expect_many_rows()
             batches = Batches(store)
             this = self._interrupted(store)
             if this is None:

@@ -1,8 +1,8 @@
-"""Very many rows at once, their values as the database holds them: a moment is text."""
+"""Rows of values as the database holds them: a moment is text. For very many, and very often."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -31,6 +31,24 @@ def insert_rows(
         return
     values = [dict(zip(columns, row, strict=True)) for row in rows]
     connection.execute(sa.insert(plain(table)), values)
+
+
+def update_rows(
+    connection: sa.Connection, statement: sa.Update, rows: Sequence[Mapping[str, object]]
+) -> int:
+    """Run an update once for each of some rows.
+
+    Args:
+        connection: inside a write transaction.
+        statement: of a `plain` table, made once.
+        rows: what stands for each name that is bound in it; at least one.
+
+    Returns:
+        How many rows it has changed.
+    """
+    if connection.dialect.name == "sqlite":
+        return sqlite.update_rows(connection, statement, rows)
+    return connection.execute(statement, rows).rowcount
 
 
 def plain(table: sa.Table) -> sa.TableClause:

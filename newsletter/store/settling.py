@@ -16,16 +16,19 @@ import sqlalchemy as sa
 from newsletter.delivery import Delivery, Outcome, Run, RunState, State, next_state
 from newsletter.errors import NewsletterError
 from newsletter.store.database import Database
-from newsletter.store.tables import deliveries, runs
+from newsletter.store.rows import plain, update_rows
+from newsletter.store.tables import deliveries, moment_text, runs
 
+# Moments are text in this.
+_PLAIN: Final = plain(deliveries)
 _SETTLE: Final = (
-    sa.update(deliveries)
+    sa.update(_PLAIN)
     .where(
-        deliveries.c.id == sa.bindparam("this"),
-        deliveries.c.run_id == sa.bindparam("run"),
-        deliveries.c.state == State.CLAIMED,
-        deliveries.c.attempt == sa.bindparam("try"),
-        deliveries.c.worker == sa.bindparam("by"),
+        _PLAIN.c.id == sa.bindparam("this"),
+        _PLAIN.c.run_id == sa.bindparam("run"),
+        _PLAIN.c.state == State.CLAIMED.value,
+        _PLAIN.c.attempt == sa.bindparam("try"),
+        _PLAIN.c.worker == sa.bindparam("by"),
     )
     .values(
         state=sa.bindparam("to"),
@@ -65,7 +68,7 @@ def settle(connection: sa.Connection, settled: Sequence[Settled]) -> None:
     if not settled:
         return
     rows = [_row(one) for one in settled]
-    if connection.execute(_SETTLE, rows).rowcount == len(settled):
+    if update_rows(connection, _SETTLE, rows) == len(settled):
         return
     wrong = [
         one for one, row in zip(settled, rows, strict=True)
@@ -92,10 +95,10 @@ def _is_told(connection: sa.Connection, told: Mapping[str, Any]) -> bool:
     if told["to"] != State.ACCEPTED:
         return True
     if row.state == State.UNKNOWN:
-        late = {"state": State.ACCEPTED, "message_id": told["message"], "reason": ""}
+        late = {"state": State.ACCEPTED.value, "message_id": told["message"], "reason": ""}
         late["settled_at"] = told["now"]
-        unknown = deliveries.c.state == State.UNKNOWN
-        connection.execute(sa.update(deliveries).where(*this, unknown).values(late))
+        these = _PLAIN.c.id == told["this"], _PLAIN.c.state == State.UNKNOWN.value
+        connection.execute(sa.update(_PLAIN).where(*these).values(late))
         return True
     return row.risked > 0 or row.state in {State.ACCEPTED, State.REFUSED, State.ASSUMED}
 
@@ -151,5 +154,5 @@ def _row(one: Settled) -> dict[str, object]:
         "to": state.value,
         "message": outcome.message_id,
         "why": outcome.reason,
-        "now": None if state is State.QUEUED else one.now,
+        "now": None if state is State.QUEUED else moment_text(one.now),
     }

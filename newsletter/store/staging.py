@@ -17,7 +17,7 @@ from newsletter.store.signing_keys import address_hash, handle_of
 from newsletter.store.tables import moment_text, staged_rows
 from newsletter.store.upsert import fields_text
 
-#: Where rejected rows are: behind the last slice of the others.
+#: Where rejected rows are: behind all slices, those that earlier versions made too.
 REJECTS: Final = 256
 #: What a row is made of again; its place stands behind.
 READ: Final = (
@@ -43,8 +43,12 @@ def put_on_stage(
 
 
 def slice_of(hashed: str) -> int:
-    """By the first byte of the hash of an address; rejected rows have the last for themselves."""
-    return int(hashed[:2], 16)
+    """One of 64, by the first bits of the hash of an address.
+
+    Of more, each batch would end within a page of its own in too many; of fewer, a step would touch
+    too much of the index by hash.
+    """
+    return int(hashed[:2], 16) >> 2
 
 
 def _staged(this: int, position: int, row: Row | Reject, key: Key) -> tuple[str | int | None, ...]:

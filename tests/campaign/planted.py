@@ -17,10 +17,10 @@ from botocore.awsrequest import AWSPreparedRequest
 
 import newsletter.clocks
 import newsletter.delivery
-import newsletter.sending.part
 import newsletter.server
 import newsletter.ses.client
 from newsletter.delivery import Attempt, Delivery, Result, State
+from newsletter.delivery.deliver import Hand
 from newsletter.delivery.outcomes import Verdict, judged
 from newsletter.errors import UnknownOutcomesError
 from newsletter.project import ledger
@@ -34,8 +34,8 @@ from newsletter.store.group_commit import GroupCommit
 from newsletter.store.postgres import histories, leases
 from newsletter.store.postgres.backend import PostgresBackend
 from newsletter.store.postgres.schema import leases as lease_rows
-from newsletter.store.settling import Settled
 from newsletter.store.sqlite import backend, engine
+from newsletter.store.tables import moment_text
 
 Bug = Callable[[], None]
 
@@ -43,22 +43,22 @@ Bug = Callable[[], None]
 def record_before_claim() -> None:
     """Send first, then claim and record."""
 
-    def deliver_next(
-        run: Any, records: Any, outlet: Any, clock: Any, **_: Any
-    ) -> tuple[Attempt, ...]:
+    def deliver_next(self: Hand[Any], *_: Any) -> tuple[Attempt, ...]:
+        records: Any = self.records
+        run = self.run
         with records.reading() as connection:
             row = connection.execute(
                 deliveries._NEXT, {"run": run.id, "most": 1, "leads": True, "way": ""}
             ).first()
         if row is None:
             return ()
-        mail = outlet.compose(run, deliveries._delivery(row), now=clock())
-        [outcome] = outlet.hand_over([mail])
-        claimed = records.claim(run, now=clock())
-        records.settle(run, claimed, outcome, now=clock())
+        mail = self.outlet.compose(run, deliveries._delivery(row), now=self.clock())
+        [outcome] = self.outlet.hand_over([mail])
+        claimed = records.claim(run, now=self.clock())
+        records.settle(run, claimed, outcome, now=self.clock())
         return (Attempt(position=claimed.position, number=claimed.attempt, outcome=outcome),)
 
-    newsletter.sending.part.deliver_next = deliver_next  # type: ignore[attr-defined]
+    Hand.deliver_next = deliver_next  # type: ignore[method-assign, assignment]
 
 
 class _UndoneError(Exception):
@@ -69,9 +69,15 @@ class _UndoneError(Exception):
 
 def claim_without_commit() -> None:
     """The claim is undone, and made good together with the outcome."""
-    settle = GroupCommit.settle
+    commit = GroupCommit.settle_and_claim
 
-    def claim(self: GroupCommit, run: int, most: int, *, now: dt.datetime) -> tuple[Delivery, ...]:
+    def claim_undone(
+        self: GroupCommit, run: int, settled: Any, most: int, *, now: dt.datetime
+    ) -> tuple[Delivery, ...]:
+        for one in settled:
+            with self._database.writing() as connection:
+                deliveries.claim(connection, one.run, 1, one.now)
+            commit(self, run, [one], 0, now=now)
         undone = _UndoneError()
         try:
             with self._database.writing() as connection:
@@ -80,13 +86,19 @@ def claim_without_commit() -> None:
         except _UndoneError:
             return undone.taken
 
-    def claim_and_settle(self: GroupCommit, *settled: Settled) -> None:
-        for one in settled:
-            with self._database.writing() as connection:
-                deliveries.claim(connection, one.run, 1, one.now)
-            settle(self, one)
+    GroupCommit.settle_and_claim = claim_undone  # type: ignore[method-assign]
 
-    GroupCommit.claim, GroupCommit.settle = claim, claim_and_settle  # type: ignore[method-assign]
+
+def outcome_dropped() -> None:
+    """The next claim is committed, and the outcome that should have gone with it is not."""
+    commit = GroupCommit.settle_and_claim
+
+    def claim_alone(
+        self: GroupCommit, run: int, _: Any, most: int, *, now: dt.datetime
+    ) -> tuple[Delivery, ...]:
+        return commit(self, run, (), most, now=now)
+
+    GroupCommit.settle_and_claim = claim_alone  # type: ignore[method-assign, assignment]
 
 
 def default_retries() -> None:
@@ -154,7 +166,10 @@ def resume_from_a_cursor() -> None:
             if row is None:
                 break
             taken.append(deliveries._delivery(row))
-            told = {"this": row.delivery_id, "try": row.attempt + 1, "by": worker, "now": now}
+            told = {
+                "this": row.delivery_id, "try": row.attempt + 1, "by": worker,
+                "now": moment_text(now),
+            }  # fmt: skip
             connection.execute(deliveries._CLAIM, told)
         return tuple(taken)
 
@@ -207,8 +222,9 @@ def normal_synchronous() -> None:
 BUGS: dict[str, Bug] = {
     bug.__name__: bug
     for bug in (
-        record_before_claim, claim_without_commit, default_retries, retry_on_timeout,
-        recipients_twice, resume_from_a_cursor, finish_with_unknown, lock_off, no_second_look,
+        record_before_claim, claim_without_commit, outcome_dropped, default_retries,
+        retry_on_timeout, recipients_twice, resume_from_a_cursor, finish_with_unknown,
+        lock_off, no_second_look,
         idle_connections, trust_the_exception, trust_any_4xx, normal_synchronous,
     )
 }  # fmt: skip

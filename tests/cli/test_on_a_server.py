@@ -15,9 +15,8 @@ import pytest
 
 from newsletter import store as room
 from newsletter.audience.tokens import make_token
-from newsletter.delivery import deliver
+from newsletter.delivery.deliver import Hand
 from newsletter.sending import drain
-from newsletter.sending import part as sending
 from newsletter.store import Store, signing_keys
 from newsletter.store.revisions import HEAD
 from tests.support import postgres
@@ -240,19 +239,20 @@ def test_a_database_that_knows_less_than_the_ledger_is_refused(newsletter):
 
 
 def test_a_server_that_goes_away_pauses_a_run_and_the_same_command_goes_on(newsletter, monkeypatch):
-    keeper, real, calls = Keeper(), deliver.deliver_next, []
+    keeper, real, calls = Keeper(), Hand.deliver_next, []
 
-    def watched(*words, **more):
+    def watched(hand, *words):
         calls.append(1)
         if len(calls) == 6:
+            hand.settle()  # what it knows could be written down before
             end = "select pg_terminate_backend(pid) from pg_stat_activity where datname = ?"
             postgres.server().ask("postgres", end, newsletter.database)
             postgres.server().ask(
                 "postgres", f"alter database {newsletter.database} allow_connections false"
             )
-        return real(*words, **more)
+        return real(hand, *words)
 
-    monkeypatch.setattr(sending, "deliver_next", watched)
+    monkeypatch.setattr(Hand, "deliver_next", watched)
     monkeypatch.setattr(drain, "_AWAY_SECONDS", 0)
     with aiosmtpd(keeper) as port:
         through_smtp(newsletter, port)

@@ -232,6 +232,9 @@ class Configuration:
     def get_set(self, asked: dict[str, Any]) -> dict[str, Any]:
         return self._set(asked, look=True).content
 
+    def list_sets(self, _: dict[str, Any]) -> dict[str, Any]:
+        return {"ConfigurationSets": sorted(self._sets)}
+
     def delete_set(self, asked: dict[str, Any]) -> dict[str, Any]:
         self._set(asked)
         del self._sets[asked["ConfigurationSetName"]]
@@ -333,6 +336,7 @@ _HANDLERS: Final[dict[str, _Handler]] = {
     "PutEmailIdentityFeedbackAttributes": Configuration.put_feedback,
     "CreateConfigurationSet": Configuration.create_set,
     "GetConfigurationSet": Configuration.get_set,
+    "ListConfigurationSets": Configuration.list_sets,
     "DeleteConfigurationSet": Configuration.delete_set,
     "CreateConfigurationSetEventDestination": Configuration.create_destination,
     "UpdateConfigurationSetEventDestination": Configuration.update_destination,

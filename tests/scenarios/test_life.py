@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import io
 import os
 import shutil
 import tempfile
@@ -13,7 +14,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from newsletter.audience import Status, eligible, read_address, skip_tag
+from newsletter.audience.roster import Row
 from newsletter.delivery import Outcome, Result, Run
+from newsletter.people.export import export_to
 from newsletter.ses.event_format import read_event
 from newsletter.store import (
     Store,
@@ -31,6 +34,7 @@ from newsletter.store.folder import backup as backups
 from newsletter.store.letters import Budget
 from newsletter.store.signups import Request
 from tests.support.effort import either
+from tests.support.rosters import rows as rows_of
 from tests.support.ses_events import SOURCE, Sent, bounce, complaint, event
 from tests.support.store_samples import NOW, a_content, a_row, look, store_with, url_in
 
@@ -40,6 +44,21 @@ VALID = dt.timedelta(days=7)
 #: How many lives are tried; without a number they are the same at each run.
 LIVES = int(os.environ.get("TESTS_LIVES", "0"))
 a_reader = st.sampled_from(READERS)
+#: Lists of other services, and what one of their words says: whether the person may be mailed.
+SERVICES = {
+    "Email,First name,Last name,Data,Status,External ID\n{reader},,,,{word},\n": {
+        "active": True, "unsubscribed": False, "unreachable": False,
+    },
+    "EMAIL;LASTNAME;FIRSTNAME;SMS;EMAIL_BLACKLISTED;SMS_BLACKLISTED;ADDED_TIME;MODIFIED_TIME\n"
+    "{reader};;;;{word};0;01-02-2024;\n": {"0": True, "1": False},
+    # The line that says more counts, whichever comes first.
+    "email,status\n{reader},{word}\n{reader},active\n": {
+        "active": True, "pending": False, "left": False, "complained": False,
+    },
+}  # fmt: skip
+a_list = st.sampled_from(
+    [(text, word, may) for text, words in SERVICES.items() for word, may in words.items()]
+)
 
 
 class Lives(RuleBasedStateMachine):
@@ -64,6 +83,7 @@ class Lives(RuleBasedStateMachine):
         self.now = NOW
         self.tokens: dict[str, list[str]] = {}
         self.resting: set[str] = set()
+        self.exported = ""
 
     @initialize()
     def begin(self):
@@ -83,20 +103,48 @@ class Lives(RuleBasedStateMachine):
 
     # --- what people, lists and providers do ---
 
-    @rule(reader=a_reader, status=st.sampled_from([Status.ACTIVE, Status.UNSUBSCRIBED]))
+    @rule(reader=a_reader, status=st.sampled_from(Status))
     def come(self, reader, status):
         """A row of a list; the list may be old."""
-        imports.add(self.store, [a_row(reader, status=status)], source="list", now=NOW)
-        if status is Status.UNSUBSCRIBED:
-            self.out.add(reader)
-        self.note(reader)
+        self.take_in([a_row(reader, status=status)])
 
     @rule(reader=a_reader)
     def a_list_says_bounced(self, reader):
-        row = a_row(reader, status=Status.UNSUBSCRIBED, suppression="bounced")
-        imports.add(self.store, [row], source="list", now=NOW)
-        self.out.add(reader)
-        self.note(reader)
+        self.take_in([a_row(reader, status=Status.UNSUBSCRIBED, suppression="bounced")])
+
+    @rule(reader=a_reader, listed=a_list)
+    def come_from_another_service(self, reader, listed):
+        text, word, may_be_mailed = listed
+        pending = word == "pending"
+        [row] = self.take_in(rows_of(text.format(reader=reader, word=word)))
+        assert (row.status is Status.ACTIVE) is may_be_mailed
+        assert (row.status is Status.PENDING) is pending
+
+    @rule()
+    def export(self):
+        stream = io.StringIO()
+        export_to(stream, self.store)
+        self.exported = stream.getvalue()
+
+    @precondition(lambda self: self.exported)
+    @rule()
+    def import_the_export(self):
+        """The file may be older than much that has happened since."""
+        self.take_in(rows_of(self.exported))
+
+    def take_in(self, read):
+        """Import a list; whom it may bring, whom it must keep, and whom it takes out."""
+        before, outside = self.mailable(), self.out | self.known
+        imports.add(self.store, read, source="list", now=self.now)
+        outdone = {row.instead_of for row in read if isinstance(row, Row)}
+        good = [row for at, row in enumerate(read) if isinstance(row, Row) and at not in outdone]
+        for row in good:
+            if row.status is Status.UNSUBSCRIBED:
+                self.out.add(row.email)
+            elif row.email in before or (row.status is Status.ACTIVE and row.email not in outside):
+                assert row.email in self.mailable(), "lost"
+            self.note(row.email)
+        return good
 
     @rule(reader=a_reader)
     def leave_by_link(self, reader):
@@ -276,10 +324,12 @@ class Lives(RuleBasedStateMachine):
 
     @invariant()
     def whoever_is_out_cannot_be_mailed(self):
+        assert self.mailable() & self.out == set()
+
+    def mailable(self):
         question = """select email from subscribers where status = 'active'
             and address_hash not in (select address_hash from suppressions)"""
-        mailable = {email for (email,) in look(self.folder, question)}
-        assert mailable & self.out == set()
+        return {email for (email,) in look(self.folder, question)}
 
     @invariant()
     def whoever_waits_to_confirm_is_no_subscriber_for_that(self):

@@ -29,7 +29,10 @@ class Post:
         with self.lock:
             self.now = max(self.now, until)
 
-    def step(self, most, wait):
+    def settle(self):
+        pass
+
+    def deliver_next(self, most, wait):
         with self.lock:
             taken = min(most, self.left)
             self.left -= taken
@@ -49,7 +52,7 @@ class Post:
             pace=Pace(rate, now=0.0), threads=threads, batch=batch, clock=lambda: self.now,
             sleep=self.sleep,
         )  # fmt: skip
-        return drain(self.step, throttle=throttle, **more)
+        return drain(lambda: self, throttle=throttle, **more)
 
 
 def test_a_batch_takes_as_many_places_as_it_has_mails():

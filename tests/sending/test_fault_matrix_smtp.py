@@ -42,6 +42,12 @@ def after_two(verb, fault):
     return {verb: [fine, fine, fault, fine]}
 
 
+def twice_after_two(verb, fault):
+    """The third time and the fourth: on the connection that is there, and on the one in its place."""
+    fine = FIRST.get(verb, "250 ok")
+    return {verb: [fine, fine, fault, fault, fine]}
+
+
 def at_first(verb, fault):
     """The first time only: a connection is used again, so this comes up once."""
     return {verb: [fault, FIRST[verb]]}
@@ -70,7 +76,7 @@ ONE = {
         ]
     },
     **{
-        f"mail-{name}": (after_two("MAIL", fault), cell)
+        f"mail-{name}": (twice_after_two("MAIL", fault), cell)
         for name, fault, cell in [
             ("450", "450 later", TWICE), ("421", "421 bye", TWICE), ("hang-up", HANG_UP, TWICE),
             ("stall", STALL, TWICE), ("garbage", GARBAGE, TWICE), ("354", "354 what", TWICE),
@@ -123,10 +129,14 @@ ONE = {
         ]
     },
     **{
-        f"rset-{name}": (after_two("RSET", fault), DONE)
+        f"rset-{name}": ({"RSET": [fault, "250 ok"]} | after_two("RCPT", "450 later"), TWICE)
+        for name, fault in {"500": "500 what", "hang-up": HANG_UP, "stall": STALL}.items()
+    },
+    **{
+        f"kept-{name}": (after_two("MAIL", fault), DONE)
         for name, fault in {
-            "500": "500 what", "421": "421 bye", "hang-up": HANG_UP, "stall": STALL,
-            "garbage": GARBAGE,
+            "450": "450 later", "421": "421 bye", "550": "550 not you", "hang-up": HANG_UP,
+            "stall": STALL, "garbage": GARBAGE, "354": "354 what",
         }.items()
     },
 }  # fmt: skip

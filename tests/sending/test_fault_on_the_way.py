@@ -6,8 +6,7 @@ import shutil
 
 import pytest
 
-from newsletter.delivery import deliver
-from newsletter.sending import part as sending
+from newsletter.delivery.deliver import Hand
 from tests.support.schedule_fixtures import approved, at, folder, plain_environment, post, ready
 
 __all__ = ["approved", "at", "folder", "plain_environment", "post", "ready"]
@@ -20,7 +19,7 @@ def test_a_ledger_that_cannot_be_written_any_more_pauses_a_run_on_its_way(
     post, monkeypatch, before, code
 ):
     calls: list[object] = []
-    real = deliver.deliver_next
+    real = Hand.deliver_next
 
     def watched(*words, **more):
         if len(calls) == before:
@@ -28,13 +27,13 @@ def test_a_ledger_that_cannot_be_written_any_more_pauses_a_run_on_its_way(
         calls.append(words)
         return real(*words, **more)
 
-    monkeypatch.setattr(sending, "deliver_next", watched)
+    monkeypatch.setattr(Hand, "deliver_next", watched)
     ran = post.newsletter.send()
     assert (ran.code, ran.error[:6]) == (code, "error:")
     assert post.newsletter.states() == (
         {"queued": 25} if not before else {"accepted": before, "queued": 25 - before}
     )
     (post.newsletter.root / "issues/.ledger").mkdir()
-    monkeypatch.setattr(sending, "deliver_next", real)
+    monkeypatch.setattr(Hand, "deliver_next", real)
     assert post.newsletter.send().code == 0
     assert post.newsletter.states() == {"accepted": 25}

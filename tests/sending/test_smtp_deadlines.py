@@ -72,10 +72,14 @@ def test_an_answer_that_drips_does_not_outlive_its_deadline(verb, how, monkeypat
 
 
 @pytest.mark.parametrize("how", ["lines", "letters"])
-def test_a_reset_that_drips_costs_a_connection_and_no_mail(how):
-    with scripted(RSET=drip("RSET", how)) as server:
+@pytest.mark.parametrize("verb", ["RSET", "MAIL"])
+def test_a_kept_connection_that_drips_costs_a_connection_and_no_mail(how, verb):
+    script: dict[str, Any] = {"RCPT": ["550 nobody", "250 ok"], "MAIL": ["250 ok"]}
+    script[verb] = [*script.get(verb, []), drip(verb, how), "250 ok"]
+    with scripted(**script) as server:
         with transport(server.port, timeout=1.0) as through:
-            assert [through.deliver(mail()).result for _ in range(2)] == [Result.ACCEPTED] * 2
+            results = [through.deliver(mail()).result for _ in range(2)]
+        assert results == [Result.REFUSED, Result.ACCEPTED]
         assert server.connections == 2
     assert server.dripped < PIECES
 
@@ -202,7 +206,7 @@ def test_each_address_of_a_host_gets_its_share_of_the_time(monkeypatch):
     ("verb", "states"),
     [
         ("dot", {"accepted": 2, "unknown": 1, "queued": 22}),
-        ("MAIL", {"accepted": 2, "deferred": 1, "queued": 22}),
+        ("RCPT", {"accepted": 2, "deferred": 1, "queued": 22}),
         ("greeting", {"deferred": 1, "queued": 24}),
     ],
 )
@@ -229,13 +233,12 @@ def test_a_signal_ends_a_send_to_a_server_that_never_stops_talking(world, verb, 
 
 def test_a_connection_that_was_kept_through_suspend_is_left_for_a_new_one():
     now = [0.0]
-    with scripted(RSET=STALL) as server:
+    with scripted(MAIL=["250 ok", "250 ok", STALL]) as server:
         with transport(server.port, idle=10.0, clock=lambda: now[0]) as through:
             assert through.deliver(mail()).result is Result.ACCEPTED
             now[0] += 3600.0
             assert through.deliver(mail()).result is Result.ACCEPTED
-        assert server.connections == 2
-        assert "RSET" not in server.verbs()
+        assert server.connections == server.verbs().count("MAIL") == 2
 
 
 def test_the_clock_of_idle_connections_goes_on_while_the_machine_sleeps(monkeypatch):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pytest
@@ -21,14 +22,22 @@ def tried(outcome):
     return Attempt(position=1, number=1, outcome=outcome)
 
 
-def one_each(step):
-    """A step that takes one delivery, as what takes several."""
+@dataclass
+class Hand:
+    """Takes one delivery at a time, by a step that says what came of it; settles nothing."""
 
-    def deliver_next(most, depart):
-        attempt = step(depart)
+    step: Callable[[Callable[[], None]], Attempt | None]
+
+    def deliver_next(self, _most, depart):
+        attempt = self.step(depart)
         return (attempt,) if attempt else ()
 
-    return deliver_next
+    def settle(self):
+        pass
+
+
+def one_each(step):
+    return lambda: Hand(step)
 
 
 def why(drained):

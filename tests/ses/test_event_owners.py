@@ -256,7 +256,7 @@ def test_nobody_is_kept_out_for_a_mail_without_a_tag_where_no_sender_is_known(tm
 @pytest.mark.parametrize("store_of_mail", ["", "none"])
 def test_a_test_mail_keeps_nobody_out(tmp_path, store, which, store_of_mail):
     message = Message(
-        issue=74, position=0, attempt=1, sender=SOURCE, to="reader1@example.org", data=b""
+        issue=74, position=0, attempt=1, sender=SOURCE, to="reader1@example.org", pieces=(b"",)
     )
     tags = {"delivery": [message.tag]} if store_of_mail else sent(position=0, store="").tags
     found = json.loads(forwarded()[which])

@@ -46,7 +46,7 @@ def transport(environ, *, region="", configuration_set="", **waits):
 
 def message(position=1, to="mara@example.org"):
     return Message(
-        issue=74, position=position, attempt=1, sender="wren@example.org", to=to, data=DATA
+        issue=74, position=position, attempt=1, sender="wren@example.org", to=to, pieces=(DATA,)
     )
 
 
@@ -140,7 +140,9 @@ def test_describe_names_region_origin_and_account_and_what_it_takes_is_asked_for
                 "Amazon SES, account ...9012, eu-west-1 (from AWS_REGION), "
                 "sandbox: verified addresses only"
             )
-            assert ses.allowance() == Allowance(rate=14 * SHARE, left=150, account="123456789012")
+            assert ses.allowance() == Allowance(
+                rate=14 * SHARE, left=150, account="123456789012", verified_only=True
+            )
             assert ses.deliver(message(to="success@simulator.amazonses.com")).message_id
 
 

@@ -54,7 +54,7 @@ def opened(gateway, monkeypatch, **waits):
 def message(position=1, data=DATA):
     return Message(
         issue=74, position=position, attempt=1, sender="wren@example.org",
-        to=f"reader{position}@example.org", data=data,
+        to=f"reader{position}@example.org", pieces=(data,),
     )  # fmt: skip
 
 

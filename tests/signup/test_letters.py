@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from newsletter.audience.letters import LetterKind
-from newsletter.delivery import Effect, Outcome, Result
+from newsletter.delivery import Allowance, Effect, Outcome, Result
 from newsletter.errors import AccountError, InputError
 from newsletter.project.letters import prepare_letter
 from newsletter.settings import ConfigText, load
@@ -40,6 +40,9 @@ class Way:
             if self.outcomes
             else Outcome(result=Result.ACCEPTED, message_id="m")
         )
+
+    def allowance(self) -> Allowance:
+        return Allowance()
 
     def close(self) -> None:
         pass

@@ -25,7 +25,7 @@ FILLER = "\u034f\u200c\u00a0 "
 def received(body: str, front: str = "title: A title\npreheader: P") -> EmailMessage:
     """The mail one person gets, as Python's own library reads it."""
     template = template_of(rendered(body, front))
-    data = compose(template, SAMPLE, unsubscribe_url=WAY_OUT, stamp=STAMP)
+    data = b"".join(compose(template, SAMPLE, unsubscribe_url=WAY_OUT, stamp=STAMP))
     return email.message_from_bytes(data, policy=email.policy.default)
 
 

@@ -230,7 +230,7 @@ def test_tags_that_are_not_ours_are_no_tags(tags):
 
 def test_the_tag_of_a_mail_is_read_as_it_was_written():
     mail = Message(
-        issue=74, position=12, attempt=3, sender=SOURCE, to="ada@example.org", data=b"",
+        issue=74, position=12, attempt=3, sender=SOURCE, to="ada@example.org", pieces=(b"",),
         store=STORE,
     )  # fmt: skip
     assert re.fullmatch(r"[A-Za-z0-9_-]{1,256}", mail.tag)
@@ -244,7 +244,7 @@ def test_the_tag_of_a_mail_is_read_as_it_was_written():
 
 @pytest.mark.parametrize("number", [1, 2026112808000001])
 def test_a_mail_that_is_no_delivery_is_nobody_s(number):
-    mail = Message(issue=74, position=0, attempt=number, sender=SOURCE, to="a@b.org", data=b"")
+    mail = Message(issue=74, position=0, attempt=number, sender=SOURCE, to="a@b.org", pieces=(b"",))
     found = json.loads(event("Send"))
     found["mail"]["tags"] = {"delivery": [mail.tag]}
     read_back = understood(json.dumps(found))

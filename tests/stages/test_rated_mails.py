@@ -108,7 +108,9 @@ def test_an_answer_is_a_link_and_the_text_part_has_one_to_the_page():
     assert found == [(label, f"{RATE}/{answer}") for answer, label in LABELS]
     assert "How was it?" in text_of(parse_page(ASKED.html))
     assert f"\nHow was it?\n{RATE}\n" in ASKED.text
-    mail = compose(encode(freeze(ASKED, SENDER)), ADA, unsubscribe_url="https://u", rating_url=URL)
+    mail = b"".join(
+        compose(encode(freeze(ASKED, SENDER)), ADA, unsubscribe_url="https://u", rating_url=URL)
+    )
     text, html = parts(mail)
     assert f"\n{URL}\n" in text
     assert re.findall(rf'href="{re.escape(URL)}/(\w+)"', html) == list(ANSWERS)

@@ -163,7 +163,7 @@ def test_a_second_try_takes_the_place_of_the_first(tmp_path):
             attempt=attempt,
             sender="a@x.example",
             to="b@x.example",
-            data=b"%d" % attempt,
+            pieces=(b"%d" % attempt,),
         )
         assert transport.deliver(message) == accepted("007/0012.eml")
     assert [p.read_bytes() for p in tmp_path.rglob("*.eml")] == [b"2"]
@@ -179,7 +179,7 @@ def test_a_new_rehearsal_takes_away_only_its_own_issues_mails(tmp_path):
                 attempt=1,
                 sender="a@x.example",
                 to="b@x.example",
-                data=b"x",
+                pieces=(b"x",),
             )
         )
     (tmp_path / "074" / "notes.txt").write_text("mine")

@@ -173,14 +173,11 @@ def test_an_outcome_that_cannot_be_written_down_leaves_its_row_claimed_and_ends_
 
         settled = 0
 
-        def claim_batch(self, run, most, *, now):
-            return here.store.claim_batch(run, most, now=now)
-
-        def settle_batch(self, run, settled, *, now):
-            self.settled += 1
+        def settle_and_claim(self, run, settled, most, *, now):
+            self.settled += len(settled)
             if self.settled == 2:
                 raise NewsletterError("the disk failed")
-            here.store.settle_batch(run, settled, now=now)
+            return here.store.settle_and_claim(run, settled, most, now=now)
 
     with pytest.raises(NewsletterError, match="the disk failed"):
         here.drain(records=Broken())

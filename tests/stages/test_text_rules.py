@@ -69,7 +69,7 @@ def mailed(row: Row) -> bytes:
     person = Subscriber(
         id=1, handle="ab" * 12, address=row.email, name=row.name, fields=dict(row.fields)
     )
-    data = compose(TEMPLATE, person, unsubscribe_url=WAY_OUT, stamp=STAMP)
+    data = b"".join(compose(TEMPLATE, person, unsubscribe_url=WAY_OUT, stamp=STAMP))
     assert filled(LETTER, person, WAY_OUT).subject == decoded(raw(data, "Subject"))
     return data
 
@@ -171,7 +171,7 @@ def test_values_that_make_an_encoded_word_only_together_leave_the_subject_to_the
     template = template_of(letter)
     person = Subscriber(id=1, handle="ab" * 12, address="sam@example.org", name="=?utf-8",
                         fields={"town": "?q?=0ABcc:_eve?="})  # fmt: skip
-    data = compose(template, person, stamp=STAMP)
+    data = b"".join(compose(template, person, stamp=STAMP))
     assert decoded(raw(data, "Subject")) == "thereyour town"
 
 
@@ -180,7 +180,7 @@ def test_only_the_field_that_cannot_stand_in_a_subject_gives_way(odd):
     template = template_of(a_letter(subject=f"{NAME} of {TOWN}"))
     person = Subscriber(id=1, handle="ab" * 12, address="sam@example.org", name="Sam",
                         fields={"town": odd})  # fmt: skip
-    data = compose(template, person, stamp=STAMP)
+    data = b"".join(compose(template, person, stamp=STAMP))
     assert decoded(raw(data, "Subject")) == "Sam of your town"
 
 

@@ -9,8 +9,7 @@ import subprocess
 
 import pytest
 
-from newsletter.delivery import deliver
-from newsletter.sending import part as sending
+from newsletter.delivery.deliver import Hand
 from newsletter.store import runs
 from newsletter.store.deliveries import ENDED
 from tests.support.cli_fixtures import ADDRESSES
@@ -39,14 +38,14 @@ def ledger(newsletter):
 @pytest.mark.parametrize("way", ["due", "hand"])
 def test_the_file_is_there_before_the_first_claim_also_for_a_send_by_hand(post, monkeypatch, way):
     seen = []
-    real = deliver.deliver_next
+    real = Hand.deliver_next
 
     def watched(*words, **more):
         states = post.newsletter.states()
         seen.append((ledger(post.newsletter)["attempts"], states.get("claimed", 0)))
         return real(*words, **more)
 
-    monkeypatch.setattr(sending, "deliver_next", watched)
+    monkeypatch.setattr(Hand, "deliver_next", watched)
     assert (post.due() if way == "due" else post.newsletter.send()).code == 0
     assert seen[0] == (0, 0)
     found = ledger(post.newsletter)

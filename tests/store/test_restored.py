@@ -12,10 +12,10 @@ from dataclasses import replace
 import pytest
 
 from newsletter import smtp
-from newsletter.delivery import Outcome, Result, deliver
+from newsletter.delivery import Outcome, Result
+from newsletter.delivery.deliver import Hand
 from newsletter.project import ledger
 from newsletter.project.disk import flush
-from newsletter.sending import part as sending
 from newsletter.ses.event_format import read_event
 from newsletter.store import claims
 from newsletter.store.batches import Batches
@@ -105,7 +105,7 @@ def test_the_mark_never_tells_of_more_than_the_records(post, monkeypatch):
 
 @pytest.mark.parametrize("hand", ["takes it away", "puts an older one there"])
 def test_a_file_that_another_hand_changes_during_the_run_is_written_anew(post, monkeypatch, hand):
-    path, real = post.newsletter.root / FILE, deliver.deliver_next
+    path, real = post.newsletter.root / FILE, Hand.deliver_next
     seen: list[int] = []
 
     def watched(*words, **more):
@@ -117,14 +117,14 @@ def test_a_file_that_another_hand_changes_during_the_run_is_written_anew(post, m
         seen.append(told(post.newsletter)["attempts"])
         return attempt
 
-    monkeypatch.setattr(sending, "deliver_next", watched)
+    monkeypatch.setattr(Hand, "deliver_next", watched)
     assert post.newsletter.send().code == 0
     assert seen[:25] == list(range(1, 26))
     assert told(post.newsletter)["by_state"] == {"accepted": 25}
 
 
 def test_where_the_mark_cannot_be_written_nothing_leaves(post, monkeypatch):
-    path, real, calls = post.newsletter.root / FILE, deliver.deliver_next, []
+    path, real, calls = post.newsletter.root / FILE, Hand.deliver_next, []
 
     def watched(*words, **more):
         calls.append(1)
@@ -133,7 +133,7 @@ def test_where_the_mark_cannot_be_written_nothing_leaves(post, monkeypatch):
             path.mkdir()
         return real(*words, **more)
 
-    monkeypatch.setattr(sending, "deliver_next", watched)
+    monkeypatch.setattr(Hand, "deliver_next", watched)
     ran = post.newsletter.send()
     assert ran.code == 6, "three mails have left"
     assert "the ledger cannot be written" in ran.error

@@ -64,7 +64,7 @@ def template_of(letter, sender=SENDER):
 
 def mail(letter=None, someone=None, *, sender=SENDER, url=WAY_OUT, stamp=STAMP) -> bytes:
     template = template_of(letter or a_letter(), sender)
-    return compose(template, someone or person(), unsubscribe_url=url, stamp=stamp)
+    return b"".join(compose(template, someone or person(), unsubscribe_url=url, stamp=stamp))
 
 
 def header_names(data):

@@ -36,7 +36,7 @@ MAIL = (
 def a_preview(body: str = "<p>Hello</p>", *, text: str = "Hello\n", **changed: Any) -> IssuePreview:
     """A preview of issue 74 with these parts."""
     whole = {
-        "number": 74, "file": "issues/074-a-letter.md", "title": "A letter", "status": "ready",
+        "file": "issues/074-a-letter.md", "title": "A letter", "status": "ready",
         "sender": "Wren", "subject": "A letter", "preheader": "", "html": PAGE.format(body),
         "mjml": "<mjml></mjml>", "mail": MAIL % text.replace("\n", "\r\n").encode(),
         "assets_url": "https://assets.example.org/", "size": len(PAGE.format(body).encode()),
@@ -98,8 +98,10 @@ class Desk:
             numbers=self.numbers, **more,
         )  # fmt: skip
 
-    def client(self, host: str = "127.0.0.1:7474") -> TestClient:
-        return TestClient(self.application(), base_url=f"http://{host}", follow_redirects=False)
+    def client(self, host: str = "127.0.0.1:7474", **more: Any) -> TestClient:
+        return TestClient(
+            self.application(**more), base_url=f"http://{host}", follow_redirects=False
+        )
 
     def page(self, address: str = "/issues/74") -> str:
         answer = self.client().get(address)

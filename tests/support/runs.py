@@ -11,7 +11,7 @@ import pytest
 
 from newsletter.audience import MAILABLE
 from newsletter.delivery import Attempt, Content, Outcome, Result, Run
-from newsletter.delivery.deliver import Press, Records, SingleOutlet, Transport, deliver_next
+from newsletter.delivery.deliver import Hand, Press, Records, SingleOutlet, Transport
 from newsletter.folder import FolderTransport
 from newsletter.message import Message, freeze, load_template
 from newsletter.render.markdown.fields import UNSUBSCRIBE
@@ -46,13 +46,11 @@ class Desk:
         told: Callable[[Attempt], None] = lambda _: None,
     ) -> Drained:
         return drain(
-            lambda most, wait_for_slot: deliver_next(
-                self.run,
-                records or self.store,
-                SingleOutlet(transport=transport or self.transport, press=self.press),
-                lambda: LATER,
-                most=most,
-                wait_for_slot=wait_for_slot,
+            lambda: Hand(
+                run=self.run,
+                records=records or self.store,
+                outlet=SingleOutlet(transport=transport or self.transport, press=self.press),
+                clock=lambda: LATER,
             ),
             limit=limit,
             stopped=stopped,

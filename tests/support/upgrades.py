@@ -12,7 +12,7 @@ def dump_of_version_1(issue: FrozenIssue) -> bytes:
     mail = encode(issue)
     whole = {
         "version": 1,
-        "pieces": [p if isinstance(p, str) else [p.kind, p.token] for p in mail.pieces],
+        "pieces": [p.decode() if isinstance(p, bytes) else [p.kind, p.token] for p in mail.pieces],
         "slots": {token: [s.name, s.fallback, s.url] for token, s in mail.slots.items()},
         "subject": mail.subject,
         "sender": mail.sender,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-import threading
 from pathlib import Path
 
 import pytest
@@ -52,11 +51,11 @@ def test_after_a_lost_answer_only_what_nobody_heard_of_is_queued_again(tmp_path,
         wire = Wire(postgres.server().folder, Path(short) / "wire")
         url = f"postgresql://nobody@/{database}?host={wire.folder}"
         with contextlib.closing(wire), two_machines(url, tmp_path) as (leader, _worker, run):
-            [held] = leader.claim_batch(run, 1, now=NOW)
+            [held] = leader.settle_and_claim(run, (), 1, now=NOW)
             wire.cut()
             with pytest.raises(UnreachableError):
-                leader.claim_batch(run, 2, now=NOW)
-            more = leader.claim_batch(run, 12, now=NOW)
+                leader.settle_and_claim(run, (), 2, now=NOW)
+            more = leader.settle_and_claim(run, (), 12, now=NOW)
             assert wire.cuts == 1
             assert sorted(one.position for one in (held, *more)) == list(range(1, 13))
             assert {one.attempt for one in more} == {1, 2}  # the unheard were claimed before
@@ -68,7 +67,7 @@ def test_a_machine_that_was_frozen_hands_nothing_over_that_others_may_take_for_l
     monkeypatch.setattr(leases, "RENEWED", 3600)
     outlet, now = _Outlet(), clocks.seconds
     with two_machines(url, tmp_path) as (_leader, worker, run):
-        deliver = sending._delivering(run, worker, outlet, threading.Event())
+        deliver = sending._hand(run, worker, outlet)().deliver_next
         assert [one.outcome.result for one in deliver(1, lambda: None)] == [Result.ACCEPTED]
 
         def freeze() -> None:
@@ -82,7 +81,7 @@ def test_a_claim_is_lost_when_its_lease_has_ended_and_no_answer_can_come_any_mor
     tmp_path, database, url
 ):
     with two_machines(url, tmp_path) as (leader, worker, run):
-        assert len(worker.claim_batch(run, 1, now=NOW)) == 1
+        assert len(worker.settle_and_claim(run, (), 1, now=NOW)) == 1
         assert deliveries.sweep(leader, run, now=NOW) == 0
 
         def lease_ended(seconds: int) -> None:
@@ -99,9 +98,9 @@ def test_a_claim_is_lost_when_its_lease_has_ended_and_no_answer_can_come_any_mor
 
 def test_who_claims_while_another_does_takes_others_and_does_not_wait(tmp_path, url):
     with two_machines(url, tmp_path) as (leader, worker, run):
-        assert worker.claim_batch(run, 1, now=NOW)
+        assert worker.settle_and_claim(run, (), 1, now=NOW)
         with leader.writing(shared=True) as connection:
             mine = deliveries.claim(connection, run.id, 3, NOW, worker="a")
-            others = worker.claim_batch(run, 3, now=NOW)
+            others = worker.settle_and_claim(run, (), 3, now=NOW)
             at_once = {one.position for one in (*mine, *others)}
         assert at_once == set(range(2, 8))

@@ -27,9 +27,9 @@ ACCEPTED = Outcome(result=Result.ACCEPTED, message_id="m")
 
 def _send(store: Store, run, most: int) -> list[int]:
     """Claim, hand over and settle at most so many; who got one."""
-    taken = store.claim_batch(run, most, now=NOW)
+    taken = store.settle_and_claim(run, (), most, now=NOW)
     if taken:
-        store.settle_batch(run, [(one, ACCEPTED) for one in taken], now=NOW)
+        store.settle_and_claim(run, [(one, ACCEPTED) for one in taken], 0, now=NOW)
     return [one.position for one in taken]
 
 
@@ -47,16 +47,16 @@ def test_nobody_is_sent_what_another_machine_sent_and_the_records_forgot(
             database.fail_over(promoted=promoted)
             if promoted:
                 with pytest.raises(ForgottenError, match="another server has taken over"):
-                    leader.claim_batch(run, 4, now=NOW)
+                    leader.settle_and_claim(run, (), 4, now=NOW)
             else:  # only the worker can tell, and has the time to
-                assert leader.claim_batch(run, 4, now=NOW) == ()
+                assert leader.settle_and_claim(run, (), 4, now=NOW) == ()
             with pytest.raises(ForgottenError):
                 worker.expect_remembered()
             with pytest.raises(ForgottenError):
-                leader.claim_batch(run, 4, now=NOW)
+                leader.settle_and_claim(run, (), 4, now=NOW)
             worker.expect_remembered()  # it has told
             with pytest.raises(ForgottenError):
-                worker.claim_batch(run, 4, now=NOW)
+                worker.settle_and_claim(run, (), 4, now=NOW)
 
             found, told = runs.find_all(leader)[0], claims.distrusted(leader, run)
             assert (found.state, found.pause) == (RunState.PAUSED, Pause.FAULT)
@@ -114,23 +114,29 @@ def test_send_says_what_can_be_done_on_another_server(folder: Folder) -> None:
 def test_a_worker_claims_nothing_once_the_run_is_another_processs_alone(tmp_path):
     url = postgres.server().url(postgres.new_database(postgres.template()))
     with two_machines(url, tmp_path) as (leader, worker, run):
-        assert len(worker.claim_batch(run, 1, now=NOW)) == 1
+        assert len(worker.settle_and_claim(run, (), 1, now=NOW)) == 1
         for way in ("", "another"):  # as `send --limit` has it, and a change of settings
             runs.share(leader, run, way)
-            assert worker.claim_batch(run, 3, now=NOW) == ()
-        assert len(leader.claim_batch(run, 1, now=NOW)) == 1
+            assert worker.settle_and_claim(run, (), 3, now=NOW) == ()
+        assert len(leader.settle_and_claim(run, (), 1, now=NOW)) == 1
         runs.share(leader, run, WAY)
-        assert len(worker.claim_batch(run, 1, now=NOW)) == 1
+        assert len(worker.settle_and_claim(run, (), 1, now=NOW)) == 1
 
 
 def test_while_it_is_not_written_down_what_was_forgotten_nothing_is_claimed(tmp_path):
     url = postgres.server().url(postgres.new_database(postgres.template()))
     with two_machines(url, tmp_path) as (leader, worker, run):
-        assert len(leader.claim_batch(run, 1, now=NOW) + worker.claim_batch(run, 1, now=NOW)) == 2
+        assert (
+            len(
+                leader.settle_and_claim(run, (), 1, now=NOW)
+                + worker.settle_and_claim(run, (), 1, now=NOW)
+            )
+            == 2
+        )
         reached = replace(claims.reached(leader, run), attempts=3, position=3)
         claims.distrust(leader, run.id, reached, "told")
         runs.resume(leader, run, by_hand=True)
         for machine in (leader, worker):
             with pytest.raises(ForgottenError):
-                machine.claim_batch(run, 1, now=NOW)
+                machine.settle_and_claim(run, (), 1, now=NOW)
         assert runs.counts(leader, run).by_state == {State.QUEUED: 10, State.CLAIMED: 2}

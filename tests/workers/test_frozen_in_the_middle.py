@@ -34,9 +34,9 @@ def test_its_answer_is_recorded_all_the_same(tmp_path, monkeypatch):
             store, a_content(), rehearsal=False, transport="smtp", eligible=MAILABLE, expect=None,
             now=NOW, occurrence=None,
         )  # fmt: skip
-        claimed = store.claim_batch(run, 1, now=NOW)
+        claimed = store.settle_and_claim(run, (), 1, now=NOW)
         monkeypatch.setattr(settling, "settle", freeze_once)
         accepted = Outcome(result=Result.ACCEPTED, message_id="m")
-        store.settle_batch(run, [(claimed[0], accepted)], now=NOW)
+        store.settle_and_claim(run, [(claimed[0], accepted)], 0, now=NOW)
         assert frozen
         assert runs.counts(store, run).by_state == {State.ACCEPTED: 1}

@@ -58,18 +58,18 @@ def test_nothing_is_claimed_where_the_records_forgot_what_left(tmp_path, in_flig
     with Store.open(url) as store, store.lock():
         run, mark = _begun(store, tmp_path)
         with store.marked(mark):
-            claimed = store.claim_batch(run, 2, now=NOW)
+            claimed = store.settle_and_claim(run, (), 2, now=NOW)
             settled = [(one, ACCEPTED) for one in claimed]
             if not in_flight:
-                store.settle_batch(run, settled, now=NOW)
+                store.settle_and_claim(run, settled, 0, now=NOW)
             _forget(database, UNCLAIMED)
             _hang_up(database)
             told = "these records know of fewer mails"
             if in_flight:
                 with pytest.raises(PausedError, match=told):
-                    store.settle_batch(run, settled, now=NOW)
+                    store.settle_and_claim(run, settled, 0, now=NOW)
             with pytest.raises(PausedError, match=told):
-                store.claim_batch(run, 2, now=NOW)
+                store.settle_and_claim(run, (), 2, now=NOW)
 
 
 def test_what_others_had_claimed_as_far_as_it_is_known_here_counts_as_well(tmp_path):
@@ -78,11 +78,11 @@ def test_what_others_had_claimed_as_far_as_it_is_known_here_counts_as_well(tmp_p
     with Store.open(url) as store, store.lock():
         run, mark = _begun(store, tmp_path)
         with store.marked(mark):
-            assert len(store.claim_batch(run, 1, now=NOW)) == 1
+            assert len(store.settle_and_claim(run, (), 1, now=NOW)) == 1
             mark.rise(Reached(recipients=4, attempts=3, position=3))
             _hang_up(database)
             with pytest.raises(PausedError, match="these records know of fewer mails"):
-                store.claim_batch(run, 1, now=NOW)
+                store.settle_and_claim(run, (), 1, now=NOW)
 
 
 @pytest.mark.parametrize(("done", "forgotten"), [(False, UNCLAIMED), (True, UNSETTLED)])
@@ -93,9 +93,9 @@ def test_the_last_commit_of_a_process_is_missed(tmp_path, done, forgotten):
     with Store.open(url) as store, store.lock():
         run, mark = _begun(store, tmp_path)
         with store.marked(mark):
-            claimed = store.claim_batch(run, 2, now=NOW)
+            claimed = store.settle_and_claim(run, (), 2, now=NOW)
             if done:
-                store.settle_batch(run, [(one, ACCEPTED) for one in claimed], now=NOW)
+                store.settle_and_claim(run, [(one, ACCEPTED) for one in claimed], 0, now=NOW)
             store.expect_remembered()
             _forget(database, forgotten)
             with pytest.raises(ForgottenError):
@@ -110,8 +110,8 @@ def test_a_late_answer_is_not_taken_for_that_of_an_attempt_that_was_forgotten(tm
     with Store.open(url) as store, store.lock():
         run, mark = _begun(store, tmp_path)
         with store.marked(mark):
-            claimed = store.claim_batch(run, 2, now=NOW)
-            store.settle_batch(run, [(one, DEFERRED) for one in claimed], now=NOW)
+            claimed = store.settle_and_claim(run, (), 2, now=NOW)
+            store.settle_and_claim(run, [(one, DEFERRED) for one in claimed], 0, now=NOW)
         assert claims.doubt(store, run, claims.reached(store, run), now=NOW) == 2
         by = "select distinct worker, attempt from deliveries where state = 'unknown'"
         assert postgres.server().ask(database, by) == [("", 2)]

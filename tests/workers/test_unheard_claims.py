@@ -39,6 +39,16 @@ class LateWire(Wire):
                 server.sendall(data)
 
 
+class _Idle:
+    """Finds nothing to deliver."""
+
+    def deliver_next(self, *_: object) -> tuple[()]:
+        return ()
+
+    def settle(self) -> None:
+        """Nothing is left open."""
+
+
 def _begun(store: Store, number: int):
     imports.add(store, people(number), source="test", now=NOW)
     return freezing.start(
@@ -56,9 +66,9 @@ def test_a_claim_whose_commit_comes_through_late_is_given_back(tmp_path):
             run = _begun(store, 4)
             wire.cut()
             with pytest.raises(UnreachableError):
-                store.claim_batch(run, 2, now=NOW)
-            while claimed := store.claim_batch(run, 2, now=NOW):
-                store.settle_batch(run, [(one, ACCEPTED) for one in claimed], now=NOW)
+                store.settle_and_claim(run, (), 2, now=NOW)
+            while claimed := store.settle_and_claim(run, (), 2, now=NOW):
+                store.settle_and_claim(run, [(one, ACCEPTED) for one in claimed], 0, now=NOW)
             store.conclude(run)
             assert runs.counts(store, run).by_state == {State.ACCEPTED: 4}
 
@@ -74,11 +84,11 @@ def test_what_a_worker_defers_while_the_leader_looks_gets_another_turn(tmp_path)
         run = _begun(leader, 1)
         runs.share(leader, run, "smtp")
         with worker.marked(None, way="smtp"):
-            last = [worker.claim_batch(run, 1, now=NOW)[0]]
+            last = [worker.settle_and_claim(run, (), 1, now=NOW)[0]]
 
         def between() -> None:
             while last:
-                worker.settle_batch(run, [(last.pop(), DEFERRED)], now=NOW)
+                worker.settle_and_claim(run, [(last.pop(), DEFERRED)], 0, now=NOW)
 
         def requeue() -> int:
             number = deliveries.requeue(leader, run, tries=2)
@@ -91,7 +101,7 @@ def test_what_a_worker_defers_while_the_leader_looks_gets_another_turn(tmp_path)
             return number
 
         ended = drain(
-            lambda _most, _wait: (), requeue=requeue, elsewhere=elsewhere,
+            _Idle, requeue=requeue, elsewhere=elsewhere,
             stopped=lambda: bool(runs.counts(leader, run)[State.QUEUED]),
         )  # fmt: skip
         assert ended.stop  # not as if nothing were left

@@ -29,7 +29,7 @@ function say(text) {
 export async function press(name, wanted) {
   const token = document.querySelector("meta[name=token]").content;
   try {
-    const answer = await fetch(`/issues/${document.body.dataset.number}/${name}`, {
+    const answer = await fetch(`${document.body.dataset.home}/${name}`, {
       method: "POST",
       headers: { "Content-Type": "application/json", "X-Preview-Token": token },
       body: JSON.stringify(wanted),

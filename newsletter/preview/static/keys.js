@@ -44,6 +44,7 @@ function next(group) {
 
 function nextReader() {
   const select = document.getElementById("reader");
+  if (!select) return; // a letter is the same for everybody
   select.selectedIndex = (select.selectedIndex + 1) % select.options.length;
   choose("reader", select.value);
 }

@@ -37,13 +37,18 @@ class _Source:
 
 def has_letter(root: Path, kind: LetterKind) -> bool:
     """Whether there is a letter of this kind: only a welcome is sent where its author wrote one."""
-    return kind is not LetterKind.WELCOME or (root / FOLDER / f"{kind}.md").is_file()
+    return kind is not LetterKind.WELCOME or own_letter(root, kind)
+
+
+def own_letter(root: Path, kind: LetterKind) -> bool:
+    """Whether the author has written a letter of this kind."""
+    return (root / FOLDER / f"{kind}.md").is_file()
 
 
 def faults_of_own(project: Project, *, day: dt.date) -> Iterator[InputError]:
     """What is wrong with the letters that the author has written; such a letter is never sent."""
     for kind in LetterKind:
-        if (project.root / FOLDER / f"{kind}.md").is_file():
+        if own_letter(project.root, kind):
             try:
                 prepare_letter(project, kind, day=day)
             except InputError as fault:
@@ -98,7 +103,7 @@ def publish_letter(project: Project, kind: LetterKind, *, day: dt.date) -> Publi
 
 def _read(root: Path, kind: LetterKind, language: str) -> _Source:
     name = f"{FOLDER}/{kind}.md"
-    if (root / name).is_file():
+    if own_letter(root, kind):
         return _Source(name, files.read_issue(root, name))
     shipped = Path(__file__).parent
     primary = language.partition("-")[0].lower()

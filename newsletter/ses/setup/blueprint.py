@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Any, Final
 
+from newsletter.check.placeholder import PLACEHOLDERS
 from newsletter.errors import InputError
 from newsletter.settings import Settings
 from newsletter.slugs import slug
@@ -21,6 +22,7 @@ RETENTION: Final = 14 * 24 * 3600
 POLICY_PATH: Final = "/gitletter/"
 _NEWSLETTER: Final = "gitletter:newsletter"
 _MAKER: Final = "gitletter:by"
+_LIST: Final = "newsletter."
 #: The rest of 64 characters is for what is appended.
 _LONGEST_NAME: Final = 40
 #: Everything that no tag of AWS may hold (resource groups tagging, "Tag naming").
@@ -80,6 +82,22 @@ class Blueprint:
     def are_ours(self, tags: dict[str, str]) -> bool:
         """Whether what has these tags was made by a setup of this newsletter."""
         return all(tags.get(key) == value for key, value in self.tags.items())
+
+    def others(self, tags: dict[str, str]) -> list[str]:
+        """Why a thing with these tags cannot be shared: a setup of another newsletter made it.
+
+        The events of both would end in one queue, and the other's `--destroy` takes it away.
+        """
+        if tags.get(_MAKER) != self.tags[_MAKER] or self.are_ours(tags):
+            return []
+        return [f"made for the newsletter of {_owner(tags)}"]
+
+    def needs_domain(self, tags: dict[str, str]) -> bool:
+        """Whether a thing was made for a newsletter whose mails this domain signs."""
+        owner = _owner(tags)
+        return tags.get(_MAKER) == self.tags[_MAKER] and (
+            owner == self.domain or owner.endswith(f".{self.domain}")
+        )
 
     def arn(self, service: str, resource: str) -> str:
         """The name of a resource in this account and region."""
@@ -199,8 +217,8 @@ def blueprint(
         sandbox: whether the account is in the sandbox.
 
     Raises:
-        InputError: there is no sender, the domain is none of its parents, or the other is not
-            below it.
+        InputError: there is no sender, or still the one that `newsletter init` wrote; the domain is
+            none of its parents, or the other is not below it.
     """
     address = settings.sender.from_address
     own = address.rpartition("@")[2].lower()
@@ -209,8 +227,9 @@ def blueprint(
             "there is no sender to set SES up for",
             hint="set sender.from_address in newsletter.toml",
         )
+    _refuse_placeholders(settings)
     chosen = domain.lower().strip(".") or own
-    if chosen != own and not own.endswith(f".{chosen}"):
+    if "." not in chosen or (chosen != own and not own.endswith(f".{chosen}")):
         raise InputError(
             f"{chosen} is not the domain of sender.from_address, nor one above it",
             hint=f"leave --domain out, or name {own} or one of its parents",
@@ -226,7 +245,7 @@ def blueprint(
     return Blueprint(
         domain=chosen,
         name=settings.transport.ses.configuration_set or default,
-        list_id=f"newsletter.{own}",
+        list_id=f"{_LIST}{own}",
         from_address=address,
         account=account,
         region=region,
@@ -234,6 +253,28 @@ def blueprint(
         sandbox=sandbox,
         chosen_mail_from=bounces,
     )
+
+
+def _refuse_placeholders(settings: Settings) -> None:
+    """Refuse to name things in an account after what nobody chose.
+
+    Raises:
+        InputError: sender or name are still those that `newsletter init` wrote.
+    """
+    chosen = {"sender.from_address": settings.sender.from_address}
+    if not settings.transport.ses.configuration_set:
+        chosen["site.name"] = settings.site.name
+    for key, value in chosen.items():
+        if value == PLACEHOLDERS[key]:
+            raise InputError(
+                f'{key} is still "{value}", which newsletter init wrote',
+                hint=f"set {key} in newsletter.toml: what is made in AWS is named after it",
+            )
+
+
+def _owner(tags: dict[str, str]) -> str:
+    """The sender's domain of the newsletter whose tags these are."""
+    return tags.get(_NEWSLETTER, "").removeprefix(_LIST)
 
 
 def _allowed(sid: str, actions: str, *resources: str) -> dict[str, Any]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import threading
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from typing import Any, Final
 
 import boto3
@@ -40,6 +43,7 @@ _DENIED: Final = frozenset(
     {"AccessDenied", "AccessDeniedException", "AuthorizationError", "AuthorizationErrorException",
      "NotAuthorized", "UnauthorizedOperation"}
 )  # fmt: skip
+_THROTTLED: Final = re.compile("Throttl|TooManyRequests|RequestLimit|LimitExceeded|Timeout")
 #: SQS gives the name of a queue free only a minute after that was deleted.
 _LOCKED_NAME: Final = "QueueDeletedRecently"
 
@@ -63,17 +67,19 @@ class NotNowError(Exception):
         action: what was asked, as a policy names it.
         code: AWS's name of the error.
         deleted_recently: whether a name is locked for a minute.
+        for_good: whether the same will be refused again.
     """
 
-    def __init__(self, action: str, code: str) -> None:
+    def __init__(self, action: str, code: str, *, for_good: bool) -> None:
         super().__init__(f"{action}: {code}")
         self.action = action
         self.code = code
+        self.for_good = for_good
         self.deleted_recently = code == _LOCKED_NAME
 
 
 class ControlPlane:
-    """Looks are remembered until something is written.
+    """Looks are remembered until something is written; looking is safe between threads.
 
     Args:
         region: from the settings, "" to look it up.
@@ -101,6 +107,7 @@ class ControlPlane:
         self._seen: dict[str, dict[str, Any] | None] = {}
         self._clients: dict[str, Any] = {}
         self._next = 0.0
+        self._turns = threading.Lock()
         config = Config(
             retries={
                 "total_max_attempts": 1 if patience < _PATIENCE else _ATTEMPTS, "mode": "standard",
@@ -171,24 +178,36 @@ class ControlPlane:
             action = f"{service.removesuffix('v2')}:{name}"
             if code in _DENIED:
                 raise DeniedError(action) from error
-            if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") in {401, 403}:
+            status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+            if status in {401, 403}:
                 raise account_error(error) from error
-            raise NotNowError(action, code) from error
+            for_good = status == HTTPStatus.BAD_REQUEST and not _THROTTLED.search(code)
+            raise NotNowError(action, code, for_good=for_good) from error
         except FAILURES as error:
-            raise account_error(error) from error
+            raise account_error(error, service.removesuffix("v2").upper()) from error
         finally:
             if service == "sesv2":
                 # From the answer on: when a request arrived is not known here, and it may be late.
-                self._next = clocks.seconds() + SES_SECONDS
+                with self._turns:
+                    self._next = max(self._next, clocks.seconds() + SES_SECONDS)
         return answer
 
     def _take_turn(self) -> None:
-        wait = self._next - clocks.seconds()
-        if wait > 0:
-            self.sleep(wait)
+        with self._turns:
+            now = clocks.seconds()
+            mine = max(now, self._next)
+            self._next = mine + SES_SECONDS
+        if mine > now:
+            self.sleep(mine - now)
 
 
 def _failed(refused: NotNowError) -> AccountError:
+    if refused.for_good:
+        return AccountError(
+            f"AWS makes no sense of {refused.action}",
+            cause=refused.code,
+            hint="newsletter settings shows the names and the region that are asked for",
+        )
     return AccountError(
         f"AWS does not answer {refused.action}",
         cause=refused.code,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -14,6 +15,8 @@ Ask = Callable[[str, str], tuple[str, ...] | None]
 _TTL: Final = 1800
 _SIGNING_ZONE: Final = "dkim.amazonses.com"
 _SPF: Final = "v=spf1"
+_SES: Final = "include:amazonses.com"
+_EVERYBODY: Final = re.compile(r"(^|\s)\+?all(\s|$)", re.IGNORECASE)
 _DMARC: Final = "v=dmarc1"
 MISSING: Final = "missing"
 RIGHT: Final = "right"
@@ -75,7 +78,7 @@ def wanted(
     ]
     if mail_from:
         mx = f"10 feedback-smtp.{plan.region}.amazonses.com"
-        spf = f"{_SPF} include:amazonses.com ~all"
+        spf = f"{_SPF} {_SES} ~all"
         found.append(DnsRecord(name=mail_from, kind="MX", value=mx))
         found.append(DnsRecord(name=mail_from, kind="TXT", value=spf))
     if policy_of(plan.domain, ask) == ():
@@ -117,14 +120,32 @@ def _compared(record: DnsRecord, told: tuple[str, ...] | None) -> DnsRecord:
     if record.kind == "TXT":
         same_kind = is_spf if is_spf(record.value) else is_policy
         there = tuple(one for one in told if same_kind(one))
-    if not there:
-        says = MISSING
-    else:
-        says = RIGHT if {_plain(one) for one in there} == {_plain(record.value)} else OTHER
+    says = MISSING if not there else RIGHT if _serves(record, there) else OTHER
     return DnsRecord(
         name=record.name, kind=record.kind, value=record.value, says=says,
         there=there if says == OTHER else (),
     )  # fmt: skip
+
+
+def _serves(record: DnsRecord, there: tuple[str, ...]) -> bool:
+    """Whether what stands there does what the record is for, in these words or in others."""
+    found = {_plain(one) for one in there}
+    if record.kind == "MX":
+        # Which number stands before the only one makes no difference.
+        return {one.partition(" ")[2] for one in found} == {record.value.partition(" ")[2]}
+    if len(there) == 1 and is_spf(record.value):
+        return lets_ses_send(there[0])
+    return found == {_plain(record.value)}
+
+
+def lets_ses_send(spf: str) -> bool:
+    """Whether an SPF record lets SES send, and not everybody."""
+    return _SES in spf.lower().split() and not lets_everybody_send(spf)
+
+
+def lets_everybody_send(spf: str) -> bool:
+    """Whether an SPF record lets everybody send."""
+    return _EVERYBODY.search(spf) is not None
 
 
 def _plain(value: str) -> str:

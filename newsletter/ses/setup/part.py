@@ -42,6 +42,7 @@ class Part(ABC):
     Attributes:
         id: its name in lists and JSON.
         needed: whether nothing works without it.
+        stays: whether it belongs to the domain, by which others may send: it stays with that.
 
     Args:
         control: AWS.
@@ -50,6 +51,7 @@ class Part(ABC):
 
     id: ClassVar[str]
     needed: ClassVar[bool] = True
+    stays: ClassVar[bool] = False
 
     def __init__(self, control: ControlPlane, plan: Blueprint) -> None:
         self.control = control

@@ -97,6 +97,13 @@ def refuse_obstacles(
         RefusedError: something is in the way.
         AccountError: AWS cannot be used, or these credentials may not look.
     """
+    hidden = [
+        step
+        for step in _leaving(steps, with_identity=with_identity)
+        if step.part.needed and step.seen.standing is Standing.UNREADABLE
+    ]
+    if hidden:
+        raise _unread(hidden, "taken away")
     in_the_way = [
         told
         for step in _ours(steps, with_identity=with_identity)
@@ -130,15 +137,31 @@ def deleted(steps: tuple[PlanStep, ...], *, with_identity: bool) -> tuple[PlanSt
     return tuple(reversed(_ours(steps, with_identity=with_identity)))
 
 
+def unread(steps: tuple[PlanStep, ...]) -> tuple[PlanStep, ...]:
+    """What nobody may look at, so that nobody knows whether it is ours."""
+    return tuple(step for step in steps if step.seen.standing is Standing.UNREADABLE)
+
+
 def _ours(steps: tuple[PlanStep, ...], *, with_identity: bool) -> tuple[PlanStep, ...]:
     """What is there and ours; a thing that does not fit any more is ours all the same."""
     there = frozenset({Standing.RIGHT, Standing.DRIFTED})
     return tuple(
         step
-        for step in steps
-        if step.seen.ours
-        and step.seen.standing in there
-        and (with_identity or not isinstance(step.part, Identity))
+        for step in _leaving(steps, with_identity=with_identity)
+        if step.seen.ours and step.seen.standing in there
+    )
+
+
+def _leaving(steps: tuple[PlanStep, ...], *, with_identity: bool) -> Iterator[PlanStep]:
+    """What is taken away where it is ours."""
+    return (step for step in steps if with_identity or not step.part.stays)
+
+
+def _unread(steps: list[PlanStep], done: str) -> AccountError:
+    what = "; ".join(f"{one.part.id}: {one.seen.detail}" for one in steps)
+    return AccountError(
+        f"these credentials may not look at everything, and nothing was {done}: {what}",
+        hint="run it with an administrator's credentials (AWS_PROFILE)",
     )
 
 
@@ -173,10 +196,7 @@ def refuse_unfit(steps: tuple[PlanStep, ...]) -> None:
         return
     what = "; ".join(f"{one.part.id}: {one.seen.detail}" for one in unfit)
     if any(one.seen.standing is Standing.UNREADABLE for one in unfit):
-        raise AccountError(
-            f"these credentials may not look at everything, and nothing was changed: {what}",
-            hint="run it with an administrator's credentials (AWS_PROFILE)",
-        )
+        raise _unread(unfit, "changed")
     raise AccountError(
         f"these are not ours and do not fit; nothing was changed: {what}",
         hint="change them yourself, or take another name by transport.ses.configuration_set",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from abc import abstractmethod
+from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
@@ -13,8 +14,11 @@ from newsletter.ses.setup.control import ControlPlane
 from newsletter.ses.setup.part import Part, Seen, Standing, judged
 
 _DAY: Final = 86_400
+_FILTERED: Final = "a filter leaves events out -> none"
 #: So often a message is handed out before SQS puts it aside.
 _TIMES: Final = 20
+#: The statement by which AWS lets a new topic's owner in.
+_AWS_OWN: Final = "__default_statement_ID"
 _COUNTS: Final = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
 
 
@@ -34,8 +38,10 @@ class _Queue(Part):
         url = self.url()
         if not url:
             return Seen(standing=Standing.MISSING, detail=self.name)
-        ours = self.plan.are_ours(self.tags(url))
-        return judged(self.name, self.drift(self.attributes(url), ours=ours), ours=ours)
+        tags = self.tags(url)
+        ours = self.plan.are_ours(tags)
+        drift = self.plan.others(tags) or self.drift(self.attributes(url), ours=ours)
+        return judged(self.name, drift, ours=ours)
 
     def make(self) -> None:
         url = self.url()
@@ -92,6 +98,20 @@ class DeadLetterQueue(_Queue):
     def name(self) -> str:
         return self.plan.dead_letters
 
+    def obstacle(self) -> str:
+        others = [
+            name for one in self._sources() if (name := one.rpartition("/")[2]) != self.plan.events
+        ]
+        return f"dead letters of {', '.join(others)} go there as well" if others else ""
+
+    def _sources(self) -> list[str]:
+        """URLs of the queues whose dead letters end here; the first page says enough."""
+        url = self.url()
+        if not url:
+            return []
+        found = self.control.read("sqs", "list_dead_letter_source_queues", QueueUrl=url)
+        return list((found or {}).get("queueUrls", ()))
+
 
 class EventsQueue(_Queue):
     """What `events pull` empties."""
@@ -114,6 +134,11 @@ class EventsQueue(_Queue):
             "RedrivePolicy": json.dumps(redrive),
             "Policy": _document(self.plan.queue_rights),
         }
+
+    def obstacle(self) -> str:
+        url = self.url()
+        policy = self.attributes(url).get("Policy", "") if url else ""
+        return _shared(policy, self.plan.queue_rights)
 
     def mended(self, url: str) -> dict[str, str]:
         there = _statements(self.attributes(url).get("Policy", ""))
@@ -145,6 +170,7 @@ class Topic(Part):
             return Seen(standing=Standing.MISSING, detail=self.plan.events)
         there = _statements(found.get("Policy", ""))
         drift = [] if _holds(there, self.plan.topic_rights) else ["does not let SES in -> does"]
+        drift = self.plan.others(self.tags()) or drift
         return judged(self.plan.events, drift, ours=self.is_ours())
 
     def make(self) -> None:
@@ -165,13 +191,18 @@ class Topic(Part):
     def obstacle(self) -> str:
         others = [one for one in self.subscriptions() if one.get("Endpoint") != self.plan.queue_arn]
         number = plural(len(others), "other subscription hangs", "other subscriptions hang")
-        return f"{number} on it" if others else ""
+        if others:
+            return f"{number} on it"
+        return _shared((self._attributes() or {}).get("Policy", ""), self.plan.topic_rights)
 
     def is_ours(self) -> bool:
         """Whether it has our tags; raises what `look` does."""
+        return self.plan.are_ours(self.tags())
+
+    def tags(self) -> dict[str, str]:
+        """What it is marked with; raises what `look` does."""
         found = self.control.read("sns", "list_tags_for_resource", ResourceArn=self.plan.topic_arn)
-        tags = (found or {}).get("Tags", ())
-        return self.plan.are_ours({one["Key"]: one["Value"] for one in tags})
+        return {one["Key"]: one["Value"] for one in (found or {}).get("Tags", ())}
 
     def subscriptions(self) -> list[dict[str, Any]]:
         """All of the topic's; raises what `look` does."""
@@ -191,13 +222,21 @@ class Subscription(Topic):
         what = f"of the queue to the topic {self.plan.events}"
         if self._attributes() is None:
             return Seen(standing=Standing.MISSING, detail=what)
-        if self._own():
-            return Seen(standing=Standing.RIGHT, ours=self.is_ours(), detail=what)
+        if own := self._own():
+            drift = [_FILTERED] if any(filtered(self.control, one) for one in own) else []
+            return judged(what, drift, ours=self.is_ours())
         if self.is_ours():
             return Seen(standing=Standing.MISSING, ours=True, detail=what)
         return judged(what, ["not there"], ours=False)
 
     def make(self) -> None:
+        for one in self._own():
+            self.control.write(
+                "sns", "set_subscription_attributes", SubscriptionArn=one["SubscriptionArn"],
+                AttributeName="FilterPolicy", AttributeValue="{}",
+            )  # fmt: skip
+        if self._own():
+            return
         self.control.write(
             "sns", "subscribe", TopicArn=self.plan.topic_arn, Protocol="sqs",
             Endpoint=self.plan.queue_arn, Attributes={"RawMessageDelivery": "true"},
@@ -225,6 +264,14 @@ def subscriptions(control: ControlPlane, topic: str) -> list[dict[str, Any]]:
         if not page.get("NextToken"):
             return found
         more = {"NextToken": page["NextToken"]}
+
+
+def filtered(control: ControlPlane, subscription: Mapping[str, Any]) -> bool:
+    """Whether a subscription leaves messages out; raises what `Part.look` does."""
+    found = control.read(
+        "sns", "get_subscription_attributes", SubscriptionArn=subscription["SubscriptionArn"]
+    )
+    return bool(_object((found or {}).get("Attributes", {}).get("FilterPolicy", "")))
 
 
 def lets_in(policy: str, topic: str) -> bool:
@@ -259,6 +306,17 @@ def _object(text: str) -> dict[str, Any]:
 def _statements(text: str) -> list[Any]:
     found = _object(text).get("Statement", [])
     return found if isinstance(found, list) else [found]
+
+
+def _shared(policy: str, ours: list[dict[str, Any]]) -> str:
+    """Whether a policy lets others in besides ours and what AWS itself writes there."""
+    others = [
+        one
+        for one in _statements(policy)
+        if isinstance(one, dict) and one.get("Effect") == "Allow"
+        and one not in ours and one.get("Sid") != _AWS_OWN
+    ]  # fmt: skip
+    return "its policy lets others in, too" if others else ""
 
 
 def _holds(there: list[Any], wanted: list[dict[str, Any]]) -> bool:

@@ -23,11 +23,12 @@ class SendingPolicy(Part):
         if found is None:
             return Seen(standing=Standing.MISSING, detail=self.plan.policy)
         told = self._read("list_policy_tags") or {}
-        ours = self.plan.are_ours({one["Key"]: one["Value"] for one in told.get("Tags", ())})
+        tags = {one["Key"]: one["Value"] for one in told.get("Tags", ())}
         version = self._read("get_policy_version", VersionId=found["DefaultVersionId"]) or {}
         document = version.get("PolicyVersion", {}).get("Document")
         drift = [] if document == self.plan.sending_rights else ["grants something else -> ours"]
-        return judged(self.plan.policy, drift, ours=ours)
+        drift = self.plan.others(tags) or drift
+        return judged(self.plan.policy, drift, ours=self.plan.are_ours(tags))
 
     def make(self) -> None:
         document = json.dumps(self.plan.sending_rights)

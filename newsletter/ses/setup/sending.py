@@ -12,6 +12,7 @@ from newsletter.ses.setup.part import Part, Seen, Standing, judged
 _SES: Final = "sesv2"
 _KEPT_OUT: Final = ("BOUNCE", "COMPLAINT")
 _FAILED: Final = "FAILED"
+_BY_MAIL: Final = "by mail as well -> not"
 _AGAIN: Final = "SES has stopped looking for its DNS records -> looks again"
 
 
@@ -81,6 +82,7 @@ class Identity(_OfIdentity):
     """The domain, signed by SES with keys of its own (Easy DKIM)."""
 
     id = "identity"
+    stays = True
 
     def look(self) -> Seen:
         found, domain = self.identity(), self.plan.domain
@@ -109,12 +111,32 @@ class Identity(_OfIdentity):
     def undo(self) -> None:
         self.put("delete_email_identity")
 
+    def obstacle(self) -> str:
+        others = [name for name in self._other_sets() if self._needs_domain(name)]
+        return f"mails of {', '.join(others)} leave by it as well" if others else ""
+
+    def _other_sets(self) -> list[str]:
+        """The account's configuration sets but ours, page by page."""
+        found: list[str] = []
+        more: dict[str, str] = {}
+        while True:
+            page = self.control.read(_SES, "list_configuration_sets", **more) or {}
+            found += page.get("ConfigurationSets", ())
+            if not page.get("NextToken"):
+                return [name for name in found if name != self.plan.name]
+            more = {"NextToken": page["NextToken"]}
+
+    def _needs_domain(self, name: str) -> bool:
+        found = self.control.read(_SES, "get_configuration_set", ConfigurationSetName=name)
+        return found is not None and self.plan.needs_domain(_tags(found))
+
 
 class MailFrom(_OfIdentity):
     """A domain of our own for bounces, so that SPF agrees with the sender, too."""
 
     id = "mail-from"
     needed = False
+    stays = True
 
     def look(self) -> Seen:
         found, wanted = self.identity(), self.plan.mail_from
@@ -156,8 +178,12 @@ class FeedbackByMail(_OfIdentity):
         what = "bounces come as events, not by mail"
         if found is None:
             return Seen(standing=Standing.MISSING, detail=what)
-        drift = ["by mail as well -> not"] if found["FeedbackForwardingStatus"] else []
-        return judged(what, drift, ours=self.is_ours(found))
+        ours = self.is_ours(found)
+        if found.get("FeedbackForwardingStatus") and ours:
+            # So SES begins: nothing of ours that could be taken away.
+            return Seen(standing=Standing.DRIFTED, detail=f"{what}: {_BY_MAIL}")
+        drift = [_BY_MAIL] if found.get("FeedbackForwardingStatus") else []
+        return judged(what, drift, ours=ours)
 
     def make(self) -> None:
         self.put("put_email_identity_feedback_attributes", EmailForwardingEnabled=False)
@@ -175,8 +201,9 @@ class ConfigurationSet(Part):
         found = read_set(self.control, self.plan)
         if found is None:
             return Seen(standing=Standing.MISSING, detail=self.plan.name)
-        ours = self.plan.are_ours(_tags(found))
-        return judged(self.plan.name, [old for old, _ in self._drift(found)], ours=ours)
+        tags = _tags(found)
+        drift = self.plan.others(tags) or [old for old, _ in self._drift(found)]
+        return judged(self.plan.name, drift, ours=self.plan.are_ours(tags))
 
     def make(self) -> None:
         found = read_set(self.control, self.plan)

@@ -116,10 +116,8 @@ class PostgresBackend:
         cause = ""
         if row.version < _OLDEST or row.encoding != "UTF8":
             cause = f"it is version {row.version // 10000} with the encoding {row.encoding}"
-            message, hint = (
-                "this server cannot hold the records",
-                "use PostgreSQL 14 or later, UTF8",
-            )
+            message = "this server cannot hold the records"
+            hint = "use PostgreSQL 14 or later, UTF8"
         elif row.standby or row.read_only == "on":
             message = "this database can only be read"
             hint = "set store.url to the primary server, and a user who may write"
@@ -260,9 +258,8 @@ class PostgresBackend:
     def count(self, connection: sa.Connection, number: int) -> None:
         """Have the database know so many lines, from the end of this transaction."""
         table = tables.departure_lists
-        if not connection.execute(
-            sa.update(table).where(self._mine()).values(lines=number)
-        ).rowcount:
+        known = sa.update(table).where(self._mine()).values(lines=number)
+        if not connection.execute(known).rowcount:
             connection.execute(sa.insert(table).values(machine=self._machine, lines=number))
 
     def copy_to(self, path: Path) -> str:
@@ -294,6 +291,9 @@ class PostgresBackend:
         text = "'" + words.replace("'", "''").replace("%", "%%") + "'" if words else "NULL"
         with self._translated(), self._transaction(self.engine) as connection:
             connection.exec_driver_sql(f'COMMENT ON SCHEMA "{self.schema}" IS {text}')
+
+    def expect_many_rows(self) -> None:
+        """A server looks after its memory itself."""
 
     def expect_alone(self) -> None:
         """Refuse to go on while another process is connected to these records."""

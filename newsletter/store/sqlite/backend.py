@@ -18,7 +18,7 @@ from newsletter.store.database import SENDING_LOCK, Database, Note
 from newsletter.store.folder.lock import holder, locked
 from newsletter.store.folder.place import expect_same, identity
 from newsletter.store.sqlite import departure_triggers, files, numbers, read_only, triggers
-from newsletter.store.sqlite.engine import fault, locked_too_long, open_engine
+from newsletter.store.sqlite.engine import fault, locked_too_long, open_engine, with_more_memory
 from newsletter.store.sqlite.integrity import damaged, is_damaged
 from newsletter.store.sqlite.scrub import scrub
 from newsletter.store.tables import metadata
@@ -219,6 +219,12 @@ class SqliteBackend:
                 self._mark, error, "it cannot be written down that the records have moved",
                 hint="make it a folder that this user can write",
             ) from error  # fmt: skip
+
+    def expect_many_rows(self) -> None:
+        """Give connections from now on more memory."""
+        if not event.contains(self.engine, "connect", with_more_memory):
+            event.listen(self.engine, "connect", with_more_memory)
+            self.engine.dispose()
 
     def expect_alone(self) -> None:
         """Fold the log into the file, which nobody else may have open for that."""

@@ -24,6 +24,8 @@ from newsletter.store.sqlite.integrity import DAMAGED, RESTORE, damaged
 _SYNCHRONOUS_FULL: Final = 2
 #: Kibibytes of pages kept by a connection.
 _CACHE: Final = 8192
+#: The same of one that writes very many rows: all that a step touches of the indexes of a million.
+_LARGE_CACHE: Final = 65536
 #: Pages in the write-ahead log (32 MB) after which they are copied into the file: in a long row of
 #: transactions the same page is then copied once for many of them.
 _LOG_PAGES: Final = 8000
@@ -190,6 +192,16 @@ def _make_durable(connection: sqlite3.Connection) -> None:
             cause=f"journal_mode is {journal}, synchronous is {synchronous}",
             hint="keep the store on a local disk, not on a network folder",
         )
+
+
+def with_more_memory(connection: sqlite3.Connection, _record: object) -> None:
+    """Have a connection write each page once in a transaction, not once for each of its rows.
+
+    Triggers may call the program (`departure_triggers`), so SQLite copies every page that a
+    statement changes, to undo it alone: into a file unless it is told otherwise.
+    """
+    connection.execute(f"PRAGMA cache_size = -{_LARGE_CACHE}")
+    connection.execute("PRAGMA temp_store = MEMORY")
 
 
 def locked_too_long(path: Path, seconds: float) -> PausedError:

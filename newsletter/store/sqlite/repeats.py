@@ -12,7 +12,7 @@ from typing import Final, Self
 from newsletter.audience.roster import Met
 
 #: Kibibytes kept in memory; the rest is in a file that has no name and goes with the process.
-_CACHE: Final = 16384
+_CACHE: Final = 49152
 
 
 class Repeats:
