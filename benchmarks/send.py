@@ -162,16 +162,16 @@ def anymail(number: int) -> None:
 def ours(number: int) -> None:
     """`newsletter send`, all of it, in a folder of its own."""
     from newsletter.cli.app import main
-    from newsletter.sending import run
+    from newsletter.sending import part, run
 
     add_readers(Path(), number)
-    real: Callable[..., Any] = run._drain  # noqa: SLF001  # the clock starts where theirs do
+    real: Callable[..., Any] = part.drain_part  # the clock starts where theirs do
 
     def drain(*values: Any, **more: Any) -> Any:
         with measured(number):
             return real(*values, **more)
 
-    run._drain = drain  # noqa: SLF001
+    vars(run)["drain_part"] = drain
     sys.argv = ["newsletter", "send", "--issue", str(ISSUE), "--confirm", str(ISSUE)]
     began, spent = time.monotonic(), time.process_time()
     assert main() == 0

@@ -4,6 +4,7 @@ Faces: people meet them; they parse, ask and show
     cli         the command line
     preview     the author's browser
     site        the readers' browser: subscribing, leaving, preferences
+    workers     many machines that send one issue
 
 What it does: one room per thing that a person asks for
     doctor      whether all is well: machine, folder, records, way out

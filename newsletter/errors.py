@@ -110,6 +110,14 @@ class PausedError(NewsletterError):
     exit_code = 6
 
 
+class UnreachableError(PausedError):
+    """The records are on a server that cannot be reached, for now."""
+
+
+class ForgottenError(PausedError):
+    """The records may not know of all the mails that have left."""
+
+
 class LockedError(NewsletterError):
     """Another run holds the store's lock."""
 

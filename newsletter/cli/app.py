@@ -26,6 +26,7 @@ from newsletter.cli import (
     ses,
     stats,
     subscribers,
+    worker,
     write,
 )
 from newsletter.cli.command import CommandGroup, Commands
@@ -38,7 +39,7 @@ WRITE, PEOPLE, SEND, RUN = "Write", "People", "Send", "Run"
 _ORDER = (
     "init", "new", "check", "preview", "build", "test", "issues", "subscribers", "send",
     "approve", "cancel", "status", "retry", "stats", "schedule", "serve", "archive", "images",
-    "events", "ses", "doctor", "settings", "db",
+    "events", "ses", "worker", "doctor", "settings", "db",
 )  # fmt: skip
 
 
@@ -82,6 +83,7 @@ app.add_typer(archive.app, name="archive", rich_help_panel=RUN)
 app.add_typer(images.app, name="images", rich_help_panel=RUN)
 app.add_typer(events.app, name="events", rich_help_panel=RUN)
 app.add_typer(ses.app, name="ses", rich_help_panel=RUN)
+app.command("worker", rich_help_panel=RUN)(worker.worker)
 app.command("doctor", rich_help_panel=RUN)(doctor.doctor)
 app.command("settings", rich_help_panel=RUN)(run.settings)
 app.add_typer(run.db, name="db", rich_help_panel=RUN)

@@ -86,7 +86,7 @@ def send(
         bool,
         typer.Option(
             "--restored",
-            help="This is a restored backup: what may have been sent since is unknown.",
+            help="The records are a backup, or a standby's: what they may lack is unknown.",
         ),
     ] = False,
     due: Annotated[

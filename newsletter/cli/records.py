@@ -15,12 +15,13 @@ from newsletter.errors import InputError
 from newsletter.humanize import plural
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from newsletter.delivery import Counts, Run, State
     from newsletter.schedule.outlook import Prospect
     from newsletter.store import Store
     from newsletter.store.deliveries import Doubt
+    from newsletter.store.shares import Share
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object.")]
 
@@ -50,6 +51,7 @@ def status(
     from newsletter.cli.context import open_project, open_store
     from newsletter.store import runs as run_records
     from newsletter.store.agreement import all_forgotten
+    from newsletter.store.shares import of_workers
 
     VOICE.json = as_json
     _refuse_incomplete(issue, listed, file)
@@ -63,26 +65,34 @@ def status(
             return
         told = all_forgotten(project.root, store)
         forgotten = {n: what for n, what in told.items() if issue in {None, n}}
-        sender = store.sender()
+        sender, workers = store.sender(), of_workers(store, now=clocks.now())
+        # Where the one that led a run has died, a worker will.
+        alive = sender or next((one.worker for one in workers), "")
         due = [one for one in coming(project, store) if issue is None or _is_about(one, issue)]
         if as_json:
-            found = [_as_dict(store, run, sender) for run in runs]
+            found = [_as_dict(store, run, alive) for run in runs]
             dates = [as_dict(one) for one in due]
             lost = [{"issue": number, "reason": what} for number, what in forgotten.items()]
-            result_json(
-                {"sending": sender or None, "runs": found, "forgotten": lost, "next": dates}
-            )
+            there = {"sending": sender or None, "workers": [asdict(one) for one in workers]}
+            result_json(there | {"runs": found, "forgotten": lost, "next": dates})
             return
         if runs:
-            _show(store, runs, sender, whole=issue is not None)
+            _show(store, runs, alive, whole=issue is not None)
         elif not forgotten:
             result("no issue was sent yet" if issue is None else f"issue {issue} was not sent yet")
         for number, what in forgotten.items():
             result(f"  {number}: {what}")
+        _show_workers(workers)
         _remind_of_bounces(store, [run for run in runs if run.transport == "smtp" and run.begun])
     for one in due:
         what = f"issue {one.issue.number}, {one.standing.value}" if one.issue else "no issue yet"
         result(f"next: {one.when} ({one.zone.key}), {what}")
+
+
+def _show_workers(workers: Sequence[Share]) -> None:
+    for one in workers:
+        sent = f"{plural(one.mails, 'mail')} of what is being sent"
+        result(f"  worker {one.worker}: {sent}, {one.rate:.2g}/s lately")
 
 
 def _refuse_incomplete(issue: int | None, listed: str, file: Path | None) -> None:

@@ -106,8 +106,8 @@ class _SendConsole(Console):
         if growth:
             self.warn(growth)
         if plan.exposed is not None:
-            say(f"{plural(plan.exposed, 'mail')} of these may have left since the backup was made; "
-                "not sent again, but unknown")  # fmt: skip
+            exposed = f"{plural(plan.exposed, 'mail')} of these may have left"
+            say(f"{exposed} that the records do not know of; not sent again, but unknown")
 
     def progress(self, total: int) -> AbstractContextManager[Callable[[Outcome], None]]:
         """A bar or lines."""

@@ -240,12 +240,14 @@ class Delivery:
         position: 1-based place among the issue's recipients, frozen with them.
         attempt: 1 for the first try.
         subscriber: the person, read inside the claim.
+        worker: by whom it was claimed, "" where there is only one.
     """
 
     id: int
     position: int
     attempt: int
     subscriber: Subscriber
+    worker: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

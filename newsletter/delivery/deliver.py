@@ -29,6 +29,8 @@ Mail = TypeVar("Mail")
 
 #: What the subject of a test mail begins with.
 TRIAL_MARK: Final = "[TEST] "
+#: Why a mail that was claimed did not leave.
+SILENT: Final = "this process was silent for a minute before it could leave"
 
 
 class Records(Protocol):
@@ -185,12 +187,15 @@ class Hand(Generic[Mail]):
         records: where they are claimed and settled.
         outlet: makes the mails and hands them over.
         clock: tells the time, in UTC.
+        may_hand_over: asked before mails are handed over; where it says no they are deferred, for
+            others may have taken them as lost.
     """
 
     run: Run
     records: Records
     outlet: Outlet[Mail]
     clock: Clock
+    may_hand_over: Callable[[], bool] = lambda: True
     _unsettled: list[tuple[Delivery, Outcome]] = field(default_factory=list)
 
     def deliver_next(
@@ -224,7 +229,10 @@ class Hand(Generic[Mail]):
                 outcomes[delivery.id] = judged(Verdict.UNFIT, error.message)
         if mails:
             wait_for_slot()
-            answers = self.outlet.hand_over(tuple(mails.values()))
+            if self.may_hand_over():
+                answers = self.outlet.hand_over(tuple(mails.values()))
+            else:
+                answers = [judged(Verdict.DEFERRED, SILENT)] * len(mails)
             # By the order of the batch; one answer too few would name somebody else's mail.
             outcomes |= zip(mails, answers, strict=True)
         self._unsettled = [(delivery, outcomes[delivery.id]) for delivery in claimed]

@@ -13,10 +13,11 @@ from typing import Final
 SHARE: Final = 0.95
 #: Seconds a place may be missed by; as many of them as fit into SHARE never crowd a second.
 LATE: Final = 0.03
-_PUSH: Final = 1.0
-_CUT: Final = 0.5
-_RECOVERY: Final = 0.05 / 60  # of the full rate, each second
-_FLOOR: Final = 0.1
+#: What a throttle does: nothing leaves for so many seconds, and then so much of what did.
+PUSH: Final = 1.0
+CUT: Final = 0.5
+RECOVERY: Final = 0.05 / 60  # of the full rate, each second
+FLOOR: Final = 0.1
 
 
 class Pace:
@@ -65,8 +66,8 @@ class Pace:
         if self.held(now=now):
             return
         self._recover(now)
-        self._rate = max(self._full * _FLOOR, self._rate * _CUT)
-        self.hold(_PUSH, now=now)
+        self._rate = max(self._full * FLOOR, self._rate * CUT)
+        self.hold(PUSH, now=now)
 
     def hold(self, seconds: float, *, now: float) -> None:
         """Let nothing leave for so many seconds; places taken before are void until then."""
@@ -78,6 +79,6 @@ class Pace:
         return now < self._held
 
     def _recover(self, now: float) -> None:
-        gained = self._full * _RECOVERY * max(0.0, now - self._since)
+        gained = self._full * RECOVERY * max(0.0, now - self._since)
         self._rate = min(self._full, self._rate + gained)
         self._since = max(self._since, now)

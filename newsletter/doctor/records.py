@@ -127,7 +127,8 @@ def _gone(root: Path, run: Run) -> Diagnosis:
 def waiting(subject: Subject) -> Diagnosis:
     """Whether a run or a delivery waits for a decision of the operator."""
     store, found = subject.store, []
-    sending = bool(store.sender())
+    workers = store.workers()
+    sending = bool(store.sender() or workers)
     for run in _real(subject):
         counts, issue = runs.counts(store, run), run.content.issue
         go_on = f"newsletter send --issue {issue}"
@@ -144,7 +145,8 @@ def waiting(subject: Subject) -> Diagnosis:
             of_them = plural(old, "mail is", "mails are")
             hint = f"newsletter retry --issue {issue} --unknown"
             found.append(warning(f"issue {issue}: {of_them} unknown for more than a day", hint))
-    return worst(found, "nothing waits for a decision")
+    there = f"; {plural(len(workers), 'worker')} at work" if workers else ""
+    return worst(found, f"nothing waits for a decision{there}")
 
 
 def triggers(subject: Subject) -> Diagnosis:

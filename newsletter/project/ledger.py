@@ -15,11 +15,10 @@ import threading
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from newsletter.delivery import Counts, Delivery, Run, RunState, State
 from newsletter.errors import InputError, Place, RefusedError
-from newsletter.humanize import plural
 from newsletter.project import files, git
 from newsletter.project.disk import flush, unwritten
 
@@ -70,6 +69,22 @@ class Entry:
     content_hash: str
     reached: Reached
     vouches: bool
+
+    @classmethod
+    def of(cls, run: Run, reached: Reached) -> Self:
+        """What a file of a run would say."""
+        return cls(
+            file=name_of(run.content.issue),
+            issue=run.content.issue,
+            run=_named(run),
+            content_hash=run.content.content_hash,
+            reached=reached,
+            vouches=True,
+        )
+
+    def is_of(self, run: Run) -> bool:
+        """Whether it is a run's file, and not that of one that other records know."""
+        return self.run == _named(run)
 
 
 def name_of(issue: int) -> str:
@@ -130,7 +145,7 @@ def is_behind(entry: Entry, run: Run | None, reached: Reached) -> bool:
         RefusedError: the records know nothing of the run: they are older than it, or another
             newsletter's.
     """
-    known = run is not None and run.begun and entry.run == _named(run)
+    known = run is not None and run.begun and entry.is_of(run)
     # Nothing more leaves of a run that is finished on record, whatever has left of it.
     told = entry.vouches or (run is not None and run.state is RunState.FINISHED)
     if known and told and reached.attempts >= entry.reached.attempts:
@@ -140,37 +155,11 @@ def is_behind(entry: Entry, run: Run | None, reached: Reached) -> bool:
         return True
     what = "only in part" if known else "nothing"
     raise RefusedError(
-        _begun(entry, f"these records know {what} of it"),
+        begun_but(entry, f"these records know {what} of it"),
         place=Place(entry.file),
-        cause=_RESTORED,
+        cause=OLDER_COPY,
         hint="restore records from after that day, or send from the machine that has them; only "
         f"if that mail never left, take away {entry.file}",
-    )
-
-
-def behind(entry: Entry, reached: Reached) -> RefusedError:
-    """What to say of records that know only a part of a run, or may, and the way out."""
-    number = entry.issue
-    if reached.attempts >= entry.reached.attempts:
-        return RefusedError(
-            _begun(entry, "this file, of an older version, does not tell how far it came"),
-            place=Place(entry.file),
-            cause="should these records be a restored backup, more has left than they know",
-            hint=f"newsletter send --issue {number} --restored takes everybody who is left as "
-            "unknown; only if these records were never put back from a backup, take away "
-            f"{entry.file}, and the run goes on",
-        )
-    return RefusedError(
-        _begun(
-            entry,
-            f"these records know only in part of it: {reached.attempts:,} of "
-            f"{plural(entry.reached.attempts, 'attempt')}",
-        ),
-        place=Place(entry.file),
-        cause=_RESTORED,
-        hint="restore newer records, or send from the machine that has them; where there are none,"
-        f" newsletter send --issue {number} --restored takes everybody who may have got it as "
-        "unknown, and goes on with the rest",
     )
 
 
@@ -192,7 +181,7 @@ class HighWaterMark:
         self.run = run
         self._path = path
         self._text = text
-        self._made = self._flushed = reached
+        self._made = self._flushed = self._told = reached
         self._flushing = threading.Lock()
 
     def count(self, taken: Iterable[Delivery]) -> None:
@@ -204,6 +193,15 @@ class HighWaterMark:
             position=max(self._made.position, *places, 0),
         )
 
+    @property
+    def reached(self) -> Reached:
+        """How far the records have told that it came; those that know of less have lost some."""
+        return highest(self._made, self._told, self._flushed)
+
+    def rise(self, reached: Reached) -> None:
+        """Note how far the run has come by the records, where others send some of it as well."""
+        self._told = reached
+
     def flush(self) -> None:
         """Return when all that was counted until now is in the file and on the disk.
 
@@ -212,7 +210,7 @@ class HighWaterMark:
             InputError: the file cannot be written.
         """
         with self._flushing:
-            made = self._made
+            made = highest(self._made, self._told, self._flushed)
             if made == self._flushed:
                 return
             before, after = _marked(self._flushed), _marked(made)
@@ -273,6 +271,15 @@ def write(
     return HighWaterMark(path, run.id, text, reached)
 
 
+def highest(*reached: Reached) -> Reached:
+    """What is true when all of them are, of one run that only comes further."""
+    return replace(
+        reached[0],
+        attempts=max(one.attempts for one in reached),
+        position=max(one.position for one in reached),
+    )
+
+
 def _marked(reached: Reached) -> bytes:
     """Two of the numbers as they stand in the file: always of one length, within one sector."""
     return f'"attempts": {reached.attempts:>12},\n  "position": {reached.position:>12},'.encode()
@@ -294,10 +301,12 @@ def _overwrite(path: Path, offset: int, before: bytes, after: bytes) -> bool:
     return True
 
 
-_RESTORED: Final = "they were restored from an older backup, or are another machine's"
+#: Why they mostly do.
+OLDER_COPY: Final = "they were restored from an older backup, or are another machine's"
 
 
-def _begun(entry: Entry, what: str) -> str:
+def begun_but(entry: Entry, what: str) -> str:
+    """The beginning of what there is to say of a run whose file and records disagree."""
     return f"issue {entry.issue} was begun on {entry.run[:10]}, but {what}"
 
 

@@ -13,7 +13,7 @@ from typing import Final, Protocol
 from newsletter.delivery import Allowance, Attempt, Effect, Pause, Result, Stop
 from newsletter.delivery.breaker import Breaker
 from newsletter.delivery.pace import LATE, Pace
-from newsletter.errors import NewsletterError
+from newsletter.errors import NewsletterError, UnreachableError
 
 #: Returns when claimed mails may leave.
 WaitForSlot = Callable[[], None]
@@ -34,6 +34,10 @@ _POLL_SECONDS: Final = 0.02
 #: how much longer for each that leaves with it. A place that is missed is lost for all of them.
 _LEAD: Final = 0.02
 _LEAD_EACH: Final = 0.001
+#: How long a drain with nothing to do waits before it looks again whether others still have some.
+_ELSEWHERE_SECONDS: Final = 0.25
+#: A drain ends when the records were away for so long.
+_AWAY_SECONDS: Final = 600.0
 #: How often the account is asked again what it takes.
 _ALLOWANCE_POLL_SECONDS: Final = 60.0
 #: Of the reasons to stop that one request may bring, the one to tell.
@@ -99,6 +103,7 @@ def drain(
     stopped: Callable[[], bool] = lambda: False,
     settled: Callable[[Attempt], None] = lambda _: None,
     requeue: Callable[[], int] = lambda: 0,
+    elsewhere: Callable[[], int] = lambda: 0,
     departing: Callable[[], object] = lambda: None,
     throttle: Throttle | None = None,
 ) -> Drained:
@@ -112,6 +117,7 @@ def drain(
         stopped: asked before every claim; what is in flight always finishes.
         settled: hears every outcome, just before it is on record; never from two threads at once.
         requeue: queues what was deferred and says how much that was.
+        elsewhere: says how much others have claimed; some of it may be queued again.
         departing: called just before mails are handed over.
         throttle: pace, threads and clock.
 
@@ -119,8 +125,8 @@ def drain(
         Whatever a deliverer raised first, when all threads have ended; SystemExit at once.
     """
     work = _Drain(
-        deliverer, breaker or Breaker(total=0), limit, stopped, settled, requeue, departing,
-        throttle or Throttle(pace=Pace(UNBOUND, now=0.0)),
+        deliverer, breaker or Breaker(total=0), limit, stopped, settled, requeue, elsewhere,
+        departing, throttle or Throttle(pace=Pace(UNBOUND, now=0.0)),
     )  # fmt: skip
     threads = [
         threading.Thread(target=work.run, daemon=True) for _ in range(work.throttle.threads - 1)
@@ -166,6 +172,7 @@ class _Drain:
             queued yet.
         singly: so many claims are for one mail each, because a request for several was refused.
         waits: waits since a mail was accepted.
+        away: since when the records cannot be reached, None while they can.
     """
 
     deliverer: Callable[[], Deliverer]
@@ -174,6 +181,7 @@ class _Drain:
     stopped: Callable[[], bool]
     settled: Callable[[Attempt], None]
     requeue: Callable[[], int]
+    elsewhere: Callable[[], int]
     departing: Callable[[], object]
     throttle: Throttle
     over: threading.Event = field(default_factory=threading.Event)
@@ -185,6 +193,7 @@ class _Drain:
     in_flight: int = 0
     singly: int = 0
     waits: int = 0
+    away: float | None = None
     fault: BaseException | None = None
 
     def run(self) -> None:
@@ -214,14 +223,38 @@ class _Drain:
             if slot is None:
                 self.throttle.sleep(self.over, _POLL_SECONDS)
             elif self._take_off(slot, claimed=claimed):
-                wait = functools.partial(self._wait_for_slot, slot)
-                attempts = mine.deliver_next(slot.mails, wait)
-                claimed = bool(attempts)
-                with self.lock:
-                    self.in_flight -= not claimed
-                    self._hear(attempts, slot.mails)
+                claimed = self._deliver_next(mine, slot)
                 if not claimed:
                     self.throttle.sleep(self.over, _POLL_SECONDS)
+
+    def _deliver_next(self, mine: Deliverer, slot: _Slot) -> bool:
+        """Deliver what leaves in a slot, and hear of it; whether there was anything.
+
+        Raises:
+            UnreachableError: the records were away for too long.
+        """
+        wait = functools.partial(self._wait_for_slot, slot)
+        try:
+            attempts = mine.deliver_next(slot.mails, wait)
+        except UnreachableError:
+            with self.lock:
+                self.in_flight -= 1
+                self.begun -= slot.mails
+                if self._are_away():
+                    raise
+            return False
+        with self.lock:
+            self.away = None
+            self.in_flight -= not attempts
+            self._hear(attempts, slot.mails)
+        return bool(attempts)
+
+    def _are_away(self) -> bool:
+        """Whether the records were away for too long; until then, ask again after a while."""
+        now = self.throttle.clock()
+        self.away = now if self.away is None else self.away
+        self._back_off(now)
+        return now - self.away >= _AWAY_SECONDS
 
     def keep_asking(self, allowance: Callable[[], Allowance]) -> None:
         """Follow the account's rate; when it cannot be asked, the last answer stands."""
@@ -326,8 +359,18 @@ class _Drain:
         """Nothing is queued; what was deferred gets another turn, after a while."""
         if self.in_flight or self.over.is_set():
             return
-        if self.requeue():
-            self._back_off(self.throttle.clock())
+        now = self.throttle.clock()
+        try:
+            # In this order: what others defer in between is found all the same.
+            others, queued = self.elsewhere(), self.requeue()
+        except UnreachableError:
+            if self._are_away():
+                raise
+            return
+        if queued:
+            self._back_off(now)
+        elif others:
+            self.throttle.pace.hold(_ELSEWHERE_SECONDS, now=now)
         else:
             self._end(None)
 

@@ -7,52 +7,30 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import math
-import threading
-import time
-from collections.abc import Callable, Iterator
-from typing import Any, Final
+from typing import Final
 
 from newsletter import clocks
 from newsletter.delivery import (
-    Attempt,
     Counts,
     Pause,
     Run,
     RunState,
     State,
     Stop,
-    is_finished,
 )
-from newsletter.delivery.breaker import Breaker
-from newsletter.delivery.bulk import BulkOutlet
-from newsletter.delivery.deliver import Hand, Outlet, Press, SingleOutlet
-from newsletter.delivery.pace import Pace
-from newsletter.errors import AccountError, InputError, NewsletterError, PausedError
+from newsletter.errors import AccountError, InputError, PausedError
 from newsletter.humanize import plural
-from newsletter.message import load_template
-from newsletter.message.merge import load_issue, merge_template
 from newsletter.publishing.images import publish_first
-from newsletter.sending import second_ledger, transports
+from newsletter.sending import second_ledger
 from newsletter.sending.context import SendContext
-from newsletter.sending.drain import UNBOUND, Drained, Throttle, drain
+from newsletter.sending.part import conclude, drain_part, following, way_of
 from newsletter.sending.plan import require_same_content
 from newsletter.sending.result import AlreadySent, Plan, SendResult
 from newsletter.sending.run_log import RunLog
-from newsletter.store import Store, freezing, runs, signing_keys
+from newsletter.store import Store, freezing, runs
 from newsletter.store import deliveries as delivery_records
-from newsletter.store.calendar import Calendar
 from newsletter.store.folder import backup as backups
 
-#: How often a delivery that is deferred is tried in one run.
-_TRIES: Final = 5
-#: Each waits for one answer at a time; more only fight over the processor.
-_MOST_THREADS: Final = 32
-_MOST_BULK_THREADS: Final = 8
-#: How often a run looks whether it was cancelled.
-_CANCEL_POLL_SECONDS: Final = 0.25
-#: An answer may take as long as this before the pace suffers.
-_ANSWER_SECONDS: Final = 0.5
 #: A mail counts against the day's quota for so long (SES guide, sending quotas).
 _QUOTA_WINDOW: Final = dt.timedelta(days=1)
 #: Nothing else will go either, so with nothing accepted this is a fault, not a pause.
@@ -89,17 +67,17 @@ def send(context: SendContext, plan: Plan) -> SendResult | AlreadySent:
             if run.state is RunState.FINISHED:
                 return AlreadySent(run=run, counts=runs.counts(store, run))
             _back_up(context, run)
-            with store.marked(second_ledger.write(project, store, run)):
-                drained = _drain(context, plan, run, stopped=stopped, log=log)
-            counts = runs.counts(store, run)
-            stop = _stop_of(counts, drained)
-            state = _settle(store, run, stop)
-            log.note("ended", state=state, pause=stop.pause if stop else None,
-                     reason=stop.reason if stop else "", by_state=counts.by_state)  # fmt: skip
+            with following(store, run, second_ledger.write(project, store, run)):
+                drained = drain_part(
+                    context, run, plan.transport, plan.allowance,
+                    stopped=stopped, log=log, leads=True, limit=plan.options.limit,
+                )  # fmt: skip
+            ended = conclude(store, run, drained, log=log)
             second_ledger.write(project, store, run)
+        counts, stop = ended.counts, ended.stop
         _refuse_where_nothing_goes(run, counts, stop)
         return SendResult(
-            run=run, counts=counts, sent_now=drained.accepted, stop=stop, state=state,
+            run=run, counts=counts, sent_now=drained.accepted, stop=stop, state=ended.state,
             reasons=_reasons(store, run, counts), quota_frees_at=_quota_frees_at(store, stop),
             log=log.path, ledger=second_ledger.keep_in_git(project, run, counts),
         )  # fmt: skip
@@ -120,6 +98,7 @@ def _freeze_or_resume(context: SendContext, plan: Plan) -> Run:
         return run
     if run is not None and run.begun:
         require_same_content(run, plan.content)
+        runs.share(store, run, _shared(context, plan))
         runs.resume(store, run, by_hand=not options.scheduled)
         lost = delivery_records.recover(store, run, now=clocks.now())
         if lost:
@@ -137,8 +116,20 @@ def _freeze_or_resume(context: SendContext, plan: Plan) -> Run:
             now=clocks.now(),
             occurrence=options.occurrence,
         )
+        runs.share(store, run, _shared(context, plan))
     store.feedback.note_account(run, plan.allowance.account)
     return run
+
+
+def _shared(context: SendContext, plan: Plan) -> str:
+    """The way of a run that workers may send with us, "" for one that they may not.
+
+    A limit is counted by one process, and a rehearsal lands in a folder of this machine.
+    """
+    alone = not context.store.backend.on_server or plan.transport.rehearsal
+    if alone or plan.options.limit is not None:
+        return ""
+    return way_of(context.project, plan.transport, plan.allowance)
 
 
 def _back_up(context: SendContext, run: Run) -> None:
@@ -155,129 +146,6 @@ def _back_up(context: SendContext, run: Run) -> None:
         backups.keep(context.store, now=clocks.now())
     except PausedError as error:  # a full disk; no mail depends on the copy
         context.reporter.warn(f"no backup was made before this send: {error}")
-
-
-def _drain(
-    context: SendContext, plan: Plan, run: Run, *, stopped: Callable[[], bool], log: RunLog
-) -> Drained:
-    store = context.store
-    outlet, counts = _outlet(context, plan, run), runs.counts(store, run)
-    throttle = _throttle(context, plan)
-    log.note(
-        "began", issue=run.content.issue, transport=plan.transport.name,
-        content_hash=run.content.content_hash, by_state=counts.by_state,
-        mails_per_second=plan.allowance.rate, left_today=plan.allowance.left,
-        concurrency=throttle.threads, mails_per_request=throttle.batch,
-    )  # fmt: skip
-    watch, cancelled = context.watch(run), _cancelled(store, run)
-    departing = threading.Event()
-    with (
-        _paused_on_the_way(departing),
-        watch.going(),
-        context.reporter.progress(counts.left) as shown,
-    ):
-
-        def settled(attempt: Attempt) -> None:
-            log.settled(attempt)
-            watch.told(attempt)
-            shown(attempt.outcome)
-
-        return drain(
-            lambda: Hand(run=run, records=store, outlet=outlet, clock=clocks.now),
-            breaker=Breaker(total=counts.total, batch=throttle.batch, guard=watch.stop),
-            limit=plan.options.limit,
-            stopped=lambda: stopped() or cancelled(),
-            settled=settled,
-            requeue=lambda: (
-                0 if cancelled() else delivery_records.requeue(store, run, tries=_TRIES)
-            ),
-            departing=departing.set,
-            throttle=throttle,
-        )
-
-
-def _outlet(context: SendContext, plan: Plan, run: Run) -> Outlet[Any]:
-    store, settings = context.store, context.project.settings
-    url, key, name = settings.site.public_url, signing_keys.newest(store), store.feedback.store_id()
-    press = Press(template=load_template(run.content.frozen), public_url=url, key=key, store=name)
-    if bulk := transports.in_bulk(plan.transport):
-        merged = merge_template(load_issue(run.content.frozen))
-        give = bulk.in_bulk(merged)
-        return BulkOutlet(transport=bulk, template=merged, give=give, press=press)
-    return SingleOutlet(transport=plan.transport, press=press)
-
-
-@contextlib.contextmanager
-def _paused_on_the_way(departing: threading.Event) -> Iterator[None]:
-    """Once a mail is leaving, no fault of ledger or records may say that nothing was sent."""
-    try:
-        yield
-    except InputError as error:
-        if not departing.is_set():
-            raise
-        raise PausedError(
-            error.message, place=error.place, cause=error.cause, hint=error.hint
-        ) from error
-
-
-def _throttle(context: SendContext, plan: Plan) -> Throttle:
-    """As many threads as the settings say, or as the pace needs while each waits for an answer."""
-    settings = context.project.settings
-    now, rate, wanted = time.monotonic(), plan.allowance.rate, settings.transport.concurrency
-    if rate is None:
-        return Throttle(pace=Pace(UNBOUND, now=now), threads=wanted or 1)
-    batch, most = 1, _MOST_THREADS
-    if bulk := transports.in_bulk(plan.transport):
-        # A server's bucket may hold no more than a second's mails.
-        batch, most = max(1, min(bulk.most, int(rate))), _MOST_BULK_THREADS
-        if batch < bulk.most:
-            context.reporter.warn(
-                f"at {rate:.4g} mails/s a request holds only {plural(batch, 'mail')}: "
-                'transport.ses.mode = "single" serves this account better'
-            )
-    needed = min(most, math.ceil(rate / batch * _ANSWER_SECONDS))
-    return Throttle(
-        pace=Pace(rate, now=now), threads=wanted or needed, batch=batch,
-        allowance=plan.transport.allowance,
-    )  # fmt: skip
-
-
-def _cancelled(store: Store, run: Run) -> Callable[[], bool]:
-    """Asks whether the run was cancelled, a few times a second however often it is called.
-
-    The records themselves refuse a claim from that moment; this only ends the waiting.
-    """
-    calendar = Calendar(store, rehearsal=run.rehearsal)
-    answer, asked = False, -math.inf
-
-    def ask() -> bool:
-        nonlocal answer, asked
-        now = time.monotonic()
-        if not answer and now - asked >= _CANCEL_POLL_SECONDS:
-            asked = now
-            # What is wrong with the records, the next claim tells.
-            with contextlib.suppress(NewsletterError):
-                answer = calendar.is_cancelled(run.content.issue)
-        return answer
-
-    return ask
-
-
-def _stop_of(counts: Counts, drained: Drained) -> Stop | None:
-    """Why the run stands still, None when it is finished."""
-    if is_finished(counts):
-        return None
-    deferred = Stop(Pause.PUT_OFF, f"what is left was deferred {_TRIES} times")
-    return drained.stop or deferred
-
-
-def _settle(store: Store, run: Run, stop: Stop | None) -> RunState:
-    """Record how a run stands; what was cancelled meanwhile stays so."""
-    state = RunState.PAUSED if stop else RunState.FINISHED
-    reason, pause = (stop.reason, stop.pause) if stop else ("", None)
-    runs.set_state(store, run, state, clocks.now(), pause=pause, reason=reason)
-    found = runs.find(store, run.content.issue, rehearsal=run.rehearsal)
-    return found.state if found else state
 
 
 def _refuse_where_nothing_goes(run: Run, counts: Counts, stop: Stop | None) -> None:

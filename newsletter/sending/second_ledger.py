@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from newsletter import clocks
-from newsletter.delivery import State, is_finished
+from newsletter.delivery import RunState, State, is_finished
+from newsletter.errors import InputError
 from newsletter.humanize import plural
 from newsletter.project import git, ledger
 from newsletter.sending.result import LedgerFile
@@ -49,8 +49,8 @@ def lost_entry(project: Project, store: Store, issue: int, *, restored: bool) ->
     """
     found = agreement.lost(project.root, store, issue)
     if found and not restored:
-        raise ledger.behind(*found)
-    return found[0] if found else None
+        raise agreement.refusal(found)
+    return found.entry if found else None
 
 
 def accept_backup(
@@ -64,16 +64,14 @@ def accept_backup(
     entry = lost_entry(project, store, issue, restored=restored)
     run = runs.find(store, issue, rehearsal=False)
     if run and entry:
-        # Should this end in the middle, nothing may be left that looks as if the records agreed:
-        # the file first tells of more than they can reach.
-        exposed = claims.exposed(store, run, entry.reached.position)
-        made = max(entry.reached.attempts, claims.reached(store, run).attempts)
-        ahead = replace(entry.reached, attempts=made + exposed + 1)
-        ledger.write(project.root, run, runs.counts(store, run), ahead, occurrence=_day(store, run))
+        # Should this end in the middle, nothing may look as if the records agreed.
+        counts = runs.counts(store, run)
+        ledger.write(project.root, run, counts, entry.reached, occurrence=_day(store, run))
+        claims.distrust(store, run.id, entry.reached, "what may have left is not written down yet")
         number = claims.doubt(store, run, entry.reached, now=clocks.now())
         reporter.say(
-            f"{plural(number, 'delivery', 'deliveries')} may have been sent since the backup: "
-            "unknown, and not sent again"
+            f"{plural(number, 'delivery', 'deliveries')} may have been sent, which the "
+            "records had forgotten: unknown, and not sent again"
         )
         write(project, store, run)
     elif run:
@@ -93,9 +91,42 @@ def write(project: Project, store: Store, run: Run) -> HighWaterMark | None:
     if run.rehearsal:
         return None
     reached = claims.reached(store, run)
+    if (entry := _entry(project, run)) is not None:  # it never falls
+        reached = ledger.highest(reached, entry.reached)
     return ledger.write(
         project.root, run, runs.counts(store, run), reached, occurrence=_day(store, run)
     )
+
+
+def tell(project: Project, store: Store, run: Run, reason: str) -> bool:
+    """Have nobody claim of a run that has come further, as its file here says, than the records.
+
+    Args:
+        project: whose folder it is.
+        store: the records.
+        run: real.
+        reason: why, for people.
+
+    Returns:
+        whether there was something to tell.
+    """
+    entry, found = _entry(project, run), claims.distrusted(store, run)
+    if entry is None:
+        return False
+    known = found.reached if found else claims.reached(store, run)
+    told = run.state is RunState.RUNNING or ledger.highest(known, entry.reached) != known
+    if told:
+        claims.distrust(store, run.id, entry.reached, reason)
+    return told
+
+
+def _entry(project: Project, run: Run) -> Entry | None:
+    """What the file of a run says, None where there is none that can be read."""
+    try:
+        found = ledger.entry(project.root, run.content.issue)
+    except InputError:
+        return None
+    return found if found is not None and found.is_of(run) else None
 
 
 def write_again(project: Project, store: Store, run: Run, reporter: Reporter) -> None:

@@ -18,6 +18,7 @@ from newsletter.schedule.units import systemd_program, systemd_word
 
 _SERVE: Final = "newsletter-serve"
 _EVENTS: Final = "newsletter-events"
+_WORKER: Final = "newsletter-worker"
 _HTTPS: Final = 443
 
 
@@ -44,6 +45,11 @@ def serve_unit(service: Service) -> str:
 def events_unit(service: Service) -> str:
     """A systemd unit that fetches what the provider reports; it ends in a line feed."""
     return _unit(_EVENTS, "Fetch what became of the newsletter's mails", service)
+
+
+def worker_unit(service: Service) -> str:
+    """A systemd unit for one of several machines that send; it ends in a line feed."""
+    return _unit(_WORKER, "Help to send the newsletter's issues", service)
 
 
 def _unit(name: str, description: str, service: Service) -> str:

@@ -16,7 +16,8 @@
                     limits bounds it
     signing_keys    what signs links and names addresses
     runs            issues on their way; freezing begins them
-    deliveries      one mail each; claims tells how far they have come
+    deliveries      one mail each; claims tells how far they have come, shares who sent how many
+    histories       which server a run is on, and whether that one may have forgotten some
     events          what the provider reported; event_owners finds the delivery,
                     feedback records them, stats counts them
     history         the list over time, and issue by issue what became of them
@@ -34,22 +35,22 @@ connection is part of its caller's.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from newsletter.delivery import Delivery, Outcome, Run
-from newsletter.errors import NewsletterError
+from newsletter.errors import InputError, NewsletterError
 from newsletter.project.ledger import HighWaterMark
-from newsletter.store.database import SENDING_LOCK, Backend, Database
-from newsletter.store.deliveries import Settled
+from newsletter.store.database import SENDING_LOCK, WORKER_LOCK, Backend, Database
 from newsletter.store.feedback import Feedback
 from newsletter.store.folder.departures import Departures, attach
 from newsletter.store.folder.lock import SENDING
 from newsletter.store.group_commit import GroupCommit
 from newsletter.store.schema import open_database
+from newsletter.store.settling import Settled
 
 __all__ = ["Store"]
 
@@ -172,14 +173,63 @@ class Store(Database):
         done = [Settled(run=run.id, delivery=one, outcome=said, now=now) for one, said in settled]
         return self._group_commit.settle_and_claim(run.id, done, most, now=now)
 
-    @contextmanager
-    def marked(self, mark: HighWaterMark | None) -> Iterator[None]:
+    def conclude(self, run: Run) -> None:
+        """Give back what of a run was claimed unheard; call this when nothing more is claimed.
+
+        Raises:
+            UnreachableError: the records are on a server that is away.
+        """
+        self._group_commit.conclude(run.id)
+
+    def may_hand_over(self) -> bool:
+        """Whether nobody else can have given up what was claimed here; asked before mails leave."""
+        return self.backend.may_hand_over()
+
+    def work(self) -> AbstractContextManager[None]:
+        """Be one of several that claim, for the length of a `with`; others see it.
+
+        Raises:
+            InputError: the records are in a file, which one process at a time sends from.
+        """
+        if not self.backend.on_server:
+            raise InputError(
+                "workers share their records on a server, and these are in a file",
+                place=self.backend.place,
+                hint="newsletter send needs no worker; for several machines see docs/scale.md",
+            )
+        return self.backend.lock(WORKER_LOCK, SENDING)
+
+    def expect_held(self) -> None:
+        """Refuse to go on once this process is no longer one of those that send.
+
+        Raises:
+            PausedError: a lease of it has ended.
+        """
+        with self.reading() as connection:
+            self.backend.expect_held(connection)
+
+    def expect_remembered(self) -> None:
+        """Refuse to go on where the records have forgotten what this process did, and tell all.
+
+        Whoever was told once goes on; nothing is claimed until a person has decided.
+
+        Raises:
+            ForgottenError: they have, or another server that took over may have.
+            PausedError: a lease of this process has ended.
+        """
+        self._group_commit.look()
+
+    def workers(self) -> Mapping[str, str]:
+        """Which workers there are, as "pid 7 on host", by what their claims are written down by."""
+        with self.reading() as connection:
+            return self.backend.workers(connection)
+
+    def marked(self, mark: HighWaterMark | None, *, way: str = "") -> AbstractContextManager[None]:
         """Inside the block no claim returns before the mark on the disk has risen to it.
 
-        None is for rehearsals, which have no file.
+        Args:
+            mark: of the run; None for rehearsals, which have no file.
+            way: how mails leave from here. Who does not lead the run claims nothing of it where
+                they are to leave in another one.
         """
-        self._group_commit.mark = mark
-        try:
-            yield
-        finally:
-            self._group_commit.mark = None
+        return self._group_commit.begun(mark, way)

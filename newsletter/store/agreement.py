@@ -5,10 +5,11 @@ Whoever says what has gone asks here first: records that were restored do not kn
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from newsletter.errors import InputError, RefusedError
+from newsletter.errors import InputError, Place, RefusedError
 from newsletter.humanize import plural
 from newsletter.project import ledger
 from newsletter.project.ledger import Entry, Reached
@@ -17,8 +18,23 @@ from newsletter.store import Store, claims, runs
 _NOTHING: Final = Reached(recipients=0, attempts=0, position=0)
 
 
-def lost(root: Path, store: Store, issue: int) -> tuple[Entry, Reached] | None:
-    """What an issue's file says and what the records do, None unless they are behind it.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lost:
+    """What records may have forgotten of a run.
+
+    Attributes:
+        entry: how far it came, by its file and by what other machines have told.
+        reached: how far it came as the records say.
+        moved: whether another server has taken them over.
+    """
+
+    entry: Entry
+    reached: Reached
+    moved: bool
+
+
+def lost(root: Path, store: Store, issue: int) -> Lost | None:
+    """What the records may have forgotten of an issue, None where they know all of it.
 
     Args:
         root: the newsletter's folder.
@@ -33,6 +49,57 @@ def lost(root: Path, store: Store, issue: int) -> tuple[Entry, Reached] | None:
         return None
     # A run at work may have been writing the number just as it was read: look twice.
     return _lost(root, store, issue)
+
+
+def refusal(lost: Lost) -> RefusedError:
+    """What to say of records that know only a part of a run, or may, and the way out."""
+    entry, reached, number = lost.entry, lost.reached, lost.entry.issue
+    if lost.moved or (entry.vouches and reached.attempts >= entry.reached.attempts):
+        return _perhaps(lost)
+    if reached.attempts >= entry.reached.attempts:
+        return RefusedError(
+            ledger.begun_but(
+                entry, "this file, of an older version, does not tell how far it came"
+            ),
+            place=Place(entry.file),
+            cause="should these records be a restored backup, more has left than they know",
+            hint=f"newsletter send --issue {number} --restored takes everybody who is left as "
+            "unknown; only if these records were never put back from a backup, take away "
+            f"{entry.file}, and the run goes on",
+        )
+    return RefusedError(
+        ledger.begun_but(
+            entry,
+            f"these records know only in part of it: {reached.attempts:,} of "
+            f"{plural(entry.reached.attempts, 'attempt')}",
+        ),
+        place=Place(entry.file),
+        cause=ledger.OLDER_COPY,
+        hint="restore newer records, or send from the machine that has them; where there are none,"
+        f" newsletter send --issue {number} --restored takes everybody who may have got it as "
+        "unknown, and goes on with the rest",
+    )
+
+
+def _perhaps(lost: Lost) -> RefusedError:
+    """Of records whose numbers show nothing."""
+    way = (
+        f"newsletter send --issue {lost.entry.issue} --restored takes everybody who may have got "
+        "it as unknown, and goes on with the rest"
+    )
+    if not lost.moved:
+        lack = "these records lack some, so mails may have left that they do not know of"
+        return RefusedError(ledger.begun_but(lost.entry, lack), cause=ledger.OLDER_COPY, hint=way)
+    return RefusedError(
+        ledger.begun_but(
+            lost.entry,
+            "another server took these records over, so mails may have left that they do not "
+            "know of",
+        ),
+        cause="a standby may lack the last moments, as a backup does",
+        hint="first newsletter worker --once on each machine that sent some of it, so that all "
+        f"have told how far they came; then {way}",
+    )
 
 
 def forgotten(root: Path, store: Store, issue: int) -> str:
@@ -50,10 +117,12 @@ def forgotten(root: Path, store: Store, issue: int) -> str:
     run = runs.find(store, issue, rehearsal=False)
     if found is None or run is None:
         return ""
-    entry, reached = found
-    more = entry.reached.attempts - reached.attempts
-    if not entry.vouches:
+    entry = found.entry
+    more = entry.reached.attempts - found.reached.attempts
+    if found.moved or not entry.vouches:
         more = max(more, claims.exposed(store, run, entry.reached.position))
+    if found.moved:
+        return f"another server took these records over: {plural(more, 'more mail')} may have gone"
     return (
         f"{plural(more, 'more mail')} may have gone: {name} knows of later ones than these records"
     )
@@ -65,10 +134,18 @@ def all_forgotten(root: Path, store: Store) -> dict[int, str]:
     return {issue: sentence for issue, sentence in told.items() if sentence}
 
 
-def _lost(root: Path, store: Store, issue: int) -> tuple[Entry, Reached] | None:
+def _lost(root: Path, store: Store, issue: int) -> Lost | None:
     entry = ledger.entry(root, issue)
-    if entry is None:
-        return None
     run = runs.find(store, issue, rehearsal=False)
     reached = claims.reached(store, run) if run else _NOTHING
-    return (entry, reached) if ledger.is_behind(entry, run, reached) else None
+    behind = entry is not None and ledger.is_behind(entry, run, reached)
+    told = claims.distrusted(store, run) if run else None
+    if run is None or not (behind or told):
+        return None
+    known = [one.reached for one in (entry, told) if one]
+    entry = entry or Entry.of(run, reached)
+    return Lost(
+        entry=replace(entry, reached=ledger.highest(reached, *known)),
+        reached=reached,
+        moved=told is not None and told.moved,
+    )

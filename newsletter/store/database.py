@@ -7,7 +7,7 @@ is behind `Backend`; they have a room each.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import Final, Protocol
@@ -20,6 +20,8 @@ from newsletter.store.traces import Traces
 
 #: The lock that whoever sends holds.
 SENDING_LOCK: Final = "sending"
+#: The one that each worker holds, beside others.
+WORKER_LOCK: Final = "worker-"
 
 #: Hears the kind of a departure, or the reason of a suppression, and the hash it is about.
 Note = Callable[[str, str], None]
@@ -38,6 +40,7 @@ class Backend(Protocol):
         schema: the schema of its tables, None where there are none.
         unmark: what a person does to have records count that were moved, after "or".
         on_server: whether other machines may use it as well; it looks after its disk itself.
+        connections: how many were made to a server; after a new one it may be another server.
     """
 
     @property
@@ -54,6 +57,8 @@ class Backend(Protocol):
     def unmark(self) -> str: ...  # noqa: D102
     @property
     def on_server(self) -> bool: ...  # noqa: D102
+    @property
+    def connections(self) -> int: ...  # noqa: D102
 
     def close(self) -> None:
         """Give all connections back. Closing twice does no harm."""
@@ -113,6 +118,43 @@ class Backend(Protocol):
 
         Raises:
             PausedError: this process held it, and may not hold it any more.
+        """
+
+    def leads(self) -> bool:
+        """Whether this process is not only a worker, who follows the one that holds the lock."""
+
+    def claimer(self) -> str:
+        """By whom this process claims, as it is written down with each; "" where it is alone."""
+
+    def may_hand_over(self) -> bool:
+        """Whether nobody else can have given up what this process has claimed."""
+
+    def under_way(self, connection: sa.Connection) -> frozenset[str]:
+        """By whom what is claimed may be under way; nobody where this process is alone."""
+
+    def workers(self, connection: sa.Connection) -> Mapping[str, str]:
+        """Which workers there are, as "pid 7 on host", by what their claims are written down by."""
+
+    def take_places(self, account: str, number: int, full: float) -> tuple[float, float]:
+        """Take places in the pace of an account that several machines share, one after another.
+
+        Args:
+            account: its name.
+            number: how many places.
+            full: mails a second that it takes.
+
+        Returns:
+            the seconds until the first of them, and the mails a second now.
+
+        Raises:
+            UnreachableError: the server is away.
+        """
+
+    def cut_pace(self, account: str) -> None:
+        """The provider refused for speed: half the pace, and nothing for a second.
+
+        Raises:
+            UnreachableError: the server is away.
         """
 
     def expect_there(self) -> None:

@@ -16,14 +16,13 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from newsletter.audience import MAILABLE, Status, Subscriber, Suppressed
-from newsletter.delivery import Delivery, Outcome, Pause, Run, RunState, State, next_state
-from newsletter.errors import NewsletterError
+from newsletter.delivery import Delivery, Pause, Run, RunState, State
 from newsletter.store import events, feedback
 from newsletter.store.batches import Batches
 from newsletter.store.database import Database
 from newsletter.store.eligibility import clause
 from newsletter.store.rows import plain, update_rows
-from newsletter.store.runs import update_state
+from newsletter.store.runs import claimable, update_state
 from newsletter.store.tables import deliveries, moment_text, runs, subscribers
 
 #: Lets a run go on that has deliveries to send again.
@@ -54,9 +53,18 @@ _NEXT: Final = (
     .where(
         deliveries.c.run_id == sa.bindparam("run"),
         deliveries.c.state == State.QUEUED,
-        # Asked once per statement: nothing is claimed before a run runs, nor once it is cancelled.
-        sa.select(runs.c.state).where(runs.c.id == sa.bindparam("run")).scalar_subquery()
-        == RunState.RUNNING,
+        # Asked once per statement: nothing is claimed before a run runs, nor once it is cancelled,
+        # nor in another way than it was begun, nor where the records may have forgotten some.
+        sa.exists(
+            sa.select(runs.c.id).where(
+                runs.c.id == sa.bindparam("run"),
+                claimable(),
+                sa.or_(
+                    sa.bindparam("leads", type_=sa.Boolean),
+                    sa.and_(runs.c.way != "", runs.c.way == sa.bindparam("way")),
+                ),
+            )
+        ),
     )
     .order_by(deliveries.c.position)
     .limit(sa.bindparam("most"))
@@ -72,35 +80,11 @@ _SKIP: Final = _THIS.values(
 _CLAIM: Final = _THIS.values(
     state=State.CLAIMED.value,
     attempt=sa.bindparam("try"),
+    worker=sa.bindparam("by"),
     reason="",
     claimed_at=sa.bindparam("now"),
     settled_at=None,
 )
-_SETTLE: Final = _THIS.where(
-    _PLAIN.c.run_id == sa.bindparam("run"),
-    _PLAIN.c.state == State.CLAIMED.value,
-    _PLAIN.c.attempt == sa.bindparam("try"),
-).values(
-    state=sa.bindparam("to"),
-    message_id=sa.bindparam("message"),
-    reason=sa.bindparam("why"),
-    settled_at=sa.bindparam("now"),
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settled:
-    """A claimed delivery and what became of it.
-
-    Attributes:
-        run: the row of its run.
-        now: with a time zone.
-    """
-
-    run: int
-    delivery: Delivery
-    outcome: Outcome
-    now: dt.datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,47 +105,46 @@ class Doubt:
     risked: int
 
 
-def claim(connection: sa.Connection, run: int, most: int, now: dt.datetime) -> tuple[Delivery, ...]:
-    """Take the next queued deliveries, at most so many; fewer only when no more are queued.
+def claim(
+    connection: sa.Connection,
+    run: int,
+    most: int,
+    now: dt.datetime,
+    *,
+    worker: str = "",
+    way: str | None = None,
+) -> tuple[Delivery, ...]:
+    """Take the next queued deliveries, at most so many; fewer only when no more may be claimed.
 
     Whoever may no longer be mailed is skipped. Each person is read here, as they are now.
+
+    Args:
+        connection: inside a transaction.
+        run: the row of the run.
+        most: how many.
+        now: with a time zone.
+        worker: under which lease.
+        way: how its mails would leave from here; None for who leads it, and says how.
     """
+    asked = {"run": run, "leads": way is None, "way": way or ""}
     taken: list[Delivery] = []
     moment = moment_text(now)
     while len(taken) < most:
-        rows: Sequence[Any] = connection.execute(
-            _NEXT, {"run": run, "most": most - len(taken)}
-        ).all()
+        rows: Sequence[Any] = connection.execute(_NEXT, asked | {"most": most - len(taken)}).all()
         if not rows:
             break
         left = [row for row in rows if not row.mailable]
-        mailable = [_delivery(row) for row in rows if row.mailable]
+        mailable = [_delivery(row, worker) for row in rows if row.mailable]
         if left:
             skipped = [{"this": r.delivery_id, "why": _why_not(r), "now": moment} for r in left]
             update_rows(connection, _SKIP, skipped)
         if mailable:
-            claimed = [{"this": d.id, "try": d.attempt, "now": moment} for d in mailable]
+            claimed = [
+                {"this": d.id, "try": d.attempt, "by": worker, "now": moment} for d in mailable
+            ]
             update_rows(connection, _CLAIM, claimed)
         taken += mailable
     return tuple(taken)
-
-
-def settle(connection: sa.Connection, settled: Sequence[Settled]) -> None:
-    """Record what became of claimed deliveries.
-
-    Raises:
-        NewsletterError: one of them is not claimed with its attempt: a bug. The caller undoes the
-            transaction.
-    """
-    if not settled:
-        return
-    changed = update_rows(connection, _SETTLE, [_row(one) for one in settled])
-    if changed != len(settled):
-        named = ", ".join(f"{one.delivery.id} (attempt {one.delivery.attempt})" for one in settled)
-        raise NewsletterError(
-            f"not all of these deliveries are claimed: {named}",
-            hint="this is a bug; please report it",
-        )
 
 
 def recover(store: Database, run: Run, *, now: dt.datetime) -> int:
@@ -181,12 +164,23 @@ def recover(store: Database, run: Run, *, now: dt.datetime) -> int:
 
 def give_up_claims(store: Database, run: Run, now: dt.datetime) -> int:
     """Settle what a dead process left claimed, queue what was put off; counts the former."""
-    batches = Batches(store)
-    lost = _move(
-        batches, run, State.CLAIMED, {"state": State.UNKNOWN, "reason": ENDED, "settled_at": now}
-    )
-    _move(batches, run, State.DEFERRED, _AGAIN)
+    lost = sweep(store, run, now=now)
+    _move(Batches(store), run, State.DEFERRED, _AGAIN)
     return lost
+
+
+def sweep(store: Database, run: Run, *, now: dt.datetime) -> int:
+    """Call unknown what was claimed by somebody who has nothing under way any more; how many."""
+    claimed = deliveries.c.run_id == run.id, deliveries.c.state == State.CLAIMED
+    by = sa.select(deliveries.c.worker).where(*claimed)
+    # In one snapshot: who has just begun to work would be missing among the living otherwise.
+    with store.reading() as connection:
+        alive = store.backend.under_way(connection)
+        dead = set(connection.execute(by).scalars()) - alive
+    if not dead:
+        return 0
+    values = {"state": State.UNKNOWN, "reason": ENDED, "settled_at": now}
+    return _move(Batches(store), run, State.CLAIMED, values, deliveries.c.worker.in_(dead))
 
 
 def requeue(store: Database, run: Run, *, tries: int) -> int:
@@ -357,7 +351,7 @@ def riskable(store: Database, run: Run) -> int:
 _AGAIN: Final[dict[str, object]] = {"state": State.QUEUED, "settled_at": None}
 
 
-def _delivery(row: sa.Row[Any]) -> Delivery:
+def _delivery(row: sa.Row[Any], worker: str = "") -> Delivery:
     person = Subscriber(
         id=row.id,
         handle=row.handle,
@@ -367,21 +361,12 @@ def _delivery(row: sa.Row[Any]) -> Delivery:
         fields=json.loads(row.fields),
     )
     return Delivery(
-        id=row.delivery_id, position=row.position, attempt=row.attempt + 1, subscriber=person
+        id=row.delivery_id,
+        position=row.position,
+        attempt=row.attempt + 1,
+        subscriber=person,
+        worker=worker,
     )
-
-
-def _row(one: Settled) -> dict[str, object]:
-    state, outcome = next_state(one.outcome), one.outcome
-    return {
-        "this": one.delivery.id,
-        "run": one.run,
-        "try": one.delivery.attempt,
-        "to": state.value,
-        "message": outcome.message_id,
-        "why": outcome.reason,
-        "now": None if state is State.QUEUED else moment_text(one.now),
-    }
 
 
 def _why_not(row: sa.Row[Any]) -> str:

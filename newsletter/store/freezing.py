@@ -20,6 +20,7 @@ from newsletter.store.batches import Batches
 from newsletter.store.clicks import forget_links, freeze_links
 from newsletter.store.database import Database
 from newsletter.store.eligibility import clause
+from newsletter.store.histories import PresentHistory
 from newsletter.store.ratings import forget_labels, freeze_labels
 from newsletter.store.runs import expect_not_cancelled, select_run
 from newsletter.store.tables import deliveries, occurrences, runs, subscribers
@@ -91,7 +92,10 @@ class _Freeze:
                 self._expect_number(number)
                 if self.occurrence is not None:
                     self._take(connection, self.occurrence)
-                values = {"state": RunState.RUNNING, "recipients": number, "started_at": self.now}
+                values = {
+                    "state": RunState.RUNNING, "recipients": number, "started_at": self.now,
+                    "server": PresentHistory(),
+                }  # fmt: skip
                 connection.execute(sa.update(runs).where(runs.c.id == run.id).values(values))
         except RefusedError:
             _clear(batches, run)

@@ -10,20 +10,23 @@ import contextlib
 import datetime as dt
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import sqlalchemy as sa
 
 from newsletter.delivery import Delivery, Outcome, Result
-from newsletter.errors import NewsletterError, PausedError
+from newsletter.errors import ForgottenError, NewsletterError, PausedError, UnreachableError
 from newsletter.project.ledger import HighWaterMark
-from newsletter.store import deliveries
+from newsletter.store import claims, deliveries, settling
 from newsletter.store.database import Database
-from newsletter.store.deliveries import Settled
+from newsletter.store.settling import Settled
 
+#: Outcomes wait so long for a server that is away; seconds.
+PATIENCE: Final = 600.0
+_LONGEST_WAIT: Final = 5.0
 #: How often a writer lets others have the processor before it begins: who has an outcome already
 #: then comes along, and without this half of all commits would be for one mail alone. Nobody is
 #: waited for who waits for something else.
@@ -60,6 +63,23 @@ class _Job:
     error: NewsletterError | None = None
 
 
+@dataclass(slots=True)
+class _Memory:
+    """What the records have answered for: each commit stands for all before it.
+
+    Attributes:
+        mark: of the run.
+        claimed: the last that was claimed here, once one was.
+        settled: the last that was settled here.
+        told: whether all were told that the records have forgotten some of it.
+    """
+
+    mark: HighWaterMark
+    told: bool = False
+    claimed: Delivery | None = None
+    settled: Delivery | None = None
+
+
 class GroupCommit:
     """Claims and settles for many threads; safe to share between them."""
 
@@ -68,8 +88,28 @@ class GroupCommit:
         self._lock = threading.Lock()
         self._waiting: list[_Job] = []
         #: Rises with every claim of a real run, on the disk before the claim returns.
-        self.mark: HighWaterMark | None = None
+        self._mark: HighWaterMark | None = None
+        #: How mails leave from here, where another process leads the run.
+        self._way = ""
         self._writing = False
+        #: The rows that callers have, and whether some were claimed that no caller heard of.
+        self._held: set[int] = set()
+        self._unheard = False
+        #: How many connections there had been when the records were last held against the mark.
+        self._compared = 0
+        self._memory: _Memory | None = None
+
+    @contextlib.contextmanager
+    def begun(self, mark: HighWaterMark | None, way: str) -> Iterator[None]:
+        """Inside the block no claim returns before the mark has risen to it; see `Store.marked`."""
+        self._mark, self._way = mark, way
+        if mark is not None and self._database.backend.on_server:
+            before = self._memory or _Memory(mark)
+            self._memory = replace(before, mark=mark, told=False)
+        try:
+            yield
+        finally:
+            self._mark = None
 
     def settle_and_claim(
         self, run: int, settled: Sequence[Settled], most: int, *, now: dt.datetime
@@ -82,14 +122,129 @@ class GroupCommit:
             NewsletterError: one of `settled` is not claimed with its attempt, and none of it is
                 recorded; or nothing could be claimed, though the outcomes are recorded.
             PausedError: another run may have taken over, and have settled them as unknown.
+            UnreachableError: the records are away. What was claimed all the same is given back
+                with the next claim.
         """
+        done = tuple(settled)
         try:
-            return self._commit(_Job(run, now, settled=tuple(settled), wanted=most))
-        except NewsletterError:
-            if settled:
-                with self._database.reading() as connection:
-                    self._database.backend.expect_held(connection)
+            try:
+                return self._commit(_Job(run, now, settled=done, wanted=most))
+            except UnreachableError:
+                if not done:
+                    raise
+                # Told twice, an outcome counts once.
+                self._when_back(lambda: self._commit(_Job(run, now, settled=done)))
+            return self._commit(_Job(run, now, wanted=most)) if most else ()
+        except UnreachableError:
             raise
+        except NewsletterError:
+            if done:
+                self._look(thoroughly=True)
+            raise
+
+    def conclude(self, run: int) -> None:
+        """Give back what was claimed and no caller heard of; call this when no claim follows.
+
+        Raises:
+            UnreachableError: the records are away.
+            PausedError: what was claimed unheard is not through yet.
+        """
+        if self._unheard:
+            self._give_back({run})
+
+    def _give_back(self, runs: Collection[int]) -> None:
+        """Alone: a commit whose answer was lost may still be under way, and is waited for.
+
+        Raises:
+            PausedError: it was, all the time.
+        """
+        with self._database.writing() as connection:
+            worker = self._database.backend.claimer()
+            self._expect_remembered(connection, self._memory)
+            for run in runs:
+                settling.give_back(connection, run, worker, held=self._held)
+        self._unheard = False
+
+    def look(self) -> None:
+        """Look whether the records have forgotten what was done here, until all were told.
+
+        Raises:
+            ForgottenError: they have, or another server may have.
+            PausedError: a lease of this process has ended.
+        """
+        if self._memory is not None and not self._memory.told:
+            self._look(thoroughly=False)
+
+    def _look(self, *, thoroughly: bool) -> None:
+        """Refuse to go on where the records have forgotten what was done here, and say it to all.
+
+        Raises:
+            ForgottenError: they have, or another server may have.
+            PausedError: a lease of this process has ended.
+        """
+        # Before the snapshot, in which nothing may be missing that is committed meanwhile.
+        memory = self._memory and replace(self._memory)
+        least = memory.mark.reached.attempts if memory and thoroughly else 0
+        try:
+            with self._database.reading() as connection:
+                self._database.backend.expect_held(connection)
+                self._expect_remembered(connection, memory, least)
+        except ForgottenError as error:
+            self._tell(error)
+            raise
+
+    def _expect_new_connections_to_remember(self, connection: sa.Connection) -> None:
+        """Whoever answers after the server was away may be a standby without the last commits."""
+        made = self._database.backend.connections
+        if made != self._compared:
+            memory = self._memory
+            self._expect_remembered(
+                connection, memory, memory.mark.reached.attempts if memory else 0
+            )
+            self._compared = made
+
+    def _expect_remembered(
+        self, connection: sa.Connection, memory: _Memory | None, least: int = 0
+    ) -> None:
+        """Refuse to go on where the records have forgotten what was done here.
+
+        Args:
+            connection: inside a transaction that sees all that `memory` holds.
+            memory: what is asked for.
+            least: how many attempts there must be of all machines; 0 does not ask, which is slow.
+
+        Raises:
+            ForgottenError: they have, or another server may have.
+        """
+        if memory is None:
+            return
+        run = memory.mark.run
+        told = claims.why_distrusted(connection, run, least, memory.claimed, memory.settled)
+        if not told:
+            return
+        place, hint = self._database.backend.place, "send the issue again: it says what can be done"
+        raise ForgottenError(told, place=place, hint=hint)
+
+    def _tell(self, error: ForgottenError) -> None:
+        """Have nobody claim any more, and say how far this process knows it to have come."""
+        if (memory := self._memory) is None or memory.told:
+            return
+        mark, reason = memory.mark, error.message
+        self._when_back(lambda: claims.distrust(self._database, mark.run, mark.reached, reason))
+        self._memory = _Memory(mark, told=True)
+
+    def _when_back(self, write: Callable[[], object]) -> None:
+        end, wait = time.monotonic() + PATIENCE, 0.1
+        while True:
+            try:
+                write()
+            except UnreachableError:
+                if time.monotonic() + wait > end:
+                    raise
+                time.sleep(wait)
+                wait = min(_LONGEST_WAIT, 2 * wait)
+            else:
+                return
 
     def _commit(self, job: _Job) -> tuple[Delivery, ...]:
         with self._lock:
@@ -126,10 +281,10 @@ class GroupCommit:
     def _raise_mark(self, jobs: Sequence[_Job]) -> None:
         """Flush the mark for what these have claimed; where that fails, nothing of it leaves."""
         claimed = [job for job in jobs if job.taken]
-        if self.mark is None or not claimed:
+        if self._mark is None or not claimed:
             return
         try:
-            self.mark.flush()
+            self._mark.flush()
         except NewsletterError as error:
             back = [
                 Settled(run=job.run, delivery=one, outcome=_HELD_BACK, now=job.now)
@@ -139,7 +294,7 @@ class GroupCommit:
             _fail(claimed, error)
             # What cannot be given back is unknown at the next start.
             with contextlib.suppress(NewsletterError), self._beside_others() as connection:
-                deliveries.settle(connection, back)
+                settling.settle(connection, back)
 
     def _write(self, jobs: Sequence[_Job]) -> None:
         try:
@@ -164,34 +319,78 @@ class GroupCommit:
         return self._database.writing(shared=True)
 
     def _transact(self, jobs: Sequence[_Job]) -> None:
-        lost: NewsletterError | None = None
+        worker = self._database.backend.claimer()
+        claiming = [job for job in jobs if job.wanted]
+        lost = self._give_back_unheard(claiming)
+        if lost:
+            claiming = []
+        unheard = self._unheard
+        if worker and claiming:
+            self._unheard = True  # until the commit has answered
         with self._beside_others() as connection:
-            deliveries.settle(connection, [one for job in jobs for one in job.settled])
-            claiming = [job for job in jobs if job.wanted]
-            try:
-                if claiming:
-                    self._database.backend.expect_held(connection)
-            except PausedError as error:  # what is over for claims; outcomes are still recorded
-                lost, claiming = error, []
-            taken = {
-                run: list(
-                    deliveries.claim(
-                        connection,
-                        run,
-                        sum(job.wanted for job in claiming if job.run == run),
-                        max(job.now for job in jobs),
-                    )
-                )
-                for run in {job.run for job in claiming}
-            }
-        if self.mark is not None:
-            self.mark.count(taken.get(self.mark.run, ()))
+            settling.settle(connection, [one for job in jobs for one in job.settled])
+            taken, refusal = self._grant(connection, claiming, max(job.now for job in jobs))
+        self._unheard, lost = unheard, lost or refusal
+        if worker:
+            self._held |= {one.id for mine in taken.values() for one in mine}
+            self._held -= {one.delivery.id for job in jobs for one in job.settled}
+        if self._mark is not None:
+            self._mark.count(taken.get(self._mark.run, ()))
+            self._remember(self._mark.run, taken, jobs)
+        if isinstance(lost, ForgottenError):
+            self._tell(lost)
         for job in claiming:
-            mine = taken[job.run]
+            mine = taken.get(job.run, [])
             job.taken = tuple(mine[: job.wanted])
             del mine[: job.wanted]
         for job in jobs:
             job.error, job.done = lost if job.wanted else None, True
+
+    def _give_back_unheard(self, claiming: Sequence[_Job]) -> PausedError | None:
+        """Give back what was claimed unheard, before more is; why that cannot be done now."""
+        if not (claiming and self._unheard):
+            return None
+        try:
+            self._give_back({job.run for job in claiming})
+        except UnreachableError:
+            raise
+        except PausedError as error:  # whoever claimed it unheard is not through yet
+            return error
+        return None
+
+    def _grant(
+        self, connection: sa.Connection, claiming: Sequence[_Job], now: dt.datetime
+    ) -> tuple[dict[int, list[Delivery]], PausedError | None]:
+        """What is claimed for these, by the run; or why it is over for claims.
+
+        Outcomes are still recorded then, so that is not raised.
+        """
+        backend, taken = self._database.backend, dict[int, list[Delivery]]()
+        if not claiming:
+            return taken, None
+        worker, way = backend.claimer(), None if backend.leads() else self._way
+        try:
+            backend.expect_held(connection)
+            self._expect_new_connections_to_remember(connection)
+            for run in {job.run for job in claiming}:
+                most = sum(job.wanted for job in claiming if job.run == run)
+                claimed = deliveries.claim(connection, run, most, now, worker=worker, way=way)
+                taken[run] = list(claimed)
+            if not any(taken.values()):
+                self._expect_remembered(connection, self._memory)
+        except PausedError as error:
+            return {}, error
+        return taken, None
+
+    def _remember(
+        self, run: int, taken: Mapping[int, Sequence[Delivery]], jobs: Sequence[_Job]
+    ) -> None:
+        if (memory := self._memory) is None:
+            return
+        for delivery in taken.get(run, ()):
+            memory.claimed = delivery
+        for one in (one for job in jobs for one in job.settled if one.run == run):
+            memory.settled = one.delivery
 
 
 def _fail(jobs: Sequence[_Job], error: NewsletterError) -> None:

@@ -67,7 +67,10 @@ _DELIVERIES: Final = (
     Guard(
         "deliveries_accepted",
         "UPDATE OF state ON deliveries",
-        "NEW.state = 'accepted' AND OLD.state NOT IN ('claimed', 'accepted') AND NOT EXISTS "
+        "NEW.state = 'accepted' AND OLD.state NOT IN ('claimed', 'accepted') "
+        # A worker that was given up answers late; each attempt was claimed by one.
+        "AND NOT (OLD.state = 'unknown' AND OLD.worker <> '' AND OLD.message_id = '') "
+        "AND NOT EXISTS "
         "(SELECT 1 FROM events WHERE delivery_id = OLD.id "
         "AND kind NOT IN ('reject', 'rendering failure'))",
         "no event shows that it was accepted",

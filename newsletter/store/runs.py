@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+from dataclasses import dataclass
 from typing import Any, Final
 
 import sqlalchemy as sa
 
-from newsletter.delivery import Content, Counts, Pause, Run, RunState, State, is_finished
+from newsletter.delivery import Content, Counts, Pause, Run, RunState, State, Stop, is_finished
 from newsletter.errors import NewsletterError, RefusedError
 from newsletter.store.database import Database, UnreadableError
+from newsletter.store.histories import PresentHistory, SameHistory, SettledHistory
 from newsletter.store.tables import deliveries, runs
 
 #: What a rate is told from.
@@ -49,6 +51,21 @@ def find_all(store: Database) -> tuple[Run, ...]:
     with store.reading() as connection:
         rows = connection.execute(sa.select(*columns).order_by(runs.c.id))
         return tuple(_run(row, b"") for row in rows)
+
+
+def find_moved(store: Database) -> tuple[Run, ...]:
+    """Real runs under way that another server has taken over, without their frozen issues."""
+    columns = [column for column in runs.c if column is not runs.c.envelope]
+    query = sa.select(*columns).where(
+        runs.c.rehearsal.is_(False), runs.c.state != RunState.FINISHED, moved()
+    )
+    with store.reading() as connection:
+        return tuple(_run(row, b"") for row in connection.execute(query))
+
+
+def moved() -> sa.ColumnElement[bool]:
+    """Whether a run is on a server with another history than the one it goes on in."""
+    return sa.and_(runs.c.server != "", sa.not_(SameHistory(runs.c.server)))
 
 
 def expect_not_cancelled(run: Run) -> None:
@@ -88,8 +105,68 @@ def resume(store: Database, run: Run, *, by_hand: bool) -> None:
         assert now is not None
         if not by_hand:
             expect_not_cancelled(now)
-        values = {"state": RunState.RUNNING, "pause": "", "reason": ""}
+        # A rehearsal lands in a folder of this machine, wherever its records are.
+        new = sa.or_(runs.c.server == "", runs.c.rehearsal)
+        server = sa.case((new, PresentHistory()), else_=runs.c.server)
+        values = {"state": RunState.RUNNING, "pause": "", "reason": "", "server": server}
         connection.execute(sa.update(runs).where(runs.c.id == run.id).values(values))
+
+
+def share(store: Database, run: Run, way: str) -> None:
+    """Let other machines send some of a run's mails, which leave in this way; "" lets none."""
+    with store.writing() as connection:
+        connection.execute(sa.update(runs).where(runs.c.id == run.id).values(way=way))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharedRun:
+    """A real run that is going on, of which other machines may send some.
+
+    Attributes:
+        way: how its mails leave, as JSON.
+        queued: whether something can be claimed now.
+    """
+
+    run: Run
+    way: str
+    queued: bool
+
+
+def find_shared(store: Database) -> SharedRun | None:
+    """The oldest real run that is going on and that others may send some of; None for none."""
+    queued = sa.select(deliveries.c.id).where(
+        deliveries.c.run_id == runs.c.id, deliveries.c.state == State.QUEUED
+    )
+    query = sa.select(runs, queued.exists().label("queued")).where(
+        runs.c.way != "", claimable(), runs.c.rehearsal.is_(False)
+    )
+    with store.reading() as connection:
+        row = connection.execute(query.order_by(runs.c.id).limit(1)).one_or_none()
+        if row is None:
+            return None
+        return SharedRun(run=_run(row, row.envelope), way=row.way, queued=row.queued)
+
+
+def claimable() -> sa.ColumnElement[bool]:
+    """Whether anything may be claimed of a run: it goes on, and the records know what has left."""
+    return sa.and_(
+        runs.c.state == RunState.RUNNING,
+        runs.c.told_position == 0,
+        SettledHistory(runs.c.server),
+    )
+
+
+def pause(store: Database, run: Run, stop: Stop) -> None:
+    """Pause a run that is going on, for everybody who sends some of it; else it stays as it is."""
+    with store.writing() as connection:
+        update_pause(connection, run.id, stop)
+
+
+def update_pause(connection: sa.Connection, run: int, stop: Stop) -> None:
+    """The statement of `pause`, for a run by its row."""
+    these = runs.c.id == run, runs.c.state == RunState.RUNNING
+    values = {"state": RunState.PAUSED, "pause": stop.pause, "reason": stop.reason}
+    connection.execute(sa.update(runs).where(*these).values(values))
 
 
 def counts(store: Database, run: Run) -> Counts:

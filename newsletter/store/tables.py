@@ -254,6 +254,14 @@ runs: Final = sa.Table(
     sa.Column("forgotten_attempts", sa.Integer, nullable=False, server_default="0"),
     # The provider's, that its mails left from: each number once, "?" where one was not told.
     sa.Column("accounts", sa.Text, nullable=False, server_default=""),
+    # How its mails leave, as JSON, where other machines may send some of them; else "".
+    sa.Column("way", sa.Text, nullable=False, server_default=""),
+    # The history of the server that it goes on in, see `histories`; "" in a file.
+    sa.Column("server", sa.Text, nullable=False, server_default=""),
+    # How far it had come for certain, as a machine told that the records have forgotten some of it;
+    # 0 where none did.
+    sa.Column("told_attempts", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("told_position", sa.Integer, nullable=False, server_default="0"),
     one_of("state", RunState),
     one_of("pause", ("", *Pause)),
     sa.UniqueConstraint("issue", "rehearsal"),
@@ -281,6 +289,8 @@ deliveries: Final = sa.Table(
     sa.Column("settled_at", Moment),
     # How often a person had it sent again though it was unknown: once at most.
     sa.Column("risked", sa.Integer, nullable=False, server_default="0"),
+    # The lease under which it was claimed last; "" in a file, which has one sender.
+    sa.Column("worker", sa.String(32), nullable=False, server_default=""),
     one_of("state", State),
     sa.CheckConstraint("state <> 'accepted' or message_id <> ''", name="accepted_has_message_id"),
     sa.CheckConstraint(
@@ -296,11 +306,7 @@ deliveries: Final = sa.Table(
     sa.UniqueConstraint("issue", "address_hash", "rehearsal"),
     sa.UniqueConstraint("run_id", "position"),
     sa.Index(None, "run_id", "state", "position"),  # the claim
-    sa.Index(
-        "ix_deliveries_message_id",
-        "message_id",
-        sqlite_where=sa.text("message_id <> ''"),
-    ),
+    sa.Index("ix_deliveries_message_id", "message_id", sqlite_where=sa.text("message_id <> ''")),
     sa.Index(
         "ix_deliveries_reasons",
         "run_id",
@@ -333,11 +339,7 @@ events: Final = sa.Table(
     # Opens and clicks of older records are kept as "send": that the mail was taken.
     one_of("kind", (*Kind, "open", "click")),
     sa.Index(None, "kind", "received_at"),  # what came back lately
-    sa.Index(
-        "ix_events_stray",
-        "message_id",
-        sqlite_where=sa.text("delivery_id is null"),
-    ),
+    sa.Index("ix_events_stray", "message_id", sqlite_where=sa.text("delivery_id is null")),
 )
 
 #: Where the counted links of an issue lead: frozen with the run, and there for good.

@@ -29,8 +29,11 @@ from newsletter.ses import outcomes
 from newsletter.ses.http1 import ClosedError, HttpResponse
 from newsletter.ses.wire import Wire
 from newsletter.smtp import SmtpTransport
-from newsletter.store import Store, deliveries, freezing, tables
+from newsletter.store import Store, deliveries, freezing, settling, tables
 from newsletter.store.group_commit import GroupCommit
+from newsletter.store.postgres import histories, leases
+from newsletter.store.postgres.backend import PostgresBackend
+from newsletter.store.postgres.schema import leases as lease_rows
 from newsletter.store.sqlite import backend, engine
 from newsletter.store.tables import moment_text
 
@@ -44,7 +47,9 @@ def record_before_claim() -> None:
         records: Any = self.records
         run = self.run
         with records.reading() as connection:
-            row = connection.execute(deliveries._NEXT, {"run": run.id, "most": 1}).first()
+            row = connection.execute(
+                deliveries._NEXT, {"run": run.id, "most": 1, "leads": True, "way": ""}
+            ).first()
         if row is None:
             return ()
         mail = self.outlet.compose(run, deliveries._delivery(row), now=self.clock())
@@ -149,7 +154,9 @@ def resume_from_a_cursor() -> None:
     )
     count = sa.text("SELECT count(*) FROM deliveries WHERE run_id = :run AND state = 'accepted'")
 
-    def claim(connection: Any, run: int, most: int, now: dt.datetime) -> tuple[Delivery, ...]:
+    def claim(
+        connection: Any, run: int, most: int, now: dt.datetime, *, worker: str = "", **_: Any
+    ) -> tuple[Delivery, ...]:
         if not cursor:
             done = connection.execute(count, {"run": run}).scalar_one()
             cursor.append(itertools.count(done + 1))
@@ -159,7 +166,10 @@ def resume_from_a_cursor() -> None:
             if row is None:
                 break
             taken.append(deliveries._delivery(row))
-            told = {"this": row.delivery_id, "try": row.attempt + 1, "now": moment_text(now)}
+            told = {
+                "this": row.delivery_id, "try": row.attempt + 1, "by": worker,
+                "now": moment_text(now),
+            }  # fmt: skip
             connection.execute(deliveries._CLAIM, told)
         return tuple(taken)
 
@@ -240,6 +250,49 @@ def jumping_clock() -> None:
     newsletter.clocks.now = clock
 
 
+def short_leases() -> None:
+    """A lease lasts three seconds, and what is claimed under it is given up three later."""
+    leases.LASTS, leases.RENEWED, leases._MARGIN = 3, 0.5, 1  # type: ignore[misc, assignment]
+    histories.LOOKED = 4  # type: ignore[misc]
+    moment, seconds = sa.func.clock_timestamp(), sa.func.make_interval(0, 0, 0, 0, 0, 0, 3)
+    leases._UNTIL = moment + seconds  # type: ignore[misc]
+    leases._GONE = lease_rows.c.until < moment - seconds  # type: ignore[misc]
+
+
+def other_machine() -> None:
+    """Each process is on a machine of its own."""
+    name = f"machine {os.getpid()}"
+    leases._boot = lambda: name
+
+
+def no_fence() -> None:
+    """What was claimed is handed over, however long ago that was."""
+    PostgresBackend.may_hand_over = lambda self: True  # type: ignore[method-assign]
+
+
+def give_up_the_living() -> None:
+    """Whatever others have claimed counts as lost."""
+    PostgresBackend.under_way = lambda *_: frozenset()  # type: ignore[method-assign]
+
+
+def requeue_the_lost() -> None:
+    """What a dead worker had claimed is sent again by another."""
+    real = deliveries._move
+
+    def move(*words: Any, **more: Any) -> int:
+        if words[2] is State.CLAIMED and words[3]["state"] is State.UNKNOWN:
+            words = (*words[:3], {"state": State.QUEUED, "settled_at": None}, *words[4:])
+        return real(*words, **more)
+
+    deliveries._move = move
+
+
+def give_back_everything() -> None:
+    """After a lost answer of the database, everything this worker has claimed is queued again."""
+    real = settling.give_back
+    settling.give_back = lambda *words, held: real(*words, held=())
+
+
 def mark_at_begin_and_end() -> None:
     """The file beside the issues is written when a run begins and when it ends, and only then."""
     HighWaterMark.flush = lambda self: None  # type: ignore[method-assign]
@@ -253,6 +306,13 @@ def mark_not_looked_at() -> None:
 #: Against what a restored backup has forgotten.
 LEDGER_BUGS: dict[str, Bug] = {
     bug.__name__: bug for bug in (mark_at_begin_and_end, mark_not_looked_at)
+}
+
+
+#: Among several machines that send one issue.
+FLEET_BUGS: dict[str, Bug] = {
+    bug.__name__: bug
+    for bug in (no_fence, give_up_the_living, requeue_the_lost, give_back_everything)
 }
 
 
@@ -283,7 +343,9 @@ WORLDS: dict[str, Bug] = {
     "graceful": graceful,
     "impatient": impatient,
     "jumping_clock": jumping_clock,
+    "other_machine": other_machine,
     "patient": patient,
+    "short_leases": short_leases,
     "three_a_request": three_a_request,
     "unhurried_account": unhurried_account,
 }
@@ -292,4 +354,4 @@ WORLDS: dict[str, Bug] = {
 def plant(names: str) -> None:
     """Plant what these names, separated by commas, stand for."""
     for name in names.split(","):
-        (BUGS | LEDGER_BUGS | WORLDS)[name]()
+        (BUGS | LEDGER_BUGS | FLEET_BUGS | WORLDS)[name]()

@@ -16,6 +16,7 @@ import pytest
 from newsletter import store as room
 from newsletter.audience.tokens import make_token
 from newsletter.delivery.deliver import Hand
+from newsletter.sending import drain
 from newsletter.store import Store, signing_keys
 from newsletter.store.revisions import HEAD
 from tests.support import postgres
@@ -168,6 +169,7 @@ def test_a_store_of_an_older_version_is_upgraded_whole_or_not_at_all(newsletter)
     shape = newsletter.ask(SHAPE)
     for statement in taken_back(since="0010"):
         newsletter.ask(statement)
+    newsletter.ask("drop table paces")
     newsletter.ask("update alembic_version set version_num = '0010'")
     error, hint = refused(newsletter, "status")
     assert error.endswith("this store was made by an older version")
@@ -251,6 +253,7 @@ def test_a_server_that_goes_away_pauses_a_run_and_the_same_command_goes_on(newsl
         return real(hand, *words)
 
     monkeypatch.setattr(Hand, "deliver_next", watched)
+    monkeypatch.setattr(drain, "_AWAY_SECONDS", 0)
     with aiosmtpd(keeper) as port:
         through_smtp(newsletter, port)
         ran = newsletter.send()

@@ -93,10 +93,10 @@ def test_requests_become_smaller_until_the_account_takes_them(letters, monkeypat
     def leap(_event: threading.Event, seconds: float) -> None:
         now[0] += seconds
 
-    def throttle(_context: object, _plan: object) -> Throttle:
+    def throttle(*_: object) -> Throttle:
         return Throttle(pace=Pace(8.0, now=now[0]), batch=8, clock=lambda: now[0], sleep=leap)
 
-    monkeypatch.setattr("newsletter.sending.run._throttle", throttle)
+    monkeypatch.setattr("newsletter.sending.part._throttle", throttle)
     with FakeSes(rate=1e6, burst=2, bulk_limits=limits) as fake:
         _, states = sent(letters, fake)
     assert states == {"accepted": 25}

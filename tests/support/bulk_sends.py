@@ -31,11 +31,11 @@ def letters(world, monkeypatch, paces):
     def leap(_event: threading.Event, seconds: float) -> None:
         now[0] += seconds
 
-    def throttle(_context: object, _plan: object) -> Throttle:
+    def throttle(*_: object) -> Throttle:
         paces.append(Pace(100.0, now=now[0]))
         return Throttle(pace=paces[-1], batch=BATCH, clock=lambda: now[0], sleep=leap)
 
-    monkeypatch.setattr("newsletter.sending.run._throttle", throttle)
+    monkeypatch.setattr("newsletter.sending.part._throttle", throttle)
     world.configure(KIND="ses", SES__MODE="bulk", **HEARD)
     prove_bulk(world.newsletter.root)
     return world

@@ -135,10 +135,10 @@ class World:
         def leap(_event: threading.Event, seconds: float) -> None:
             now[0] += seconds
 
-        def throttle(_context: object, _plan: object) -> Throttle:
+        def throttle(*_: object) -> Throttle:
             return Throttle(pace=Pace(1e9, now=now[0]), clock=lambda: now[0], sleep=leap)
 
-        self.newsletter.patch.setattr("newsletter.sending.run._throttle", throttle)
+        self.newsletter.patch.setattr("newsletter.sending.part._throttle", throttle)
 
     def send(self) -> Ran:
         """Send issue 74."""

@@ -23,9 +23,9 @@ import pytest
 from newsletter.store import Store
 from tests.conftest import require
 
-_PLACES = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda p: int(p.parent.name))
+PLACES = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda p: int(p.parent.name))
 #: No server runs as root.
-_NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
 #: Runs a server until the pipe it reads from is closed, as it is when the process that made it
 #: dies, and takes away what it has written.
 _KEEPER = '"$@" & read -r _; kill -QUIT $!; wait; rm -rf "$0"'
@@ -84,7 +84,7 @@ def by_hand(database: str, *, undone: bool = False) -> Iterator[Callable[..., An
 
 
 def _as_nobody() -> list[str]:
-    return _NOBODY if os.geteuid() == 0 else []
+    return NOBODY if os.geteuid() == 0 else []
 
 
 @functools.cache
@@ -117,11 +117,11 @@ def new_database(copied: str = "") -> str:
 @functools.cache
 def server() -> Server:
     """The server of this process's tests; it ends with the process, however that ends."""
-    require(_PLACES, "no postgresql (apt install postgresql): PostgreSQL's tests need its programs")
+    require(PLACES, "no postgresql (apt install postgresql): PostgreSQL's tests need its programs")
     memory = Path("/dev/shm")
     place = memory if os.access(memory, os.W_OK) else None
     folder = Path(tempfile.mkdtemp(prefix="newsletter-pg-", dir=place))
-    binaries = _PLACES[-1]
+    binaries = PLACES[-1]
     if os.geteuid() == 0:
         os.chown(folder, 65534, 65534)
     initdb = [str(binaries / "initdb"), "-D", str(folder / "data"), "--no-sync", "-A", "trust",

@@ -16,7 +16,7 @@ import socket
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy import event
@@ -26,6 +26,7 @@ from newsletter.project import private
 from newsletter.project.disk import unwritten
 from newsletter.store.copies import copy_to_file
 from newsletter.store.database import Database, Note
+from newsletter.store.postgres import paces
 from newsletter.store.postgres import schema as tables
 from newsletter.store.postgres.address import Address
 from newsletter.store.postgres.faults import BUSY, BUSY_HINT, DAMAGED, RESTORE, fault
@@ -34,7 +35,7 @@ from newsletter.store.tables import subscribers, tags
 from newsletter.store.traces import Traces
 
 _BUSY_SECONDS: Final = 30
-#: Connections of a process, besides the one that renews its leases.
+#: Connections of a process, besides the two that renew its leases and ask for the pace.
 _CONNECTIONS: Final = 5
 _CONNECT_SECONDS: Final = 10
 _OLDEST: Final = 140000
@@ -43,12 +44,14 @@ _LOCKS: Final = 0x6E6C7472
 
 #: What the comment of a schema begins with whose records were moved.
 _MOVED: Final = ("were moved to ", "are being moved to ")
-
 # Compiling a statement (jit) takes seconds for a segment of many tags, and gains nothing here.
 _PLAIN: Final = 'SET LOCAL search_path = "{schema}"; SET LOCAL jit = off'
 _READ: Final = f"SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY; {_PLAIN}"
+#: What a machine that froze in the middle holds is given back after so long.
+_LIGHT: Final = f"{_PLAIN}; SET LOCAL idle_in_transaction_session_timeout = '30s'"
 _WRITE: Final = (
     "SELECT set_config('search_path', %s, true), set_config('lock_timeout', %s, true), "
+    "set_config('idle_in_transaction_session_timeout', %s, true), "
     "set_config('jit', 'off', true), "
     "set_config('synchronous_commit', CASE current_setting('synchronous_commit') "
     "WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, true)"
@@ -86,7 +89,9 @@ class PostgresBackend:
         #: What the server's own lists of who is connected show, 63 characters at most.
         self._called = f"newsletter {self.schema}@{os.getpid()} {socket.gethostname()}"[:63]
         self.engine = self._engine(address, _CONNECTIONS)
-        self._renewing = self._engine(address, 1)
+        self.connections = 0
+        event.listen(self.engine, "connect", self._count_connection)
+        self._renewing = self._engine(address, 2)
         self._leases = Leases(
             self.place,
             write=lambda: self._transaction(self.engine, writes=True),
@@ -111,10 +116,8 @@ class PostgresBackend:
         cause = ""
         if row.version < _OLDEST or row.encoding != "UTF8":
             cause = f"it is version {row.version // 10000} with the encoding {row.encoding}"
-            message, hint = (
-                "this server cannot hold the records",
-                "use PostgreSQL 14 or later, UTF8",
-            )
+            message = "this server cannot hold the records"
+            hint = "use PostgreSQL 14 or later, UTF8"
         elif row.standby or row.read_only == "on":
             message = "this database can only be read"
             hint = "set store.url to the primary server, and a user who may write"
@@ -195,6 +198,36 @@ class PostgresBackend:
         """
         self._leases.expect_held(connection)
 
+    def leads(self) -> bool:
+        """Whether it is not only a worker."""
+        return self._leases.leads()
+
+    def claimer(self) -> str:
+        """The lease that this process claims under."""
+        return self._leases.claimer()
+
+    def may_hand_over(self) -> bool:
+        """Whether that lease runs for certain."""
+        return self._leases.may_hand_over()
+
+    def under_way(self, connection: sa.Connection) -> frozenset[str]:
+        """The leases that may have something under way."""
+        return self._leases.under_way(connection)
+
+    def workers(self, connection: sa.Connection) -> dict[str, str]:
+        """Who works now, by the lease."""
+        return self._leases.workers(connection)
+
+    def take_places(self, account: str, number: int, full: float) -> tuple[float, float]:
+        """Take places in the pace of an account, on whichever machine."""
+        with self._translated(), self._transaction(self._renewing) as connection:
+            return paces.take(connection, account, number, full)
+
+    def cut_pace(self, account: str) -> None:
+        """Half the pace of an account, and nothing for a second."""
+        with self._translated(), self._transaction(self._renewing) as connection:
+            paces.cut(connection, account)
+
     def expect_there(self) -> None:
         """A connection that is open stays with its database."""
 
@@ -225,9 +258,8 @@ class PostgresBackend:
     def count(self, connection: sa.Connection, number: int) -> None:
         """Have the database know so many lines, from the end of this transaction."""
         table = tables.departure_lists
-        if not connection.execute(
-            sa.update(table).where(self._mine()).values(lines=number)
-        ).rowcount:
+        known = sa.update(table).where(self._mine()).values(lines=number)
+        if not connection.execute(known).rowcount:
             connection.execute(sa.insert(table).values(machine=self._machine, lines=number))
 
     def copy_to(self, path: Path) -> str:
@@ -345,31 +377,23 @@ class PostgresBackend:
                 "the driver for PostgreSQL is not installed",
                 hint="pip install 'psycopg[binary]', as docs/postgresql.md says",
             ) from error
-        event.listen(engine, "connect", _count_in_whole_numbers)
+        event.listen(engine, "connect", tables.count_in_whole_numbers)
         event.listen(engine, "begin", self._begin)
         return engine
+
+    def _count_connection(self, _connection: object, _record: object) -> None:
+        self.connections += 1
 
     def _begin(self, connection: sa.Connection) -> None:
         options = connection.get_execution_options()
         if options.get("isolation_level") == "AUTOCOMMIT":
             return
         if not options.get("writes", False):
-            begin = _PLAIN if options.get("plain", False) else _READ
+            begin = _LIGHT if options.get("plain", False) else _READ
             connection.exec_driver_sql(begin.format(schema=self.schema))
             return
-        lock = _SHARED if options.get("shared", False) else _ALONE
+        shared = options.get("shared", False)
+        lock, idle = (_SHARED, "30s") if shared else (_ALONE, "10min")
         patience = f"{max(1, round(self.patience * 1000))}ms"
-        connection.exec_driver_sql(f"{_WRITE}, {lock}", (f'"{self.schema}"', patience, *self._lock))
-
-
-def _count_in_whole_numbers(
-    connection: Any,  # noqa: ANN401  # the driver's
-    _record: object,
-) -> None:
-    """Have a sum of whole numbers be one: PostgreSQL widens it to `numeric`, which we keep none of.
-
-    What has a fraction is a ValueError.
-    """
-    from psycopg.types.numeric import IntLoader  # noqa: PLC0415  # an extra
-
-    connection.adapters.register_loader("numeric", IntLoader)
+        values = (f'"{self.schema}"', patience, idle, *self._lock)
+        connection.exec_driver_sql(f"{_WRITE}, {lock}", values)

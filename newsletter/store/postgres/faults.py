@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from newsletter.errors import InputError, NewsletterError, PausedError, Place
+from newsletter.errors import InputError, NewsletterError, PausedError, Place, UnreachableError
 from newsletter.project.disk import FULL
 
 _AGAIN: Final = "run the same command again when it is back"
@@ -13,7 +13,7 @@ BUSY_HINT: Final = "close what else is writing to them, then run the same comman
 DAMAGED: Final = "the records are damaged"
 RESTORE: Final = "restore a backup of the database; keep this one, it tells who got what"
 _GRANT: Final = "let it use the schema and create tables in it, or create the schema itself"
-_GONE: Final = (PausedError, "the database cannot be reached any more", _AGAIN)
+_GONE: Final = (UnreachableError, "the database cannot be reached any more", _AGAIN)
 _STRANGER: Final = (
     InputError, "the database refuses this user",
     "set the user in store.url, and NEWSLETTER_STORE__PASSWORD in the environment or in .env",
@@ -23,6 +23,9 @@ _STRANGER: Final = (
 _FAULTS: Final[dict[str, tuple[type[NewsletterError], str, str]]] = {
     "08": _GONE,
     "57": _GONE,
+    # It waited too long for a machine that was frozen in the middle, and undid the transaction.
+    "25P03": _GONE,
+    "25P04": _GONE,
     "53": (PausedError, "the database has no room for this now", _AGAIN),
     "53100": (PausedError, FULL, "free some space on the database's disk, then run it again"),
     "25006": (
@@ -55,7 +58,8 @@ def fault(
         seconds: how long another writer was waited for.
     """
     state = getattr(error, "sqlstate", None)
-    if state is None and type(error).__name__ == "OperationalError":
+    # The driver is an extra, and has kinds of it, such as one for a connection that took too long.
+    if state is None and "OperationalError" in {one.__name__ for one in type(error).__mro__}:
         return _unreachable(error, place, opening=opening)
     known = _FAULTS.get(state or "") or _FAULTS.get((state or "")[:2])
     named = f"{type(error).__name__}, SQLSTATE {state}"
@@ -69,7 +73,7 @@ def fault(
         )
     kind, message, hint = known
     # Who cannot even open it has sent nothing that could be paused.
-    if opening and kind is PausedError:
+    if opening and issubclass(kind, PausedError):
         kind = InputError
     return kind(message.format(seconds=seconds), place=place, cause=named, hint=hint)
 

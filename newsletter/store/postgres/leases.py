@@ -1,5 +1,6 @@
 """Locks of the whole store as leases in rows: what holds over machines and lost connections.
 
+What this process claims it claims under a lease, too: the one it sends by, or its own as a worker.
 A lock that PostgreSQL keeps for a session is gone with its connection, while the process still
 believes that it has it. A lease ends by itself when its holder no longer renews it, and every claim
 asks in its own transaction whether it still runs.
@@ -19,18 +20,28 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from newsletter import clocks
 from newsletter.errors import LockedError, PausedError, Place
-from newsletter.store.database import SENDING_LOCK
+from newsletter.store.database import SENDING_LOCK, WORKER_LOCK
 from newsletter.store.postgres.schema import leases
 from newsletter.store.processes import lives
 
 #: Seconds a lease lasts, and after how many it is renewed.
 LASTS: Final = 60
 RENEWED: Final = 10
+#: So long before its end, as its holder reckons it, nothing is handed over under a lease any more.
+_MARGIN: Final = 5
+#: So long after its end nothing can be under way that was handed over under it: an answer is waited
+#: for a minute at most.
+GRACE: Final = 70
 
 _BOOT: Final = Path("/proc/sys/kernel/random/boot_id")
+_NUMBERS: Final = Path("/proc/self/ns/pid")
 _UNTIL: Final = sa.func.clock_timestamp() + sa.func.make_interval(0, 0, 0, 0, 0, 0, LASTS)
 _RUNS: Final = leases.c.until > sa.func.clock_timestamp()
+_GONE: Final = leases.c.until < sa.func.clock_timestamp() - sa.func.make_interval(
+    0, 0, 0, 0, 0, 0, GRACE
+)
 
 #: Tokens of the leases that this process holds, in whichever store.
 _TOKENS: Final[set[str]] = set()
@@ -51,6 +62,8 @@ class Leases:
     def __init__(self, place: Place, *, write: Begin, renew: Begin) -> None:
         self._place, self._write, self._renew_in = place, write, renew
         self._held: dict[str, str] = {}
+        #: When each was known to run, by this machine's clock.
+        self._known: dict[str, float] = {}
 
     @contextlib.contextmanager
     def lock(self, name: str, doing: str) -> Iterator[None]:
@@ -59,10 +72,13 @@ class Leases:
         Raises:
             LockedError: held already; the message names by whom.
         """
-        token = secrets.token_hex(16)
+        token, asked = secrets.token_hex(16), clocks.seconds()
+        if name == WORKER_LOCK:  # each worker has one of its own
+            name = f"{WORKER_LOCK}{token}"
         with self._write() as connection:
+            connection.execute(_FORGET)
             self._take(connection, name, token, doing)
-        self._held[name] = token
+        self._held[name], self._known[token] = token, asked
         _TOKENS.add(token)
         ended = threading.Event()
         thread = threading.Thread(
@@ -74,7 +90,7 @@ class Leases:
         finally:
             ended.set()
             thread.join()
-            del self._held[name]
+            del self._held[name], self._known[token]
             _TOKENS.discard(token)
             # A lease that cannot be given back ends by itself.
             with contextlib.suppress(sa.exc.DBAPIError), self._renew_in() as connection:
@@ -84,31 +100,58 @@ class Leases:
     def holder(self, connection: sa.Connection, name: str) -> str:
         """Who holds a lock, as "pid 7 on host"; "" when nobody does."""
         row = connection.execute(_row(name)).one_or_none()
-        return "" if row is None or _is_over(row) else f"pid {row.pid} on {row.host}"
+        return "" if row is None or _is_over(row) else _called(row)
 
     def expect_held(self, connection: sa.Connection) -> None:
-        """Refuse to go on once the lease for sending, which this process had, has ended.
+        """Refuse to go on once a lease that this process had has ended.
 
         Raises:
-            PausedError: it has.
+            PausedError: one has.
         """
-        token = self._held.get(SENDING_LOCK)
-        if token is None:
+        held = set(self._held.values())
+        if not held:
             return
         # Whoever takes it over keeps out all writers, so it stays this process's until the commit.
-        mine = sa.select(leases.c.token).where(leases.c.token == token, _RUNS)
-        if connection.execute(mine).first() is None:
+        mine = sa.select(leases.c.token).where(leases.c.token.in_(held), _RUNS)
+        if set(connection.execute(mine).scalars()) != held:
             raise PausedError(
                 "this process was silent for a minute, so it no longer sends from these records",
                 place=self._place,
                 hint="run the same command again; it goes on with what is left",
             )
 
+    def leads(self) -> bool:
+        """Whether it has not only a worker's lease."""
+        held = set(self._held)
+        return SENDING_LOCK in held or not held
+
+    def claimer(self) -> str:
+        """The lease that this process claims under: its own as a worker, else the one to send."""
+        held = dict(self._held)
+        sending = held.pop(SENDING_LOCK, "")
+        return next(iter(held.values()), sending)
+
+    def may_hand_over(self) -> bool:
+        """Whether that lease runs for certain, as this machine's clock says it."""
+        known = self._known.get(self.claimer())
+        return known is None or clocks.seconds() < known + LASTS - _MARGIN
+
+    def under_way(self, connection: sa.Connection) -> frozenset[str]:
+        """The leases under which something may be under way, on whichever machine."""
+        rows = connection.execute(sa.select(leases, _RUNS.label("runs"), _GONE.label("gone")))
+        return frozenset(row.token for row in rows if not row.gone and not _died(row))
+
+    def workers(self, connection: sa.Connection) -> dict[str, str]:
+        """Who works now, as "pid 7 on host", by the lease."""
+        mine = leases.c.name.startswith(WORKER_LOCK, autoescape=True)
+        rows = connection.execute(sa.select(leases, _RUNS.label("runs")).where(mine))
+        return {row.token: _called(row) for row in rows if not _is_over(row)}
+
     def _take(self, connection: sa.Connection, name: str, token: str, doing: str) -> None:
         row = connection.execute(_row(name)).one_or_none()
         if row is not None and not _is_over(row):
             raise LockedError(
-                f"another run is {doing} this store (pid {row.pid} on {row.host})",
+                f"another run is {doing} this store ({_called(row)})",
                 place=self._place,
                 hint="wait until it is finished; nothing needs to be removed",
             )
@@ -124,10 +167,24 @@ class Leases:
     def _renew(self, name: str, token: str, ended: threading.Event) -> None:
         mine = sa.update(leases).where(leases.c.name == name, leases.c.token == token, _RUNS)
         while not ended.wait(RENEWED):
+            asked = clocks.seconds()
             # While the database is away the next time counts; the lease may end, and claims too.
-            with contextlib.suppress(sa.exc.DBAPIError), self._renew_in() as connection:
-                if not connection.execute(mine.values(until=_UNTIL)).rowcount:
-                    return
+            with contextlib.suppress(sa.exc.DBAPIError):
+                with self._renew_in() as connection:
+                    if not connection.execute(mine.values(until=_UNTIL)).rowcount:
+                        return
+                self._known[token] = asked
+
+
+#: Workers that nothing has been heard of for long.
+_FORGET: Final = sa.delete(leases).where(
+    leases.c.name.startswith(WORKER_LOCK, autoescape=True),
+    leases.c.until < sa.func.clock_timestamp() - sa.func.make_interval(0, 0, 0, 1),
+)
+
+
+def _called(row: sa.Row[Any]) -> str:
+    return f"pid {row.pid} on {row.host}"
 
 
 def _row(name: str) -> sa.Select[Any]:
@@ -136,8 +193,11 @@ def _row(name: str) -> sa.Select[Any]:
 
 def _is_over(row: sa.Row[Any]) -> bool:
     """Whether a lease has ended, or its holder on this machine died or could not give it back."""
-    if not row.runs:
-        return True
+    return not row.runs or _died(row)
+
+
+def _died(row: sa.Row[Any]) -> bool:
+    """Whether the holder of a lease was on this machine, and is no more."""
     here = (row.host, row.boot) == (socket.gethostname(), _boot())
     if here and row.pid == os.getpid():
         return row.token not in _TOKENS
@@ -145,8 +205,11 @@ def _is_over(row: sa.Row[Any]) -> bool:
 
 
 def _boot() -> str:
-    """What tells this start of this machine from every other; "" where the system does not say."""
+    """What tells this start of this machine from others, "" where the system does not say.
+
+    Containers of one machine number their processes each by itself, so that is part of it.
+    """
     try:
-        return _BOOT.read_text("ascii").strip()
+        return f"{_BOOT.read_text('ascii').strip()} {_NUMBERS.readlink()}"
     except OSError:
         return ""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
 
 from newsletter.store.departure_rules import DEPARTURES
 from newsletter.store.guards import GUARDS
+from newsletter.store.postgres import histories as _histories  # noqa: F401  # has them compiled
 from newsletter.store.tables import metadata
 
 _OWN: Final = sa.MetaData()
@@ -42,6 +43,21 @@ leases: Final = sa.Table(
     sa.Column("until", sa.DateTime(timezone=True), nullable=False),
 )
 
+#: How fast the accounts are sent from, by all machines: when the next place is, how far it is from
+#: the one before, mails a second now and at most. Made anew after a crash, which costs a burst.
+paces: Final = sa.Table(
+    "paces",
+    _OWN,
+    sa.Column("account", sa.Text, primary_key=True),
+    sa.Column("next", sa.DateTime(timezone=True), nullable=False),
+    sa.Column("step", sa.Double, nullable=False),
+    sa.Column("rate", sa.Double, nullable=False),
+    sa.Column("full_rate", sa.Double, nullable=False),
+    sa.Column("since", sa.DateTime(timezone=True), nullable=False),
+    sa.Column("cut_at", sa.DateTime(timezone=True)),
+    prefixes=["UNLOGGED"],
+)
+
 #: A condition that is added to a number.
 _ADDED: Final = re.compile(r"\+ (\([^()]*\))")
 
@@ -70,7 +86,8 @@ def create(connection: sa.Connection, schema: str) -> None:
 
 
 def reshape(connection: sa.Connection, schema: str) -> None:
-    """Give every column the type it has in a new store."""
+    """Give every column the type it has in a new store, and make what only PostgreSQL has."""
+    _OWN.create_all(connection)
     found = sa.text(
         "SELECT table_name, column_name, data_type, collation_name "
         "FROM information_schema.columns WHERE table_schema = :schema"
@@ -190,3 +207,16 @@ def _trigger(connection: sa.Connection, schema: str, name: str, what: str, body:
     function = _FUNCTION.format(name=name, schema=schema, body=_BODY.format(body=body))
     connection.exec_driver_sql(function.replace("%", "%%"))
     connection.exec_driver_sql(f"CREATE TRIGGER {name} {what} EXECUTE FUNCTION newsletter_{name}()")
+
+
+def count_in_whole_numbers(
+    connection: Any,  # noqa: ANN401  # the driver's
+    _record: object,
+) -> None:
+    """Have a sum of whole numbers be one: PostgreSQL widens it to `numeric`, which we keep none of.
+
+    What has a fraction is a ValueError.
+    """
+    from psycopg.types.numeric import IntLoader  # noqa: PLC0415  # an extra
+
+    connection.adapters.register_loader("numeric", IntLoader)

@@ -41,6 +41,7 @@ class SqliteBackend:
 
     schema: None = None
     on_server = False
+    connections = 0
 
     @property
     def unmark(self) -> str:
@@ -129,6 +130,33 @@ class SqliteBackend:
     def expect_held(self, connection: sa.Connection) -> None:  # noqa: ARG002  # a file tells
         """The kernel takes no lock away, but another file may have come to its place."""
         self._expect_held()
+
+    def leads(self) -> bool:
+        """Nobody helps."""
+        return True
+
+    def claimer(self) -> str:
+        """Who holds the lock for sending is the only one."""
+        return ""
+
+    def may_hand_over(self) -> bool:
+        """Nobody else sends while this process lives."""
+        return True
+
+    def under_way(self, connection: sa.Connection) -> frozenset[str]:  # noqa: ARG002  # a file's lock
+        """Nobody else sends."""
+        return frozenset()
+
+    def workers(self, connection: sa.Connection) -> dict[str, str]:  # noqa: ARG002  # as above
+        """Other machines have no file in common."""
+        return {}
+
+    def take_places(self, account: str, number: int, full: float) -> tuple[float, float]:  # noqa: ARG002
+        """Whoever sends is alone, and keeps its pace itself."""
+        return 0.0, full
+
+    def cut_pace(self, account: str) -> None:
+        """As above."""
 
     def expect_there(self) -> None:
         """Refuse to write once the file was moved, replaced or removed."""

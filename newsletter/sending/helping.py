@@ -1,0 +1,129 @@
+"""Send some of a run that another process began, or lead it where nobody does any more."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from newsletter import clocks
+from newsletter.delivery import Allowance, Pause, Run, Stop
+from newsletter.delivery.deliver import Transport
+from newsletter.errors import LockedError, RefusedError
+from newsletter.sending import second_ledger, transports
+from newsletter.sending.context import SendContext
+from newsletter.sending.drain import Drained
+from newsletter.sending.part import conclude, differences, drain_part, following, way_of
+from newsletter.sending.run_log import RunLog
+from newsletter.store import claims, deliveries, runs
+from newsletter.store.runs import SharedRun
+
+#: What ends one worker's part, and no run: another machine may be better off.
+_OWN: frozenset[Pause] = frozenset({Pause.INTERRUPTED, Pause.NETWORK})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Help:
+    """What one worker has sent of a run.
+
+    Attributes:
+        run: as it was then.
+        sent: mails handed over.
+        led: whether it led the run.
+        stop: why it stopped, None when nothing was queued any more.
+    """
+
+    run: Run
+    sent: int
+    led: bool
+    stop: Stop | None
+
+
+def help_send(context: SendContext, *, stopped: Callable[[], bool]) -> Help | None:
+    """Send some of a run that goes on; None where there is nothing to do.
+
+    Raises:
+        RefusedError: from here it would leave in another way, or this folder knows of mails that
+            the records have forgotten; the run is paused then.
+        PausedError: this process is no longer one of those that send.
+        AccountError: the account refuses, or cannot be asked.
+    """
+    store = context.store
+    store.expect_held()
+    store.expect_remembered()
+    _tell_who_took_over(context)
+    shared = runs.find_shared(store)
+    if shared is None or (store.sender() and not shared.queued):
+        return None
+    run = shared.run
+    _refuse_forgotten(context, run)
+    with contextlib.closing(transports.open_transport(context.project, context.environ)) as way_out:
+        allowance = way_out.allowance()
+        if other := differences(shared.way, way_of(context.project, way_out, allowance)):
+            raise RefusedError(
+                f"this worker would send issue {run.content.issue} in another way",
+                cause=f"not the same as where it was begun: {', '.join(other)}",
+                hint="set these as they are set there; this worker sends nothing of it until then",
+            )
+        with contextlib.ExitStack() as held:
+            led = True
+            try:
+                held.enter_context(store.lock())
+            except LockedError:
+                led = False
+            return _send(context, shared, way_out, allowance, leads=led, stopped=stopped)
+
+
+def _send(
+    context: SendContext,
+    shared: SharedRun,
+    way_out: Transport,
+    allowance: Allowance,
+    *,
+    leads: bool,
+    stopped: Callable[[], bool],
+) -> Help | None:
+    store, project, run = context.store, context.project, shared.run
+    if leads:
+        # Looked up again under the lock: whoever led it before may have come to its end.
+        found = runs.find_shared(store)
+        if found is None or (found.run.id, found.way) != (run.id, shared.way):
+            return None
+        deliveries.recover(store, run, now=clocks.now())
+    with RunLog(store.folder, f"{run.content.issue}-{way_out.name}", clocks.now) as log:
+        mark = second_ledger.write(project, store, run)
+        with following(store, run, mark, way=shared.way):
+            drained = drain_part(
+                context, run, way_out, allowance, stopped=stopped, log=log, leads=leads
+            )
+        stop = drained.stop
+        if leads and not (stop and stop.pause is Pause.INTERRUPTED):
+            stop = conclude(store, run, Drained(accepted=drained.accepted, stop=stop), log=log).stop
+        elif stop and stop.pause not in _OWN:
+            runs.pause(store, run, stop)
+        if leads:
+            second_ledger.write(project, store, run)
+    return Help(run=run, sent=drained.accepted, led=leads, stop=stop)
+
+
+def _refuse_forgotten(context: SendContext, run: Run) -> None:
+    """Have nobody go on where this folder knows of claims that the records do not.
+
+    Raises:
+        RefusedError: it does.
+    """
+    project, store = context.project, context.store
+    try:
+        second_ledger.lost_entry(project, store, run.content.issue, restored=False)
+    except RefusedError:
+        reason = "a worker's folder knows of more than these records: are they a backup?"
+        second_ledger.tell(project, store, run, reason)
+        raise
+
+
+def _tell_who_took_over(context: SendContext) -> None:
+    """Say how far this folder knows a run to have come that another server has taken over."""
+    for run in runs.find_moved(context.store):
+        if second_ledger.tell(context.project, context.store, run, claims.MOVED):
+            number = run.content.issue
+            context.reporter.say(f"issue {number}: the records know how far it came from here")

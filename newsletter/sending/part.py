@@ -1,0 +1,363 @@
+"""What one process sends of a run: all of it, or a part where workers send with it.
+
+Exactly one process leads a run: it holds the lock for sending, queues again what was deferred,
+gives up what the dead have left, and says how the run ended. Others only claim, hand over, settle.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from newsletter import clocks
+from newsletter.delivery import Allowance, Attempt, Counts, Pause, Run, RunState, Stop, is_finished
+from newsletter.delivery.breaker import Breaker
+from newsletter.delivery.bulk import BulkOutlet, BulkTransport
+from newsletter.delivery.deliver import Hand, Outlet, Press, SingleOutlet, Transport
+from newsletter.delivery.pace import Pace
+from newsletter.errors import InputError, NewsletterError, PausedError
+from newsletter.humanize import plural
+from newsletter.message import load_template
+from newsletter.message.merge import load_issue, merge_template
+from newsletter.project import Project
+from newsletter.project.ledger import HighWaterMark
+from newsletter.sending import transports
+from newsletter.sending.context import SendContext
+from newsletter.sending.drain import (
+    UNBOUND,
+    Drained,
+    Throttle,
+    drain,
+)
+from newsletter.sending.run_log import RunLog
+from newsletter.sending.shared_pace import SharedPace
+from newsletter.store import Store, claims, runs, settling, signing_keys
+from newsletter.store import deliveries as delivery_records
+from newsletter.store.calendar import Calendar
+
+#: How often a delivery that is deferred is tried in one run.
+_TRIES: Final = 5
+#: Each waits for one answer at a time; more only fight over the processor.
+_MOST_THREADS: Final = 32
+_MOST_BULK_THREADS: Final = 8
+#: How often a run looks whether it was cancelled.
+_CANCEL_POLL_SECONDS: Final = 0.25
+#: An answer may take as long as this before the pace suffers.
+_ANSWER_SECONDS: Final = 0.5
+#: How often others are looked after, and the file of the run follows what they send; seconds.
+_OTHERS_SECONDS: Final = 0.25
+_FOLLOW_SECONDS: Final = 1.0
+#: Following takes no more than such a part of the time.
+_FOLLOW_SHARE: Final = 0.05
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """How a run stands when its leader has ended.
+
+    Attributes:
+        counts: its deliveries by state.
+        stop: why it stands still, None when it is finished.
+        state: as it is on record.
+    """
+
+    counts: Counts
+    stop: Stop | None
+    state: RunState
+
+
+def way_of(project: Project, transport: Transport, allowance: Allowance) -> str:
+    """What must be the same on every machine that sends some of a run's mails, as JSON."""
+    settings, way = project.settings, {"transport.kind": transport.name}
+    way["site.public_url"] = settings.site.public_url
+    if isinstance(transport, BulkTransport):
+        way["the account"] = allowance.account
+        way["transport.ses.region"] = transport.region
+        way["transport.ses.configuration_set"] = settings.transport.ses.configuration_set
+    if transport.name == "smtp":
+        way["transport.smtp.host"] = settings.transport.smtp.host
+    return json.dumps(way, sort_keys=True)
+
+
+def differences(one: str, other: str) -> list[str]:
+    """The names of what is not the same in two ways."""
+    first, second = json.loads(one), json.loads(other)
+    return sorted(name for name in first | second if first.get(name) != second.get(name))
+
+
+def drain_part(
+    context: SendContext,
+    run: Run,
+    transport: Transport,
+    allowance: Allowance,
+    *,
+    stopped: Callable[[], bool],
+    log: RunLog,
+    leads: bool,
+    limit: int | None = None,
+) -> Drained:
+    """Send what is queued of a run until nothing is, or there is a reason to stop.
+
+    Args:
+        context: what it is done with.
+        run: begun.
+        transport: the way out.
+        allowance: what it takes.
+        stopped: whether to end.
+        log: hears of everything.
+        leads: whether this process holds the lock for sending.
+        limit: at most so many mails.
+    """
+    store = context.store
+    outlet, counts = _outlet(context, run, transport), runs.counts(store, run)
+    throttle = _throttle(context, transport, allowance)
+    _note_begin(log, run, transport, allowance=allowance, counts=counts, throttle=throttle)
+    watch = context.watch(run) if leads else _Unwatched()
+    cancelled = _cancelled(store, run)
+    departing = threading.Event()
+
+    def requeue() -> int:
+        if cancelled() or not leads:
+            return 0
+        return delivery_records.requeue(store, run, tries=_TRIES)
+
+    def elsewhere() -> int:
+        return _elsewhere(store, run) if leads else 0
+
+    with (
+        _paused_on_the_way(departing),
+        watch.going(),
+        context.reporter.progress(counts.left) as shown,
+    ):
+
+        def settled(attempt: Attempt) -> None:
+            log.settled(attempt)
+            watch.told(attempt)
+            shown(attempt.outcome)
+
+        drained = drain(
+            _hand(run, store, outlet),
+            breaker=Breaker(total=counts.total, batch=throttle.batch, guard=watch.stop),
+            limit=limit,
+            stopped=lambda: stopped() or cancelled(),
+            settled=settled,
+            requeue=requeue,
+            elsewhere=elsewhere,
+            departing=departing.set,
+            throttle=throttle,
+        )
+        store.conclude(run)
+    return drained
+
+
+class _Unwatched:
+    """What is no concern of those who do not lead; see `Watch`."""
+
+    def going(self) -> contextlib.AbstractContextManager[None]:
+        """Nobody watches."""
+        return contextlib.nullcontext()
+
+    def told(self, attempt: Attempt) -> None:
+        """Nobody hears."""
+
+    def stop(self) -> Stop | None:
+        """Whoever leads says it to all."""
+        return None
+
+
+def _note_begin(
+    log: RunLog,
+    run: Run,
+    transport: Transport,
+    *,
+    allowance: Allowance,
+    counts: Counts,
+    throttle: Throttle,
+) -> None:
+    log.note(
+        "began", issue=run.content.issue, transport=transport.name,
+        content_hash=run.content.content_hash, by_state=counts.by_state,
+        mails_per_second=allowance.rate, left_today=allowance.left,
+        concurrency=throttle.threads, mails_per_request=throttle.batch,
+    )  # fmt: skip
+
+
+def conclude(store: Store, run: Run, drained: Drained, *, log: RunLog) -> Ended:
+    """As its leader, have everybody stop, wait for what is in flight, record how it ended."""
+    if store.backend.on_server and drained.stop:
+        runs.pause(store, run, drained.stop)
+    while settling.count_elsewhere(store, run) and not _may_go_on(store, run):
+        delivery_records.sweep(store, run, now=clocks.now())
+        time.sleep(_OTHERS_SECONDS)
+    counts = runs.counts(store, run)
+    stop = _stop_of(store, run, counts, drained)
+    state = _settle(store, run, stop)
+    log.note(
+        "ended", state=state, pause=stop.pause if stop else None,
+        reason=stop.reason if stop else "", by_state=counts.by_state,
+    )  # fmt: skip
+    return Ended(counts=counts, stop=stop, state=state)
+
+
+@contextlib.contextmanager
+def following(
+    store: Store, run: Run, mark: HighWaterMark | None, *, way: str = ""
+) -> Iterator[None]:
+    """Inside the block no claim returns before the mark on the disk has risen to it.
+
+    It rises with what others claim, too, a moment later. And where the records have forgotten what
+    was done here, all are told, also while nothing is claimed here.
+
+    Args:
+        store: the records.
+        run: begun.
+        mark: None for a rehearsal.
+        way: how its mails leave, for who does not lead it.
+    """
+    ended = threading.Event()
+    thread = threading.Thread(target=_follow, args=(store, run, mark, ended), daemon=True)
+    with store.marked(mark, way=way):
+        if mark and store.backend.on_server:
+            thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            if thread.ident:
+                thread.join()
+
+
+def _follow(store: Store, run: Run, mark: HighWaterMark, ended: threading.Event) -> None:
+    following = 0.0
+    while not ended.wait(_FOLLOW_SECONDS):
+        # What is wrong with records or file, the next claim tells.
+        with contextlib.suppress(NewsletterError):
+            store.expect_remembered()
+            if (began := time.monotonic()) >= following:
+                mark.rise(claims.reached(store, run))
+                mark.flush()
+                now = time.monotonic()
+                following = now + (now - began) / _FOLLOW_SHARE
+
+
+def _elsewhere(store: Store, run: Run) -> int:
+    """How much others still have, without those who died."""
+    others = settling.count_elsewhere(store, run)
+    return others - delivery_records.sweep(store, run, now=clocks.now()) if others else 0
+
+
+def _pace(store: Store, transport: Transport, allowance: Allowance) -> Pace:
+    """One pace for all machines that share the account, where they share the records."""
+    rate, now = allowance.rate, time.monotonic()
+    assert rate is not None
+    if not store.backend.on_server or transport.rehearsal:
+        return Pace(rate, now=now)
+    region = transport.region if isinstance(transport, BulkTransport) else ""
+    return SharedPace(rate, store.backend, f"{allowance.account} {region}", now=now)
+
+
+def _outlet(context: SendContext, run: Run, transport: Transport) -> Outlet[Any]:
+    store, settings = context.store, context.project.settings
+    url, key, name = settings.site.public_url, signing_keys.newest(store), store.feedback.store_id()
+    press = Press(template=load_template(run.content.frozen), public_url=url, key=key, store=name)
+    if bulk := transports.in_bulk(transport):
+        merged = merge_template(load_issue(run.content.frozen))
+        give = bulk.in_bulk(merged)
+        return BulkOutlet(transport=bulk, template=merged, give=give, press=press)
+    return SingleOutlet(transport=transport, press=press)
+
+
+def _hand(run: Run, store: Store, outlet: Outlet[Any]) -> Callable[[], Hand[Any]]:
+    """Makes what each thread delivers with."""
+    return lambda: Hand(
+        run=run, records=store, outlet=outlet, clock=clocks.now, may_hand_over=store.may_hand_over
+    )
+
+
+@contextlib.contextmanager
+def _paused_on_the_way(departing: threading.Event) -> Iterator[None]:
+    """Once a mail is leaving, no fault of ledger or records may say that nothing was sent."""
+    try:
+        yield
+    except InputError as error:
+        if not departing.is_set():
+            raise
+        raise PausedError(
+            error.message, place=error.place, cause=error.cause, hint=error.hint
+        ) from error
+
+
+def _throttle(context: SendContext, transport: Transport, allowance: Allowance) -> Throttle:
+    """As many threads as the settings say, or as the pace needs while each waits for an answer."""
+    settings = context.project.settings
+    now, rate, wanted = time.monotonic(), allowance.rate, settings.transport.concurrency
+    if rate is None:
+        return Throttle(pace=Pace(UNBOUND, now=now), threads=wanted or 1)
+    batch, most = 1, _MOST_THREADS
+    if bulk := transports.in_bulk(transport):
+        # A server's bucket may hold no more than a second's mails.
+        batch, most = max(1, min(bulk.most, int(rate))), _MOST_BULK_THREADS
+        if batch < bulk.most:
+            context.reporter.warn(
+                f"at {rate:.4g} mails/s a request holds only {plural(batch, 'mail')}: "
+                'transport.ses.mode = "single" serves this account better'
+            )
+    needed = min(most, math.ceil(rate / batch * _ANSWER_SECONDS))
+    return Throttle(
+        pace=_pace(context.store, transport, allowance), threads=wanted or needed, batch=batch,
+        allowance=transport.allowance,
+    )  # fmt: skip
+
+
+def _cancelled(store: Store, run: Run) -> Callable[[], bool]:
+    """Asks whether the run was cancelled, a few times a second however often it is called.
+
+    The records themselves refuse a claim from that moment; this only ends the waiting.
+    """
+    calendar = Calendar(store, rehearsal=run.rehearsal)
+    answer, asked = False, -math.inf
+
+    def ask() -> bool:
+        nonlocal answer, asked
+        now = time.monotonic()
+        if not answer and now - asked >= _CANCEL_POLL_SECONDS:
+            asked = now
+            # What is wrong with the records, the next claim tells.
+            with contextlib.suppress(NewsletterError):
+                answer = calendar.is_cancelled(run.content.issue)
+        return answer
+
+    return ask
+
+
+def _may_go_on(store: Store, run: Run) -> bool:
+    """Whether claims of it are granted, to whoever asks."""
+    found = runs.find(store, run.content.issue, rehearsal=run.rehearsal)
+    return found is not None and found.state is RunState.RUNNING
+
+
+def _stop_of(store: Store, run: Run, counts: Counts, drained: Drained) -> Stop | None:
+    """Why the run stands still, None when it is finished."""
+    if is_finished(counts):
+        return None
+    if drained.stop:
+        return drained.stop
+    found = runs.find(store, run.content.issue, rehearsal=run.rehearsal)
+    if found and found.pause:  # by a worker
+        return Stop(found.pause, found.reason)
+    return Stop(Pause.PUT_OFF, f"what is left was deferred {_TRIES} times")
+
+
+def _settle(store: Store, run: Run, stop: Stop | None) -> RunState:
+    """Record how a run stands; what was cancelled meanwhile stays so."""
+    state = RunState.PAUSED if stop else RunState.FINISHED
+    reason, pause = (stop.reason, stop.pause) if stop else ("", None)
+    runs.set_state(store, run, state, clocks.now(), pause=pause, reason=reason)
+    found = runs.find(store, run.content.issue, rehearsal=run.rehearsal)
+    return found.state if found else state

@@ -1,0 +1,43 @@
+"""What tells one history of a server from another, in statements that any user may run."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+
+from newsletter.store.histories import PresentHistory, SameHistory, SettledHistory
+
+#: Seconds after a server has begun in which every worker looks whether its last commits are there.
+LOOKED: Final = 25
+
+#: The cluster, its timeline, which a promotion changes, and the table, which a dump makes anew.
+_HISTORY: Final = (
+    "(SELECT system_identifier FROM pg_control_system()) || '/' || "
+    "left(pg_walfile_name(pg_current_wal_lsn()), 8) || '/' || 'runs'::regclass::oid"
+)
+_SINCE: Final = "extract(epoch FROM pg_postmaster_start_time())::text"
+#: A standby has no history of its own, and is only read.
+_SAME: Final = (
+    f"CASE WHEN pg_is_in_recovery() THEN true ELSE split_part({{column}}, ' ', 1) = {_HISTORY} END"
+)
+
+
+@compiles(PresentHistory, "postgresql")
+def _present(_element: PresentHistory, _compiler: SQLCompiler, **_: object) -> str:
+    return f"({_HISTORY} || ' ' || {_SINCE})"
+
+
+@compiles(SameHistory, "postgresql")
+def _same(element: SameHistory, compiler: SQLCompiler, **more: Any) -> str:  # noqa: ANN401
+    return f"({_SAME.format(column=compiler.process(element.clauses, **more))})"
+
+
+@compiles(SettledHistory, "postgresql")
+def _settled(element: SettledHistory, compiler: SQLCompiler, **more: Any) -> str:  # noqa: ANN401
+    column = compiler.process(element.clauses, **more)
+    return (
+        f"({_SAME.format(column=column)} AND (split_part({column}, ' ', 2) = {_SINCE} "
+        f"OR pg_postmaster_start_time() < clock_timestamp() - interval '{LOOKED} seconds'))"
+    )

@@ -1,0 +1,95 @@
+"""Many machines: each runs a worker, which sends some of whatever is being sent.
+
+The records are the only truth and the only thing that workers share. Each looks every few seconds
+whether there is something to do; a queue beside the records could only be wrong about it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+from newsletter.errors import NewsletterError, PausedError
+from newsletter.humanize import plural
+from newsletter.sending.context import SendContext
+from newsletter.sending.helping import Help, help_send
+
+#: How often a worker looks whether there is something to do, and how soon a signal is heard.
+_LOOK_SECONDS: Final = 2.0
+_STEP: Final = 0.25
+
+
+def work(context: SendContext, *, once: bool) -> None:
+    """Send some of each run that goes on, until told to stop.
+
+    Args:
+        context: what it is done with.
+        once: whether to end as soon as there is nothing to do.
+
+    Raises:
+        InputError: the records are in a file.
+        NewsletterError: with `once`, whatever stood in the way.
+    """
+    said = _Once(context.reporter.warn)
+    with context.stopping() as stopped:
+        while True:
+            try:
+                with context.store.work():
+                    return _rounds(context, said, once=once, stopped=stopped)
+            except PausedError as error:  # its lease has ended, or the records are away
+                if once:
+                    raise
+                said.warn(error)
+            if _waited(stopped):
+                return None
+
+
+class _Once:
+    """Warns of a fault when it comes, and not again while it stays."""
+
+    def __init__(self, warn: Callable[[str], None]) -> None:
+        self._warn, self._last = warn, ""
+
+    def warn(self, error: NewsletterError) -> None:
+        text = f"{error} ({error.cause})" if error.cause else str(error)
+        if text != self._last:
+            self._warn(f"{text}; {error.hint}" if error.hint else text)
+        self._last = text
+
+    def over(self) -> None:
+        self._last = ""
+
+
+def _rounds(context: SendContext, said: _Once, *, once: bool, stopped: Callable[[], bool]) -> None:
+    while not stopped():
+        try:
+            done = help_send(context, stopped=stopped)
+        except PausedError:
+            raise
+        except NewsletterError as error:
+            if once:
+                raise
+            said.warn(error)
+            done = None
+        else:
+            said.over()
+        if done:
+            context.reporter.say(_told(done))
+        elif once:
+            return
+        if (not done or done.stop) and _waited(stopped):
+            return
+
+
+def _waited(stopped: Callable[[], bool]) -> bool:
+    """Wait for the next look; whether it is time to stop."""
+    end = time.monotonic() + _LOOK_SECONDS
+    while not stopped() and time.monotonic() < end:
+        time.sleep(_STEP)
+    return stopped()
+
+
+def _told(done: Help) -> str:
+    what = f"issue {done.run.content.issue}: {plural(done.sent, 'mail')} sent from here"
+    return f"{what}, then {done.stop.reason}" if done.stop else what
