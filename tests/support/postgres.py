@@ -87,13 +87,17 @@ def _as_nobody() -> list[str]:
     return NOBODY if os.geteuid() == 0 else []
 
 
-@functools.cache
 def template(identity: str = "") -> str:
     """The name of a database with an empty store, its keys and identity the same in every copy.
 
     Args:
         identity: its id, "" for any.
     """
+    return _template(identity)
+
+
+@functools.cache
+def _template(identity: str) -> str:
     name = f"template_{identity or 'any'}"
     server().ask("postgres", f"CREATE DATABASE {name}")
     with tempfile.TemporaryDirectory() as made, pytest.MonkeyPatch.context() as patch:

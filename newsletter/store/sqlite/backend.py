@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -221,10 +222,13 @@ class SqliteBackend:
             ) from error  # fmt: skip
 
     def expect_many_rows(self) -> None:
-        """Give connections from now on more memory."""
+        """Give connections more memory: the one that is kept open, and those from now on."""
         if not event.contains(self.engine, "connect", with_more_memory):
             event.listen(self.engine, "connect", with_more_memory)
-            self.engine.dispose()
+            with self.engine.connect() as connection:
+                driver = connection.connection.driver_connection
+                assert isinstance(driver, sqlite3.Connection)
+                with_more_memory(driver, connection)
 
     def expect_alone(self) -> None:
         """Fold the log into the file, which nobody else may have open for that."""
