@@ -177,27 +177,27 @@ SUBJECTS: Final = (
     Subject(
         name="kills",
         title="Killed while it sends",
-        words=_campaign("--kills", "300"),
+        words=_campaign("--kills", "200"),
         short=_campaign("--kills", "10"),
         minutes=60,
-        about="`kill -9` at random moments, then `send` again, until everybody is served; what "
-        "arrived at the server is compared with the records.",
+        about="`kill -9` at random moments (seed 0), then `send` again, until everybody is served; "
+        "what arrived at the server is compared with the records.",
     ),
     Subject(
         name="bulk_kills",
         title="Killed in bulk",
-        words=_campaign("--bulk", "--kills", "100"),
+        words=_campaign("--bulk", "--kills", "50"),
         short=_campaign("--bulk", "--kills", "4"),
         minutes=60,
-        about="The same at 50 mails a request, and at 3.",
+        about="The same at 50 mails a request, and at 3 (seed 0).",
     ),
     Subject(
         name="restores",
         title="A backup put back",
-        words=_campaign("--restores", "100"),
+        words=_campaign("--restores", "50"),
         short=_campaign("--restores", "4"),
         minutes=60,
-        about="A backup of a random moment is put back, and the issue sent again.",
+        about="A backup of a random moment (seed 0) is put back, and the issue sent again.",
     ),
     Subject(
         name="faults",
