@@ -6,6 +6,8 @@
     ├── AccountError                4    the provider or the account refuses everything
     ├── NotFitError                 5    readable, but not fit to send
     ├── PausedError                 6    partly sent; the same command goes on
+    │   ├── UnreachableError        6    the server with the records cannot be reached
+    │   └── ForgottenError          6    the records may have forgotten mails that left
     ├── LockedError                 7    another run is sending from this store
     ├── RefusedError                8    not approved, changed, too late, ledgers disagree
     └── UnknownOutcomesError        9    finished, but some outcomes are unknown

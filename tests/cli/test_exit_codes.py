@@ -29,8 +29,10 @@ def table() -> dict[str, str]:
 
 
 def test_the_page_has_every_code_and_no_other():
-    expected = {str(kind.exit_code): kind("x").code for kind in CLASSES.values()}
-    assert len(expected) == len(CLASSES)
+    # One that only says more of another has that one's code.
+    own = [kind for kind in CLASSES.values() if "exit_code" in vars(kind)]
+    expected = {str(kind.exit_code): kind("x").code for kind in own}
+    assert len(expected) == len(own) == 9
     found = table()
     assert {code: name for code, name in found.items() if code not in OTHERS} == expected
     assert set(found) == set(expected) | OTHERS
@@ -38,7 +40,9 @@ def test_the_page_has_every_code_and_no_other():
 
 
 def test_the_picture_at_the_top_of_the_file_is_the_tree():
-    drawn = re.findall(r"^ +(?:[├└]── )?(\w+Error) +(\d+)  ", errors.__doc__ or "", re.MULTILINE)
+    drawn = re.findall(
+        r"^ +(?:│   )?(?:[├└]── )?(\w+Error) +(\d+)  ", errors.__doc__ or "", re.MULTILINE
+    )
     assert {name: int(code) for name, code in drawn} == {n: k.exit_code for n, k in CLASSES.items()}
 
 

@@ -39,7 +39,7 @@ ORDER = {
     "Write": ["init", "new", "check", "preview", "build", "test", "issues"],
     "People": ["subscribers"],
     "Send": ["send", "approve", "cancel", "status", "retry", "stats", "schedule"],
-    "Run": ["serve", "archive", "images", "events", "ses", "doctor", "settings", "db"],
+    "Run": ["serve", "archive", "images", "events", "ses", "worker", "doctor", "settings", "db"],
 }
 NEEDED = [
     "init",

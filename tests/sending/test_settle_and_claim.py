@@ -100,10 +100,10 @@ def test_an_outcome_is_on_record_though_who_hears_of_it_fails(desk, fault):
 def test_what_is_wrong_with_the_next_claim_does_not_cost_the_outcome_before_it(desk, monkeypatch):
     here, real = desk(3), deliveries.claim
 
-    def claim(connection, run, most, now):
+    def claim(connection, run, most, now, **by):
         if look(here.folder, "SELECT 1 FROM deliveries WHERE attempt = 1"):
             raise InputError("this row cannot be read")
-        return real(connection, run, most, now)
+        return real(connection, run, most, now, **by)
 
     monkeypatch.setattr(deliveries, "claim", claim)
     with pytest.raises(InputError, match="this row cannot be read"):

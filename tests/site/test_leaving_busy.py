@@ -231,8 +231,8 @@ def test_who_leaves_while_somebody_is_being_claimed_is_told_so_when_that_is_dura
         )
         real = deliveries.claim
 
-        def claim(*words: Any) -> Any:
-            found = real(*words)
+        def claim(*words: Any, **by: Any) -> Any:
+            found = real(*words, **by)
             leave.start()
             leave.join(0.3)
             seen.append(leave.is_alive())
