@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from figures import Figure, note
-from world import COMMAND, add_readers, copy_example
+from world import COMMAND, copy_example, import_readers
 
 FEW: Final = 2_000
 MANY: Final = 10_000
@@ -76,7 +76,7 @@ def send(command: str, number: int, port: int, connections: int) -> dict[str, fl
         folder = Path(name)
         copy_example(folder)
         enlarge(folder)
-        add_readers(folder, number)
+        import_readers(folder, number, command)
         began = time.monotonic()
         process = subprocess.Popen(
             [command, "send", "--issue", "74", "--confirm", "74"], cwd=folder, env=environ,

@@ -23,22 +23,30 @@ def copy_example(folder: Path) -> None:
     shutil.copy2(ROOT / "newsletter.toml", folder)
 
 
-def add_readers(folder: Path, number: int) -> None:
-    """Import so many invented readers."""
+def import_readers(folder: Path, number: int, command: str = COMMAND) -> None:
+    """Import so many invented readers, into records that this command makes."""
     people = "".join(f"reader{n}@example.org,Reader {n}\n" for n in range(number))
     (folder / "list.csv").write_text(f"email,name\n{people}", "utf-8")
-    run(folder, "subscribers", "import", "list.csv", "--consent-source", "invented")
+    words = ("subscribers", "import", "list.csv", "--consent-source", "invented")
+    run(folder, *words, command=command)
     # A list that is not there need not be compared with its import.
     (folder / "list.csv").unlink()
+
+
+def add_readers(folder: Path, number: int) -> None:
+    """Import so many invented readers for whom anything may be sent."""
+    import_readers(folder, number)
     # As `newsletter ses prove` leaves it, for who sends in bulk.
     proven = [sys.executable, "-m", "tests.support.proven", str(folder.resolve())]
     subprocess.run(proven, cwd=ROOT, check=True)
 
 
-def run(folder: Path, *words: str, environ: dict[str, str] | None = None) -> str:
+def run(
+    folder: Path, *words: str, environ: dict[str, str] | None = None, command: str = COMMAND
+) -> str:
     """Run one command to its end; what it said on stdout."""
     done = subprocess.run(
-        [COMMAND, *words], cwd=folder, env=environ, capture_output=True, text=True, check=False,
+        [command, *words], cwd=folder, env=environ, capture_output=True, text=True, check=False,
         stdin=subprocess.DEVNULL,
     )  # fmt: skip
     if done.returncode:

@@ -54,7 +54,7 @@ if TYPE_CHECKING:
 _READ_SECONDS: Final = 60
 _IDLE: Final = 2.0
 #: How many of SES's names for mails are known again, should an answer be handed out twice.
-_MAILS: Final = 100_000
+_MAILS: Final = 20_000
 _CONFIG: Final = Config(
     # Only total_max_attempts means what it says; max_attempts=1 still sends twice.
     retries={"total_max_attempts": 1, "mode": "standard"},
