@@ -76,12 +76,13 @@ def _links(context: RuleContext) -> Iterator[Fault]:
 
 
 def _unread_links(context: RuleContext, text: str) -> Iterator[str]:
-    taken: list[tuple[int, int]] = []
+    taken = bytearray(len(text))  # 1 where something was found already
     for pattern in (_INLINE, _APART, _FULL_WIDTH):
         for found in pattern.finditer(text):
-            if any(begin < found.end() and found.start() < end for begin, end in taken):
+            place = slice(*found.span())
+            if 1 in taken[place]:
                 continue
-            taken.append(found.span())
+            taken[place] = b"\1" * (found.end() - found.start())
             told = is_refused(found[0]) or field_in_link(context, found[0])
             if not told and not _is_escaped(context, found[0]):
                 yield found[0]

@@ -5,9 +5,9 @@ A heading that a link leads to gets an `id`; the others need none.
 
 from __future__ import annotations
 
-import itertools
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Container
 from typing import Final
 from urllib.parse import unquote
@@ -25,12 +25,16 @@ class Anchors:
     def __init__(self) -> None:
         self._openers: dict[str, tuple[Token, str]] = {}
         self._taken: set[str] = set()
+        #: The highest numbers given behind a name, of each: those below are not looked at again.
+        self._called: Counter[str] = Counter()
+        self._named: Counter[str] = Counter()
 
     def add(self, opener: Token, text: str) -> None:
         """A heading in its order; one that repeats another is called `notes-1`, then `notes-2`."""
-        name = _unique(slug(text) or f"section-{len(self._taken) + 1}", self._taken)
+        words = slug(text) or f"section-{len(self._taken) + 1}"
+        name = _unique(words, self._taken, self._named)
         self._taken.add(name)
-        own = _unique(_key(text), self._openers) if _key(text) else name
+        own = _unique(_key(text), self._openers, self._called) if _key(text) else name
         for called in (own, name):
             self._openers.setdefault(called, (opener, name))
 
@@ -52,7 +56,9 @@ def _key(text: str) -> str:
     return _NO_WORD.sub("-", unicodedata.normalize("NFKC", text).casefold()).strip("-")
 
 
-def _unique(name: str, taken: Container[str]) -> str:
-    if name not in taken:
-        return name
-    return next(one for n in itertools.count(1) if (one := f"{name}-{n}") not in taken)
+def _unique(name: str, taken: Container[str], numbers: Counter[str]) -> str:
+    unique = name
+    while unique in taken:
+        numbers[name] += 1
+        unique = f"{name}-{numbers[name]}"
+    return unique
