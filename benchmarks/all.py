@@ -202,7 +202,11 @@ SUBJECTS: Final = (
     Subject(
         name="faults",
         title="Faults on the way",
-        words=_tests("sending/test_fault_matrix", "_proxies", "_smtp"),
+        words=tuple(
+            one
+            for one in _tests("sending/test_fault_matrix", "_proxies", "_smtp")
+            if one != "--long"
+        ),
         short=_tests("sending/test_fault_matrix"),
         minutes=40,
         about="Every place where a request, an answer or a record can be lost or lie, through SES, "

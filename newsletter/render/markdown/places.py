@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -14,6 +15,8 @@ from markdown_it.token import Token
 _BEGIN: Final = "begin"
 #: In a link's `meta`: where its target begins and ends there; not of a link by reference.
 _TARGET: Final = "target"
+#: In a block's `meta`: where its lines begin.
+_LINES: Final = "lines"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +63,23 @@ def _locate(at: int, block: Token, lines: list[str]) -> tuple[int, int] | None:
     """Line and column (both from 0) of a place in a block's text."""
     if at < 0 or not block.map:
         return None
-    line = block.map[0] + block.content.count("\n", 0, at)
-    start = block.content.rfind("\n", 0, at) + 1
-    end = block.content.find("\n", at)
-    text = block.content[start : end if end >= 0 else len(block.content)]
-    offset = lines[line].find(text, block.meta.get("from", 0)) if line < len(lines) else -1
-    return None if offset < 0 else (line, offset + at - start)
+    if _LINES not in block.meta:  # once for a block: each link asks twice, and it may be long
+        block.meta[_LINES] = _lines_of(block, block.map[0], lines)
+    starts, offsets = block.meta[_LINES]
+    index = bisect.bisect_right(starts, at) - 1
+    offset = offsets[index]
+    return None if offset < 0 else (block.map[0] + index, offset + at - starts[index])
+
+
+def _lines_of(block: Token, first: int, lines: list[str]) -> tuple[list[int], list[int]]:
+    """Where each line of a block begins in its text, and in the body's line, -1 for nowhere."""
+    starts, offsets, start = [], [], 0
+    for line, text in enumerate(block.content.split("\n"), first):
+        starts.append(start)
+        there = line < len(lines)
+        offsets.append(lines[line].find(text, block.meta.get("from", 0)) if there else -1)
+        start += len(text) + 1
+    return starts, offsets
 
 
 Rule = Callable[[StateInline, bool], bool]
