@@ -1,8 +1,9 @@
-"""The page of figures is made from what the runs wrote down."""
+"""The page of figures says what the runs wrote down, and nothing else."""
 
 from __future__ import annotations
 
 import importlib.util
+import json
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -10,6 +11,7 @@ from types import ModuleType
 import pytest
 
 ROOT = Path(__file__).parents[2]
+RESULTS = ROOT / "benchmarks/results.json"
 
 
 @pytest.fixture
@@ -23,6 +25,25 @@ def everything(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.setitem(sys.modules, "all_benchmarks", module)
     spec.loader.exec_module(module)
     return module
+
+
+def test_the_page_is_what_its_file_makes(everything: ModuleType) -> None:
+    found = json.loads(RESULTS.read_text("utf-8"))
+    assert everything.page(found) == (ROOT / "docs/benchmarks.md").read_text("utf-8")
+
+
+def test_every_subject_ran_and_ended_well(everything: ModuleType) -> None:
+    found = json.loads(RESULTS.read_text("utf-8"))
+    assert {one.name for one in everything.SUBJECTS} == found.keys()
+    # One may say by its exit code that a bound is missed, and then the page says so.
+    missed = {
+        name
+        for name, one in found.items()
+        for figure in one["figures"]
+        if everything.Figure(**figure).kept is False
+    }
+    assert {name for name, one in found.items() if one["code"]} <= missed
+    assert missed <= {one.name for one in everything.SUBJECTS if one.missed}
 
 
 def test_a_missed_bound_is_said(everything: ModuleType) -> None:
