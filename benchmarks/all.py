@@ -335,8 +335,8 @@ def page(found: dict[str, Any]) -> str:
         parts += [row(Figure(**figure)) for figure in found[one.name]["figures"]]
     for one in present:
         result = found[one.name]
-        parts += ["", f"## {one.title}", "", one.about, "", "```text", f"$ {result['command']}"]
-        parts += [result["printed"], "```", ""]
+        parts += ["", f"## {one.title}", "", one.about, "", "~~~text", f"$ {result['command']}"]
+        parts += [result["printed"], "~~~", ""]
         figures = [Figure(**figure) for figure in result["figures"]]
         if one.missed and any(figure.kept is False for figure in figures):
             parts += [f"Where a bound is missed: {one.missed}", ""]
