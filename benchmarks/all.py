@@ -65,9 +65,9 @@ def _campaign(*words: str) -> tuple[str, ...]:
     return ("-m", "tests.campaign", *words)
 
 
-def _tests(file: str, *more: str) -> tuple[str, ...]:
+def _tests(file: str, *more: str, long: bool = True) -> tuple[str, ...]:
     files = (f"tests/{file}{end}.py" for end in ("", *more))
-    return ("-m", "pytest", "-q", "-n", "0", "--long", *files)
+    return ("-m", "pytest", "-q", "-n", "0", *(("--long",) if long else ()), *files)
 
 
 SUBJECTS: Final = (
@@ -220,11 +220,7 @@ SUBJECTS: Final = (
     Subject(
         name="faults",
         title="Faults on the way",
-        words=tuple(
-            one
-            for one in _tests("sending/test_fault_matrix", "_proxies", "_smtp")
-            if one != "--long"
-        ),
+        words=_tests("sending/test_fault_matrix", "_proxies", "_smtp", long=False),
         short=_tests("sending/test_fault_matrix"),
         minutes=40,
         about="Every place where a request, an answer or a record can be lost or lie, through SES, "
