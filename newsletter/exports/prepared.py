@@ -14,7 +14,10 @@ from urllib.parse import unquote, urljoin, urlsplit
 import lxml.html
 from lxml import etree
 
+from newsletter.errors import InputError
+from newsletter.issue import Issue
 from newsletter.render.utm import anonymous
+from newsletter.render.web import web_letter
 
 #: Elements that no reader ever saw the inside of.
 _UNSEEN: Final = frozenset(
@@ -298,3 +301,14 @@ def _resolve(found: Prepared, site: str, pictures: Callable[[str], str]) -> None
                 except ValueError:
                     found.left_out.append(f"an address that is none: {address[:60]}")
             element.set(name, address)
+
+
+def plain_page(issue: Issue) -> Any:  # noqa: ANN401  # an element of lxml
+    """A letter as a page, links and pictures as they are written; None where none can be made."""
+    try:
+        letter = web_letter(
+            issue, fields={}, language="en", tag=lambda url: url, shown=lambda src: src, sizes={}
+        )
+    except InputError:
+        return None
+    return lxml.html.fromstring(f"<div>{letter.html}</div>")

@@ -11,21 +11,18 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any, Final
+from typing import Final
 from urllib.parse import unquote, urlsplit
-
-import lxml.html
 
 from newsletter.errors import InputError, Place
 from newsletter.exports.named import with_renamed
-from newsletter.exports.prepared import Shown, shown
+from newsletter.exports.prepared import Shown, plain_page, shown
 from newsletter.http import Fetcher
 from newsletter.issue import Issue, parse
 from newsletter.pictures import LARGEST_FILE, PictureFault
 from newsletter.project import Project, files
 from newsletter.publishing.picture_names import PictureNames
 from newsletter.render.utm import legal
-from newsletter.render.web import web_letter
 
 _SECONDS: Final = 60.0
 _OK: Final = 200
@@ -158,13 +155,9 @@ class _Page:
 
 def _page(issue: Issue) -> _Page | None:
     """The page of an issue, None where that cannot be made: `archive build` says why."""
-    try:
-        letter = web_letter(
-            issue, fields={}, language="en", tag=lambda url: url, shown=lambda src: src, sizes={}
-        )
-    except InputError:
+    root = plain_page(issue)
+    if root is None:
         return None
-    root: Any = lxml.html.fromstring(f"<div>{letter.html}</div>")
     return _Page(shown(root), tuple(image.get("src", "") for image in root.iter("img")))
 
 
