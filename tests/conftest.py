@@ -25,7 +25,10 @@ from newsletter.settings import load
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
-pytest_plugins = ["tests.support.tiers", "tests.support.costs", "tests.support.traced_threads"]
+pytest_plugins = [
+    "tests.support.tiers", "tests.support.costs", "tests.support.traced_threads",
+    "tests.support.database_files",
+]  # fmt: skip
 
 ROOT = Path(__file__).parent.parent
 CORPUS = ROOT.parent / "shared" / "corpus"

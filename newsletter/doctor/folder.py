@@ -176,12 +176,15 @@ def _is_personal(subject: Subject, name: str) -> bool:
         or _LEFT.fullmatch(path.name)
         or (path.parts[0] == files.LISTS and path.suffix.lower() == ".csv" and not example)
         or (path.is_relative_to(rehearsed) and path.suffix == ".eml")
-        or (_DATABASE.search(path.name) and _is_store(subject.project.root / path))
+        or (_DATABASE.search(path.name) and _is_store(subject, subject.project.root / path))
     )
 
 
-def _is_store(path: Path) -> bool:
+def _is_store(subject: Subject, path: Path) -> bool:
     """Whether a file is records of a newsletter's; one that cannot be read is none."""
+    if path.resolve() == subject.database.resolve():
+        # Opened and closed it would cost this process, which looks into it, SQLite's locks.
+        return True
     try:
         with path.open("rb") as stream:
             head = stream.read(_HEAD)

@@ -303,7 +303,8 @@ def _missing(place: Place, path: Path | None = None) -> NoStoreError:
     return NoStoreError(
         "there is no database here yet",
         place=place,
-        hint="import a list first: newsletter subscribers import FILE --consent-source TEXT",
+        hint="begin with a list, newsletter subscribers import FILE --consent-source TEXT, "
+        "or with yourself, newsletter subscribers add ADDRESS --consent-source TEXT",
     )
 
 

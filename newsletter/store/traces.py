@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import mmap
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -31,18 +29,7 @@ class Traces:
         rest = f"{row.address_hash}{row.name}{row.status}" if row.name else ""
         return cls(row.handle.encode(), canonical.encode(), rest.encode())
 
-    def places(self, data: bytes | mmap.mmap) -> Iterator[int]:
-        """Where they stand."""
-        for at in _found(data, self.handle):
-            begin = at + len(self.handle)
-            if data[begin : begin + len(self.canonical)].lower() == self.canonical:
-                yield at
-        if self.rest:
-            yield from _found(data, self.rest)
-
-
-def _found(data: bytes | mmap.mmap, piece: bytes) -> Iterator[int]:
-    at = data.find(piece)
-    while at >= 0:
-        yield at
-        at = data.find(piece, at + 1)
+    @property
+    def pairs(self) -> tuple[tuple[bytes, bytes], ...]:
+        """What to look for: bytes, and those right behind them, in whatever case."""
+        return ((self.handle, self.canonical), *([(self.rest, b"")] if self.rest else ()))

@@ -8,7 +8,7 @@ import sqlite3
 import pytest
 
 from newsletter.store import subscribers
-from newsletter.store.sqlite import scrub
+from newsletter.store.sqlite import pages
 from newsletter.store.sqlite.maintenance import empty_log
 from tests.support.store_samples import LATER, NOW, a_row, look, people, store_with
 
@@ -64,7 +64,7 @@ def test_what_the_log_of_consent_keeps_of_somebody_without_a_name_is_no_rest(tmp
 
 
 def test_what_cannot_be_reached_is_said(tmp_path, monkeypatch):
-    monkeypatch.setattr(scrub, "_pages", lambda *_: [scrub._Page((), 0, 0)])
+    monkeypatch.setattr(pages, "with_traces", lambda *_: [pages.Page((), 0, 0)])
     with store_with(tmp_path, people(2)) as store:
         assert subscribers.erase(store, "reader1@example.org", now=NOW) == (True, False)
         monkeypatch.undo()
@@ -91,7 +91,7 @@ def test_numbers_of_the_file_format_are_read(number):
         while rest := rest >> 7:
             groups.append(rest & 0x7F | 0x80)
     data = bytes(reversed(groups))
-    assert scrub._varint(data + b"x", 0) == (number, len(data))
+    assert pages._varint(data + b"x", 0) == (number, len(data))
 
 
 def test_a_page_is_read_as_sqlite_counts_it(tmp_path):
@@ -101,11 +101,11 @@ def test_a_page_is_read_as_sqlite_counts_it(tmp_path):
         connection.execute("delete from a where id in (5, 20)")
         connection.commit()
     data = (tmp_path / "a.db").read_bytes()
-    page = scrub._Page.read(data[4096:8192], first=False, reserved=data[20])
+    page = pages.Page.read(data[4096:8192], first=False, reserved=data[20])
     assert page is not None
     assert sorted(page.rows) == [n for n in range(1, 40) if n not in {5, 20}]
     used = sum(n + 5 for n in page.rows) + 2 * len(page.rows) + 8
     assert abs(4096 - used - page.free) < 40
-    schema = scrub._Page.read(data[:4096], first=True, reserved=data[20])
+    schema = pages.Page.read(data[:4096], first=True, reserved=data[20])
     assert schema is not None
     assert schema.rows == (1,)
