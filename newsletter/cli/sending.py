@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from newsletter.cli.confirm import confirm
 from newsletter.cli.context import open_store
 from newsletter.cli.progress import progress
-from newsletter.cli.results import exit_code, show_dry_run, show_send
+from newsletter.cli.results import exit_code, show_detached, show_dry_run, show_send
 from newsletter.cli.show import Console, say
 from newsletter.cli.signals import Signals
+from newsletter.cli.together import progress_of_all
 from newsletter.cli.write import findings_shown
 from newsletter.delivery import Outcome
 from newsletter.errors import InputError
@@ -25,8 +26,9 @@ from newsletter.sending.context import SendContext
 from newsletter.sending.options import SendOptions
 from newsletter.sending.plan import plan_send, rows
 from newsletter.sending.result import AlreadySent, Plan
-from newsletter.sending.run import send
+from newsletter.sending.run import detach, send
 from newsletter.store import Store
+from newsletter.store.shares import Standing
 
 
 def send_issue(project: Project, options: SendOptions, *, confirmed: int | None) -> int:
@@ -62,6 +64,8 @@ def send_issue(project: Project, options: SendOptions, *, confirmed: int | None)
             return exit_code(plan)
         if confirmed is None:
             _confirm(plan.content.issue)
+        if options.detach:
+            return show_detached(detach(context, plan))
         result = send(context, plan)
     show_send(project, result)
     return exit_code(result, signal=signals.number)
@@ -112,3 +116,7 @@ class _SendConsole(Console):
     def progress(self, total: int) -> AbstractContextManager[Callable[[Outcome], None]]:
         """A bar or lines."""
         return progress(total)
+
+    def standing(self) -> AbstractContextManager[Callable[[Standing], None]]:
+        """The same of all who send."""
+        return progress_of_all()

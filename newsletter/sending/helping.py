@@ -31,12 +31,14 @@ class Help:
         sent: mails handed over.
         led: whether it led the run.
         stop: why it stopped, None when nothing was queued any more.
+        waits: the seconds until anything may be sent, because the database has just begun; else 0.
     """
 
     run: Run
-    sent: int
-    led: bool
-    stop: Stop | None
+    sent: int = 0
+    led: bool = False
+    stop: Stop | None = None
+    waits: float = 0.0
 
 
 def help_send(context: SendContext, *, stopped: Callable[[], bool]) -> Help | None:
@@ -53,10 +55,13 @@ def help_send(context: SendContext, *, stopped: Callable[[], bool]) -> Help | No
     store.expect_remembered()
     _tell_who_took_over(context)
     shared = runs.find_shared(store)
-    if shared is None or (store.sender() and not shared.queued):
+    if shared is None or (not shared.waits and store.sender() and not shared.queued):
         return None
     run = shared.run
+    # Also while nothing is claimed: what that time is for is that whoever knows more says so.
     _refuse_forgotten(context, run)
+    if shared.waits:
+        return Help(run=run, waits=shared.waits)
     with contextlib.closing(transports.open_transport(context.project, context.environ)) as way_out:
         allowance = way_out.allowance()
         if other := differences(shared.way, way_of(context.project, way_out, allowance)):

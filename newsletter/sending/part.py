@@ -16,7 +16,17 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from newsletter import clocks
-from newsletter.delivery import Allowance, Attempt, Counts, Pause, Run, RunState, Stop, is_finished
+from newsletter.delivery import (
+    Allowance,
+    Attempt,
+    Counts,
+    Outcome,
+    Pause,
+    Run,
+    RunState,
+    Stop,
+    is_finished,
+)
 from newsletter.delivery.breaker import Breaker
 from newsletter.delivery.bulk import BulkOutlet, BulkTransport
 from newsletter.delivery.deliver import Hand, Outlet, Press, SingleOutlet, Transport
@@ -37,6 +47,7 @@ from newsletter.sending.drain import (
 )
 from newsletter.sending.run_log import RunLog
 from newsletter.sending.shared_pace import SharedPace
+from newsletter.sending.standing import telling
 from newsletter.store import Store, claims, runs, settling, signing_keys
 from newsletter.store import deliveries as delivery_records
 from newsletter.store.calendar import Calendar
@@ -133,7 +144,7 @@ def drain_part(
     with (
         _paused_on_the_way(departing),
         watch.going(),
-        context.reporter.progress(counts.left) as shown,
+        _progress(context, run, counts, leads=leads) as shown,
     ):
 
         def settled(attempt: Attempt) -> None:
@@ -154,6 +165,22 @@ def drain_part(
         )
         store.conclude(run)
     return drained
+
+
+@contextlib.contextmanager
+def _progress(
+    context: SendContext, run: Run, counts: Counts, *, leads: bool
+) -> Iterator[Callable[[Outcome], None]]:
+    """Show how it comes along: all of it to who leads it, else what leaves from here."""
+    if not context.store.backend.on_server or run.rehearsal:
+        with context.reporter.progress(counts.left) as told:
+            yield told
+    elif leads:
+        with telling(context, run):
+            yield lambda _: None
+    else:
+        with context.reporter.progress(0) as told:
+            yield told
 
 
 class _Unwatched:
@@ -351,6 +378,8 @@ def _stop_of(store: Store, run: Run, counts: Counts, drained: Drained) -> Stop |
     found = runs.find(store, run.content.issue, rehearsal=run.rehearsal)
     if found and found.pause:  # by a worker
         return Stop(found.pause, found.reason)
+    if found and found.state is RunState.CANCELLED:
+        return Stop(Pause.INTERRUPTED, found.reason)
     return Stop(Pause.PUT_OFF, f"what is left was deferred {_TRIES} times")
 
 

@@ -158,7 +158,8 @@ def test_how_far_a_run_has_come_is_told_without_what_is_still_to_be_claimed(aske
     told = [
         steps
         for statement, steps in plans(store, found)
-        if "sum(deliveries.attempt)" in statement or "events.delivery_id = deliveries.id" in statement
+        if "sum(deliveries.attempt)" in statement
+        or "events.delivery_id = deliveries.id" in statement
     ]
     assert len(told) >= 2
     for first, *_ in told:
