@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import datetime as dt
 import threading
@@ -10,8 +11,9 @@ import pytest
 
 from newsletter import clocks
 from newsletter.cli import sending as commands
-from newsletter.cli.signals import Signals
+from newsletter.cli import signals
 from newsletter.delivery import Outcome, Result, State
+from newsletter.sending import helping
 from newsletter.sending import run as sending
 from newsletter.store import Store, runs, shares
 from newsletter.store.postgres import histories
@@ -129,7 +131,7 @@ def test_a_send_that_nobody_could_take_is_not_left_to_workers(
     assert postgres.server().ask(database, "select count(*) from runs") == [(0,)]
 
 
-class _Stopped(Signals):
+class _Stopped(signals.Signals):
     """Ctrl-C after a few mails."""
 
     @contextlib.contextmanager
@@ -191,6 +193,7 @@ def test_who_knows_of_more_than_the_records_says_so_before_anything_is_claimed(
                     "state = 'running', pause = '', reason = ''")  # fmt: skip
             execute("set session_replication_role = replica")
             execute("update deliveries set state = 'queued', attempt = 0, message_id = ''")
+        monkeypatch.setattr(signals, "Signals", _Stopped)
         ran = folder.run("worker", "--once")
         assert ran.code == 8
         told = "select state, told_attempts from runs"
@@ -213,3 +216,50 @@ def test_the_right_to_ask_for_the_servers_history_is_named_with_its_grant(folder
     grant = ran.hint.partition("GRANT")[2].replace("that user", "rosa")
     server.ask(database, f"GRANT{grant}")
     assert folder.run(*words).code == 0
+
+
+class _Slow(Keeper):
+    """Takes one mail, and more when it is let."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.on = threading.Event(), threading.Event()
+
+    async def handle_DATA(self, server, session, envelope):  # noqa: N802  # as aiosmtpd calls it
+        self.first.set()
+        await asyncio.to_thread(self.on.wait)
+        return await super().handle_DATA(server, session, envelope)
+
+
+def test_a_worker_leads_as_soon_as_the_one_that_led_is_gone(
+    folder: Folder, database: str, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(sending, "_TAKEN_UP_SECONDS", 0.0)
+    monkeypatch.setattr(helping, "_LEADER_SECONDS", 0.0)
+    parts, drain = [], helping.drain_part
+
+    def drained(*args, leads: bool, **more):
+        found = drain(*args, leads=leads, **more)
+        parts.append((leads, found.accepted))
+        return found
+
+    monkeypatch.setattr(helping, "drain_part", drained)
+    with aiosmtpd(keeper := _Slow()) as port, another(database, tmp_path) as leader:
+        through_smtp(folder, port)
+        assert folder.send("--detach").code == 6
+        leading = threading.Event()
+
+        def lead() -> None:
+            with leader.lock():
+                leading.set()
+                keeper.first.wait()
+            keeper.on.set()
+
+        machine = threading.Thread(target=lead)
+        machine.start()
+        leading.wait()
+        assert folder.run("worker", "--once").code == 0
+        machine.join()
+    (followed, few), (led, rest) = parts
+    assert (followed, led, few + rest) == (False, True, 25)
+    assert few < rest
