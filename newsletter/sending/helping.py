@@ -101,7 +101,7 @@ def _send(
         deliveries.recover(store, run, now=clocks.now())
     with RunLog(store.folder, f"{run.content.issue}-{way_out.name}", clocks.now) as log:
         mark = second_ledger.write(project, store, run)
-        alone = (lambda: False) if leads else _leaderless(store)
+        alone: Callable[[], bool] = (lambda: False) if leads else _leaderless(store)
         with following(store, run, mark, way=shared.way):
             drained = drain_part(
                 context, run, way_out, allowance, stopped=lambda: stopped() or alone(), log=log,

@@ -13,7 +13,7 @@ from newsletter import clocks
 from newsletter.cli import sending as commands
 from newsletter.cli import signals
 from newsletter.delivery import Outcome, Result, State
-from newsletter.sending import helping
+from newsletter.sending import helping, part
 from newsletter.sending import run as sending
 from newsletter.store import Store, runs, shares
 from newsletter.store.postgres import histories
@@ -236,7 +236,7 @@ def test_a_worker_leads_as_soon_as_the_one_that_led_is_gone(
 ):
     monkeypatch.setattr(sending, "_TAKEN_UP_SECONDS", 0.0)
     monkeypatch.setattr(helping, "_LEADER_SECONDS", 0.0)
-    parts, drain = [], helping.drain_part
+    parts, drain = [], part.drain_part
 
     def drained(*args, leads: bool, **more):
         found = drain(*args, leads=leads, **more)
