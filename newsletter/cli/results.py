@@ -69,15 +69,12 @@ def show_send(project: Project, found: SendResult | AlreadySent) -> None:
         _show_ledger(number, found.ledger)
 
 
-def show_detached(found: Detached | AlreadySent) -> int:
+def show_detached(found: Detached) -> int:
     """Say who sends it now, how to watch them, and how to stop it.
 
     Returns:
         The exit code: 0, 6 when no worker has taken it up.
     """
-    if isinstance(found, AlreadySent):
-        _show_already(found)
-        return exit_code(found)
     number, there = found.run.content.issue, plural(len(found.workers), "worker")
     if VOICE.json:
         _show_counts(found.run, found.counts, sent_now=0, detached=True, workers=found.workers)
@@ -85,10 +82,10 @@ def show_detached(found: Detached | AlreadySent) -> int:
         result(f"issue {number}: {plural(found.counts.left, 'mail')} left to {there}")
     if found.taken_up:
         say(f"watch: newsletter status --issue {number}")
-        say(f"stop:  newsletter cancel --issue {number}")
     else:
         say("warning: no worker has begun to send it yet; what keeps them, they say themselves")
         say(f"hint: newsletter send --issue {number} sends it from here")
+    say(f"stop:  newsletter cancel --issue {number}")
     if found.ledger:
         _show_ledger(number, found.ledger)
     return 0 if found.taken_up else PausedError.exit_code

@@ -25,7 +25,7 @@ from newsletter.project import Project
 from newsletter.sending.context import SendContext
 from newsletter.sending.options import SendOptions
 from newsletter.sending.plan import plan_send, rows
-from newsletter.sending.result import AlreadySent, Plan
+from newsletter.sending.result import AlreadySent, Detached, Plan
 from newsletter.sending.run import detach, send
 from newsletter.store import Store
 from newsletter.store.shares import Standing
@@ -64,9 +64,9 @@ def send_issue(project: Project, options: SendOptions, *, confirmed: int | None)
             return exit_code(plan)
         if confirmed is None:
             _confirm(plan.content.issue)
-        if options.detach:
-            return show_detached(detach(context, plan))
-        result = send(context, plan)
+        result = detach(context, plan) if options.detach else send(context, plan)
+    if isinstance(result, Detached):
+        return show_detached(result)
     show_send(project, result)
     return exit_code(result, signal=signals.number)
 

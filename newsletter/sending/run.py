@@ -26,7 +26,8 @@ from newsletter.humanize import plural
 from newsletter.publishing.images import publish_first
 from newsletter.sending import second_ledger
 from newsletter.sending.context import SendContext
-from newsletter.sending.part import conclude, drain_part, following, way_of
+from newsletter.sending.drain import Drained
+from newsletter.sending.part import Ended, conclude, drain_part, following, way_of
 from newsletter.sending.plan import require_same_content
 from newsletter.sending.result import AlreadySent, Detached, Plan, SendResult
 from newsletter.sending.run_log import RunLog
@@ -67,33 +68,23 @@ def send(context: SendContext, plan: Plan) -> SendResult | AlreadySent:
             published.
         InputError: our own request is malformed, or something cannot be written.
     """
-    project, store = context.project, context.store
+    store = context.store
     with store.lock():
         with _begun(context, plan) as begun:
-            run, log = begun.run, begun.log
+            run = begun.run
             if begun.finished:
                 return AlreadySent(run=run, counts=runs.counts(store, run))
-            with following(store, run, second_ledger.write(project, store, run)):
+            with following(store, run, second_ledger.write(context.project, store, run)):
                 drained = drain_part(
                     context, run, plan.transport, plan.allowance,
-                    stopped=begun.stopped, log=log, leads=True, limit=plan.options.limit,
+                    stopped=begun.stopped, log=begun.log, leads=True, limit=plan.options.limit,
                 )  # fmt: skip
-            if drained.stop and (others := store.workers()):
-                number = plural(len(others), "worker")
-                context.reporter.say(f"pausing it for all: {number} finish what is in flight")
-            ended = conclude(store, run, drained, log=log)
-            second_ledger.write(project, store, run)
-        counts, stop = ended.counts, ended.stop
-        _refuse_where_nothing_goes(run, counts, stop)
-        return SendResult(
-            run=run, counts=counts, sent_now=drained.accepted, stop=stop, state=ended.state,
-            reasons=_reasons(store, run, counts), quota_frees_at=_quota_frees_at(store, stop),
-            log=log.path, ledger=second_ledger.keep_in_git(project, run, counts),
-        )  # fmt: skip
+            ended = _conclude(context, plan, begun, drained)
+        return _result(context, begun, drained, ended)
 
 
-def detach(context: SendContext, plan: Plan) -> Detached | AlreadySent:
-    """Freeze or resume, and leave it to the workers.
+def detach(context: SendContext, plan: Plan) -> Detached | SendResult | AlreadySent:
+    """Freeze or resume, and leave it to the workers, unless a signal has come meanwhile.
 
     Raises:
         NewsletterError: as `send` does.
@@ -105,11 +96,37 @@ def detach(context: SendContext, plan: Plan) -> Detached | AlreadySent:
             if begun.finished:
                 return AlreadySent(run=run, counts=counts)
             second_ledger.write(project, store, run)
+            stop = Stop(Pause.INTERRUPTED, "interrupted") if begun.stopped() else None
+            drained = Drained(accepted=0, stop=stop)
+            ended = _conclude(context, plan, begun, drained) if stop else None
+        if ended:
+            return _result(context, begun, drained, ended)
         file = second_ledger.keep_in_git(project, run, counts)
     # Only now can one of them lead it.
     taken_up = _is_taken_up(context)
     there = tuple(sorted(store.workers().values()))
     return Detached(run=run, counts=counts, workers=there, taken_up=taken_up, ledger=file)
+
+
+def _conclude(context: SendContext, plan: Plan, begun: _Begun, drained: Drained) -> Ended:
+    """Have all stop where there is a reason to, and record how it ended."""
+    store, run = context.store, begun.run
+    if drained.stop and _shared(context, plan) and (others := store.workers()):
+        number = plural(len(others), "worker")
+        context.reporter.say(f"pausing it for all: {number} finish what is in flight")
+    ended = conclude(store, run, drained, log=begun.log)
+    second_ledger.write(context.project, store, run)
+    return ended
+
+
+def _result(context: SendContext, begun: _Begun, drained: Drained, ended: Ended) -> SendResult:
+    store, run, counts, stop = context.store, begun.run, ended.counts, ended.stop
+    _refuse_where_nothing_goes(run, counts, stop)
+    return SendResult(
+        run=run, counts=counts, sent_now=drained.accepted, stop=stop, state=ended.state,
+        reasons=_reasons(store, run, counts), quota_frees_at=_quota_frees_at(store, stop),
+        log=begun.log.path, ledger=second_ledger.keep_in_git(context.project, run, counts),
+    )  # fmt: skip
 
 
 def _is_taken_up(context: SendContext) -> bool:

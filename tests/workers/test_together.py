@@ -160,6 +160,27 @@ def test_ctrl_c_in_a_send_pauses_it_for_all_and_says_so(
         assert "worker pid" in folder.run("status").out
 
 
+class _StoppedAtOnce(signals.Signals):
+    """Ctrl-C while the recipients are written down."""
+
+    @contextlib.contextmanager
+    def noted(self):
+        self.number = 2
+        yield lambda: True
+
+
+def test_ctrl_c_before_it_is_left_to_workers_leaves_them_nothing(
+    folder: Folder, database: str, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(commands, "Signals", _StoppedAtOnce)
+    with aiosmtpd(keeper := Keeper()) as port, another(database, tmp_path):
+        through_smtp(folder, port)
+        ran = folder.send("--detach")
+        assert (ran.code, "pausing it for all" in ran.err) == (130, True)
+        assert folder.run("worker", "--once").code == 0
+        assert keeper.mails == []
+
+
 def test_while_a_server_has_just_begun_it_is_said_why_nothing_leaves(
     folder: Folder, database: str, monkeypatch
 ):
