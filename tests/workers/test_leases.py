@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import sqlalchemy as sa
 
 from newsletter.delivery import Outcome, Result, State
 from newsletter.errors import PausedError
@@ -62,3 +63,17 @@ def test_an_answer_counts_for_the_attempt_that_it_is_about(tmp_path, database):
         assert runs.counts(leader, run)[State.CLAIMED] == 1
         leader.settle_and_claim(run, [(second, ACCEPTED)], 0, now=NOW)
         assert runs.counts(leader, run)[State.ACCEPTED] == 1
+
+
+@pytest.mark.parametrize("level", ["serializable", "repeatable read", "read uncommitted"])
+def test_how_transactions_are_kept_apart_is_no_matter_of_the_roles(tmp_path, database, level):
+    server = postgres.server()
+    server.ask(database, f"alter database {database} set default_transaction_isolation = '{level}'")
+    asked = sa.text("show transaction_isolation")
+    with Store.open(f"{server.url(database)}&folder={tmp_path}") as store:
+        with store.writing() as connection:
+            assert connection.execute(asked).scalar() == "read committed"
+        with store.writing(shared=True) as connection:
+            assert connection.execute(asked).scalar() == "read committed"
+        with store.reading() as connection:
+            assert connection.execute(asked).scalar() == "repeatable read"

@@ -365,7 +365,7 @@ class PostgresBackend:
                 address.url,
                 hide_parameters=True,  # they are people's addresses
                 pool_size=connections, max_overflow=0, pool_timeout=_BUSY_SECONDS,
-                pool_pre_ping=True,
+                pool_pre_ping=True, isolation_level="READ COMMITTED",  # whatever the role has
                 # A pooler between us and the server keeps no prepared statement.
                 connect_args={
                     "prepare_threshold": None, "connect_timeout": _CONNECT_SECONDS,
