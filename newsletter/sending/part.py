@@ -51,6 +51,7 @@ from newsletter.sending.standing import telling
 from newsletter.store import Store, claims, runs, settling, signing_keys
 from newsletter.store import deliveries as delivery_records
 from newsletter.store.calendar import Calendar
+from newsletter.store.database import when_back
 
 #: How often a delivery that is deferred is tried in one run.
 _TRIES: Final = 5
@@ -217,6 +218,10 @@ def _note_begin(
 
 def conclude(store: Store, run: Run, drained: Drained, *, log: RunLog) -> Ended:
     """As its leader, have everybody stop, wait for what is in flight, record how it ended."""
+    return when_back(lambda: _conclude(store, run, drained, log))
+
+
+def _conclude(store: Store, run: Run, drained: Drained, log: RunLog) -> Ended:
     if store.backend.on_server and drained.stop:
         runs.pause(store, run, drained.stop)
     while settling.count_elsewhere(store, run) and not _may_go_on(store, run):

@@ -33,6 +33,7 @@ from newsletter.sending.result import AlreadySent, Detached, Plan, SendResult
 from newsletter.sending.run_log import RunLog
 from newsletter.store import Store, freezing, runs
 from newsletter.store import deliveries as delivery_records
+from newsletter.store.database import when_back
 from newsletter.store.folder import backup as backups
 
 #: A mail counts against the day's quota for so long (SES guide, sending quotas).
@@ -80,7 +81,7 @@ def send(context: SendContext, plan: Plan) -> SendResult | AlreadySent:
                     stopped=begun.stopped, log=begun.log, leads=True, limit=plan.options.limit,
                 )  # fmt: skip
             ended = _conclude(context, plan, begun, drained)
-        return _result(context, begun, drained, ended)
+        return when_back(lambda: _result(context, begun, drained, ended))
 
 
 def detach(context: SendContext, plan: Plan) -> Detached | SendResult | AlreadySent:
@@ -100,7 +101,7 @@ def detach(context: SendContext, plan: Plan) -> Detached | SendResult | AlreadyS
             drained = Drained(accepted=0, stop=stop)
             ended = _conclude(context, plan, begun, drained) if stop else None
         if ended:
-            return _result(context, begun, drained, ended)
+            return when_back(lambda: _result(context, begun, drained, ended))
         file = second_ledger.keep_in_git(project, run, counts)
     # Only now can one of them lead it.
     taken_up = _is_taken_up(context)
@@ -115,7 +116,7 @@ def _conclude(context: SendContext, plan: Plan, begun: _Begun, drained: Drained)
         number = plural(len(others), "worker")
         context.reporter.say(f"pausing it for all: {number} finish what is in flight")
     ended = conclude(store, run, drained, log=begun.log)
-    second_ledger.write(context.project, store, run)
+    when_back(lambda: second_ledger.write(context.project, store, run))
     return ended
 
 

@@ -13,9 +13,10 @@ from newsletter import clocks
 from newsletter.cli import sending as commands
 from newsletter.cli import signals
 from newsletter.delivery import Outcome, Result, State
+from newsletter.errors import UnreachableError
 from newsletter.sending import helping, part
 from newsletter.sending import run as sending
-from newsletter.store import Store, runs, shares
+from newsletter.store import Store, claims, runs, shares
 from newsletter.store.postgres import histories
 from tests.support import postgres
 from tests.support.cli_fixtures import Folder, folder, plain_environment
@@ -284,3 +285,22 @@ def test_a_worker_leads_as_soon_as_the_one_that_led_is_gone(
     (followed, few), (led, rest) = parts
     assert (followed, led, few + rest) == (False, True, 25)
     assert few < rest
+
+
+def test_a_connection_that_is_lost_in_the_end_costs_no_result(folder: Folder, database: str):
+    lost, found = list[str](), {}
+    for room, name in ((runs, "set_state"), (claims, "reached"), (runs, "counts")):
+        found[name] = getattr(room, name)
+
+        def once(*args, name=name, **more):
+            if name not in lost and "set_state" in {name, *lost}:
+                lost.append(name)
+                raise UnreachableError("the database cannot be reached any more")
+            return found[name](*args, **more)
+
+        folder.patch.setattr(room, name, once)
+    with aiosmtpd(Keeper()) as port:
+        through_smtp(folder, port)
+        ran = folder.send()
+    assert sorted(lost) == ["counts", "reached", "set_state"]
+    assert (ran.code, ran.out) == (0, "issue 74: 25 mails sent now; in all accepted 25\n")
