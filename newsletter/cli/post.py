@@ -89,6 +89,10 @@ def send(
             help="The records are a backup, or a standby's: what they may lack is unknown.",
         ),
     ] = False,
+    detached: Annotated[
+        bool,
+        typer.Option("--detach", help="Leave it to the workers, and do not wait until it is sent."),
+    ] = False,
     due: Annotated[
         bool, typer.Option("--due", help="Send the approved issue that is due, if there is one.")
     ] = False,
@@ -100,7 +104,7 @@ def send(
     from newsletter.sending.options import SendOptions
 
     VOICE.json = as_json
-    by_hand = bool(confirm or skip_check or again or restored)
+    by_hand = bool(confirm or skip_check or again or restored or detached)
     if fault := _disagreement(issue, due=due, yes=yes, by_hand=by_hand):
         if due:
             from newsletter.cli.trigger import tell
@@ -115,6 +119,7 @@ def send(
         skip_checks=tuple(skip_check or ()),
         again=again,
         restored=restored,
+        detach=detached,
     )
     if due:
         from newsletter.cli.trigger import answer
@@ -137,7 +142,7 @@ def _disagreement(issue: int | None, *, due: bool, yes: bool, by_hand: bool) -> 
     if due and (issue is not None or by_hand):
         return InputError(
             "--due finds the issue by its date, so nothing else can be chosen",
-            hint="leave out --issue, --confirm, --skip-check, --again and --restored",
+            hint="leave out --issue, --confirm, --skip-check, --again, --restored and --detach",
         )
     if due and not yes:
         return InputError("--due cannot ask for a confirmation", hint="add --yes")

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import TaskID
 
-_SECONDS: Final = 10.0
+#: How far apart lines are.
+SECONDS: Final = 10.0
 #: From here on no decimals are shown.
 _WHOLE: Final = 10
 #: What is not over with these is tried again, so it brings nobody closer to the end.
@@ -36,10 +37,10 @@ class Told(Protocol):
 
 @contextmanager
 def progress(total: int) -> Iterator[Told]:
-    """Show how `total` deliveries come along, for the length of a `with`."""
+    """Show how deliveries come along, 0 where nobody knows how many, while a `with` lasts."""
     if VOICE.verbosity < 0:
         yield lambda _: None
-    elif _is_terminal():
+    elif is_terminal():
         with _bar(total) as told:
             yield told
     else:
@@ -59,11 +60,21 @@ def progress_of_rows(total: int) -> Iterator[Counted]:
     """Show how about `total` rows come along, step after step, for the length of a `with`."""
     if VOICE.verbosity < 0:
         yield lambda _step, _rows: None
-    elif _is_terminal():
+    elif is_terminal():
         with _row_bars(total) as told:
             yield told
     else:
         yield _row_lines(total)
+
+
+def speed(rate: float) -> str:
+    """Mails a second, as they are shown: "14/s", "0.95/s"."""
+    return f"{rate:,.0f}/s" if rate >= _WHOLE else f"{rate:.2g}/s"
+
+
+def time_left(rest: int, rate: float) -> str:
+    """How long so many take at such a rate, "" when nothing tells."""
+    return f"about {duration(rest / rate)} left" if rest > 0 and rate else ""
 
 
 @dataclass(slots=True)
@@ -85,8 +96,7 @@ class _Tally:
 
     def speed(self) -> str:
         """The rate as it is shown: "14/s", "0.95/s"."""
-        rate = self.rate()
-        return f"{rate:,.0f}/s" if rate >= _WHOLE else f"{rate:.2g}/s"
+        return speed(self.rate())
 
     def outcomes(self) -> str:
         """Such as "accepted 20, refused 1"."""
@@ -94,8 +104,11 @@ class _Tally:
 
     def left(self) -> str:
         """How long the rest takes, "" when nothing tells."""
-        rest = self.total - self.done
-        return f"about {duration(rest / self.rate())} left" if rest > 0 and self.done else ""
+        return time_left(self.total - self.done, self.rate() if self.done else 0.0)
+
+    def of(self) -> str:
+        """How many are done, and of how many where that is known: "20 of 25"."""
+        return f"{self.done:,} of {self.total:,}" if self.total else f"{self.done:,} from here"
 
 
 def _lines(total: int) -> Told:
@@ -106,10 +119,10 @@ def _lines(total: int) -> Told:
         nonlocal last
         tally.count(outcome)
         now = time.monotonic()
-        if now - last >= _SECONDS:
+        if now - last >= SECONDS:
             last = now
             parts = (tally.speed(), tally.left(), tally.outcomes())
-            say(f"{tally.done:,} of {total:,}, {', '.join(part for part in parts if part)}")
+            say(f"{tally.of()}, {', '.join(part for part in parts if part)}")
 
     return told
 
@@ -123,7 +136,7 @@ def _row_lines(total: int) -> Counted:
         tally = tallies.setdefault(step, _Tally(total, began=last))
         tally.done += rows
         now = time.monotonic()
-        if now - last >= _SECONDS:
+        if now - last >= SECONDS:
             last = now
             parts = (tally.speed(), tally.left())
             shown = ", ".join(part for part in parts if part)
@@ -138,7 +151,7 @@ def _row_bars(total: int) -> Iterator[Counted]:
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     tasks: dict[str, TaskID] = {}
-    with Progress(*columns, console=_console(), transient=True) as bar:
+    with Progress(*columns, console=console(), transient=True) as bar:
 
         def told(step: str, rows: int) -> None:
             if step not in tasks:
@@ -157,8 +170,8 @@ def _bar(total: int) -> Iterator[Told]:
         TextColumn("{task.fields[left]}"), TextColumn("{task.fields[seen]}"),
     )  # fmt: skip
     tally = _Tally(total)
-    with Progress(*columns, console=_console(), transient=True) as bar:
-        task = bar.add_task("", total=total, rate="", left="", seen="")
+    with Progress(*columns, console=console(), transient=True) as bar:
+        task = bar.add_task("", total=total or None, rate="", left="", seen="")
 
         def told(outcome: Outcome) -> None:
             tally.count(outcome)
@@ -170,11 +183,13 @@ def _bar(total: int) -> Iterator[Told]:
         yield told
 
 
-def _is_terminal() -> bool:
+def is_terminal() -> bool:
+    """Whether bars can be drawn."""
     return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
 
 
-def _console() -> Console:
+def console() -> Console:
+    """What they are drawn on."""
     from rich.console import Console
 
     plain = VOICE.colour is Colour.NEVER or bool(os.environ.get("NO_COLOR"))

@@ -82,17 +82,20 @@ def status(
             result("no issue was sent yet" if issue is None else f"issue {issue} was not sent yet")
         for number, what in forgotten.items():
             result(f"  {number}: {what}")
-        _show_workers(workers)
+        _show_workers(workers, runs)
         _remind_of_bounces(store, [run for run in runs if run.transport == "smtp" and run.begun])
     for one in due:
         what = f"issue {one.issue.number}, {one.standing.value}" if one.issue else "no issue yet"
         result(f"next: {one.when} ({one.zone.key}), {what}")
 
 
-def _show_workers(workers: Sequence[Share]) -> None:
+def _show_workers(workers: Sequence[Share], runs: Sequence[Run]) -> None:
+    from newsletter.delivery import RunState
+
+    going_on = any(run.state is RunState.RUNNING for run in runs)
     for one in workers:
-        sent = f"{plural(one.mails, 'mail')} of what is being sent"
-        result(f"  worker {one.worker}: {sent}, {one.rate:.2g}/s lately")
+        sent = f"{plural(one.mails, 'mail')} of what is being sent, {one.rate:.2g}/s lately"
+        result(f"  worker {one.worker}: {sent if going_on else 'waits for something to send'}")
 
 
 def _refuse_incomplete(issue: int | None, listed: str, file: Path | None) -> None:

@@ -10,7 +10,14 @@ from newsletter.delivery import Counts, Pause, Run, RunState, State, Stop
 from newsletter.errors import PausedError, UnknownOutcomesError
 from newsletter.humanize import plural
 from newsletter.project import Project
-from newsletter.sending.result import AlreadySent, DueResult, LedgerFile, Plan, SendResult
+from newsletter.sending.result import (
+    AlreadySent,
+    Detached,
+    DueResult,
+    LedgerFile,
+    Plan,
+    SendResult,
+)
 
 
 def exit_code(found: SendResult | AlreadySent | Plan, *, signal: int = 0) -> int:
@@ -60,6 +67,28 @@ def show_send(project: Project, found: SendResult | AlreadySent) -> None:
         _show_finished(project, found)
     if found.ledger:
         _show_ledger(number, found.ledger)
+
+
+def show_detached(found: Detached) -> int:
+    """Say who sends it now, how to watch them, and how to stop it.
+
+    Returns:
+        The exit code: 0, 6 when no worker has taken it up.
+    """
+    number, there = found.run.content.issue, plural(len(found.workers), "worker")
+    if VOICE.json:
+        _show_counts(found.run, found.counts, sent_now=0, detached=True, workers=found.workers)
+    else:
+        result(f"issue {number}: {plural(found.counts.left, 'mail')} left to {there}")
+    if found.taken_up:
+        say(f"watch: newsletter status --issue {number}")
+    else:
+        say("warning: no worker has begun to send it yet; what keeps them, they say themselves")
+        say(f"hint: newsletter send --issue {number} sends it from here")
+    say(f"stop:  newsletter cancel --issue {number}")
+    if found.ledger:
+        _show_ledger(number, found.ledger)
+    return 0 if found.taken_up else PausedError.exit_code
 
 
 def show_dry_run(plan: Plan) -> None:

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from newsletter.cli.confirm import confirm
 from newsletter.cli.context import open_store
 from newsletter.cli.progress import progress
-from newsletter.cli.results import exit_code, show_dry_run, show_send
+from newsletter.cli.results import exit_code, show_detached, show_dry_run, show_send
 from newsletter.cli.show import Console, say
 from newsletter.cli.signals import Signals
+from newsletter.cli.together import progress_of_all
 from newsletter.cli.write import findings_shown
 from newsletter.delivery import Outcome
 from newsletter.errors import InputError
@@ -24,9 +25,10 @@ from newsletter.project import Project
 from newsletter.sending.context import SendContext
 from newsletter.sending.options import SendOptions
 from newsletter.sending.plan import plan_send, rows
-from newsletter.sending.result import AlreadySent, Plan
-from newsletter.sending.run import send
+from newsletter.sending.result import AlreadySent, Detached, Plan
+from newsletter.sending.run import detach, send
 from newsletter.store import Store
+from newsletter.store.shares import Standing
 
 
 def send_issue(project: Project, options: SendOptions, *, confirmed: int | None) -> int:
@@ -62,7 +64,9 @@ def send_issue(project: Project, options: SendOptions, *, confirmed: int | None)
             return exit_code(plan)
         if confirmed is None:
             _confirm(plan.content.issue)
-        result = send(context, plan)
+        result = detach(context, plan) if options.detach else send(context, plan)
+    if isinstance(result, Detached):
+        return show_detached(result)
     show_send(project, result)
     return exit_code(result, signal=signals.number)
 
@@ -112,3 +116,7 @@ class _SendConsole(Console):
     def progress(self, total: int) -> AbstractContextManager[Callable[[Outcome], None]]:
         """A bar or lines."""
         return progress(total)
+
+    def standing(self) -> AbstractContextManager[Callable[[Standing], None]]:
+        """The same of all who send."""
+        return progress_of_all()

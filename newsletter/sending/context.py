@@ -12,6 +12,7 @@ from newsletter.project import Project
 from newsletter.reporter import Reporter
 from newsletter.sending.result import Plan
 from newsletter.store import Store
+from newsletter.store.shares import Standing
 
 #: Listens for the wish to stop for the length of a `with`, and tells whether it has come.
 Stopping = Callable[[], AbstractContextManager[Callable[[], bool]]]
@@ -25,7 +26,15 @@ class SendReporter(Reporter, Protocol):
         ...
 
     def progress(self, total: int) -> AbstractContextManager[Callable[[Outcome], None]]:
-        """Show how `total` deliveries come along: what it gives hears every outcome."""
+        """Show how `total` deliveries come along: what it gives hears every outcome.
+
+        Args:
+            total: 0 where nobody knows how many of them are sent from here.
+        """
+        ...
+
+    def standing(self) -> AbstractContextManager[Callable[[Standing], None]]:
+        """Show how a run of several machines comes along: what it gives hears it now and then."""
         ...
 
 

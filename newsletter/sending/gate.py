@@ -256,3 +256,28 @@ def no_recipients(issue: Issue, left_out: Mapping[str, int]) -> NotFitError:
     return NotFitError(
         f"nobody on the list may be mailed: {why}", hint="newsletter subscribers list"
     )
+
+
+def undetachable(
+    store: Store, options: SendOptions, transport: Transport
+) -> NewsletterError | None:
+    """Why an issue cannot be left to workers; None where it can, or is not asked to be."""
+    if not options.detach:
+        return None
+    leave = "leave out --detach"
+    if not store.backend.on_server:
+        return InputError(
+            "--detach leaves the send to workers, which share their records on a server",
+            place=store.backend.place,
+            hint=f"{leave}; for several machines see docs/scale.md",
+        )
+    if transport.rehearsal:
+        return InputError("a rehearsal lands in a folder of this machine", hint=leave)
+    if options.limit is not None:
+        return InputError("--limit is counted by the one process that sends", hint=leave)
+    if not store.workers():
+        return RefusedError(
+            f"issue {options.issue} would be sent by nobody: no worker is at work",
+            hint=f"start one (newsletter worker), or {leave}",
+        )
+    return None

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from newsletter import clocks
 from newsletter.delivery import Allowance, Pause, Run, Stop
 from newsletter.delivery.deliver import Transport
-from newsletter.errors import LockedError, RefusedError
+from newsletter.errors import LockedError, NewsletterError, RefusedError
 from newsletter.sending import second_ledger, transports
 from newsletter.sending.context import SendContext
 from newsletter.sending.drain import Drained
 from newsletter.sending.part import conclude, differences, drain_part, following, way_of
 from newsletter.sending.run_log import RunLog
-from newsletter.store import claims, deliveries, runs
+from newsletter.store import Store, claims, deliveries, runs
 from newsletter.store.runs import SharedRun
 
 #: What ends one worker's part, and no run: another machine may be better off.
 _OWN: frozenset[Pause] = frozenset({Pause.INTERRUPTED, Pause.NETWORK})
+#: How often it is looked whether somebody leads.
+_LEADER_SECONDS: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,12 +35,14 @@ class Help:
         sent: mails handed over.
         led: whether it led the run.
         stop: why it stopped, None when nothing was queued any more.
+        waits: the seconds until anything may be sent, because the database has just begun; else 0.
     """
 
     run: Run
-    sent: int
-    led: bool
-    stop: Stop | None
+    sent: int = 0
+    led: bool = False
+    stop: Stop | None = None
+    waits: float = 0.0
 
 
 def help_send(context: SendContext, *, stopped: Callable[[], bool]) -> Help | None:
@@ -53,10 +59,13 @@ def help_send(context: SendContext, *, stopped: Callable[[], bool]) -> Help | No
     store.expect_remembered()
     _tell_who_took_over(context)
     shared = runs.find_shared(store)
-    if shared is None or (store.sender() and not shared.queued):
+    if shared is None or (not shared.waits and store.sender() and not shared.queued):
         return None
     run = shared.run
+    # Also while nothing is claimed: what that time is for is that whoever knows more says so.
     _refuse_forgotten(context, run)
+    if shared.waits:
+        return Help(run=run, waits=shared.waits)
     with contextlib.closing(transports.open_transport(context.project, context.environ)) as way_out:
         allowance = way_out.allowance()
         if other := differences(shared.way, way_of(context.project, way_out, allowance)):
@@ -92,11 +101,15 @@ def _send(
         deliveries.recover(store, run, now=clocks.now())
     with RunLog(store.folder, f"{run.content.issue}-{way_out.name}", clocks.now) as log:
         mark = second_ledger.write(project, store, run)
+        alone: Callable[[], bool] = (lambda: False) if leads else _leaderless(store)
         with following(store, run, mark, way=shared.way):
             drained = drain_part(
-                context, run, way_out, allowance, stopped=stopped, log=log, leads=leads
-            )
+                context, run, way_out, allowance, stopped=lambda: stopped() or alone(), log=log,
+                leads=leads,
+            )  # fmt: skip
         stop = drained.stop
+        if stop and stop.pause is Pause.INTERRUPTED and alone() and not stopped():
+            stop = None  # it comes back at once, and leads
         if leads and not (stop and stop.pause is Pause.INTERRUPTED):
             stop = conclude(store, run, Drained(accepted=drained.accepted, stop=stop), log=log).stop
         elif stop and stop.pause not in _OWN:
@@ -104,6 +117,26 @@ def _send(
         if leads:
             second_ledger.write(project, store, run)
     return Help(run=run, sent=drained.accepted, led=leads, stop=stop)
+
+
+def _leaderless(store: Store) -> Callable[[], bool]:
+    """Asks now and then whether the one that led has died, however often it is called.
+
+    Nobody else looks at what the provider reports, or after what the dead have left.
+    """
+    asked, answer = time.monotonic(), False
+
+    def ask() -> bool:
+        nonlocal asked, answer
+        now = time.monotonic()
+        if not answer and now - asked >= _LEADER_SECONDS:
+            asked = now
+            # What is wrong with the records, the next claim tells.
+            with contextlib.suppress(NewsletterError):
+                answer = not store.sender()
+        return answer
+
+    return ask
 
 
 def _refuse_forgotten(context: SendContext, run: Run) -> None:

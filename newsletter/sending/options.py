@@ -21,6 +21,7 @@ class SendOptions:
         skip_checks: ids of findings that the operator answers for.
         again: whether a rehearsal is repeated; a real send never is.
         restored: whether the operator says that the records are a backup, put back.
+        detach: whether workers send it, and nobody waits.
         scheduled: whether a schedule asks: only for approved issues, and for none that waits for
             the operator.
         occurrence: the date it begins an issue for, None where it goes on with one.
@@ -33,5 +34,6 @@ class SendOptions:
     skip_checks: tuple[str, ...] = ()
     again: bool = False
     restored: bool = False
+    detach: bool = False
     scheduled: bool = False
     occurrence: Occurrence | None = None

@@ -16,7 +16,17 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from newsletter import clocks
-from newsletter.delivery import Allowance, Attempt, Counts, Pause, Run, RunState, Stop, is_finished
+from newsletter.delivery import (
+    Allowance,
+    Attempt,
+    Counts,
+    Outcome,
+    Pause,
+    Run,
+    RunState,
+    Stop,
+    is_finished,
+)
 from newsletter.delivery.breaker import Breaker
 from newsletter.delivery.bulk import BulkOutlet, BulkTransport
 from newsletter.delivery.deliver import Hand, Outlet, Press, SingleOutlet, Transport
@@ -37,9 +47,11 @@ from newsletter.sending.drain import (
 )
 from newsletter.sending.run_log import RunLog
 from newsletter.sending.shared_pace import SharedPace
+from newsletter.sending.standing import telling
 from newsletter.store import Store, claims, runs, settling, signing_keys
 from newsletter.store import deliveries as delivery_records
 from newsletter.store.calendar import Calendar
+from newsletter.store.database import when_back
 
 #: How often a delivery that is deferred is tried in one run.
 _TRIES: Final = 5
@@ -133,7 +145,7 @@ def drain_part(
     with (
         _paused_on_the_way(departing),
         watch.going(),
-        context.reporter.progress(counts.left) as shown,
+        _progress(context, run, counts, leads=leads) as shown,
     ):
 
         def settled(attempt: Attempt) -> None:
@@ -154,6 +166,22 @@ def drain_part(
         )
         store.conclude(run)
     return drained
+
+
+@contextlib.contextmanager
+def _progress(
+    context: SendContext, run: Run, counts: Counts, *, leads: bool
+) -> Iterator[Callable[[Outcome], None]]:
+    """Show how it comes along: all of it to who leads it, else what leaves from here."""
+    if not context.store.backend.on_server or run.rehearsal:
+        with context.reporter.progress(counts.left) as told:
+            yield told
+    elif leads:
+        with telling(context, run):
+            yield lambda _: None
+    else:
+        with context.reporter.progress(0) as told:
+            yield told
 
 
 class _Unwatched:
@@ -190,6 +218,10 @@ def _note_begin(
 
 def conclude(store: Store, run: Run, drained: Drained, *, log: RunLog) -> Ended:
     """As its leader, have everybody stop, wait for what is in flight, record how it ended."""
+    return when_back(lambda: _conclude(store, run, drained, log))
+
+
+def _conclude(store: Store, run: Run, drained: Drained, log: RunLog) -> Ended:
     if store.backend.on_server and drained.stop:
         runs.pause(store, run, drained.stop)
     while settling.count_elsewhere(store, run) and not _may_go_on(store, run):
@@ -351,6 +383,8 @@ def _stop_of(store: Store, run: Run, counts: Counts, drained: Drained) -> Stop |
     found = runs.find(store, run.content.issue, rehearsal=run.rehearsal)
     if found and found.pause:  # by a worker
         return Stop(found.pause, found.reason)
+    if found and found.state is RunState.CANCELLED:
+        return Stop(Pause.INTERRUPTED, found.reason)
     return Stop(Pause.PUT_OFF, f"what is left was deferred {_TRIES} times")
 
 

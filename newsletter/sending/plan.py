@@ -27,6 +27,7 @@ from newsletter.sending.gate import (
     refuse_unknown_checks,
     rules_of_audience,
     rules_of_issue,
+    undetachable,
     unproven_in_bulk,
 )
 from newsletter.sending.options import SendOptions
@@ -104,6 +105,7 @@ def _broken(store: Store, options: SendOptions, plan: Plan) -> list[NewsletterEr
             begun=plan.run is not None,
         ),
         unproven_in_bulk(store, plan.transport, plan.allowance.account),
+        undetachable(store, options, plan.transport),
     )
     return [error for error in broken if error]
 

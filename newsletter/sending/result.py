@@ -132,6 +132,25 @@ class SendResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Detached:
+    """A send that is left to workers.
+
+    Attributes:
+        run: as it is on record.
+        counts: deliveries by state, then.
+        workers: who is there to send it, as "pid 7 on host".
+        taken_up: whether one of them leads it by now.
+        ledger: the file to keep in git, None where there is nothing to do.
+    """
+
+    run: Run
+    counts: Counts
+    workers: tuple[str, ...]
+    taken_up: bool
+    ledger: LedgerFile | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DueResult:
     """What a trigger did; one of these, or nothing where only the time had not come.
 

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Final
 
 from newsletter import clocks
@@ -23,18 +26,36 @@ from newsletter.humanize import plural
 from newsletter.publishing.images import publish_first
 from newsletter.sending import second_ledger
 from newsletter.sending.context import SendContext
-from newsletter.sending.part import conclude, drain_part, following, way_of
+from newsletter.sending.drain import Drained
+from newsletter.sending.part import Ended, conclude, drain_part, following, way_of
 from newsletter.sending.plan import require_same_content
-from newsletter.sending.result import AlreadySent, Plan, SendResult
+from newsletter.sending.result import AlreadySent, Detached, Plan, SendResult
 from newsletter.sending.run_log import RunLog
 from newsletter.store import Store, freezing, runs
 from newsletter.store import deliveries as delivery_records
+from newsletter.store.database import when_back
 from newsletter.store.folder import backup as backups
 
 #: A mail counts against the day's quota for so long (SES guide, sending quotas).
 _QUOTA_WINDOW: Final = dt.timedelta(days=1)
+#: How long, and how often, it is looked whether a worker takes up what is left to them; seconds.
+_TAKEN_UP_SECONDS: Final = 10.0
+_LOOK_SECONDS: Final = 0.25
 #: Nothing else will go either, so with nothing accepted this is a fault, not a pause.
 _FOR_EVERYBODY: Final = {Pause.ACCOUNT: AccountError, Pause.MALFORMED: InputError}
+
+
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """A run that is frozen or resumed, or finished already; whether to stop; its log."""
+
+    run: Run
+    stopped: Callable[[], bool]
+    log: RunLog
+
+    @property
+    def finished(self) -> bool:
+        return self.run.state is RunState.FINISHED
 
 
 def send(context: SendContext, plan: Plan) -> SendResult | AlreadySent:
@@ -48,39 +69,99 @@ def send(context: SendContext, plan: Plan) -> SendResult | AlreadySent:
             published.
         InputError: our own request is malformed, or something cannot be written.
     """
-    project, store = context.project, context.store
+    store = context.store
     with store.lock():
-        if not plan.transport.rehearsal:
-            second_ledger.accept_backup(
-                project, store, plan.options.issue,
-                restored=plan.options.restored, reporter=context.reporter,
-            )  # fmt: skip
-        # The log before the freeze: a run that cannot be logged is not begun.
-        with (
-            contextlib.closing(plan.transport),
-            context.stopping() as stopped,
-            _log(store, plan) as log,
-        ):
-            if not plan.transport.rehearsal:
-                publish_first(project, plan.prepared)  # no mail looks for what is not there yet
-            run = _freeze_or_resume(context, plan)
-            if run.state is RunState.FINISHED:
+        with _begun(context, plan) as begun:
+            run = begun.run
+            if begun.finished:
                 return AlreadySent(run=run, counts=runs.counts(store, run))
-            _back_up(context, run)
-            with following(store, run, second_ledger.write(project, store, run)):
+            with following(store, run, second_ledger.write(context.project, store, run)):
                 drained = drain_part(
                     context, run, plan.transport, plan.allowance,
-                    stopped=stopped, log=log, leads=True, limit=plan.options.limit,
+                    stopped=begun.stopped, log=begun.log, leads=True, limit=plan.options.limit,
                 )  # fmt: skip
-            ended = conclude(store, run, drained, log=log)
+            ended = _conclude(context, plan, begun, drained)
+        return when_back(lambda: _result(context, begun, drained, ended))
+
+
+def detach(context: SendContext, plan: Plan) -> Detached | SendResult | AlreadySent:
+    """Freeze or resume, and leave it to the workers, unless a signal has come meanwhile.
+
+    Raises:
+        NewsletterError: as `send` does.
+    """
+    project, store = context.project, context.store
+    with store.lock():
+        with _begun(context, plan) as begun:
+            run, counts = begun.run, runs.counts(store, begun.run)
+            if begun.finished:
+                return AlreadySent(run=run, counts=counts)
             second_ledger.write(project, store, run)
-        counts, stop = ended.counts, ended.stop
-        _refuse_where_nothing_goes(run, counts, stop)
-        return SendResult(
-            run=run, counts=counts, sent_now=drained.accepted, stop=stop, state=ended.state,
-            reasons=_reasons(store, run, counts), quota_frees_at=_quota_frees_at(store, stop),
-            log=log.path, ledger=second_ledger.keep_in_git(project, run, counts),
+            stop = Stop(Pause.INTERRUPTED, "interrupted") if begun.stopped() else None
+            drained = Drained(accepted=0, stop=stop)
+            ended = _conclude(context, plan, begun, drained) if stop else None
+        if ended:
+            return when_back(lambda: _result(context, begun, drained, ended))
+        file = second_ledger.keep_in_git(project, run, counts)
+    # Only now can one of them lead it.
+    taken_up = _is_taken_up(context)
+    there = tuple(sorted(store.workers().values()))
+    return Detached(run=run, counts=counts, workers=there, taken_up=taken_up, ledger=file)
+
+
+def _conclude(context: SendContext, plan: Plan, begun: _Begun, drained: Drained) -> Ended:
+    """Have all stop where there is a reason to, and record how it ended."""
+    store, run = context.store, begun.run
+    if drained.stop and _shared(context, plan) and (others := store.workers()):
+        number = plural(len(others), "worker")
+        context.reporter.say(f"pausing it for all: {number} finish what is in flight")
+    ended = conclude(store, run, drained, log=begun.log)
+    when_back(lambda: second_ledger.write(context.project, store, run))
+    return ended
+
+
+def _result(context: SendContext, begun: _Begun, drained: Drained, ended: Ended) -> SendResult:
+    store, run, counts, stop = context.store, begun.run, ended.counts, ended.stop
+    _refuse_where_nothing_goes(run, counts, stop)
+    return SendResult(
+        run=run, counts=counts, sent_now=drained.accepted, stop=stop, state=ended.state,
+        reasons=_reasons(store, run, counts), quota_frees_at=_quota_frees_at(store, stop),
+        log=begun.log.path, ledger=second_ledger.keep_in_git(context.project, run, counts),
+    )  # fmt: skip
+
+
+def _is_taken_up(context: SendContext) -> bool:
+    """Wait until a worker leads what was left to them; false when none does within a while."""
+    end = time.monotonic() + _TAKEN_UP_SECONDS
+    with context.stopping() as stopped:
+        while not (taken := bool(context.store.sender())):
+            if stopped() or time.monotonic() > end:
+                break
+            time.sleep(_LOOK_SECONDS)
+    return taken
+
+
+@contextlib.contextmanager
+def _begun(context: SendContext, plan: Plan) -> Iterator[_Begun]:
+    """The run to send, under the lock; the transport is closed in the end."""
+    project, store = context.project, context.store
+    if not plan.transport.rehearsal:
+        second_ledger.accept_backup(
+            project, store, plan.options.issue,
+            restored=plan.options.restored, reporter=context.reporter,
         )  # fmt: skip
+    # The log before the freeze: a run that cannot be logged is not begun.
+    with (
+        contextlib.closing(plan.transport),
+        context.stopping() as stopped,
+        _log(store, plan) as log,
+    ):
+        if not plan.transport.rehearsal:
+            publish_first(project, plan.prepared)  # no mail looks for what is not there yet
+        begun = _Begun(_freeze_or_resume(context, plan), stopped, log)
+        if not begun.finished:
+            _back_up(context, begun.run)
+        yield begun
 
 
 def _log(store: Store, plan: Plan) -> RunLog:

@@ -42,7 +42,9 @@ def reached(store: Database, run: Run) -> Reached:
 
 def attempts(connection: sa.Connection, run: int) -> int:
     """How many attempts of a run are on record, by its row; they never become fewer."""
-    made = sa.select(sa.func.coalesce(sa.func.sum(rows.c.attempt), 0)).where(rows.c.run_id == run)
+    made = sa.select(sa.func.coalesce(sa.func.sum(rows.c.attempt), 0)).where(
+        rows.c.run_id == run, events.ATTEMPTED
+    )
     forgotten = sa.select(run_rows.c.forgotten_attempts).where(run_rows.c.id == run)
     number: int = connection.execute(made).scalar_one() + connection.execute(forgotten).scalar_one()
     return number
@@ -192,11 +194,10 @@ def doubt(store: Database, run: Run, reached: Reached, *, now: dt.datetime) -> i
 
 
 def _reached(connection: sa.Connection, run: Run) -> Reached:
-    tried = sa.case((rows.c.attempt > 0, rows.c.position), else_=0)
     query = sa.select(
         sa.func.coalesce(sa.func.sum(rows.c.attempt), 0),
-        sa.func.coalesce(sa.func.max(tried), 0),
-    ).where(rows.c.run_id == run.id)
+        sa.func.coalesce(sa.func.max(rows.c.position), 0),
+    ).where(rows.c.run_id == run.id, events.ATTEMPTED)
     attempts, position = connection.execute(query).one()
     recipients, forgotten = connection.execute(
         sa.select(run_rows.c.recipients, run_rows.c.forgotten_attempts).where(

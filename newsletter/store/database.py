@@ -7,15 +7,16 @@ is behind `Backend`; they have a room each.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy import exc
 
-from newsletter.errors import InputError, NewsletterError, PausedError, Place
+from newsletter.errors import InputError, NewsletterError, PausedError, Place, UnreachableError
 from newsletter.store.traces import Traces
 
 #: The lock that whoever sends holds.
@@ -23,6 +24,11 @@ SENDING_LOCK: Final = "sending"
 #: The one that each worker holds, beside others.
 WORKER_LOCK: Final = "worker-"
 
+#: Outcomes wait so long for a server that is away; seconds.
+PATIENCE: Final = 600.0
+_LONGEST_WAIT: Final = 5.0
+
+T = TypeVar("T")
 #: Hears the kind of a departure, or the reason of a suppression, and the hash it is about.
 Note = Callable[[str, str], None]
 
@@ -327,3 +333,20 @@ class Database:
             if getattr(error, "exit_code", NewsletterError.exit_code) == NewsletterError.exit_code:
                 self.backend.expect_whole()
             raise
+
+
+def when_back(work: Callable[[], T]) -> T:
+    """Do what may be done twice, again and again while the records are away, for ten minutes.
+
+    Raises:
+        UnreachableError: they still are.
+    """
+    end, wait = time.monotonic() + PATIENCE, 0.1
+    while True:
+        try:
+            return work()
+        except UnreachableError:
+            if time.monotonic() + wait > end:
+                raise
+            time.sleep(wait)
+            wait = min(_LONGEST_WAIT, 2 * wait)

@@ -68,12 +68,14 @@ _OF_THESE: Final = (
         deliveries.c.id.in_(sa.bindparam("these", expanding=True)),
     )
 )  # fmt: skip
+#: What was attempted, as the index has it: a number that is bound would not be known to be its own.
+ATTEMPTED: Final = deliveries.c.attempt > sa.literal_column("0")
 #: By run and state, as the index has them: there are far more events than deliveries in doubt. What
 #: was never claimed has no event that was not weighed when it came.
 _DOUBTFUL: Final = sa.select(deliveries.c.id).where(
     deliveries.c.run_id == sa.bindparam("run"),
     deliveries.c.state.in_((State.UNKNOWN, State.ASSUMED, State.QUEUED, State.DEFERRED)),
-    deliveries.c.attempt > 0,
+    ATTEMPTED,
     sa.exists().where(events.c.delivery_id == deliveries.c.id),
 )
 #: Accepted, and the event that SES dropped it was quicker than the answer that it was taken.

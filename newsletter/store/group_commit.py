@@ -10,7 +10,7 @@ import contextlib
 import datetime as dt
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -21,12 +21,9 @@ from newsletter.delivery import Delivery, Outcome, Result
 from newsletter.errors import ForgottenError, NewsletterError, PausedError, UnreachableError
 from newsletter.project.ledger import HighWaterMark
 from newsletter.store import claims, deliveries, settling
-from newsletter.store.database import Database
+from newsletter.store.database import Database, when_back
 from newsletter.store.settling import Settled
 
-#: Outcomes wait so long for a server that is away; seconds.
-PATIENCE: Final = 600.0
-_LONGEST_WAIT: Final = 5.0
 #: How often a writer lets others have the processor before it begins: who has an outcome already
 #: then comes along, and without this half of all commits would be for one mail alone. Nobody is
 #: waited for who waits for something else.
@@ -133,7 +130,7 @@ class GroupCommit:
                 if not done:
                     raise
                 # Told twice, an outcome counts once.
-                self._when_back(lambda: self._commit(_Job(run, now, settled=done)))
+                when_back(lambda: self._commit(_Job(run, now, settled=done)))
             return self._commit(_Job(run, now, wanted=most)) if most else ()
         except UnreachableError:
             raise
@@ -230,21 +227,8 @@ class GroupCommit:
         if (memory := self._memory) is None or memory.told:
             return
         mark, reason = memory.mark, error.message
-        self._when_back(lambda: claims.distrust(self._database, mark.run, mark.reached, reason))
+        when_back(lambda: claims.distrust(self._database, mark.run, mark.reached, reason))
         self._memory = _Memory(mark, told=True)
-
-    def _when_back(self, write: Callable[[], object]) -> None:
-        end, wait = time.monotonic() + PATIENCE, 0.1
-        while True:
-            try:
-                write()
-            except UnreachableError:
-                if time.monotonic() + wait > end:
-                    raise
-                time.sleep(wait)
-                wait = min(_LONGEST_WAIT, 2 * wait)
-            else:
-                return
 
     def _commit(self, job: _Job) -> tuple[Delivery, ...]:
         with self._lock:

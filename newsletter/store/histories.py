@@ -41,6 +41,14 @@ class SettledHistory(FunctionElement[bool]):
     inherit_cache = True
 
 
+class SettlesIn(FunctionElement[float]):
+    """The seconds until that time is over, 0 where it is."""
+
+    name = "settles_in"
+    type = sa.Double()
+    inherit_cache = True
+
+
 @compiles(PresentHistory)
 def _no_history(_element: PresentHistory, _compiler: SQLCompiler, **_: object) -> str:
     return "''"
@@ -50,3 +58,8 @@ def _no_history(_element: PresentHistory, _compiler: SQLCompiler, **_: object) -
 @compiles(SettledHistory)
 def _always(_element: FunctionElement[bool], _compiler: SQLCompiler, **_: object) -> str:
     return "1 = 1"
+
+
+@compiles(SettlesIn)
+def _at_once(_element: SettlesIn, _compiler: SQLCompiler, **_: object) -> str:
+    return "0.0"

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from newsletter.delivery import Content, Counts, Pause, Run, RunState, State, Stop, is_finished
 from newsletter.errors import NewsletterError, RefusedError
 from newsletter.store.database import Database, UnreadableError
-from newsletter.store.histories import PresentHistory, SameHistory, SettledHistory
+from newsletter.store.histories import PresentHistory, SameHistory, SettledHistory, SettlesIn
 from newsletter.store.tables import deliveries, runs
 
 #: What a rate is told from.
@@ -124,12 +124,14 @@ class SharedRun:
 
     Attributes:
         way: how its mails leave, as JSON.
-        queued: whether something can be claimed now.
+        queued: whether something is to be claimed.
+        waits: the seconds until that is granted, because the server has just begun; 0 when it is.
     """
 
     run: Run
     way: str
     queued: bool
+    waits: float
 
 
 def find_shared(store: Database) -> SharedRun | None:
@@ -137,23 +139,26 @@ def find_shared(store: Database) -> SharedRun | None:
     queued = sa.select(deliveries.c.id).where(
         deliveries.c.run_id == runs.c.id, deliveries.c.state == State.QUEUED
     )
-    query = sa.select(runs, queued.exists().label("queued")).where(
-        runs.c.way != "", claimable(), runs.c.rehearsal.is_(False)
+    waits = SettlesIn(runs.c.server).label("waits")
+    query = sa.select(runs, queued.exists().label("queued"), waits).where(
+        runs.c.way != "", *_trusted(), SameHistory(runs.c.server), runs.c.rehearsal.is_(False)
     )
     with store.reading() as connection:
         row = connection.execute(query.order_by(runs.c.id).limit(1)).one_or_none()
         if row is None:
             return None
-        return SharedRun(run=_run(row, row.envelope), way=row.way, queued=row.queued)
+        run = _run(row, row.envelope)
+        return SharedRun(run=run, way=row.way, queued=row.queued, waits=row.waits)
 
 
 def claimable() -> sa.ColumnElement[bool]:
     """Whether anything may be claimed of a run: it goes on, and the records know what has left."""
-    return sa.and_(
-        runs.c.state == RunState.RUNNING,
-        runs.c.told_position == 0,
-        SettledHistory(runs.c.server),
-    )
+    return sa.and_(*_trusted(), SettledHistory(runs.c.server))
+
+
+def _trusted() -> tuple[sa.ColumnElement[bool], ...]:
+    """It goes on, and no machine has told that the records lack some of it."""
+    return runs.c.state == RunState.RUNNING, runs.c.told_position == 0
 
 
 def pause(store: Database, run: Run, stop: Stop) -> None:

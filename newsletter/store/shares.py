@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
 
-from newsletter.delivery import RunState, State
+from newsletter.delivery import Counts, Run, RunState, State
 from newsletter.store.database import Database
+from newsletter.store.histories import SettlesIn
 from newsletter.store.tables import deliveries, runs
 
-#: What a rate is told from.
+#: What a rate is told from; less where it has not been at work for so long.
 _LATELY: Final = dt.timedelta(minutes=1)
+_LEAST: Final = dt.timedelta(seconds=1)
+#: How this process is called among workers.
+HERE: Final = "here"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,24 +37,75 @@ class Share:
     rate: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How far a run is that several machines may send.
+
+    Attributes:
+        counts: its deliveries by state.
+        shares: of this process, "here", and of each worker that lives, the first by its name first.
+        rate: mails a second of all of them, those that have ended included, over the last minute.
+        waits: the seconds until anything is claimed, because the server has just begun; else 0.
+    """
+
+    counts: Counts
+    shares: Sequence[Share]
+    rate: float
+    waits: float
+
+
 def of_workers(store: Database, *, now: dt.datetime) -> Sequence[Share]:
     """What each living worker has sent, the first by its name first."""
-    lately = sa.case((deliveries.c.settled_at > now - _LATELY, 1), else_=0)
-    query = (
-        sa.select(deliveries.c.worker, sa.func.count(), sa.func.sum(lately))
-        .select_from(deliveries.join(runs, runs.c.id == deliveries.c.run_id))
-        .where(
-            runs.c.state == RunState.RUNNING,
-            deliveries.c.state == State.ACCEPTED,
-            deliveries.c.worker != "",
-        )
-        .group_by(deliveries.c.worker)
-    )
+    going_on = sa.select(runs.c.id).where(runs.c.state == RunState.RUNNING)
+    these = deliveries.c.run_id.in_(going_on), deliveries.c.state == State.ACCEPTED
     with store.reading() as connection:
         there = store.backend.workers(connection)
-        sent = {worker: (mails, late) for worker, mails, late in connection.execute(query)}
+        rows = connection.execute(_sent(now).where(*these)).all() if there else []
+    return _shares(there, rows, now)
+
+
+def standing(store: Database, run: Run, *, now: dt.datetime) -> Standing:
+    """How far a run is, and who sends how fast; asked by who leads it."""
+    waits = sa.select(SettlesIn(runs.c.server)).where(
+        runs.c.id == run.id, runs.c.state == RunState.RUNNING
+    )
+    with store.reading() as connection:
+        there = dict(store.backend.workers(connection)) | {store.backend.claimer(): HERE}
+        rows = connection.execute(_sent(now).where(deliveries.c.run_id == run.id)).all()
+        seconds = connection.execute(waits).scalar()
+    number = Counter[State]()
+    for row in rows:
+        number[State(row.state)] += row.mails
+    accepted = [row for row in rows if row.state == State.ACCEPTED]
+    return Standing(
+        counts=Counts(by_state=number),
+        shares=_shares(there, accepted, now),
+        rate=sum(_rate(row, now) for row in accepted),
+        waits=seconds or 0.0,
+    )
+
+
+def _sent(now: dt.datetime) -> sa.Select[Any]:
+    """By worker and state, how many there are, how many of them lately, and when it began."""
+    lately = sa.case((deliveries.c.settled_at > now - _LATELY, 1), else_=0)
+    by = deliveries.c.worker, deliveries.c.state
+    began = sa.func.min(deliveries.c.claimed_at).label("began")
+    number = sa.func.count().label("mails")
+    return sa.select(*by, number, sa.func.sum(lately).label("lately"), began).group_by(*by)
+
+
+def _shares(there: Mapping[str, str], rows: Sequence[Any], now: dt.datetime) -> Sequence[Share]:
+    sent = {row.worker: row for row in rows}
     return [
-        Share(worker=name, mails=mails, rate=late / _LATELY.total_seconds())
+        Share(
+            worker=name,
+            mails=sent[token].mails if token in sent else 0,
+            rate=_rate(sent[token], now) if token in sent else 0.0,
+        )
         for token, name in sorted(there.items(), key=lambda one: one[1])
-        for mails, late in [sent.get(token, (0, 0))]
     ]
+
+
+def _rate(row: Any, now: dt.datetime) -> float:  # noqa: ANN401  # a row of `_sent`
+    seconds = max(_LEAST, min(_LATELY, now - row.began)).total_seconds()
+    return float(row.lately / seconds)

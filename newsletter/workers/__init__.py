@@ -14,6 +14,7 @@ from newsletter.errors import NewsletterError, PausedError
 from newsletter.humanize import plural
 from newsletter.sending.context import SendContext
 from newsletter.sending.helping import Help, help_send
+from newsletter.sending.standing import why_wait
 
 #: How often a worker looks whether there is something to do, and how soon a signal is heard.
 _LOOK_SECONDS: Final = 2.0
@@ -62,6 +63,7 @@ class _Once:
 
 
 def _rounds(context: SendContext, said: _Once, *, once: bool, stopped: Callable[[], bool]) -> None:
+    waiting = False
     while not stopped():
         try:
             done = help_send(context, stopped=stopped)
@@ -74,11 +76,12 @@ def _rounds(context: SendContext, said: _Once, *, once: bool, stopped: Callable[
             done = None
         else:
             said.over()
-        if done:
+        if done and not (done.waits and waiting):
             context.reporter.say(_told(done))
-        elif once:
+        elif once and not done:
             return
-        if (not done or done.stop) and _waited(stopped):
+        waiting = bool(done and done.waits)
+        if (not done or done.stop or waiting) and _waited(stopped):
             return
 
 
@@ -91,5 +94,7 @@ def _waited(stopped: Callable[[], bool]) -> bool:
 
 
 def _told(done: Help) -> str:
+    if done.waits:
+        return why_wait(done.waits)
     what = f"issue {done.run.content.issue}: {plural(done.sent, 'mail')} sent from here"
     return f"{what}, then {done.stop.reason}" if done.stop else what

@@ -35,6 +35,8 @@ from tests.support.store_samples import NOW, people
 KILL, STOP, TERMINATE, RESTART, CUT = "kill -9", "SIGSTOP", "terminate", "restart", "cut"
 EVENTS = (KILL, STOP, TERMINATE, RESTART, CUT)
 
+#: As a connection says it; not the level READ COMMITTED that a transaction begins with.
+COMMIT = b"COMMIT\0"
 #: Longer than a lease and its grace, as `planted.short_leases` makes them.
 _FROZEN = 7.0
 _PATIENCE = 240.0
@@ -178,7 +180,7 @@ class Wire:
     def _ask(self, client: socket.socket, server: socket.socket, lost: threading.Event) -> None:
         with contextlib.suppress(OSError):
             while data := client.recv(65536):
-                if b"COMMIT" in data and self._wanted.acquire(blocking=False):
+                if COMMIT in data and self._wanted.acquire(blocking=False):
                     lost.set()
                 server.sendall(data)
         _hang_up(client, server)

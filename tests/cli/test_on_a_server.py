@@ -150,10 +150,11 @@ def test_keys_are_rotated_and_an_upgrade_has_nothing_to_do(newsletter):
 
 
 def taken_back(*, since):
-    """What undoes on PostgreSQL the tables and columns of the revisions after this one."""
+    """What undoes on PostgreSQL the tables, columns and indexes of the revisions after this one."""
     undone = []
     later = mock.Mock()
     later.create_table = lambda name, *_, **__: undone.append(f"drop table {name} cascade")
+    later.create_index = lambda name, *_, **__: undone.append(f"drop index if exists {name}")
     later.add_column = lambda table, column: undone.append(
         f"alter table {table} drop column {column.name} cascade"
     )

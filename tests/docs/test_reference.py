@@ -40,7 +40,7 @@ def test_every_command_and_option_is_on_the_page():
     send = page.partition("### `newsletter send`")[2].partition("###")[0]
     assert re.findall(r"^\| `(--[a-z-]+)", send, re.MULTILINE) == [
         "--issue", "--confirm", "--dry-run", "--limit", "--expect", "--skip-check", "--again",
-        "--restored", "--due", "--yes", "--json",
+        "--restored", "--detach", "--due", "--yes", "--json",
     ]  # fmt: skip
     for line in page.splitlines():
         assert not re.search(r"\| *\|$", line), line

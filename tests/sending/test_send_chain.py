@@ -72,6 +72,9 @@ class Worker:
         self.heard.append(f"{total} to go")
         yield lambda _: None
 
+    def standing(self):
+        raise AssertionError("these records are in a file")
+
     # What watches and stops.
     def going(self):
         return contextlib.nullcontext()

@@ -21,5 +21,5 @@ def wheres(tables, dialect):
 
 def test_partial_indexes_are_alike_in_both_databases():
     expected = wheres(metadata, sqlite.dialect())
-    assert sum(map(bool, expected.values())) == 3
+    assert sum(map(bool, expected.values())) == 4
     assert wheres(_shaped(), postgresql.dialect()) == expected

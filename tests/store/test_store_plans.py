@@ -151,3 +151,16 @@ def test_reasons_are_read_from_the_index_of_those_that_have_one(asked):
         if "GROUP BY deliveries.state, deliveries.reason" in plan[0]
     ]
     assert "ix_deliveries_reasons" in steps[0]
+
+
+def test_how_far_a_run_has_come_is_told_without_what_is_still_to_be_claimed(asked):
+    store, found = asked
+    told = [
+        steps
+        for statement, steps in plans(store, found)
+        if "sum(deliveries.attempt)" in statement
+        or "events.delivery_id = deliveries.id" in statement
+    ]
+    assert len(told) >= 2
+    for first, *_ in told:
+        assert "COVERING INDEX ix_deliveries_attempted" in first

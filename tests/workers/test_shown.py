@@ -25,7 +25,7 @@ def test_status_and_doctor_know_the_workers_and_what_each_has_sent(folder: Folde
     assert json.loads(folder.run("status", "--json").out)["workers"] == []
     with two_machines(url, tmp_path) as (_leader, worker, run):
         now = clocks.now() + dt.timedelta(days=1)  # lately, however slow this machine is
-        taken = worker.settle_and_claim(run, (), 3, now=now)
+        taken = worker.settle_and_claim(run, (), 3, now=now - dt.timedelta(days=2))
         accepted = Outcome(result=Result.ACCEPTED, message_id="m")
         worker.settle_and_claim(run, [(one, accepted) for one in taken], 0, now=now)
         [name] = worker.workers().values()

@@ -16,7 +16,7 @@ from newsletter.delivery import Outcome, Result, State
 from newsletter.errors import UnreachableError
 from newsletter.sending.drain import drain
 from newsletter.store import Store, deliveries, freezing, imports, runs, settling
-from tests.campaign.fleet import Wire
+from tests.campaign.fleet import COMMIT, Wire
 from tests.support import postgres
 from tests.support.store_samples import NOW, a_content, people
 
@@ -32,7 +32,7 @@ class LateWire(Wire):
     def _ask(self, client: socket.socket, server: socket.socket, lost: threading.Event) -> None:
         with contextlib.suppress(OSError):
             while data := client.recv(65536):
-                if b"COMMIT" in data and self._wanted.acquire(blocking=False):
+                if COMMIT in data and self._wanted.acquire(blocking=False):
                     lost.set()
                     client.shutdown(socket.SHUT_RDWR)
                     time.sleep(0.5)

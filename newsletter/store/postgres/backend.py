@@ -26,7 +26,7 @@ from newsletter.project import private
 from newsletter.project.disk import unwritten
 from newsletter.store.copies import copy_to_file
 from newsletter.store.database import Database, Note
-from newsletter.store.postgres import paces
+from newsletter.store.postgres import histories, paces
 from newsletter.store.postgres import schema as tables
 from newsletter.store.postgres.address import Address
 from newsletter.store.postgres.faults import BUSY, BUSY_HINT, DAMAGED, RESTORE, fault
@@ -60,9 +60,9 @@ _ALONE: Final = "pg_advisory_xact_lock(%s, %s)"
 _SHARED: Final = "pg_advisory_xact_lock_shared(%s, %s)"
 _SAFE: Final = (
     "SELECT current_setting('server_version_num')::int AS version, "
-    "current_setting('server_encoding') AS encoding, current_setting('fsync') AS fsync, "
-    "current_setting('full_page_writes') AS full_page_writes, "
-    "pg_is_in_recovery() AS standby, current_setting('default_transaction_read_only') AS read_only"
+    "current_setting('server_encoding') AS encoding, pg_is_in_recovery() AS standby, "
+    "current_setting('fsync') AS fsync, current_setting('full_page_writes') AS full_page_writes, "
+    f"current_setting('default_transaction_read_only') AS read_only, {histories.ASKED}"
 )
 
 
@@ -365,7 +365,7 @@ class PostgresBackend:
                 address.url,
                 hide_parameters=True,  # they are people's addresses
                 pool_size=connections, max_overflow=0, pool_timeout=_BUSY_SECONDS,
-                pool_pre_ping=True,
+                pool_pre_ping=True, isolation_level="READ COMMITTED",  # whatever the role has
                 # A pooler between us and the server keeps no prepared statement.
                 connect_args={
                     "prepare_threshold": None, "connect_timeout": _CONNECT_SECONDS,

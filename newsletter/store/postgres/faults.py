@@ -6,6 +6,7 @@ from typing import Final
 
 from newsletter.errors import InputError, NewsletterError, PausedError, Place, UnreachableError
 from newsletter.project.disk import FULL
+from newsletter.store.postgres.histories import FUNCTIONS
 
 _AGAIN: Final = "run the same command again when it is back"
 BUSY: Final = "another program kept the records locked for {seconds:g} seconds"
@@ -13,6 +14,13 @@ BUSY_HINT: Final = "close what else is writing to them, then run the same comman
 DAMAGED: Final = "the records are damaged"
 RESTORE: Final = "restore a backup of the database; keep this one, it tells who got what"
 _GRANT: Final = "let it use the schema and create tables in it, or create the schema itself"
+#: A right that everybody has, unless it was taken away.
+_UNASKED: Final = (
+    "the database's user may not ask which server it is on, so a standby could not be told from it",
+    "as a superuser, in this database: GRANT EXECUTE ON FUNCTION "
+    + ", ".join(FUNCTIONS)
+    + " TO that user",
+)
 _GONE: Final = (UnreachableError, "the database cannot be reached any more", _AGAIN)
 _STRANGER: Final = (
     InputError, "the database refuses this user",
@@ -72,6 +80,8 @@ def fault(
             hint="this is a bug; please report it",
         )
     kind, message, hint = known
+    if state == "42501" and any(name.partition("(")[0] in str(error) for name in FUNCTIONS):
+        message, hint = _UNASKED
     # Who cannot even open it has sent nothing that could be paused.
     if opening and issubclass(kind, PausedError):
         kind = InputError

@@ -7,20 +7,39 @@ from typing import Any, Final
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 
-from newsletter.store.histories import PresentHistory, SameHistory, SettledHistory
+from newsletter.store.histories import (
+    PresentHistory,
+    SameHistory,
+    SettledHistory,
+    SettlesIn,
+)
 
 #: Seconds after a server has begun in which every worker looks whether its last commits are there.
 LOOKED: Final = 25
 
-#: The cluster, its timeline, which a promotion changes, and the table, which a dump makes anew.
-_HISTORY: Final = (
+#: The cluster, and its timeline, which a promotion changes.
+_SERVER: Final = (
     "(SELECT system_identifier FROM pg_control_system()) || '/' || "
-    "left(pg_walfile_name(pg_current_wal_lsn()), 8) || '/' || 'runs'::regclass::oid"
+    "left(pg_walfile_name(pg_current_wal_lsn()), 8)"
 )
+#: And the table, which a dump makes anew.
+_HISTORY: Final = f"{_SERVER} || '/' || 'runs'::regclass::oid"
 _SINCE: Final = "extract(epoch FROM pg_postmaster_start_time())::text"
 #: A standby has no history of its own, and is only read.
 _SAME: Final = (
     f"CASE WHEN pg_is_in_recovery() THEN true ELSE split_part({{column}}, ' ', 1) = {_HISTORY} END"
+)
+
+
+#: Fails where the user may not ask that; a standby has no history of its own, and cannot be asked.
+ASKED: Final = f"CASE WHEN pg_is_in_recovery() THEN '' ELSE {_SERVER} || {_SINCE} END"
+#: What the user needs for it, and has where nobody took it away from everybody.
+FUNCTIONS: Final = (
+    "pg_control_system()",
+    "pg_current_wal_lsn()",
+    "pg_walfile_name(pg_lsn)",
+    "pg_is_in_recovery()",
+    "pg_postmaster_start_time()",
 )
 
 
@@ -40,4 +59,13 @@ def _settled(element: SettledHistory, compiler: SQLCompiler, **more: Any) -> str
     return (
         f"({_SAME.format(column=column)} AND (split_part({column}, ' ', 2) = {_SINCE} "
         f"OR pg_postmaster_start_time() < clock_timestamp() - interval '{LOOKED} seconds'))"
+    )
+
+
+@compiles(SettlesIn, "postgresql")
+def _settles_in(element: SettlesIn, compiler: SQLCompiler, **more: Any) -> str:  # noqa: ANN401
+    column = compiler.process(element.clauses, **more)
+    return (
+        f"(CASE WHEN split_part({column}, ' ', 2) = {_SINCE} THEN 0 ELSE greatest(0, {LOOKED} - "
+        "extract(epoch FROM clock_timestamp() - pg_postmaster_start_time())) END::float8)"
     )

@@ -153,7 +153,7 @@ class Leases:
             raise LockedError(
                 f"another run is {doing} this store ({_called(row)})",
                 place=self._place,
-                hint="wait until it is finished; nothing needs to be removed",
+                hint="wait until it is finished; newsletter status tells how far it is",
             )
         values = {
             "token": token, "host": socket.gethostname(), "boot": _boot(), "pid": os.getpid(),

@@ -1,0 +1,55 @@
+"""How a run of several machines is shown while it goes on."""
+
+from __future__ import annotations
+
+import io
+
+from rich.console import Console
+
+from newsletter.cli import progress, together
+from newsletter.delivery import Counts, Outcome, Result, State
+from newsletter.store.shares import Share, Standing
+
+COUNTS = Counts(by_state={
+    State.QUEUED: 3000, State.CLAIMED: 30, State.ACCEPTED: 950, State.REFUSED: 20,
+})  # fmt: skip
+HERE = Share(worker="here", mails=400, rate=20.0)
+OTHER = Share(worker="pid 7 on mail2", mails=550, rate=0.25)
+
+
+def standing(*shares):
+    return Standing(counts=COUNTS, shares=shares, rate=20.25, waits=0.0)
+
+
+def test_a_line_says_how_far_all_are_and_what_each_does():
+    assert together.line(standing(HERE, OTHER)) == (
+        "970 of 4,000, 20/s, about 2 minutes left, accepted 950, refused 20; "
+        "here 400 at 20/s, pid 7 on mail2 550 at 0.25/s"
+    )
+
+
+def test_who_sends_alone_is_not_named():
+    assert together.line(standing(HERE)).endswith(", refused 20")
+
+
+def test_a_terminal_shows_a_bar_for_each_and_none_for_who_has_gone(monkeypatch):
+    drawn = io.StringIO()
+    console = Console(file=drawn, force_terminal=True, width=120)
+    monkeypatch.setattr(together, "console", lambda: console)
+    monkeypatch.setattr(together, "is_terminal", lambda: True)
+    with together.progress_of_all() as shown:
+        shown(standing(HERE, OTHER))
+        shown(standing(HERE))
+    said = drawn.getvalue()
+    assert "970/4000" in said
+    # The last time that it is drawn, nobody but this process is left.
+    assert "mail2" not in said.rpartition("970/4000")[2]
+
+
+def test_who_does_not_know_how_many_are_to_come_says_only_what_was_sent(monkeypatch, capsys):
+    monkeypatch.setattr(progress, "SECONDS", 0.0)
+    with progress.progress(0) as told:
+        told(Outcome(result=Result.ACCEPTED, message_id="m"))
+    said = capsys.readouterr().err
+    assert said.startswith("1 from here, ")
+    assert "left" not in said

@@ -1,0 +1,79 @@
+"""What a lease and the store's lock keep apart, where two machines write at once."""
+
+from __future__ import annotations
+
+import pytest
+import sqlalchemy as sa
+
+from newsletter.delivery import Outcome, Result, State
+from newsletter.errors import PausedError
+from newsletter.store import Store, runs, subscribers
+from tests.support import postgres
+from tests.support.store_samples import NOW
+from tests.support.two_machines import two_machines
+
+pytestmark = pytest.mark.processes
+
+ACCEPTED = Outcome(result=Result.ACCEPTED, message_id="m")
+DEFERRED = Outcome(result=Result.DEFERRED, reason="451 greylisted")
+
+
+@pytest.fixture
+def database() -> str:
+    return postgres.new_database(postgres.template())
+
+
+def test_whose_lease_has_ended_claims_nothing_though_its_connection_is_open(tmp_path, database):
+    with two_machines(postgres.server().url(database), tmp_path) as (leader, worker, run):
+        assert leader.settle_and_claim(run, (), 1, now=NOW)
+        ended = "update leases set until = clock_timestamp() - interval '1 second' where name = ?"
+        postgres.server().ask(database, ended, "sending")
+        with worker.lock():  # which is free by now
+            with pytest.raises(PausedError, match="silent for a minute"):
+                leader.settle_and_claim(run, (), 1, now=NOW)
+            assert worker.settle_and_claim(run, (), 1, now=NOW)
+
+
+def test_an_unsubscribe_comes_before_a_claim_or_after_it_never_beside_it(tmp_path, database):
+    url = postgres.server().url(database)
+    with (
+        two_machines(url, tmp_path) as (leader, worker, run),
+        Store.open(f"{url}&folder={tmp_path}/page", patience=0.3) as page,
+    ):
+        question = "select email from subscribers order by id"
+        [_, (second,), *_] = postgres.server().ask(database, question)
+        with leader.writing(shared=True):
+            assert worker.settle_and_claim(run, (), 1, now=NOW)  # claims do go beside each other
+            with pytest.raises(PausedError, match="kept the records locked"):
+                subscribers.remove(page, second, now=NOW)
+        assert subscribers.remove(page, second, now=NOW)
+        claimed = worker.settle_and_claim(run, (), 2, now=NOW)
+        assert [one.position for one in claimed] == [3, 4]
+        assert runs.counts(leader, run)[State.SKIPPED] == 1
+
+
+def test_an_answer_counts_for_the_attempt_that_it_is_about(tmp_path, database):
+    with two_machines(postgres.server().url(database), tmp_path) as (leader, _worker, run):
+        [first] = leader.settle_and_claim(run, (), 1, now=NOW)
+        leader.settle_and_claim(run, [(first, DEFERRED)], 0, now=NOW)
+        postgres.server().ask(database, "update deliveries set state = 'queued' where attempt > 0")
+        [second] = leader.settle_and_claim(run, (), 1, now=NOW)
+        assert (second.position, second.attempt) == (first.position, 2)
+        leader.settle_and_claim(run, [(first, ACCEPTED)], 0, now=NOW)  # an answer told again
+        assert runs.counts(leader, run)[State.CLAIMED] == 1
+        leader.settle_and_claim(run, [(second, ACCEPTED)], 0, now=NOW)
+        assert runs.counts(leader, run)[State.ACCEPTED] == 1
+
+
+@pytest.mark.parametrize("level", ["serializable", "repeatable read", "read uncommitted"])
+def test_how_transactions_are_kept_apart_is_no_matter_of_the_roles(tmp_path, database, level):
+    server = postgres.server()
+    server.ask(database, f"alter database {database} set default_transaction_isolation = '{level}'")
+    asked = sa.text("show transaction_isolation")
+    with Store.open(f"{server.url(database)}&folder={tmp_path}") as store:
+        with store.writing() as connection:
+            assert connection.execute(asked).scalar() == "read committed"
+        with store.writing(shared=True) as connection:
+            assert connection.execute(asked).scalar() == "read committed"
+        with store.reading() as connection:
+            assert connection.execute(asked).scalar() == "repeatable read"

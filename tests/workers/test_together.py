@@ -1,0 +1,306 @@
+"""What `send` shows of several machines, leaves to them, and stops for all of them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime as dt
+import threading
+
+import pytest
+
+from newsletter import clocks
+from newsletter.cli import sending as commands
+from newsletter.cli import signals
+from newsletter.delivery import Outcome, Result, State
+from newsletter.errors import UnreachableError
+from newsletter.sending import helping, part
+from newsletter.sending import run as sending
+from newsletter.store import Store, claims, runs, shares
+from newsletter.store.postgres import histories
+from tests.support import postgres
+from tests.support.cli_fixtures import Folder, folder, plain_environment
+from tests.support.schedule_fixtures import through_smtp
+from tests.support.smtp_servers import Keeper, aiosmtpd
+from tests.support.two_machines import two_machines
+
+__all__ = ["folder", "plain_environment"]
+
+pytestmark = pytest.mark.processes
+
+ACCEPTED = Outcome(result=Result.ACCEPTED, message_id="m")
+
+
+@pytest.fixture
+def database(folder: Folder) -> str:
+    name = postgres.new_database()
+    folder.patch.setenv("NEWSLETTER_STORE__URL", postgres.server().url(name))
+    folder.imported()
+    return name
+
+
+@contextlib.contextmanager
+def another(database: str, place):
+    """A worker on another machine, that does nothing yet."""
+    url = f"{postgres.server().url(database)}&folder={place}/another"
+    with Store.open(url) as store, store.work():
+        yield store
+
+
+def test_who_leads_sees_how_fast_each_is_and_itself_among_them(tmp_path):
+    url = postgres.server().url(postgres.new_database(postgres.template()))
+    now = clocks.now()
+    with two_machines(url, tmp_path) as (leader, worker, run):
+        for machine, number, seconds in ((leader, 2, 120), (worker, 5, 10)):
+            began = now - dt.timedelta(seconds=seconds)
+            taken = machine.settle_and_claim(run, (), number, now=began)
+            machine.settle_and_claim(run, [(one, ACCEPTED) for one in taken], 0, now=now)
+        found = shares.standing(leader, run, now=now)
+        [name] = worker.workers().values()
+        told = [(one.worker, one.mails, round(one.rate, 3)) for one in found.shares]
+        # Ten seconds at work are not taken for a minute.
+        assert told == [("here", 2, round(2 / 60, 3)), (name, 5, 0.5)]
+        assert found.counts.by_state == {State.ACCEPTED: 7, State.QUEUED: 5}
+        assert found.waits == 0
+
+
+def test_what_is_left_to_workers_is_sent_by_them_and_the_command_ends(
+    folder: Folder, database: str, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(sending, "_TAKEN_UP_SECONDS", 600.0)
+    keeper, sent = Keeper(), threading.Event()
+    with aiosmtpd(keeper) as port, another(database, tmp_path) as worker:
+        through_smtp(folder, port)
+
+        def take_up() -> None:
+            while runs.find(worker, 74, rehearsal=False) is None or worker.sender():
+                sent.wait(0.05)
+            with worker.lock():
+                sent.wait()
+
+        machine = threading.Thread(target=take_up)
+        machine.start()
+        try:
+            ran = folder.send("--detach")
+        finally:
+            sent.set()
+            machine.join()
+        assert ran.code == 0, ran.err
+        assert ran.out == "issue 74: 25 mails left to 1 worker\n"
+        assert "watch: newsletter status --issue 74\nstop:  newsletter cancel" in ran.err
+        assert keeper.mails == []
+        assert folder.run("worker", "--once").code == 0
+        assert len({to[0] for _, to, _ in keeper.mails}) == len(keeper.mails) == 25
+        assert folder.send("--detach").code == 0  # it was sent already
+        assert len(keeper.mails) == 25
+
+
+def test_workers_that_take_nothing_up_are_told_of(
+    folder: Folder, database: str, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(sending, "_TAKEN_UP_SECONDS", 0.0)
+    with aiosmtpd(Keeper()) as port, another(database, tmp_path):
+        through_smtp(folder, port)
+        ran = folder.send("--detach", "--json")
+        assert ran.code == 6
+        assert '"detached": true' in ran.out
+        assert "no worker has begun to send it yet" in ran.err
+        # Who stops it stops it for all.
+        assert folder.run("cancel", "--issue", "74").code == 0
+        assert folder.run("worker", "--once").code == 0
+        assert postgres.server().ask(database, "select sum(attempt) from deliveries") == [(0,)]
+
+
+def test_a_send_that_nobody_could_take_is_not_left_to_workers(
+    folder: Folder, database: str, tmp_path
+):
+    with aiosmtpd(Keeper()) as port:
+        through_smtp(folder, port)
+        ran = folder.send("--detach")
+        assert (ran.code, "no worker is at work" in ran.error) == (8, True)
+        with another(database, tmp_path):
+            assert folder.send("--detach", "--limit", "3").code == 2
+            assert folder.run("send", "--due", "--yes", "--detach").code == 2
+            assert folder.send("--detach", "--dry-run").code == 0
+            folder.patch.setenv("NEWSLETTER_TRANSPORT__KIND", "folder")
+            assert "a rehearsal" in folder.send("--detach").error
+        folder.patch.setenv("NEWSLETTER_TRANSPORT__KIND", "smtp")
+        folder.patch.delenv("NEWSLETTER_STORE__URL")
+        folder.imported()
+        ran = folder.send("--detach")
+        assert (ran.code, "on a server" in ran.error) == (2, True)
+    assert postgres.server().ask(database, "select count(*) from runs") == [(0,)]
+
+
+class _Stopped(signals.Signals):
+    """Ctrl-C after a few mails."""
+
+    @contextlib.contextmanager
+    def noted(self):
+        asked = 0
+
+        def stopped() -> bool:
+            nonlocal asked
+            asked += 1
+            self.number = 2 if asked > 8 else 0
+            return bool(self.number)
+
+        yield stopped
+
+
+def test_ctrl_c_in_a_send_pauses_it_for_all_and_says_so(
+    folder: Folder, database: str, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(commands, "Signals", _Stopped)
+    with aiosmtpd(Keeper()) as port, another(database, tmp_path) as worker:
+        through_smtp(folder, port)
+        ran = folder.send()
+        assert ran.code == 130
+        assert "pausing it for all: 1 worker finish" in ran.err
+        assert runs.find_shared(worker) is None
+        assert "worker pid" in folder.run("status").out
+
+
+class _StoppedAtOnce(signals.Signals):
+    """Ctrl-C while the recipients are written down."""
+
+    @contextlib.contextmanager
+    def noted(self):
+        self.number = 2
+        yield lambda: True
+
+
+def test_ctrl_c_before_it_is_left_to_workers_leaves_them_nothing(
+    folder: Folder, database: str, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(commands, "Signals", _StoppedAtOnce)
+    with aiosmtpd(keeper := Keeper()) as port, another(database, tmp_path):
+        through_smtp(folder, port)
+        ran = folder.send("--detach")
+        assert (ran.code, "pausing it for all" in ran.err) == (130, True)
+        assert folder.run("worker", "--once").code == 0
+        assert keeper.mails == []
+
+
+def test_while_a_server_has_just_begun_it_is_said_why_nothing_leaves(
+    folder: Folder, database: str, monkeypatch
+):
+    monkeypatch.setattr(histories, "LOOKED", 3600)
+    monkeypatch.setattr(commands, "Signals", _Stopped)
+    with aiosmtpd(keeper := Keeper()) as port:
+        through_smtp(folder, port)
+        assert folder.send().code == 130
+        before = len(keeper.mails)
+        restarted = "update runs set server = split_part(server, ' ', 1) || ' 0'"
+        postgres.server().ask(database, restarted)
+        ran = folder.send()
+        assert ran.code == 130
+        assert "the database has just been started: for " in ran.err
+        assert len(keeper.mails) == before
+
+
+def test_who_knows_of_more_than_the_records_says_so_before_anything_is_claimed(
+    folder: Folder, database: str, monkeypatch
+):
+    """As a worker's folder does whose process has ended, when a disk was put back."""
+    monkeypatch.setattr(histories, "LOOKED", 3600)
+    monkeypatch.setattr(commands, "Signals", _Stopped)
+    with aiosmtpd(keeper := Keeper()) as port:
+        through_smtp(folder, port)
+        assert folder.send().code == 130
+        before = len(keeper.mails)
+        assert before
+        with postgres.by_hand(database) as execute:
+            execute("update runs set server = split_part(server, ' ', 1) || ' 0', "
+                    "state = 'running', pause = '', reason = ''")  # fmt: skip
+            execute("set session_replication_role = replica")
+            execute("update deliveries set state = 'queued', attempt = 0, message_id = ''")
+        monkeypatch.setattr(signals, "Signals", _Stopped)
+        ran = folder.run("worker", "--once")
+        assert ran.code == 8
+        told = "select state, told_attempts from runs"
+        assert postgres.server().ask(database, told) == [("paused", before)]
+        assert len(keeper.mails) == before
+
+
+def test_the_right_to_ask_for_the_servers_history_is_named_with_its_grant(folder: Folder):
+    database = postgres.new_database()
+    server = postgres.server()
+    server.ask(database, "create role rosa login")
+    server.ask(database, "create schema newsletter authorization rosa")
+    server.ask(database, "revoke execute on function pg_current_wal_lsn() from public")
+    url = server.url(database, user="rosa")
+    folder.patch.setenv("NEWSLETTER_STORE__URL", url)
+    words = ("subscribers", "import", "subscribers/example.csv", "--consent-source", "invented")
+    ran = folder.run(*words)
+    assert ran.code == 2
+    assert "may not ask which server it is on" in ran.error
+    grant = ran.hint.partition("GRANT")[2].replace("that user", "rosa")
+    server.ask(database, f"GRANT{grant}")
+    assert folder.run(*words).code == 0
+
+
+class _Slow(Keeper):
+    """Takes one mail, and more when it is let."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.on = threading.Event(), threading.Event()
+
+    async def handle_DATA(self, server, session, envelope):  # noqa: N802  # as aiosmtpd calls it
+        self.first.set()
+        await asyncio.to_thread(self.on.wait)
+        return await super().handle_DATA(server, session, envelope)
+
+
+def test_a_worker_leads_as_soon_as_the_one_that_led_is_gone(
+    folder: Folder, database: str, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(sending, "_TAKEN_UP_SECONDS", 0.0)
+    monkeypatch.setattr(helping, "_LEADER_SECONDS", 0.0)
+    parts, drain = [], part.drain_part
+
+    def drained(*args, leads: bool, **more):
+        found = drain(*args, leads=leads, **more)
+        parts.append((leads, found.accepted))
+        return found
+
+    monkeypatch.setattr(helping, "drain_part", drained)
+    with aiosmtpd(keeper := _Slow()) as port, another(database, tmp_path) as leader:
+        through_smtp(folder, port)
+        assert folder.send("--detach").code == 6
+        leading = threading.Event()
+
+        def lead() -> None:
+            with leader.lock():
+                leading.set()
+                keeper.first.wait()
+            keeper.on.set()
+
+        machine = threading.Thread(target=lead)
+        machine.start()
+        leading.wait()
+        assert folder.run("worker", "--once").code == 0
+        machine.join()
+    (followed, few), (led, rest) = parts
+    assert (followed, led, few + rest) == (False, True, 25)
+    assert few < rest
+
+
+def test_a_connection_that_is_lost_in_the_end_costs_no_result(folder: Folder, database: str):
+    lost, found = list[str](), {}
+    for room, name in ((runs, "set_state"), (claims, "reached"), (runs, "counts")):
+        found[name] = getattr(room, name)
+
+        def once(*args, name=name, **more):
+            if name not in lost and "set_state" in {name, *lost}:
+                lost.append(name)
+                raise UnreachableError("the database cannot be reached any more")
+            return found[name](*args, **more)
+
+        folder.patch.setattr(room, name, once)
+    with aiosmtpd(Keeper()) as port:
+        through_smtp(folder, port)
+        ran = folder.send()
+    assert sorted(lost) == ["counts", "reached", "set_state"]
+    assert (ran.code, ran.out) == (0, "issue 74: 25 mails sent now; in all accepted 25\n")
