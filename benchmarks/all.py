@@ -173,6 +173,22 @@ SUBJECTS: Final = (
         about="One whole send in bulk, with every record; the fake SES answers at once.",
     ),
     Subject(
+        name="million_single",
+        title="Memory of a send one by one",
+        words=_bench("million", "1000000", "single"),
+        short=_bench("million", "20000", "single"),
+        minutes=90,
+        about="The same with a request for each mail.",
+    ),
+    Subject(
+        name="million_smtp",
+        title="Memory of a send through SMTP",
+        words=_bench("million", "1000000", "smtp"),
+        short=_bench("million", "20000", "smtp"),
+        minutes=90,
+        about="The same to a mail server on the same machine, on 10 connections.",
+    ),
+    Subject(
         name="stats_cost",
         title="Numbers of a million deliveries",
         words=_bench("stats_cost", "1000000"),

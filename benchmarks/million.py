@@ -68,17 +68,18 @@ def taken(port: int) -> int:
 
 def main() -> None:
     """Print memory and rate."""
-    words = sys.argv[1:]
-    number = int(words[0]) if words else 1_000_000
-    way = words[1] if words[1:] else "bulk"
+    given = sys.argv[1:]
+    number = int(given[0]) if given else 1_000_000
+    way = given[1] if given[1:] else "bulk"
     with tempfile.TemporaryDirectory() as name, out(way) as (environ, count):
         folder = Path(name)
         copy_example(folder)
         add_readers(folder, number)
-        process = subprocess.Popen(
-            [COMMAND, "send", "--issue", "74", "--confirm", "74"], cwd=folder, env=environ,
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
+        with (folder / "said").open("wb") as said:
+            process = subprocess.Popen(
+                [COMMAND, "send", "--issue", "74", "--confirm", "74"], cwd=folder, env=environ,
+                stdin=subprocess.DEVNULL, stdout=said, stderr=said,
+            )  # fmt: skip
         began, samples, most = time.monotonic(), [], 0.0
         accepted = 0
         while process.poll() is None:
@@ -88,8 +89,9 @@ def main() -> None:
                     samples.append((time.monotonic() - began, accepted, resident(process.pid)))
             time.sleep(1)
         accepted = count()
+        words = (folder / "said").read_text("utf-8")
     if process.returncode:
-        sys.exit(f"newsletter send ended with {process.returncode}")
+        sys.exit(f"newsletter send ended with {process.returncode}:\n{words[-2000:]}")
     size = max(1, len(samples) // STEPS)
     steps = [
         statistics.median(memory for *_, memory in samples[at : at + size])
