@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 import statistics
 import subprocess
@@ -18,48 +19,40 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-from figures import Figure, note
+import shares
+from figures import Figure, Share, note
+from markdown_it import MarkdownIt
 
 from newsletter.errors import InputError
 from newsletter.issue import parse
-from newsletter.render import Options, Theme, pipeline, shell, tree
+from newsletter.render import Options, Theme, letter, pipeline, shell, tree
 from newsletter.settings import ConfigText, load
 from newsletter.settings.mail import options
 
 ROOT = Path(__file__).parent.parent
 CORPUS = ROOT.parent / "shared" / "corpus"
 PACKAGES = ("markdown-it", "mjml", "juice")
+WARM = "composing an issue, warm"
+COLD = "newsletter build, cold"
 BOUND = 60.0  # ms for the HTML of the largest issue
 
-#: Which calls belong to which stage.
-STAGES: tuple[tuple[Any, dict[str, str]], ...] = (
-    (
-        pipeline,
-        {
-            "compose": "Markdown and fragment",
-            "text_part": "text part",
-            "lint": "lint",
-            "inline_styles": "premailer",
-            "_compile": "MJML",
-        },
-    ),
-    (shell, {"fill": "theme (Jinja)"}),
-    (
-        tree,
-        {
-            "parse": "tree",
-            "put_back_targets": "links",
-            "harden": "links",
-            "tag_links": "links",
-            "write": "tree",
-        },
-    ),
-)
+#: Which calls belong to which part.
+PARTS: dict[str, list[shares.Place]] = {
+    "the letter: links, places, callouts": [(pipeline, "compose")],
+    "markdown-it-py, reading": [(MarkdownIt, "parse")],
+    "letter as HTML": [(letter, "fragment")],
+    "text part": [(pipeline, "text_part")],
+    "lint": [(pipeline, "lint")],
+    "premailer": [(pipeline, "inline_styles")],
+    "MJML": [(pipeline, "_compile")],
+    "theme (Jinja)": [(shell, "fill")],
+    "tree": [(tree, "parse"), (tree, "write")],
+    "links": [(tree, "put_back_targets"), (tree, "harden"), (tree, "tag_links")],
+}
 
 # Reads [{name, body, page}] as its first line; the page is the filled-in theme with SLOT for the
 # letter. Renders all of them once for that line and once for every other.
@@ -161,23 +154,11 @@ class Ours:
         self.issues = {name: parse(text, file=name) for name, text in texts.items()}
         self.times: dict[str, list[float]] = defaultdict(list)
         self.html: dict[str, list[float]] = defaultdict(list)
-        self.stages: dict[str, float] = defaultdict(float)
         self.render = pipeline.render
-        for module, names in STAGES:
-            for name, stage in names.items():
-                setattr(module, name, self._timed(getattr(module, name), stage))
+        self.timers = shares.Timers(PARTS)
         for issue in self.issues.values():
             self.render(issue, self.theme, self.options)
-        self.stages.clear()
-
-    def _timed(self, call: Callable[..., Any], stage: str) -> Callable[..., Any]:
-        def timed(*args: Any, **named: Any) -> Any:
-            began = time.perf_counter()
-            done = call(*args, **named)
-            self.stages[stage] += time.perf_counter() - began
-            return done
-
-        return timed
+        self.warming = self.timers.seconds()
 
     def pages(self) -> list[dict[str, str]]:
         """The same theme and texts for the other side."""
@@ -195,12 +176,12 @@ class Ours:
     def round(self) -> None:
         """Render every issue once under the clock."""
         for name, issue in self.issues.items():
-            text = self.stages["text part"]
+            text = self.timers.seconds()["text part"]
             began = time.perf_counter()
             self.render(issue, self.theme, self.options)
             took = time.perf_counter() - began
             self.times[name].append(took * 1000)
-            self.html[name].append((took - (self.stages["text part"] - text)) * 1000)
+            self.html[name].append((took - (self.timers.seconds()["text part"] - text)) * 1000)
 
 
 class Theirs:
@@ -265,21 +246,31 @@ def report(ours: Ours, theirs: Theirs | None) -> None:
         size = len(ours.issues[name].body)
         other = f"{npm_all[name]:10.1f}" if npm_all else ""
         print(f"  {name:<16} {size:>10,}  {median[name]:10.1f}  {html[name]:10.1f}  {other}")
-    total = sum(ours.stages.values())
+    spent = {part: took - ours.warming[part] for part, took in ours.timers.seconds().items()}
+    total = sum(spent.values())
     count = sum(map(len, ours.times.values()))
     print("where ours goes, mean ms per issue")
-    for stage, seconds in sorted(ours.stages.items(), key=lambda kv: -kv[1]):
-        print(f"  {stage:<16} {seconds * 1000 / count:6.2f}   {seconds / total:4.0%}")
+    for part, seconds in sorted(spent.items(), key=lambda pair: -pair[1]):
+        print(f"  {part:<36} {seconds * 1000 / count:6.2f}   {seconds / total:4.0%}")
+        note(Share(of=WARM, part=part, cost=seconds * 1000 / count, unit="ms"))
+    plain = MarkdownIt("commonmark").enable(["table", "strikethrough"])
+    began = time.process_time()
+    for issue in ours.issues.values():
+        plain.render(issue.body)
+    least = (time.process_time() - began) / len(ours.issues) * 1000
+    print(f"  markdown-it-py alone, reading and HTML: {least:.2f}")
+    named = "markdown-it-py alone, reading and HTML"
+    note(Share(of=WARM, part=named, cost=least, unit="ms", floor=True))
     if theirs:
         print("where npm's goes, mean ms per issue")
         for stage in ("markdown", "mjml", "juice"):
-            spent = [t[stage] for ts in theirs.times.values() for t in ts]
-            print(f"  {stage:<16} {statistics.mean(spent):6.2f}")
+            mean = statistics.mean(t[stage] for ts in theirs.times.values() for t in ts)
+            print(f"  {stage:<16} {mean:6.2f}")
         ratio = statistics.median(html[n] / npm_all[n] for n in median)
         its = statistics.median(npm_all.values())
         note(
             Figure(
-                what="composing an issue, warm", ours=its * ratio, unit="ms",
+                what=WARM, ours=its * ratio, unit="ms",
                 beside="markdown-it + mjml + juice", theirs=its, bound=0.8,
             )
         )  # fmt: skip
@@ -302,11 +293,14 @@ def cold(issue: Path, page: dict[str, str], where: Path | None, rounds: int) -> 
         times[name].append((time.perf_counter() - began) * 1000)
 
     with tempfile.TemporaryDirectory() as out:
+        named = [str(issue.resolve()), "--out", out]
         for _ in range(max(3, rounds // 2)):
-            named = [str(issue.resolve()), "--out", out]
             clocked("newsletter build", [program, "-C", str(ROOT), "build", "--issue", *named], "")
             if where:
                 clocked("node, one page", ["node", "-e", NODE], json.dumps([page]) + "\n")
+        shares.imports(
+            COLD, [program, "-C", str(ROOT), "build", "--issue", *named], out, os.environ
+        )
     middle = {name: statistics.median(took) for name, took in times.items()}
     told = ", ".join(f"{name} {took:.0f} ms" for name, took in middle.items())
     print(f"cold: {told}")
@@ -314,7 +308,7 @@ def cold(issue: Path, page: dict[str, str], where: Path | None, rounds: int) -> 
         mine, its = middle.values()
         note(
             Figure(
-                what="newsletter build, cold", ours=mine, unit="ms",
+                what=COLD, ours=mine, unit="ms",
                 beside="node, one page", theirs=its, bound=1.3,
             )
         )  # fmt: skip

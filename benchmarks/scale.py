@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from figures import Figure, note
+from figures import Figure, Share, note
 from world import COMMAND, FakeSes, copy_example
 
 SMALL: Final = 1_000
@@ -110,6 +110,11 @@ def main() -> None:
         what = f"{step} with {many:,} readers"
         note(Figure(what=what, ours=more.seconds, unit="s", bound=bound))
         note(Figure(what=what, ours=more.memory, unit="MB", bound=memory))
+        if step == "resume":
+            parts = {f"with {SMALL:,} readers": less.seconds}
+            parts["what the others add"] = more.seconds - less.seconds
+            for part, seconds in parts.items():
+                note(Share(of=what, part=part, cost=seconds, unit="s"))
     print(f"bound of the memory: {MEMORY} MB; of the import's: {IMPORT_MEMORY} MB")
     for other in ("email-validator", "sqlite3 .import"):
         if other in large:

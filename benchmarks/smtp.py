@@ -1,18 +1,23 @@
 """What a mail through SMTP costs the processor, and how many leave in a second.
 
-    python benchmarks/smtp.py [--rounds N] [--against COMMAND] [--connections N]
+    python benchmarks/smtp.py [--rounds N] [--against COMMAND] [--connections N] [--profile]
 
 `newsletter send` hands issue 74 to a mail server on this machine that takes whatever comes: 2,000
 mails, then 10,000, with a durable record for each. What the larger run costs more than the smaller
 is the cost of a mail without that of starting. Another checkout's `newsletter` may be given to run
-in turn with this one; the ratios are then those of the medians.
+in turn with this one; the ratios are then those of the medians. `--profile` sends once more with
+the parts of a mail's way under a clock, and does the least of it alone: the same words with the
+server on one connection, and the same changes of rows in a database of nothing else.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import os
+import socket
+import sqlite3
 import statistics
 import subprocess
 import sys
@@ -21,19 +26,23 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
-from figures import Figure, note
+from figures import Figure, Share, note
+from shares import Place, Timers
 from world import COMMAND, copy_example, import_readers
 
 FEW: Final = 2_000
 MANY: Final = 10_000
 #: Kilobytes of a mail: text is put behind the letter until it is as large.
 SIZE: Final = 60
+#: Mails that share a commit, in what is done alone: about as many as on ten connections.
+TOGETHER: Final = 5
 
 
 class Sink(asyncio.Protocol):
-    """Takes every mail, and keeps none."""
+    """Takes every mail, and keeps none; says to STAT how many it took."""
 
     transport: asyncio.Transport
+    taken = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Greet."""
@@ -47,11 +56,13 @@ class Sink(asyncio.Protocol):
             self.end = (self.end + data)[-5:]
             if self.end == b"\r\n.\r\n":
                 self.taking = False
+                Sink.taken += 1
                 self.transport.write(b"250 taken\r\n")
             return
         verb = data[:4].upper()
         self.taking, self.end = verb == b"DATA", b""
-        answers = {b"DATA": b"354 go on\r\n", b"QUIT": b"221 bye\r\n"}
+        stat = f"250 {Sink.taken}\r\n".encode()
+        answers = {b"STAT": stat, b"DATA": b"354 go on\r\n", b"QUIT": b"221 bye\r\n"}
         self.transport.write(answers.get(verb, b"250 ok\r\n"))
 
 
@@ -62,9 +73,9 @@ async def serve() -> None:
     await asyncio.to_thread(sys.stdin.read)
 
 
-def send(command: str, number: int, port: int, connections: int) -> dict[str, float]:
-    """Processor and wall seconds of one `newsletter send` to so many people."""
-    environ = os.environ | {
+def environment(port: int, connections: int) -> dict[str, str]:
+    """One in which `newsletter` sends to the sink."""
+    return os.environ | {
         "NEWSLETTER_TRANSPORT__KIND": "smtp",
         "NEWSLETTER_TRANSPORT__SMTP__HOST": "127.0.0.1",
         "NEWSLETTER_TRANSPORT__SMTP__PORT": str(port),
@@ -72,22 +83,34 @@ def send(command: str, number: int, port: int, connections: int) -> dict[str, fl
         "NEWSLETTER_TRANSPORT__CONCURRENCY": str(connections),
         "NEWSLETTER_SITE__PUBLIC_URL": "https://letters.example.org",
     }
+
+
+def send(words: list[str], number: int, port: int, connections: int) -> dict[str, float]:
+    """Processor and wall seconds of one `newsletter send` to so many people.
+
+    Args:
+        words: what runs `newsletter`; the last is the command that made the list.
+        number: how many people.
+        port: of the sink.
+        connections: how many.
+    """
+    environ = environment(port, connections)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         copy_example(folder)
         enlarge(folder)
-        import_readers(folder, number, command)
+        import_readers(folder, number, words[-1])
         began = time.monotonic()
         process = subprocess.Popen(
-            [command, "send", "--issue", "74", "--confirm", "74"], cwd=folder, env=environ,
+            [*words, "send", "--issue", "74", "--confirm", "74"], cwd=folder, env=environ,
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
         )  # fmt: skip
         assert process.stderr is not None
-        words = process.stderr.read().decode()
+        said = process.stderr.read().decode()
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
-        sys.exit(f"{command} send ended with {process.returncode}:\n{words}")
+        sys.exit(f"{words[-1]} send ended with {process.returncode}:\n{said}")
     return {
         "wall": time.monotonic() - began,
         "cpu": usage.ru_utime + usage.ru_stime,
@@ -104,8 +127,10 @@ def enlarge(folder: Path) -> None:
     issue.write_text(text, "utf-8")
 
 
-def compare(commands: dict[str, str], rounds: int, connections: int) -> None:
-    """Print a line for each, and their ratio to the last."""
+def compare(
+    commands: dict[str, str], rounds: int, connections: int, *, profiled: bool = False
+) -> None:
+    """Print a line for each, and their ratio to the last; and where the first one's time goes."""
     found: dict[str, list[dict[str, float]]] = {name: [] for name in commands}
     with subprocess.Popen(
         [sys.executable, __file__, "--sink"],
@@ -115,7 +140,7 @@ def compare(commands: dict[str, str], rounds: int, connections: int) -> None:
         port = int(sink.stdout.readline())
         for _ in range(rounds):
             for name, command in commands.items():
-                few, many = (send(command, n, port, connections) for n in (FEW, MANY))
+                few, many = (send([command], n, port, connections) for n in (FEW, MANY))
                 found[name].append(
                     {
                         "cpu": (many["cpu"] - few["cpu"]) / (MANY - FEW) * 1000,
@@ -123,6 +148,8 @@ def compare(commands: dict[str, str], rounds: int, connections: int) -> None:
                         "memory": many["memory"],
                     }
                 )
+        if profiled:
+            profile(port, connections)
         sink.communicate("")
     print(f"{'':12} {'mails/s':>9} {'CPU-s per 1,000':>16} {'MB':>6}   all rounds' CPU")
     medians: dict[str, Any] = {
@@ -155,19 +182,114 @@ def compare(commands: dict[str, str], rounds: int, connections: int) -> None:
         )
 
 
+def places() -> dict[str, list[Place]]:
+    """The parts of a mail's way, and which functions they are."""
+    from sqlalchemy.engine.default import DefaultDialect  # in the sending process
+
+    import newsletter.smtp
+    from newsletter.delivery.deliver import SingleOutlet
+    from newsletter.project.ledger import HighWaterMark
+    from newsletter.sending.drain import _Drain
+    from newsletter.smtp.session import Session
+    from newsletter.store import Store, deliveries, settling
+    from newsletter.store.group_commit import GroupCommit
+
+    return {
+        "threads: pace, log, breaker": [(_Drain, "_deliver")],
+        "making the mail": [(SingleOutlet, "compose"), (newsletter.smtp, "_dotted")],
+        "talking with the server": [(newsletter.smtp.SmtpTransport, "deliver")],
+        "sending and receiving bytes": [(Session, "_write"), (Session, "_read")],
+        "looking whether it has spoken": [(Session, "_heard")],
+        "waiting for one's turn to commit": [(Store, "settle_and_claim")],
+        "around a transaction": [(GroupCommit, "_transact")],
+        "recording outcomes": [(settling, "settle")],
+        "claiming": [(deliveries, "claim")],
+        "commit, flushed": [(DefaultDialect, "do_commit")],
+        "raising the ledger's mark, flushed": [(HighWaterMark, "flush")],
+    }
+
+
+def timed_send(file: str, words: list[str]) -> None:
+    """`newsletter` with its parts under a clock; what they took goes into a file, as JSON."""
+    from newsletter.cli import app
+
+    timers = Timers(places())
+    sys.argv = ["newsletter", *words]
+    try:
+        app.run_and_exit()
+    finally:
+        Path(file).write_text(json.dumps(timers.seconds()), "utf-8")
+
+
+def profile(port: int, connections: int) -> None:
+    """Note where the time of a mail goes, and the least of it."""
+    of, unit = f"SMTP, {SIZE} KB, {connections} connections", "µs a mail"
+    with tempfile.NamedTemporaryFile("r", encoding="utf-8") as file:
+        send([sys.executable, __file__, "--timed", file.name, COMMAND], MANY, port, connections)
+        found: dict[str, float] = json.load(file)
+    for part, seconds in sorted(found.items(), key=lambda pair: -pair[1]):
+        note(Share(of=of, part=part, cost=seconds / MANY * 1e6, unit=unit))
+    for part, least in (
+        ("the same words with the server, one connection, no records", talk),
+        (f"two changes of a row for each, {TOGETHER} mails a flushed commit", record),
+    ):
+        began = time.process_time()
+        least(port)
+        cost = (time.process_time() - began) / FEW * 1e6
+        note(Share(of=of, part=part, cost=cost, unit=unit, floor=True))
+
+
+def talk(port: int) -> None:
+    """Hand over mails on one connection, as plainly as it can be done."""
+    letter = b"Subject: a\r\n\r\n" + b"All work and no play.\r\n" * (SIZE * 1000 // 23)
+    said = (b"MAIL FROM:<a@example.org>\r\n", b"RCPT TO:<b@example.org>\r\n", b"DATA\r\n")
+    with socket.create_connection(("127.0.0.1", port)) as server:
+        server.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        server.recv(4096)
+        for _ in range(FEW):
+            for words in said:
+                server.sendall(words)
+                server.recv(4096)
+            server.sendall(letter)
+            server.sendall(b".\r\n")
+            server.recv(4096)
+
+
+def record(_: int) -> None:
+    """Claim and settle rows, each claim and each outcome on the disk."""
+    with tempfile.TemporaryDirectory() as folder:
+        database = sqlite3.connect(f"{folder}/least.db", isolation_level=None)
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("PRAGMA synchronous = FULL")
+        database.execute("CREATE TABLE mails (id INTEGER PRIMARY KEY, state TEXT)")
+        for first in range(0, FEW, TOGETHER):
+            numbers = [(n,) for n in range(first, first + TOGETHER)]
+            database.execute("BEGIN IMMEDIATE")
+            database.executemany("INSERT INTO mails VALUES (?, 'claimed')", numbers)
+            before = [(n - TOGETHER,) for (n,) in numbers]
+            database.executemany("UPDATE mails SET state = 'accepted' WHERE id = ?", before)
+            database.execute("COMMIT")
+        database.close()
+
+
 def main() -> None:
     """Read the options."""
+    if sys.argv[1:2] == ["--timed"]:
+        file, _, *words = sys.argv[2:]
+        timed_send(file, words)
+        return
     parser = argparse.ArgumentParser()
     parser.add_argument("--sink", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--connections", type=int, default=10)
     parser.add_argument("--against", help="another checkout's command")
+    parser.add_argument("--profile", action="store_true", help="say where a mail's time goes")
     options = parser.parse_args()
     if options.sink:
         asyncio.run(serve())
         return
     commands = {"this": COMMAND} | ({"other": options.against} if options.against else {})
-    compare(commands, options.rounds, options.connections)
+    compare(commands, options.rounds, options.connections, profiled=options.profile)
 
 
 if __name__ == "__main__":

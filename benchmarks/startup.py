@@ -1,12 +1,12 @@
 """What a cold command costs, as a multiple of what it stands on, in the same run.
 
-    python benchmarks/startup.py [rounds]
+    python benchmarks/startup.py [rounds] [--profile]
 
 `--help` is compared with an empty Typer app's, `status` with importing SQLAlchemy, Typer and
 pydantic, `build` and `check` with importing the modules of other people that they load, those and
 no others. Each is run in turn as a fresh process, and the medians of their CPU seconds are
 compared. All find their modules compiled, as they do from the second time on, whatever the
-environment says about that.
+environment says about that. `--profile` says what `status` and `build` import, and what that takes.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import shares
 from figures import Figure, note
 
 ROOT = Path(__file__).parents[1]
@@ -90,7 +91,8 @@ def example(folder: Path) -> None:
 
 def main() -> None:
     """Print the medians and their ratio, command by command."""
-    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 15
+    numbers = [word for word in sys.argv[1:] if word.isdigit()]
+    rounds = int(numbers[0]) if numbers else 15
     with tempfile.TemporaryDirectory() as folder:
         example(Path(folder))
         for name, words, below, bound in COMMANDS:
@@ -110,6 +112,9 @@ def main() -> None:
                     beside=stands, theirs=quick * 1000, bound=bound,
                 )
             )  # fmt: skip
+            if "--profile" in sys.argv and below is not EMPTY:
+                run = ["-c", OURS, *words]
+                shares.imports(f"newsletter {name}", run, folder, environment(folder))
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,11 +19,11 @@ from newsletter.issue.approval import approval
 from newsletter.message import SAMPLE, filled, unsubscribe_by_mail
 from newsletter.pictures import MadePicture
 from newsletter.project import files, ledger
-from newsletter.project.pictures import hash_pictures, measure_pictures
+from newsletter.project.pictures import hash_pictures, measure_picture
 from newsletter.project.published import published_letter
 from newsletter.render import Options, RenderedIssue, Theme
 from newsletter.render.limits import expect_length
-from newsletter.render.pictures import local_pictures, named_pictures
+from newsletter.render.pictures import local_pictures
 from newsletter.render.pipeline import render
 from newsletter.settings import Settings
 from newsletter.settings.mail import options as mail_options
@@ -89,8 +90,8 @@ def prepare_issue(root: Path, name: str, settings: Settings, *, today: dt.date) 
     options = mail_options(settings, issue)
     home = root if path.is_relative_to(root) else path.parent
     expect_length(issue)
-    sizes = measure_pictures(home, path.parent, named_pictures(issue.body, options.assets_url))
-    rendered = render(issue, read_theme(root, settings), options, sizes)
+    measure = functools.cache(functools.partial(measure_picture, home, path.parent))
+    rendered = render(issue, read_theme(root, settings), options, measure)
     shown = local_pictures(rendered.html, options.assets_url)
     pictures = hash_pictures(home, path.parent, shown)
     assets = _assets(path.parent, rendered, options)

@@ -34,14 +34,13 @@ def hash_pictures(root: Path, folder: Path, names: Iterable[str]) -> dict[str, s
     return {name: _hash(path) if path else "" for name, path in found}
 
 
-def measure_pictures(root: Path, folder: Path, names: Iterable[str]) -> dict[str, tuple[int, int]]:
-    """Width and height (pixels, as they are shown) of pictures by their names; see `hash_pictures`.
+def measure_picture(root: Path, folder: Path, name: str) -> tuple[int, int] | None:
+    """Width and height (pixels, as they are shown) of a picture by its name; see `hash_pictures`.
 
-    What is not there, or no picture that can be measured (an SVG), is left out.
+    None for what is not there, or no picture that can be measured (an SVG).
     """
-    found = ((name, _find(root, folder, name)) for name in names)
-    sizes = ((name, _measure(path)) for name, path in found if path)
-    return {name: size for name, size in sizes if size}
+    path = _find(root, folder, name)
+    return _measure(path) if path else None
 
 
 def _find(root: Path, folder: Path, name: str) -> Path | None:

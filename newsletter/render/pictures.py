@@ -8,9 +8,6 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 from urllib.parse import quote, unquote, urlsplit
 
-from newsletter.render.markdown import parse
-from newsletter.render.markdown.fields import Fields
-
 #: Where HTML, style sheets and Outlook's conditional comments name a picture.
 _NAMED: Final = re.compile(
     r"""\b(?:src|srcset|background|poster)\s*=\s*("[^"]*"|'[^']*'|[^\s"'>]+)|\burl\(([^)]*)\)""",
@@ -32,16 +29,6 @@ def local_pictures(page: str, assets_url: str) -> tuple[str, ...]:
     """
     found = (local_path(name, assets_url) for name in _names(page))
     return tuple(sorted({path for path in found if path}))
-
-
-def named_pictures(body: str, assets_url: str) -> tuple[str, ...]:
-    """The local pictures that a letter's Markdown names, likewise."""
-    if "![" not in body and "<img" not in body.lower():
-        return ()
-    document = parse(body, Fields({}))
-    pages = " ".join(raw.html for raw in document.raws)
-    found = {local_path(image.src, assets_url) for image in document.images}
-    return tuple(sorted({*found, *local_pictures(pages, assets_url)} - {""}))
 
 
 def with_published(page: str, assets_url: str, names: Mapping[str, str]) -> str:

@@ -43,7 +43,7 @@ from newsletter.render.markdown.fields import CONTENT, RATE, TOKEN, UNSUBSCRIBE,
 from newsletter.render.markdown.text import columns, text_part, wrap
 from newsletter.render.palette import palettes
 from newsletter.render.pictures import local_path
-from newsletter.render.sizes import UNMEASURED, Sizes
+from newsletter.render.sizes import Measure, Size, unmeasured
 from newsletter.render.utm import tag
 from newsletter.render.words import date, direction, words
 
@@ -56,7 +56,7 @@ def render(
     issue: Issue,
     theme: Theme,
     options: Options,
-    sizes: Sizes = UNMEASURED,
+    measure: Measure = unmeasured,
     frame: Frame | None = None,
 ) -> RenderedIssue:
     """Render an issue once, for everybody; same input, same bytes.
@@ -66,7 +66,7 @@ def render(
         theme: what it is put into: its `letter.mjml` and `letter.txt` for a mail that is no issue,
             where it has them.
         options: of the newsletter; `fields` are an issue's alone.
-        sizes: of the local pictures, by `named_pictures`.
+        measure: asked for each local picture of the letter.
         frame: of a mail that is no issue.
 
     Raises:
@@ -94,7 +94,7 @@ def render(
     text = _text(theme, _entry(theme, frame, "txt"), values, plain, tagged)
     page, mjml = _page(theme, _entry(theme, frame, "mjml"), values, letter.html)
     root = tree.parse(page)
-    images = _put_back_targets(root, document, options, sizes)
+    images = _put_back_targets(root, document, options, measure)
     tree.harden(root)
     links = tree.tag_links(root, tagged, body_line=issue.body_line)
     root = inline_styles(root)
@@ -121,14 +121,13 @@ def _taken(theme: Theme) -> frozenset[str]:
 
 
 def _put_back_targets(
-    root: etree._Element, document: Document, options: Options, sizes: Sizes
+    root: etree._Element, document: Document, options: Options, measure: Measure
 ) -> tuple[Image, ...]:
-    return tree.put_back_targets(
-        root,
-        document,
-        lambda src: _asset(src, options.assets_url),
-        lambda src: sizes.get(local_path(src, options.assets_url)),
-    )
+    def size(src: str) -> Size | None:
+        path = local_path(src, options.assets_url)
+        return measure(path) if path else None
+
+    return tree.put_back_targets(root, document, lambda src: _asset(src, options.assets_url), size)
 
 
 def _parts(document: Document, images: tuple[Image, ...], above: int) -> dict[str, Any]:

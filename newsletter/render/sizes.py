@@ -7,18 +7,15 @@ same. A picture that stands alone is the theme's to draw (`.image`); it is only 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from types import MappingProxyType
+from collections.abc import Callable
 from typing import Final
 
 from lxml import etree
 
 #: Width and height in pixels.
 Size = tuple[int, int]
-#: The sizes of local pictures, by their paths as files.
-Sizes = Mapping[str, Size]
-#: Where no file is at hand.
-UNMEASURED: Final[Sizes] = MappingProxyType({})
+#: The size of a local picture, by its path as a file; None where it cannot be measured.
+Measure = Callable[[str], Size | None]
 #: Pixels between the margins of a letter, in the widest window.
 COLUMN: Final = 552
 #: Pixels that fit beside the margins of any phone, so that a fixed height distorts nothing.
@@ -28,6 +25,10 @@ _ROOM: Final = 100
 #: Tells the size of its file on the page, until it is known how wide a theme draws it.
 NATURAL: Final = "data-natural"
 _PIXELS: Final = re.compile(r"\s*([0-9]{1,5})(?:\.[0-9]*)?\s*(?:px)?\s*", re.IGNORECASE)
+
+
+def unmeasured(_path: str) -> None:
+    """Where no file is at hand."""
 
 
 def fit(image: etree._Element, size: Size | None) -> None:

@@ -8,6 +8,7 @@ early is not seen.
 from __future__ import annotations
 
 import re
+import select
 import smtplib
 import socket
 import ssl
@@ -89,6 +90,9 @@ class Session(smtplib.SMTP):
             else:
                 # The dot follows its mail at once, not when the mail has been acknowledged.
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                # For good: to switch it on and off costs a call of the system each time, and each
+                # of those lets another thread run.
+                sock.settimeout(0)
                 self.sock = sock
                 return
 
@@ -103,6 +107,7 @@ class Session(smtplib.SMTP):
         sock = self._socket()
         sock.settimeout(self._left())
         self.sock = context.wrap_socket(sock, server_hostname=host)
+        self.sock.settimeout(0)
 
     def greet(self) -> None:
         """Hear the greeting.
@@ -241,10 +246,8 @@ class Session(smtplib.SMTP):
         Reading is the one way to know: readable, an encrypted socket may hold no answer at all.
         """
         if not self._unread and not self._gone:
-            sock = self._socket()
-            sock.settimeout(0)
             try:
-                self._keep(sock.recv(_READ))
+                self._keep(self._socket().recv(_READ))
             except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
                 return False
             except OSError as error:
@@ -266,10 +269,8 @@ class Session(smtplib.SMTP):
 
     def _read(self) -> None:
         if not self._gone:
-            sock = self._socket()
-            sock.settimeout(self._left())
             try:
-                self._keep(sock.recv(_READ))
+                self._keep(self._receive())
             except TimeoutError:
                 raise
             except OSError as error:
@@ -287,12 +288,45 @@ class Session(smtplib.SMTP):
         self._unread += data
         self._gone = not data
 
+    def _receive(self) -> bytes:
+        """What there is to be read, as soon as there is any; nothing once the server hung up."""
+        sock = self._socket()
+        # What TLS has decrypted already makes no socket readable.
+        event = 0 if isinstance(sock, ssl.SSLSocket) and sock.pending() else select.POLLIN
+        while True:
+            self._wait(sock, event)
+            try:
+                return sock.recv(_READ)
+            except (BlockingIOError, ssl.SSLWantReadError):
+                event = select.POLLIN
+            except ssl.SSLWantWriteError:
+                event = select.POLLOUT
+
     def _write(self, data: bytes) -> None:
         rest = memoryview(data)
         sock = self._socket()
+        event = 0
         while rest:
-            sock.settimeout(self._left())
-            rest = rest[sock.send(rest) :]
+            self._wait(sock, event)
+            try:
+                rest, event = rest[sock.send(rest) :], 0
+            except (BlockingIOError, ssl.SSLWantWriteError):
+                event = select.POLLOUT
+            except ssl.SSLWantReadError:
+                event = select.POLLIN
+
+    def _wait(self, sock: socket.socket, event: int) -> None:
+        """Wait until a socket is ready for one of `select`'s events, 0 for none.
+
+        Raises:
+            TimeoutError: the time that was allowed is over.
+        """
+        left = self._left()
+        if event:
+            poll = select.poll()
+            poll.register(sock, event)
+            if not poll.poll(left * 1000):
+                raise TimeoutError
 
     def _left(self) -> float:
         left = self._until - time.monotonic()

@@ -62,8 +62,25 @@ def test_a_missed_bound_is_said(everything: ModuleType) -> None:
     ]
 
 
+def test_parts_add_up_and_a_floor_is_held_against_all_of_them(everything: ModuleType) -> None:
+    share = everything.Share
+    found = everything.divided(
+        "a mail",
+        [
+            share(of="a mail", part="talking", cost=150.0, unit="µs"),
+            share(of="a mail", part="writing down", cost=50.0, unit="µs"),
+            share(of="a mail", part="one commit", cost=20.0, unit="µs", floor=True),
+        ],
+    )
+    assert found[2:] == [
+        "| talking | 150 | 75% |",
+        "| writing down | 50 | 25% |",
+        "| floor: one commit | 20 | 10% |",
+    ]
+
+
 def test_every_benchmark_is_in_the_run(everything: ModuleType) -> None:
     run = {one.words[0] for one in everything.SUBJECTS}
-    shared = {"all.py", "figures.py", "world.py"}
+    shared = {"all.py", "figures.py", "shares.py", "world.py"}
     there = {f"benchmarks/{file.name}" for file in (ROOT / "benchmarks").glob("*.py")}
     assert there - {f"benchmarks/{name}" for name in shared} == run - {"-m"}

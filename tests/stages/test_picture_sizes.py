@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import re
 from pathlib import Path
@@ -10,8 +11,7 @@ import pytest
 from PIL import Image
 
 from newsletter.project.issues import prepare_issue
-from newsletter.project.pictures import measure_pictures
-from newsletter.render.pictures import named_pictures
+from newsletter.project.pictures import measure_picture
 from newsletter.render.pipeline import render
 from newsletter.settings import Settings
 from tests.conftest import example_options, issue_with, read_theme
@@ -29,7 +29,7 @@ SIZES = {
 
 def drawn(body: str) -> list[tuple[str | None, str | None, dict[str, str]]]:
     """Width, height and style of every picture of a letter."""
-    page = letter_of(render(issue_with(body), THEME, OPTIONS, SIZES).html)
+    page = letter_of(render(issue_with(body), THEME, OPTIONS, SIZES.get).html)
     styles = ((i, re.findall(r"([\w-]+):\s*([^;]+)", i.get("style", ""))) for i in page.iter("img"))
     return [(i.get("width"), i.get("height"), dict(style)) for i, style in styles]
 
@@ -110,11 +110,13 @@ def test_the_pictures_a_letter_names_are_those_on_disk() -> None:
         "<p><img src='images/f.png'></p>\n\n`![x](images/no.png)`\n\n"
         "![w](https://x.example/w.png) ![o](https://assets.example/images/own.png)\n\n[r]: images/r.png\n"
     )
-    found = named_pictures(body, "https://assets.example/")
-    assert found == (
+    asked: set[str] = set()
+    options = dataclasses.replace(OPTIONS, assets_url="https://assets.example/")
+    render(issue_with(body), THEME, options, asked.add)
+    assert asked == {
         "images/a b.png", "images/b.png", "images/d e.png", "images/f.png", "images/own.png",
         "images/r.png",
-    )  # fmt: skip
+    }  # fmt: skip
 
 
 def test_files_are_measured_as_they_are_shown(tmp_path: Path) -> None:
@@ -133,7 +135,8 @@ def test_files_are_measured_as_they_are_shown(tmp_path: Path) -> None:
         "a.png", "turned.jpg", "root.gif", "broken.png", "words.png", "drawing.svg", "none.png",
         "../../outside.png", "a\0b.png",
     ]  # fmt: skip
-    assert measure_pictures(tmp_path, folder, names) == {
+    found = {name: measure_picture(tmp_path, folder, name) for name in names}
+    assert {name: size for name, size in found.items() if size} == {
         "a.png": (30, 20), "turned.jpg": (20, 30), "root.gif": (7, 9),
     }  # fmt: skip
 

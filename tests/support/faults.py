@@ -19,7 +19,7 @@ from newsletter.delivery.pace import Pace
 from newsletter.issue import Issue
 from newsletter.render import Options, RenderedIssue, Theme
 from newsletter.render.pipeline import render
-from newsletter.render.sizes import Sizes
+from newsletter.render.sizes import Measure
 from newsletter.sending.drain import Throttle
 from newsletter.ses.client import SesTransport
 from newsletter.smtp import SmtpTransport
@@ -212,10 +212,10 @@ _LOADER = functools.lru_cache(4)(botocore.loaders.create_loader)
 _RENDERED: dict[str, RenderedIssue] = {}
 
 
-def _render(issue: Issue, theme: Theme, options: Options, sizes: Sizes) -> RenderedIssue:
-    key = repr((issue, theme, options, sorted(sizes.items())))
+def _render(issue: Issue, theme: Theme, options: Options, measure: Measure) -> RenderedIssue:
+    key = repr((issue, theme, options))
     if key not in _RENDERED:
-        _RENDERED[key] = render(issue, theme, options, sizes)
+        _RENDERED[key] = render(issue, theme, options, measure)
     return _RENDERED[key]
 
 
