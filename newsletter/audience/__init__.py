@@ -23,9 +23,8 @@ _INVISIBLE: Final = re.compile(
 )
 
 # A dot-atom (RFC 5321, 4.1.2) of a length that is allowed (4.5.3.1.1).
-_PLAIN: Final = re.compile(
-    r"(?=.{1,64}\Z)[\w!#$%&'*+/=?^`{|}~-]+(?:\.[\w!#$%&'*+/=?^`{|}~-]+)*", re.ASCII
-)
+_PLAIN: Final = re.compile(r"[!#-'*+\-/-9=?A-Z^-~]+(?:\.[!#-'*+\-/-9=?A-Z^-~]+)*")
+_LONGEST_LOCAL: Final = 64
 # A host of letters, digits and hyphens (RFC 1123, 2.1) whose last label is of letters alone; no
 # label has two hyphens in its third and fourth place, where what is encoded has them (RFC 5890).
 _PLAIN_HOST: Final = re.compile(
@@ -95,28 +94,30 @@ def read_address(text: str) -> Address:
             repeats the address.
     """
     text = text.strip()
+    local, _, domain = text.rpartition("@")
+    # What has this form is an address wherever the domain is one, and nothing else can keep it
+    # out of a header.
+    if _PLAIN.fullmatch(local) and "=?" not in local and len(local) <= _LONGEST_LOCAL:
+        host = _host(domain) if domain.isascii() and len(text) <= _LONGEST else ""
+        if host and len(local) + len(host) < _LONGEST:
+            mailbox = f"{local}@{host}"
+            return Address(mailbox, mailbox.lower())
+    return _read_oddity(text, local, domain)
+
+
+def _read_oddity(text: str, local: str, domain: str) -> Address:
     if not (text.isascii() and text.isprintable()) and _INVISIBLE.search(text):
         raise InputError("the address holds an invisible character", hint="type it again")
-    local, _, domain = text.rpartition("@")
     if not local.isascii():
         raise InputError(
             "the part before the @ holds a letter outside ASCII",
             hint="Amazon SES cannot send there; ask for another address",
         )
-    try:
-        host = _host(domain)
-        # What has this form is an address wherever the domain is one.
-        plain = text.isascii() and len(text) <= _LONGEST and _PLAIN.fullmatch(local)
-        if not plain:
-            _expect_valid(text)
-    except ValueError as error:  # what both libraries raise is one
-        raise InputError(
-            "this is not a mail address", hint="write it as name@example.org"
-        ) from error
+    host = _host(domain)
+    if not (host and _is_valid(text)):
+        raise InputError("this is not a mail address", hint="write it as name@example.org")
     mailbox = f"{local}@{host}"
-    # Of what is plain, nothing else can keep it out of a header.
-    stands = plain and "=?" not in local and len(mailbox) <= _LONGEST
-    if not (stands or text_rules.is_mailbox(mailbox)):
+    if not text_rules.is_mailbox(mailbox):
         raise InputError(
             "this address cannot be written in the header of a mail", hint="ask for another address"
         )
@@ -125,20 +126,29 @@ def read_address(text: str) -> Address:
 
 @lru_cache(maxsize=16384)
 def _host(domain: str) -> str:
-    """A valid domain as an A-label; most readers share a few, and looking at one costs much."""
+    """A valid domain as an A-label, "" for any other; most readers share a few, and it costs."""
     plain = _PLAIN_HOST.fullmatch(domain) if domain.isascii() else None
     if plain and plain["top"].lower() not in _NO_MAIL_BELOW:
         return domain.lower()
     import idna  # noqa: PLC0415  # its tables are large, and rarely needed
 
-    _expect_valid(f"a@{domain}")
-    return idna.encode(domain, uts46=True).decode().lower()
+    try:
+        return idna.encode(domain, uts46=True).decode().lower() if _is_valid(f"a@{domain}") else ""
+    except UnicodeError:
+        return ""
 
 
-def _expect_valid(address: str) -> None:
-    from email_validator import validate_email  # noqa: PLC0415  # slow to load, and rarely needed
+def _is_valid(address: str) -> bool:
+    from email_validator import (  # noqa: PLC0415  # slow to load, and rarely needed
+        EmailNotValidError,
+        validate_email,
+    )
 
-    validate_email(address, check_deliverability=False, test_environment=True, strict=True)
+    try:
+        validate_email(address, check_deliverability=False, test_environment=True, strict=True)
+    except EmailNotValidError:
+        return False
+    return True
 
 
 def canonical_of(mailbox: str) -> str:

@@ -180,8 +180,7 @@ class Columns:
         """
         standing = self.least
         for at, judge in self._judges:
-            said = judge(cells[at].strip().lower())
-            standing = max(standing, said)
+            standing = max(standing, judge(cells[at].strip().lower()))
         email = cells[self._email].strip()
         if not email:
             raise RejectedError("the row has no address")
@@ -206,14 +205,8 @@ class Columns:
         for at, name in self._fields:
             if (cell := cells[at]) and (line := one_line(cell)):
                 fields[name] = line
-        return Person(
-            email=email,
-            name=self._whole_name(cells),
-            standing=standing,
-            joined=self._joined(cells) if self.dated else None,
-            tags=tags,
-            fields=fields,
-        )
+        since = self._joined(cells) if self.dated else None
+        return Person(email, self._whole_name(cells), standing, since, tags, fields)
 
     def _at(self, role: Role) -> list[int]:
         return [at for at, column in enumerate(self.columns) if column.role is role]

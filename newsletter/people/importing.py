@@ -97,9 +97,12 @@ class OpenList:
             read = roster.read(
                 one.lines(), file=_name(one), seen=seen, choices=self.choices, before=number
             )
+            if len(self._files) == 1:
+                yield from read
+                return
             for row in read:
                 number += 1
-                yield row if len(self._files) == 1 else _of_member(row, one)
+                yield _of_member(row, one)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

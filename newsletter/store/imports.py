@@ -187,20 +187,23 @@ class Import:
         mine = staged_rows.c.import_id == this
         good = sa.and_(mine, staged_rows.c.slice < REJECTS)
         places = sa.select(*PLACE).where(good).order_by(*PLACE)
+        backwards = places.order_by(None).order_by(*(place.desc() for place in PLACE))
         while True:
             with store.reading() as connection:
-                rows = connection.execute(places.limit(batches.rows)).all()
-            if not rows:
+                nth = places.offset(batches.rows - 1).limit(1)
+                last = connection.execute(nth).first()
+                last = last or connection.execute(backwards.limit(1)).first()
+            if last is None:
                 break
             # One bound: of two, SQLite takes the wider, and goes through all that is staged.
-            these = sa.and_(mine, sa.tuple_(*PLACE) <= sa.tuple_(*rows[-1]))
+            these = sa.and_(mine, sa.tuple_(*PLACE) <= sa.tuple_(*last))
             with batches.writing() as connection:
                 added = self.added + take_in(
                     connection, these, key=key, source=self.source, now=self.now
                 )
                 _set(connection, this, counts=_dumped(added))
+            self.told("in the records", added.rows - self.added.rows)
             self.added = added
-            self.told("in the records", len(rows))
         with store.writing() as connection:
             self._note(connection, self.added)
             _set(connection, this, state=Stage.APPLIED)

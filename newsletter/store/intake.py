@@ -11,7 +11,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from newsletter.audience import Status
-from newsletter.audience.roster import Added
+from newsletter.audience.roster import Added, Row
 from newsletter.audience.tokens import Key
 from newsletter.store.abandoning import PLACE
 from newsletter.store.rows import insert_rows
@@ -59,24 +59,37 @@ def take_in(
     Returns:
         what became of them.
     """
+    added = Added()
     # The planner of a server may decide to go through all subscribers at every step; asked with
     # lists of values, as `upsert` asks, it never does.
+    if connection.dialect.name == "sqlite":
+        some = sa.and_(these, _NOT_NEW)
+        known = _read(connection, some)
+        if not (known and _names_twice(connection, these)):
+            added = upsert(connection, known, key=key, source=source, now=now)
+            if known:
+                # Whoever was not new is still not: the same rows go.
+                connection.execute(sa.delete(staged_rows).where(some))
+            if new := _add(connection, these, now):
+                _log(connection, these, source, now)
+                _tag(connection, these)
+                connection.execute(sa.delete(staged_rows).where(these))
+                return added + Added(added=new)
+    people = _read(connection, these)
+    added = added + upsert(connection, people, key=key, source=source, now=now)
+    connection.execute(sa.delete(staged_rows).where(these))
+    return added
+
+
+def _read(connection: sa.Connection, these: sa.ColumnElement[bool]) -> list[Row]:
+    found = connection.execute(sa.select(*READ).where(these).order_by(*PLACE))
+    return [row_of(row) for row in found]
+
+
+def _names_twice(connection: sa.Connection, these: sa.ColumnElement[bool]) -> bool:
     kinds = sa.func.count(_NEW.address_hash.distinct())
     rows, different = connection.execute(sa.select(sa.func.count(), kinds).where(these)).one()
-    at_once = connection.dialect.name == "sqlite" and rows == different
-    by_hand = sa.and_(these, _NOT_NEW) if at_once else these
-    known = sa.select(*READ).where(by_hand).order_by(*PLACE)
-    people = [row_of(row) for row in connection.execute(known)]
-    added = upsert(connection, people, key=key, source=source, now=now)
-    if people:
-        # Whoever was not new is still not: the same rows go.
-        connection.execute(sa.delete(staged_rows).where(by_hand))
-    if new := rows - len(people):
-        _log(connection, these, source, now)
-        _add(connection, these, now)
-        _tag(connection, these)
-        connection.execute(sa.delete(staged_rows).where(these))
-    return added + Added(added=new)
+    return bool(rows != different)
 
 
 def _log(
@@ -96,12 +109,16 @@ def _log(
     connection.execute(sa.insert(consents).from_select(columns, ordered))
 
 
-def _add(connection: sa.Connection, these: sa.ColumnElement[bool], now: dt.datetime) -> None:
+def _add(connection: sa.Connection, these: sa.ColumnElement[bool], now: dt.datetime) -> int:
+    """Add people, and say how many; 0 where somebody is named twice, for then SQLite adds none."""
     same = ("handle", "email", "address_hash", "name", "status", "fields")
     rows = sa.select(*(_NEW[name] for name in same), _since(now), sa.literal(now, Moment))
     columns = (*same, "created_at", "updated_at")
     ordered = rows.where(these).order_by(*PLACE)
-    connection.execute(sa.insert(subscribers).from_select(columns, ordered))
+    try:
+        return connection.execute(sa.insert(subscribers).from_select(columns, ordered)).rowcount
+    except sa.exc.IntegrityError:
+        return 0
 
 
 def _since(now: dt.datetime) -> sa.ColumnElement[dt.datetime]:

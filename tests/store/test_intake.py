@@ -150,3 +150,10 @@ def test_the_consent_log_knows_since_when_somebody_agreed_elsewhere(tmp_path):
     assert look(tmp_path, moments, "active@example.org") == [(moment_text(EARLIER),)]
     for other in ("pending", "unsubscribed", "nobody.knows"):
         assert look(tmp_path, moments, f"{other}@example.org") == [(None,)]
+
+
+def test_who_bounced_and_is_active_in_one_step_is_kept_out(tmp_path):
+    twice = [a_row("x@example.org")._replace(suppression="bounced"), a_row("x@example.org")]
+    with store_with(tmp_path, []) as store:
+        added = imports.add(store, [*people(600), *twice], source="test", now=NOW)
+    assert added == Added(added=600, suppressed=1, kept_out=1, barred=1)

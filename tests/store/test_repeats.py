@@ -1,0 +1,33 @@
+"""Which row of a list counts for an address: told the same however few marks and places there are.
+
+A list in memory, which `roster` keeps when nobody else does, is the measure.
+"""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from newsletter.audience import roster
+from newsletter.store.sqlite import repeats
+from tests.support.effort import either
+
+ROWS = st.lists(
+    st.tuples(st.sampled_from("abcdefgh"), st.sampled_from(("", "pending", "bounced"))), max_size=30
+)
+
+
+def read(rows, seen):
+    lines = [f"{who}@example.org,{word}\n" for who, word in rows]
+    return list(roster.read(["email,status\n", *lines], file="list.csv", seen=seen))
+
+
+@settings(deadline=None, max_examples=either(40, 400))
+@given(rows=ROWS, marks=st.sampled_from((8, 1 << 12)), together=st.integers(1, 4))
+def test_the_same_rows_count_as_in_memory(rows, marks, together):
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(repeats, "_MARKS", marks)
+        patched.setattr(repeats, "_TOGETHER", together)
+        with repeats.Repeats() as seen:
+            assert read(rows, seen) == read(rows, None)
