@@ -25,7 +25,9 @@ from newsletter.settings import load
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
-pytest_plugins = ["tests.support.tiers", "tests.support.costs", "tests.support.traced_threads"]
+pytest_plugins = [
+    f"tests.support.{name}" for name in ("tiers", "costs", "traced_threads", "counted")
+]
 
 ROOT = Path(__file__).parent.parent
 CORPUS = ROOT.parent / "shared" / "corpus"
