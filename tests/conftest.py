@@ -26,7 +26,7 @@ sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 pytest_plugins = [
-    f"tests.support.{name}" for name in ("tiers", "costs", "traced_threads", "counted")
+    f"tests.support.{name}" for name in ("tiers", "costs", "traced_threads", "counted", "read_once")
 ]
 
 ROOT = Path(__file__).parent.parent
