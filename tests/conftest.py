@@ -26,9 +26,9 @@ sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 pytest_plugins = [
-    "tests.support.tiers", "tests.support.costs", "tests.support.traced_threads",
-    "tests.support.database_files",
-]  # fmt: skip
+    f"tests.support.{name}"
+    for name in ("tiers", "costs", "traced_threads", "counted", "read_once", "database_files")
+]
 
 ROOT = Path(__file__).parent.parent
 CORPUS = ROOT.parent / "shared" / "corpus"

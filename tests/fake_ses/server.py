@@ -15,6 +15,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from tests.support.traced_threads import untraced
+
 from .account import Account, Settings
 from .control import control, reset
 from .desk import Desk
@@ -125,7 +127,8 @@ class FakeSes:
         self._thread = threading.Thread(
             target=self._run, args=(begun,), name="fake-ses", daemon=True
         )
-        self._thread.start()
+        with untraced():
+            self._thread.start()
         self._port = begun.result(_PATIENCE)
 
     def stop(self) -> None:

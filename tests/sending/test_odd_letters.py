@@ -92,6 +92,7 @@ def test_each_kind_meets_its_limit_with_its_place(piece, limit):
     assert error.place.line >= 4
 
 
+@pytest.mark.uncounted
 @pytest.mark.parametrize(
     "body",
     [

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import ssl
 
-import botocore.loaders
 import pytest
 
 from newsletter.delivery import Effect, Result
@@ -22,8 +20,6 @@ __all__ = ["certificate"]
 pytestmark = pytest.mark.processes
 
 DATA = b"From: wren@example.org\r\nTo: mara@example.org\r\nSubject: Hello\r\n\r\nHello.\r\n"
-#: botocore reads its own files once.
-_LOADER = functools.lru_cache(4)(botocore.loaders.create_loader)
 TLS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 
 
@@ -35,7 +31,6 @@ def plain_aws(monkeypatch, tmp_path):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
-    monkeypatch.setattr("botocore.session.create_loader", _LOADER)
 
 
 @contextlib.contextmanager

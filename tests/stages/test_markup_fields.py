@@ -79,6 +79,7 @@ OTHERS = [
 ]  # fmt: skip
 
 
+@pytest.mark.uncounted
 @pytest.mark.parametrize("snippet", OTHERS)
 def test_all_other_braces_reach_the_reader_as_they_stand(snippet: str) -> None:
     frames = ["a {} b", "{}", "## {}", "[a](/b) {}", "*a*{}", "a{}b", "> - {}"]
@@ -88,6 +89,7 @@ def test_all_other_braces_reach_the_reader_as_they_stand(snippet: str) -> None:
     assert list(done.slots) == ["__NL_UNSUBSCRIBE__"]
 
 
+@pytest.mark.uncounted
 @pytest.mark.parametrize("snippet", [s for s in OTHERS if s != "{utm=off}" and s[0] not in "[("])
 def test_braces_right_behind_a_link_are_text_as_well(snippet: str) -> None:
     done = rendered(f"[a](/b){snippet}")
@@ -95,6 +97,7 @@ def test_braces_right_behind_a_link_are_text_as_well(snippet: str) -> None:
     assert snippet in done.text
 
 
+@pytest.mark.uncounted
 @pytest.mark.parametrize("snippet", OTHERS)
 def test_all_other_braces_reach_the_subject_and_the_title_as_they_stand(snippet: str) -> None:
     front = "title: '{0}'\npreheader: '{0}'".format(snippet.replace("'", "''"))

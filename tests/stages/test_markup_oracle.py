@@ -85,6 +85,7 @@ def shape(root: Element) -> Seen:
     return {**seen(root), "shape": re.sub(r"\b(s|del)\b", "strike", tags)}
 
 
+@pytest.mark.uncounted
 @pytest.mark.corpus
 @pytest.mark.parametrize("name", corpus_names())
 def test_a_real_letter_is_read_as_commonmark_reads_it(name: str) -> None:
@@ -115,6 +116,7 @@ SNIPPETS = [
 ]  # fmt: skip
 
 
+@pytest.mark.uncounted
 @pytest.mark.parametrize("body", SNIPPETS)
 def test_a_snippet_is_read_as_commonmark_reads_it(body: str) -> None:
     assert shape(ours(issue_with(body))) == shape(theirs(body))

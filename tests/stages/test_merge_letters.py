@@ -26,6 +26,7 @@ def letter(name: str) -> RenderedIssue:
     return quiet_render(parse(data, file=f"issues/{name.rpartition('/')[2]}"))
 
 
+@pytest.mark.uncounted
 @pytest.mark.corpus
 @pytest.mark.parametrize("name", [*own_issues(), *corpus_names()])
 def test_a_letter_arrives_as_the_preview_shows_it(name):

@@ -91,6 +91,7 @@ def put_in(written, values, escape):
     return "".join(literal + escape(values[token]) for literal, token in written)
 
 
+@pytest.mark.uncounted
 @given(
     pieces,
     literals.filter(lambda text: "__NL_" not in text),

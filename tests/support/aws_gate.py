@@ -13,6 +13,8 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from xml.sax.saxutils import escape
 
+from tests.support.traced_threads import untraced
+
 #: What services say of a thing that is not there.
 _ABSENT = {
     "sqs": ("AWS.SimpleQueueService.NonExistentQueue", 400),
@@ -138,7 +140,8 @@ def aws_gate(moto: str) -> Iterator[AwsGate]:
     """A gate on a port of this machine."""
     gate = AwsGate(moto)
     thread = threading.Thread(target=gate.serve, daemon=True)
-    thread.start()
+    with untraced():
+        thread.start()
     try:
         yield gate
     finally:

@@ -18,16 +18,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer.main
 
 from newsletter.cli.app import main
 
 ROOT = Path(__file__).parents[2]
 ISSUE = "issues/074-the-long-minute.md"
 PARTS = ("issues", "templates", "subscribers/example.csv", "newsletter.toml")
-
-#: Typer reads the signatures of all commands whenever one runs; they do not change between two.
-_get_command = functools.cache(typer.main.get_command)
 
 
 def list_rows() -> list[dict[str, str]]:
@@ -76,7 +72,6 @@ class Folder:
     def run(self, *words: str) -> Ran:
         """Run one command; whatever it is, it must not tell an address."""
         self.patch.chdir(self.root)
-        self.patch.setattr(typer.main, "get_command", _get_command)
         self.patch.setattr(sys, "argv", ["newsletter", *words])
         self.capture.readouterr()
         code = main()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import gc
 import json
 import shutil
@@ -12,7 +11,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import botocore.loaders
 import pytest
 
 from newsletter.delivery.pace import Pace
@@ -207,8 +205,7 @@ def imported() -> Path:
     return imported_example()
 
 
-#: botocore reads its own files, and the issue is rendered, once: no cell is about that.
-_LOADER = functools.lru_cache(4)(botocore.loaders.create_loader)
+#: The issue is rendered once: no cell is about that.
 _RENDERED: dict[str, RenderedIssue] = {}
 
 
@@ -234,7 +231,6 @@ def world(
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
-    monkeypatch.setattr("botocore.session.create_loader", _LOADER)
     monkeypatch.setattr("newsletter.project.issues.render", _render)
     impatient: Any = SesTransport.__init__
     monkeypatch.setitem(impatient.__kwdefaults__, "read_seconds", 1.0)

@@ -1,7 +1,8 @@
 """A fork server: imports the whole program once, then forks a process for each command.
 
 What is forked is a process like any other, with streams, a folder, an environment, signals and an
-end of its own; it only need not import again what takes most of the time of a short command.
+end of its own; it only need not import again what takes most of the time of a short command, nor
+read once more what never changes: its own signatures, the example's theme, AWS's descriptions.
 `tests.support.commands` talks to it: for each command it sends a connection and the three streams.
 Over the connection go a line of JSON with the command, and back its process id and how it ended.
 """
@@ -20,11 +21,21 @@ import socket
 import sys
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import boto3
+import typer.main
+
 import newsletter
-from newsletter.cli.app import run_and_exit
+from newsletter import clocks
+from newsletter.cli.app import app, run_and_exit
+from newsletter.project import Project, files
+from newsletter.settings import load
 from tests.campaign import planted
+from tests.support.read_once import read_once
+
+ROOT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +51,16 @@ def _import_all() -> None:
     for module in pkgutil.walk_packages(newsletter.__path__, "newsletter."):
         if ".migrations" not in module.name:
             importlib.import_module(module.name)
-    gc.freeze()  # or the first collection of each command would copy all of it
+
+
+def _warm_up() -> None:
+    """What every command would find out again: how it is called, a theme, what AWS can be asked."""
+    read_once()
+    typer.main.get_command(app)
+    Project(ROOT, load(files.read_config(ROOT), environ={})).issue(74, now=clocks.now())
+    session = boto3.Session("AKIDFAKE", "fake/secret+key", region_name="eu-west-1")
+    for service in ("sesv2", "sts", "sqs"):
+        session.client(service).close()
 
 
 def _wait_for_one(orders: socket.socket) -> _Ordered:
@@ -110,6 +130,8 @@ def _become(ordered: _Ordered) -> dict[str, Any]:
 def main() -> None:
     """Serve on the socket whose descriptor is the argument."""
     _import_all()
+    _warm_up()
+    gc.freeze()  # or the first collection of each command would copy all of it
     order = _become(_wait_for_one(socket.socket(fileno=int(sys.argv[1]))))
     if order["bugs"]:
         planted.plant(order["bugs"])

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from tests.support.traced_threads import untraced
+
 
 @dataclass
 class Told:
@@ -81,7 +83,8 @@ def web_server(told: Told, *, tls: ssl.SSLContext | None = None) -> Iterator[Tol
     server.handle_error = lambda *_: None  # type: ignore[method-assign]  # torn connections are meant
     told.port = server.server_address[1]
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
+    with untraced():
+        thread.start()
     try:
         yield told
     finally:
