@@ -29,64 +29,64 @@ from newsletter.cli import (
     worker,
     write,
 )
-from newsletter.cli.command import CommandGroup, Commands
+from newsletter.cli.command import CommandGroup, Commands, Entry, MadeWhenAsked
 from newsletter.cli.show import VOICE, Colour, error
 from newsletter.cli.unforeseen import foreseen
 from newsletter.errors import InputError, NewsletterError
 
 WRITE, PEOPLE, SEND, RUN = "Write", "People", "Send", "Run"
 
-_ORDER = (
-    "init", "new", "check", "preview", "build", "test", "issues", "subscribers", "send",
-    "approve", "cancel", "status", "retry", "stats", "schedule", "serve", "archive", "images",
-    "events", "ses", "worker", "doctor", "settings", "db",
-)  # fmt: skip
+subscribers.app.command("form")(arriving.form)
+subscribers.app.command("waiting")(arriving.waiting)
+
+#: The commands in the order of an author's day.
+_COMMANDS = {
+    "init": Entry(begin.init, WRITE),
+    "new": Entry(write.new, WRITE),
+    "check": Entry(write.check, WRITE),
+    "preview": Entry(write.preview, WRITE),
+    "build": Entry(write.build, WRITE),
+    "test": Entry(post.trial, WRITE),
+    "issues": Entry(issues.app, WRITE),
+    "subscribers": Entry(subscribers.app, PEOPLE),
+    "send": Entry(post.send, SEND),
+    "approve": Entry(ahead.approve, SEND),
+    "cancel": Entry(ahead.cancel, SEND),
+    "status": Entry(records.status, SEND),
+    "retry": Entry(records.retry, SEND),
+    "stats": Entry(stats.stats, SEND),
+    "schedule": Entry(ahead.schedule, SEND),
+    "serve": Entry(run.serve, RUN),
+    "archive": Entry(archive.app, RUN),
+    "images": Entry(images.app, RUN),
+    "events": Entry(events.app, RUN),
+    "ses": Entry(ses.app, RUN),
+    "worker": Entry(worker.worker, RUN),
+    "doctor": Entry(doctor.doctor, RUN),
+    "settings": Entry(run.settings, RUN),
+    "db": Entry(run.db, RUN),
+}
 
 
-class _InOrder(CommandGroup):
-    """Lists commands in the order of an author's day; Typer puts groups last."""
+class _Whole(CommandGroup):
+    """`newsletter` itself."""
 
-    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401  # Typer hides its context's type
-        return sorted(super().list_commands(ctx), key=_ORDER.index)
+    def __init__(self, **attributes: Any) -> None:  # noqa: ANN401  # Typer's own
+        super().__init__(**attributes | {"commands": MadeWhenAsked(_COMMANDS)})
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401, ARG002  # Typer's signature
+        return list(_COMMANDS)
 
 
 app = Commands(
     name="newsletter",
-    cls=_InOrder,
+    cls=_Whole,
     help="Write a newsletter in Markdown, send it through your own account, know who got it.",
     epilog="These options can also stand after the command: newsletter status -v",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-app.command("init", rich_help_panel=WRITE)(begin.init)
-app.command("new", rich_help_panel=WRITE)(write.new)
-app.command("check", rich_help_panel=WRITE)(write.check)
-app.command("preview", rich_help_panel=WRITE)(write.preview)
-app.command("build", rich_help_panel=WRITE)(write.build)
-app.command("test", rich_help_panel=WRITE)(post.trial)
-app.add_typer(issues.app, name="issues", rich_help_panel=WRITE)
-subscribers.app.command("form")(arriving.form)
-subscribers.app.command("waiting")(arriving.waiting)
-app.add_typer(subscribers.app, name="subscribers", rich_help_panel=PEOPLE)
-app.command("send", rich_help_panel=SEND)(post.send)
-app.command("approve", rich_help_panel=SEND)(ahead.approve)
-app.command("cancel", rich_help_panel=SEND)(ahead.cancel)
-app.command("status", rich_help_panel=SEND)(records.status)
-app.command("retry", rich_help_panel=SEND)(records.retry)
-app.command("stats", rich_help_panel=SEND)(stats.stats)
-app.command("schedule", rich_help_panel=SEND)(ahead.schedule)
-app.command("serve", rich_help_panel=RUN)(run.serve)
-app.add_typer(archive.app, name="archive", rich_help_panel=RUN)
-app.add_typer(images.app, name="images", rich_help_panel=RUN)
-app.add_typer(events.app, name="events", rich_help_panel=RUN)
-app.add_typer(ses.app, name="ses", rich_help_panel=RUN)
-app.command("worker", rich_help_panel=RUN)(worker.worker)
-app.command("doctor", rich_help_panel=RUN)(doctor.doctor)
-app.command("settings", rich_help_panel=RUN)(run.settings)
-app.add_typer(run.db, name="db", rich_help_panel=RUN)
 
 
 def _version(wanted: bool) -> None:  # noqa: FBT001  # Typer's callback signature

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import copy
 import enum
-from collections.abc import Callable, Mapping
-from typing import Any, Final, TypeVar
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final, NamedTuple, TypeVar
 
+import typer.main
 from typer import Typer
 from typer.core import TyperCommand, TyperGroup
 
@@ -53,7 +54,7 @@ class Commands(Typer):
     """A Typer application whose commands are of these classes."""
 
     def __init__(self, **attributes: Any) -> None:  # noqa: ANN401  # Typer's own
-        super().__init__(**{"cls": CommandGroup, **attributes})
+        super().__init__(**{"cls": CommandGroup, "add_completion": False, **attributes})
 
     def command(
         self,
@@ -62,6 +63,46 @@ class Commands(Typer):
     ) -> Callable[[_Function], _Function]:
         """Typer's decorator."""
         return super().command(name, cls=Command, **attributes)
+
+
+class Entry(NamedTuple):
+    """What stands behind a name: a function or a group, and its heading in `--help`."""
+
+    what: Callable[..., None] | Commands
+    panel: str
+
+
+class MadeWhenAsked(Mapping[str, Any]):
+    """Commands by their names; a run makes the one it is asked for, of several dozens."""
+
+    def __init__(self, entries: Mapping[str, Entry]) -> None:
+        self._entries = entries
+        self._made: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:  # noqa: ANN401  # Typer hides its commands' types
+        if name not in self._made:
+            self._made[name] = _made(name, self._entries[name])
+        return self._made[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._entries
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+
+def _made(name: str, entry: Entry) -> Any:  # noqa: ANN401  # as above
+    if isinstance(entry.what, Commands):
+        command: Any = typer.main.get_group(entry.what)
+    else:
+        alone = Commands()
+        alone.command(name)(entry.what)
+        command = typer.main.get_command(alone)
+    command.name, command.rich_help_panel = name, entry.panel
+    return command
 
 
 def takes(option: Any) -> str:  # noqa: ANN401  # as above
