@@ -152,8 +152,9 @@ def run_and_exit() -> None:
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "r+", encoding="utf-8"))  # noqa: PTH123, SIM115
     # What a program is made of stays to the end: looking it through for garbage after every 700
-    # objects and again when all is done would be a quarter of a short command.
-    gc.set_threshold(50_000)
+    # objects and again when all is done would be a quarter of a short command. Checking an issue
+    # makes 160,000 of them before there is any garbage.
+    gc.set_threshold(200_000)
     code = main()
     gc.freeze()
     sys.exit(code)
