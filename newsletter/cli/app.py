@@ -11,24 +11,6 @@ from typing import Annotated, Any
 import typer
 
 from newsletter import __version__
-from newsletter.cli import (
-    ahead,
-    archive,
-    arriving,
-    begin,
-    doctor,
-    events,
-    images,
-    issues,
-    post,
-    records,
-    run,
-    ses,
-    stats,
-    subscribers,
-    worker,
-    write,
-)
 from newsletter.cli.command import CommandGroup, Commands, Entry, MadeWhenAsked
 from newsletter.cli.show import VOICE, Colour, error
 from newsletter.cli.unforeseen import foreseen
@@ -36,35 +18,32 @@ from newsletter.errors import InputError, NewsletterError
 
 WRITE, PEOPLE, SEND, RUN = "Write", "People", "Send", "Run"
 
-subscribers.app.command("form")(arriving.form)
-subscribers.app.command("waiting")(arriving.waiting)
-
-#: The commands in the order of an author's day.
+#: The commands in the order of an author's day, and where they are.
 _COMMANDS = {
-    "init": Entry(begin.init, WRITE),
-    "new": Entry(write.new, WRITE),
-    "check": Entry(write.check, WRITE),
-    "preview": Entry(write.preview, WRITE),
-    "build": Entry(write.build, WRITE),
-    "test": Entry(post.trial, WRITE),
-    "issues": Entry(issues.app, WRITE),
-    "subscribers": Entry(subscribers.app, PEOPLE),
-    "send": Entry(post.send, SEND),
-    "approve": Entry(ahead.approve, SEND),
-    "cancel": Entry(ahead.cancel, SEND),
-    "status": Entry(records.status, SEND),
-    "retry": Entry(records.retry, SEND),
-    "stats": Entry(stats.stats, SEND),
-    "schedule": Entry(ahead.schedule, SEND),
-    "serve": Entry(run.serve, RUN),
-    "archive": Entry(archive.app, RUN),
-    "images": Entry(images.app, RUN),
-    "events": Entry(events.app, RUN),
-    "ses": Entry(ses.app, RUN),
-    "worker": Entry(worker.worker, RUN),
-    "doctor": Entry(doctor.doctor, RUN),
-    "settings": Entry(run.settings, RUN),
-    "db": Entry(run.db, RUN),
+    "init": Entry("newsletter.cli.begin:init", WRITE),
+    "new": Entry("newsletter.cli.write:new", WRITE),
+    "check": Entry("newsletter.cli.write:check", WRITE),
+    "preview": Entry("newsletter.cli.write:preview", WRITE),
+    "build": Entry("newsletter.cli.write:build", WRITE),
+    "test": Entry("newsletter.cli.post:trial", WRITE),
+    "issues": Entry("newsletter.cli.issues:app", WRITE),
+    "subscribers": Entry("newsletter.cli.subscribers:app", PEOPLE),
+    "send": Entry("newsletter.cli.post:send", SEND),
+    "approve": Entry("newsletter.cli.ahead:approve", SEND),
+    "cancel": Entry("newsletter.cli.ahead:cancel", SEND),
+    "status": Entry("newsletter.cli.records:status", SEND),
+    "retry": Entry("newsletter.cli.records:retry", SEND),
+    "stats": Entry("newsletter.cli.stats:stats", SEND),
+    "schedule": Entry("newsletter.cli.ahead:schedule", SEND),
+    "serve": Entry("newsletter.cli.run:serve", RUN),
+    "archive": Entry("newsletter.cli.archive:app", RUN),
+    "images": Entry("newsletter.cli.images:app", RUN),
+    "events": Entry("newsletter.cli.events:app", RUN),
+    "ses": Entry("newsletter.cli.ses:app", RUN),
+    "worker": Entry("newsletter.cli.worker:worker", RUN),
+    "doctor": Entry("newsletter.cli.doctor:doctor", RUN),
+    "settings": Entry("newsletter.cli.run:settings", RUN),
+    "db": Entry("newsletter.cli.run:db", RUN),
 }
 
 

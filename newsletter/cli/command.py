@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import enum
+import pkgutil
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, NamedTuple, TypeVar
 
@@ -66,14 +67,14 @@ class Commands(Typer):
 
 
 class Entry(NamedTuple):
-    """What stands behind a name: a function or a group, and its heading in `--help`."""
+    """Where a command or a group is, as "module:name", and its heading in `--help`."""
 
-    what: Callable[..., None] | Commands
+    where: str
     panel: str
 
 
 class MadeWhenAsked(Mapping[str, Any]):
-    """Commands by their names; a run makes the one it is asked for, of several dozens."""
+    """Commands by their names; a run loads and makes the one it is asked for, of dozens."""
 
     def __init__(self, entries: Mapping[str, Entry]) -> None:
         self._entries = entries
@@ -95,11 +96,12 @@ class MadeWhenAsked(Mapping[str, Any]):
 
 
 def _made(name: str, entry: Entry) -> Any:  # noqa: ANN401  # as above
-    if isinstance(entry.what, Commands):
-        command: Any = typer.main.get_group(entry.what)
+    found = pkgutil.resolve_name(entry.where)
+    if isinstance(found, Commands):
+        command: Any = typer.main.get_group(found)
     else:
         alone = Commands()
-        alone.command(name)(entry.what)
+        alone.command(name)(found)
         command = typer.main.get_command(alone)
     command.name, command.rich_help_panel = name, entry.panel
     return command

@@ -10,8 +10,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
-from dotenv.parser import parse_stream
-
 from newsletter.errors import InputError, Place
 from newsletter.settings import toml_places
 from newsletter.settings.faults import Fault, GivenValue, Setter
@@ -160,6 +158,10 @@ class _File:
 
 def from_dotenv(text: str) -> Reading:
     """The NEWSLETTER_* lines of a `.env` text; what else is in there is not looked at."""
+    if not text:
+        return
+    from dotenv.parser import parse_stream  # noqa: PLC0415  # few have such a file
+
     for binding in parse_stream(io.StringIO(text.removeprefix("\ufeff"))):
         source = binding.original.string
         blank = source[: len(source) - len(source.lstrip())]

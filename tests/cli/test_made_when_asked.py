@@ -16,8 +16,14 @@ def broken(*, often: Nowhere) -> None:  # type: ignore[name-defined]  # noqa: F8
     """Fail."""
 
 
+group = Commands()
+group.command("sound")(sound)
+
+
 def test_a_neighbour_is_not_made():
-    commands = MadeWhenAsked({"sound": Entry(sound, "Do"), "broken": Entry(broken, "Do")})
+    commands = MadeWhenAsked(
+        {"sound": Entry(f"{__name__}:sound", "Do"), "broken": Entry(f"{__name__}:broken", "Do")}
+    )
     assert list(commands) == ["sound", "broken"]
     assert "broken" in commands
     assert commands["sound"].name == "sound"
@@ -28,6 +34,5 @@ def test_a_neighbour_is_not_made():
 
 
 def test_a_group_of_one_command_stays_a_group():
-    inner = Commands()
-    inner.command("alone")(sound)
-    assert list(MadeWhenAsked({"group": Entry(inner, "Do")})["group"].commands) == ["alone"]
+    made = MadeWhenAsked({"group": Entry(f"{__name__}:group", "Do")})
+    assert list(made["group"].commands) == ["sound"]
