@@ -134,6 +134,9 @@ def run_and_exit() -> None:
     # objects and again when all is done would be a quarter of a short command. Checking an issue
     # makes 160,000 of them before there is any garbage.
     gc.set_threshold(200_000)
+    # No plugin of pydantic's sees the settings, passwords among them; nor is every package that is
+    # installed asked whether it is one.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     code = main()
     gc.freeze()
     sys.exit(code)
