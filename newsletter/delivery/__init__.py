@@ -20,7 +20,7 @@ import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 from newsletter.audience import Subscriber
 from newsletter.render import CountedLink
@@ -127,8 +127,7 @@ class Pause(StrEnum):
 RESUMED: Final = frozenset({Pause.INTERRUPTED, Pause.QUOTA, Pause.NETWORK})
 
 
-@dataclass(frozen=True, slots=True)
-class Stop:
+class Stop(NamedTuple):
     """Why a run stops before nothing is left.
 
     Attributes:
@@ -140,8 +139,7 @@ class Stop:
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Allowance:
+class Allowance(NamedTuple):
     """What a transport takes at the moment.
 
     Attributes:
@@ -250,8 +248,7 @@ class Delivery:
     worker: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attempt:
+class Attempt(NamedTuple):
     """One try at one delivery, settled.
 
     Attributes:

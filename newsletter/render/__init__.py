@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from newsletter.render.palette import Palette
 
@@ -123,8 +123,7 @@ class Options:
     privacy_url: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Frame:
+class Frame(NamedTuple):
     """What stands around a mail that is no issue.
 
     Attributes:
@@ -140,8 +139,7 @@ class Frame:
     leave: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CountedLink:
+class CountedLink(NamedTuple):
     """A link that is counted.
 
     Attributes:
@@ -155,8 +153,7 @@ class CountedLink:
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RenderedLink:
+class RenderedLink(NamedTuple):
     """One link of the HTML part.
 
     Attributes:

@@ -12,7 +12,7 @@ import ipaddress
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 from urllib.parse import quote, unquote_plus
 
 import idna
@@ -174,8 +174,7 @@ def is_malformed(url: str) -> bool:
     return _host(authority.rpartition("@")[2]) is None
 
 
-@dataclass(frozen=True, slots=True)
-class _Link:
+class _Link(NamedTuple):
     """A web link taken apart: `head` is everything before the question mark, made legal."""
 
     host: str

@@ -7,8 +7,7 @@ import json
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from newsletter.errors import InputError, Place
 from newsletter.settings import toml_places
@@ -40,8 +39,7 @@ _SWITCH: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConfigText:
+class ConfigText(NamedTuple):
     """The file with the settings, read.
 
     Attributes:
@@ -107,8 +105,7 @@ def _syntax_error(file: str, text: str, words: str) -> InputError:
     return InputError("this file is not valid TOML", place=place, cause=cause, hint=hint)
 
 
-@dataclass(frozen=True, slots=True)
-class _File:
+class _File(NamedTuple):
     config: ConfigText
     where: Mapping[toml_places.Key, tuple[int, int]]
 
@@ -207,7 +204,7 @@ def _given(setting: Setting, path: Path, value: object, setter: Setter) -> Readi
         yield GivenValue(setting=setting, path=path, value=value, setter=setter)
     elif isinstance(value, Mapping):
         for name, item in value.items():
-            owner = replace(setter, name=f'"{name}" in {setter.name}')
+            owner = setter._replace(name=f'"{name}" in {setter.name}')
             yield GivenValue(setting=setting, path=(*path, _utf8(name)), value=item, setter=owner)
     else:
         yield Fault(

@@ -5,9 +5,8 @@ Whoever says what has gone asks here first: records that were restored do not kn
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from newsletter.errors import InputError, Place, RefusedError
 from newsletter.humanize import plural
@@ -18,8 +17,7 @@ from newsletter.store import Store, claims, runs
 _NOTHING: Final = Reached(recipients=0, attempts=0, position=0)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lost:
+class Lost(NamedTuple):
     """What records may have forgotten of a run.
 
     Attributes:
@@ -145,7 +143,7 @@ def _lost(root: Path, store: Store, issue: int) -> Lost | None:
     known = [one.reached for one in (entry, told) if one]
     entry = entry or Entry.of(run, reached)
     return Lost(
-        entry=replace(entry, reached=ledger.highest(reached, *known)),
+        entry=entry._replace(reached=ledger.highest(reached, *known)),
         reached=reached,
         moved=told is not None and told.moved,
     )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -75,7 +75,7 @@ def distrusted(store: Database, run: Run) -> Distrust | None:
         if row is None or not (row.told_position or row.moved):
             return None
         known = _reached(connection, run)
-    told = replace(known, attempts=row.told_attempts, position=row.told_position)
+    told = known._replace(attempts=row.told_attempts, position=row.told_position)
     return Distrust(reached=highest(known, told), moved=row.moved)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from newsletter.delivery import Outcome, Pause, Result, RunState, State
@@ -133,7 +131,7 @@ def test_while_it_is_not_written_down_what_was_forgotten_nothing_is_claimed(tmp_
             )
             == 2
         )
-        reached = replace(claims.reached(leader, run), attempts=3, position=3)
+        reached = claims.reached(leader, run)._replace(attempts=3, position=3)
         claims.distrust(leader, run.id, reached, "told")
         runs.resume(leader, run, by_hand=True)
         for machine in (leader, worker):

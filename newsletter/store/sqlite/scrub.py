@@ -12,9 +12,8 @@ from __future__ import annotations
 import mmap
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 
 import sqlalchemy as sa
 
@@ -53,8 +52,7 @@ def scrub(database: Database, traces: Traces) -> bool:
     return False
 
 
-@dataclass(frozen=True, slots=True)
-class _Page:
+class _Page(NamedTuple):
     """A leaf of a table.
 
     Attributes:
