@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import enum
-import pkgutil
+import importlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, NamedTuple, TypeVar
 
@@ -96,7 +96,8 @@ class MadeWhenAsked(Mapping[str, Any]):
 
 
 def _made(name: str, entry: Entry) -> Any:  # noqa: ANN401  # as above
-    found = pkgutil.resolve_name(entry.where)
+    module, _, attribute = entry.where.partition(":")
+    found = getattr(importlib.import_module(module), attribute)
     if isinstance(found, Commands):
         command: Any = typer.main.get_group(found)
     else:

@@ -181,17 +181,16 @@ class Content:
     ratings: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
+class Run(NamedTuple):
     """One issue on its way to its recipients.
 
     Attributes:
         id: the store's row.
         rehearsal: whether it goes to a folder; rehearsals never stand in the way of a real run.
         transport: the transport's name at the start.
+        started_at: UTC; of a run that is not begun, when it was announced or cancelled.
         pause: why it stands still, None unless it is paused.
         reason: the same in words, without any address; "" unless it is paused.
-        started_at: UTC; of a run that is not begun, when it was announced or cancelled.
         finished_at: UTC, None until nothing is left.
         begun: whether content and all recipients are frozen.
     """
@@ -201,9 +200,9 @@ class Run:
     rehearsal: bool
     transport: str
     state: RunState
+    started_at: dt.datetime
     pause: Pause | None = None
     reason: str = ""
-    started_at: dt.datetime
     finished_at: dt.datetime | None = None
     begun: bool = True
 
@@ -229,8 +228,7 @@ class Outcome:
             raise ValueError("accepted implies a message id")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Delivery:
+class Delivery(NamedTuple):
     """One issue for one subscriber, claimed.
 
     Attributes:

@@ -42,8 +42,7 @@ ANSWERS: Final = ("good", "fine", "bad")
 Divider = Literal["bar", "line", "dots", "space"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Theme:
+class Theme(NamedTuple):
     """The files of a theme.
 
     Attributes:

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Collection
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 
@@ -48,8 +47,7 @@ def attempts(connection: sa.Connection, run: int) -> int:
     return number
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Distrust:
+class Distrust(NamedTuple):
     """Why the records of a run are not believed until a person has decided.
 
     Attributes:

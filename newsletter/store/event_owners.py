@@ -11,7 +11,7 @@ import datetime as dt
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 
@@ -46,16 +46,14 @@ _BY_PLACE: Final = sa.select(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Owner:
+class Owner(NamedTuple):
     """The delivery an event is about: its row, and the keyed hash of the address it went to."""
 
     id: int
     address_hash: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class Place(NamedTuple):
     """One delivery, and what an event about it must agree with.
 
     Attributes:
@@ -72,8 +70,7 @@ class Place:
     accounts: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """What was found for some events.
 
     Attributes:
