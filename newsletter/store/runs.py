@@ -288,7 +288,7 @@ def _is_begun(recipients: int, state: str) -> bool:
 
 def _run(row: sa.Row[Any], envelope: bytes) -> Run:
     if envelope and hashlib.sha256(envelope).hexdigest() != row.content_hash:
-        raise UnreadableError("the frozen letter is not the one that was frozen")
+        raise UnreadableError("the letter of an issue was changed after it was frozen")
     return Run(
         id=row.id,
         content=Content(

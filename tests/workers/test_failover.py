@@ -99,7 +99,10 @@ def test_send_says_what_can_be_done_on_another_server(folder: Folder) -> None:
         assert "newsletter worker --once" in ran.hint
         assert "--restored" in ran.hint
         ran = folder.run("worker", "--once")
-        assert (ran.code, ran.err) == (0, "issue 74: the records know how far it came from here\n")
+        assert (ran.code, ran.err) == (
+            0,
+            "issue 74: the records now know which mails left from here\n",
+        )
         assert "another server" in folder.run("status").out
         assert folder.send("--restored").code == 9
     assert len(keeper.mails) == len({to[0] for _, to, _ in keeper.mails}) == 25
