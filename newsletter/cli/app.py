@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from newsletter import __version__
-from newsletter.cli.command import CommandGroup, Commands, Entry, MadeWhenAsked
+from newsletter.cli.command import CommandEntry, CommandGroup, Commands, MadeWhenAsked
 from newsletter.cli.show import VOICE, Colour, error
 from newsletter.cli.unforeseen import foreseen
 from newsletter.errors import InputError, NewsletterError
@@ -20,30 +20,30 @@ WRITE, PEOPLE, SEND, RUN = "Write", "People", "Send", "Run"
 
 #: The commands in the order of an author's day, and where they are.
 _COMMANDS = {
-    "init": Entry("newsletter.cli.begin:init", WRITE),
-    "new": Entry("newsletter.cli.write:new", WRITE),
-    "check": Entry("newsletter.cli.write:check", WRITE),
-    "preview": Entry("newsletter.cli.write:preview", WRITE),
-    "build": Entry("newsletter.cli.write:build", WRITE),
-    "test": Entry("newsletter.cli.post:trial", WRITE),
-    "issues": Entry("newsletter.cli.issues:app", WRITE),
-    "subscribers": Entry("newsletter.cli.subscribers:app", PEOPLE),
-    "send": Entry("newsletter.cli.post:send", SEND),
-    "approve": Entry("newsletter.cli.ahead:approve", SEND),
-    "cancel": Entry("newsletter.cli.ahead:cancel", SEND),
-    "status": Entry("newsletter.cli.records:status", SEND),
-    "retry": Entry("newsletter.cli.records:retry", SEND),
-    "stats": Entry("newsletter.cli.stats:stats", SEND),
-    "schedule": Entry("newsletter.cli.ahead:schedule", SEND),
-    "serve": Entry("newsletter.cli.run:serve", RUN),
-    "archive": Entry("newsletter.cli.archive:app", RUN),
-    "images": Entry("newsletter.cli.images:app", RUN),
-    "events": Entry("newsletter.cli.events:app", RUN),
-    "ses": Entry("newsletter.cli.ses:app", RUN),
-    "worker": Entry("newsletter.cli.worker:worker", RUN),
-    "doctor": Entry("newsletter.cli.doctor:doctor", RUN),
-    "settings": Entry("newsletter.cli.run:settings", RUN),
-    "db": Entry("newsletter.cli.run:db", RUN),
+    "init": CommandEntry("newsletter.cli.begin:init", WRITE),
+    "new": CommandEntry("newsletter.cli.write:new", WRITE),
+    "check": CommandEntry("newsletter.cli.write:check", WRITE),
+    "preview": CommandEntry("newsletter.cli.write:preview", WRITE),
+    "build": CommandEntry("newsletter.cli.write:build", WRITE),
+    "test": CommandEntry("newsletter.cli.post:trial", WRITE),
+    "issues": CommandEntry("newsletter.cli.issues:app", WRITE),
+    "subscribers": CommandEntry("newsletter.cli.subscribers:app", PEOPLE),
+    "send": CommandEntry("newsletter.cli.post:send", SEND),
+    "approve": CommandEntry("newsletter.cli.ahead:approve", SEND),
+    "cancel": CommandEntry("newsletter.cli.ahead:cancel", SEND),
+    "status": CommandEntry("newsletter.cli.records:status", SEND),
+    "retry": CommandEntry("newsletter.cli.records:retry", SEND),
+    "stats": CommandEntry("newsletter.cli.stats:stats", SEND),
+    "schedule": CommandEntry("newsletter.cli.ahead:schedule", SEND),
+    "serve": CommandEntry("newsletter.cli.run:serve", RUN),
+    "archive": CommandEntry("newsletter.cli.archive:app", RUN),
+    "images": CommandEntry("newsletter.cli.images:app", RUN),
+    "events": CommandEntry("newsletter.cli.events:app", RUN),
+    "ses": CommandEntry("newsletter.cli.ses:app", RUN),
+    "worker": CommandEntry("newsletter.cli.worker:worker", RUN),
+    "doctor": CommandEntry("newsletter.cli.doctor:doctor", RUN),
+    "settings": CommandEntry("newsletter.cli.run:settings", RUN),
+    "db": CommandEntry("newsletter.cli.run:db", RUN),
 }
 
 

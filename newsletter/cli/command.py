@@ -66,7 +66,7 @@ class Commands(Typer):
         return super().command(name, cls=Command, **attributes)
 
 
-class Entry(NamedTuple):
+class CommandEntry(NamedTuple):
     """Where a command or a group is, as "module:name", and its heading in `--help`."""
 
     where: str
@@ -76,7 +76,7 @@ class Entry(NamedTuple):
 class MadeWhenAsked(Mapping[str, Any]):
     """Commands by their names; a run loads and makes the one it is asked for, of dozens."""
 
-    def __init__(self, entries: Mapping[str, Entry]) -> None:
+    def __init__(self, entries: Mapping[str, CommandEntry]) -> None:
         self._entries = entries
         self._made: dict[str, Any] = {}
 
@@ -95,7 +95,7 @@ class MadeWhenAsked(Mapping[str, Any]):
         return len(self._entries)
 
 
-def _made(name: str, entry: Entry) -> Any:  # noqa: ANN401  # as above
+def _made(name: str, entry: CommandEntry) -> Any:  # noqa: ANN401  # as above
     module, _, attribute = entry.where.partition(":")
     found = getattr(importlib.import_module(module), attribute)
     if isinstance(found, Commands):

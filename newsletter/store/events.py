@@ -27,7 +27,7 @@ from newsletter.feedback import (
     suppression,
 )
 from newsletter.store.consents import Evidence
-from newsletter.store.event_owners import Owner, Owners
+from newsletter.store.event_owners import EventOwner, Owners
 from newsletter.store.subscribers import unsubscribe
 from newsletter.store.tables import (
     consents,
@@ -304,7 +304,7 @@ def _settle(connection: sa.Connection, this: int, rows: Sequence[Any]) -> bool:
 
 
 def _reader(
-    event: Event, owner: Owner | None, hashes: Mapping[str, str], sender: str
+    event: Event, owner: EventOwner | None, hashes: Mapping[str, str], sender: str
 ) -> str | None:
     """The address that a bounce or a complaint is about, as its keyed hash; None for nobody here.
 
@@ -318,7 +318,7 @@ def _reader(
     return hashes.get(event.recipient) if sender in event.senders else None
 
 
-def _lost_issue(event: Event, owners: Mapping[str, Owner]) -> int | None:
+def _lost_issue(event: Event, owners: Mapping[str, EventOwner]) -> int | None:
     """The issue of a mail with our id that no delivery knows, None for all others."""
     if event.key in owners or event.tag is None or not event.tag.store:
         return None
@@ -326,7 +326,7 @@ def _lost_issue(event: Event, owners: Mapping[str, Owner]) -> int | None:
 
 
 def _row(
-    event: Event, owner: Owner | None, hashes: Mapping[str, str], now: dt.datetime
+    event: Event, owner: EventOwner | None, hashes: Mapping[str, str], now: dt.datetime
 ) -> dict[str, Any]:
     return {
         "key": event.key,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from newsletter.cli.command import Commands, Entry, MadeWhenAsked
+from newsletter.cli.command import CommandEntry, Commands, MadeWhenAsked
 
 
 def sound(*, often: int = 1) -> None:
@@ -22,7 +22,10 @@ group.command("sound")(sound)
 
 def test_a_neighbour_is_not_made():
     commands = MadeWhenAsked(
-        {"sound": Entry(f"{__name__}:sound", "Do"), "broken": Entry(f"{__name__}:broken", "Do")}
+        {
+            "sound": CommandEntry(f"{__name__}:sound", "Do"),
+            "broken": CommandEntry(f"{__name__}:broken", "Do"),
+        }
     )
     assert list(commands) == ["sound", "broken"]
     assert "broken" in commands
@@ -34,5 +37,5 @@ def test_a_neighbour_is_not_made():
 
 
 def test_a_group_of_one_command_stays_a_group():
-    made = MadeWhenAsked({"group": Entry(f"{__name__}:group", "Do")})
+    made = MadeWhenAsked({"group": CommandEntry(f"{__name__}:group", "Do")})
     assert list(made["group"].commands) == ["sound"]

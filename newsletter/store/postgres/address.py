@@ -16,7 +16,7 @@ _HERE: Final = frozenset({"", "localhost", "127.0.0.1", "::1"})
 _NAME: Final = "postgresql"
 
 
-class Address(NamedTuple):
+class ServerAddress(NamedTuple):
     """Where a database is.
 
     Attributes:
