@@ -18,12 +18,10 @@ refusal of one address) is a value and is never raised. Only `cli/app.py` prints
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where something stands in a file of the author's, for people and their editors.
 
     Attributes:

@@ -11,9 +11,8 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 from newsletter.delivery import Outcome, Result, State
 
@@ -53,22 +52,20 @@ _ACCOUNT_LIST: Final = "onaccountsuppressionlist"
 _ACCOUNT: Final = re.compile(r"[0-9]{12}", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tag:
+class Tag(NamedTuple):
     """What our message tag says about a mail; position 0 is a test mail, which counts nowhere.
 
     Attributes:
         store: the id of the records it is a delivery of; "" in the form from before they had one.
     """
 
-    store: str = ""
     issue: int
     position: int
     attempt: int
+    store: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
+class Event(NamedTuple):
     """One report about one mail.
 
     Attributes:
@@ -121,8 +118,7 @@ def outcome(kind: Kind, message_id: str) -> Outcome:
     return Outcome(result=Result.ACCEPTED, message_id=message_id, reason=SHOWN)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Proof:
+class Proof(NamedTuple):
     """What one event shows about one attempt; the attempt is None where no tag names it."""
 
     attempt: int | None

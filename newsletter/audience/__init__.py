@@ -189,8 +189,7 @@ def recognizable(address: str) -> str:
 OUTSIDE: Final = "outside the segment"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AudienceCounts:
+class AudienceCounts(NamedTuple):
     """How many people an issue would go to.
 
     Attributes:

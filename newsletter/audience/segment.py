@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 import unicodedata
 from typing import Final
@@ -107,7 +106,7 @@ class _Segment:
     def _error(self, message: str, hint: str) -> InputError:
         at = self._tokens[self._at][2] if self._at < len(self._tokens) else self._end
         if self._begins and self._begins.column:
-            place = dataclasses.replace(self._begins, column=self._begins.column + at)
+            place = self._begins._replace(column=self._begins.column + at)
             return InputError(message, place=place, hint=hint)
         place = self._place
         return InputError(f"{message} (character {at + 1} of the segment)", place=place, hint=hint)

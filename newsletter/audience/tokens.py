@@ -19,7 +19,7 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 from urllib.parse import unquote
 
 Purpose = Literal["unsubscribe", "preferences", "confirm", "test"]
@@ -141,8 +141,7 @@ def unsubscribe_url(
     return f"{public_url.rstrip('/')}/u/{make_token(handle, key, purpose)}"
 
 
-@dataclass(frozen=True, slots=True)
-class Pass:
+class Pass(NamedTuple):
     """What a form carries that was loaded from our own page.
 
     Attributes:

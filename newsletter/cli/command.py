@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import copy
 import enum
-from collections.abc import Callable, Mapping
-from typing import Any, Final, TypeVar
+import importlib
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final, NamedTuple, TypeVar
 
+import typer.main
 from typer import Typer
 from typer.core import TyperCommand, TyperGroup
 
@@ -53,7 +55,7 @@ class Commands(Typer):
     """A Typer application whose commands are of these classes."""
 
     def __init__(self, **attributes: Any) -> None:  # noqa: ANN401  # Typer's own
-        super().__init__(**{"cls": CommandGroup, **attributes})
+        super().__init__(**{"cls": CommandGroup, "add_completion": False, **attributes})
 
     def command(
         self,
@@ -62,6 +64,48 @@ class Commands(Typer):
     ) -> Callable[[_Function], _Function]:
         """Typer's decorator."""
         return super().command(name, cls=Command, **attributes)
+
+
+class CommandEntry(NamedTuple):
+    """Where a command or a group is, as "module:name", and its heading in `--help`."""
+
+    where: str
+    panel: str
+
+
+class MadeWhenAsked(Mapping[str, Any]):
+    """Commands by their names; a run loads and makes the one it is asked for, of dozens."""
+
+    def __init__(self, entries: Mapping[str, CommandEntry]) -> None:
+        self._entries = entries
+        self._made: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:  # noqa: ANN401  # Typer hides its commands' types
+        if name not in self._made:
+            self._made[name] = _made(name, self._entries[name])
+        return self._made[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._entries
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+
+def _made(name: str, entry: CommandEntry) -> Any:  # noqa: ANN401  # as above
+    module, _, attribute = entry.where.partition(":")
+    found = getattr(importlib.import_module(module), attribute)
+    if isinstance(found, Commands):
+        command: Any = typer.main.get_group(found)
+    else:
+        alone = Commands()
+        alone.command(name)(found)
+        command = typer.main.get_command(alone)
+    command.name, command.rich_help_panel = name, entry.panel
+    return command
 
 
 def takes(option: Any) -> str:  # noqa: ANN401  # as above

@@ -108,7 +108,7 @@ def open_store(
             open_store(project, create=False, patience=_CATCH_UP_SECONDS).close()
         store = Store.open(project.store_url, create=False, read_only=True)
         if store.departures.behind:
-            say("warning: somebody has left whom the records do not show so yet")
+            say("warning: somebody has unsubscribed, and the records do not show it yet")
             say("hint: another program keeps them locked; end it, then run the same command again")
     if store.departures.kept_out:
         left = plural(store.departures.kept_out, "person", "people")

@@ -275,7 +275,7 @@ def copy(
         ),
     ],
 ) -> None:
-    """Move the records to PostgreSQL, or back to a file; here they take no more writes."""
+    """Move the records to PostgreSQL, or back to a file; the old ones take no more writes."""
     from newsletter.cli.context import open_project
     from newsletter.humanize import plural
     from newsletter.store.copying import move

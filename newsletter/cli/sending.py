@@ -110,8 +110,8 @@ class _SendConsole(Console):
         if growth:
             self.warn(growth)
         if plan.exposed is not None:
-            exposed = f"{plural(plan.exposed, 'mail')} of these may have left"
-            say(f"{exposed} that the records do not know of; not sent again, but unknown")
+            exposed = f"{plural(plan.exposed, 'mail')} of these may have left already"
+            say(f"{exposed}, unknown to the records: counted as unknown, and not sent again")
 
     def progress(self, total: int) -> AbstractContextManager[Callable[[Outcome], None]]:
         """A bar or lines."""

@@ -74,7 +74,7 @@ def stats(
 
     VOICE.json = as_json
     if (csv is not None) + (html is not None) + as_json > 1:
-        raise InputError("--csv, --html and --json are three answers", hint="ask for one of them")
+        raise InputError("--csv, --html and --json do not go together", hint="choose one of them")
     _expect_sense(issue, since, csv)
     first_day = None if since is None else _day(since)
     project = open_project()
@@ -135,7 +135,7 @@ def _now(project: Project) -> dt.datetime:
 
 def _expect_sense(issue: int | None, since: str | None, csv: CsvTable | None) -> None:
     if issue is not None and since is not None:
-        raise InputError("--since is about all issues", hint="leave --since or --issue out")
+        raise InputError("--since and --issue do not go together", hint="leave out one of them")
     if csv and (csv in _OF_ONE) is not (issue is not None):
         way = "say which: --issue N" if csv in _OF_ONE else "leave --issue out"
         whose = "one issue" if csv in _OF_ONE else "all issues"
@@ -172,7 +172,7 @@ def _of_issue(project: Project, store: Store, issue: int) -> IssueReport:
         raise InputError(more, hint="restore newer records")
     if run is None:
         raise InputError(
-            f"issue {issue} was not sent yet, and a rehearsal brings nothing back",
+            f"issue {issue} was not sent yet; a rehearsal has no figures",
             hint=f"newsletter send --issue {issue}",
         )
     if more:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 import typer
 
 from newsletter import clocks
+from newsletter.cli import arriving
 from newsletter.cli.command import Commands
 from newsletter.cli.show import VOICE, Console, result, result_json, say, table
 from newsletter.errors import InputError, PausedError
@@ -379,3 +380,7 @@ def _as_dict(one: Member | None) -> dict[str, Any] | None:
         "created_at": one.created_at.isoformat(),
         "updated_at": one.updated_at.isoformat(),
     }
+
+
+app.command("form")(arriving.form)
+app.command("waiting")(arriving.waiting)

@@ -20,7 +20,7 @@ import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 from newsletter.audience import Subscriber
 from newsletter.render import CountedLink
@@ -127,8 +127,7 @@ class Pause(StrEnum):
 RESUMED: Final = frozenset({Pause.INTERRUPTED, Pause.QUOTA, Pause.NETWORK})
 
 
-@dataclass(frozen=True, slots=True)
-class Stop:
+class Stop(NamedTuple):
     """Why a run stops before nothing is left.
 
     Attributes:
@@ -140,8 +139,7 @@ class Stop:
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Allowance:
+class Allowance(NamedTuple):
     """What a transport takes at the moment.
 
     Attributes:
@@ -183,17 +181,16 @@ class Content:
     ratings: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
+class Run(NamedTuple):
     """One issue on its way to its recipients.
 
     Attributes:
         id: the store's row.
         rehearsal: whether it goes to a folder; rehearsals never stand in the way of a real run.
         transport: the transport's name at the start.
+        started_at: UTC; of a run that is not begun, when it was announced or cancelled.
         pause: why it stands still, None unless it is paused.
         reason: the same in words, without any address; "" unless it is paused.
-        started_at: UTC; of a run that is not begun, when it was announced or cancelled.
         finished_at: UTC, None until nothing is left.
         begun: whether content and all recipients are frozen.
     """
@@ -203,9 +200,9 @@ class Run:
     rehearsal: bool
     transport: str
     state: RunState
+    started_at: dt.datetime
     pause: Pause | None = None
     reason: str = ""
-    started_at: dt.datetime
     finished_at: dt.datetime | None = None
     begun: bool = True
 
@@ -231,8 +228,7 @@ class Outcome:
             raise ValueError("accepted implies a message id")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Delivery:
+class Delivery(NamedTuple):
     """One issue for one subscriber, claimed.
 
     Attributes:
@@ -250,8 +246,7 @@ class Delivery:
     worker: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attempt:
+class Attempt(NamedTuple):
     """One try at one delivery, settled.
 
     Attributes:

@@ -7,8 +7,7 @@ a status in words. Whoever brings their files along means the same by it here.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from newsletter.issue.front_matter import Value
 
@@ -24,8 +23,7 @@ _UNFINISHED: Final = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DraftMark:
+class DraftMark(NamedTuple):
     """What makes an issue a draft.
 
     Attributes:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import bisect
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import frontmatter
 import yaml
@@ -28,16 +27,14 @@ _COMMENT_INSTEAD = re.compile(r"[ \t]*:[ \t]+(#.*)")
 LONGEST = 100_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cut:
+class Cut(NamedTuple):
     """What stands behind an unquoted value and is a comment to YAML, "#12: what"."""
 
     text: str
     place: Place
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FrontMatter:
+class FrontMatter(NamedTuple):
     """What `read` found.
 
     Attributes:
@@ -81,8 +78,7 @@ def read(text: str, file: str) -> FrontMatter:
     )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Fences:
+class _Fences(NamedTuple):
     """Where the front matter ends and the letter begins."""
 
     metadata: str

@@ -6,8 +6,7 @@ import datetime as dt
 import html
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from newsletter import moments, text_rules
 from newsletter.errors import InputError, Place
@@ -20,8 +19,7 @@ _OFF = frozenset({"off", "false", "no"})
 _ON = frozenset({"on", "true", "yes"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UtmOverride:
+class UtmOverride(NamedTuple):
     """What an issue's own `utm` table changes; None keeps the setting."""
 
     enabled: bool = True
@@ -30,8 +28,7 @@ class UtmOverride:
     campaign: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Values:
+class Values(NamedTuple):
     """Front-matter values, asked for by kind."""
 
     table: Mapping[str, Value]

@@ -45,7 +45,7 @@ def filled(
         return tokens.sub(lambda found: html.escape(values[found[0]]), part)
 
     links = (
-        dataclasses.replace(k, text=text(k.text), written=text(k.written), url=text(k.url))
+        k._replace(text=text(k.text), written=text(k.written), url=text(k.url))
         for k in rendered.links
     )
     return dataclasses.replace(

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
 from newsletter.project import files, records
@@ -16,8 +15,7 @@ if TYPE_CHECKING:
     from newsletter.project.issues import PreparedIssue
 
 
-@dataclass(frozen=True, slots=True)
-class Project:
+class Project(NamedTuple):
     """A newsletter's folder with its settings: what every command opens.
 
     Attributes:

@@ -12,9 +12,8 @@ import secrets
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Final
+from typing import Final, NamedTuple
 
 from newsletter.audience.records import sniff
 from newsletter.errors import InputError, PausedError, Place
@@ -172,8 +171,7 @@ def read_theme(root: Path, folder: str) -> dict[str, str]:
 # --- lists of people -------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListFile:
+class ListFile(NamedTuple):
     """A list of people on disk, looked through once.
 
     Attributes:

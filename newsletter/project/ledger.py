@@ -13,9 +13,8 @@ import os
 import re
 import threading
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final, NamedTuple, Self
 
 from newsletter.delivery import Counts, Delivery, Run, RunState, State
 from newsletter.errors import InputError, Place, RefusedError
@@ -33,8 +32,7 @@ FOLDER: Final = f"{files.ISSUES}/.ledger"
 _LEFT: Final = (State.QUEUED, State.CLAIMED, State.DEFERRED)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reached:
+class Reached(NamedTuple):
     """How far a run has come, as the records say it or its file.
 
     Attributes:
@@ -48,8 +46,7 @@ class Reached:
     position: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(NamedTuple):
     """What the file of one issue says.
 
     Attributes:
@@ -187,8 +184,7 @@ class HighWaterMark:
     def count(self, taken: Iterable[Delivery]) -> None:
         """Note what was claimed, after its commit and before the next one."""
         places = [delivery.position for delivery in taken]
-        self._made = replace(
-            self._made,
+        self._made = self._made._replace(
             attempts=self._made.attempts + len(places),
             position=max(self._made.position, *places, 0),
         )
@@ -273,8 +269,7 @@ def write(
 
 def highest(*reached: Reached) -> Reached:
     """What is true when all of them are, of one run that only comes further."""
-    return replace(
-        reached[0],
+    return reached[0]._replace(
         attempts=max(one.attempts for one in reached),
         position=max(one.position for one in reached),
     )

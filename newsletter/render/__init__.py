@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from newsletter.render.palette import Palette
 
@@ -42,8 +42,7 @@ ANSWERS: Final = ("good", "fine", "bad")
 Divider = Literal["bar", "line", "dots", "space"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Theme:
+class Theme(NamedTuple):
     """The files of a theme.
 
     Attributes:
@@ -123,8 +122,7 @@ class Options:
     privacy_url: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Frame:
+class Frame(NamedTuple):
     """What stands around a mail that is no issue.
 
     Attributes:
@@ -140,8 +138,7 @@ class Frame:
     leave: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CountedLink:
+class CountedLink(NamedTuple):
     """A link that is counted.
 
     Attributes:
@@ -155,8 +152,7 @@ class CountedLink:
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RenderedLink:
+class RenderedLink(NamedTuple):
     """One link of the HTML part.
 
     Attributes:

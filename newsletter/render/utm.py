@@ -12,7 +12,7 @@ import ipaddress
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 from urllib.parse import quote, unquote_plus
 
 import idna
@@ -20,7 +20,6 @@ import idna
 # Its tables are read from the disk on the first foreign host, which would be inside a render.
 idna.encode("\u00e4.example", uts46=True)
 
-Existing = Literal["keep", "replace"]
 #: tagged: ours were appended; kept: it has tags of its own; replaced: it had, ours stand there now.
 Verdict = Literal[
     "tagged", "kept", "replaced", "skipped host", "signed", "malformed", "no web link"
@@ -67,7 +66,7 @@ class Tags:
     source: str
     medium: str
     campaign: str
-    existing: Existing
+    existing: Literal["keep", "replace"]
     replace_sources: tuple[str, ...]
     skip_hosts: tuple[str, ...]
 
@@ -175,8 +174,7 @@ def is_malformed(url: str) -> bool:
     return _host(authority.rpartition("@")[2]) is None
 
 
-@dataclass(frozen=True, slots=True)
-class _Link:
+class _Link(NamedTuple):
     """A web link taken apart: `head` is everything before the question mark, made legal."""
 
     host: str

@@ -14,7 +14,7 @@ import functools
 import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from newsletter.schedule.rule import period, without_time
@@ -40,8 +40,7 @@ class Timetable:
     moved: Mapping[dt.date, dt.time] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Occurrence:
+class Occurrence(NamedTuple):
     """One date of a schedule.
 
     Attributes:

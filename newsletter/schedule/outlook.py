@@ -5,10 +5,9 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Final
+from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from newsletter.issue import Issue
@@ -32,8 +31,7 @@ class Standing(StrEnum):
 _NONE_CLOSED: Final[Mapping[int, Standing]] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prospect:
+class Prospect(NamedTuple):
     """One date still ahead and what is there for it.
 
     Attributes:

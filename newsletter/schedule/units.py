@@ -9,9 +9,8 @@ from __future__ import annotations
 import html
 import json
 import shlex
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 _MINUTES: Final = 10
 _WORDS: Final = ("--no-input", "send", "--due", "--yes")
@@ -29,8 +28,7 @@ class Kind(StrEnum):
     EVENTBRIDGE = "eventbridge"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class Place(NamedTuple):
     """Where it runs.
 
     Attributes:

@@ -70,9 +70,9 @@ def help_send(context: SendContext, *, stopped: Callable[[], bool]) -> Help | No
         allowance = way_out.allowance()
         if other := differences(shared.way, way_of(context.project, way_out, allowance)):
             raise RefusedError(
-                f"this worker would send issue {run.content.issue} in another way",
-                cause=f"not the same as where it was begun: {', '.join(other)}",
-                hint="set these as they are set there; this worker sends nothing of it until then",
+                f"this worker's settings are not those issue {run.content.issue} was begun with",
+                cause=f"different here: {', '.join(other)}",
+                hint="set them as where it was begun; until then nothing of it leaves from here",
             )
         with contextlib.ExitStack() as held:
             led = True
@@ -159,4 +159,4 @@ def _tell_who_took_over(context: SendContext) -> None:
     for run in runs.find_moved(context.store):
         if second_ledger.tell(context.project, context.store, run, claims.MOVED):
             number = run.content.issue
-            context.reporter.say(f"issue {number}: the records know how far it came from here")
+            context.reporter.say(f"issue {number}: the records now know which mails left from here")

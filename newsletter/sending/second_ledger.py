@@ -71,7 +71,7 @@ def accept_backup(
         number = claims.doubt(store, run, entry.reached, now=clocks.now())
         reporter.say(
             f"{plural(number, 'delivery', 'deliveries')} may have been sent, which the "
-            "records had forgotten: unknown, and not sent again"
+            "records had forgotten: counted as unknown, and not sent again"
         )
         write(project, store, run)
     elif run:

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from newsletter.errors import InputError, Place
 from newsletter.settings.registry import Path, Setting, as_toml, as_variable
@@ -42,8 +41,7 @@ _BOUNDS: Final[Mapping[str, str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Setter:
+class Setter(NamedTuple):
     """Who set a value.
 
     Attributes:
@@ -62,8 +60,7 @@ class Setter:
         return self.place is None or self.place.file == ".env"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GivenValue:
+class GivenValue(NamedTuple):
     """One value of one source; `items` tells where the items of a list stand."""
 
     setting: Setting
@@ -73,8 +70,7 @@ class GivenValue:
     items: tuple[Place, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fault:
+class Fault(NamedTuple):
     """What is wrong, as the rest of the sentence that the setter's name begins."""
 
     setter: Setter
@@ -155,7 +151,7 @@ def _location(error: Mapping[str, Any]) -> tuple[Any, ...]:
 
 def _of_item(one: GivenValue, item: int) -> Setter:
     place = one.items[item] if one.items else one.setter.place
-    return replace(one.setter, name=f"item {item + 1} of {one.setter.name}", place=place)
+    return one.setter._replace(name=f"item {item + 1} of {one.setter.name}", place=place)
 
 
 def _problem(error: Mapping[str, Any], context: Mapping[str, Any], one: GivenValue) -> str:

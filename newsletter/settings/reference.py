@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from itertools import groupby
+from typing import NamedTuple
 
 from newsletter.settings.load import Settings
 from newsletter.settings.registry import GROUPS, SETTINGS, Path, Setting, as_toml
@@ -30,8 +30,7 @@ and where each came from.
 _HEAD = "| Setting | Default | Environment variable | Meaning |\n|---|---|---|---|\n"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EffectiveSetting:
+class EffectiveSetting(NamedTuple):
     """One row of `newsletter settings`.
 
     Attributes:

@@ -8,8 +8,7 @@ import inspect
 import json
 import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Final, Literal, get_args, get_origin
+from typing import Final, Literal, NamedTuple, get_args, get_origin
 
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
@@ -36,8 +35,7 @@ _KINDS: Final[Mapping[object, Kind]] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Setting:
+class Setting(NamedTuple):
     """One setting, as it is declared.
 
     Attributes:

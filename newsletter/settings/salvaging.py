@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Final
 
 from pydantic import ValidationError
@@ -136,7 +135,7 @@ def _tables(file: ConfigText) -> Iterator[GivenValue | Fault]:
         yield from from_file(file)
     except InputError:
         for text in _HEADER.split(file.text.removeprefix("\ufeff")):
-            yield from _table(replace(file, text=text))
+            yield from _table(file._replace(text=text))
 
 
 def _table(part: ConfigText) -> Reading:

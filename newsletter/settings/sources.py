@@ -7,10 +7,7 @@ import json
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
-from typing import Final, Literal
-
-from dotenv.parser import parse_stream
+from typing import Final, Literal, NamedTuple
 
 from newsletter.errors import InputError, Place
 from newsletter.settings import toml_places
@@ -42,8 +39,7 @@ _SWITCH: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConfigText:
+class ConfigText(NamedTuple):
     """The file with the settings, read.
 
     Attributes:
@@ -109,8 +105,7 @@ def _syntax_error(file: str, text: str, words: str) -> InputError:
     return InputError("this file is not valid TOML", place=place, cause=cause, hint=hint)
 
 
-@dataclass(frozen=True, slots=True)
-class _File:
+class _File(NamedTuple):
     config: ConfigText
     where: Mapping[toml_places.Key, tuple[int, int]]
 
@@ -160,6 +155,10 @@ class _File:
 
 def from_dotenv(text: str) -> Reading:
     """The NEWSLETTER_* lines of a `.env` text; what else is in there is not looked at."""
+    if not text:
+        return
+    from dotenv.parser import parse_stream  # noqa: PLC0415  # few have such a file
+
     for binding in parse_stream(io.StringIO(text.removeprefix("\ufeff"))):
         source = binding.original.string
         blank = source[: len(source) - len(source.lstrip())]
@@ -205,7 +204,7 @@ def _given(setting: Setting, path: Path, value: object, setter: Setter) -> Readi
         yield GivenValue(setting=setting, path=path, value=value, setter=setter)
     elif isinstance(value, Mapping):
         for name, item in value.items():
-            owner = replace(setter, name=f'"{name}" in {setter.name}')
+            owner = setter._replace(name=f'"{name}" in {setter.name}')
             yield GivenValue(setting=setting, path=(*path, _utf8(name)), value=item, setter=owner)
     else:
         yield Fault(

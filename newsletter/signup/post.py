@@ -152,8 +152,8 @@ class LetterPost:
             return
         if allowance.verified_only:
             self._reporter.warn(
-                "nobody can subscribe yet but with a verified address: the account is in Amazon "
-                "SES's sandbox; newsletter ses setup --print request drafts what to ask AWS"
+                "only verified addresses can subscribe yet: the account is in Amazon SES's "
+                "sandbox; newsletter ses setup --print request drafts what to ask AWS"
             )
 
     def step(self) -> float:

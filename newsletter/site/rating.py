@@ -7,7 +7,6 @@ nothing. Only the button counts, once for each reader and issue, and the last pr
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import datetime as dt
 from collections.abc import Callable
 from typing import Final
@@ -69,7 +68,7 @@ class Rating:
         async with self._threads:
             asked = await run_in_threadpool(self._look, request)
         if asked and words:
-            asked = dataclasses.replace(asked, words=words)
+            asked = asked._replace(words=words)
         return self._page(request, asked, chosen=_parts(request)[1])
 
     def _read(self, request: Request) -> tuple[str, int] | None:

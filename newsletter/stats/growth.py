@@ -11,7 +11,6 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, NamedTuple
 
@@ -101,8 +100,7 @@ def steps(log: Iterable[LogEntry]) -> Iterator[ListChange]:
             yield ListChange(entry.at, why, entry.source)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Growth:
+class Growth(NamedTuple):
     """The list over time.
 
     Attributes:
@@ -157,8 +155,7 @@ class Growth:
 SIGNUPS: Final = ("asked", "confirmed", "refused", "unanswered", "waiting")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SignupMonth:
+class SignupMonth(NamedTuple):
     """Who signed up by the form in a month (UTC), by what has come of it since.
 
     Attributes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,8 +20,7 @@ class RatingWords:
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IssueRatings:
+class IssueRatings(NamedTuple):
     """The ratings of one issue; each reader is in exactly one count.
 
     Attributes:

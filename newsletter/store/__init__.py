@@ -37,20 +37,22 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from newsletter.delivery import Delivery, Outcome, Run
 from newsletter.errors import InputError, NewsletterError
 from newsletter.project.ledger import HighWaterMark
 from newsletter.store.database import SENDING_LOCK, WORKER_LOCK, Backend, Database
-from newsletter.store.feedback import Feedback
 from newsletter.store.folder.departures import Departures, attach
 from newsletter.store.folder.lock import SENDING
-from newsletter.store.group_commit import GroupCommit
 from newsletter.store.schema import open_database
-from newsletter.store.settling import Settled
+
+if TYPE_CHECKING:
+    from newsletter.store.feedback import Feedback
+    from newsletter.store.group_commit import GroupCommit
 
 __all__ = ["Store"]
 
@@ -63,7 +65,6 @@ class Store(Database):
 
     Attributes:
         departures: what is written down beside the database of those who left.
-        feedback: what came back from the provider.
     """
 
     @classmethod
@@ -99,9 +100,21 @@ class Store(Database):
 
     def __init__(self, backend: Backend, *, read_only: bool, hurried: bool = False) -> None:
         super().__init__(backend, read_only=read_only, hurried=hurried)
-        self._group_commit = GroupCommit(self)
         self.departures: Departures
-        self.feedback = Feedback(self)
+
+    # Who only looks loads neither of these two.
+    @cached_property
+    def feedback(self) -> Feedback:
+        """What came back from the provider."""
+        from newsletter.store.feedback import Feedback  # noqa: PLC0415
+
+        return Feedback(self)
+
+    @cached_property
+    def _group_commit(self) -> GroupCommit:
+        from newsletter.store.group_commit import GroupCommit  # noqa: PLC0415
+
+        return GroupCommit(self)
 
     def __enter__(self) -> Self:
         return self
@@ -170,8 +183,7 @@ class Store(Database):
             NewsletterError: one of `settled` is not claimed with its attempt (a bug), and none of
                 it is recorded; or nothing could be claimed.
         """
-        done = [Settled(run=run.id, delivery=one, outcome=said, now=now) for one, said in settled]
-        return self._group_commit.settle_and_claim(run.id, done, most, now=now)
+        return self._group_commit.settle_and_claim(run.id, settled, most, now=now)
 
     def conclude(self, run: Run) -> None:
         """Give back what of a run was claimed unheard; call this when nothing more is claimed.

@@ -5,9 +5,8 @@ Whoever says what has gone asks here first: records that were restored do not kn
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from newsletter.errors import InputError, Place, RefusedError
 from newsletter.humanize import plural
@@ -18,8 +17,7 @@ from newsletter.store import Store, claims, runs
 _NOTHING: Final = Reached(recipients=0, attempts=0, position=0)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lost:
+class Lost(NamedTuple):
     """What records may have forgotten of a run.
 
     Attributes:
@@ -62,10 +60,10 @@ def refusal(lost: Lost) -> RefusedError:
                 entry, "this file, of an older version, does not tell how far it came"
             ),
             place=Place(entry.file),
-            cause="should these records be a restored backup, more has left than they know",
-            hint=f"newsletter send --issue {number} --restored takes everybody who is left as "
-            "unknown; only if these records were never put back from a backup, take away "
-            f"{entry.file}, and the run goes on",
+            cause="if these records are a restored backup, more mails have left than they know of",
+            hint=f"newsletter send --issue {number} --restored goes on and counts everybody "
+            "who is left as unknown; only if these records were never put back from a backup, "
+            f"remove {entry.file} instead",
         )
     return RefusedError(
         ledger.begun_but(
@@ -76,7 +74,7 @@ def refusal(lost: Lost) -> RefusedError:
         place=Place(entry.file),
         cause=ledger.OLDER_COPY,
         hint="restore newer records, or send from the machine that has them; where there are none,"
-        f" newsletter send --issue {number} --restored takes everybody who may have got it as "
+        f" newsletter send --issue {number} --restored counts everybody who may have got it as "
         "unknown, and goes on with the rest",
     )
 
@@ -84,7 +82,7 @@ def refusal(lost: Lost) -> RefusedError:
 def _perhaps(lost: Lost) -> RefusedError:
     """Of records whose numbers show nothing."""
     way = (
-        f"newsletter send --issue {lost.entry.issue} --restored takes everybody who may have got "
+        f"newsletter send --issue {lost.entry.issue} --restored counts everybody who may have got "
         "it as unknown, and goes on with the rest"
     )
     if not lost.moved:
@@ -97,8 +95,8 @@ def _perhaps(lost: Lost) -> RefusedError:
             "know of",
         ),
         cause="a standby may lack the last moments, as a backup does",
-        hint="first newsletter worker --once on each machine that sent some of it, so that all "
-        f"have told how far they came; then {way}",
+        hint="first run newsletter worker --once on each machine that sent some of it: it tells "
+        f"the records what left from there; then {way}",
     )
 
 
@@ -145,7 +143,7 @@ def _lost(root: Path, store: Store, issue: int) -> Lost | None:
     known = [one.reached for one in (entry, told) if one]
     entry = entry or Entry.of(run, reached)
     return Lost(
-        entry=replace(entry, reached=ledger.highest(reached, *known)),
+        entry=entry._replace(reached=ledger.highest(reached, *known)),
         reached=reached,
         moved=told is not None and told.moved,
     )

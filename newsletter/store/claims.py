@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Collection
-from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 
@@ -50,8 +49,7 @@ def attempts(connection: sa.Connection, run: int) -> int:
     return number
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Distrust:
+class Distrust(NamedTuple):
     """Why the records of a run are not believed until a person has decided.
 
     Attributes:
@@ -77,7 +75,7 @@ def distrusted(store: Database, run: Run) -> Distrust | None:
         if row is None or not (row.told_position or row.moved):
             return None
         known = _reached(connection, run)
-    told = replace(known, attempts=row.told_attempts, position=row.told_position)
+    told = known._replace(attempts=row.told_attempts, position=row.told_position)
     return Distrust(reached=highest(known, told), moved=row.moved)
 
 

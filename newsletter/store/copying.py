@@ -20,7 +20,7 @@ from newsletter.store.copies import copy, copy_to_file
 from newsletter.store.database import Backend, Database
 from newsletter.store.folder.departures import lines_in, list_name
 from newsletter.store.folder.place import make_room
-from newsletter.store.postgres.address import Address, is_server
+from newsletter.store.postgres.address import ServerAddress, is_server
 from newsletter.store.revisions import revision
 from newsletter.store.signing_keys import address_key
 from newsletter.store.sqlite.engine import file_of
@@ -52,7 +52,9 @@ def move(source: str, target: str, *, now: dt.datetime) -> dict[str, int]:
         )
     with Store.open(source, create=False) as store, store.lock(), alone(store):
         there = _to_server if is_server(target) else _to_file
-        place = Address.parse(target).place if is_server(target) else Place(str(file_of(target)))
+        place = (
+            ServerAddress.parse(target).place if is_server(target) else Place(str(file_of(target)))
+        )
         with _moving(store, str(place), now), store.writing() as connection:
             return there(connection, store.backend, target)
 
@@ -74,7 +76,7 @@ def _moving(store: Store, place: str, now: dt.datetime) -> Iterator[None]:
 def _to_server(read: sa.Connection, source: Backend, url: str) -> dict[str, int]:
     from newsletter.store.postgres.backend import PostgresBackend  # noqa: PLC0415  # an extra
 
-    backend = PostgresBackend(Address.parse(url))
+    backend = PostgresBackend(ServerAddress.parse(url))
     try:
         backend.expect_safe()
         with Database(backend, read_only=False).writing(opening=True) as write:

@@ -10,8 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 
@@ -87,8 +86,7 @@ _CLAIM: Final = _THIS.values(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Doubt:
+class Doubt(NamedTuple):
     """One delivery whose outcome nobody knows.
 
     Attributes:
@@ -288,8 +286,7 @@ def count_unknown(store: Database, run: Run, *, before: dt.datetime) -> int:
         return connection.execute(query).scalar_one()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recipient:
+class Recipient(NamedTuple):
     """One person of a run, and what became of the mail to them.
 
     Attributes:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from newsletter.audience import Status
 
@@ -15,8 +14,7 @@ FORGOTTEN: Final = "forgotten"
 HANDLE: Final = "handle"
 
 
-@dataclass(frozen=True, slots=True)
-class Departure:
+class Departure(NamedTuple):
     """A change that is told.
 
     Attributes:

@@ -11,7 +11,7 @@ import datetime as dt
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 
@@ -46,16 +46,14 @@ _BY_PLACE: Final = sa.select(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Owner:
+class EventOwner(NamedTuple):
     """The delivery an event is about: its row, and the keyed hash of the address it went to."""
 
     id: int
     address_hash: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class Candidate(NamedTuple):
     """One delivery, and what an event about it must agree with.
 
     Attributes:
@@ -65,15 +63,14 @@ class Place:
         accounts: the provider's accounts its run's mails left from; empty where they are not known.
     """
 
-    owner: Owner
+    owner: EventOwner
     began: dt.datetime
     sender: str
     attempt: int
     accounts: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """What was found for some events.
 
     Attributes:
@@ -82,7 +79,7 @@ class Found:
             everything that the records know of the run: nothing follows from them for anybody.
     """
 
-    owners: dict[str, Owner]
+    owners: dict[str, EventOwner]
     contradicted: frozenset[str]
 
 
@@ -125,9 +122,9 @@ class Owners:
         """
         names = sorted({event.message_id for event in found})
         rows = self.connection.execute(_BY_NAME, {"names": names})
-        by_name = {row.message_id: Owner(row.id, row.address_hash) for row in rows}
+        by_name = {row.message_id: EventOwner(row.id, row.address_hash) for row in rows}
         places, begun = self._places([event.tag for event in found if event.tag])
-        owners: dict[str, Owner] = {}
+        owners: dict[str, EventOwner] = {}
         contradicted = set()
         for event in found:
             is_ours = event.tag is not None and event.tag.store == self.store
@@ -145,10 +142,10 @@ class Owners:
     def _by_tag(
         self,
         event: Event,
-        places: Mapping[tuple[int, int], Place],
+        places: Mapping[tuple[int, int], Candidate],
         hashes: Mapping[str, str],
         now: dt.datetime,
-    ) -> Owner | None:
+    ) -> EventOwner | None:
         tag = event.tag
         place = places.get((tag.issue, tag.position)) if tag else None
         if tag is None or place is None:
@@ -163,7 +160,7 @@ class Owners:
         return place.owner if agrees else None
 
     def _agrees(
-        self, event: Event, place: Place, hashes: Mapping[str, str], latest: dt.datetime
+        self, event: Event, place: Candidate, hashes: Mapping[str, str], latest: dt.datetime
     ) -> bool:
         """Whether all that an event says of its mail is so, but for the number of its attempt."""
         return (
@@ -175,9 +172,9 @@ class Owners:
             and hashes.get(event.recipient) == place.owner.address_hash
         )
 
-    def _places(self, tags: Sequence[Tag]) -> tuple[dict[tuple[int, int], Place], set[int]]:
+    def _places(self, tags: Sequence[Tag]) -> tuple[dict[tuple[int, int], Candidate], set[int]]:
         """What tags name, by issue and position; and which of the issues have their recipients."""
-        found: dict[tuple[int, int], Place] = {}
+        found: dict[tuple[int, int], Candidate] = {}
         begun = set()
         issues = sorted({tag.issue for tag in tags if tag.position})
         for run in self.connection.execute(_RUNS, {"issues": issues}).all():
@@ -186,8 +183,8 @@ class Owners:
             positions = sorted({tag.position for tag in tags if tag.issue == run.issue})
             given = {"run": run.id, "positions": positions}
             for row in self.connection.execute(_BY_PLACE, given):
-                found[run.issue, row.position] = Place(
-                    owner=Owner(row.id, row.address_hash),
+                found[run.issue, row.position] = Candidate(
+                    owner=EventOwner(row.id, row.address_hash),
                     began=run.started_at,
                     sender=self._sender(run.id),
                     attempt=row.attempt,

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 
@@ -28,7 +27,7 @@ from newsletter.feedback import (
     suppression,
 )
 from newsletter.store.consents import Evidence
-from newsletter.store.event_owners import Owner, Owners
+from newsletter.store.event_owners import EventOwner, Owners
 from newsletter.store.subscribers import unsubscribe
 from newsletter.store.tables import (
     consents,
@@ -166,8 +165,7 @@ def _last_issues() -> sa.Select[Any]:
 _LAST_ISSUES: Final = _last_issues()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recorded:
+class Recorded(NamedTuple):
     """What became of some events.
 
     Attributes:
@@ -308,7 +306,7 @@ def _settle(connection: sa.Connection, this: int, rows: Sequence[Any]) -> bool:
 
 
 def _reader(
-    event: Event, owner: Owner | None, hashes: Mapping[str, str], sender: str
+    event: Event, owner: EventOwner | None, hashes: Mapping[str, str], sender: str
 ) -> str | None:
     """The address that a bounce or a complaint is about, as its keyed hash; None for nobody here.
 
@@ -322,7 +320,7 @@ def _reader(
     return hashes.get(event.recipient) if sender in event.senders else None
 
 
-def _lost_issue(event: Event, owners: Mapping[str, Owner]) -> int | None:
+def _lost_issue(event: Event, owners: Mapping[str, EventOwner]) -> int | None:
     """The issue of a mail with our id that no delivery knows, None for all others."""
     if event.key in owners or event.tag is None or not event.tag.store:
         return None
@@ -330,7 +328,7 @@ def _lost_issue(event: Event, owners: Mapping[str, Owner]) -> int | None:
 
 
 def _row(
-    event: Event, owner: Owner | None, hashes: Mapping[str, str], now: dt.datetime
+    event: Event, owner: EventOwner | None, hashes: Mapping[str, str], now: dt.datetime
 ) -> dict[str, Any]:
     return {
         "key": event.key,

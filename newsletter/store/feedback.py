@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
@@ -20,8 +20,7 @@ from newsletter.store.tables import deliveries, runs, subscribers, suppressions
 from newsletter.store.tables import events as reported
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Coverage:
+class Coverage(NamedTuple):
     """How much the events of a run can be relied on.
 
     Attributes:
@@ -199,8 +198,7 @@ class Feedback:
             return connection.execute(sa.select(sa.func.max(counted.c.number))).scalar() or 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reported:
+class Reported(NamedTuple):
     """What a person's report of addresses did.
 
     Attributes:

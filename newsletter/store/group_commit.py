@@ -109,7 +109,7 @@ class GroupCommit:
             self._mark = None
 
     def settle_and_claim(
-        self, run: int, settled: Sequence[Settled], most: int, *, now: dt.datetime
+        self, run: int, settled: Sequence[tuple[Delivery, Outcome]], most: int, *, now: dt.datetime
     ) -> tuple[Delivery, ...]:
         """Record outcomes and take the next queued deliveries of a run, durably.
 
@@ -122,7 +122,7 @@ class GroupCommit:
             UnreachableError: the records are away. What was claimed all the same is given back
                 with the next claim.
         """
-        done = tuple(settled)
+        done = tuple(Settled(run=run, delivery=one, outcome=said, now=now) for one, said in settled)
         try:
             try:
                 return self._commit(_Job(run, now, settled=done, wanted=most))

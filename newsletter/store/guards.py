@@ -11,8 +11,7 @@ each makes triggers of them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 _ARROWS: Final = ", ".join(
     f"'{arrow}'"
@@ -27,8 +26,7 @@ _ARROWS: Final = ", ".join(
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Guard:
+class Guard(NamedTuple):
     """One thing that is refused.
 
     Attributes:

@@ -34,7 +34,7 @@ _PREFIX: Final = {4: 24, 6: 56}
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
+class RequestCounts:
     """How often something was counted before.
 
     Attributes:
@@ -92,22 +92,22 @@ def _count(
     now: dt.datetime,
     short: dt.timedelta,
     long: dt.timedelta,
-) -> Counts:
+) -> RequestCounts:
     """How often something of these names was counted lately."""
     recent = sa.func.coalesce(sa.func.sum(sa.case((limits.c.at > now - short, 1), else_=0)), 0)
     query = sa.select(recent, sa.func.count()).where(
         limits.c.key.in_(keys), limits.c.at > now - long
     )
     few, many = connection.execute(query).one()
-    return Counts(few, many)
+    return RequestCounts(few, many)
 
 
-def mails_to(connection: sa.Connection, key: str, now: dt.datetime) -> Counts:
+def mails_to(connection: sa.Connection, key: str, now: dt.datetime) -> RequestCounts:
     """How many mails a mailbox was sent in a day, and in thirty."""
     return _count(connection, (key,), now=now, short=_DAY, long=_MONTH)
 
 
-def visits_of(connection: sa.Connection, names: tuple[str, ...], now: dt.datetime) -> Counts:
+def visits_of(connection: sa.Connection, names: tuple[str, ...], now: dt.datetime) -> RequestCounts:
     """How many forms a network has sent in an hour, and in a day."""
     return _count(connection, names, now=now, short=_HOUR, long=_DAY)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
@@ -24,8 +24,7 @@ from newsletter.store.tables import deliveries, runs, subscribers
 _NOT_SENT = (State.QUEUED, State.SKIPPED)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AskedRating:
+class AskedRating(NamedTuple):
     """What one reader is asked about one issue, and what they have said.
 
     Attributes:

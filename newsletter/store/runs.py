@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 
@@ -118,8 +117,7 @@ def share(store: Database, run: Run, way: str) -> None:
         connection.execute(sa.update(runs).where(runs.c.id == run.id).values(way=way))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SharedRun:
+class SharedRun(NamedTuple):
     """A real run that is going on, of which other machines may send some.
 
     Attributes:
@@ -295,7 +293,7 @@ def _is_begun(recipients: int, state: str) -> bool:
 
 def _run(row: sa.Row[Any], envelope: bytes) -> Run:
     if envelope and hashlib.sha256(envelope).hexdigest() != row.content_hash:
-        raise UnreadableError("the frozen letter is not the one that was frozen")
+        raise UnreadableError("the letter of an issue was changed after it was frozen")
     return Run(
         id=row.id,
         content=Content(

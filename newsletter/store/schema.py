@@ -28,7 +28,7 @@ from newsletter.store.folder.place import (
     were_here,
 )
 from newsletter.store.migrations import before
-from newsletter.store.postgres.address import Address, is_server
+from newsletter.store.postgres.address import ServerAddress, is_server
 from newsletter.store.revisions import HEAD, finish, revision, revisions
 from newsletter.store.signing_keys import make_first
 from newsletter.store.sqlite.backend import SqliteBackend
@@ -107,7 +107,7 @@ def _server(url: str, *, read_only: bool = False, patience: float | None = None)
     """The backend of a URL of a server; what only it needs is loaded here."""
     from newsletter.store.postgres.backend import PostgresBackend  # noqa: PLC0415  # one of two
 
-    return PostgresBackend(Address.parse(url), read_only=read_only, patience=patience)
+    return PostgresBackend(ServerAddress.parse(url), read_only=read_only, patience=patience)
 
 
 def path_of(url: str) -> Path:
@@ -116,7 +116,7 @@ def path_of(url: str) -> Path:
     Raises:
         InputError: the URL names no database.
     """
-    return Address.parse(url).path if is_server(url) else file_of(url)
+    return ServerAddress.parse(url).path if is_server(url) else file_of(url)
 
 
 def upgrade(url: str, *, told: Callable[[str], None] = lambda _: None) -> tuple[str, str]:

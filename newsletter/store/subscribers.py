@@ -8,8 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import sqlalchemy as sa
 
@@ -45,8 +44,7 @@ _PART: Final = 1000
 _DELETED: Final = (subscribers, signups, confirmations, letters)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Member:
+class Member(NamedTuple):
     """One person, with what keeps them out.
 
     Attributes:

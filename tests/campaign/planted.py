@@ -76,7 +76,7 @@ def claim_without_commit() -> None:
     ) -> tuple[Delivery, ...]:
         for one in settled:
             with self._database.writing() as connection:
-                deliveries.claim(connection, one.run, 1, one.now)
+                deliveries.claim(connection, run, 1, now)
             commit(self, run, [one], 0, now=now)
         undone = _UndoneError()
         try:

@@ -52,4 +52,4 @@ def test_where_that_cannot_be_known_yet_it_is_said(ready, left, monkeypatch):
         other.execute("begin immediate")
         ran = ready.run("subscribers", "list")
     assert ran.code == 0
-    assert "warning: somebody has left whom the records do not show so yet" in ran.err
+    assert "warning: somebody has unsubscribed, and the records do not show it yet" in ran.err

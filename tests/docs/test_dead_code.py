@@ -16,7 +16,10 @@ from tests.support.source_trees import tree_of
 PACKAGE = Path(newsletter.__file__).parent
 ROOT = PACKAGE.parent
 #: Where else something is called by its name.
-NAMED_IN = ("pyproject.toml", "newsletter/**/*.html", "newsletter/**/*.css", "templates/**/*")
+NAMED_IN = (
+    "pyproject.toml", "newsletter/cli/app.py", "newsletter/**/*.html", "newsletter/**/*.css",
+    "templates/**/*",
+)  # fmt: skip
 #: Called by Alembic, by markdown-it and by Typer.
 CALLED = {"upgrade", "downgrade", "parseLinkDestination", "parseLinkLabel", "parseLinkTitle"}
 CALLED |= {"get_params", "parse_args"}  # by Typer

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -333,4 +332,4 @@ def test_order_does_not_matter(proofs):
     found = proven(State.UNKNOWN, 2, proofs)
     assert found is not None
     assert found.outcome.message_id == "x"
-    assert replace(found, attempt=None).outcome.result is Result.ACCEPTED
+    assert found._replace(attempt=None).outcome.result is Result.ACCEPTED

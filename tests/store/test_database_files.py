@@ -5,10 +5,13 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
 from newsletter.doctor.folder import _is_store
+from newsletter.doctor.subject import Subject
 from newsletter.store import subscribers
 from tests.support.store_samples import LATER, people, store_with
 
@@ -48,9 +51,7 @@ def test_the_log_stays_when_another_program_ends_after_somebody_was_erased(tmp_p
 
 
 def test_a_file_that_is_open_may_not_be_opened_by_the_program_again(tmp_path):
-    class Told:
-        database = tmp_path / "another.db"
-
+    another_one = cast("Subject", SimpleNamespace(database=tmp_path / "another.db"))
     with store_with(tmp_path, people(1)), pytest.raises(KeyboardInterrupt, match=r"newsletter\.db"):
-        _is_store(Told(), tmp_path / "newsletter.db")
-    assert _is_store(Told(), tmp_path / "newsletter.db")
+        _is_store(another_one, tmp_path / "newsletter.db")
+    assert _is_store(another_one, tmp_path / "newsletter.db")

@@ -63,9 +63,7 @@ def test_the_last_word_of_a_reader_counts_and_once(store):
     assert (said.answer, said.words, said.title) == ("good", "More tides", "Issue 74")
     assert said.labels == dict(LABELS)
     rate(store, "bad")
-    assert ratings.look(store, handle(store), 74) == dataclasses.replace(
-        said, answer="bad", words=""
-    )
+    assert ratings.look(store, handle(store), 74) == said._replace(answer="bad", words="")
     assert counted(store) == {"good": 0, "fine": 0, "bad": 1}
 
 

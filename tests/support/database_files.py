@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from types import FrameType
 
 ROOT = Path(__file__).parent.parent.parent
 PROGRAM, TESTS = (f"{ROOT / name}{os.sep}" for name in ("newsletter", "tests"))
@@ -36,7 +37,7 @@ def _watch(event: str, arguments: tuple[object, ...]) -> None:
 
 def _opener() -> str:
     """The module of the program that opens a file, "" where a test does."""
-    frame = sys._getframe(2)
+    frame: FrameType | None = sys._getframe(2)
     while frame is not None:
         name = frame.f_code.co_filename
         if name.startswith(PROGRAM):

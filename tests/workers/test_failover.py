@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from newsletter.delivery import Outcome, Pause, Result, RunState, State
@@ -101,7 +99,10 @@ def test_send_says_what_can_be_done_on_another_server(folder: Folder) -> None:
         assert "newsletter worker --once" in ran.hint
         assert "--restored" in ran.hint
         ran = folder.run("worker", "--once")
-        assert (ran.code, ran.err) == (0, "issue 74: the records know how far it came from here\n")
+        assert (ran.code, ran.err) == (
+            0,
+            "issue 74: the records now know which mails left from here\n",
+        )
         assert "another server" in folder.run("status").out
         assert folder.send("--restored").code == 9
     assert len(keeper.mails) == len({to[0] for _, to, _ in keeper.mails}) == 25
@@ -133,7 +134,7 @@ def test_while_it_is_not_written_down_what_was_forgotten_nothing_is_claimed(tmp_
             )
             == 2
         )
-        reached = replace(claims.reached(leader, run), attempts=3, position=3)
+        reached = claims.reached(leader, run)._replace(attempts=3, position=3)
         claims.distrust(leader, run.id, reached, "told")
         runs.resume(leader, run, by_hand=True)
         for machine in (leader, worker):

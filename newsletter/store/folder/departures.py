@@ -24,9 +24,8 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import sqlalchemy as sa
 
@@ -91,8 +90,7 @@ def attach(database: Database, *, clock: Callable[[], dt.datetime]) -> Departure
     return departures
 
 
-@dataclass(frozen=True, slots=True)
-class _Line:
+class _Line(NamedTuple):
     """A line of the file: who left, how, and when that was told."""
 
     kind: str

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 
 import sqlalchemy as sa
 
@@ -17,8 +16,7 @@ _HERE: Final = frozenset({"", "localhost", "127.0.0.1", "::1"})
 _NAME: Final = "postgresql"
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class ServerAddress(NamedTuple):
     """Where a database is.
 
     Attributes:

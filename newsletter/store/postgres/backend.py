@@ -28,7 +28,7 @@ from newsletter.store.copies import copy_to_file
 from newsletter.store.database import Database, Note
 from newsletter.store.postgres import histories, paces
 from newsletter.store.postgres import schema as tables
-from newsletter.store.postgres.address import Address
+from newsletter.store.postgres.address import ServerAddress
 from newsletter.store.postgres.faults import BUSY, BUSY_HINT, DAMAGED, RESTORE, fault
 from newsletter.store.postgres.leases import Leases
 from newsletter.store.tables import subscribers, tags
@@ -81,7 +81,7 @@ class PostgresBackend:
     on_server = True
 
     def __init__(
-        self, address: Address, *, read_only: bool = False, patience: float | None = None
+        self, address: ServerAddress, *, read_only: bool = False, patience: float | None = None
     ) -> None:
         self.path, self.place, self.schema = address.path, address.place, address.schema
         self.patience = _BUSY_SECONDS if patience is None else patience
@@ -359,7 +359,7 @@ class PostgresBackend:
             with connection.begin():
                 yield connection
 
-    def _engine(self, address: Address, connections: int) -> sa.Engine:
+    def _engine(self, address: ServerAddress, connections: int) -> sa.Engine:
         try:
             engine = sa.create_engine(
                 address.url,

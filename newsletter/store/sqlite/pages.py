@@ -1,20 +1,19 @@
 """The bytes of a database's file, read past SQLite: what of somebody still stands in its pages.
 
 A process that opens a file and closes it again loses all locks that it has on it, those of SQLite
-as well (close(2), POSIX; sqlite.org/howtocorrupt.html, section 2.2). The next command then takes itself
-for the last one, and removes the log under a `serve` that goes on writing into it: what readers are
-told is on record is gone. So nothing here, and nothing else in a process that has records open,
-closes their file: it is opened once, and stays so until the process ends. (`mmap` would not do: it
-keeps a handle of its own, and closes it.)
+as well (sqlite.org/howtocorrupt.html, section 2.2). The next command then takes itself for the last
+one, and removes the log under a `serve` that goes on writing into it: what readers are told is on
+record is gone. So nothing here, and nothing else in a process that has records open, closes their
+file: it is opened once, and stays so until the process ends. (`mmap` would not do: it keeps a
+handle of its own, and closes it.)
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 
 #: A leaf page of a table begins so (sqlite.org/fileformat2.html, section 1.6).
 _LEAF: Final = 0x0D
@@ -29,8 +28,7 @@ _MANY: Final = 256
 _OPENED: Final[dict[tuple[int, int], int]] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(NamedTuple):
     """A leaf of a table.
 
     Attributes:
