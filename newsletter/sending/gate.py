@@ -22,7 +22,7 @@ from newsletter.sending import transports
 from newsletter.sending.options import SendOptions
 from newsletter.settings import Settings
 from newsletter.settings.mail import sender
-from newsletter.store import Store, imports, proofs
+from newsletter.store import Store, imports, proofs, runs
 
 #: Bytes of a template; beside it a request has room for people.
 MOST_BYTES: Final = 800_000
@@ -255,6 +255,23 @@ def no_recipients(issue: Issue, left_out: Mapping[str, int]) -> NotFitError:
     why = ", ".join(f"{number:,} {reason}" for reason, number in left_out.items() if number)
     return NotFitError(
         f"nobody on the list may be mailed: {why}", hint="newsletter subscribers list"
+    )
+
+
+def soon_gone(store: Store, environ: Mapping[str, str]) -> InputError | None:
+    """Records that a build machine has just made and throws away: the next one would send again.
+
+    Those that know an earlier send were not made for this job alone.
+    """
+    on_build_machine = environ.get("CI", "").lower() not in {"", "0", "false"}
+    if store.backend.on_server or not on_build_machine or runs.last_issue(store) is not None:
+        return None
+    return InputError(
+        "these records are new, and a build machine (CI is set) does not keep them: who got what "
+        "would be forgotten, and the next job would send it again",
+        place=store.backend.place,
+        hint="set store.url to a PostgreSQL database (docs/postgresql.md); where this file does "
+        "stay, send the first issue by hand",
     )
 
 

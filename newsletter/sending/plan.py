@@ -27,6 +27,7 @@ from newsletter.sending.gate import (
     refuse_unknown_checks,
     rules_of_audience,
     rules_of_issue,
+    soon_gone,
     undetachable,
     unproven_in_bulk,
 )
@@ -62,6 +63,8 @@ def plan_send(context: SendContext, options: SendOptions) -> Plan | AlreadySent:
             second_ledger.write_again(project, store, run, context.reporter)
         return AlreadySent(run=run, counts=runs.counts(store, run))
     refuse(rules_of_issue(project.settings, prepared, transport, options))
+    if not transport.rehearsal:
+        refuse([soon_gone(store, context.environ)])
     plan = _look_up(project, store, prepared, transport, options, found=run, lost=lost)
     refuse(_broken(store, options, plan))
     return plan

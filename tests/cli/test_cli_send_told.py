@@ -79,7 +79,7 @@ def test_an_old_mail_that_cannot_be_taken_away_stops_a_new_run(ready):
 
 def test_elsewhere_than_on_a_terminal_progress_is_plain_lines(ready, monkeypatch):
     assert " of 25, " not in ready.send("--limit", "1").err  # ten seconds have not passed
-    monkeypatch.setattr(progress, "_SECONDS", 0.0)
+    monkeypatch.setattr(progress, "SECONDS", 0.0)
     ran = ready.send("--limit", "20")
     form = r"^\d+ of 24, [\d.,]+/s, about \d+ seconds? left, accepted \d+$"
     lines = re.findall(form, ran.err, re.MULTILINE)

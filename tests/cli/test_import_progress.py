@@ -24,7 +24,7 @@ def imported(folder, rows, *words):
 @pytest.fixture
 def often(monkeypatch):
     """A line for everything there is to tell."""
-    monkeypatch.setattr(progress, "_SECONDS", 0.0)
+    monkeypatch.setattr(progress, "SECONDS", 0.0)
 
 
 @pytest.mark.usefixtures("often")

@@ -67,4 +67,5 @@ def test_without_issues_check_and_schedule_say_how_to_start_one(folder):
 def test_before_the_first_import_the_whole_command_is_said(folder):
     ran = folder.run("subscribers", "list")
     assert ran.code == 2
-    assert ran.hint.endswith("newsletter subscribers import FILE --consent-source TEXT")
+    assert "newsletter subscribers import FILE --consent-source TEXT" in ran.hint
+    assert ran.hint.endswith("newsletter subscribers add ADDRESS --consent-source TEXT")

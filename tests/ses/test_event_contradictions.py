@@ -147,6 +147,7 @@ def test_of_a_run_from_before_the_upgrade_no_account_is_known(tmp_path, store):
     with contextlib.closing(sqlite3.connect(tmp_path / "newsletter.db")) as records, records:
         for column in ("accounts", "way", "server", "told_attempts", "told_position"):
             records.execute(f"alter table runs drop column {column}")
+        records.execute("drop index ix_deliveries_attempted")
         records.execute("drop trigger deliveries_accepted")
         records.execute("alter table deliveries drop column worker")
         for column in ("joined", "address_hash", "handle"):

@@ -84,7 +84,7 @@ def test_records_that_were_never_put_back_go_on_without_the_file(post):
     assert post.newsletter.send("--limit", "5").code == 6
     in_the_old_form(post.newsletter, 0, {"queued": 25})
     ran = post.newsletter.send()
-    assert (ran.code, f"take away {FILE}" in ran.hint) == (8, True)
+    assert (ran.code, f"remove {FILE} instead" in ran.hint) == (8, True)
     (post.newsletter.root / FILE).unlink()
     assert post.newsletter.send().code == 0
     assert len(set(post.readers)) == len(post.readers) == 25

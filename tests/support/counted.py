@@ -6,9 +6,10 @@ it puts a matrix of cases, or what Hypothesis makes up, through what single test
 
 from __future__ import annotations
 
+import sys
+import threading
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import pytest
 
@@ -16,22 +17,24 @@ from tests.support.traced_threads import IN_TURN
 
 
 @contextmanager
-def _unwatched(coverage: Any) -> Iterator[None]:
+def _unwatched() -> Iterator[None]:
+    # Coverage itself is not stopped: a worker of xdist has another one below, which would go on.
+    here, in_threads = sys.gettrace(), threading.gettrace()
     with IN_TURN:
-        coverage.stop()
+        sys.settrace(None)
+        threading.settrace(None)
     try:
         yield
     finally:
         with IN_TURN:
-            coverage.start()
+            threading.settrace(in_threads)
+            sys.settrace(here)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     """Fixtures are watched always: those of a module serve its other tests, too."""
-    plugin = item.config.pluginmanager.getplugin("_cov")
-    controller = plugin and plugin.cov_controller
-    if not controller or not controller.started or not item.get_closest_marker("uncounted"):
+    if sys.gettrace() is None or not item.get_closest_marker("uncounted"):
         return (yield)
-    with _unwatched(controller.cov):
+    with _unwatched():
         return (yield)

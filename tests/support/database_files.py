@@ -14,7 +14,10 @@ from types import FrameType
 
 ROOT = Path(__file__).parent.parent.parent
 PROGRAM, TESTS = (f"{ROOT / name}{os.sep}" for name in ("newsletter", "tests"))
-READER = str(ROOT / "newsletter/store/sqlite/pages.py")
+#: The one that never closes it, and the one that looks for traces once the records are closed.
+READERS = {
+    str(ROOT / "newsletter" / name) for name in ("store/sqlite/pages.py", "project/lists.py")
+}
 HANDLES = Path("/proc/self/fd")
 #: These have no locks to lose.
 HARMLESS = getattr(os, "O_PATH", 0)
@@ -27,7 +30,7 @@ def _watch(event: str, arguments: tuple[object, ...]) -> None:
     if not name.removesuffix("-wal").removesuffix("-shm").endswith((".db", ".sqlite")):
         return
     flags = arguments[2] if isinstance(arguments[2], int) else 0
-    if flags & HARMLESS or _opener() in {"", READER} or not HANDLES.is_dir():
+    if flags & HARMLESS or _opener() in {"", *READERS} or not HANDLES.is_dir():
         return
     real = os.path.realpath(name)
     if any(_target(handle) == real for handle in HANDLES.iterdir()):

@@ -22,8 +22,10 @@ _SERVER: Final = (
     "(SELECT system_identifier FROM pg_control_system()) || '/' || "
     "left(pg_walfile_name(pg_current_wal_lsn()), 8)"
 )
-#: And the table, which a dump makes anew.
-_HISTORY: Final = f"{_SERVER} || '/' || 'runs'::regclass::oid"
+#: And the database, which a copy of it (`createdb --template`) is not, and the table, which a dump
+#: makes anew.
+_DATABASE: Final = "(SELECT oid FROM pg_database WHERE datname = current_database())"
+_HISTORY: Final = f"{_SERVER} || '/' || {_DATABASE} || '/' || 'runs'::regclass::oid"
 _SINCE: Final = "extract(epoch FROM pg_postmaster_start_time())::text"
 #: A standby has no history of its own, and is only read.
 _SAME: Final = (

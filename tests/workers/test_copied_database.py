@@ -1,0 +1,40 @@
+"""A copy of the database on the same server: its runs are not gone on with as if it were the first."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+from tests.support import postgres
+from tests.support.cli_fixtures import Folder, folder, plain_environment
+from tests.support.schedule_fixtures import through_smtp
+from tests.support.smtp_servers import Keeper, aiosmtpd
+
+__all__ = ["folder", "plain_environment"]
+
+pytestmark = pytest.mark.processes
+
+
+@pytest.mark.parametrize("renamed", [False, True])
+def test_a_copy_made_by_the_server_itself_sends_nothing_by_itself(folder: Folder, renamed) -> None:
+    database = postgres.new_database()
+    folder.patch.setenv("NEWSLETTER_STORE__URL", postgres.server().url(database))
+    folder.imported()
+    keeper = Keeper()
+    with aiosmtpd(keeper) as port:
+        through_smtp(folder, port)
+        assert folder.send("--limit", "10").code == 6
+        copy = postgres.new_database(database)
+        assert folder.send().code == 0
+        # As on another machine, which has sent nothing of it and has no file beside the issue.
+        shutil.rmtree(folder.root / "issues/.ledger")
+        if renamed:
+            postgres.server().ask("postgres", f"ALTER DATABASE {database} RENAME TO {database}old")
+            postgres.server().ask("postgres", f"ALTER DATABASE {copy} RENAME TO {database}")
+        else:
+            folder.patch.setenv("NEWSLETTER_STORE__URL", postgres.server().url(copy))
+        ran = folder.send()
+        assert ran.code == 8
+        assert "another server took these records over" in ran.error
+    assert len(keeper.mails) == len({to[0] for _, to, _ in keeper.mails}) == 25
