@@ -24,7 +24,7 @@ class Choices:
     Attributes:
         service: a service's name, "auto" or "plain".
         columns: roles, and names for fields or "", by the plain names of columns.
-        words: what words of a status mean, in lower case.
+        words: what words of a status mean, in lower case; "" stands for an empty cell.
         tags: what everybody of the list gets besides.
     """
 
@@ -52,7 +52,7 @@ def read_choices(
     Args:
         service: as `--from` takes it.
         columns: COLUMN=ROLE or COLUMN=field:NAME.
-        words: WORD=STATUS.
+        words: WORD=STATUS, or =STATUS for an empty cell.
         tags: as they were typed.
 
     Raises:
@@ -82,9 +82,9 @@ def _column(text: str) -> tuple[str, tuple[Role, str]]:
 
 
 def _word(text: str) -> tuple[str, Standing]:
-    word, _, meaning = text.rpartition("=")
+    word, equals, meaning = text.rpartition("=")
     standing = _STANDINGS.get(meaning.strip().lower())
-    if not word.strip() or standing is None:
+    if not equals or standing is None:
         meanings = ", ".join(_STANDINGS)
         raise InputError(
             f'"{text}" does not say what a word means',

@@ -120,7 +120,7 @@ class Columns:
             and plain(column.header) not in choices.columns
         ]  # fmt: skip
         self._judges: list[tuple[int, Callable[[str], Standing]]] = [
-            (at, self._judge(column.role))
+            (at, self._judge(column))
             for at, column in enumerate(columns)
             if column.role in STANDING
         ]
@@ -178,9 +178,15 @@ class Columns:
         Raises:
             RejectedError: a cell cannot be what its column says.
         """
-        standing = self.least
+        standing, doubt = self.least, None
         for at, judge in self._judges:
-            standing = max(standing, judge(cells[at].strip().lower()))
+            try:
+                standing = max(standing, judge(cells[at].strip().lower()))
+            except RejectedError as unclear:
+                doubt = doubt or unclear
+        # Whoever has left by one column has left, whatever another one fails to say.
+        if doubt and standing < Standing.LEFT:
+            raise doubt
         email = cells[self._email].strip()
         if not email:
             raise RejectedError("the row has no address")
@@ -222,36 +228,43 @@ class Columns:
         found = [date for at in self.dated if (date := joined(cells[at], self.order))]
         return max(found, default=None)
 
-    def _judge(self, role: Role) -> Callable[[str], Standing]:
+    def _judge(self, column: Column) -> Callable[[str], Standing]:
+        role, header = column.role, one_line(column.header)
         if role is Role.STATUS:
-            return self._status
+            return lambda cell: self._status(cell, header)
         if role is Role.SUBSCRIBED:
-            return _subscribed
+            return lambda cell: _subscribed(cell, header)
         if role is Role.CONFIRMED:
-            return _confirmed
+            return lambda cell: _confirmed(cell, header)
         meant = _MARKED[role]
         return lambda cell: meant if marked(cell) else Standing.ACTIVE
 
-    def _status(self, cell: str) -> Standing:
-        if not cell:
-            return Standing.ACTIVE
+    def _status(self, cell: str, header: str) -> Standing:
         standing = self._words.get(cell)
-        if standing is None:
+        if standing is not None:
+            return standing
+        if cell:
             raise RejectedError("the status of the row is not a known one", word=cell)
-        return standing
+        raise RejectedError(
+            f'the column "{header}" is empty; --map-status "=active" where that means active'
+        )
 
 
-def _subscribed(cell: str) -> Standing:
+def _subscribed(cell: str, header: str) -> Standing:
     said = yes_or_no(cell)
     if said is None:
-        raise RejectedError("the row says neither yes nor no to being subscribed")
+        raise RejectedError(
+            f'the column "{header}" says neither yes nor no to being subscribed; --map it'
+        )
     return Standing.ACTIVE if said else Standing.LEFT
 
 
-def _confirmed(cell: str) -> Standing:
+def _confirmed(cell: str, header: str) -> Standing:
     said = confirmed(cell)
     if said is None:
-        raise RejectedError("the row says neither yes nor no to being confirmed")
+        raise RejectedError(
+            f'the column "{header}" says neither yes nor no to being confirmed; --map it'
+        )
     return Standing.ACTIVE if said else Standing.PENDING
 
 

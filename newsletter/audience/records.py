@@ -11,6 +11,8 @@ from typing import Final, NamedTuple
 
 from newsletter.errors import InputError, Place
 
+#: How files begin that gzip, bzip2, xz, 7-Zip and RAR have packed.
+_PACKED: Final = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0", b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a")
 _DELIMITERS: Final = ",;\t"
 _NAMED_DELIMITER: Final = re.compile(r"\s*\"?sep=([,;\t])\"?\s*", re.IGNORECASE)
 _QUOTED: Final = re.compile(r' *"[^"]*(?:""[^"]*)*"?')
@@ -37,6 +39,10 @@ def sniff(blocks: Iterable[bytes], *, file: str) -> str:
             "this is a spreadsheet or a zip archive",
             place=Place(file),
             hint="save it as CSV in the spreadsheet program, or unpack the archive",
+        )
+    if first.startswith(_PACKED):
+        raise InputError(
+            "this is a packed file", place=Place(file), hint="unpack it, and import the list"
         )
     utf16 = first.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     fitting = [_Candidate(name) for name in (("utf-16",) if utf16 else ("utf-8-sig", "cp1252"))]

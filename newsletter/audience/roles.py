@@ -131,6 +131,8 @@ _SPEAKS: Final = re.compile(
     r"|desinscri|desabon|abonn|inscri|rebond|rejet|bloq|consenti|suscri|rebot|estado|(?:^|_)baja(?:_|$)"
     r"|iscri|rimbalz|descadast|(?:^|_)etat(?:_|$)|wypisan|potwierdz|zgoda"
 )
+#: Which subscriber it is tells nothing of where they stand.
+_NUMBERS: Final = re.compile(r"subscri(?:ber|ption)_?(?:id|uuid|guid|key|hash|ip)")
 
 #: Mailchimp's names, and those that people give such files.
 _NAME_TELLS: Final = re.compile(
@@ -148,7 +150,7 @@ def plain(header: str) -> str:
 
 def speaks_of_standing(name: str) -> bool:
     """Whether the plain name of a column speaks of leaving, bouncing, complaining or confirming."""
-    return _SPEAKS.search(name) is not None
+    return _NUMBERS.fullmatch(name) is None and _SPEAKS.search(name) is not None
 
 
 def name_tells(file: str) -> str:

@@ -31,6 +31,7 @@ class Service:
         by_file: where everybody of a file stands, by a word in its name, when no column tells.
         forgotten: a domain of addresses that stand for people who were deleted.
         note: what its file does not tell, said at each import.
+        unsaid: the same, said where no column tells who left.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Service:
     by_file: Mapping[str, Standing] = field(default_factory=dict)
     forgotten: str = ""
     note: str = ""
+    unsaid: str = ""
 
 
 def _marks(*sets: str) -> tuple[frozenset[str], ...]:
@@ -68,8 +70,8 @@ SERVICES: Final = (
         roles={"status": Role.STATUS, "unsubscribed_at": Role.LEFT, "created_at": Role.JOINED},
         prefixes={"utm_": Role.IGNORE},
         dropped=frozenset(
-            "id subscription_id tier stripe_customer_id referring_site acquisition_source "
-            "referral_code subscription_tier".split()
+            "id subscription_id subscriber_id tier stripe_customer_id referring_site "
+            "acquisition_source referral_code subscription_tier".split()
         ),
         words=_words(pending="validating", bounced="invalid", left="inactive"),
     ),
@@ -197,7 +199,10 @@ SERVICES: Final = (
     Service(
         name="mailerlite",
         title="MailerLite",
-        marks=_marks("subscriber subscribed", "subscriber groups", "subscriber sent opened"),
+        marks=_marks(
+            "subscriber subscribed", "subscriber groups", "subscriber sent opened",
+            "email status subscribed groups",
+        ),
         roles={
             "subscriber": Role.EMAIL,
             "subscribed": Role.JOINED,
@@ -208,7 +213,8 @@ SERVICES: Final = (
             "sent opened clicked opens clicks open_rate click_rate location source updated ip "
             "signup_ip optin_ip".split()
         ),
-        note="without a status MailerLite's file holds whom you chose there: take the active ones",
+        unsaid="without a status MailerLite's file holds whom you chose there: take the active "
+        "ones",
     ),
     Service(
         name="mailtrain",
@@ -241,7 +247,8 @@ SERVICES: Final = (
             "passwordchanged last_modified modified additional_data extradata foreign_key "
             "foreignkey "
             "which_page_was_used_to_subscribe rss_frequency last_time_password_was_changed "
-            "did_the_subscriber_manually_confirm optedin subscriberuuid "
+            "did_the_subscriber_manually_confirm did_this_subscriber_manually_confirm optedin "
+            "subscriberuuid "
             "when_was_the_password_last_changed blacklist_reason".split()
         ),
     ),

@@ -61,6 +61,7 @@ def form(
     project = open_project()
     shown = form_elsewhere(project, name)
     if not shown:
-        raise InputError("nobody can subscribe yet", hint="set site.public_url and web.signup")
+        missing = "site.public_url" if project.settings.web.signup else "web.signup = true"
+        raise InputError("nobody can subscribe yet", hint=f"set {missing}")
     expect_form_name(name)
     result(shown.rstrip())

@@ -51,6 +51,7 @@ def confirm_import(listed: OpenList) -> None:
 def show_check(listed: OpenList, found: ListCheck, *, as_json: bool) -> None:
     """What an import would do."""
     _say_rows(listed, found.tally, found.rejected)
+    _say_nobody(found.added, found.rejected)
     if as_json:
         result_json({"dry_run": True, **_facts(listed, found.added, found.rejected, found.tally)})
     else:
@@ -67,6 +68,7 @@ def show_import(listed: OpenList, done: ImportResult, *, as_json: bool) -> None:
     if done.resumed:
         say("an interrupted import of this list was resumed")
     _say_rows(listed, done.tally, done.rejected)
+    _say_nobody(done.added, done.rejected)
     if as_json:
         result_json({"dry_run": False, **_facts(listed, done.added, done.rejected, done.tally)})
     else:
@@ -97,8 +99,20 @@ def _say_rows(listed: OpenList, tally: RowTally, rejected: int) -> None:
     if tally.odd_names:
         names = plural(tally.odd_names, "name stands", "names stand")
         say(f"{names} in no header of a mail; those mails name the address alone")
+    if tally.marked:
+        addresses = plural(tally.marked, "address begins", "addresses begin")
+        say(f"warning: {addresses} with ', =, + or -, as spreadsheets mark a cell; whoever left "
+            "under the address without that mark is not recognised: look at the list")  # fmt: skip
     if said := _said(tally.said):
         say(f"by what the list says: {said}")
+
+
+def _say_nobody(added: Added, rejected: int) -> None:
+    if rejected and not added.rows:
+        say(
+            "warning: every row was left out, so nobody comes of this list; the reasons stand above"
+        )
+        say("hint: --map says what a column is, --map-status what a word in it means")
 
 
 def _said(said: Mapping[str, int]) -> str:

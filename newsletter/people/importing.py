@@ -35,6 +35,8 @@ _SHOWN: Final = 5
 #: So many words of a status are counted; a column with more is none.
 _WORDS: Final = 20
 _LONGEST_WORD: Final = 40
+#: What spreadsheets put before a text, or take for the begin of a formula.
+_MARKS: Final = frozenset("'=+-")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -281,13 +283,14 @@ def _name(one: ListFile | PackedList) -> str:
 def _sheet(one: ListFile | PackedList, choices: Choices) -> Sheet:
     columns = roster.header(one.lines(), file=_name(one), choices=choices)
     service = columns.service
+    notes = (service.note, "" if columns.tells_standing else service.unsaid) if service else ()
     return Sheet(
         name=_name(one),
         service=service.title if service else "",
         service_name=service.name if service else "",
         own=columns.own,
         columns=tuple((one_line(column.header), _meaning(column)) for column in columns.columns),
-        notes=(service.note,) if service and service.note else (),
+        notes=tuple(filter(None, notes)),
     )
 
 
@@ -313,6 +316,7 @@ class RowTally:
         rejected: rows that cannot be imported.
         first: a few of those.
         odd_names: people whose name no header of a mail can carry.
+        marked: addresses that begin as a spreadsheet marks a text or a formula.
         said: how many rows say what of their person: "active", "pending", "unsubscribed",
             "bounced", "complained", "blocked".
         words: words of a status that nobody knows, with how many rows have them.
@@ -321,6 +325,7 @@ class RowTally:
     rejected: int = 0
     first: list[Reject] = field(default_factory=list)
     odd_names: int = 0
+    marked: int = 0
     said: Counter[str] = field(default_factory=Counter)
     words: Counter[str] = field(default_factory=Counter)
 
@@ -330,6 +335,7 @@ class RowTally:
             if isinstance(row, Row):
                 self.said[row.suppression or row.status.value] += 1
                 self.odd_names += not stands_in_header(row.name)
+                self.marked += row.email[0] in _MARKS
             elif row.word:
                 self._count(row.word)
             yield row

@@ -6,8 +6,9 @@ import datetime as dt
 from dataclasses import dataclass
 
 from newsletter.audience import Address
+from newsletter.errors import InputError
 from newsletter.people.show import unknown_address
-from newsletter.store import Store, subscribers
+from newsletter.store import Store, signups, subscribers
 from newsletter.store.consents import Evidence
 
 
@@ -32,13 +33,18 @@ def remove(store: Store, address: Address, *, now: dt.datetime) -> bool:
         false where they had left already.
 
     Raises:
-        InputError: nobody has this address.
+        InputError: nobody has this address, or somebody who has not confirmed yet.
     """
     if subscribers.remove(store, address.canonical, now=now):
         return True
-    if subscribers.find(store, address.canonical) is None:
-        raise unknown_address()
-    return False
+    if subscribers.find(store, address.canonical) is not None:
+        return False
+    if signups.find(store, address.canonical):
+        raise InputError(
+            "whoever has this address has asked and not confirmed, and is no subscriber yet",
+            hint="newsletter subscribers erase forgets that they asked; its links stop working",
+        )
+    raise unknown_address()
 
 
 def allow(store: Store, address: Address, *, source: str, now: dt.datetime) -> AllowResult:

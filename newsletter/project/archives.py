@@ -18,9 +18,13 @@ from typing import IO, Final
 from newsletter.audience.roster import sniff
 from newsletter.errors import InputError, Place
 from newsletter.project.files import ListFile, look_through
+from newsletter.text_rules import one_line
 
 _ZIP: Final = b"PK\x03\x04"
 _KINDS: Final = frozenset({".csv", ".tsv"})
+_UNREAD: Final = frozenset(
+    {".zip", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar", ".tar", ".xlsx", ".xls", ".ods"}
+)
 #: Lists in one archive; bytes of all of them; bytes of one for each that is packed.
 _MOST_LISTS: Final = 20
 _MOST_BYTES: Final = 4 * 1024**3
@@ -102,6 +106,8 @@ def _lists(archive: zipfile.ZipFile, path: Path) -> list[zipfile.ZipInfo]:
             place=Place(str(path)),
             hint="unpack it, and import the list",
         )
+    if unread := next((name for name in sorted(names) if _hides_lists(PurePosixPath(name))), ""):
+        raise _refused(f'this archive holds "{one_line(unread)}", which may hold lists, too', path)
     if len({one.filename for one in found}) < len(found):
         raise _refused("two lists of this archive have one name", path)
     if len(found) > _MOST_LISTS:
@@ -130,8 +136,16 @@ def harm_in(found: Sequence[zipfile.ZipInfo], *, what: str, most: int) -> str:
 
 
 def _is_list(name: PurePosixPath) -> bool:
-    hidden = any(part.startswith((".", "__MACOSX")) for part in name.parts)
-    return name.suffix.lower() in _KINDS and not hidden
+    return name.suffix.lower() in _KINDS and not _is_hidden(name)
+
+
+def _hides_lists(name: PurePosixPath) -> bool:
+    """Whether a file may hold a list that is not read: of those who left, for all we know."""
+    return name.suffix.lower() in _UNREAD and not _is_hidden(name)
+
+
+def _is_hidden(name: PurePosixPath) -> bool:
+    return any(part.startswith((".", "__MACOSX")) for part in name.parts)
 
 
 def _looked_through(archive: zipfile.ZipFile, path: Path, member: zipfile.ZipInfo) -> PackedList:

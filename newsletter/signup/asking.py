@@ -134,7 +134,7 @@ def ask(
         form: what was sent.
         domains: tells whether a domain takes mail.
         evidence: the form, and the words it showed.
-        visitor: the network address it came from, "" where that is nobody's own.
+        visitor: the network address it came from; it is kept nowhere.
         now: with a time zone.
     """
     if form.trapped:
@@ -178,7 +178,7 @@ def move(
         email: the new address, as typed.
         domains: tells whether a domain takes mail.
         evidence: the page, and the words it showed.
-        visitor: the network address it came from, "" where that is nobody's own.
+        visitor: the network address it came from; it is kept nowhere.
         now: with a time zone.
     """
     try:

@@ -37,10 +37,15 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "no_button": "That was not me",
         "confirmed": "You are on the list",
         "confirmed_note": "The mails from {name} come to you from the next one on.",
+        "gone": "You are not on the list",
+        "gone_note": "This link was used before, and at the moment no mails from {name} come to "
+        "this address. To get them again, subscribe once more. If no mail follows, answer one "
+        "that you have, and ask.",
         "refused": "We will not write to you again",
         "refused_note": "Your address is kept off the list of {name}.",
         "expired": "This link has expired",
-        "expired_note": "It worked for some days. Nothing was changed.",
+        "expired_note": "It works for some days, or until another one is used. Nothing was "
+        "changed.",
         "once_again": "Subscribe once more to get a new one",
         "pause": "Take a break",
         "pause_none": "No break: I want every issue",
@@ -98,10 +103,15 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "no_button": "Dat was ik niet",
         "confirmed": "Je staat op de lijst",
         "confirmed_note": "Je krijgt de mails van {name} vanaf de volgende.",
+        "gone": "Je staat niet op de lijst",
+        "gone_note": "Deze link is al gebruikt, en op dit moment komen er geen mails van {name} op "
+        "dit adres. Wil je ze weer krijgen, schrijf je dan opnieuw in. Komt er geen mail, "
+        "beantwoord dan een mail die je hebt en vraag erom.",
         "refused": "We schrijven je niet meer",
         "refused_note": "Je adres blijft van de lijst van {name}.",
         "expired": "Deze link is verlopen",
-        "expired_note": "Hij werkte enkele dagen. Er is niets veranderd.",
+        "expired_note": "Hij werkt enkele dagen, of tot een andere is gebruikt. Er is niets "
+        "veranderd.",
         "once_again": "Schrijf je opnieuw in voor een nieuwe",
         "pause": "Neem een pauze",
         "pause_none": "Geen pauze: ik wil elk nummer",

@@ -21,7 +21,8 @@ from newsletter.audience.tokens import make_token, read_token
 from newsletter.people.erase import erase
 from newsletter.signup.asking import move
 from newsletter.site.answers import Answers, beside, body, form_fields, token_of
-from newsletter.site.subscribing import Signups, visitor_of
+from newsletter.site.subscribing import Signups
+from newsletter.site.visitors import visitor_of
 from newsletter.store import Store, confirmations, runs, signing_keys, subscribers
 from newsletter.store.dossier import dossier
 from newsletter.store.subscribers import Member

@@ -24,8 +24,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from newsletter.errors import NewsletterError
+from newsletter.networks import is_public
 from newsletter.site.answers import Answers, token_of
-from newsletter.site.subscribing import visitor_of
+from newsletter.site.visitors import visitor_of
 from newsletter.store import Store, clicks
 from newsletter.store.clicks import Click
 
@@ -192,7 +193,7 @@ def is_machine(request: Request) -> bool:
 
 
 def _network(visitor: str) -> str:
-    if not visitor:
-        return ""
     address = ipaddress.ip_address(visitor)
+    if not is_public(address):  # a proxy's, say, which many readers share
+        return ""
     return str(ipaddress.ip_network(f"{address}/{_PREFIX[address.version]}", strict=False))

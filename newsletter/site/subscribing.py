@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-import ipaddress
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -21,7 +20,6 @@ from starlette.responses import Response
 from newsletter import signup
 from newsletter.audience.letters import LetterKind
 from newsletter.audience.tokens import is_trial
-from newsletter.networks import is_public
 from newsletter.project.letters import has_letter
 from newsletter.render.signup_form import FilledIn, FormFields, form_words, signup_form
 from newsletter.settings import Settings
@@ -35,6 +33,7 @@ from newsletter.signup.asking import (
     read_form,
 )
 from newsletter.site.answers import Answers, beside, body, form_fields, token_of
+from newsletter.site.visitors import SharedAddresses, visitor_of
 from newsletter.store import Store, confirmations, signing_keys
 from newsletter.store.confirmations import Standing
 
@@ -91,6 +90,7 @@ class Subscribing:
             phrases=answers.words,
         )  # fmt: skip
         self._threads = asyncio.Semaphore(_AT_ONCE)
+        self._shared = SharedAddresses()
 
     @property
     def has_form(self) -> bool:
@@ -113,15 +113,16 @@ class Subscribing:
         if self._signups is None:
             return self._answers.page("no_signup")
         form, domains = self._read(form_fields(data)), self._signups.domains
+        visitor = visitor_of(request)
         evidence = self._answers.evidence(request, form.source, self._wording())
 
         def note() -> Reply:
-            return ask(
-                self._store, form, domains, evidence, visitor=visitor_of(request), now=self._clock()
-            )
+            return ask(self._store, form, domains, evidence, visitor=visitor, now=self._clock())
 
         async with self._threads:
             reply = await run_in_threadpool(note)
+        if reply is Reply.TOO_MANY:
+            self._shared.refused(visitor)
         return await self._page(reply, form)
 
     def _read(self, fields: Mapping[str, str]) -> SignupForm:
@@ -225,12 +226,3 @@ class Confirming:
             kinds.get(standing, standing.value), template=_TEMPLATE, form="", meant="",
             rehearsal=False, again=beside(request, "subscribe"),
         )  # fmt: skip
-
-
-def visitor_of(request: Request) -> str:
-    """A visitor's own address; "" for one that many share, such as that of a proxy beside us."""
-    try:
-        address = ipaddress.ip_address(request.client.host if request.client else "")
-    except ValueError:
-        return ""
-    return str(address) if is_public(address) else ""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 
@@ -20,7 +20,7 @@ from newsletter.store.letters import queue, token_hash, was_welcomed
 from newsletter.store.signing_keys import address_key, handle_of
 from newsletter.store.signup_tables import confirmations, moves, signups
 from newsletter.store.signups import BOUNCES, FORGIVEN
-from newsletter.store.subscribers import let_in
+from newsletter.store.subscribers import let_in, unsubscribe
 from newsletter.store.suppressions import suppress
 from newsletter.store.tables import subscribers, suppressions, tags
 
@@ -34,7 +34,8 @@ class Standing(StrEnum):
     """How a link to confirm stands."""
 
     OPEN = "open"  # nobody has pressed yet
-    CONFIRMED = "confirmed"
+    CONFIRMED = "confirmed"  # and mails go to the address
+    GONE = "gone"  # somebody pressed, and no mails go to the address any more
     REFUSED = "refused"
     EXPIRED = "expired"
     UNKNOWN = "unknown"
@@ -43,7 +44,7 @@ class Standing(StrEnum):
 def look(store: Database, token: str, *, valid: dt.timedelta, now: dt.datetime) -> Standing:
     """How a link to confirm stands; nothing changes."""
     with store.reading() as connection:
-        return _look(connection, token, valid, now)[0]
+        return _look(connection, token, valid, now).standing
 
 
 def confirm(
@@ -66,13 +67,12 @@ def confirm(
         now: with a time zone.
 
     Returns:
-        CONFIRMED also when that was so already; REFUSED, EXPIRED or UNKNOWN, and nothing changed.
+        CONFIRMED also when that was so already; any other, and nothing changed.
     """
     with store.writing() as connection:
-        answer, asked = _look(connection, token, valid, now)
-        if answer is not Standing.OPEN:
-            return answer
-        assert asked is not None
+        found = _look(connection, token, valid, now)
+        if (asked := found.asked) is None:
+            return found.standing
         reason = _reason(connection, asked.address_hash)
         if reason and reason not in FORGIVEN | BOUNCES:
             return Standing.UNKNOWN  # kept out since then, and not by themselves
@@ -80,6 +80,7 @@ def confirm(
         _spend(connection, asked.address_hash, "confirmed")
         if asked.moves:
             _move(connection, asked.moves, handle, now)
+            _end_moves(connection, asked.moves)
         elif welcome and not was_welcomed(connection, asked.address_hash):
             queue(connection, LetterKind.WELCOME, asked.address_hash, now=now)
         return Standing.CONFIRMED
@@ -90,36 +91,69 @@ def refuse(
 ) -> Standing:
     """Never mail the address again of somebody who says that it was not them.
 
+    It counts after a yes, too: that may have been another one's, or a program's.
+
     Returns:
-        REFUSED also when that was so already; CONFIRMED, EXPIRED or UNKNOWN, and nothing changed.
+        REFUSED also when that was so already; EXPIRED or UNKNOWN, and nothing changed.
     """
     with store.writing() as connection:
-        answer, asked = _look(connection, token, valid, now)
-        if answer is not Standing.OPEN:
-            return answer
-        assert asked is not None
-        hashed = asked.address_hash
-        _log_asked(connection, asked)
-        suppress(connection, hashed, reason=REFUSED, now=now)
+        found = _look(connection, token, valid, now)
+        if found.standing in {Standing.REFUSED, Standing.EXPIRED, Standing.UNKNOWN}:
+            return found.standing
+        hashed = found.hashed
+        if found.asked is not None:
+            _log_asked(connection, found.asked)
+        this = subscribers.c.address_hash == hashed, subscribers.c.status == Status.ACTIVE
+        handle = connection.execute(sa.select(subscribers.c.handle).where(*this)).scalar()
+        if handle is not None:
+            unsubscribe(connection, handle, evidence, now=now)
+        if not suppress(connection, hashed, reason=REFUSED, now=now):
+            _refuse_for_good(connection, hashed)
         log_consent(connection, [hashed], "refused", evidence, now)
         _spend(connection, hashed, "refused")
         return Standing.REFUSED
 
 
-def _look(
-    connection: sa.Connection, token: str, valid: dt.timedelta, now: dt.datetime
-) -> tuple[Standing, sa.Row[Any] | None]:
+def _refuse_for_good(connection: sa.Connection, hashed: str) -> None:
+    """What would end by itself, or by another form, is from now on a refusal."""
+    weaker = suppressions.c.reason.in_(FORGIVEN | BOUNCES)
+    this = sa.update(suppressions).where(suppressions.c.address_hash == hashed, weaker)
+    connection.execute(this.values(reason=REFUSED))
+
+
+class _Found(NamedTuple):
+    """What is behind a link: whose address, and what was asked where nobody has pressed yet."""
+
+    standing: Standing
+    hashed: str = ""
+    asked: sa.Row[Any] | None = None
+
+
+def _look(connection: sa.Connection, token: str, valid: dt.timedelta, now: dt.datetime) -> _Found:
     this = confirmations.c.token_hash == token_hash(token)
     link = connection.execute(sa.select(confirmations).where(this)).one_or_none()
     if link is None:
-        return Standing.UNKNOWN, None
+        return _Found(Standing.UNKNOWN)
     if link.created_at < now - valid:
-        return Standing.EXPIRED, None
+        return _Found(Standing.EXPIRED)
+    hashed = link.address_hash
     if link.spent:
-        return Standing(link.spent), None
-    query = sa.select(signups).where(signups.c.address_hash == link.address_hash)
+        return _Found(_since(connection, hashed), hashed)
+    query = sa.select(signups).where(signups.c.address_hash == hashed)
     asked = connection.execute(query).one_or_none()
-    return (Standing.EXPIRED, None) if asked is None else (Standing.OPEN, asked)
+    if asked is None:
+        return _Found(Standing.EXPIRED)
+    return _Found(Standing.OPEN, hashed, asked)
+
+
+def _since(connection: sa.Connection, hashed: str) -> Standing:
+    """How an address stands whose link was used: much may have happened after the press."""
+    reason = _reason(connection, hashed)
+    if reason == REFUSED:
+        return Standing.REFUSED
+    query = sa.select(subscribers.c.status).where(subscribers.c.address_hash == hashed)
+    is_active = connection.execute(query).scalar() == Status.ACTIVE and not reason
+    return Standing.CONFIRMED if is_active else Standing.GONE
 
 
 def _reason(connection: sa.Connection, hashed: str) -> str:
@@ -201,3 +235,8 @@ def _move(connection: sa.Connection, old: str, new: str, now: dt.datetime) -> No
     connection.execute(sa.update(subscribers).where(subscribers.c.handle == old).values(**left))
     log_consent(connection, [person.address_hash], "moved", Evidence(source=MOVING), now)
     queue(connection, LetterKind.MOVED, person.address_hash, now=now)
+
+
+def _end_moves(connection: sa.Connection, old: str) -> None:
+    """Somebody has moved: a second press must not put them on the list at another address, too."""
+    connection.execute(sa.delete(signups).where(signups.c.moves == old))

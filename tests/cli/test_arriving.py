@@ -63,7 +63,23 @@ def test_an_odd_name_of_a_form_is_refused(ready, name):
 def test_without_a_public_url_there_is_no_form(ready):
     ready.edit("newsletter.toml", 'public_url = "https://letters.slackwater.example.org"\n', "")
     ran = ready.run("subscribers", "form")
-    assert (ran.code, ran.hint) == (2, "hint: set site.public_url and web.signup")
+    assert (ran.code, ran.hint) == (2, "hint: set site.public_url")
+
+
+def test_where_sign_up_is_off_the_form_says_how_to_switch_it_on(ready):
+    ready.edit("newsletter.toml", "[sender]", "[web]\nsignup = false\n[sender]")
+    ran = ready.run("subscribers", "form")
+    assert (ran.code, ran.hint) == (2, "hint: set web.signup = true")
+
+
+def test_whoever_has_not_confirmed_is_removed_by_erasing(ready):
+    ask(ready, "newcomer@example.org")
+    ran = ready.run("subscribers", "remove", "newcomer@example.org")
+    assert ran.code == 2
+    assert "asked and not confirmed" in ran.error
+    assert ran.hint.startswith("hint: newsletter subscribers erase")
+    ran = ready.run("subscribers", "remove", "nobody@example.org")
+    assert ran.hint == "hint: newsletter subscribers list"
 
 
 def test_what_waits_is_shown_and_let_go(ready):

@@ -244,16 +244,21 @@ def test_a_slip_in_a_large_provider_is_asked_about(harbour, typed):
     assert "Did you mean this? gmail.com" in " ".join(text_of(parse_page(answer.text)).split())
 
 
-def test_a_network_that_asks_too_often_is_asked_to_wait(harbour):
+def test_a_network_that_asks_too_often_is_asked_to_wait(harbour, caplog):
     answers = [harbour.subscribe(f"r{n}@example.org", visitor="8.8.4.4") for n in range(7)]
     assert [a.status_code for a in answers] == [202] * 5 + [429] * 2
     assert answers[6].headers["Retry-After"] == "3600"
+    assert "trusted_proxies" not in caplog.text
     assert harbour.subscribe("other@example.org").status_code == 202
 
 
-def test_a_proxy_beside_us_is_no_visitor(harbour):
-    answers = [harbour.subscribe(f"r{n}@example.org", visitor="127.0.0.1") for n in range(9)]
-    assert {a.status_code for a in answers} == {202}
+@pytest.mark.parametrize("visitor", ["127.0.0.1", "10.9.9.9", "fe80::1%eth0", "no address"])
+def test_those_who_share_one_address_are_one_network_and_the_log_says_so(harbour, caplog, visitor):
+    answers = [harbour.subscribe(f"r{n}@example.org", visitor=visitor) for n in range(7)]
+    assert [a.status_code for a in answers] == [202] * 5 + [429] * 2
+    [said] = [r.getMessage() for r in caplog.records if "trusted_proxies" in r.getMessage()]
+    assert visitor.partition("%")[0] in said.replace("no known", "no")
+    assert harbour.subscribe("other@example.org", visitor="8.8.4.4").status_code == 202
 
 
 def test_topics_and_a_name_are_kept_where_the_form_asks_for_them(harbour):

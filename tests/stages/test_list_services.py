@@ -40,7 +40,7 @@ def by_word(
     )
     lines, wanted = [], {}
     for number, (word, standing) in enumerate(meant.items()):
-        cell = {address: f"r{number}@example.org", column: word, **cells}
+        cell = {address: f"r{number}@example.org", "status": "active", column: word, **cells}
         lines.append([cell.get(name, "") for name in names])
         wanted[f"r{number}"] = standing
     return written(header, lines), wanted

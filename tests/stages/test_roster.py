@@ -219,7 +219,6 @@ def test_tags_are_told_apart_however_they_are_joined(cell, tags, header):
 @pytest.mark.parametrize(
     ("cell", "status", "suppression"),
     [
-        ("", Status.ACTIVE, ""),
         ("Subscribed", Status.ACTIVE, ""),
         ("active", Status.ACTIVE, ""),
         (" PENDING ", Status.PENDING, ""),
@@ -261,7 +260,9 @@ def test_columns_of_yes_and_no_and_dates_are_honoured(header, cell, status):
 
 def test_neither_yes_nor_no_is_rejected_rather_than_mailed():
     [(_, reason)] = reasons("email,subscribed\na@b.org,maybe\n")
-    assert reason == "the row says neither yes nor no to being subscribed"
+    assert reason == (
+        'the column "subscribed" says neither yes nor no to being subscribed; --map it'
+    )
     assert reasons("email,subscribed\na@b.org,\n")
 
 

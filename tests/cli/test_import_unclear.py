@@ -1,0 +1,103 @@
+"""Lists that do not say who may be mailed: nobody is taken for active, and each is told why."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import zipfile
+
+import pytest
+
+from tests.support.cli_fixtures import Folder, folder, plain_environment
+
+__all__ = ["folder", "plain_environment"]
+
+
+def imported(newsletter: Folder, text: str, *words: str):
+    newsletter.write("list.csv", text)
+    return newsletter.run("subscribers", "import", "list.csv", "--consent-source", "x", *words)
+
+
+@pytest.mark.parametrize(
+    ("text", "said", "way"),
+    [
+        ("EMAIL;OPT_IN;EMAIL_BLACKLISTED\na@example.org;;0\nb@example.org;;0\n",
+         'the column "OPT_IN" says neither yes nor no to being subscribed', "OPT_IN=ignore"),
+        ("email,Subscribed\na@example.org,2024-01-31\nb@example.org,2024-02-01\n",
+         'the column "Subscribed" says neither yes nor no', "Subscribed=joined"),
+        ("email,Confirmed\na@example.org,maybe\nb@example.org,maybe\n",
+         'the column "Confirmed" says neither yes nor no to being confirmed', "Confirmed=ignore"),
+    ],
+)  # fmt: skip
+def test_a_list_that_says_nothing_names_column_and_line_and_the_way_on_works(
+    folder, text, said, way
+):
+    ran = imported(folder, text)
+    assert (ran.code, ran.out.split(", ")[-1]) == (0, "2 rejected\n")
+    assert f"list.csv:2: left out: {said}" in ran.err
+    assert "warning: every row was left out" in ran.err
+    again = imported(folder, text, "--map", way)
+    assert again.out.startswith("2 added")
+    assert "every row" not in again.err
+
+
+def test_an_empty_status_is_nobodys_yes(folder):
+    text = "email,Status\na@example.org,active\nb@example.org,\nc@example.org,left\n"
+    ran = imported(folder, text)
+    assert ran.out.startswith("2 added")
+    assert 'list.csv:3: left out: the column "Status" is empty; --map-status "=active"' in ran.err
+    assert "every row" not in ran.err
+    assert imported(folder, text, "--map-status", "=active").out.startswith("1 added")
+
+
+def test_whoever_left_by_one_column_has_left_whatever_another_fails_to_say(folder):
+    text = (
+        "email,status,unsubscribed_at\na@example.org,,2024-01-01\nb@example.org,what,2024-01-01\n"
+    )
+    assert "by what the list says: 2 unsubscribed" in imported(folder, text).err
+
+
+def test_exports_of_services_are_read_without_a_word_more(folder):
+    phplist = (
+        "Email,Is this subscriber confirmed,Is this subscriber blacklisted,"
+        "Did this subscriber manually confirm\na@example.org,1,0,0\nb@example.org,1,1,0\n"
+    )
+    assert imported(folder, phplist).out.startswith(
+        "1 added, 0 updated, 0 unchanged, 0 kept out, 1"
+    )
+    mailerlite = (
+        "Email,Status,Subscribed,Groups,Unsubscribed\nc@example.org,active,2024-01-31,g,\n"
+        "d@example.org,unsubscribed,2024-01-31,,2024-02-01\n"
+    )
+    ran = imported(folder, mailerlite)
+    assert "an export of MailerLite" in ran.err
+    assert "by what the list says: 1 active, 1 unsubscribed" in ran.err
+    assert "without a status" not in ran.err
+    ran = imported(folder, "subscriber_id,email\n7,e@example.org\n")
+    assert (ran.code, ran.out[:7]) == (0, "1 added")
+    assert imported(folder, "subscriber_status_id,email\n7,f@example.org\n").code == 2
+
+
+def test_marks_of_a_spreadsheet_are_warned_of(folder):
+    ran = imported(folder, "email\n'a@example.org\n=b@example.org\nc@example.org\n")
+    assert "warning: 2 addresses begin with ', =, + or -" in ran.err
+    assert "mark a cell" not in imported(folder, "email\no'neill@example.org\n").err
+
+
+@pytest.mark.parametrize("inner", ["in.zip", "unsubscribed.xlsx", "lists/old.csv.gz"])
+def test_an_archive_with_something_unread_beside_its_list_is_refused(folder, inner):
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("a.csv", "email\na@example.org\n")
+        archive.writestr(inner, b"x")
+    (folder.root / "lists.zip").write_bytes(packed.getvalue())
+    ran = folder.run("subscribers", "import", "lists.zip", "--consent-source", "x")
+    assert ran.code == 2
+    assert f'this archive holds "{inner}", which may hold lists, too' in ran.error
+
+
+def test_a_packed_file_is_called_one(folder):
+    (folder.root / "list.csv").write_bytes(gzip.compress(b"email\na@example.org\n"))
+    ran = folder.run("subscribers", "import", "list.csv", "--consent-source", "x")
+    assert ran.code == 2
+    assert "list.csv: this is a packed file" in ran.error
