@@ -25,7 +25,7 @@ Doors: each touches one thing outside
     project     the author's folder: settings file, issues, theme, git, the ledger
     http        the one way out over HTTP
     domains     whether a domain takes mail, as the DNS says
-    clocks      the clock that goes on while the machine sleeps
+    clocks      what time it is, and how long something took
 
 Stages: values in, values out; no clock, no disk, no network
     settings    texts and a mapping      -> the settings, each declared once

@@ -7,7 +7,7 @@ import datetime as dt
 import functools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from newsletter.errors import Place
 from newsletter.issue import Issue
@@ -17,8 +17,7 @@ from newsletter.render import Options, RenderedIssue
 Severity = Literal["error", "warning"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class Finding(NamedTuple):
     """One thing to look at.
 
     Attributes:
@@ -38,8 +37,7 @@ class Finding:
     ignored: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UrlStatus:
+class UrlStatus(NamedTuple):
     """What one web address of the issue answered.
 
     Attributes:
@@ -126,8 +124,7 @@ Fault = tuple[Place, str, str]
 Find = Callable[[RuleContext], Iterator[Fault]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
+class Rule(NamedTuple):
     """One check.
 
     Attributes:

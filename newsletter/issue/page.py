@@ -9,8 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 from urllib.parse import unquote
 
 from newsletter.issue import Issue
@@ -27,8 +26,7 @@ _LONGEST: Final = 900
 _ABSOLUTE: Final = re.compile(r"https?://[^/\s]+\S*")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PageMatter:
+class PageMatter(NamedTuple):
     """What the author says about one issue's page.
 
     Attributes:

@@ -10,7 +10,7 @@ import dataclasses
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from newsletter.audience import read_address
 from newsletter.render import RenderedIssue
@@ -46,8 +46,7 @@ class Sender:
     unsubscribe_mailto: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FrozenIssue:
+class FrozenIssue(NamedTuple):
     """One issue, the same for all its recipients.
 
     Attributes:

@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 from urllib.parse import quote
 
 from newsletter import text_rules
@@ -27,8 +27,7 @@ NO_STORE: Final = "none"
 _AUTOMATIC: Final = "Auto-Submitted: auto-generated\r\n"
 
 
-@dataclass(frozen=True, slots=True)
-class Placeholder:
+class Placeholder(NamedTuple):
     """A place in the mail that differs from reader to reader; the token is "" in headers."""
 
     kind: Literal["to", "subject", "stamp", "unsubscribe", "html", "text"]
@@ -54,8 +53,7 @@ class MimeTemplate:
     unsubscribe_mailto: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stamp:
+class Stamp(NamedTuple):
     """Date and Message-ID, for transports that do not write their own.
 
     Attributes:

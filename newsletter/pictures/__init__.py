@@ -8,8 +8,7 @@ drawings    whether an SVG may stand on a page
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 #: Twice a letter's column, for screens with small pixels.
 WIDEST: Final = 2 * 552
@@ -24,8 +23,7 @@ Wanted = Literal["mail", "page"]
 FaultId = Literal["picture-unreadable", "picture-heavy", "picture-still"]
 
 
-@dataclass(frozen=True, slots=True)
-class PictureFault:
+class PictureFault(NamedTuple):
     """What is wrong with a picture.
 
     Attributes:
@@ -39,8 +37,7 @@ class PictureFault:
     hint: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MadePicture:
+class MadePicture(NamedTuple):
     """A picture that can be published.
 
     Attributes:

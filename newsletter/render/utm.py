@@ -11,7 +11,6 @@ import functools
 import ipaddress
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 from urllib.parse import quote, unquote_plus
 
@@ -49,8 +48,7 @@ _QUERY: Final = re.compile(r"[^\x21\x23-\x3b\x3d\x3f-\x7e]")
 _FRAGMENT: Final = re.compile(r"[^\x21\x23-\x3b\x3d\x3f-\x5f\x61-\x7e]")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tags:
+class Tags(NamedTuple):
     """What is appended, and how links that carry tags already are treated.
 
     Attributes:

@@ -1,6 +1,6 @@
 """The gate: the rules that keep an issue from being sent, each said once.
 
-A send raises the first that is broken; the preview's "ready?" lists all of them.
+A send raises the first that is broken; the preview's panel Send lists all of them.
 """
 
 from __future__ import annotations
