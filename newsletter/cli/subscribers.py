@@ -61,7 +61,9 @@ def import_(
     words: Annotated[
         list[str] | None,
         typer.Option(
-            "--map-status", metavar="WORD=STATUS", help="What a word means; may be repeated."
+            "--map-status",
+            metavar="WORD=STATUS",
+            help="What a word means, or with nothing before the = an empty cell; may be repeated.",
         ),
     ] = None,
     tag: Annotated[

@@ -231,6 +231,8 @@ def test_no_date_rejects_a_row():
 
 
 def test_a_more_careful_row_names_the_row_whose_place_it_takes():
-    text = "email,status\nbad,active\na@b.org,active\na@b.org,left\na@b.org,active\nA@b.org,bounced\n"
+    text = (
+        "email,status\nbad,active\na@b.org,active\na@b.org,left\na@b.org,active\nA@b.org,bounced\n"
+    )
     assert [(row.line, row.instead_of) for row in chosen(text)] == [(3, None), (4, 1), (6, 2)]
     assert reasons(text)[1:] == [(5, "line 4 has this address too")]

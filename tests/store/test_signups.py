@@ -102,11 +102,22 @@ def test_a_second_press_shows_the_same_and_does_nothing(store, tmp_path):
     confirm(store, letter)
     before = look(tmp_path, "select * from letters"), look(tmp_path, "select * from consents")
     assert confirm(store, letter) is Standing.CONFIRMED
-    assert refuse(store, letter) is Standing.CONFIRMED
     assert before == (
         look(tmp_path, "select * from letters"),
         look(tmp_path, "select * from consents"),
     )
+
+
+def test_a_refusal_after_a_yes_counts_once(store, tmp_path):
+    ask(store, "ada@example.org")
+    letter = post(store)
+    confirm(store, letter)
+    assert refuse(store, letter) is Standing.REFUSED
+    before = look(tmp_path, "select * from consents")
+    assert (refuse(store, letter), confirm(store, letter)) == (Standing.REFUSED,) * 2
+    assert before == look(tmp_path, "select * from consents")
+    assert status(store, "ada@example.org") is Status.UNSUBSCRIBED
+    assert post(store) is None  # no welcome either
 
 
 def test_the_log_proves_what_was_asked_and_what_was_pressed(store, tmp_path):
