@@ -17,6 +17,7 @@ from newsletter.store.signing_keys import address_hash, handle_of
 from newsletter.store.tables import moment_text, staged_rows
 from newsletter.store.upsert import fields_text
 
+_SLICES: Final = {f"{byte:02x}": byte >> 2 for byte in range(256)}
 #: Where rejected rows are: behind all slices, those that earlier versions made too.
 REJECTS: Final = 256
 #: What a row is made of again; its place stands behind.
@@ -48,7 +49,7 @@ def slice_of(hashed: str) -> int:
     Of more, each batch would end within a page of its own in too many; of fewer, a step would touch
     too much of the index by hash.
     """
-    return int(hashed[:2], 16) >> 2
+    return _SLICES[hashed[:2]]
 
 
 def _staged(this: int, position: int, row: Row | Reject, key: Key) -> tuple[str | int | None, ...]:
@@ -65,9 +66,9 @@ def _staged(this: int, position: int, row: Row | Reject, key: Key) -> tuple[str 
         "",
         row.email,
         row.name,
-        row.status.value,
+        "active" if row.status is Status.ACTIVE else row.status.value,
         row.suppression,
-        _tags_text(row.tags),
+        _tags_text(row.tags) if row.tags else "",
         fields_text(row.fields),
         moment_text(row.joined) if row.joined else None,
         hashed,
@@ -77,7 +78,7 @@ def _staged(this: int, position: int, row: Row | Reject, key: Key) -> tuple[str 
 
 @lru_cache(maxsize=4096)
 def _tags_text(tags: frozenset[str]) -> str:
-    return json.dumps(sorted(tags), ensure_ascii=False) if tags else ""
+    return json.dumps(sorted(tags), ensure_ascii=False)
 
 
 @lru_cache(maxsize=4096)
