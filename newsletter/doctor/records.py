@@ -67,6 +67,9 @@ def server(subject: Subject) -> Diagnosis:
     from newsletter.store.postgres import inspection  # noqa: PLC0415  # its driver may be missing
 
     seen, found = inspection.inspect(subject.store), []
+    if not seen.writable:
+        hint = "set store.url to the primary server, and a user who may write"
+        found.append(error("this database can only be read: nothing can be sent from it", hint))
     if seen.left < _FEW:
         told = f"the server takes only {plural(seen.left, 'more connection')}"
         if seen.left < 1:

@@ -24,6 +24,7 @@ from newsletter.delivery import (
     Pause,
     Run,
     RunState,
+    State,
     Stop,
     is_finished,
 )
@@ -385,6 +386,9 @@ def _stop_of(store: Store, run: Run, counts: Counts, drained: Drained) -> Stop |
         return Stop(found.pause, found.reason)
     if found and found.state is RunState.CANCELLED:
         return Stop(Pause.INTERRUPTED, found.reason)
+    if not counts.left:  # somebody has claimed, and has not told
+        unrecorded = plural(counts[State.CLAIMED], "mail")
+        return Stop(Pause.FAULT, f"what became of {unrecorded} could not be recorded")
     return Stop(Pause.PUT_OFF, f"what is left was deferred {_TRIES} times")
 
 

@@ -62,3 +62,10 @@ def test_a_server_without_room_is_told(ask, monkeypatch):
 
 def test_records_in_a_file_have_no_server(ready):
     assert "store-pg" not in ready.run("doctor", "--offline", "-v").out
+
+
+def test_a_database_that_can_only_be_read_is_told(ask):
+    server().ask("postgres", "ALTER ROLE wren SET default_transaction_read_only = on")
+    ran = ask()
+    assert found(ran) == {"store-pg": "error"}
+    assert told(ran, "store-pg")[0] == "this database can only be read: nothing can be sent from it"

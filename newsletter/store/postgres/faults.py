@@ -70,6 +70,8 @@ def fault(
     if state is None and "OperationalError" in {one.__name__ for one in type(error).__mro__}:
         return _unreachable(error, place, opening=opening)
     known = _FAULTS.get(state or "") or _FAULTS.get((state or "")[:2])
+    if getattr(getattr(error, "diag", None), "severity_nonlocalized", None) == "PANIC":
+        known = _GONE  # whatever it says, as of a full disk, the server goes down with it
     named = f"{type(error).__name__}, SQLSTATE {state}"
     if known is None:
         rule = getattr(getattr(error, "diag", None), "constraint_name", None)
