@@ -9,6 +9,7 @@ import datetime as dt
 import hashlib
 import secrets
 from functools import lru_cache
+from typing import Final
 
 import sqlalchemy as sa
 
@@ -16,6 +17,9 @@ from newsletter.audience.tokens import TRIAL_KEY, Key
 from newsletter.errors import RefusedError
 from newsletter.store.database import Database
 from newsletter.store.tables import signing_keys
+
+#: What is signed before an address, so that its handle is not its name in the records.
+_HANDLE: Final = b"handle\0"
 
 
 def newest(store: Database) -> Key:
@@ -88,7 +92,13 @@ def handle_of(canonical: str, key: Key) -> str:
     So a link in an old mail still takes somebody off the list who was forgotten by a restored
     backup, erased, or imported anew.
     """
-    return _keyed(key.secret).digest(b"handle\0" + canonical.encode())[:12].hex()
+    return _keyed(key.secret).digest(_HANDLE + canonical.encode())[:12].hex()
+
+
+def names_of(canonical: str, key: Key) -> tuple[str, str]:
+    """`address_hash` and `handle_of` at once: a long list asks for both of everybody."""
+    keyed, text = _keyed(key.secret), canonical.encode()
+    return keyed.digest(text).hex(), keyed.digest(_HANDLE + text)[:12].hex()
 
 
 class _Keyed:

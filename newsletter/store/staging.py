@@ -13,7 +13,7 @@ from newsletter.audience import Status, canonical_of
 from newsletter.audience.roster import Reject, Row
 from newsletter.audience.tokens import Key
 from newsletter.store.rows import insert_rows
-from newsletter.store.signing_keys import address_hash, handle_of
+from newsletter.store.signing_keys import names_of
 from newsletter.store.tables import moment_text, staged_rows
 from newsletter.store.upsert import fields_text
 
@@ -57,7 +57,7 @@ def _staged(this: int, position: int, row: Row | Reject, key: Key) -> tuple[str 
     if isinstance(row, Reject):
         line, why = row.line, row.reason
         return (this, REJECTS, position, line, why, "", "", "", "", "", "{}", None, "", "")
-    hashed = address_hash(row.canonical, key)
+    hashed, handle = names_of(row.canonical, key)
     return (
         this,
         slice_of(hashed),
@@ -72,7 +72,7 @@ def _staged(this: int, position: int, row: Row | Reject, key: Key) -> tuple[str 
         fields_text(row.fields),
         moment_text(row.joined) if row.joined else None,
         hashed,
-        handle_of(row.canonical, key),
+        handle,
     )
 
 
