@@ -382,13 +382,11 @@ def _stop_of(store: Store, run: Run, counts: Counts, drained: Drained) -> Stop |
     if drained.stop:
         return drained.stop
     found = runs.find(store, run.content.issue, rehearsal=run.rehearsal)
-    if found and found.pause:  # by a worker
-        return Stop(found.pause, found.reason)
-    if found and found.state is RunState.CANCELLED:
-        return Stop(Pause.INTERRUPTED, found.reason)
+    if found and (found.pause or found.state is RunState.CANCELLED):  # by a worker, or a person
+        return Stop(found.pause or Pause.INTERRUPTED, found.reason)
     if not counts.left:  # somebody has claimed, and has not told
-        unrecorded = plural(counts[State.CLAIMED], "mail")
-        return Stop(Pause.FAULT, f"what became of {unrecorded} could not be recorded")
+        mails = plural(counts[State.CLAIMED], "mail")
+        return Stop(Pause.FAULT, f"what became of {mails} could not be recorded")
     return Stop(Pause.PUT_OFF, f"what is left was deferred {_TRIES} times")
 
 

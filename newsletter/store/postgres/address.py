@@ -12,6 +12,12 @@ from newsletter.errors import InputError, Place
 
 _SCHEME: Final = "postgresql"
 _HERE: Final = frozenset({"", "localhost", "127.0.0.1", "::1"})
+#: How long a connection may be without any sign of the other end: nothing is acknowledged, or no
+#: answer comes when asked in between (tcp(7)). Packets that are swallowed are no error else.
+_UNHEARD: Final = {
+    "tcp_user_timeout": "30000",
+    "keepalives_idle": "10", "keepalives_interval": "5", "keepalives_count": "4",
+}  # fmt: skip
 #: What files of this machine that belong to the records are called after.
 _NAME: Final = "postgresql"
 
@@ -52,6 +58,7 @@ class ServerAddress(NamedTuple):
         # The mails' addresses must not cross a network in the clear; who wants that says so.
         if host not in _HERE and not host.startswith("/") and "PGSSLMODE" not in os.environ:
             query.setdefault("sslmode", "require")
+        query |= _UNHEARD
         return cls(
             url=read.set(drivername=f"{_SCHEME}+psycopg", password=password, query=query),
             schema=schema,

@@ -44,14 +44,7 @@ _LOCKS: Final = 0x6E6C7472
 
 #: What the comment of a schema begins with whose records were moved.
 _MOVED: Final = ("were moved to ", "are being moved to ")
-#: How long a connection may be without any sign of the other end: a request is not acknowledged, or
-#: nothing answers to a question in between (tcp(7)); packets that are swallowed are no error else.
-_UNHEARD: Final[dict[str, str | int]] = {
-    "tcp_user_timeout": 30_000,
-    "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 4,
-}  # fmt: skip
-# Compiling a statement (jit) takes seconds for a segment of many tags, and gains nothing here. And
-# the driver reads no date that a role or a database would have written in another way.
+# Compiling (jit) takes seconds for a segment of many tags; a role may have its own way with dates.
 _PLAIN: Final = 'SET LOCAL search_path = "{schema}"; SET LOCAL jit = off; SET LOCAL datestyle = ISO'
 _READ: Final = f"SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY; {_PLAIN}"
 #: What a machine that froze in the middle holds is given back after so long.
@@ -376,7 +369,7 @@ class PostgresBackend:
                 # A pooler between us and the server keeps no prepared statement.
                 connect_args={
                     "prepare_threshold": None, "connect_timeout": _CONNECT_SECONDS,
-                    "application_name": self._called, "client_encoding": "UTF8", **_UNHEARD,
+                    "application_name": self._called, "client_encoding": "UTF8",
                 },
             )  # fmt: skip
         except ModuleNotFoundError as error:
