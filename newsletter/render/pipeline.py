@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Final
 
+import idna
 from lxml import etree
 from mjml import mjml2html
 
@@ -46,6 +47,9 @@ from newsletter.render.pictures import local_path
 from newsletter.render.sizes import Measure, Size, unmeasured
 from newsletter.render.utm import tag
 from newsletter.render.words import date, direction, words
+
+# Its tables are read from the disk on the first foreign host, which would be inside a render.
+idna.encode("\u00e4.example", uts46=True)
 
 # Approvals and runs hold hashes that were made when a look had these alone.
 _FIRST: Final = ("accent", "accent_dark", "font", "heading_font", "divider", "header_image")

@@ -14,11 +14,6 @@ from collections.abc import Iterable
 from typing import Final, Literal, NamedTuple
 from urllib.parse import quote, unquote_plus
 
-import idna
-
-# Its tables are read from the disk on the first foreign host, which would be inside a render.
-idna.encode("\u00e4.example", uts46=True)
-
 #: tagged: ours were appended; kept: it has tags of its own; replaced: it had, ours stand there now.
 Verdict = Literal[
     "tagged", "kept", "replaced", "skipped host", "signed", "malformed", "no web link"
@@ -240,6 +235,8 @@ def _is_ipv6(text: str) -> bool:
 def _ascii(host: str) -> str:
     if host.isascii():
         return host
+    import idna  # noqa: PLC0415  # its tables are large; `pipeline` has read them before a render
+
     try:
         return idna.encode(host, uts46=True).decode()
     except idna.IDNAError:
