@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 import sqlalchemy as sa
 
@@ -32,6 +34,37 @@ def test_whose_lease_has_ended_claims_nothing_though_its_connection_is_open(tmp_
             with pytest.raises(PausedError, match="silent for a minute"):
                 leader.settle_and_claim(run, (), 1, now=NOW)
             assert worker.settle_and_claim(run, (), 1, now=NOW)
+
+
+def test_who_takes_an_ended_lease_while_it_is_given_back_holds_it(tmp_path, database):
+    server, inside, done = postgres.server(), threading.Event(), threading.Event()
+    with Store.open(f"{server.url(database)}&folder={tmp_path}") as store:
+        ended = "clock_timestamp() - interval '1 second'"
+        server.ask(
+            database,
+            "insert into leases (name, token, host, boot, pid, until) "
+            f"values ('sending', 'old', 'elsewhere', '', 7, {ended})",
+        )
+
+        def take() -> None:
+            with store.lock():
+                inside.set()
+                done.wait()
+
+        taker = threading.Thread(target=take)
+        with server.connect(database) as holder, holder.transaction():
+            holder.execute("delete from leases where token = 'old'")
+            taker.start()
+            waits = "select count(*) from pg_stat_activity where wait_event_type = 'Lock'"
+            while server.ask(database, waits) == [(0,)] and not inside.is_set():
+                done.wait(0.01)
+        inside.wait()
+        try:
+            assert store.sender()
+        finally:
+            done.set()
+            taker.join()
+        assert not store.sender()
 
 
 def test_an_unsubscribe_comes_before_a_claim_or_after_it_never_beside_it(tmp_path, database):

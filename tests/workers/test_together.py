@@ -20,7 +20,6 @@ from newsletter.store import Store, claims, runs, shares
 from newsletter.store.postgres import histories
 from tests.support import postgres
 from tests.support.cli_fixtures import Folder, folder, plain_environment
-from tests.support.effort import either
 from tests.support.schedule_fixtures import through_smtp
 from tests.support.smtp_servers import Keeper, aiosmtpd
 from tests.support.two_machines import two_machines
@@ -68,8 +67,6 @@ def test_who_leads_sees_how_fast_each_is_and_itself_among_them(tmp_path):
 def test_what_is_left_to_workers_is_sent_by_them_and_the_command_ends(
     folder: Folder, database: str, tmp_path, monkeypatch
 ):
-    if not either(0, 1):
-        pytest.skip("with --long: once it waited for a worker that did not come")
     monkeypatch.setattr(sending, "_TAKEN_UP_SECONDS", 600.0)
     keeper, sent = Keeper(), threading.Event()
     with aiosmtpd(keeper) as port, another(database, tmp_path) as worker:

@@ -159,10 +159,9 @@ class Leases:
             "token": token, "host": socket.gethostname(), "boot": _boot(), "pid": os.getpid(),
             "until": _UNTIL,
         }  # fmt: skip
-        if row is None:
-            connection.execute(sa.insert(leases).values(name=name, **values))
-        else:
-            connection.execute(sa.update(leases).where(leases.c.name == name).values(values))
+        # Not changed: whoever gives back an ended lease late could take the changed one away.
+        connection.execute(sa.delete(leases).where(leases.c.name == name))
+        connection.execute(sa.insert(leases).values(name=name, **values))
 
     def _renew(self, name: str, token: str, ended: threading.Event) -> None:
         mine = sa.update(leases).where(leases.c.name == name, leases.c.token == token, _RUNS)
