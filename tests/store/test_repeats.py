@@ -14,7 +14,8 @@ from newsletter.store.sqlite import repeats
 from tests.support.effort import either
 
 ROWS = st.lists(
-    st.tuples(st.sampled_from("abcdefgh"), st.sampled_from(("", "pending", "bounced"))), max_size=30
+    st.tuples(st.sampled_from("abcdefgh"), st.sampled_from(("active", "pending", "bounced"))),
+    max_size=30,
 )
 
 
@@ -31,3 +32,13 @@ def test_the_same_rows_count_as_in_memory(rows, marks, together):
         patched.setattr(repeats, "_TOGETHER", together)
         with repeats.Repeats() as seen:
             assert read(rows, seen) == read(rows, None)
+
+
+def test_stricter_rows_of_addresses_that_were_put_away_are_put_away_in_turn(monkeypatch):
+    monkeypatch.setattr(repeats, "_TOGETHER", 4)
+    with repeats.Repeats() as seen:
+        for place, (who, standing) in enumerate(
+            [*((who, 0) for who in "abcdefg"), *((who, 1) for who in "abcdefgh")]
+        ):
+            seen.meet(who, line=place + 1, place=place, standing=standing)
+            assert len(seen._latest) < 4

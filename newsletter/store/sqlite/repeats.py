@@ -29,8 +29,8 @@ class Repeats:
     """
 
     def __init__(self) -> None:
-        # 64 bits, as SQLite looks them up quickest: of a thousand million lists of a million, one
-        # has an address that is rejected for another's.
+        # 64 bits, as SQLite looks them up quickest: of forty million lists of a million, one has an
+        # address that is rejected for another's.
         self._keyed = hashlib.blake2b(digest_size=8, key=secrets.token_bytes(16))
         self._marks = bytearray(_MARKS // 8)
         self._latest: dict[str, tuple[int, int, int]] = {}  # those that are not in the table yet
@@ -48,15 +48,13 @@ class Repeats:
         byte, bit = spot >> 3, 1 << (spot & 7)
         marked = self._marks[byte] & bit
         old = self._find(canonical) if marked else None
-        if old is None:
-            self._marks[byte] |= bit
-            self._latest[canonical] = (line, place, standing)
-            if len(self._latest) == _TOGETHER:
-                self._put_away()
-            return None
-        if yields := standing > old[2]:
-            self._latest[canonical] = (line, place, standing)
-        return Met(line=old[0], place=old[1], yields=yields)
+        if old is not None and standing <= old[2]:
+            return Met(line=old[0], place=old[1], yields=False)
+        self._marks[byte] |= bit
+        self._latest[canonical] = (line, place, standing)
+        if len(self._latest) >= _TOGETHER:
+            self._put_away()
+        return None if old is None else Met(line=old[0], place=old[1], yields=True)
 
     def _find(self, canonical: str) -> tuple[int, int, int] | None:
         if latest := self._latest.get(canonical):
