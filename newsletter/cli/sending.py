@@ -28,7 +28,7 @@ from newsletter.sending.plan import plan_send, rows
 from newsletter.sending.result import AlreadySent, Detached, Plan
 from newsletter.sending.run import detach, send
 from newsletter.store import Store
-from newsletter.store.shares import Standing
+from newsletter.store.shares import RunProgress
 
 
 def send_issue(project: Project, options: SendOptions, *, confirmed: int | None) -> int:
@@ -117,6 +117,6 @@ class _SendConsole(Console):
         """A bar or lines."""
         return progress(total)
 
-    def standing(self) -> AbstractContextManager[Callable[[Standing], None]]:
+    def standing(self) -> AbstractContextManager[Callable[[RunProgress], None]]:
         """The same of all who send."""
         return progress_of_all()

@@ -14,12 +14,12 @@ from newsletter.delivery import State
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
-    from newsletter.store.shares import Standing
+    from newsletter.store.shares import RunProgress
 
 #: What is still to come.
 _OPEN: Final = frozenset({State.QUEUED, State.CLAIMED})
 
-Shown = Callable[["Standing"], None]
+Shown = Callable[["RunProgress"], None]
 
 
 @contextmanager
@@ -34,7 +34,7 @@ def progress_of_all() -> Iterator[Shown]:
         yield _lines()
 
 
-def line(found: Standing) -> str:
+def line(found: RunProgress) -> str:
     """How far it is, and what each worker does for it, in one line."""
     done, total = _done(found), found.counts.total
     parts = (f"{done:,} of {total:,}", speed(found.rate), _left(found), _outcomes(found))
@@ -46,7 +46,7 @@ def line(found: Standing) -> str:
 def _lines() -> Shown:
     last = time.monotonic()
 
-    def shown(found: Standing) -> None:
+    def shown(found: RunProgress) -> None:
         nonlocal last
         now = time.monotonic()
         if now - last >= SECONDS:
@@ -68,7 +68,7 @@ def _bars() -> Iterator[Shown]:
     tasks: dict[str, TaskID] = {}
     with Progress(*columns, console=console(), transient=True) as bar:
 
-        def shown(found: Standing) -> None:
+        def shown(found: RunProgress) -> None:
             more = ", ".join(part for part in (_left(found), _outcomes(found)) if part)
             rows = {"all": (_done(found), found.rate, more)}
             if len(found.shares) > 1:
@@ -86,15 +86,15 @@ def _bars() -> Iterator[Shown]:
         yield shown
 
 
-def _done(found: Standing) -> int:
+def _done(found: RunProgress) -> int:
     counts = found.counts
     return counts.total - counts.left - counts[State.CLAIMED]
 
 
-def _left(found: Standing) -> str:
+def _left(found: RunProgress) -> str:
     return time_left(found.counts.total - _done(found), found.rate)
 
 
-def _outcomes(found: Standing) -> str:
+def _outcomes(found: RunProgress) -> str:
     shown = sorted(found.counts.by_state.items())
     return ", ".join(f"{state.value} {n:,}" for state, n in shown if n and state not in _OPEN)

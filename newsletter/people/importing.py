@@ -335,9 +335,8 @@ class RowTally:
         for row in rows:
             if isinstance(row, Row):
                 # Of a million rows most are active, and a status' own word takes its time.
-                said[
-                    row.suppression or ("active" if row.status is usual else row.status.value)
-                ] += 1
+                status = "active" if row.status is usual else row.status.value
+                said[row.suppression or status] += 1
                 if row.name and not stands_in_header(row.name):
                     self.odd_names += 1
                 if row.email[0] in _MARKS:

@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from typing import Final, Literal, NamedTuple
 from urllib.parse import quote, unquote_plus
 
+Existing = Literal["keep", "replace"]
 #: tagged: ours were appended; kept: it has tags of its own; replaced: it had, ours stand there now.
 Verdict = Literal[
     "tagged", "kept", "replaced", "skipped host", "signed", "malformed", "no web link"
@@ -59,7 +60,7 @@ class Tags(NamedTuple):
     source: str
     medium: str
     campaign: str
-    existing: Literal["keep", "replace"]
+    existing: Existing
     replace_sources: tuple[str, ...]
     skip_hosts: tuple[str, ...]
 

@@ -12,7 +12,7 @@ from newsletter.project import Project
 from newsletter.reporter import Reporter
 from newsletter.sending.result import Plan
 from newsletter.store import Store
-from newsletter.store.shares import Standing
+from newsletter.store.shares import RunProgress
 
 #: Listens for the wish to stop for the length of a `with`, and tells whether it has come.
 Stopping = Callable[[], AbstractContextManager[Callable[[], bool]]]
@@ -33,7 +33,7 @@ class SendReporter(Reporter, Protocol):
         """
         ...
 
-    def standing(self) -> AbstractContextManager[Callable[[Standing], None]]:
+    def standing(self) -> AbstractContextManager[Callable[[RunProgress], None]]:
         """Show how a run of several machines comes along: what it gives hears it now and then."""
         ...
 

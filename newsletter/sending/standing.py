@@ -13,7 +13,7 @@ from newsletter.delivery import Run
 from newsletter.errors import NewsletterError
 from newsletter.humanize import duration
 from newsletter.sending.context import SendContext
-from newsletter.store.shares import Standing, standing
+from newsletter.store.shares import RunProgress, standing
 
 #: How often the records are asked, and the part of the time that asking takes at most.
 _LOOK_SECONDS: Final = 1.0
@@ -43,7 +43,7 @@ def why_wait(seconds: float) -> str:
 
 
 def _tell(
-    context: SendContext, run: Run, shown: Callable[[Standing], None], ended: threading.Event
+    context: SendContext, run: Run, shown: Callable[[RunProgress], None], ended: threading.Event
 ) -> None:
     waiting = False
     while True:

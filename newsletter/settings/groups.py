@@ -17,6 +17,7 @@ from pydantic import model_validator as check_together
 
 from newsletter.audience import mask
 from newsletter.render import LOGO_WIDTH, TEXT_SIZE, Divider
+from newsletter.render.utm import Existing
 from newsletter.schedule import first_day
 from newsletter.settings import values
 from newsletter.settings.declaring import (
@@ -169,9 +170,7 @@ class UtmSettings(Group):
         "issue-{number}",
         "The value of `utm_campaign`; `{number}` and `{slug}` are the issue's own.",
     )
-    existing: Literal["keep", "replace"] = setting(
-        "keep", "What happens to a link that has tags already."
-    )
+    existing: Existing = setting("keep", "What happens to a link that has tags already.")
     replace_sources: tuple[Required, ...] = setting(
         (),
         "Sources (an earlier service's) whose tags are replaced even under `keep`.",

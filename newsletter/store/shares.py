@@ -38,7 +38,7 @@ class Share:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class RunProgress:
     """How far a run is that several machines may send.
 
     Attributes:
@@ -64,7 +64,7 @@ def of_workers(store: Database, *, now: dt.datetime) -> Sequence[Share]:
     return _shares(there, rows, now)
 
 
-def standing(store: Database, run: Run, *, now: dt.datetime) -> Standing:
+def standing(store: Database, run: Run, *, now: dt.datetime) -> RunProgress:
     """How far a run is, and who sends how fast; asked by who leads it."""
     waits = sa.select(SettlesIn(runs.c.server)).where(
         runs.c.id == run.id, runs.c.state == RunState.RUNNING
@@ -77,7 +77,7 @@ def standing(store: Database, run: Run, *, now: dt.datetime) -> Standing:
     for row in rows:
         number[State(row.state)] += row.mails
     accepted = [row for row in rows if row.state == State.ACCEPTED]
-    return Standing(
+    return RunProgress(
         counts=Counts(by_state=number),
         shares=_shares(there, accepted, now),
         rate=sum(_rate(row, now) for row in accepted),

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from newsletter.cli import progress, together
 from newsletter.delivery import Counts, Outcome, Result, State
-from newsletter.store.shares import Share, Standing
+from newsletter.store.shares import RunProgress, Share
 
 COUNTS = Counts(by_state={
     State.QUEUED: 3000, State.CLAIMED: 30, State.ACCEPTED: 950, State.REFUSED: 20,
@@ -18,7 +18,7 @@ OTHER = Share(worker="pid 7 on mail2", mails=550, rate=0.25)
 
 
 def standing(*shares):
-    return Standing(counts=COUNTS, shares=shares, rate=20.25, waits=0.0)
+    return RunProgress(counts=COUNTS, shares=shares, rate=20.25, waits=0.0)
 
 
 def test_a_line_says_how_far_all_are_and_what_each_does():
