@@ -14,6 +14,9 @@ from typing import Any
 
 import pytest
 
+# It tries at its import whether there is IPv6, which a quick test may not.
+import urllib3.util.connection  # noqa: F401
+
 from newsletter.issue import Issue, parse
 from newsletter.render import Look, Options, Theme
 from newsletter.render.palette import palettes

@@ -18,7 +18,7 @@ from newsletter.preview.sending import Reading
 from newsletter.preview.shelf import History, ListedIssue, list_issues, read_history
 from newsletter.project import Project
 from newsletter.schedule.outlook import Prospect, Standing, moved, outlook
-from newsletter.sending.gate import no_way_out, nobody_listed
+from newsletter.sending.gate import no_way_out, nobody_mailable
 from newsletter.settings import Settings
 from newsletter.settings.dates import timetable
 from newsletter.store.list_size import ListSize
@@ -96,6 +96,7 @@ class FrontPage:
         letters: those about the list; none where readers cannot subscribe.
         notices: what keeps the rest from being told, such as settings that cannot be read.
         people: the list, None where the records cannot tell.
+        emptied: whether there are people on record, of whom nobody may be mailed.
         since: from when its change is counted, in words.
         next_date: None without a schedule, or when it has no date any more.
         no_date: why there is no next date.
@@ -108,6 +109,7 @@ class FrontPage:
     letters: tuple[ListedLetter, ...] = ()
     notices: tuple[Notice, ...] = ()
     people: ListSize | None = None
+    emptied: bool = False
     since: str = ""
     next_date: NextDate | None = None
     no_date: Notice | None = None
@@ -145,6 +147,7 @@ def read_front_page(
         issues=issues,
         notices=_notices(history),
         people=history.people,
+        emptied=bool(history.left_out),
         since=f"since issue {last.number}" if last and real else f"in {RECENT.days} days",
         next_date=next_date,
         no_date=no_date,
@@ -272,7 +275,7 @@ def _closed(project: Project, history: History) -> Iterator[Notice]:
     people = history.people
     broken = (
         no_way_out(project.settings, rehearsal=project.rehearses),
-        nobody_listed() if people and not people.mailable else None,
+        nobody_mailable(history.left_out) if people and not people.mailable else None,
     )
     for error in filter(None, broken):
         said = str(error)

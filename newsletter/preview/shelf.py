@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from newsletter.audience import eligible
 from newsletter.delivery import Counts, OccurrenceState, Run, RunState
 from newsletter.errors import InputError, NewsletterError
 from newsletter.issue import Issue, number_of, parse
@@ -21,6 +22,7 @@ from newsletter.store.agreement import all_forgotten
 from newsletter.store.calendar import Calendar
 from newsletter.store.list_size import ListSize, count
 from newsletter.store.schema import NoStoreError
+from newsletter.store.subscribers import audience
 
 #: How far an issue is. "changed" was approved once, and something is another since.
 IssueState = Literal[
@@ -76,6 +78,8 @@ class History:
         reported: what the provider reported of the real run begun last: how many mails bounced,
             how many readers complained.
         people: how long the list is; None where the records cannot be read.
+        left_out: why nobody on it may be mailed, and how many for each reason; empty where somebody
+            may, or nobody is on record.
         problem: why not; None when they can, or when there are none yet.
     """
 
@@ -85,6 +89,7 @@ class History:
     forgotten: Mapping[int, str] = field(default_factory=dict)
     reported: tuple[int, int] = (0, 0)
     people: ListSize | None = None
+    left_out: Mapping[str, int] = field(default_factory=dict)
     problem: NewsletterError | None = None
 
 
@@ -104,6 +109,8 @@ def read_history(project: Project, *, since: dt.datetime) -> History:
             begun = [run for run, _ in found[False].values() if run.begun]
             newest = max(begun, key=lambda run: run.started_at, default=None)
             since = newest.started_at if newest else since
+            people = count(store, since=since)
+            left_out = {} if people.mailable else audience(store, eligible()).left_out
             return History(
                 real=found[False],
                 rehearsals=found[True],
@@ -114,7 +121,8 @@ def read_history(project: Project, *, since: dt.datetime) -> History:
                 },
                 forgotten=all_forgotten(project.root, store),
                 reported=store.feedback.setbacks(newest, since=since) if newest else (0, 0),
-                people=count(store, since=since),
+                people=people,
+                left_out={why: number for why, number in left_out.items() if number},
             )
     except NoStoreError:  # nobody was imported, nothing was sent
         return History(people=ListSize())

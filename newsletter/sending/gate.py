@@ -228,11 +228,20 @@ def unexpected_number(expect: int | None, recipients: int) -> RefusedError | Non
     )
 
 
-def nobody_listed() -> NotFitError:
-    """Why no issue has anybody to go to."""
+def nobody_mailable(left_out: Mapping[str, int]) -> NotFitError:
+    """Why no issue has anybody to go to.
+
+    Args:
+        left_out: how many people may not be mailed, by the reason.
+    """
+    why = ", ".join(f"{number:,} {reason}" for reason, number in left_out.items() if number)
+    if not why:
+        return NotFitError(
+            "nobody is on the list yet",
+            hint="import a list: newsletter subscribers import FILE --consent-source TEXT",
+        )
     return NotFitError(
-        "nobody is on the list yet",
-        hint="import a list: newsletter subscribers import FILE --consent-source TEXT",
+        f"nobody on the list may be mailed: {why}", hint="newsletter subscribers list"
     )
 
 
@@ -243,8 +252,6 @@ def no_recipients(issue: Issue, left_out: Mapping[str, int]) -> NotFitError:
         issue: what nobody would get.
         left_out: how many people get none, by the reason.
     """
-    if not any(left_out.values()):
-        return nobody_listed()
     if outside := left_out.get(OUTSIDE, 0):
         people = f"all {outside:,} people" if outside > 1 else "the one person"
         return NotFitError(
@@ -252,10 +259,7 @@ def no_recipients(issue: Issue, left_out: Mapping[str, int]) -> NotFitError:
             place=issue.place("segment"),
             hint="newsletter subscribers list shows who has which tags",
         )
-    why = ", ".join(f"{number:,} {reason}" for reason, number in left_out.items() if number)
-    return NotFitError(
-        f"nobody on the list may be mailed: {why}", hint="newsletter subscribers list"
-    )
+    return nobody_mailable(left_out)
 
 
 def soon_gone(store: Store, environ: Mapping[str, str]) -> InputError | None:

@@ -109,7 +109,12 @@ class Calendar:
         return tuple(noted)
 
     def announce(self, issue: int, *, title: str, source_hash: str, now: dt.datetime) -> Run | None:
-        """Note that an issue was announced as it is; None when a person has cancelled it."""
+        """Note that an issue is announced as it is.
+
+        Returns:
+            the run; None when a person has cancelled it, it is begun, or another trigger, on
+            whatever machine, has just announced the same version.
+        """
         values = {"title": title, "source_hash": source_hash, "started_at": now}
         with self._store.writing() as connection:
             run = runs.select_run(connection, issue, rehearsal=self._rehearsal)
@@ -117,6 +122,8 @@ class Calendar:
                 self._insert(connection, issue, RunState.ANNOUNCED, now)
                 run = runs.select_run(connection, issue, rehearsal=self._rehearsal)
             if run is None or run.begun or run.state is RunState.CANCELLED:
+                return None
+            if run.content.source_hash == source_hash:
                 return None
             connection.execute(sa.update(table).where(table.c.id == run.id).values(values))
             return runs.select_run(connection, issue, rehearsal=self._rehearsal)

@@ -74,6 +74,14 @@ def test_without_records_nobody_is_on_the_list_and_nothing_is_wrong(folder):
     assert not (folder.root / ".newsletter").exists()
 
 
+def test_a_list_that_all_have_left_is_not_one_that_nobody_was_on(ready):
+    with store_of(ready) as store:
+        for address in ADDRESSES:
+            subscribers.remove(store, address, now=NOON)
+    assert missing(ready)[0][0] == "Nobody on the list may be mailed: 25 unsubscribed."
+    assert front_page(ready).emptied
+
+
 def test_records_that_cannot_be_read_are_told_with_the_way_out(ready):
     (ready.root / ".newsletter/newsletter.db").write_bytes(b"not a database" * 1000)
     found = front_page(ready)
@@ -248,6 +256,9 @@ def test_what_is_empty_says_how_to_begin(desk):
     desk.shelf = ()
     told = cards(desk, FrontPage(people=ListSize(), no_date=Notice(said="There is no schedule.")))
     assert "Nobody yet Add yours: newsletter subscribers import FILE" in told
+    left = cards(desk, FrontPage(people=ListSize(left=2), emptied=True))
+    assert "Nobody −2 left" in left
+    assert "Add yours" not in left
     assert "There is no schedule." in told
     assert "Nothing was sent yet." in told
     assert "newsletter new" in words_of(by_id(desk.page("/"), "shelf"))

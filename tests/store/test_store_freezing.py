@@ -208,6 +208,14 @@ def test_what_is_refused_leaves_the_run_as_it_was(tmp_path, store, before):
     expect_whole(tmp_path, MANY)
 
 
+def test_two_triggers_that_have_both_seen_nothing_announce_a_version_once(store):
+    calendar = Calendar(store, rehearsal=False)
+    heard = [
+        calendar.announce(74, title="Then", source_hash=version * 64, now=NOW) for version in "7787"
+    ]
+    assert [bool(run) for run in heard] == [True, False, True, True]
+
+
 def test_a_date_is_used_up_when_the_run_runs_and_not_before(tmp_path, store, between):
     between(2, crash)
     with pytest.raises(KeyboardInterrupt):
