@@ -228,6 +228,15 @@ SUBJECTS: Final = (
         "200,000 rows are imported.",
     ),
     Subject(
+        name="archive",
+        title="The archive of many issues",
+        words=_bench("archive", "500"),
+        short=_bench("archive", "50"),
+        minutes=10,
+        about="Past letters like the example's, pictures included: the pages, the feeds and what "
+        "leads to them. A later build writes only what has changed.",
+    ),
+    Subject(
         name="memory",
         title="Memory of the public pages",
         words=_bench("memory", "10000"),
