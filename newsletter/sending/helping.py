@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,8 +16,9 @@ from newsletter.errors import LockedError, NewsletterError, RefusedError
 from newsletter.sending import second_ledger, transports
 from newsletter.sending.context import SendContext
 from newsletter.sending.drain import Drained
-from newsletter.sending.part import conclude, differences, drain_part, following, way_of
+from newsletter.sending.part import conclude, drain_part, following
 from newsletter.sending.run_log import RunLog
+from newsletter.sending.way import differences, way_of
 from newsletter.store import Store, claims, deliveries, runs
 from newsletter.store.runs import SharedRun
 
@@ -107,7 +109,7 @@ def _send(
                 context, run, way_out, allowance, stopped=lambda: stopped() or alone(), log=log,
                 leads=leads,
             )  # fmt: skip
-        stop = drained.stop
+        stop = drained.stop and _stopped_here(drained.stop)
         if stop and stop.pause is Pause.INTERRUPTED and alone() and not stopped():
             stop = None  # it comes back at once, and leads
         if leads and not (stop and stop.pause is Pause.INTERRUPTED):
@@ -117,6 +119,11 @@ def _send(
         if leads:
             second_ledger.write(project, store, run)
     return Help(run=run, sent=drained.accepted, led=leads, stop=stop)
+
+
+def _stopped_here(stop: Stop) -> Stop:
+    """It is read on every machine: where it is mended must be said."""
+    return stop._replace(reason=f"{stop.reason} (on {socket.gethostname()})")
 
 
 def _leaderless(store: Store) -> Callable[[], bool]:

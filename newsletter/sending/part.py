@@ -7,7 +7,6 @@ gives up what the dead have left, and says how the run ended. Others only claim,
 from __future__ import annotations
 
 import contextlib
-import json
 import math
 import threading
 import time
@@ -36,7 +35,6 @@ from newsletter.errors import InputError, NewsletterError, PausedError
 from newsletter.humanize import plural
 from newsletter.message import load_template
 from newsletter.message.merge import load_issue, merge_template
-from newsletter.project import Project
 from newsletter.project.ledger import HighWaterMark
 from newsletter.sending import transports
 from newsletter.sending.context import SendContext
@@ -83,25 +81,6 @@ class Ended:
     counts: Counts
     stop: Stop | None
     state: RunState
-
-
-def way_of(project: Project, transport: Transport, allowance: Allowance) -> str:
-    """What must be the same on every machine that sends some of a run's mails, as JSON."""
-    settings, way = project.settings, {"transport.kind": transport.name}
-    way["site.public_url"] = settings.site.public_url
-    if isinstance(transport, BulkTransport):
-        way["the account"] = allowance.account
-        way["transport.ses.region"] = transport.region
-        way["transport.ses.configuration_set"] = settings.transport.ses.configuration_set
-    if transport.name == "smtp":
-        way["transport.smtp.host"] = settings.transport.smtp.host
-    return json.dumps(way, sort_keys=True)
-
-
-def differences(one: str, other: str) -> list[str]:
-    """The names of what is not the same in two ways."""
-    first, second = json.loads(one), json.loads(other)
-    return sorted(name for name in first | second if first.get(name) != second.get(name))
 
 
 def drain_part(

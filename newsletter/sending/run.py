@@ -27,10 +27,11 @@ from newsletter.publishing.images import publish_first
 from newsletter.sending import second_ledger
 from newsletter.sending.context import SendContext
 from newsletter.sending.drain import Drained
-from newsletter.sending.part import Ended, conclude, drain_part, following, way_of
+from newsletter.sending.part import Ended, conclude, drain_part, following
 from newsletter.sending.plan import require_same_content
 from newsletter.sending.result import AlreadySent, Detached, Plan, SendResult
 from newsletter.sending.run_log import RunLog
+from newsletter.sending.way import way_of
 from newsletter.store import Store, freezing, runs
 from newsletter.store import deliveries as delivery_records
 from newsletter.store.database import when_back
