@@ -21,7 +21,7 @@ from newsletter.delivery import (
     State,
     Stop,
 )
-from newsletter.errors import AccountError, InputError, PausedError
+from newsletter.errors import AccountError, InputError, NewsletterError, PausedError
 from newsletter.humanize import plural
 from newsletter.publishing.images import publish_first
 from newsletter.sending import second_ledger
@@ -76,12 +76,16 @@ def send(context: SendContext, plan: Plan) -> SendResult | AlreadySent:
             run = begun.run
             if begun.finished:
                 return AlreadySent(run=run, counts=runs.counts(store, run))
-            with following(store, run, second_ledger.write(context.project, store, run)):
-                drained = drain_part(
-                    context, run, plan.transport, plan.allowance,
-                    stopped=begun.stopped, log=begun.log, leads=True, limit=plan.options.limit,
-                )  # fmt: skip
-            ended = _conclude(context, plan, begun, drained)
+            try:
+                with following(store, run, second_ledger.write(context.project, store, run)):
+                    drained = drain_part(
+                        context, run, plan.transport, plan.allowance,
+                        stopped=begun.stopped, log=begun.log, leads=True, limit=plan.options.limit,
+                    )  # fmt: skip
+                ended = _conclude(context, plan, begun, drained)
+            except SystemExit:
+                _pause_for_all(context, plan, run)
+                raise
         return when_back(lambda: _result(context, begun, drained, ended))
 
 
@@ -119,6 +123,20 @@ def _conclude(context: SendContext, plan: Plan, begun: _Begun, drained: Drained)
     ended = conclude(store, run, drained, log=begun.log)
     when_back(lambda: second_ledger.write(context.project, store, run))
     return ended
+
+
+def _pause_for_all(context: SendContext, plan: Plan, run: Run) -> None:
+    """A second signal ends this process at once; others would go on with what it has begun."""
+    if not _shared(context, plan):
+        return
+    try:
+        runs.pause(context.store, run, Stop(Pause.INTERRUPTED, "interrupted"))
+    except NewsletterError as error:
+        number = plan.options.issue
+        context.reporter.warn(f"the workers go on, for it could not be paused: {error.message}")
+        context.reporter.warn(f"this stops them: newsletter cancel --issue {number}")
+    else:
+        context.reporter.say("paused for all")
 
 
 def _result(context: SendContext, begun: _Begun, drained: Drained, ended: Ended) -> SendResult:

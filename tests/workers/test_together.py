@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime as dt
+import os
+import signal
 import threading
 
 import pytest
@@ -159,6 +161,55 @@ def test_ctrl_c_in_a_send_pauses_it_for_all_and_says_so(
         assert "pausing it for all: 1 worker finish" in ran.err
         assert runs.find_shared(worker) is None
         assert "worker pid" in folder.run("status").out
+
+
+class _StoppedTwice(signals.Signals):
+    """Ctrl-C after a few mails, and once more as soon as it was heard."""
+
+    @contextlib.contextmanager
+    def noted(self):
+        with super().noted() as heard:
+            asked, pressed = 0, 0
+
+            def stopped() -> bool:
+                nonlocal asked, pressed
+                asked += 1
+                if pressed == bool(self.number) and asked > 8 and pressed < 2:
+                    pressed += 1
+                    os.kill(os.getpid(), signal.SIGINT)
+                return heard()
+
+            yield stopped
+
+
+def test_a_second_ctrl_c_ends_at_once_and_pauses_it_for_all(
+    folder: Folder, database: str, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(commands, "Signals", _StoppedTwice)
+    with aiosmtpd(Keeper()) as port, another(database, tmp_path) as worker:
+        through_smtp(folder, port)
+        with pytest.raises(SystemExit, match="130"):
+            folder.send()
+        assert "paused for all" in folder.capture.readouterr().err
+        assert runs.find_shared(worker) is None
+        assert "paused: interrupted" in folder.run("status").out
+
+
+def test_where_a_second_ctrl_c_cannot_pause_it_says_what_does(
+    folder: Folder, database: str, tmp_path, monkeypatch
+):
+    def away(*_):
+        raise UnreachableError("the database does not answer")
+
+    monkeypatch.setattr(commands, "Signals", _StoppedTwice)
+    monkeypatch.setattr(runs, "pause", away)
+    with aiosmtpd(Keeper()) as port, another(database, tmp_path):
+        through_smtp(folder, port)
+        with pytest.raises(SystemExit, match="130"):
+            folder.send()
+        said = folder.capture.readouterr().err
+        assert "it could not be paused: the database does not answer" in said
+        assert "newsletter cancel --issue 74" in said
 
 
 class _StoppedAtOnce(signals.Signals):
