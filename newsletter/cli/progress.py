@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import time
@@ -9,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import IO, TYPE_CHECKING, Final, Protocol, TextIO, cast
 
 from newsletter.cli.show import VOICE, Colour, say
 from newsletter.delivery import Outcome, Result
@@ -193,4 +194,30 @@ def console() -> Console:
     from rich.console import Console
 
     plain = VOICE.colour is Colour.NEVER or bool(os.environ.get("NO_COLOR"))
-    return Console(stderr=True, no_color=plain, highlight=False)
+    return Console(file=cast("IO[str]", _Window(sys.stderr)), no_color=plain, highlight=False)
+
+
+class _Window:
+    """A stream that takes what is written to it also when the window is closed meanwhile."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    @property
+    def encoding(self) -> str:
+        return self._stream.encoding
+
+    def isatty(self) -> bool:
+        return self._stream.isatty()
+
+    def fileno(self) -> int:
+        return self._stream.fileno()
+
+    def write(self, text: str) -> int:
+        with contextlib.suppress(OSError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError):
+            self._stream.flush()

@@ -28,7 +28,7 @@ def exit_code(found: SendResult | AlreadySent | Plan, *, signal: int = 0) -> int
         signal: the number of the signal that ended it, 0 for none.
 
     Returns:
-        0, 6 when deliveries are left, 9 when outcomes are unknown, 130 or 143 after a signal.
+        0, 6 when deliveries are left, 9 when outcomes are unknown, 129, 130 or 143 after a signal.
     """
     if isinstance(found, Plan):
         limit = found.options.limit

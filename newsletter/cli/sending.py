@@ -40,7 +40,7 @@ def send_issue(project: Project, options: SendOptions, *, confirmed: int | None)
         confirmed: the number given with --confirm, None to ask.
 
     Returns:
-        The exit code: 0, 6 when deliveries are left, 9 when outcomes are unknown, 130 or 143
+        The exit code: 0, 6 when deliveries are left, 9 when outcomes are unknown, 129, 130 or 143
         when a signal ended it.
 
     Raises:

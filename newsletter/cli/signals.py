@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM, for the commands that do not end at once."""
+"""Ctrl-C, SIGTERM and a closed terminal, for the commands that do not end at once."""
 
 from __future__ import annotations
 
@@ -46,7 +46,9 @@ def ended_by_signal() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _handled(hear: Callable[[int], None]) -> Iterator[None]:
-    numbers = (signal.SIGINT, signal.SIGTERM)
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup has it
+        numbers.append(signal.SIGHUP)
     before = [signal.signal(number, lambda number, _: hear(number)) for number in numbers]
     try:
         yield

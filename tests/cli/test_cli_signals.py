@@ -27,7 +27,7 @@ from tests.support.cli_fixtures import (
     ready,
     snapshot,
 )
-from tests.support.commands import Command, script, started
+from tests.support.commands import SCRIPT, Command, script, started
 from tests.support.terminal import Session
 
 __all__ = ["folder", "plain_environment", "ready"]
@@ -91,7 +91,9 @@ def expect_everybody_once(newsletter: Folder, missing: int = 0) -> None:
 # --- signals ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
 def test_a_signal_lets_the_mail_in_flight_finish_and_the_run_goes_on_later(large, number, code):
     with started(large.root, *SEND) as process:
         wait_for_mail(large, process)
@@ -112,6 +114,31 @@ def test_a_signal_lets_the_mail_in_flight_finish_and_the_run_goes_on_later(large
     assert before.items() <= snapshot(large.root / "mail").items()
     assert large.states() == {"accepted": PEOPLE}
     expect_everybody_once(large)
+
+
+def test_a_window_that_is_closed_lets_the_mail_in_flight_finish(large):
+    session = Session(large.root, *SEND)
+    while not large.mails():
+        assert session.process.poll() is None
+    session.close()
+    session.process.communicate(timeout=60)
+    assert session.process.returncode == 129
+    states = large.states()
+    assert set(states) == {"accepted", "queued"}
+    assert len(large.mails()) == states["accepted"]
+    assert large.ask("select state from runs") == [("paused",)]
+
+
+def test_who_leaves_it_running_behind_a_closed_window_is_not_stopped(large):
+    command = ["nohup", str(SCRIPT), *SEND]
+    with subprocess.Popen(command, cwd=large.root, stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:  # fmt: skip
+        while not large.mails():
+            assert process.poll() is None
+        process.send_signal(signal.SIGHUP)
+        process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert large.states() == {"accepted": PEOPLE}
 
 
 def test_a_kill_leaves_at_most_one_mail_in_doubt_and_says_so(large):

@@ -45,6 +45,11 @@ class Session:
     def type(self, words: str) -> None:
         os.write(self._mine, words.encode())
 
+    def close(self) -> None:
+        """Close the window, as its user does: the terminal is gone, and the command is told."""
+        os.close(self._mine)
+        self.process.send_signal(signal.SIGHUP)
+
     def end(self) -> Ran:
         """Read to the end; a terminal whose program has ended gives an error."""
         try:
