@@ -110,3 +110,29 @@ def test_how_transactions_are_kept_apart_is_no_matter_of_the_roles(tmp_path, dat
             assert connection.execute(asked).scalar() == "read committed"
         with store.reading() as connection:
             assert connection.execute(asked).scalar() == "repeatable read"
+
+
+def test_a_worker_that_needed_a_new_lease_is_one_worker(tmp_path, database):
+    with two_machines(postgres.server().url(database), tmp_path) as (leader, worker, _):
+        [token] = worker.workers()
+        columns = "host, boot, pid"
+        postgres.server().ask(
+            database,
+            f"insert into leases (name, token, until, {columns}) "
+            f"select 'worker-before', 'before', until - interval '9 seconds', {columns} "
+            "from leases where name like 'worker-%'",
+        )
+        assert list(leader.workers()) == [token]
+
+
+def test_a_run_that_names_no_database_goes_on_where_it_was_begun(tmp_path, database):
+    """As the version before wrote it down."""
+    named = "split_part(server, '/', 1) || '/' || split_part(server, '/', 2)"
+    with two_machines(postgres.server().url(database), tmp_path) as (leader, _, run):
+        begun = f"update runs set server = {named} || '/' || split_part(server, '/', 4)"
+        postgres.server().ask(database, begun)
+        assert runs.find_moved(leader) == ()
+        assert leader.settle_and_claim(run, (), 1, now=NOW)
+        elsewhere = f"update runs set server = {named} || '/1 2'"
+        postgres.server().ask(database, elsewhere)
+        assert [one.id for one in runs.find_moved(leader)] == [run.id]

@@ -25,11 +25,15 @@ _SERVER: Final = (
 #: And the database, which a copy of it (`createdb --template`) is not, and the table, which a dump
 #: makes anew.
 _DATABASE: Final = "(SELECT oid FROM pg_database WHERE datname = current_database())"
-_HISTORY: Final = f"{_SERVER} || '/' || {_DATABASE} || '/' || 'runs'::regclass::oid"
+_TABLE: Final = "'runs'::regclass::oid"
+_HISTORY: Final = f"{_SERVER} || '/' || {_DATABASE} || '/' || {_TABLE}"
+#: As an earlier version wrote it down, whose runs still go on.
+_EARLIER: Final = f"{_SERVER} || '/' || {_TABLE}"
 _SINCE: Final = "extract(epoch FROM pg_postmaster_start_time())::text"
 #: A standby has no history of its own, and is only read.
 _SAME: Final = (
-    f"CASE WHEN pg_is_in_recovery() THEN true ELSE split_part({{column}}, ' ', 1) = {_HISTORY} END"
+    f"CASE WHEN pg_is_in_recovery() THEN true "
+    f"ELSE split_part({{column}}, ' ', 1) IN ({_HISTORY}, {_EARLIER}) END"
 )
 
 

@@ -144,8 +144,16 @@ class Leases:
     def workers(self, connection: sa.Connection) -> dict[str, str]:
         """Who works now, as "pid 7 on host", by the lease."""
         mine = leases.c.name.startswith(WORKER_LOCK, autoescape=True)
-        rows = connection.execute(sa.select(leases, _RUNS.label("runs")).where(mine))
-        return {row.token: _called(row) for row in rows if not _is_over(row)}
+        rows = connection.execute(
+            sa.select(leases, _RUNS.label("runs")).where(mine).order_by(leases.c.until)
+        )
+        # One whose lease was lost with its connections has another, while the first still lasts.
+        newest = {
+            (row.host, row.boot, row.pid): (row.token, _called(row))
+            for row in rows
+            if not _is_over(row)
+        }
+        return dict(newest.values())
 
     def _take(self, connection: sa.Connection, name: str, token: str, doing: str) -> None:
         row = connection.execute(_row(name)).one_or_none()
