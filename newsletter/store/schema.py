@@ -8,13 +8,14 @@ from __future__ import annotations
 import datetime as dt
 import secrets
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import sqlalchemy as sa
 
-from newsletter.errors import InputError, NewsletterError, Place, RefusedError
+from newsletter.errors import InputError, LockedError, NewsletterError, Place, RefusedError
+from newsletter.humanize import plural
 from newsletter.project import private
 from newsletter.store.database import SENDING_LOCK, Backend, Database
 from newsletter.store.folder.backup import keep
@@ -176,11 +177,23 @@ def _upgrade_on_server(url: str, told: Callable[[str], None]) -> tuple[str, str]
             expect_ours(found, backend.place)
             assert found is not None
             if found != HEAD:
+                _expect_no_workers(backend.workers(connection), backend.place)
                 told("the tables are brought to this version")
                 _migrate(connection, backend, found)
     finally:
         database.close()
     return found, HEAD
+
+
+def _expect_no_workers(there: Mapping[str, str], place: Place) -> None:
+    """Refuse to change the tables under programs that know the old ones, and would say nothing."""
+    if there:
+        raise LockedError(
+            f"{plural(len(there), 'worker is', 'workers are')} at work: "
+            + ", ".join(sorted(there.values())),
+            place=place,
+            hint="end all workers, upgrade, and start them with this version; nothing was changed",
+        )
 
 
 def _checked(database: Opened, *, create: bool) -> Opened:

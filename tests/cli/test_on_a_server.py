@@ -183,6 +183,19 @@ def test_a_store_of_an_older_version_is_upgraded_whole_or_not_at_all(newsletter)
     assert refused(newsletter, "status")[0].endswith("this store was made by a newer version")
 
 
+def test_no_upgrade_is_made_under_a_worker_that_knows_the_old_tables(newsletter):
+    with Store.open(f"{os.environ[URL]}&folder={newsletter.root}/other") as store, store.work():
+        for statement in taken_back(since="0017"):
+            newsletter.ask(statement)
+        newsletter.ask("update alembic_version set version_num = '0017'")
+        ran = newsletter.run("db", "upgrade")
+        assert ran.code == 7
+        assert "1 worker is at work: pid " in ran.error
+        assert "end all workers" in ran.hint
+        assert newsletter.ask("select version_num from alembic_version") == [("0017",)]
+    assert newsletter.run("db", "upgrade").code == 0
+
+
 def test_a_reader_leaves_by_the_page(newsletter):
     with Store.open(f"{os.environ[URL]}&folder={newsletter.root}/.newsletter") as store:
         site = Site(newsletter.root, store)
