@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import sqlalchemy as sa
 
-from newsletter.errors import InputError, NewsletterError, Place
+from newsletter.errors import InputError, NewsletterError, Place, RefusedError
 from newsletter.project import private
 from newsletter.project.disk import flush_path, unwritten
 from newsletter.store import Store
@@ -22,9 +22,10 @@ from newsletter.store.folder.departures import lines_in, list_name
 from newsletter.store.folder.place import make_room
 from newsletter.store.postgres.address import ServerAddress, is_server
 from newsletter.store.revisions import revision
+from newsletter.store.runs import find_moved
 from newsletter.store.signing_keys import address_key
 from newsletter.store.sqlite.engine import file_of
-from newsletter.store.tables import metadata
+from newsletter.store.tables import metadata, runs
 
 
 def move(source: str, target: str, *, now: dt.datetime) -> dict[str, int]:
@@ -51,12 +52,29 @@ def move(source: str, target: str, *, now: dt.datetime) -> dict[str, int]:
             hint="copy one with pg_dump" if is_server(source) else "newsletter db backup FILE",
         )
     with Store.open(source, create=False) as store, store.lock(), alone(store):
+        _expect_known(store)
         there = _to_server if is_server(target) else _to_file
         place = (
             ServerAddress.parse(target).place if is_server(target) else Place(str(file_of(target)))
         )
         with _moving(store, str(place), now), store.writing() as connection:
             return there(connection, store.backend, target)
+
+
+def _expect_known(store: Store) -> None:
+    """Refuse records that may lack mails: their copy could not tell that any more.
+
+    Raises:
+        RefusedError: another server has taken them over in the middle of a run.
+    """
+    if found := find_moved(store):
+        number = found[0].content.issue
+        raise RefusedError(
+            f"another server took these records over while issue {number} was under way, so mails "
+            "may have left that they do not know of",
+            place=store.backend.place,
+            hint=f"newsletter send --issue {number} says how it goes on; copy them then",
+        )
 
 
 @contextlib.contextmanager
@@ -84,6 +102,8 @@ def _to_server(read: sa.Connection, source: Backend, url: str) -> dict[str, int]
                 raise _not_empty(backend.place)
             backend.make_folder()
             told = copy(read, source, write, backend)
+            # What a run had written down of the server it was on is no server's here.
+            write.execute(sa.update(runs).values(server=""))
             # What the source has learnt from this machine's list, the copy knows.
             backend.count(write, lines_in(backend.departures_file(list_name(address_key(read)))))
             return told

@@ -131,6 +131,38 @@ def test_where_they_were_they_take_no_more_writes_until_they_are_marked_back(fol
     assert folder.send().code == 0
 
 
+def test_a_run_goes_on_after_each_of_three_moves_and_ends(lived):
+    server, keeper = postgres.server(), Keeper()
+    places = [
+        server.url(postgres.new_database()),
+        file_url(lived, "between.db"),
+        server.url(postgres.new_database()),
+    ]
+    with aiosmtpd(keeper) as port:
+        through_smtp(lived, port)
+        for place in places:
+            ran = lived.run("db", "copy", "--to", place)
+            assert ran.code == 0, ran.err
+            lived.patch.setenv(URL, place)
+            assert lived.send("--limit", "3").code == 6
+        assert "took these records over" not in lived.run("status").out
+        assert lived.send().code == 0
+    assert len(keeper.mails) == len({to[0] for _, to, _ in keeper.mails}) == 23 - 10
+
+
+def test_records_that_another_server_took_over_are_not_copied_as_if_they_were_whole(lived):
+    server, name = postgres.server(), postgres.new_database()
+    assert lived.run("db", "copy", "--to", server.url(name)).code == 0
+    lived.patch.setenv(URL, server.url(name))
+    with aiosmtpd(Keeper()) as port:
+        through_smtp(lived, port)
+        assert lived.send("--limit", "3").code == 6
+        lived.patch.setenv(URL, server.url(postgres.new_database(name)))
+        ran = lived.run("db", "copy", "--to", file_url(lived, "laundered.db"))
+    assert (ran.code, "another server took these records over" in ran.error) == (8, True)
+    assert not (lived.root / "laundered.db").exists()
+
+
 def test_one_who_left_before_is_no_departure_anew_and_one_who_came_back_stays(folder):
     folder.imported()
     [(left,), (back,)] = folder.ask("select email from subscribers where id in (4, 5) order by id")
