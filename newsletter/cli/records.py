@@ -272,7 +272,7 @@ def _details(store: Store, run: Run, counts: Counts, sender: str, *, whole: bool
     reasons = run_records.reasons(store, run).items()
     lines += [f"{state.value} {number:,}: {reason}" for (state, reason), number in reasons]
     if whole:
-        rate = run_records.rate(store, run)
+        rate = run_records.rate(store, run, now=clocks.now()) if sender else None
         lines += [f"{rate:.3g} mails/s recently"] if rate else []
         lines += [_doubt(doubt) for doubt in deliveries.doubtful(store, run, most=_SHOWN)]
     return lines
@@ -295,7 +295,8 @@ def _as_dict(store: Store, run: Run, sender: str) -> dict[str, object]:
     from newsletter.store import deliveries
     from newsletter.store import runs as run_records
 
-    counts, rate = run_records.counts(store, run), run_records.rate(store, run)
+    counts = run_records.counts(store, run)
+    rate = run_records.rate(store, run, now=clocks.now()) if sender else None
     reasons: Mapping[tuple[State, str], int] = run_records.reasons(store, run)
     return {
         "issue": run.content.issue,

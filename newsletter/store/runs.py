@@ -19,6 +19,7 @@ from newsletter.store.tables import deliveries, runs
 
 #: What a rate is told from.
 _LAST: Final = 200
+_LATELY: Final = dt.timedelta(minutes=1)
 
 
 def find(store: Database, issue: int, *, rehearsal: bool) -> Run | None:
@@ -213,8 +214,14 @@ def first_accepted(store: Database, *, since: dt.datetime) -> dt.datetime | None
         return connection.execute(query).scalar()
 
 
-def rate(store: Database, run: Run) -> float | None:
-    """Mails accepted a second over the last of them, None when they are too few to tell."""
+def rate(store: Database, run: Run, *, now: dt.datetime) -> float | None:
+    """Mails accepted a second in the last minute, or since the first of the last 200 in it.
+
+    Returns:
+        None where none was, or the run does not go on.
+    """
+    if run.state is not RunState.RUNNING:
+        return None
     last = (
         sa.select(deliveries.c.settled_at)
         .where(deliveries.c.run_id == run.id, deliveries.c.state == State.ACCEPTED)
@@ -222,9 +229,8 @@ def rate(store: Database, run: Run) -> float | None:
         .limit(_LAST)
     )
     with store.reading() as connection:
-        moments = sorted(connection.execute(last).scalars())
-    seconds = (moments[-1] - moments[0]).total_seconds() if moments else 0.0
-    return (len(moments) - 1) / seconds if seconds else None
+        moments = [one for one in connection.execute(last).scalars() if now - one <= _LATELY]
+    return len(moments) / max((now - min(moments)).total_seconds(), 1.0) if moments else None
 
 
 def reasons(store: Database, run: Run) -> dict[tuple[State, str], int]:

@@ -147,7 +147,7 @@ def live(store):
     reached = claims.reached(store, run)
     assert claims.exposed(store, run, 9)
     claims.doubt(store, run, reached, now=NOW)
-    runs.rate(store, run)
+    runs.rate(store, run, now=NOW)
     runs.reasons(store, run)
     runs.first_accepted(store, since=NOW)
     runs.set_state(store, run, RunState.PAUSED, NOW)

@@ -88,7 +88,7 @@ def asked(request, folder):
             delivery = store.claim(run, now=NOW)
             assert delivery is not None
             store.settle(run, delivery, outcome, now=NOW)
-        runs.rate(store, run)
+        runs.rate(store, run, now=NOW)
         deliveries.doubtful(store, run, most=20)
         runs.reasons(store, run)
         runs.counts(store, run)
