@@ -123,7 +123,7 @@ def drain_part(
         return _elsewhere(store, run) if leads else 0
 
     with (
-        _paused_on_the_way(departing),
+        _paused_on_the_way(departing.is_set),
         watch.going(),
         _progress(context, run, counts, leads=leads) as shown,
     ):
@@ -198,7 +198,8 @@ def _note_begin(
 
 def conclude(store: Store, run: Run, drained: Drained, *, log: RunLog) -> Ended:
     """As its leader, have everybody stop, wait for what is in flight, record how it ended."""
-    return when_back(lambda: _conclude(store, run, drained, log))
+    with _paused_on_the_way(lambda: True):
+        return when_back(lambda: _conclude(store, run, drained, log))
 
 
 def _conclude(store: Store, run: Run, drained: Drained, log: RunLog) -> Ended:
@@ -293,12 +294,12 @@ def _hand(run: Run, store: Store, outlet: Outlet[Any]) -> Callable[[], Hand[Any]
 
 
 @contextlib.contextmanager
-def _paused_on_the_way(departing: threading.Event) -> Iterator[None]:
+def _paused_on_the_way(departing: Callable[[], bool]) -> Iterator[None]:
     """Once a mail is leaving, no fault of ledger or records may say that nothing was sent."""
     try:
         yield
     except InputError as error:
-        if not departing.is_set():
+        if not departing():
             raise
         raise PausedError(
             error.message, place=error.place, cause=error.cause, hint=error.hint

@@ -7,6 +7,7 @@ import importlib
 import os
 import re
 import stat
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -334,6 +335,41 @@ def test_a_user_without_rights_is_told_which(empty):
     )
     empty.imported()
     assert empty.send().code == 0
+
+
+class _Revoking(Keeper):
+    """A right is taken away while it takes the fifth mail."""
+
+    def __init__(self, revoke: Callable[[], object]) -> None:
+        super().__init__()
+        self.revoke = revoke
+
+    async def handle_DATA(self, server, session, envelope):  # noqa: N802  # as aiosmtpd calls it
+        if len(self.mails) == 4:
+            self.revoke()
+        return await super().handle_DATA(server, session, envelope)
+
+
+@pytest.mark.parametrize("table", ["runs", "deliveries"])
+def test_a_right_that_is_taken_away_in_the_middle_pauses_and_is_named(empty, table):
+    server, user = postgres.server(), f"r{empty.database}"
+    server.ask("postgres", f"create role {user} login")
+    server.ask(empty.database, f"create schema newsletter authorization {user}")
+    empty.patch.setenv(URL, server.url(empty.database, user=user))
+    empty.imported()
+    rights = f"insert, update on newsletter.{table}"
+    keeper = _Revoking(lambda: server.ask(empty.database, f"revoke {rights} from {user}"))
+    with aiosmtpd(keeper) as port:
+        through_smtp(empty, port)
+        ran = empty.send()
+        assert ran.code == 6
+        assert f"permission denied for table {table} (InsufficientPrivilege" in ran.err
+        assert ran.hint.endswith(
+            "own the schema and its tables again, then run the same command again"
+        )
+        server.ask(empty.database, f"grant {rights} to {user}")
+        assert empty.send().code in {0, 9}
+    assert len(keeper.mails) == len({to[0] for _, to, _ in keeper.mails})
 
 
 def test_what_is_done_to_a_file_is_refused(newsletter):

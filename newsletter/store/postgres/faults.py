@@ -14,6 +14,7 @@ BUSY_HINT: Final = "close what else is writing to them, then run the same comman
 DAMAGED: Final = "the records are damaged"
 RESTORE: Final = "restore a backup of the database; keep this one, it tells who got what"
 _GRANT: Final = "let it use the schema and create tables in it, or create the schema itself"
+_GRANT_THESE: Final = "let it own the schema and its tables again, then run the same command again"
 #: A right that everybody has, unless it was taken away.
 _UNASKED: Final = (
     "the database's user may not ask which server it is on, so a standby could not be told from it",
@@ -82,6 +83,11 @@ def fault(
             hint="this is a bug; please report it",
         )
     kind, message, hint = known
+    if state == "42501":
+        # Such as "permission denied for table runs"; it names no row.
+        said = getattr(getattr(error, "diag", None), "message_primary", None)
+        named = f"{said} ({named})" if said else named
+        hint = hint if opening else _GRANT_THESE
     if state == "42501" and any(name.partition("(")[0] in str(error) for name in FUNCTIONS):
         message, hint = _UNASKED
     # Who cannot even open it has sent nothing that could be paused.
@@ -98,7 +104,8 @@ def _unreachable(error: BaseException | None, place: Place, *, opening: bool) ->
             "the database cannot be reached",
             place=place,
             cause=cause,
-            hint="see that the server runs, and that store.url and its password are right",
+            hint="see that the server runs and takes more connections, and that store.url and its "
+            "password are right",
         )
     kind, message, hint = _GONE
     return kind(message, place=place, cause=cause, hint=hint)
