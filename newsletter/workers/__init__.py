@@ -30,16 +30,18 @@ def work(context: SendContext, *, once: bool) -> None:
 
     Raises:
         InputError: the records are in a file.
+        PausedError: as it was told to stop, the records were away.
         NewsletterError: with `once`, whatever stood in the way.
     """
     said = _Once(context.reporter.warn)
     with context.stopping() as stopped:
+        context.store.backend.hurry.heed(stopped)
         while True:
             try:
                 with context.store.work():
                     return _rounds(context, said, once=once, stopped=stopped)
             except PausedError as error:  # its lease has ended, or the records are away
-                if once:
+                if once or stopped():
                     raise
                 said.warn(error)
             if _waited(stopped):

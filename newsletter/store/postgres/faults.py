@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from sqlalchemy import exc
+
 from newsletter.errors import InputError, NewsletterError, PausedError, Place, UnreachableError
 from newsletter.project.disk import FULL
 from newsletter.store.postgres.histories import FUNCTIONS
@@ -21,6 +23,8 @@ _UNASKED: Final = (
     + ", ".join(FUNCTIONS)
     + " TO that user",
 )
+#: SQLAlchemy's own words for that name its pool.
+_ALL_IN_USE: Final = "all connections of this process wait for it"
 _GONE: Final = (UnreachableError, "the database cannot be reached any more", _AGAIN)
 _STRANGER: Final = (
     InputError, "the database refuses this user",
@@ -67,7 +71,8 @@ def fault(
     """
     state = getattr(error, "sqlstate", None)
     # The driver is an extra, and has kinds of it, such as one for a connection that took too long.
-    if state is None and "OperationalError" in {one.__name__ for one in type(error).__mro__}:
+    kinds = {one.__name__ for one in type(error).__mro__}
+    if state is None and kinds & {"OperationalError", "TimeoutError"}:
         return _unreachable(error, place, opening=opening)
     known = _FAULTS.get(state or "") or _FAULTS.get((state or "")[:2])
     if getattr(getattr(error, "diag", None), "severity_nonlocalized", None) == "PANIC":
@@ -93,6 +98,8 @@ def fault(
 def _unreachable(error: BaseException | None, place: Place, *, opening: bool) -> NewsletterError:
     """No connection, or one that broke: the client library's words name host, port and user."""
     cause = next(iter(str(error).strip().splitlines()), "")
+    if isinstance(error, exc.TimeoutError):
+        cause = _ALL_IN_USE
     if opening:
         return InputError(
             "the database cannot be reached",
