@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from typing import Final
 
 #: How long after the wish to stop what is known is still offered to records that are away; seconds.
 STOPPING: Final = 30.0
+#: How long after it any answer is waited for: a mail server's alone may take a minute.
+_ENDED: Final = 65.0
 
 
 class Hurry:
@@ -30,3 +33,9 @@ class Hurry:
     def is_over(self) -> bool:
         """Whether that was so long ago that nothing is waited for any more."""
         return self.begun() and time.monotonic() - (self._since or 0.0) >= STOPPING
+
+    def left(self) -> float:
+        """For how many seconds more an answer is waited for; without end until then."""
+        if not self.begun() or self._since is None:
+            return math.inf
+        return max(0.0, self._since + _ENDED - time.monotonic())

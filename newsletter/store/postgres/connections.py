@@ -15,7 +15,7 @@ import psycopg
 from psycopg.abc import PQGen
 from psycopg.errors import ConnectionTimeout
 
-from newsletter.store.postgres.silence import ANSWERED, Silence
+from newsletter.store.postgres.silence import ANSWERED, MUTE, Silence
 
 R = TypeVar("R")
 
@@ -43,7 +43,7 @@ class Connection(psycopg.Connection[Any]):
                 ready = yield wanted
                 if not ready and self._is_too_late(asked):  # woken to look around
                     self.pgconn.finish()
-                    raise psycopg.OperationalError("it does not answer")
+                    raise psycopg.OperationalError(MUTE)
                 wanted = gen.send(ready)
         except StopIteration as end:
             if self.silence:
@@ -70,11 +70,11 @@ def connect(silence: Silence, arguments: Any, named: Any) -> Connection:  # noqa
     """
     asked = time.monotonic()
     if silence.is_final():
-        raise psycopg.OperationalError("it does not answer")
+        raise psycopg.OperationalError(MUTE)
     try:
         made = Connection.connect(*arguments, **named)
-    except ConnectionTimeout:
+    except ConnectionTimeout as error:
         silence.found(asked)
-        raise
+        raise psycopg.OperationalError(MUTE) from error
     made.silence = silence
     return made

@@ -25,6 +25,15 @@ _UNASKED: Final = (
 )
 #: SQLAlchemy's own words for that name its pool.
 _ALL_IN_USE: Final = "all connections of this process wait for it"
+#: What the client library says of a connection that worked before.
+_BROKEN: Final = {
+    "refused": "nothing listens there",
+    "No such file": "nothing listens there",
+    "closed": "the connection broke",
+    "lost": "the connection broke",
+    "reset by peer": "the connection broke",
+    "Broken pipe": "the connection broke",
+}
 _GONE: Final = (UnreachableError, "the database cannot be reached any more", _AGAIN)
 _STRANGER: Final = (
     InputError, "the database refuses this user",
@@ -108,4 +117,5 @@ def _unreachable(error: BaseException | None, place: Place, *, opening: bool) ->
             hint="see that the server runs, and that store.url and its password are right",
         )
     kind, message, hint = _GONE
-    return kind(message, place=place, cause=cause, hint=hint)
+    told = next((plain for part, plain in _BROKEN.items() if part in cause), cause)
+    return kind(message, place=place, cause=told, hint=hint)

@@ -7,9 +7,12 @@ from typing import Final
 
 from newsletter.store.hurry import Hurry
 
-#: What needs no work is answered within so many seconds; and within fewer while this process ends.
+#: What needs no work is answered within so many seconds; and within fewer by a server that was
+#: found silent, or when this process must end.
 ANSWERED: Final = 15.0
 HURRIED: Final = 5.0
+#: What is said of it.
+MUTE: Final = "it does not answer"
 
 
 class Silence:
@@ -41,4 +44,5 @@ class Silence:
 
     def allowed(self, seconds: float) -> float:
         """How long an answer is waited for that may take so long."""
-        return min(seconds, HURRIED) if self._hurry.is_over() else seconds
+        most = HURRIED if self.lasts() else max(HURRIED, self._hurry.left())
+        return min(seconds, most)
