@@ -181,11 +181,14 @@ def _units(project: Project, kind: Kind) -> str:
 def _trust(project: Project) -> None:
     """Believe the clock from now on."""
     from newsletter.cli.context import open_store
+    from newsletter.sending.clock import refuse_wrong_clock
     from newsletter.store.calendar import Calendar
 
     now = clocks.now()
     with open_store(project, create=False) as store:
-        again = Calendar(store, rehearsal=project.rehearses).trust(now)
+        calendar = Calendar(store, rehearsal=project.rehearses)
+        refuse_wrong_clock(calendar)
+        again = calendar.trust(now)
     result(f"the clock is taken as right: {now:%Y-%m-%d %H:%M:%S} UTC")
     if again:
         say(f"{plural(again, 'date')} still ahead had been noted as missed and may be used again")

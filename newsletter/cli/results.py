@@ -83,7 +83,7 @@ def show_detached(found: Detached) -> int:
     if found.taken_up:
         say(f"watch: newsletter status --issue {number}")
     else:
-        say("warning: no worker has begun to send it yet; what keeps them, they say themselves")
+        say("warning: no worker has begun to send it yet; each says on its machine what keeps it")
         say(f"hint: newsletter send --issue {number} sends it from here")
     say(f"stop:  newsletter cancel --issue {number}")
     if found.ledger:

@@ -39,7 +39,9 @@ def line(found: RunProgress) -> str:
     done, total = _done(found), found.counts.total
     parts = (f"{done:,} of {total:,}", speed(found.rate), _left(found), _outcomes(found))
     told = ", ".join(part for part in parts if part)
-    each = ", ".join(f"{one.worker} {one.mails:,} at {speed(one.rate)}" for one in found.shares)
+    each = ", ".join(
+        f"{one.mails:,} from {one.worker} at {speed(one.rate)}" for one in found.shares
+    )
     return f"{told}; {each}" if len(found.shares) > 1 else told
 
 

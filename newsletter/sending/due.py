@@ -18,6 +18,7 @@ from newsletter.schedule import Occurrence, Timetable, latest
 from newsletter.schedule.decision import Due, Ledger, due, reminder
 from newsletter.schedule.outlook import Standing, day_of, moved, there
 from newsletter.sending import second_ledger
+from newsletter.sending.clock import refuse_wrong_clock, went_back
 from newsletter.sending.context import SendContext
 from newsletter.sending.gate import refuse, unapproved, unfit
 from newsletter.sending.options import SendOptions
@@ -119,6 +120,7 @@ def run_due(
 
 def _foresee(trigger: _Trigger) -> DueResult:
     """Look what a trigger would send now; nothing is written and no one is told."""
+    refuse_wrong_clock(trigger.calendar)
     _refuse_lost_entries(trigger)
     found = _decide(trigger, window=0)
     issue = _approved(trigger, found.send.day) if found.send else None
@@ -126,6 +128,7 @@ def _foresee(trigger: _Trigger) -> DueResult:
 
 
 def _act(trigger: _Trigger) -> DueResult:
+    refuse_wrong_clock(trigger.calendar)
     _refuse_lost_entries(trigger)
     group = trigger.project.settings.schedule
     found = _decide(trigger, window=group.cancel_window if trigger.owner.has_mail else 0)
@@ -156,12 +159,7 @@ def _decide(trigger: _Trigger, *, window: int) -> Due:
     catch_up = trigger.project.settings.schedule.catch_up
     found = due(trigger.now, trigger.table, _ledger(trigger), catch_up=catch_up, window=window)
     if found.went_back:
-        far = duration(found.went_back.total_seconds())
-        raise RefusedError(
-            f"the clock of this machine was put back by {far}",
-            hint="set it right; where it is right now, and was wrong before: "
-            "newsletter schedule --trust-clock",
-        )
+        raise went_back(found.went_back, on_server=trigger.store.backend.on_server)
     return found
 
 

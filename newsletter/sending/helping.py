@@ -16,7 +16,8 @@ from newsletter.errors import LockedError, NewsletterError, RefusedError
 from newsletter.sending import second_ledger, transports
 from newsletter.sending.context import SendContext
 from newsletter.sending.drain import Drained
-from newsletter.sending.part import conclude, drain_part, following
+from newsletter.sending.following import following
+from newsletter.sending.part import conclude, drain_part
 from newsletter.sending.run_log import RunLog
 from newsletter.sending.way import differences, way_of
 from newsletter.store import Store, claims, deliveries, runs
@@ -104,7 +105,7 @@ def _send(
     with RunLog(store.folder, f"{run.content.issue}-{way_out.name}", clocks.now) as log:
         mark = second_ledger.write(project, store, run)
         alone: Callable[[], bool] = (lambda: False) if leads else _leaderless(store)
-        with following(store, run, mark, way=shared.way):
+        with following(store, run, mark, say=context.reporter.warn, way=shared.way):
             drained = drain_part(
                 context, run, way_out, allowance, stopped=lambda: stopped() or alone(), log=log,
                 leads=leads,

@@ -35,7 +35,6 @@ from newsletter.errors import InputError, NewsletterError, PausedError
 from newsletter.humanize import plural
 from newsletter.message import load_template
 from newsletter.message.merge import load_issue, merge_template
-from newsletter.project.ledger import HighWaterMark
 from newsletter.sending import transports
 from newsletter.sending.context import SendContext
 from newsletter.sending.drain import (
@@ -47,10 +46,9 @@ from newsletter.sending.drain import (
 from newsletter.sending.run_log import RunLog
 from newsletter.sending.shared_pace import SharedPace
 from newsletter.sending.standing import telling
-from newsletter.store import Store, claims, runs, settling, signing_keys
+from newsletter.store import Store, runs, settling, signing_keys
 from newsletter.store import deliveries as delivery_records
 from newsletter.store.calendar import Calendar
-from newsletter.store.database import when_back
 
 #: How often a delivery that is deferred is tried in one run.
 _TRIES: Final = 5
@@ -61,11 +59,8 @@ _MOST_BULK_THREADS: Final = 8
 _CANCEL_POLL_SECONDS: Final = 0.25
 #: An answer may take as long as this before the pace suffers.
 _ANSWER_SECONDS: Final = 0.5
-#: How often others are looked after, and the file of the run follows what they send; seconds.
+#: How often others are looked after; seconds.
 _OTHERS_SECONDS: Final = 0.25
-_FOLLOW_SECONDS: Final = 1.0
-#: Following takes no more than such a part of the time.
-_FOLLOW_SHARE: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,8 +106,7 @@ def drain_part(
     throttle = _throttle(context, transport, allowance)
     _note_begin(log, run, transport, allowance=allowance, counts=counts, throttle=throttle)
     watch = context.watch(run) if leads else _Unwatched()
-    cancelled = _cancelled(store, run)
-    departing = threading.Event()
+    cancelled, departing = _cancelled(store, run), threading.Event()
 
     def requeue() -> int:
         if cancelled() or not leads:
@@ -124,6 +118,7 @@ def drain_part(
 
     with (
         _paused_on_the_way(departing.is_set),
+        _kept(context, run, log),
         watch.going(),
         _progress(context, run, counts, leads=leads) as shown,
     ):
@@ -146,6 +141,21 @@ def drain_part(
         )
         store.conclude(run)
     return drained
+
+
+@contextlib.contextmanager
+def _kept(context: SendContext, run: Run, log: RunLog) -> Iterator[None]:
+    """In the end, keep what is known of mails and could not be recorded, and say so."""
+    try:
+        yield
+    finally:
+        if lost := context.store.unrecorded():
+            for delivery, outcome in lost:
+                log.unrecorded(delivery, outcome)
+            context.reporter.warn(
+                f"issue {run.content.issue}: what became of {plural(len(lost), 'mail')} could not "
+                f"be recorded; it is in {log.path}, and unknown to records that it did not reach"
+            )
 
 
 @contextlib.contextmanager
@@ -199,7 +209,7 @@ def _note_begin(
 def conclude(store: Store, run: Run, drained: Drained, *, log: RunLog) -> Ended:
     """As its leader, have everybody stop, wait for what is in flight, record how it ended."""
     with _paused_on_the_way(lambda: True):
-        return when_back(lambda: _conclude(store, run, drained, log))
+        return store.when_back(lambda: _conclude(store, run, drained, log))
 
 
 def _conclude(store: Store, run: Run, drained: Drained, log: RunLog) -> Ended:
@@ -216,47 +226,6 @@ def _conclude(store: Store, run: Run, drained: Drained, log: RunLog) -> Ended:
         reason=stop.reason if stop else "", by_state=counts.by_state,
     )  # fmt: skip
     return Ended(counts=counts, stop=stop, state=state)
-
-
-@contextlib.contextmanager
-def following(
-    store: Store, run: Run, mark: HighWaterMark | None, *, way: str = ""
-) -> Iterator[None]:
-    """Inside the block no claim returns before the mark on the disk has risen to it.
-
-    It rises with what others claim, too, a moment later. And where the records have forgotten what
-    was done here, all are told, also while nothing is claimed here.
-
-    Args:
-        store: the records.
-        run: begun.
-        mark: None for a rehearsal.
-        way: how its mails leave, for who does not lead it.
-    """
-    ended = threading.Event()
-    thread = threading.Thread(target=_follow, args=(store, run, mark, ended), daemon=True)
-    with store.marked(mark, way=way):
-        if mark and store.backend.on_server:
-            thread.start()
-        try:
-            yield
-        finally:
-            ended.set()
-            if thread.ident:
-                thread.join()
-
-
-def _follow(store: Store, run: Run, mark: HighWaterMark, ended: threading.Event) -> None:
-    following = 0.0
-    while not ended.wait(_FOLLOW_SECONDS):
-        # What is wrong with records or file, the next claim tells.
-        with contextlib.suppress(NewsletterError):
-            store.expect_remembered()
-            if (began := time.monotonic()) >= following:
-                mark.rise(claims.reached(store, run))
-                mark.flush()
-                now = time.monotonic()
-                following = now + (now - began) / _FOLLOW_SHARE
 
 
 def _elsewhere(store: Store, run: Run) -> int:
@@ -367,7 +336,16 @@ def _stop_of(store: Store, run: Run, counts: Counts, drained: Drained) -> Stop |
     if not counts.left:  # somebody has claimed, and has not told
         mails = plural(counts[State.CLAIMED], "mail")
         return Stop(Pause.FAULT, f"what became of {mails} could not be recorded")
-    return Stop(Pause.PUT_OFF, f"what is left was deferred {_TRIES} times")
+    return Stop(Pause.PUT_OFF, _why_left(counts))
+
+
+def _why_left(counts: Counts) -> str:
+    """Why some are left though nobody stopped: deferred too often, or given back too late."""
+    queued, deferred = counts[State.QUEUED], counts[State.DEFERRED]
+    if not queued:
+        return f"what is left was deferred {_TRIES} times"
+    told = f"{plural(queued, 'mail')} came back into the queue after the others were through"
+    return f"{told}, {plural(deferred, 'mail')} deferred {_TRIES} times" if deferred else told
 
 
 def _settle(store: Store, run: Run, stop: Stop | None) -> RunState:

@@ -27,14 +27,14 @@ from newsletter.publishing.images import publish_first
 from newsletter.sending import second_ledger
 from newsletter.sending.context import SendContext
 from newsletter.sending.drain import Drained
-from newsletter.sending.part import Ended, conclude, drain_part, following
+from newsletter.sending.following import following
+from newsletter.sending.part import Ended, conclude, drain_part
 from newsletter.sending.plan import require_same_content
 from newsletter.sending.result import AlreadySent, Detached, Plan, SendResult
 from newsletter.sending.run_log import RunLog
 from newsletter.sending.way import way_of
 from newsletter.store import Store, freezing, runs
 from newsletter.store import deliveries as delivery_records
-from newsletter.store.database import when_back
 from newsletter.store.folder import backup as backups
 
 #: A mail counts against the day's quota for so long (SES guide, sending quotas).
@@ -76,8 +76,9 @@ def send(context: SendContext, plan: Plan) -> SendResult | AlreadySent:
             run = begun.run
             if begun.finished:
                 return AlreadySent(run=run, counts=runs.counts(store, run))
+            mark = second_ledger.write(context.project, store, run)
             try:
-                with following(store, run, second_ledger.write(context.project, store, run)):
+                with following(store, run, mark, say=context.reporter.warn):
                     drained = drain_part(
                         context, run, plan.transport, plan.allowance,
                         stopped=begun.stopped, log=begun.log, leads=True, limit=plan.options.limit,
@@ -86,7 +87,7 @@ def send(context: SendContext, plan: Plan) -> SendResult | AlreadySent:
             except SystemExit:
                 _pause_for_all(context, plan, run)
                 raise
-        return when_back(lambda: _result(context, begun, drained, ended))
+        return store.when_back(lambda: _result(context, begun, drained, ended))
 
 
 def detach(context: SendContext, plan: Plan) -> Detached | SendResult | AlreadySent:
@@ -106,7 +107,7 @@ def detach(context: SendContext, plan: Plan) -> Detached | SendResult | AlreadyS
             drained = Drained(accepted=0, stop=stop)
             ended = _conclude(context, plan, begun, drained) if stop else None
         if ended:
-            return when_back(lambda: _result(context, begun, drained, ended))
+            return store.when_back(lambda: _result(context, begun, drained, ended))
         file = second_ledger.keep_in_git(project, run, counts)
     # Only now can one of them lead it.
     taken_up = _is_taken_up(context)
@@ -121,7 +122,7 @@ def _conclude(context: SendContext, plan: Plan, begun: _Begun, drained: Drained)
         number = plural(len(others), "worker")
         context.reporter.say(f"pausing it for all: {number} finish what is in flight")
     ended = conclude(store, run, drained, log=begun.log)
-    when_back(lambda: second_ledger.write(context.project, store, run))
+    store.when_back(lambda: second_ledger.write(context.project, store, run))
     return ended
 
 
@@ -175,6 +176,7 @@ def _begun(context: SendContext, plan: Plan) -> Iterator[_Begun]:
         context.stopping() as stopped,
         _log(store, plan) as log,
     ):
+        store.backend.hurry.heed(stopped)
         if not plan.transport.rehearsal:
             publish_first(project, plan.prepared)  # no mail looks for what is not there yet
         begun = _Begun(_freeze_or_resume(context, plan), stopped, log)

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from newsletter.delivery import Attempt, Result
+from newsletter.delivery import Attempt, Delivery, Outcome, Result
 from newsletter.project import private
 from newsletter.project.disk import unwritten
 
@@ -99,3 +99,14 @@ class RunLog:
                 reason=outcome.reason,
                 effect=outcome.effect,
             )
+
+    def unrecorded(self, delivery: Delivery, outcome: Outcome) -> None:
+        """Keep what the records could not be told."""
+        self.note(
+            "unrecorded",
+            position=delivery.position,
+            attempt=delivery.attempt,
+            result=outcome.result,
+            message_id=outcome.message_id,
+            reason=outcome.reason,
+        )

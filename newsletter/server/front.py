@@ -19,6 +19,11 @@ from newsletter.schedule.units import systemd_program, systemd_word
 _SERVE: Final = "newsletter-serve"
 _EVENTS: Final = "newsletter-events"
 _WORKER: Final = "newsletter-worker"
+#: An answer of a mail server is waited for a minute, and the records for half of one.
+_UNHURRIED: Final = """\
+# A stop lets what is in flight finish.
+TimeoutStopSec=120
+"""
 _HTTPS: Final = 443
 
 
@@ -49,10 +54,10 @@ def events_unit(service: Service) -> str:
 
 def worker_unit(service: Service) -> str:
     """A systemd unit for one of several machines that send; it ends in a line feed."""
-    return _unit(_WORKER, "Help to send the newsletter's issues", service)
+    return _unit(_WORKER, "Help to send the newsletter's issues", service, more=_UNHURRIED)
 
 
-def _unit(name: str, description: str, service: Service) -> str:
+def _unit(name: str, description: str, service: Service, *, more: str = "") -> str:
     command = " ".join(systemd_word(word) for word in service.words)
     return f"""\
 # ~/.config/systemd/user/{name}.service
@@ -64,6 +69,7 @@ WorkingDirectory={service.folder.replace("%", "%%")}
 ExecStart={systemd_program(service.program)} -C {systemd_word(service.folder)} {command}
 Restart=always
 RestartSec=5
+{more}\
 # A connection is a descriptor, and the command takes as many as it may have.
 LimitNOFILE=65536
 NoNewPrivileges=true

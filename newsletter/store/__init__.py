@@ -5,7 +5,7 @@
                     are
     copies          all rows in another database; copying moves a store there for good
     batches         work on very many rows as a row of short transactions
-    group_commit    claims and outcomes of many threads in one transaction
+    group_commit    claims and outcomes of many threads in one transaction, each a commit_job
 
     subscribers     people; upsert adds them, imports lists of them by way of staging; abandoning
                     clears the stage, imported knows the lists that were imported
@@ -192,6 +192,14 @@ class Store(Database):
             UnreachableError: the records are on a server that is away.
         """
         self._group_commit.conclude(run.id)
+
+    def unrecorded(self) -> tuple[tuple[Delivery, Outcome], ...]:
+        """What became of deliveries and could not be recorded since this was asked last.
+
+        They stay claimed, and become unknown.
+        """
+        found, self._group_commit.unrecorded = self._group_commit.unrecorded, []
+        return tuple((one.delivery, one.outcome) for one in found)
 
     def may_hand_over(self) -> bool:
         """Whether nobody else can have given up what was claimed here; asked before mails leave."""

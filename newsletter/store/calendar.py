@@ -67,6 +67,11 @@ class Calendar:
             used=frozenset(one.occurrence.day for one in used),
         )
 
+    def ahead(self, now: dt.datetime) -> dt.timedelta:
+        """How far a moment by this machine is ahead of the records' own clock, if they have one."""
+        with self._store.reading() as connection:
+            return self._store.backend.ahead(connection, now)
+
     def saw(self, now: dt.datetime) -> None:
         """Note that a trigger came."""
         with self._store.writing() as connection:

@@ -6,6 +6,7 @@ is behind `Backend`; they have a room each.
 
 from __future__ import annotations
 
+import datetime as dt
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -17,6 +18,7 @@ import sqlalchemy as sa
 from sqlalchemy import exc
 
 from newsletter.errors import InputError, NewsletterError, PausedError, Place, UnreachableError
+from newsletter.store.hurry import Hurry
 from newsletter.store.traces import Traces
 
 #: The lock that whoever sends holds.
@@ -47,6 +49,7 @@ class Backend(Protocol):
         unmark: what a person does to have records count that were moved, after "or".
         on_server: whether other machines may use it as well; it looks after its disk itself.
         connections: how many were made to a server; after a new one it may be another server.
+        hurry: whether this process is to stop, and waits no longer than that allows for a server.
     """
 
     @property
@@ -65,6 +68,8 @@ class Backend(Protocol):
     def on_server(self) -> bool: ...  # noqa: D102
     @property
     def connections(self) -> int: ...  # noqa: D102
+    @property
+    def hurry(self) -> Hurry: ...  # noqa: D102
 
     def close(self) -> None:
         """Give all connections back. Closing twice does no harm."""
@@ -162,6 +167,9 @@ class Backend(Protocol):
         Raises:
             UnreachableError: the server is away.
         """
+
+    def ahead(self, connection: sa.Connection, now: dt.datetime) -> dt.timedelta:
+        """How far a moment by this machine is ahead of the database's clock; 0 without one."""
 
     def expect_there(self) -> None:
         """Refuse to write where another database, or none, has come to the place.
@@ -306,6 +314,31 @@ class Database:
         """Give the database back. Closing twice does no harm."""
         self.backend.close()
 
+    def when_back(
+        self, work: Callable[[], T], *, faults: type[PausedError] = UnreachableError
+    ) -> T:
+        """Do what may be done twice, again and again while the records are away.
+
+        That is for ten minutes, and half a minute once this process is to stop.
+
+        Args:
+            work: is done.
+            faults: what may pass.
+
+        Raises:
+            UnreachableError: they still are away.
+            PausedError: another of `faults` has not passed.
+        """
+        end, wait = time.monotonic() + PATIENCE, 0.1
+        while True:
+            try:
+                return work()
+            except faults:
+                if self.backend.hurry.is_over() or time.monotonic() + wait > end:
+                    raise
+                time.sleep(wait)
+                wait = min(_LONGEST_WAIT, 2 * wait)
+
     @contextmanager
     def _turn(self) -> Iterator[None]:
         """One writer of this process at a time."""
@@ -323,8 +356,8 @@ class Database:
             yield
         except UnreadableError as error:
             raise self.backend.damaged() from error
-        except exc.DBAPIError as error:
-            found = self.backend.fault(error.orig, opening=opening)
+        except (exc.DBAPIError, exc.TimeoutError) as error:  # or all connections are in use
+            found = self.backend.fault(getattr(error, "orig", error), opening=opening)
             if found.exit_code == NewsletterError.exit_code:
                 self.backend.expect_whole()
             raise found from error
@@ -333,20 +366,3 @@ class Database:
             if getattr(error, "exit_code", NewsletterError.exit_code) == NewsletterError.exit_code:
                 self.backend.expect_whole()
             raise
-
-
-def when_back(work: Callable[[], T]) -> T:
-    """Do what may be done twice, again and again while the records are away, for ten minutes.
-
-    Raises:
-        UnreachableError: they still are.
-    """
-    end, wait = time.monotonic() + PATIENCE, 0.1
-    while True:
-        try:
-            return work()
-        except UnreachableError:
-            if time.monotonic() + wait > end:
-                raise
-            time.sleep(wait)
-            wait = min(_LONGEST_WAIT, 2 * wait)

@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 import sqlalchemy as sa
@@ -21,7 +21,8 @@ from newsletter.delivery import Delivery, Outcome, Result
 from newsletter.errors import ForgottenError, NewsletterError, PausedError, UnreachableError
 from newsletter.project.ledger import HighWaterMark
 from newsletter.store import claims, deliveries, settling
-from newsletter.store.database import Database, when_back
+from newsletter.store.commit_job import Job
+from newsletter.store.database import Database
 from newsletter.store.settling import Settled
 
 #: How often a writer lets others have the processor before it begins: who has an outcome already
@@ -30,34 +31,6 @@ from newsletter.store.settling import Settled
 _YIELDS: Final = 4
 #: Certainly not handed over.
 _HELD_BACK = Outcome(result=Result.NOT_SENT, reason="the ledger could not be written")
-
-
-def _taken() -> threading.Lock:
-    """A lock that somebody holds."""
-    lock = threading.Lock()
-    lock.acquire()
-    return lock
-
-
-@dataclass(slots=True)
-class _Job:
-    """What one caller waits for: deliveries to settle, and how many to claim.
-
-    Attributes:
-        called: given back when it is done, or when it is this caller's turn to write. A lock, for
-            an event costs ten times as much.
-        taken: the claimed deliveries, once it is done.
-        error: why it failed.
-    """
-
-    run: int
-    now: dt.datetime
-    settled: tuple[Settled, ...] = ()
-    wanted: int = 0
-    called: threading.Lock = field(default_factory=_taken)
-    done: bool = False
-    taken: tuple[Delivery, ...] = ()
-    error: NewsletterError | None = None
 
 
 @dataclass(slots=True)
@@ -83,7 +56,7 @@ class GroupCommit:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._lock = threading.Lock()
-        self._waiting: list[_Job] = []
+        self._waiting: list[Job] = []
         #: Rises with every claim of a real run, on the disk before the claim returns.
         self._mark: HighWaterMark | None = None
         #: How mails leave from here, where another process leads the run.
@@ -95,6 +68,8 @@ class GroupCommit:
         #: How many connections there had been when the records were last held against the mark.
         self._compared = 0
         self._memory: _Memory | None = None
+        #: What callers knew of their deliveries and could not have recorded.
+        self.unrecorded: list[Settled] = []
 
     @contextlib.contextmanager
     def begun(self, mark: HighWaterMark | None, way: str) -> Iterator[None]:
@@ -123,21 +98,40 @@ class GroupCommit:
                 with the next claim.
         """
         done = tuple(Settled(run=run, delivery=one, outcome=said, now=now) for one, said in settled)
+        job = Job(run, now, settled=done, wanted=most)
         try:
             try:
-                return self._commit(_Job(run, now, settled=done, wanted=most))
-            except UnreachableError:
-                if not done:
+                return self._commit(job)
+            except PausedError as error:
+                if not done or not self._may_pass(job, error):
                     raise
-                # Told twice, an outcome counts once.
-                when_back(lambda: self._commit(_Job(run, now, settled=done)))
-            return self._commit(_Job(run, now, wanted=most)) if most else ()
+                self._record_when_back(job)
+            return self._commit(Job(run, now, wanted=most)) if most else ()
         except UnreachableError:
             raise
         except NewsletterError:
             if done:
                 self._look(thoroughly=True)
             raise
+        finally:
+            if done and not job.recorded:
+                self.unrecorded += done
+
+    def _may_pass(self, job: Job, error: PausedError) -> bool:
+        """Whether what kept outcomes from being recorded may pass, as a full disk of a server."""
+        if isinstance(error, UnreachableError):
+            return True
+        forgotten = job.recorded or isinstance(error, ForgottenError)
+        return self._database.backend.on_server and not forgotten
+
+    def _record_when_back(self, job: Job) -> None:
+        """Outcomes wait in memory; told twice, one counts once."""
+
+        def again() -> None:
+            self._commit(Job(job.run, job.now, settled=job.settled))
+
+        self._database.when_back(again, faults=PausedError)
+        job.recorded = True
 
     def conclude(self, run: int) -> None:
         """Give back what was claimed and no caller heard of; call this when no claim follows.
@@ -227,10 +221,11 @@ class GroupCommit:
         if (memory := self._memory) is None or memory.told:
             return
         mark, reason = memory.mark, error.message
-        when_back(lambda: claims.distrust(self._database, mark.run, mark.reached, reason))
+        database = self._database
+        database.when_back(lambda: claims.distrust(database, mark.run, mark.reached, reason))
         self._memory = _Memory(mark, told=True)
 
-    def _commit(self, job: _Job) -> tuple[Delivery, ...]:
+    def _commit(self, job: Job) -> tuple[Delivery, ...]:
         with self._lock:
             self._waiting.append(job)
             mine, self._writing = not self._writing, True
@@ -262,7 +257,7 @@ class GroupCommit:
                 for job in jobs:
                     job.called.release()
 
-    def _raise_mark(self, jobs: Sequence[_Job]) -> None:
+    def _raise_mark(self, jobs: Sequence[Job]) -> None:
         """Flush the mark for what these have claimed; where that fails, nothing of it leaves."""
         claimed = [job for job in jobs if job.taken]
         if self._mark is None or not claimed:
@@ -280,7 +275,7 @@ class GroupCommit:
             with contextlib.suppress(NewsletterError), self._beside_others() as connection:
                 settling.settle(connection, back)
 
-    def _write(self, jobs: Sequence[_Job]) -> None:
+    def _write(self, jobs: Sequence[Job]) -> None:
         try:
             self._transact(jobs)
         except PausedError as error:  # the disk, or a lock: trying each alone would wait for each
@@ -293,7 +288,9 @@ class GroupCommit:
             _fail(jobs, error)
             if jobs[0].settled and jobs[0].wanted:
                 # What is wrong with the next claim must not cost what is known of the last.
-                self._write([_Job(jobs[0].run, jobs[0].now, settled=jobs[0].settled)])
+                alone = Job(jobs[0].run, jobs[0].now, settled=jobs[0].settled)
+                self._write([alone])
+                jobs[0].recorded = alone.recorded
         except BaseException as error:
             _fail(jobs, NewsletterError(f"the records were not written ({type(error).__name__})"))
             raise
@@ -302,7 +299,7 @@ class GroupCommit:
         """A transaction about deliveries that no other process has: others may do the same."""
         return self._database.writing(shared=True)
 
-    def _transact(self, jobs: Sequence[_Job]) -> None:
+    def _transact(self, jobs: Sequence[Job]) -> None:
         worker = self._database.backend.claimer()
         claiming = [job for job in jobs if job.wanted]
         lost = self._give_back_unheard(claiming)
@@ -314,6 +311,8 @@ class GroupCommit:
         with self._beside_others() as connection:
             settling.settle(connection, [one for job in jobs for one in job.settled])
             taken, refusal = self._grant(connection, claiming, max(job.now for job in jobs))
+        for job in jobs:
+            job.recorded = True
         self._unheard, lost = unheard, lost or refusal
         if worker:
             self._held |= {one.id for mine in taken.values() for one in mine}
@@ -330,7 +329,7 @@ class GroupCommit:
         for job in jobs:
             job.error, job.done = lost if job.wanted else None, True
 
-    def _give_back_unheard(self, claiming: Sequence[_Job]) -> PausedError | None:
+    def _give_back_unheard(self, claiming: Sequence[Job]) -> PausedError | None:
         """Give back what was claimed unheard, before more is; why that cannot be done now."""
         if not (claiming and self._unheard):
             return None
@@ -343,7 +342,7 @@ class GroupCommit:
         return None
 
     def _grant(
-        self, connection: sa.Connection, claiming: Sequence[_Job], now: dt.datetime
+        self, connection: sa.Connection, claiming: Sequence[Job], now: dt.datetime
     ) -> tuple[dict[int, list[Delivery]], PausedError | None]:
         """What is claimed for these, by the run; or why it is over for claims.
 
@@ -367,7 +366,7 @@ class GroupCommit:
         return taken, None
 
     def _remember(
-        self, run: int, taken: Mapping[int, Sequence[Delivery]], jobs: Sequence[_Job]
+        self, run: int, taken: Mapping[int, Sequence[Delivery]], jobs: Sequence[Job]
     ) -> None:
         if (memory := self._memory) is None:
             return
@@ -377,6 +376,6 @@ class GroupCommit:
             memory.settled = one.delivery
 
 
-def _fail(jobs: Sequence[_Job], error: NewsletterError) -> None:
+def _fail(jobs: Sequence[Job], error: NewsletterError) -> None:
     for job in jobs:
         job.error, job.done, job.taken = error, True, ()

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from newsletter.errors import NewsletterError, PausedError
+from newsletter.errors import ForgottenError, NewsletterError, PausedError
 from newsletter.humanize import plural
 from newsletter.sending.context import SendContext
 from newsletter.sending.helping import Help, help_send
@@ -19,6 +19,8 @@ from newsletter.sending.standing import why_wait
 #: How often a worker looks whether there is something to do, and how soon a signal is heard.
 _LOOK_SECONDS: Final = 2.0
 _STEP: Final = 0.25
+#: A worker runs no command again; it stays.
+_ON_ITS_OWN: Final = "this worker stays, and goes on as soon as it can"
 
 
 def work(context: SendContext, *, once: bool) -> None:
@@ -30,18 +32,20 @@ def work(context: SendContext, *, once: bool) -> None:
 
     Raises:
         InputError: the records are in a file.
+        PausedError: as it was told to stop, the records were away.
         NewsletterError: with `once`, whatever stood in the way.
     """
     said = _Once(context.reporter.warn)
     with context.stopping() as stopped:
+        context.store.backend.hurry.heed(stopped)
         while True:
             try:
                 with context.store.work():
                     return _rounds(context, said, once=once, stopped=stopped)
             except PausedError as error:  # its lease has ended, or the records are away
-                if once:
+                if once or stopped():
                     raise
-                said.warn(error)
+                said.warn(error, hint=None if isinstance(error, ForgottenError) else _ON_ITS_OWN)
             if _waited(stopped):
                 return None
 
@@ -52,10 +56,11 @@ class _Once:
     def __init__(self, warn: Callable[[str], None]) -> None:
         self._warn, self._last = warn, ""
 
-    def warn(self, error: NewsletterError) -> None:
+    def warn(self, error: NewsletterError, *, hint: str | None = None) -> None:
+        hint = hint or error.hint
         text = f"{error} ({error.cause})" if error.cause else str(error)
         if text != self._last:
-            self._warn(f"{text}; {error.hint}" if error.hint else text)
+            self._warn(f"{text}; {hint}" if hint else text)
         self._last = text
 
     def over(self) -> None:

@@ -29,9 +29,11 @@ from newsletter.ses import outcomes
 from newsletter.ses.http1 import ClosedError, HttpResponse
 from newsletter.ses.wire import Wire
 from newsletter.smtp import SmtpTransport
-from newsletter.store import Store, deliveries, freezing, settling, tables
+from newsletter.store import Store, deliveries, freezing, hurry, settling, tables
 from newsletter.store.group_commit import GroupCommit
-from newsletter.store.postgres import histories, leases
+from newsletter.store.postgres import backend as server_backend
+from newsletter.store.postgres import connections, histories, leases, silence
+from newsletter.store.postgres import engine as server_engine
 from newsletter.store.postgres.backend import PostgresBackend
 from newsletter.store.postgres.schema import leases as lease_rows
 from newsletter.store.sqlite import backend, engine
@@ -259,6 +261,14 @@ def short_leases() -> None:
     leases._GONE = lease_rows.c.until < moment - seconds  # type: ignore[misc]
 
 
+def unanswered() -> None:
+    """A server that does not answer is given up after a second, by who ends as well."""
+    for module in (silence, server_engine, server_backend):
+        module.ANSWERED = 1.0  # type: ignore[attr-defined]
+    connections.Connection.patience, silence.HURRIED = 1.0, 0.5  # type: ignore[misc]
+    server_engine._CONNECT, hurry.STOPPING = 2, 3.0  # type: ignore[misc]
+
+
 def other_machine() -> None:
     """Each process is on a machine of its own."""
     name = f"machine {os.getpid()}"
@@ -347,6 +357,7 @@ WORLDS: dict[str, Bug] = {
     "patient": patient,
     "short_leases": short_leases,
     "three_a_request": three_a_request,
+    "unanswered": unanswered,
     "unhurried_account": unhurried_account,
 }
 

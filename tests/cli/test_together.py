@@ -24,7 +24,7 @@ def standing(*shares):
 def test_a_line_says_how_far_all_are_and_what_each_does():
     assert together.line(standing(HERE, OTHER)) == (
         "970 of 4,000, 20/s, about 2 minutes left, accepted 950, refused 20; "
-        "here 400 at 20/s, pid 7 on mail2 550 at 0.25/s"
+        "400 from here at 20/s, 550 from pid 7 on mail2 at 0.25/s"
     )
 
 

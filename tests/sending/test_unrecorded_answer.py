@@ -20,3 +20,19 @@ def test_what_was_claimed_and_never_settled_is_not_called_deferred(desk):
     stop = part._stop_of(here.store, here.run, queued, Drained(accepted=299))
     assert stop is not None
     assert stop.pause is Pause.PUT_OFF
+    assert stop.reason == "1 mail came back into the queue after the others were through"
+
+
+def test_only_what_was_deferred_is_called_so(desk):
+    here = desk(1)
+
+    def why(**left: int) -> str:
+        counts = Counts(by_state={State[name]: number for name, number in left.items()})
+        stop = part._stop_of(here.store, here.run, counts, Drained(accepted=0))
+        assert stop is not None
+        return stop.reason
+
+    assert why(DEFERRED=2) == "what is left was deferred 5 times"
+    assert why(QUEUED=3, DEFERRED=2) == (
+        "3 mails came back into the queue after the others were through, 2 mails deferred 5 times"
+    )

@@ -16,3 +16,26 @@ def test_it_is_away_for_now_and_that_is_no_bug(kind, opening, meant):
     assert type(told) is meant
     assert "cannot be reached" in told.message
     assert told.cause == "connection timeout expired"
+
+
+@pytest.mark.parametrize(
+    ("words", "plain"),
+    [
+        (
+            "consuming input failed: server closed the connection unexpectedly",
+            "the connection broke",
+        ),
+        ("the connection is lost", "the connection broke"),
+        (
+            "sending query failed: could not send data to server: Broken pipe",
+            "the connection broke",
+        ),
+        (
+            "connection to server at 10.0.0.7 failed: Connection refused\n\tIs the server running?",
+            "nothing listens there",
+        ),
+    ],
+)
+def test_a_broken_connection_is_told_in_plain_words(words, plain):
+    told = fault(psycopg.OperationalError(words), Place("db"), opening=False, seconds=30)
+    assert told.cause == plain

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from newsletter.store import hurry
 from tests.support import postgres
 from tests.support.cli_fixtures import Folder, folder, plain_environment
 
@@ -38,3 +39,6 @@ def test_a_unit_keeps_a_worker_running(folder: Folder) -> None:
     assert ran.out.startswith("# ~/.config/systemd/user/newsletter-worker.service\n")
     [command] = [line for line in ran.out.splitlines() if line.startswith("ExecStart=")]
     assert command.endswith(f" -C {folder.root} worker")
+    # A stop lets what is in flight finish, a minute at most, and offers its answer for half of one.
+    [patience] = [line for line in ran.out.splitlines() if line.startswith("TimeoutStopSec=")]
+    assert int(patience.partition("=")[2]) > 60 + hurry.STOPPING

@@ -9,6 +9,7 @@ wholly before or wholly after each of them.
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import functools
 import os
 import secrets
@@ -26,18 +27,20 @@ from newsletter.project import private
 from newsletter.project.disk import unwritten
 from newsletter.store.copies import copy_to_file
 from newsletter.store.database import Database, Note
+from newsletter.store.hurry import Hurry
 from newsletter.store.postgres import histories, paces
 from newsletter.store.postgres import schema as tables
 from newsletter.store.postgres.address import ServerAddress
+from newsletter.store.postgres.engine import BUSY as _BUSY_SECONDS
+from newsletter.store.postgres.engine import allow, open_engine
 from newsletter.store.postgres.faults import BUSY, BUSY_HINT, DAMAGED, RESTORE, fault
 from newsletter.store.postgres.leases import Leases
+from newsletter.store.postgres.silence import ANSWERED, Silence
 from newsletter.store.tables import subscribers, tags
 from newsletter.store.traces import Traces
 
-_BUSY_SECONDS: Final = 30
 #: Connections of a process, besides the two that renew its leases and ask for the pace.
 _CONNECTIONS: Final = 5
-_CONNECT_SECONDS: Final = 10
 _OLDEST: Final = 140000
 #: Tells this program's locks from others' in the same database.
 _LOCKS: Final = 0x6E6C7472
@@ -85,17 +88,23 @@ class PostgresBackend:
     ) -> None:
         self.path, self.place, self.schema = address.path, address.place, address.schema
         self.patience = _BUSY_SECONDS if patience is None else patience
+        self.hurry = Hurry()
         self._lock = (_LOCKS, zlib.crc32(self.schema.encode()) - 2**31)
         #: What the server's own lists of who is connected show, 63 characters at most.
         self._called = f"newsletter {self.schema}@{os.getpid()} {socket.gethostname()}"[:63]
-        self.engine = self._engine(address, _CONNECTIONS)
+        reach = functools.partial(
+            open_engine, address, called=self._called, begin=self._begin,
+            silence=Silence(self.hurry),
+        )  # fmt: skip
+        self.engine = reach(_CONNECTIONS)
         self.connections = 0
         event.listen(self.engine, "connect", self._count_connection)
-        self._renewing = self._engine(address, 2)
+        self._renewing = reach(2)
         self._leases = Leases(
             self.place,
             write=lambda: self._transaction(self.engine, writes=True),
             renew=lambda: self._transaction(self._renewing),
+            hurry=self.hurry,
         )
         self._read_only = read_only
 
@@ -228,6 +237,11 @@ class PostgresBackend:
         with self._translated(), self._transaction(self._renewing) as connection:
             paces.cut(connection, account)
 
+    def ahead(self, connection: sa.Connection, now: dt.datetime) -> dt.timedelta:
+        """How far a moment by this machine is ahead of the server's clock."""
+        told: dt.datetime = connection.exec_driver_sql("SELECT clock_timestamp()").scalar_one()
+        return now - told
+
     def expect_there(self) -> None:
         """A connection that is open stays with its database."""
 
@@ -349,8 +363,8 @@ class PostgresBackend:
     def _translated(self, *, opening: bool = False) -> Iterator[None]:
         try:
             yield
-        except sa.exc.DBAPIError as error:
-            raise self.fault(error.orig, opening=opening) from error
+        except (sa.exc.DBAPIError, sa.exc.TimeoutError) as error:
+            raise self.fault(getattr(error, "orig", error), opening=opening) from error
 
     @contextlib.contextmanager
     def _transaction(self, engine: sa.Engine, *, writes: bool = False) -> Iterator[sa.Connection]:
@@ -359,41 +373,26 @@ class PostgresBackend:
             with connection.begin():
                 yield connection
 
-    def _engine(self, address: ServerAddress, connections: int) -> sa.Engine:
-        try:
-            engine = sa.create_engine(
-                address.url,
-                hide_parameters=True,  # they are people's addresses
-                pool_size=connections, max_overflow=0, pool_timeout=_BUSY_SECONDS,
-                pool_pre_ping=True, isolation_level="READ COMMITTED",  # whatever the role has
-                # A pooler between us and the server keeps no prepared statement.
-                connect_args={
-                    "prepare_threshold": None, "connect_timeout": _CONNECT_SECONDS,
-                    "application_name": self._called, "client_encoding": "UTF8",
-                },
-            )  # fmt: skip
-        except ModuleNotFoundError as error:
-            raise InputError(
-                "the driver for PostgreSQL is not installed",
-                hint="pip install 'psycopg[binary]', as docs/postgresql.md says",
-            ) from error
-        event.listen(engine, "connect", tables.count_in_whole_numbers)
-        event.listen(engine, "begin", self._begin)
-        return engine
-
     def _count_connection(self, _connection: object, _record: object) -> None:
         self.connections += 1
 
     def _begin(self, connection: sa.Connection) -> None:
         options = connection.get_execution_options()
         if options.get("isolation_level") == "AUTOCOMMIT":
-            return
-        if not options.get("writes", False):
-            begin = _LIGHT if options.get("plain", False) else _READ
-            connection.exec_driver_sql(begin.format(schema=self.schema))
-            return
-        shared = options.get("shared", False)
+            allow(connection, None)
+        elif options.get("writes", False):
+            self._begin_writing(connection, shared=options.get("shared", False))
+        elif options.get("plain", False):
+            connection.exec_driver_sql(_LIGHT.format(schema=self.schema))
+        else:
+            connection.exec_driver_sql(_READ.format(schema=self.schema))
+            allow(connection, None)  # a look through all may take its time
+
+    def _begin_writing(self, connection: sa.Connection, *, shared: bool) -> None:
         lock, idle = (_SHARED, "30s") if shared else (_ALONE, "10min")
         patience = f"{max(1, round(self.patience * 1000))}ms"
         values = (f'"{self.schema}"', patience, idle, *self._lock)
+        allow(connection, self.patience + ANSWERED)
         connection.exec_driver_sql(f"{_WRITE}, {lock}", values)
+        if not shared:
+            allow(connection, None)

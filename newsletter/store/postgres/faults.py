@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from sqlalchemy import exc
+
 from newsletter.errors import InputError, NewsletterError, PausedError, Place, UnreachableError
 from newsletter.project.disk import FULL
 from newsletter.store.postgres.histories import FUNCTIONS
@@ -22,6 +24,17 @@ _UNASKED: Final = (
     + ", ".join(FUNCTIONS)
     + " TO that user",
 )
+#: SQLAlchemy's own words for that name its pool.
+_ALL_IN_USE: Final = "all connections of this process wait for it"
+#: What the client library says of a connection that worked before.
+_BROKEN: Final = {
+    "refused": "nothing listens there",
+    "No such file": "nothing listens there",
+    "closed": "the connection broke",
+    "lost": "the connection broke",
+    "reset by peer": "the connection broke",
+    "Broken pipe": "the connection broke",
+}
 _GONE: Final = (UnreachableError, "the database cannot be reached any more", _AGAIN)
 _STRANGER: Final = (
     InputError, "the database refuses this user",
@@ -68,7 +81,8 @@ def fault(
     """
     state = getattr(error, "sqlstate", None)
     # The driver is an extra, and has kinds of it, such as one for a connection that took too long.
-    if state is None and "OperationalError" in {one.__name__ for one in type(error).__mro__}:
+    kinds = {one.__name__ for one in type(error).__mro__}
+    if state is None and kinds & {"OperationalError", "TimeoutError"}:
         return _unreachable(error, place, opening=opening)
     known = _FAULTS.get(state or "") or _FAULTS.get((state or "")[:2])
     if getattr(getattr(error, "diag", None), "severity_nonlocalized", None) == "PANIC":
@@ -99,6 +113,8 @@ def fault(
 def _unreachable(error: BaseException | None, place: Place, *, opening: bool) -> NewsletterError:
     """No connection, or one that broke: the client library's words name host, port and user."""
     cause = next(iter(str(error).strip().splitlines()), "")
+    if isinstance(error, exc.TimeoutError):
+        cause = _ALL_IN_USE
     if opening:
         return InputError(
             "the database cannot be reached",
@@ -108,4 +124,5 @@ def _unreachable(error: BaseException | None, place: Place, *, opening: bool) ->
             "password are right",
         )
     kind, message, hint = _GONE
-    return kind(message, place=place, cause=cause, hint=hint)
+    told = next((plain for part, plain in _BROKEN.items() if part in cause), cause)
+    return kind(message, place=place, cause=told, hint=hint)

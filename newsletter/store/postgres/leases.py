@@ -23,12 +23,16 @@ import sqlalchemy as sa
 from newsletter import clocks
 from newsletter.errors import LockedError, PausedError, Place
 from newsletter.store.database import SENDING_LOCK, WORKER_LOCK
+from newsletter.store.hurry import Hurry
 from newsletter.store.postgres.schema import leases
 from newsletter.store.processes import lives
 
 #: Seconds a lease lasts, and after how many it is renewed.
 LASTS: Final = 60
 RENEWED: Final = 10
+#: How often it is renewed when its holder is to stop, and how soon that is heard.
+_HURRIED: Final = 2.0
+_LOOK: Final = 0.5
 #: So long before its end, as its holder reckons it, nothing is handed over under a lease any more.
 _MARGIN: Final = 5
 #: So long after its end nothing can be under way that was handed over under it: an answer is waited
@@ -57,10 +61,12 @@ class Leases:
         place: the database, for messages.
         write: begins a transaction that keeps other writers out.
         renew: begins one that waits for nobody.
+        hurry: whether this process is to stop.
     """
 
-    def __init__(self, place: Place, *, write: Begin, renew: Begin) -> None:
+    def __init__(self, place: Place, *, write: Begin, renew: Begin, hurry: Hurry) -> None:
         self._place, self._write, self._renew_in = place, write, renew
+        self._hurry = hurry
         self._held: dict[str, str] = {}
         #: When each was known to run, by this machine's clock.
         self._known: dict[str, float] = {}
@@ -93,7 +99,8 @@ class Leases:
             del self._held[name], self._known[token]
             _TOKENS.discard(token)
             # A lease that cannot be given back ends by itself.
-            with contextlib.suppress(sa.exc.DBAPIError), self._renew_in() as connection:
+            faults = (sa.exc.DBAPIError, sa.exc.TimeoutError)
+            with contextlib.suppress(*faults), self._renew_in() as connection:
                 mine = sa.and_(leases.c.name == name, leases.c.token == token)
                 connection.execute(sa.delete(leases).where(mine))
 
@@ -173,14 +180,27 @@ class Leases:
 
     def _renew(self, name: str, token: str, ended: threading.Event) -> None:
         mine = sa.update(leases).where(leases.c.name == name, leases.c.token == token, _RUNS)
-        while not ended.wait(RENEWED):
+        while not self._is_time(ended):
             asked = clocks.seconds()
             # While the database is away the next time counts; the lease may end, and claims too.
-            with contextlib.suppress(sa.exc.DBAPIError):
+            with contextlib.suppress(sa.exc.DBAPIError, sa.exc.TimeoutError):
                 with self._renew_in() as connection:
                     if not connection.execute(mine.values(until=_UNTIL)).rowcount:
                         return
                 self._known[token] = asked
+
+    def _is_time(self, ended: threading.Event) -> bool:
+        """Wait for the next renewal; whether the lease has ended instead.
+
+        It is renewed more often once this process is to stop: that tells whether the database
+        answers, so that nobody waits for one that does not.
+        """
+        waited = 0.0
+        while waited < (_HURRIED if self._hurry.begun() else RENEWED):
+            if ended.wait(_LOOK):
+                return True
+            waited += _LOOK
+        return ended.is_set()
 
 
 #: Workers that nothing has been heard of for long.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -18,6 +19,7 @@ from newsletter.project.disk import flush_path, unwritten
 from newsletter.store.database import SENDING_LOCK, Database, Note
 from newsletter.store.folder.lock import holder, locked
 from newsletter.store.folder.place import expect_same, identity
+from newsletter.store.hurry import Hurry
 from newsletter.store.sqlite import departure_triggers, files, numbers, read_only, triggers
 from newsletter.store.sqlite.engine import fault, locked_too_long, open_engine, with_more_memory
 from newsletter.store.sqlite.integrity import damaged, is_damaged
@@ -55,6 +57,7 @@ class SqliteBackend:
         self.path = path
         self.place = Place(str(path))
         self.patience = _BUSY_SECONDS if patience is None else patience
+        self.hurry = Hurry()
         self.engine = open_engine(path, read_only=read_only, create=create, patience=self.patience)
         #: Raises where the file of the lock for sending, which this process holds, is gone.
         self._expect_held: Callable[[], None] = lambda: None
@@ -158,6 +161,10 @@ class SqliteBackend:
 
     def cut_pace(self, account: str) -> None:
         """As above."""
+
+    def ahead(self, connection: sa.Connection, now: dt.datetime) -> dt.timedelta:  # noqa: ARG002
+        """A file has no clock of its own."""
+        return dt.timedelta()
 
     def expect_there(self) -> None:
         """Refuse to write once the file was moved, replaced or removed."""

@@ -1,0 +1,120 @@
+"""The database, or a pooler before it, stands still: it acknowledges everything and answers nothing."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+from tests.support import postgres
+from tests.support.cli_fixtures import Folder, folder, plain_environment
+from tests.support.commands import Command, started
+from tests.support.schedule_fixtures import through_smtp
+from tests.support.smtp_servers import Keeper, aiosmtpd
+from tests.support.standstill import Relay, relay
+
+__all__ = ["folder", "plain_environment"]
+
+pytestmark = pytest.mark.processes
+
+WORLD = "unanswered"
+SEND = ("send", "--issue", "74", "--confirm", "74")
+
+
+class Stopper(Keeper):
+    """Has the database stand still as it takes the third mail."""
+
+    def __init__(self, wire: Relay) -> None:
+        super().__init__()
+        self._wire = wire
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
+        answer = await super().handle_DATA(server, session, envelope)
+        if len(self.mails) == 3:
+            self._wire.stop()
+        return answer
+
+
+@pytest.fixture
+def wire(folder: Folder, tmp_path: Path) -> Iterator[Relay]:
+    database = postgres.new_database()
+    folder.patch.setenv("NEWSLETTER_STORE__URL", postgres.server().url(database))
+    folder.imported()
+    with relay(postgres.server().folder, tmp_path / "wire", database) as made:
+        folder.patch.setenv("NEWSLETTER_STORE__URL", made.url())
+        folder.patch.setenv("NEWSLETTER_TRANSPORT__CONCURRENCY", "1")
+        yield made
+
+
+def _ended(command: Command, keeper: Keeper, *, seconds: float) -> tuple[int, str, float]:
+    """Have it stop after the third mail: its exit code, what it said, how long that took."""
+    end = time.monotonic() + 60
+    while len(keeper.mails) < 3:
+        assert command.poll() is None, command.communicate()
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    asked = time.monotonic()
+    command.send_signal(signal.SIGTERM)
+    code = command.wait(seconds)
+    took = time.monotonic() - asked
+    return code, command.communicate()[1], took
+
+
+def _states(wire: Relay) -> dict[str, int]:
+    question = "select state, count(*) from deliveries group by state"
+    return dict(postgres.server().ask(wire.database, question))
+
+
+@pytest.mark.parametrize("who", ["send", "worker"])
+def test_who_is_stopped_ends_soon_and_says_what_is_not_on_record(folder: Folder, wire, who):
+    keeper = Stopper(wire)
+    with aiosmtpd(keeper) as port:
+        through_smtp(folder, port)
+        if who == "send":
+            with started(folder.root, *SEND, world=WORLD) as command:
+                code, said, took = _ended(command, keeper, seconds=75)
+        else:
+            with started(folder.root, "worker", world=WORLD) as command:
+                with started(folder.root, *SEND, "--detach") as sending:
+                    assert sending.wait(40) == 0, sending.communicate()
+                code, said, took = _ended(command, keeper, seconds=75)
+        assert took < 30
+        assert code == 6
+        assert "issue 74: what became of 1 mail could not be recorded" in said
+        assert "it does not answer" in said
+        assert "psycopg" not in said
+        assert "timeout expired" not in said  # as the client library says it
+        assert "Traceback" not in said
+        [log] = (folder.root / ".newsletter" / "runs").glob("*.jsonl")
+        lines = [json.loads(line) for line in log.read_text("utf-8").splitlines()]
+        [kept] = [line for line in lines if line["event"] == "unrecorded"]
+        assert (kept["position"], kept["attempt"], kept["result"]) == (3, 1, "accepted")
+        wire.go_on()
+        # Whoever goes on sends to everybody else, and to nobody twice.
+        again = folder.send()
+        assert again.code == 9, again.err
+        assert _states(wire) == {"accepted": 24, "unknown": 1}
+    assert len({to[0] for _, to, _ in keeper.mails}) == len(keeper.mails) == 25
+
+
+def test_who_goes_on_says_that_nothing_leaves_and_loses_nothing(folder: Folder, wire):
+    keeper = Stopper(wire)
+    with aiosmtpd(keeper) as port:
+        through_smtp(folder, port)
+        with started(folder.root, *SEND, world=WORLD) as command:
+            while len(keeper.mails) < 3:
+                assert command.poll() is None, command.communicate()
+                time.sleep(0.02)
+            time.sleep(5)
+            wire.go_on()
+            assert command.wait(60) == 0
+            said = command.communicate()[1]
+    assert "nothing leaves from here until it is back" in said
+    assert "the database is back" in said
+    assert _states(wire) == {"accepted": 25}
+    assert len({to[0] for _, to, _ in keeper.mails}) == len(keeper.mails) == 25

@@ -1,0 +1,46 @@
+"""What a worker says when something stands in its way: it stays, and nobody has to start it again."""
+
+from __future__ import annotations
+
+import contextlib
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from newsletter import workers
+from newsletter.errors import ForgottenError, NewsletterError, PausedError, UnreachableError
+
+
+def _said(error: NewsletterError) -> list[str]:
+    """What a worker warns of that meets a fault twice, and is told to stop then."""
+    told: list[str] = []
+    looks = iter([False, False, True])
+
+    def work() -> None:
+        raise error
+
+    def stopping() -> Any:
+        return contextlib.nullcontext(lambda: next(looks, True))
+
+    context: Any = SimpleNamespace(
+        reporter=SimpleNamespace(warn=told.append),
+        store=SimpleNamespace(
+            work=work, backend=SimpleNamespace(hurry=SimpleNamespace(heed=lambda _: None))
+        ),
+        stopping=stopping,
+    )
+    with contextlib.suppress(PausedError):
+        workers.work(context, once=False)
+    return told
+
+
+@pytest.mark.parametrize("kind", [PausedError, UnreachableError])
+def test_it_stays_and_asks_for_no_command(kind):
+    [told] = _said(kind("the database is away", hint="run the same command again"))
+    assert told == "the database is away; this worker stays, and goes on as soon as it can"
+
+
+def test_what_a_person_must_do_is_said():
+    [told] = _said(ForgottenError("mails were forgotten", hint="send the issue again"))
+    assert told == "mails were forgotten; send the issue again"
