@@ -21,10 +21,10 @@ from newsletter.pictures import MadePicture
 from newsletter.project import files, ledger
 from newsletter.project.pictures import hash_pictures, measure_picture
 from newsletter.project.published import published_letter
+from newsletter.project.rendering import render
 from newsletter.render import Options, RenderedIssue, Theme
 from newsletter.render.limits import expect_length
 from newsletter.render.pictures import local_pictures
-from newsletter.render.pipeline import render
 from newsletter.settings import Settings
 from newsletter.settings.mail import options as mail_options
 

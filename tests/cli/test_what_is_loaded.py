@@ -16,7 +16,7 @@ pytestmark = pytest.mark.processes
 #: What is slow to load, and what only some commands need.
 WATCHED = (
     "sqlalchemy", "sqlalchemy.dialects.postgresql", "alembic", "boto3", "starlette", "jinja2",
-    "premailer", "cssutils", "lxml", "markdown_it", "mjml", "PIL", "ftfy", "pygments", "dns",
+    "premailer", "cssutils", "lxml", "markdown_it", "mjml", "PIL", "ftfy", "pygments", "dns", "requests",
     "email_validator", "newsletter.store.imports", "newsletter.audience.roster",
     "newsletter.store.group_commit", "newsletter.cli.subscribers",
 )  # fmt: skip
@@ -46,6 +46,14 @@ def test_what_build_and_check_load(folder):
     for one in lists:
         one.unlink()
     assert loaded(folder, "check", "--issue", "74") == f"loaded: {COMPOSING}"
+
+
+def test_what_is_left_out_comes_whole_for_whoever_uses_it():
+    program = "import newsletter.project.issues, requests; print(callable(requests.get))"
+    ran = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert ran.stdout == "True\n"
 
 
 def test_what_status_loads(folder):

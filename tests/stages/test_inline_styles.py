@@ -7,6 +7,7 @@ import logging
 from typing import Any
 
 import cssutils
+import premailer.premailer
 import pytest
 from premailer import Premailer
 
@@ -25,11 +26,13 @@ SHEETS = {
     "pseudo classes": "a:hover { color: #112233 } p:first-child { margin: 0 } p:not(.a) { margin: 1px }",
     "comments and escapes": "/* p{} */ p { font-family: 'a;b' } .a::before { content: '}' }",
     "not for every window": "@media print { p { color: #112233 } } p { color: #445566 }",
+    "classes of one element": "td .a { color: #112233 } .c { margin: 0 } .a.c, p.a.c { margin: 3px } #b.c { color: #445566 } tr > .d, .d p { margin: 4px } .e ~ .e, .e + em { margin: 5px } .e:first-child { color: #778899 }",
+    "classes of several": ".f { color: #112233 } .f .e, .F { margin: 0 } .none.f { margin: 1px }",
     "no sheet": "",
 }
 BODY = (
     '<p class="a" style="margin: 2px">x <em>y</em></p><p id="b" class="a c">z</p>'
-    "<table><tr><td><p>t</p></td></tr></table><a href='https://a.example/'>l</a>"
+    "<table><tr><td class='d f'><p class='f a'>t <em class='e'>u</em> <em class='e'>v</em></p></td></tr></table><a href='https://a.example/'>l</a>"
 )
 
 
@@ -95,6 +98,23 @@ def test_no_sheet_fetches_another(start, monkeypatch):
     assert fetched == []
     cssutils.CSSParser(loglevel=logging.CRITICAL).parseString("<!-- @import 'https://a.example/x';")
     assert fetched  # so it would have been seen
+
+
+def test_classes_are_looked_for_on_the_element_that_has_them(monkeypatch):
+    asked: list[str] = []
+    monkeypatch.setattr(premailer.premailer, "_create_cssselector", noting(asked))
+    inline_styles(tree.parse(page_of(".d, .f p, .c, tr .d em.e, .e:first-child { margin: 0 }")))
+    assert {"td.d", ".f p", "p.c", "tr td.d em.e", "em.e:first-child"} <= set(asked)
+
+
+def noting(asked: list[str]) -> Any:
+    whole = premailer.premailer._create_cssselector
+
+    def noted(selector: str) -> Any:
+        asked.append(selector)
+        return whole(selector)
+
+    return noted
 
 
 def test_white_stays_six_digits():

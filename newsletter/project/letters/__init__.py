@@ -16,8 +16,8 @@ from newsletter.message.letters import LINK
 from newsletter.project import Project, files
 from newsletter.project.issues import read_theme
 from newsletter.project.published import PublishedLetter, published_letter
+from newsletter.project.rendering import render
 from newsletter.render import Frame, RenderedIssue
-from newsletter.render.pipeline import render
 from newsletter.render.words import date
 from newsletter.settings.mail import options
 

@@ -20,7 +20,7 @@ from markdown_it.token import Token
 from newsletter.render.markdown import author_classes, callouts, places, wide
 from newsletter.render.markdown.anchors import Anchors
 from newsletter.render.markdown.fields import Fields
-from newsletter.render.markdown.reader import reader_with, without_links
+from newsletter.render.markdown.reader import read, without_links
 
 Tokens = Sequence[Token]
 
@@ -108,7 +108,7 @@ def parse(
         titles: what stands above a callout that has no title of its own, by its kind.
         taken: classes that author HTML cannot have.
     """
-    tokens = reader_with(fields).parse(body)
+    tokens = read(body, fields)
     _set_lines(tokens)
     callouts.mark(tokens, titles)
     collected = _Collected(body.split("\n"), taken)

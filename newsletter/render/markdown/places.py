@@ -11,6 +11,8 @@ from markdown_it import MarkdownIt
 from markdown_it.rules_inline import StateInline, autolink, link
 from markdown_it.token import Token
 
+from newsletter.render.markdown import quick_links
+
 #: In a link's `meta`: where it begins in the text of its block.
 _BEGIN: Final = "begin"
 #: In a link's `meta`: where its target begins and ends there; not of a link by reference.
@@ -36,7 +38,7 @@ class LinkPlace:
 
 def install(reader: MarkdownIt) -> None:
     """Let a reader note where each link begins and where its target stands."""
-    reader.inline.ruler.at("link", _noting(link, _inline_target))
+    reader.inline.ruler.at("link", _link)
     reader.inline.ruler.at("autolink", _noting(autolink, _auto_target))
 
 
@@ -115,3 +117,18 @@ def _inline_target(state: StateInline, begin: int) -> tuple[int, int]:
 
 def _auto_target(state: StateInline, begin: int) -> tuple[int, int]:
     return begin + 1, state.pos - 1
+
+
+_any_link: Final = _noting(link, _inline_target)
+
+
+def _link(state: StateInline, silent: bool) -> bool:  # noqa: FBT001  # likewise
+    plain = quick_links.plain_link(state) if state.src[state.pos] == "[" else None
+    if plain is None:
+        return _any_link(state, silent)
+    found, href = plain
+    if not silent:
+        opener = quick_links.push(state, found[1], href)
+        opener.meta[_BEGIN], opener.meta[_TARGET] = found.start(), found.span(2)
+    state.pos = found.end()
+    return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Sequence
 from typing import Final
@@ -13,37 +14,36 @@ from markdown_it.token import Token
 from mdit_py_plugins.footnote import footnote_plugin
 from mdit_py_plugins.footnote.index import footnote_def
 
-from newsletter.render.markdown import places, quick_links
+from newsletter.render.markdown import places, quick_links, signs
 from newsletter.render.markdown.fields import Fields
 
 _OFF: Final = re.compile(r"\{\s*(utm|count)\s*=\s*(?:off|\"off\")\s*\}")
 #: Set in the reader's notes while a footnote is read.
 _INSIDE: Final = "inside a footnote"
+#: In the reader's notes: the merge fields of the letter.
+_FIELDS: Final = "merge fields"
 _FOREIGN_TAG: Final = re.compile(r"\*\|[A-Za-z][^|*\n]*\|\*")
 
 
-def reader_with(fields: Fields) -> MarkdownIt:
-    """A reader of CommonMark and what this project adds, with these merge fields."""
+def read(body: str, fields: Fields) -> list[Token]:
+    """The tokens of CommonMark and what this project adds, with these merge fields."""
+    return _reader().parse(body, {_FIELDS: fields})
+
+
+@functools.cache
+def _reader() -> MarkdownIt:
+    """One for all letters and threads: what belongs to a letter is in the notes of its reading."""
     reader = MarkdownIt("commonmark").enable(["table", "strikethrough"])
     reader.use(footnote_plugin)
     reader.block.ruler.at("footnote_def", _footnote_rule, {"alt": ["paragraph", "reference"]})
     reader.block.ruler.at("reference", _reference_rule)
     quick_links.install(reader)
     places.install(reader)
-
-    def field_rule(state: StateInline, silent: bool) -> bool:  # noqa: FBT001  # markdown-it's signature
-        # Asked at every sign that could begin something.
-        found = fields.match(state.src, state.pos) if state.src[state.pos] == "{" else None
-        if found is None:
-            return False
-        if not silent:
-            state.push("field", "", 0).content = found[0]
-        state.pos = found[1]
-        return True
-
-    reader.inline.ruler.before("escape", "field", field_rule)
+    reader.inline.ruler.before("escape", "field", _field_rule)
     reader.inline.ruler.before("escape", "off", _off_rule)
     reader.inline.ruler.before("escape", "foreign_tag", _foreign_tag_rule)
+    signs.install(reader)
+    reader.parse("x")  # rules are put in order at the first text, which two threads must not do
     return reader
 
 
@@ -75,6 +75,18 @@ def _reference_rule(state: StateBlock, start: int, end: int, silent: bool) -> bo
     if state.env.get(_INSIDE) and state.src.startswith("[^", begin):
         return False
     return reference(state, start, end, silent)
+
+
+def _field_rule(state: StateInline, silent: bool) -> bool:  # noqa: FBT001  # markdown-it's signature
+    fields: Fields = state.env[_FIELDS]
+    # Asked at every sign that could begin something.
+    found = fields.match(state.src, state.pos) if state.src[state.pos] == "{" else None
+    if found is None:
+        return False
+    if not silent:
+        state.push("field", "", 0).content = found[0]
+    state.pos = found[1]
+    return True
 
 
 def _foreign_tag_rule(state: StateInline, silent: bool) -> bool:  # noqa: FBT001  # markdown-it's signature
