@@ -1,6 +1,7 @@
 """Everything that is measured, one after another, written to docs/benchmarks.md.
 
     pip install --require-hashes -r benchmarks/requirements.lock
+    pip install --no-deps --no-build-isolation -e .
     python benchmarks/all.py [--short] [--only NAME ...] [--smtp-against COMMAND]
 
 Every program of this folder runs in a process of its own and compares itself with its rivals in
@@ -437,12 +438,15 @@ figure is of one run on one machine, named below it, and those that are compared
 ratios are what carries over to another machine. A bound is what we want to keep; where it is
 missed, the page says so.
 
-To repeat it, on a machine that does nothing else:
+To repeat it, on a machine that does nothing else, in an environment of its own:
 
 ```sh
 pip install --require-hashes -r benchmarks/requirements.lock
+pip install --no-deps --no-build-isolation -e .
 python benchmarks/all.py
 ```
+
+PostgreSQL's programs, gcc and, for npm's side, Node are needed besides.
 
 `--short` takes small numbers, `--only NAME` one part. The page is made from
 `benchmarks/results.json`, which that command writes. Tables of parts say where the time goes. The

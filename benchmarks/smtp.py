@@ -186,7 +186,7 @@ def places() -> dict[str, list[Place]]:
     """The parts of a mail's way, and which functions they are."""
     from sqlalchemy.engine.default import DefaultDialect  # in the sending process
 
-    import newsletter.smtp
+    import newsletter.smtp.dots
     from newsletter.delivery.deliver import SingleOutlet
     from newsletter.project.ledger import HighWaterMark
     from newsletter.sending.drain import _Drain
@@ -196,7 +196,7 @@ def places() -> dict[str, list[Place]]:
 
     return {
         "threads: pace, log, breaker": [(_Drain, "_deliver")],
-        "making the mail": [(SingleOutlet, "compose"), (newsletter.smtp, "_dotted")],
+        "making the mail": [(SingleOutlet, "compose"), (newsletter.smtp.dots, "doubled")],
         "talking with the server": [(newsletter.smtp.SmtpTransport, "deliver")],
         "sending and receiving bytes": [(Session, "_write"), (Session, "_read")],
         "looking whether it has spoken": [(Session, "_heard")],

@@ -7,10 +7,13 @@ be put there without touching a byte around it: 0.03 ms instead of building the 
 from __future__ import annotations
 
 import binascii
+import re
 from typing import Final
 
 _SOFT: Final = "=\r\n"
 _LINE: Final = 76
+#: A value that stands for itself, in one line: as good as every one. A dot alone would end a mail.
+_AS_IT_IS: Final = re.compile(r"(?!\.)[!-<>-~](?:[ -<>-~]{0,73}[!-<>-~])?")
 
 
 def encode(text: str) -> str:
@@ -37,4 +40,6 @@ def before_placeholder(text: str) -> str:
 
 def in_placeholder(value: str) -> str:
     """Encode a value for a placeholder: lines that all end in a soft break, or nothing at all."""
+    if _AS_IT_IS.fullmatch(value):
+        return value + _SOFT
     return before_placeholder(value) if value else ""

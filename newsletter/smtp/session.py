@@ -15,6 +15,8 @@ import ssl
 import time
 from typing import TYPE_CHECKING, Final
 
+from newsletter.smtp import clear
+
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
@@ -59,6 +61,7 @@ class Session(smtplib.SMTP):
         self._seconds = seconds
         self._until = 0.0
         self._unread = bytearray()
+        self._heard_all = 0
         self._gone = False
         self._garbled = False
 
@@ -90,9 +93,8 @@ class Session(smtplib.SMTP):
             else:
                 # The dot follows its mail at once, not when the mail has been acknowledged.
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                # For good: to switch it on and off costs a call of the system each time, and each
-                # of those lets another thread run.
-                sock.settimeout(0)
+                # For good, as all that waits in `clear` has its deadline with the kernel.
+                sock.settimeout(None)
                 self.sock = sock
                 return
 
@@ -107,6 +109,8 @@ class Session(smtplib.SMTP):
         sock = self._socket()
         sock.settimeout(self._left())
         self.sock = context.wrap_socket(sock, server_hostname=host)
+        # For good: to switch it on and off costs a call of the system each time, and each of those
+        # lets another thread run.
         self.sock.settimeout(0)
 
     def greet(self) -> None:
@@ -243,11 +247,16 @@ class Session(smtplib.SMTP):
     def _heard(self) -> bool:
         """Whether there is anything to be read, in a buffer of ours, of TLS's or of the kernel's.
 
-        Reading is the one way to know: readable, an encrypted socket may hold no answer at all.
+        Reading is the one way to know where it is encrypted: readable, it may hold no answer at
+        all. In clear, what has come is counted.
         """
         if not self._unread and not self._gone:
+            sock = self._socket()
+            in_clear = not isinstance(sock, ssl.SSLSocket)
+            if in_clear and clear.arrived(sock) == self._heard_all:
+                return False
             try:
-                self._keep(self._socket().recv(_READ))
+                self._keep(clear.receive_now(sock, _READ) if in_clear else sock.recv(_READ))
             except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
                 return False
             except OSError as error:
@@ -286,18 +295,24 @@ class Session(smtplib.SMTP):
 
     def _keep(self, data: bytes) -> None:
         self._unread += data
+        self._heard_all += len(data)
         self._gone = not data
 
     def _receive(self) -> bytes:
         """What there is to be read, as soon as there is any; nothing once the server hung up."""
         sock = self._socket()
+        if not isinstance(sock, ssl.SSLSocket):
+            try:
+                return clear.receive(sock, _READ, seconds=self._left())
+            except BlockingIOError:
+                raise TimeoutError from None
         # What TLS has decrypted already makes no socket readable.
-        event = 0 if isinstance(sock, ssl.SSLSocket) and sock.pending() else select.POLLIN
+        event = 0 if sock.pending() else select.POLLIN
         while True:
             self._wait(sock, event)
             try:
                 return sock.recv(_READ)
-            except (BlockingIOError, ssl.SSLWantReadError):
+            except ssl.SSLWantReadError:
                 event = select.POLLIN
             except ssl.SSLWantWriteError:
                 event = select.POLLOUT
@@ -306,11 +321,16 @@ class Session(smtplib.SMTP):
         rest = memoryview(data)
         sock = self._socket()
         event = 0
+        while rest and not isinstance(sock, ssl.SSLSocket):
+            try:
+                rest = rest[clear.send(sock, rest, seconds=self._left()) :]
+            except BlockingIOError:
+                raise TimeoutError from None
         while rest:
             self._wait(sock, event)
             try:
                 rest, event = rest[sock.send(rest) :], 0
-            except (BlockingIOError, ssl.SSLWantWriteError):
+            except ssl.SSLWantWriteError:
                 event = select.POLLOUT
             except ssl.SSLWantReadError:
                 event = select.POLLIN

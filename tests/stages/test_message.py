@@ -170,6 +170,14 @@ def test_a_value_is_on_one_line_and_a_person_without_a_value_gets_the_fallback()
     assert parts(mail(letter, person("", town="Port\r\n Example\n")))[0] == "there|Port Example\n"
 
 
+@settings(max_examples=examples(500))
+@given(st.text("ab.-_=?&:/ \t\r\nä\0~", max_size=80) | st.integers(70, 80).map("x".__mul__))
+@example(".")
+def test_a_value_that_stands_for_itself_is_written_as_every_other(value):
+    longhand = quoted_printable.before_placeholder(value) if value else ""
+    assert quoted_printable.in_placeholder(value) == longhand
+
+
 @given(st.text(st.characters(exclude_categories=["Cs"])) | st.text(" \t\n\r.=aé", max_size=200))
 @example("a\rb\r\n.\n \t\n=\n")
 @example("x" * 75 + " ")

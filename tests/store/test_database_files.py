@@ -55,3 +55,14 @@ def test_a_file_that_is_open_may_not_be_opened_by_the_program_again(tmp_path):
     with store_with(tmp_path, people(1)), pytest.raises(KeyboardInterrupt, match=r"newsletter\.db"):
         _is_store(another_one, tmp_path / "newsletter.db")
     assert _is_store(another_one, tmp_path / "newsletter.db")
+
+
+def test_who_writes_one_after_another_writes_through_the_connection_that_knows_the_pages(tmp_path):
+    with store_with(tmp_path, people(1)) as store:
+        with store.reading(), store.reading(), store.reading():
+            pass  # now there are three connections
+        through = []
+        for _ in range(4):
+            with store.writing() as connection:
+                through.append(id(connection.connection.driver_connection))
+    assert len(set(through)) == 1

@@ -125,8 +125,10 @@ def open_engine(path: Path, *, read_only: bool, create: bool, patience: float) -
         )  # fmt: skip
     else:
         engine = sa.create_engine(
-            url, hide_parameters=True, max_overflow=-1, connect_args=arguments
-        )
+            url, hide_parameters=True, max_overflow=-1, connect_args=arguments,
+            # Who has just written knows the pages; to any other connection they have changed.
+            pool_use_lifo=True,
+        )  # fmt: skip
 
     # Python's driver begins transactions late and half; SQLAlchemy's documented recipe is to
     # switch that off and say BEGIN ourselves.
