@@ -30,10 +30,10 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # On a build machine the program refuses what most tests do: a real send from new records.
 os.environ.pop("CI", None)
 
-pytest_plugins = [
-    f"tests.support.{name}"
-    for name in ("tiers", "costs", "traced_threads", "counted", "read_once", "database_files")
-]
+_PLUGINS = """
+    in_memory tiers costs traced_threads counted read_once one_loop made_once database_files
+""".split()
+pytest_plugins = [f"tests.support.{name}" for name in _PLUGINS]
 
 ROOT = Path(__file__).parent.parent
 CORPUS = ROOT.parent / "shared" / "corpus"

@@ -158,6 +158,7 @@ def test_build_into_a_file_is_told(folder):
     assert ran.error == "error: out: this file cannot be written"
 
 
+@pytest.mark.trials
 @pytest.mark.corpus
 @pytest.mark.parametrize("name", corpus_names())
 def test_every_issue_of_the_corpus_builds(folder, name):

@@ -88,6 +88,11 @@ def test_may_too():
 def test_may_as_well():
     subprocess.run(["true"], check=True)
 
+@pytest.mark.trials
+def test_tries():
+    with contextlib.suppress(OSError):
+        subprocess.run(["true"])
+
 def test_does_nothing():
     pass
 """
@@ -105,12 +110,13 @@ def test_a_quick_test_that_starts_something_fails_and_a_marked_one_may(tmp_path)
     )  # fmt: skip
     failed = [line.split()[1] for line in done.stdout.splitlines() if line.startswith("FAILED")]
     assert [name.partition("::")[2] for name in failed] == [
+        "test_tries",
         "test_swallows",
         "test_through_a_fixture",
     ]
-    assert "2 failed, 4 passed" in done.stdout
+    assert "3 failed, 4 passed" in done.stdout
     counted = {line.split()[0]: line.split()[1] for line in done.stdout.splitlines() if " s of wall" in line}  # fmt: skip
-    assert counted == dict(zip(TIERS, "321", strict=True))
+    assert counted == dict(zip(TIERS, "322", strict=True))
 
 
 @pytest.mark.processes

@@ -49,6 +49,7 @@ ROWS = st.lists(
 )
 
 
+@pytest.mark.trials
 @settings(
     deadline=None,
     max_examples=either(10, 25),

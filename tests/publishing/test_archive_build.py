@@ -302,6 +302,7 @@ def test_the_archive_needs_an_address(dated):
     assert (ran.code, "site.archive_url" in ran.hint) == (2, True)
 
 
+@pytest.mark.trials
 @pytest.mark.corpus
 def test_every_alias_of_the_corpus_leads_to_its_issue(dated):
     require(CORPUS.is_dir(), "the shared corpus is not on this machine")

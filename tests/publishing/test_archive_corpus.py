@@ -13,6 +13,7 @@ from tests.support.cli_fixtures import ADDRESSES, folder, plain_environment
 __all__ = ["dated", "folder", "plain_environment"]
 
 
+@pytest.mark.trials
 @pytest.mark.corpus
 def test_its_pages_are_html_its_feeds_are_read_and_nobody_is_in_them(dated):
     require(CORPUS.is_dir(), "the shared corpus is not on this machine")

@@ -100,6 +100,7 @@ def test_what_was_sent_elsewhere_says_the_same_here(empty, service):
     compare(letters, brought(empty, service, letters))
 
 
+@pytest.mark.trials
 @pytest.mark.corpus
 @pytest.mark.parametrize("service", SERVICES)
 def test_the_letters_of_a_real_newsletter_say_the_same_here(empty, service):

@@ -9,6 +9,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -37,6 +38,8 @@ from tests.support.effort import either
 from tests.support.rosters import rows as rows_of
 from tests.support.ses_events import SOURCE, Sent, bounce, complaint, event
 from tests.support.store_samples import NOW, a_content, a_row, look, store_with, url_in
+
+pytestmark = pytest.mark.trials
 
 READERS = [f"reader{n}@example.org" for n in range(1, 3)]
 FIRST = 101

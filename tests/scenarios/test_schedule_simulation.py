@@ -153,6 +153,7 @@ def years(request: pytest.FixtureRequest) -> tuple[tuple[int, int], int]:
     return (2024, 2029), 12
 
 
+@pytest.mark.trials
 @pytest.mark.parametrize("zone", ZONES)
 def test_each_second_sunday_is_sent_once_or_noted_as_missed(zone, request):
     span, per_date = years(request)
@@ -219,6 +220,7 @@ def silent(now: dt.datetime, table: Timetable, ledger: Ledger) -> Due:
     return dataclasses.replace(ours(now, table, ledger), missed=())
 
 
+@pytest.mark.trials
 @pytest.mark.parametrize("bug", [odd_weeks, utc_fortnight, forgetful, trusting, silent])
 def test_a_planted_bug_is_caught(bug):
     with pytest.raises(AssertionError):

@@ -42,6 +42,7 @@ def test_front_matter_of_very_many_keys_is_refused_where_it_becomes_too_long():
     assert (place.file, place.line) == ("issues/007.md", line)
 
 
+@pytest.mark.trials
 @pytest.mark.uncounted
 @pytest.mark.parametrize(
     "front",

@@ -119,6 +119,7 @@ def test_one_reader_changes_only_what_they_said(door):
     assert sorted(door.rated()) == [("bad", ""), ("fine", "")]
 
 
+@pytest.mark.trials
 def test_forty_kinds_of_scanner_rate_nothing(door):
     assert len(SCANNERS) == 40
     client, before = door.client(), door.site.everything()

@@ -147,6 +147,7 @@ def confirmation(harbour: Harbour, address: str) -> str:
     return f"/c/{letter.token}"
 
 
+@pytest.mark.trials
 def test_forty_kinds_of_scanner_confirm_nothing(harbour):
     assert len(SCANNERS) == 40
     number, kinds = either(100, 1000), either(4, 40)
@@ -299,6 +300,7 @@ def test_a_large_body_and_none_at_all_are_answered(harbour):
 # --- bombing -------------------------------------------------------------------------------------
 
 
+@pytest.mark.trials
 def test_a_bombing_stays_within_the_budget_and_readers_still_leave(harbour):
     """One mailbox in many spellings, one network, and as many networks as there are forms."""
     harbour.join("reader@example.org")

@@ -6,6 +6,7 @@ import random
 import unicodedata
 
 import idna
+import pytest
 from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
 
 from newsletter import text_rules
@@ -68,6 +69,7 @@ def short_way(text: str) -> tuple[str, str] | None:
     return found.mailbox, found.canonical
 
 
+@pytest.mark.trials
 def test_both_ways_end_alike_for_odd_addresses():
     chance = random.Random(74)
     good = 0

@@ -159,6 +159,7 @@ def seen(html: str) -> tuple[str, list[str], list[str]]:
     return "".join(root.text_content().split()), links, [img.get("src") for img in root.iter("img")]
 
 
+@pytest.mark.trials
 @settings(max_examples=examples(300), deadline=None)
 @given(st.lists(BLOCK, min_size=1, max_size=4).map("".join))
 def test_any_letter_comes_back_with_the_same_words_links_and_pictures(html):

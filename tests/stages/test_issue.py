@@ -293,6 +293,7 @@ def test_any_bytes_are_read_or_refused_with_a_place(data: bytes) -> None:
     check_read_or_refused(data)
 
 
+@pytest.mark.trials
 @given(st.text(max_size=80), st.text(max_size=40))
 @example('title: "\\U00110000"', "")
 @example('title: x\n"\\uD800": y', "")

@@ -85,6 +85,7 @@ def shape(root: Element) -> Seen:
     return {**seen(root), "shape": re.sub(r"\b(s|del)\b", "strike", tags)}
 
 
+@pytest.mark.trials
 @pytest.mark.uncounted
 @pytest.mark.corpus
 @pytest.mark.parametrize("name", corpus_names())

@@ -26,6 +26,7 @@ def letter(name: str) -> RenderedIssue:
     return quiet_render(parse(data, file=f"issues/{name.rpartition('/')[2]}"))
 
 
+@pytest.mark.trials
 @pytest.mark.uncounted
 @pytest.mark.corpus
 @pytest.mark.parametrize("name", [*own_issues(), *corpus_names()])

@@ -91,6 +91,7 @@ def put_in(written, values, escape):
     return "".join(literal + escape(values[token]) for literal, token in written)
 
 
+@pytest.mark.trials
 @pytest.mark.uncounted
 @given(
     pieces,
@@ -122,6 +123,7 @@ def test_both_parts_are_the_rendered_ones_with_each_value_in_its_place(written, 
     )
 
 
+@pytest.mark.trials
 @pytest.mark.parametrize("before", [f"{'x' * n}{tail}" for n in range(60, 80) for tail in ("", " ", "=", "é", "水", "=é", "\t", "=a", "=ab", "=abc", "=é=abcd")])  # fmt: skip
 def test_a_hole_at_every_column_leaves_the_bytes_around_it_alone(before):
     data = mail(a_letter(f"{before}{NAME}{before}\n"), person("v" * 77))

@@ -80,6 +80,7 @@ def test_every_text_is_read_whatever_accent_card_and_page_are(accent, card, page
     assert (unread(day), unread(night)) == ([], [])
 
 
+@pytest.mark.trials
 @pytest.mark.uncounted
 @settings(max_examples=either(3, 15))
 @given(HEX)

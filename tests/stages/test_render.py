@@ -336,6 +336,7 @@ def test_not_even_the_first_letter_of_a_process_touches_the_disk_or_the_network(
 # Whole letters
 
 
+@pytest.mark.trials
 @pytest.mark.uncounted
 @pytest.mark.corpus
 @pytest.mark.parametrize("name", corpus_names())

@@ -111,6 +111,7 @@ def skeleton(html: str) -> bytes:
     return bytes(tostring(page))
 
 
+@pytest.mark.trials
 @pytest.mark.uncounted
 @pytest.mark.parametrize("body", NASTY, ids=lambda body: ascii(body[:30]))
 @pytest.mark.parametrize("frame", ["{}", "para {} graph\n\n> {}\n\n- {}\n", "<div>{}\n"])
@@ -135,6 +136,7 @@ MARKUP = st.sampled_from(
 )  # fmt: skip
 
 
+@pytest.mark.trials
 @given(st.lists(MARKUP, max_size=25).map(" ".join) | st.lists(MARKUP, max_size=25).map("".join))
 def test_no_heap_of_markup_breaks_the_page(body: str) -> None:
     assert skeleton(rendered(body).html) == skeleton(PLAIN.html)

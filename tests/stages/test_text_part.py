@@ -74,6 +74,7 @@ def test_an_example_letter_is_wrapped_at_72_columns(name: str) -> None:
     check_lines(render(parse_issue((ROOT / name).read_bytes(), file=name), THEME, OPTIONS).text)
 
 
+@pytest.mark.trials
 @pytest.mark.uncounted
 @pytest.mark.corpus
 @pytest.mark.parametrize("name", corpus_names())

@@ -186,6 +186,7 @@ PRESSES = st.lists(
 )  # fmt: skip
 
 
+@pytest.mark.trials
 @settings(
     max_examples=either(12, 300),
     suppress_health_check=[HealthCheck.function_scoped_fixture],

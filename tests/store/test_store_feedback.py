@@ -327,6 +327,7 @@ def final(store: Store, batches):
         return found
 
 
+@pytest.mark.trials
 def test_every_order_with_duplicates_in_any_batches_ends_the_same(busy):
     expected = final(busy, [REPORTS])
     kept = {tuple(row) for row in expected[1]}

@@ -62,6 +62,7 @@ THINGS = st.tuples(
 )  # fmt: skip
 
 
+@pytest.mark.trials
 @settings(
     max_examples=either(40, 1500), deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )

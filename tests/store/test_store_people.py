@@ -314,6 +314,7 @@ def shared(tmp_path_factory):
         yield store, folder
 
 
+@pytest.mark.trials
 @on_sqlite
 @settings(max_examples=examples(150), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(crowd=PEOPLE, rules=st.lists(EXPRESSIONS, min_size=1, max_size=5))

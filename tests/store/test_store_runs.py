@@ -399,6 +399,7 @@ class Sending(RuleBasedStateMachine):
         assert counts[State.ACCEPTED] == len(self.accepted)
 
 
+@pytest.mark.trials
 def test_states_add_up_whatever_happens(tmp_path):
     with Store.open(url_in(tmp_path)) as store:
 

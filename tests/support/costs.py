@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.tiers import QUICK, TIERS, tier_of
+from tests.support.tiers import TIERS, starts_nothing, tier_of
 
 _PROC = Path("/proc")
 _TICK = os.sysconf("SC_CLK_TCK")
@@ -63,8 +63,8 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 
 
 def _spent(item: pytest.Item) -> float:
-    """A quick test starts nothing, so there is nothing to look for below this process."""
-    return time.process_time() if tier_of(item) == QUICK else processor_seconds()
+    """Where a test starts nothing, there is nothing to look for below this process."""
+    return time.process_time() if starts_nothing(item) else processor_seconds()
 
 
 _BEGAN = pytest.StashKey[tuple[float, float]]()

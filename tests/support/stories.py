@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import atexit
 import dataclasses
 import datetime as dt
 import functools
 import hashlib
 import random
-import shutil
-import tempfile
 from pathlib import Path
 
 from newsletter.audience import eligible
@@ -17,6 +14,7 @@ from newsletter.delivery import Delivery, Outcome, Result, RunState
 from newsletter.feedback import Event, Kind, Tag
 from newsletter.store import Store, freezing, imports, ratings, runs, subscribers
 from newsletter.store.consents import Evidence
+from tests.support.made_once import made_once
 from tests.support.ses_events import SOURCE, STORE
 from tests.support.store_samples import a_content, a_row, named_store
 
@@ -59,12 +57,13 @@ def lived(store: Store, *, months: int = 6, each: int = 20, reported: bool = Tru
 
 @functools.cache
 def story(*, reported: bool = True) -> Path:
-    """The folder of a store that has lived so; made once, to be copied."""
-    folder = Path(tempfile.mkdtemp(prefix="story-"))
-    atexit.register(shutil.rmtree, folder)
-    with named_store(folder, []) as store:
-        lived(store, reported=reported)
-    return folder
+    """The folder of a store that has lived so; made once for all processes of a run, to be copied."""
+
+    def make(folder: Path) -> None:
+        with named_store(folder, []) as store:
+            lived(store, reported=reported)
+
+    return made_once(f"story-{reported}", make)
 
 
 def send_issue(

@@ -4,8 +4,9 @@ quick      in this very process: no program is started, no port opened or called
 processes  a command, a server or a browser runs beside the test
 campaigns  crashes and long trials; a short form of each, and with `--long` all of it
 
-A test is quick unless it, its class or its module is marked `processes`, `browser` or `slow`.
-Nobody has to be believed: whatever starts something in a quick test fails it.
+A test is quick unless it, its class or its module is marked `processes`, `browser`, `slow` or `trials`.
+Nobody has to be believed: whatever starts something in a quick test fails it, and in one of the trials,
+which put random cases or all real letters through what quick tests have one case of.
 """
 
 from __future__ import annotations
@@ -29,10 +30,18 @@ _OUTSIDE = frozenset(
 
 def tier_of(item: pytest.Item) -> str:
     """The tier a test is in."""
-    if item.get_closest_marker("slow"):
+    if _has(item, "slow", "trials"):
         return CAMPAIGNS
-    marked = item.get_closest_marker("processes") or item.get_closest_marker("browser")
-    return PROCESSES if marked else QUICK
+    return PROCESSES if _has(item, "processes", "browser") else QUICK
+
+
+def starts_nothing(item: pytest.Item) -> bool:
+    """Whether a test runs in this very process and nowhere else."""
+    return not _has(item, "processes", "browser", "slow")
+
+
+def _has(item: pytest.Item, *names: str) -> bool:
+    return any(item.get_closest_marker(name) for name in names)
 
 
 # Audit hooks cannot be taken out again, so there is one for the whole run, with a switch.
@@ -62,8 +71,8 @@ def alone() -> Iterator[list[str]]:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """A quick test is alone, its fixtures too."""
-    if tier_of(item) != QUICK:
+    """A test that starts nothing is alone, its fixtures too."""
+    if not starts_nothing(item):
         return (yield)
     with alone() as tried:
         item.stash[_TRIED] = tried
