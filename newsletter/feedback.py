@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 from newsletter.delivery import Outcome, Result, State
 
 
-class Kind(StrEnum):
+class EventKind(StrEnum):
     """What an event is about; each with what it means."""
 
     SEND = "send"  # the provider took it
@@ -42,7 +42,7 @@ class Suppression(StrEnum):
 SHOWN: Final = "an event shows it"
 _DROPPED: Final = "the provider took it, then dropped it"
 #: The provider took these and then dropped them: nobody got such a mail.
-DROPPED: Final = frozenset({Kind.REJECT, Kind.RENDERING})
+DROPPED: Final = frozenset({EventKind.REJECT, EventKind.RENDERING})
 #: After so many issues in a row with nothing but passing bounces an address is given up.
 SOFT_ISSUES: Final = 3
 
@@ -86,7 +86,7 @@ class Event(NamedTuple):
     """
 
     key: str
-    kind: Kind
+    kind: EventKind
     detail: str
     at: dt.datetime
     sent_at: dt.datetime
@@ -107,7 +107,7 @@ def is_foreign(event: Event, store: str) -> bool:
     return event.tag is not None and event.tag.store not in {"", store}
 
 
-def outcome(kind: Kind, message_id: str) -> Outcome:
+def outcome(kind: EventKind, message_id: str) -> Outcome:
     """What an event proves about the attempt it is about.
 
     Any event proves that the provider took the mail, even a bounce; two kinds say that it was
@@ -154,7 +154,7 @@ _OPEN: Final = frozenset(
 _REFUTABLE: Final = frozenset({State.ACCEPTED, State.UNKNOWN, State.ASSUMED})
 
 
-def suppression(kind: Kind, detail: str) -> Suppression | None:
+def suppression(kind: EventKind, detail: str) -> Suppression | None:
     """Why such an event keeps the reader out for good, or None.
 
     What the provider did not even try, because its own list holds the address, is noted
@@ -164,13 +164,13 @@ def suppression(kind: Kind, detail: str) -> Suppression | None:
     type_, _, subtype = detail.partition("/")
     if subtype == _ACCOUNT_LIST:
         return None
-    if kind is Kind.BOUNCE and type_ == "permanent":
+    if kind is EventKind.BOUNCE and type_ == "permanent":
         return Suppression.BOUNCED
-    if kind is Kind.COMPLAINT and type_ not in _NO_COMPLAINT:
+    if kind is EventKind.COMPLAINT and type_ not in _NO_COMPLAINT:
         return Suppression.COMPLAINED
     return None
 
 
-def leaves(kind: Kind, detail: str) -> bool:
+def leaves(kind: EventKind, detail: str) -> bool:
     """Whether such an event says that somebody left everything on the provider's own page."""
-    return kind is Kind.SUBSCRIPTION and detail == "left"
+    return kind is EventKind.SUBSCRIPTION and detail == "left"

@@ -9,11 +9,11 @@ from typing import Final
 from newsletter.audience import services
 from newsletter.audience.roles import Role, plain
 from newsletter.audience.segment import tag_name
-from newsletter.audience.standing import Standing
+from newsletter.audience.standing import ReaderStanding
 from newsletter.errors import InputError
 
-_STANDINGS: Final = {standing.name.lower(): standing for standing in Standing} | {
-    "unsubscribed": Standing.LEFT
+_STANDINGS: Final = {standing.name.lower(): standing for standing in ReaderStanding} | {
+    "unsubscribed": ReaderStanding.LEFT
 }
 
 
@@ -30,7 +30,7 @@ class Choices:
 
     service: str = services.AUTO
     columns: Mapping[str, tuple[Role, str]] = field(default_factory=dict)
-    words: Mapping[str, Standing] = field(default_factory=dict)
+    words: Mapping[str, ReaderStanding] = field(default_factory=dict)
     tags: frozenset[str] = frozenset()
 
     def __str__(self) -> str:
@@ -81,7 +81,7 @@ def _column(text: str) -> tuple[str, tuple[Role, str]]:
     return plain(header), (Role(role), plain(name))
 
 
-def _word(text: str) -> tuple[str, Standing]:
+def _word(text: str) -> tuple[str, ReaderStanding]:
     word, equals, meaning = text.rpartition("=")
     standing = _STANDINGS.get(meaning.strip().lower())
     if not equals or standing is None:

@@ -23,7 +23,7 @@ from newsletter.audience.services import Service
 from newsletter.audience.standing import (
     GONE,
     WORDS,
-    Standing,
+    ReaderStanding,
     confirmed,
     marked,
     yes_or_no,
@@ -32,10 +32,10 @@ from newsletter.errors import InputError, Place
 from newsletter.text_rules import one_line
 
 _MARKED: Final = {
-    Role.LEFT: Standing.LEFT,
-    Role.BOUNCED: Standing.BOUNCED,
-    Role.COMPLAINED: Standing.COMPLAINED,
-    Role.BLOCKED: Standing.BLOCKED,
+    Role.LEFT: ReaderStanding.LEFT,
+    Role.BOUNCED: ReaderStanding.BOUNCED,
+    Role.COMPLAINED: ReaderStanding.COMPLAINED,
+    Role.BLOCKED: ReaderStanding.BLOCKED,
 }
 _SINGLE: Final = frozenset({Role.EMAIL, Role.NAME, Role.FIRST, Role.LAST})
 
@@ -72,7 +72,7 @@ class Person(NamedTuple):
 
     email: str
     name: str
-    standing: Standing
+    standing: ReaderStanding
     joined: dt.datetime | None
     tags: frozenset[str]
     fields: Mapping[str, str]
@@ -97,7 +97,7 @@ class Columns:
         self.service = service
         self.own = own
         self.order = DayOrder.UNKNOWN
-        self.least = Standing.ACTIVE
+        self.least = ReaderStanding.ACTIVE
         self._words = {**WORDS, **(service.words if service else {}), **choices.words}
         self._tags = choices.tags
         self._email = self._at(Role.EMAIL)[0]
@@ -119,7 +119,7 @@ class Columns:
             if column.role in {Role.FIELD, Role.TAGS} and not own
             and plain(column.header) not in choices.columns
         ]  # fmt: skip
-        self._judges: list[tuple[int, Callable[[str], Standing]]] = [
+        self._judges: list[tuple[int, Callable[[str], ReaderStanding]]] = [
             (at, self._judge(column))
             for at, column in enumerate(columns)
             if column.role in STANDING
@@ -185,7 +185,7 @@ class Columns:
             except RejectedError as unclear:
                 doubt = doubt or unclear
         # Whoever has left by one column has left, whatever another one fails to say.
-        if doubt and standing < Standing.LEFT:
+        if doubt and standing < ReaderStanding.LEFT:
             raise doubt
         email = cells[self._email].strip()
         if not email:
@@ -228,7 +228,7 @@ class Columns:
         found = [date for at in self.dated if (date := joined(cells[at], self.order))]
         return max(found, default=None)
 
-    def _judge(self, column: Column) -> Callable[[str], Standing]:
+    def _judge(self, column: Column) -> Callable[[str], ReaderStanding]:
         role, header = column.role, one_line(column.header)
         if role is Role.STATUS:
             return lambda cell: self._status(cell, header)
@@ -237,9 +237,9 @@ class Columns:
         if role is Role.CONFIRMED:
             return lambda cell: _confirmed(cell, header)
         meant = _MARKED[role]
-        return lambda cell: meant if marked(cell) else Standing.ACTIVE
+        return lambda cell: meant if marked(cell) else ReaderStanding.ACTIVE
 
-    def _status(self, cell: str, header: str) -> Standing:
+    def _status(self, cell: str, header: str) -> ReaderStanding:
         standing = self._words.get(cell)
         if standing is not None:
             return standing
@@ -250,22 +250,22 @@ class Columns:
         )
 
 
-def _subscribed(cell: str, header: str) -> Standing:
+def _subscribed(cell: str, header: str) -> ReaderStanding:
     said = yes_or_no(cell)
     if said is None:
         raise RejectedError(
             f'the column "{header}" says neither yes nor no to being subscribed; --map it'
         )
-    return Standing.ACTIVE if said else Standing.LEFT
+    return ReaderStanding.ACTIVE if said else ReaderStanding.LEFT
 
 
-def _confirmed(cell: str, header: str) -> Standing:
+def _confirmed(cell: str, header: str) -> ReaderStanding:
     said = confirmed(cell)
     if said is None:
         raise RejectedError(
             f'the column "{header}" says neither yes nor no to being confirmed; --map it'
         )
-    return Standing.ACTIVE if said else Standing.PENDING
+    return ReaderStanding.ACTIVE if said else ReaderStanding.PENDING
 
 
 # --- a header --------------------------------------------------------------------------------
@@ -362,11 +362,11 @@ def _check_field(column: Column, choices: Choices, place: Place, *, own: bool) -
     )
 
 
-def _by_file(file: str, service: Service | None) -> Standing:
+def _by_file(file: str, service: Service | None) -> ReaderStanding:
     """What the name of a file says of everybody in it, where no column tells."""
     word = name_tells(file.replace("\\", "/").rpartition("/")[2])
     if not word:
-        return Standing.ACTIVE
+        return ReaderStanding.ACTIVE
     if service and word in service.by_file:
         return service.by_file[word]
     raise InputError(

@@ -95,7 +95,7 @@ class Record(NamedTuple):
     fault: str = ""
 
 
-class Records:
+class CsvRecords:
     """The records of a CSV that are not empty; the delimiter is told from the first line.
 
     Iterating raises InputError where a quote swallows more than its own line: what follows would

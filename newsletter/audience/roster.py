@@ -17,7 +17,7 @@ from newsletter.audience import Status, read_address
 from newsletter.audience.choices import Choices
 from newsletter.audience.columns import Columns, Person, RejectedError
 from newsletter.audience.joined import day_order
-from newsletter.audience.records import Record, Records, empty, sniff
+from newsletter.audience.records import CsvRecords, Record, empty, sniff
 from newsletter.errors import InputError
 
 __all__ = ["Added", "Reject", "Row", "guarded", "header", "read", "sniff", "unguarded"]
@@ -157,7 +157,7 @@ def header(lines: Iterable[str], *, file: str, choices: Choices | None = None) -
     Raises:
         InputError: what breaks the whole file, with line and column.
     """
-    return _columns(Records(lines, file=file), file, choices)
+    return _columns(CsvRecords(lines, file=file), file, choices)
 
 
 def read(
@@ -185,7 +185,7 @@ def read(
     Raises:
         InputError: what breaks the whole file, with line and column.
     """
-    records = Records(lines, file=file)
+    records = CsvRecords(lines, file=file)
     columns = _columns(records, file, choices)
     seen = seen or _Kept()
     rest: Iterator[Record] = records
@@ -199,7 +199,7 @@ def read(
         yield _row(record, columns, seen, place)
 
 
-def _columns(records: Records, file: str, choices: Choices | None) -> Columns:
+def _columns(records: CsvRecords, file: str, choices: Choices | None) -> Columns:
     first = next(records, None)
     if first is None:
         raise empty(file)

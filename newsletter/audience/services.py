@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from newsletter.audience.roles import Role
-from newsletter.audience.standing import Standing
+from newsletter.audience.standing import ReaderStanding
 from newsletter.errors import InputError, Place
 
 #: What `--from` takes besides the names of services.
@@ -42,8 +42,8 @@ class Service:
     dropped: frozenset[str] = frozenset()
     stripped: str = ""
     only_known: bool = False
-    words: Mapping[str, Standing] = field(default_factory=dict)
-    by_file: Mapping[str, Standing] = field(default_factory=dict)
+    words: Mapping[str, ReaderStanding] = field(default_factory=dict)
+    by_file: Mapping[str, ReaderStanding] = field(default_factory=dict)
     forgotten: str = ""
     note: str = ""
     unsaid: str = ""
@@ -53,10 +53,10 @@ def _marks(*sets: str) -> tuple[frozenset[str], ...]:
     return tuple(frozenset(one.split()) for one in sets)
 
 
-def _words(**meant: str) -> dict[str, Standing]:
+def _words(**meant: str) -> dict[str, ReaderStanding]:
     """Words by what they mean."""
     return {
-        word: Standing[standing.upper()]
+        word: ReaderStanding[standing.upper()]
         for standing, words in meant.items()
         for word in words.split()
     }
@@ -151,7 +151,10 @@ SERVICES: Final = (
             "processing_contact_s_data marketing_contact_until_next_update "
             "marketing_contact_status_source_type marketing_contact_status_source_name".split()
         ),
-        words={"marketing contact": Standing.ACTIVE, "non-marketing contact": Standing.LEFT},
+        words={
+            "marketing contact": ReaderStanding.ACTIVE,
+            "non-marketing contact": ReaderStanding.LEFT,
+        },
     ),
     Service(
         name="keila",

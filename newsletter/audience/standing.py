@@ -9,7 +9,7 @@ from typing import Final
 from newsletter.audience import Status
 
 
-class Standing(IntEnum):
+class ReaderStanding(IntEnum):
     """Where a list says that a person stands; of two, the greater is the more careful."""
 
     ACTIVE = 0
@@ -22,29 +22,29 @@ class Standing(IntEnum):
     @property
     def status(self) -> Status:
         """The person's status; one whose address is suppressed has left, too."""
-        if self is Standing.ACTIVE:
+        if self is ReaderStanding.ACTIVE:
             return Status.ACTIVE
-        return Status.PENDING if self is Standing.PENDING else Status.UNSUBSCRIBED
+        return Status.PENDING if self is ReaderStanding.PENDING else Status.UNSUBSCRIBED
 
     @property
     def suppression(self) -> str:
         """Why the address must never be mailed, or ""."""
-        return "" if self < Standing.BOUNCED else self.name.lower()
+        return "" if self < ReaderStanding.BOUNCED else self.name.lower()
 
 
 #: Words that mean the same wherever they stand; a service's own stand in its row of `services`.
-WORDS: Final[Mapping[str, Standing]] = {
+WORDS: Final[Mapping[str, ReaderStanding]] = {
     **dict.fromkeys(
         (
             "active subscribed enabled confirmed regular premium gifted trialed churning free "
             "paid aktiv actif activo attivo ativo actief abonniert abonné inscrit suscrito "
             "iscritto inscrito"
         ).split(),
-        Standing.ACTIVE,
+        ReaderStanding.ACTIVE,
     ),
     **dict.fromkeys(
         ("pending", "unconfirmed", "unactivated", "not confirmed", "waiting", "ausstehend"),
-        Standing.PENDING,
+        ReaderStanding.PENDING,
     ),
     # Some of these only never agreed to mail; mailing them would be the worse mistake.
     **dict.fromkeys(
@@ -53,18 +53,20 @@ WORDS: Final[Mapping[str, Standing]] = {
             "non-subscribed nonsubscribed cancelled canceled left abgemeldet désabonné désinscrit "
             "baja cancelado disiscritto uitgeschreven afgemeld"
         ).split(),
-        Standing.LEFT,
+        ReaderStanding.LEFT,
     ),
-    **dict.fromkeys(("opted out", "opted-out", "opt-out"), Standing.LEFT),
+    **dict.fromkeys(("opted out", "opted-out", "opt-out"), ReaderStanding.LEFT),
     **dict.fromkeys(
         ("cleaned", "bounced", "undeliverable", "unreachable", "hard bounce", "hard bounced"),
-        Standing.BOUNCED,
+        ReaderStanding.BOUNCED,
     ),
     **dict.fromkeys(
         ("complained", "complaint", "spam", "spammy", "marked as spam", "reported"),
-        Standing.COMPLAINED,
+        ReaderStanding.COMPLAINED,
     ),
-    **dict.fromkeys("blocked blocklisted blacklisted suppressed banned".split(), Standing.BLOCKED),
+    **dict.fromkeys(
+        "blocked blocklisted blacklisted suppressed banned".split(), ReaderStanding.BLOCKED
+    ),
 }
 #: What can only mean that a person left, or cannot be mailed, in whatever column.
 _GONE: Final = (

@@ -12,13 +12,13 @@ from newsletter import clocks
 from newsletter.cli.show import VOICE, result, result_json, say, table
 from newsletter.errors import RefusedError
 from newsletter.humanize import plural
-from newsletter.schedule.units import Kind
+from newsletter.schedule.units import TriggerKind
 
 if TYPE_CHECKING:
     from newsletter.delivery import Counts, Run
     from newsletter.issue import Issue
     from newsletter.project import Project
-    from newsletter.schedule.outlook import Prospect, Standing
+    from newsletter.schedule.outlook import IssueStanding, Prospect
     from newsletter.store import Store
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object.")]
@@ -86,7 +86,7 @@ def schedule(
         int, typer.Option("--next", metavar="K", min=1, max=1000, help="How many dates.")
     ] = 5,
     printed: Annotated[
-        Kind | None,
+        TriggerKind | None,
         typer.Option("--print", help="Print what calls `send --due --yes` here, ready to install."),
     ] = None,
     trust_clock: Annotated[
@@ -143,20 +143,20 @@ def coming(project: Project, store: Store) -> tuple[Prospect, ...]:
         return ()
 
 
-def _closed(project: Project, store: Store) -> dict[int, Standing]:
+def _closed(project: Project, store: Store) -> dict[int, IssueStanding]:
     """The issues that no schedule sends any more; a rehearsal alone says nothing of that."""
     from newsletter.delivery import RunState
-    from newsletter.schedule.outlook import Standing
+    from newsletter.schedule.outlook import IssueStanding
     from newsletter.store import runs
 
     closed = {}
     for run in runs.find_all(store):
         if run.state is RunState.CANCELLED and run.rehearsal == project.rehearses:
-            closed[run.content.issue] = Standing.CANCELLED
+            closed[run.content.issue] = IssueStanding.CANCELLED
         elif not run.rehearsal and run.state is RunState.FINISHED:
-            closed[run.content.issue] = Standing.SENT
+            closed[run.content.issue] = IssueStanding.SENT
         elif not run.rehearsal and run.begun:
-            closed[run.content.issue] = Standing.BEGUN
+            closed[run.content.issue] = IssueStanding.BEGUN
     return closed
 
 
@@ -164,17 +164,17 @@ def _sameness(project: Project) -> Callable[[Issue], bool]:
     return lambda issue: project.issue_at(issue.file, now=clocks.now()).approval == issue.approved
 
 
-def _units(project: Project, kind: Kind) -> str:
+def _units(project: Project, kind: TriggerKind) -> str:
     """What makes this machine call `send --due` in this folder, with this very program."""
     import shutil
 
     from newsletter.cli.context import own_program
     from newsletter.project import git
-    from newsletter.schedule.units import Place, units
+    from newsletter.schedule.units import UnitPlace, units
 
     tracked = git.state(project.root, "newsletter.toml") != "no git"
     found = shutil.which("git") if tracked else None
-    place = Place(folder=str(project.root), program=own_program(), git=found or "")
+    place = UnitPlace(folder=str(project.root), program=own_program(), git=found or "")
     return units(kind, place).rstrip("\n")
 
 

@@ -38,14 +38,14 @@ def pull(
     """Fetch deliveries, bounces and complaints from the queue into the records."""
     from newsletter.cli.context import open_project, open_store, own_program
     from newsletter.events import pull as events
-    from newsletter.server.front import Service, events_unit
+    from newsletter.server.front import ServiceCommand, events_unit
     from newsletter.ses.events import Pulled
 
     VOICE.json = as_json
     project = open_project()
     if printed:
         words = ("events", "pull", "--follow")
-        service = Service(folder=str(project.root), program=own_program(), words=words)
+        service = ServiceCommand(folder=str(project.root), program=own_program(), words=words)
         result(events_unit(service).rstrip("\n"))
         return
     queue = events.require_queue(

@@ -129,13 +129,13 @@ def _archive(project: Project) -> ArchiveServer | None:
 def _around(project: Project, kind: _Front, host: str, port: int, *, with_events: bool) -> str:
     """The text of one kind for this very command with these options."""
     from newsletter.cli.context import own_program
-    from newsletter.server.front import Service, caddy, nginx, serve_unit, upstream
+    from newsletter.server.front import ServiceCommand, caddy, nginx, serve_unit, upstream
 
     match kind:
         case "systemd":
             more = ("--with-events",) if with_events else ()
             words = ("serve", "--host", host, "--port", str(port), *more)
-            service = Service(folder=str(project.root), program=own_program(), words=words)
+            service = ServiceCommand(folder=str(project.root), program=own_program(), words=words)
             text = serve_unit(service)
         case "caddy":
             text = caddy(project.settings.site.public_url, upstream(host, port))

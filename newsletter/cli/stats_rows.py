@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Final
 
-from newsletter.stats.growth import SIGNUPS, Change, SignupMonth, net
+from newsletter.stats.growth import SIGNUPS, GrowthReason, SignupMonth, net
 from newsletter.stats.issues import (
     REVIEWED_BOUNCES,
     REVIEWED_COMPLAINTS,
@@ -36,7 +36,7 @@ def as_dict(found: Overview | IssueReport) -> dict[str, object]:
     return _issue_dict(found) if isinstance(found, IssueReport) else _overview_dict(found)
 
 
-_CHANGES: Final = tuple(change.value for change in Change)
+_CHANGES: Final = tuple(change.value for change in GrowthReason)
 
 
 def _all_rows(found: Overview, name: str) -> Iterable[Sequence[object]]:
@@ -54,7 +54,7 @@ def _all_rows(found: Overview, name: str) -> Iterable[Sequence[object]]:
     yield [name.removesuffix("s"), *_CHANGES, "net", "size"]
     for when, changes in (growth.months() if by_month else growth.days).items():
         written = f"{when:%Y-%m}" if by_month else when.isoformat()
-        yield [written, *(changes[one] for one in Change), net(changes), sizes[when]]
+        yield [written, *(changes[one] for one in GrowthReason), net(changes), sizes[when]]
 
 
 _RATING: Final = ("answer", "label", "readers")
@@ -121,8 +121,8 @@ def _signup_dict(one: SignupMonth) -> dict[str, object]:
     return {"month": f"{one.month:%Y-%m}"} | {name: getattr(one, name) for name in SIGNUPS}
 
 
-def _changes(changes: Mapping[Change, int]) -> dict[str, int]:
-    return {change.value: changes[change] for change in Change} | {"net": net(changes)}
+def _changes(changes: Mapping[GrowthReason, int]) -> dict[str, int]:
+    return {change.value: changes[change] for change in GrowthReason} | {"net": net(changes)}
 
 
 def _row_dict(row: IssueRow) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Final, Self, TextIO
 from newsletter.cli.show import table
 from newsletter.humanize import duration, plural
 from newsletter.stats.glyphs import bar, spark
-from newsletter.stats.growth import SIGNUPS, Change, Growth, SignupMonth, net
+from newsletter.stats.growth import SIGNUPS, Growth, GrowthReason, SignupMonth, net
 from newsletter.stats.issues import (
     ENOUGH,
     REPORTED,
@@ -49,11 +49,11 @@ _LINE: Final = 24
 _NOT: Final = "not reported"
 #: Columns of a month: several changes are one to people.
 _MONTH: Final = {
-    "joined": (Change.JOINED,),
-    "back": (Change.BACK,),
-    "left": (Change.LEFT,),
-    "suppressed": (Change.BOUNCED, Change.COMPLAINED, Change.SUPPRESSED),
-    "erased": (Change.ERASED,),
+    "joined": (GrowthReason.JOINED,),
+    "back": (GrowthReason.BACK,),
+    "left": (GrowthReason.LEFT,),
+    "suppressed": (GrowthReason.BOUNCED, GrowthReason.COMPLAINED, GrowthReason.SUPPRESSED),
+    "erased": (GrowthReason.ERASED,),
 }
 
 

@@ -22,12 +22,12 @@ def worker(
     from newsletter.cli.sending import send_context
     from newsletter.cli.show import result, say
     from newsletter.cli.signals import Signals
-    from newsletter.server.front import Service, worker_unit
+    from newsletter.server.front import ServiceCommand, worker_unit
     from newsletter.workers import work
 
     project = open_project()
     if printed:
-        service = Service(folder=str(project.root), program=own_program(), words=("worker",))
+        service = ServiceCommand(folder=str(project.root), program=own_program(), words=("worker",))
         result(worker_unit(service).rstrip("\n"))
         return
     with open_store(project, create=False) as store:

@@ -85,7 +85,7 @@ def _lacks(look: Callable[[], object]) -> str:
 def _policy(subject: Subject) -> list[Diagnosis]:
     """What is amiss with the policy that setup made; nothing where there is none."""
     from newsletter.ses.setup.blueprint import blueprint  # noqa: PLC0415  # as above
-    from newsletter.ses.setup.part import Standing  # noqa: PLC0415  # as above
+    from newsletter.ses.setup.part import PartStanding  # noqa: PLC0415  # as above
     from newsletter.ses.setup.rights import SendingPolicy  # noqa: PLC0415  # as above
 
     if subject.identity is None:
@@ -95,7 +95,7 @@ def _policy(subject: Subject) -> list[Diagnosis]:
         subject.project.settings, account=subject.caller.account, region=control.region,
         partition=control.partition, domain=subject.identity[0], sandbox=subject.account.sandbox,
     )  # fmt: skip
-    if SendingPolicy(control, plan).look().standing is not Standing.DRIFTED:
+    if SendingPolicy(control, plan).look().standing is not PartStanding.DRIFTED:
         return []
     told = f"the policy {plan.policy} does not grant what is needed now"
     return [warning(told, f"{_SETUP} puts it right")]

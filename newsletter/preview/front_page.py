@@ -17,7 +17,7 @@ from newsletter.preview.letter_previews import ListedLetter
 from newsletter.preview.sending import Reading
 from newsletter.preview.shelf import History, ListedIssue, list_issues, read_history
 from newsletter.project import Project
-from newsletter.schedule.outlook import Prospect, Standing, moved, outlook
+from newsletter.schedule.outlook import IssueStanding, Prospect, moved, outlook
 from newsletter.sending.gate import no_way_out, nobody_mailable
 from newsletter.settings import Settings
 from newsletter.settings.dates import timetable
@@ -239,18 +239,18 @@ def _missing(
     approve = f"newsletter approve --issue {number}"
     draft = draft_mark(issue.raw)
     steps = {
-        Standing.DRAFT: Notice(
+        IssueStanding.DRAFT: Notice(
             said=f"It {draft.said if draft else 'is a draft'}.",
             way=f"In {issue.file}: {draft.way if draft else ''}.",
         ),
-        Standing.NOT_APPROVED: Notice(
+        IssueStanding.NOT_APPROVED: Notice(
             said="It is not approved.", way="When you are happy with it:", command=approve
         ),
-        Standing.CHANGED: Notice(
+        IssueStanding.CHANGED: Notice(
             said="It changed since you approved it.", way="Look at it once more, then:",
             command=approve,
         ),
-        Standing.TWICE: Notice(
+        IssueStanding.TWICE: Notice(
             said="Two issues have this date, so neither goes.",
             way=f"Give one another, such as {issue.file}.",
         ),

@@ -14,7 +14,7 @@ from newsletter.issue import Issue
 from newsletter.schedule import Occurrence, Timetable, ahead, dates, next_free, occurrence
 
 
-class Standing(StrEnum):
+class IssueStanding(StrEnum):
     """How far the issue of a date is."""
 
     NONE = "none"  # no issue has this date
@@ -28,7 +28,7 @@ class Standing(StrEnum):
     SENT = "sent already"
 
 
-_NONE_CLOSED: Final[Mapping[int, Standing]] = MappingProxyType({})
+_NONE_CLOSED: Final[Mapping[int, IssueStanding]] = MappingProxyType({})
 
 
 class Prospect(NamedTuple):
@@ -43,7 +43,7 @@ class Prospect(NamedTuple):
 
     occurrence: Occurrence
     issue: Issue | None
-    standing: Standing
+    standing: IssueStanding
     zone: ZoneInfo
 
     @property
@@ -92,7 +92,7 @@ def moved(issues: Iterable[Issue], zone: ZoneInfo) -> dict[dt.date, dt.time]:
 
 def there(
     issues: Iterable[Issue], day: dt.date, zone: ZoneInfo, is_same: Callable[[Issue], bool]
-) -> tuple[Issue | None, Standing]:
+) -> tuple[Issue | None, IssueStanding]:
     """The issue of a day and how far it is: drafts count only where nothing else is there.
 
     Args:
@@ -104,15 +104,15 @@ def there(
     found = [issue for issue in issues if day_of(issue, zone) == day]
     ready = [issue for issue in found if issue.status == "ready"]
     if not found:
-        return None, Standing.NONE
+        return None, IssueStanding.NONE
     if len(ready) > 1:
-        return ready[0], Standing.TWICE
+        return ready[0], IssueStanding.TWICE
     if not ready:
-        return found[0], Standing.DRAFT
+        return found[0], IssueStanding.DRAFT
     (issue,) = ready
     if not issue.approved:
-        return issue, Standing.NOT_APPROVED
-    return issue, Standing.APPROVED if is_same(issue) else Standing.CHANGED
+        return issue, IssueStanding.NOT_APPROVED
+    return issue, IssueStanding.APPROVED if is_same(issue) else IssueStanding.CHANGED
 
 
 def outlook(
@@ -122,7 +122,7 @@ def outlook(
     *,
     is_same: Callable[[Issue], bool],
     most: int,
-    closed: Mapping[int, Standing] = _NONE_CLOSED,
+    closed: Mapping[int, IssueStanding] = _NONE_CLOSED,
 ) -> tuple[Prospect, ...]:
     """The next dates, at most so many, each with its issue.
 
@@ -138,7 +138,7 @@ def outlook(
     found = []
     for date in itertools.islice(ahead(table, now), most):
         issue, standing = there(known, date.day, table.zone, is_same)
-        if issue and standing is not Standing.TWICE:
+        if issue and standing is not IssueStanding.TWICE:
             standing = closed.get(issue.number, standing)
         found.append(Prospect(occurrence=date, issue=issue, standing=standing, zone=table.zone))
     return tuple(found)

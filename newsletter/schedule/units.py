@@ -18,7 +18,7 @@ _NAME: Final = "newsletter-due"
 _LABEL: Final = "org.newsletter.due"
 
 
-class Kind(StrEnum):
+class TriggerKind(StrEnum):
     """What calls."""
 
     SYSTEMD = "systemd"
@@ -28,7 +28,7 @@ class Kind(StrEnum):
     EVENTBRIDGE = "eventbridge"
 
 
-class Place(NamedTuple):
+class UnitPlace(NamedTuple):
     """Where it runs.
 
     Attributes:
@@ -42,12 +42,12 @@ class Place(NamedTuple):
     git: str = ""
 
 
-def units(kind: Kind, place: Place) -> str:
+def units(kind: TriggerKind, place: UnitPlace) -> str:
     """The text of one kind for one place, ending in a line feed."""
     return _KINDS[kind](place)
 
 
-def _systemd(place: Place) -> str:
+def _systemd(place: UnitPlace) -> str:
     folder = systemd_word(place.folder)
     # A pull that hangs would keep the timer from calling ever again.
     pull = (
@@ -82,13 +82,13 @@ WantedBy=timers.target
 """
 
 
-def _cron(place: Place) -> str:
+def _cron(place: UnitPlace) -> str:
     # In a crontab an unescaped % ends the command (crontab(5)).
     command = _shell(place).replace("%", "\\%")
     return f"# crontab -e\n*/{_MINUTES} * * * * {command}\n"
 
 
-def _launchd(place: Place) -> str:
+def _launchd(place: UnitPlace) -> str:
     return f"""\
 <?xml version="1.0" encoding="UTF-8"?>
 <!-- ~/Library/LaunchAgents/{_LABEL}.plist -->
@@ -118,7 +118,7 @@ def _launchd(place: Place) -> str:
 """
 
 
-def _github(place: Place) -> str:
+def _github(place: UnitPlace) -> str:
     return f"""\
 # .github/workflows/{_NAME}.yml
 name: Send the newsletter that is due
@@ -140,7 +140,7 @@ jobs:
 """
 
 
-def _eventbridge(place: Place) -> str:
+def _eventbridge(place: UnitPlace) -> str:
     """The input of `aws scheduler create-schedule`: a command on an EC2 machine, by SSM."""
     # SSM runs it as root, whose files the newsletter's owner could not write afterwards.
     owner = f'"$(stat -c %U {shlex.quote(place.folder)})"'
@@ -169,7 +169,7 @@ def _eventbridge(place: Place) -> str:
     return json.dumps(whole, indent=2) + "\n"
 
 
-def _shell(place: Place) -> str:
+def _shell(place: UnitPlace) -> str:
     """One line for a shell: take in what was pushed, then call."""
     words = [place.program, "-q", "-C", place.folder, *_WORDS]
     call = shlex.join(words)
@@ -191,9 +191,9 @@ def systemd_program(path: str) -> str:
 
 
 _KINDS: Final = {
-    Kind.SYSTEMD: _systemd,
-    Kind.CRON: _cron,
-    Kind.LAUNCHD: _launchd,
-    Kind.GITHUB: _github,
-    Kind.EVENTBRIDGE: _eventbridge,
+    TriggerKind.SYSTEMD: _systemd,
+    TriggerKind.CRON: _cron,
+    TriggerKind.LAUNCHD: _launchd,
+    TriggerKind.GITHUB: _github,
+    TriggerKind.EVENTBRIDGE: _eventbridge,
 }

@@ -16,7 +16,7 @@ from newsletter.project.issues import PreparedIssue
 from newsletter.reporter import Reporter
 from newsletter.schedule import Occurrence, Timetable, latest
 from newsletter.schedule.decision import Due, Ledger, due, reminder
-from newsletter.schedule.outlook import Standing, day_of, moved, there
+from newsletter.schedule.outlook import IssueStanding, day_of, moved, there
 from newsletter.sending import second_ledger
 from newsletter.sending.clock import refuse_wrong_clock, went_back
 from newsletter.sending.context import SendContext
@@ -32,12 +32,12 @@ from newsletter.store.calendar import Calendar, Used
 
 #: What is said of a date that was missed, by what was there for it.
 _WHY = {
-    Standing.NONE: "no issue had this date",
-    Standing.DRAFT: "its issue was a draft",
-    Standing.NOT_APPROVED: "its issue was not approved",
-    Standing.TWICE: "two issues had this date",
-    Standing.APPROVED: "nothing called in time, or what called could not send",
-    Standing.CHANGED: "nothing called in time, or what called could not send",
+    IssueStanding.NONE: "no issue had this date",
+    IssueStanding.DRAFT: "its issue was a draft",
+    IssueStanding.NOT_APPROVED: "its issue was not approved",
+    IssueStanding.TWICE: "two issues had this date",
+    IssueStanding.APPROVED: "nothing called in time, or what called could not send",
+    IssueStanding.CHANGED: "nothing called in time, or what called could not send",
 }
 
 
@@ -252,7 +252,7 @@ def _remind(trigger: _Trigger, found: Due) -> None:
         return
     zone = trigger.table.zone
     issue, standing = there(trigger.issues, date.day, zone, lambda i: _is_same(trigger, i))
-    if standing is Standing.APPROVED:
+    if standing is IssueStanding.APPROVED:
         return
     when = f"{date.at.astimezone(zone):%A, %d %B at %H:%M} ({zone.key})"
     what = f"issue {issue.number} is there, but: {standing.value}" if issue else "no issue is there"

@@ -12,7 +12,7 @@ from newsletter.delivery import Outcome
 from newsletter.delivery.bulk import bulk_trial
 from newsletter.delivery.deliver import TRIAL_MARK, Transport, trial
 from newsletter.errors import AccountError, InputError, NotFitError
-from newsletter.feedback import DROPPED, Kind
+from newsletter.feedback import DROPPED, EventKind
 from newsletter.message import FrozenIssue, encode
 from newsletter.message.merge import RULES, merge_template
 from newsletter.project import Project
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 #: They take every mail and report it as delivered (SES developer guide, "mailbox simulator").
 _TO: Final = ("success+first@simulator.amazonses.com", "success+second@simulator.amazonses.com")
-_WANTED: Final = frozenset({Kind.SEND, Kind.DELIVERY})
+_WANTED: Final = frozenset({EventKind.SEND, EventKind.DELIVERY})
 _ROUNDS: Final = 60
 _SECONDS: Final = 3.0
 #: What a service that fills templates, or one that mends mails, may get wrong.
@@ -112,7 +112,7 @@ class _Watch:
     """
 
     sent: tuple[str, Mapping[str, str]]
-    heard: dict[str, set[Kind]] = field(default_factory=dict)
+    heard: dict[str, set[EventKind]] = field(default_factory=dict)
 
     @property
     def complete(self) -> bool:

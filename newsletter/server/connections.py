@@ -80,31 +80,31 @@ class Gate:
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
-        self._open: set[Connection] = set()
+        self._open: set[TimedConnection] = set()
         #: Those that owe us something, the oldest first.
-        self._unfinished: dict[Connection, None] = {}
+        self._unfinished: dict[TimedConnection, None] = {}
         self._bad = 0
         self._summary: asyncio.TimerHandle | None = None
 
     def protocol(self) -> Any:  # noqa: ANN401  # what uvicorn calls a class
         """What makes a connection, for uvicorn's configuration."""
-        return functools.partial(Connection, gate=self)
+        return functools.partial(TimedConnection, gate=self)
 
-    def enter(self, connection: Connection) -> None:
+    def enter(self, connection: TimedConnection) -> None:
         """Take a connection; another one goes when there are too many, or it goes itself."""
         self._open.add(connection)
         self._unfinished[connection] = None
         if len(self._open) > self.limits.connections:
             next(iter(self._unfinished)).drop()
 
-    def owes(self, connection: Connection, *, something: bool) -> None:
+    def owes(self, connection: TimedConnection, *, something: bool) -> None:
         """Note whether a connection still owes its request, or has to take its answer."""
         if not something:
             self._unfinished.pop(connection, None)
         elif connection in self._open:
             self._unfinished.setdefault(connection)
 
-    def leave(self, connection: Connection) -> None:
+    def leave(self, connection: TimedConnection) -> None:
         """Forget a connection."""
         self._open.discard(connection)
         self._unfinished.pop(connection, None)
@@ -135,7 +135,7 @@ class Gate:
             loop.default_exception_handler(context)
 
 
-class Connection(H11Protocol):
+class TimedConnection(H11Protocol):
     """A connection whose parts each have their time."""
 
     def __init__(

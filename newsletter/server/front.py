@@ -28,7 +28,7 @@ _HTTPS: Final = 443
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Service:
+class ServiceCommand:
     """A command that runs for good.
 
     Attributes:
@@ -42,29 +42,29 @@ class Service:
     words: Sequence[str]
 
 
-def serve_unit(service: Service) -> str:
+def serve_unit(service: ServiceCommand) -> str:
     """A systemd unit for the pages; it ends in a line feed."""
     return _unit(_SERVE, "Pages of the newsletter for its readers", service)
 
 
-def events_unit(service: Service) -> str:
+def events_unit(service: ServiceCommand) -> str:
     """A systemd unit that fetches what the provider reports; it ends in a line feed."""
     return _unit(_EVENTS, "Fetch what became of the newsletter's mails", service)
 
 
-def worker_unit(service: Service) -> str:
+def worker_unit(service: ServiceCommand) -> str:
     """A systemd unit for one of several machines that send; it ends in a line feed."""
     return _unit(_WORKER, "Help to send the newsletter's issues", service, more=_UNHURRIED)
 
 
-def _unit(name: str, description: str, service: Service, *, more: str = "") -> str:
+def _unit(name: str, description: str, service: ServiceCommand, *, more: str = "") -> str:
     command = " ".join(systemd_word(word) for word in service.words)
     return f"""\
 # ~/.config/systemd/user/{name}.service
 [Unit]
 Description={description}
 
-[Service]
+[ServiceCommand]
 WorkingDirectory={service.folder.replace("%", "%%")}
 ExecStart={systemd_program(service.program)} -C {systemd_word(service.folder)} {command}
 Restart=always

@@ -12,7 +12,7 @@ import botocore.parsers
 
 from newsletter.delivery import Outcome, Result
 from newsletter.errors import AccountError, NewsletterError
-from newsletter.ses.connection import UnreachableError
+from newsletter.ses.connection import NotConnectedError
 from newsletter.ses.http1 import ClosedError, HttpResponse, MalformedResponseError
 from newsletter.ses.outcomes import CLOCK, NETWORK, client_error, error_code, outcome_of, why
 
@@ -117,7 +117,7 @@ def account_error(error: Exception, service: str = "SES") -> NewsletterError:
     name = type(error).__name__
     if isinstance(error, failures.ClientError):
         return _refused(client_error(error))
-    if isinstance(error, UnreachableError):
+    if isinstance(error, NotConnectedError):
         return _unreachable(str(error), service)
     if isinstance(error, (*NETWORK, failures.SSLError)):
         return _unreachable(name, service)

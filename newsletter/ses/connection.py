@@ -60,7 +60,7 @@ class RequestProgress:
         return self.stage is RequestStage.BEGUN
 
 
-class UnreachableError(Exception):
+class NotConnectedError(Exception):
     """No connection came about; the message says in words why, and holds no secret."""
 
 
@@ -200,7 +200,7 @@ class SesConnection:
         record: notes what has happened.
 
     Raises:
-        UnreachableError: it did not come about.
+        NotConnectedError: it did not come about.
     """
 
     def __init__(
@@ -217,7 +217,7 @@ class SesConnection:
             self._open(context, record)
         except (OSError, ValueError, ClosedError, MalformedResponseError) as error:
             self.close()
-            raise UnreachableError(_words(route, record.stage, error)) from error
+            raise NotConnectedError(_words(route, record.stage, error)) from error
         except BaseException:
             self.close()
             raise
@@ -281,7 +281,7 @@ class SesConnection:
         host, port = route.host, route.port
         if route.proxy:
             if proxy.scheme not in _PORTS or not proxy.hostname:
-                raise UnreachableError("the proxy's address is not one of http:// or https://")
+                raise NotConnectedError("the proxy's address is not one of http:// or https://")
             host, port = proxy.hostname, proxy.port or _PORTS[proxy.scheme]
         self._login = _login(proxy)
         self._sock = _Timed(_connected(host, port, self._clock), self._clock)
@@ -297,7 +297,7 @@ class SesConnection:
             record.stage = RequestStage.ENCRYPTED
             self._listen()
         if not self.is_silent():
-            raise UnreachableError("what answers there is not SES: it speaks before it is asked")
+            raise NotConnectedError("what answers there is not SES: it speaks before it is asked")
 
     def _listen(self) -> None:
         assert self._sock is not None
@@ -313,11 +313,11 @@ class SesConnection:
         self._sock.sendall(serialize("CONNECT", target, {"Host": target, **self._login}, b""))
         status, _, _ = read_head(self._stream)
         if status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
-            raise UnreachableError("the proxy wants a log-in (HTTP 407)")
+            raise NotConnectedError("the proxy wants a log-in (HTTP 407)")
         if not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
-            raise UnreachableError(f"the proxy makes no connection to SES (HTTP {status})")
+            raise NotConnectedError(f"the proxy makes no connection to SES (HTTP {status})")
         if not self.is_silent():
-            raise UnreachableError("the proxy hung up, or speaks before it is asked")
+            raise NotConnectedError("the proxy hung up, or speaks before it is asked")
 
 
 def _login(proxy: SplitResult) -> dict[str, str]:

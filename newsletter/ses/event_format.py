@@ -20,28 +20,28 @@ from typing import Any, Final
 from newsletter import moments
 from newsletter.audience import read_address
 from newsletter.errors import InputError
-from newsletter.feedback import Event, Kind, Tag, is_account
+from newsletter.feedback import Event, EventKind, Tag, is_account
 
 _KINDS: Final = {
-    "send": Kind.SEND,
-    "delivery": Kind.DELIVERY,
-    "bounce": Kind.BOUNCE,
-    "complaint": Kind.COMPLAINT,
-    "reject": Kind.REJECT,
-    "rendering failure": Kind.RENDERING,
-    "deliverydelay": Kind.DELAY,
-    "subscription": Kind.SUBSCRIPTION,
+    "send": EventKind.SEND,
+    "delivery": EventKind.DELIVERY,
+    "bounce": EventKind.BOUNCE,
+    "complaint": EventKind.COMPLAINT,
+    "reject": EventKind.REJECT,
+    "rendering failure": EventKind.RENDERING,
+    "deliverydelay": EventKind.DELAY,
+    "subscription": EventKind.SUBSCRIPTION,
     # Who opened a mail, or followed a link, is nobody's business: only that the mail was taken.
-    "open": Kind.SEND,
-    "click": Kind.SEND,
+    "open": EventKind.SEND,
+    "click": EventKind.SEND,
 }
 #: What an event says of itself stands under this name.
 _BODIES: Final = {
-    Kind.RENDERING: "failure",
-    Kind.DELAY: "deliveryDelay",
+    EventKind.RENDERING: "failure",
+    EventKind.DELAY: "deliveryDelay",
 }
 #: Kinds of which one mail may have several; their time tells them apart.
-_REPEATED: Final = frozenset({Kind.DELAY, Kind.SUBSCRIPTION})
+_REPEATED: Final = frozenset({EventKind.DELAY, EventKind.SUBSCRIPTION})
 #: What stands for a store in the tag of a mail that is no delivery (`message.NO_STORE`).
 _NO_STORE: Final = "none-"
 #: store, issue, position, attempt, as `Message.tag` writes them.
@@ -94,7 +94,7 @@ class Report:
         tag: our own, "" where there is none.
     """
 
-    kind: Kind
+    kind: EventKind
     message_id: str
     subject: str
     headers: frozenset[str]
@@ -140,7 +140,7 @@ def _event(found: Mapping[str, Any]) -> Event:
     if kind is None:
         raise UnreadableEventError("it is no kind of event that is known")
     mail = _inner(found, "mail")
-    if kind is Kind.SEND:
+    if kind is EventKind.SEND:
         body: Mapping[str, Any] = {}
     else:
         body = _inner(found, _BODIES.get(kind, kind.value))
@@ -167,15 +167,15 @@ def _event(found: Mapping[str, Any]) -> Event:
     )
 
 
-def _detail(kind: Kind, body: Mapping[str, Any]) -> str:
-    if kind is Kind.BOUNCE:
+def _detail(kind: EventKind, body: Mapping[str, Any]) -> str:
+    if kind is EventKind.BOUNCE:
         return f"{_word(body, 'bounceType')}/{_word(body, 'bounceSubType')}"
-    if kind is Kind.COMPLAINT:
+    if kind is EventKind.COMPLAINT:
         why, subtype = _word(body, "complaintFeedbackType"), _word(body, "complaintSubType")
         return f"{why}/{subtype}" if subtype else why
-    if kind is Kind.DELAY:
+    if kind is EventKind.DELAY:
         return _word(body, "delayType")
-    if kind is Kind.SUBSCRIPTION:
+    if kind is EventKind.SUBSCRIPTION:
         chosen = body.get("newTopicPreferences")
         return "left" if isinstance(chosen, dict) and chosen.get("unsubscribeAll") is True else ""
     return ""

@@ -17,7 +17,7 @@ import botocore.parsers
 
 from newsletter.delivery import Outcome, Result
 from newsletter.delivery.outcomes import Verdict, accepted_as, judged
-from newsletter.ses.connection import UnreachableError
+from newsletter.ses.connection import NotConnectedError
 from newsletter.ses.http1 import ClosedError, HttpResponse, MalformedResponseError
 from newsletter.ses.wire import REQUEST_ID
 
@@ -208,7 +208,7 @@ def why(error: Exception) -> str:
 def failed_before_request(error: Exception) -> Outcome:
     """What an error means when nothing has left: network, credentials, our own request."""
     name = type(error).__name__
-    if isinstance(error, UnreachableError):
+    if isinstance(error, NotConnectedError):
         return judged(Verdict.UNREACHABLE, str(error))
     if isinstance(error, NETWORK):
         return judged(Verdict.UNREACHABLE, f"credentials cannot be fetched ({name})")

@@ -15,10 +15,10 @@ from botocore.utils import get_environ_proxies
 
 from newsletter import clocks
 from newsletter.ses.connection import (
+    NotConnectedError,
     RequestProgress,
     Route,
     SesConnection,
-    UnreachableError,
     route_to,
 )
 from newsletter.ses.http1 import HttpResponse, MalformedResponseError
@@ -85,7 +85,7 @@ class Wire:
         """Send one request; botocore's `before-send` event takes the answer as its own.
 
         Raises:
-            UnreachableError: no connection; nothing has left.
+            NotConnectedError: no connection; nothing has left.
             ClosedError, MalformedResponseError, OSError: no answer that can be read.
             ValueError: the request cannot be written down; nothing has left.
         """
@@ -146,7 +146,7 @@ class Wire:
         """The thread's connection, taken from it, if it may be used again; or a new one.
 
         Raises:
-            UnreachableError: none came about.
+            NotConnectedError: none came about.
         """
         kept: SesConnection | None = getattr(self._own, "connection", None)
         if kept is not None:
@@ -179,7 +179,7 @@ class Wire:
         """The certificates to trust, read once.
 
         Raises:
-            UnreachableError: they cannot be read.
+            NotConnectedError: they cannot be read.
         """
         with self._lock:
             if self._context is None:
@@ -188,7 +188,7 @@ class Wire:
                         cafile=self._bundle or str(get_cert_path(verify=True))
                     )
                 except OSError as error:
-                    raise UnreachableError(
+                    raise NotConnectedError(
                         f"the trusted certificates cannot be read ({type(error).__name__}); "
                         "AWS_CA_BUNDLE or ca_bundle names them"
                     ) from error

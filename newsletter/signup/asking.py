@@ -37,7 +37,7 @@ _KNOWN: Final = (
 )  # fmt: skip
 
 
-class Reply(StrEnum):
+class VisitorReply(StrEnum):
     """What the visitor is told."""
 
     MAILBOX = "mailbox"  # whatever is on record
@@ -126,7 +126,7 @@ def ask(
     *,
     visitor: str,
     now: dt.datetime,
-) -> Reply:
+) -> VisitorReply:
     """Note a sign-up, and queue the mail that it gets.
 
     Args:
@@ -138,26 +138,26 @@ def ask(
         now: with a time zone.
     """
     if form.trapped:
-        return Reply.MAILBOX
+        return VisitorReply.MAILBOX
     try:
         address = read_address(form.email)
     except InputError:
-        return Reply.NO_ADDRESS
+        return VisitorReply.NO_ADDRESS
     if len(form.name) > _NAME_LENGTH or not stands_in_header(form.name):
-        return Reply.ODD_NAME
+        return VisitorReply.ODD_NAME
     if not domains.take_mail(address.mailbox.rpartition("@")[2]):
-        return Reply.NO_MAIL
+        return VisitorReply.NO_MAIL
     passed = read_pass(form.passed, signing_keys.link_keys(store))
     if passed is None or not _YOUNG <= now.timestamp() - passed.issued <= _OLD:
-        return Reply.ONCE_MORE
+        return VisitorReply.ONCE_MORE
     request = Request(
         address=address, name=form.name, tags=form.topics, evidence=evidence, visitor=visitor,
         nonce=passed.nonce,
     )  # fmt: skip
     answer = signups.ask(store, request, now=now)
     if answer is Answer.TOO_MANY:
-        return Reply.TOO_MANY
-    return Reply.ONCE_MORE if answer is Answer.USED else Reply.MAILBOX
+        return VisitorReply.TOO_MANY
+    return VisitorReply.ONCE_MORE if answer is Answer.USED else VisitorReply.MAILBOX
 
 
 def move(
@@ -169,7 +169,7 @@ def move(
     *,
     visitor: str,
     now: dt.datetime,
-) -> Reply:
+) -> VisitorReply:
     """Note that a subscriber asks for another address, and queue the mail that goes there.
 
     Args:
@@ -184,12 +184,12 @@ def move(
     try:
         address = read_address(email)
     except InputError:
-        return Reply.NO_ADDRESS
+        return VisitorReply.NO_ADDRESS
     if not domains.take_mail(address.mailbox.rpartition("@")[2]):
-        return Reply.NO_MAIL
+        return VisitorReply.NO_MAIL
     request = Request(address=address, moves=person.handle, evidence=evidence, visitor=visitor)
     answer = signups.ask(store, request, now=now)
-    return Reply.TOO_MANY if answer is Answer.TOO_MANY else Reply.MAILBOX
+    return VisitorReply.TOO_MANY if answer is Answer.TOO_MANY else VisitorReply.MAILBOX
 
 
 def nearest_domain(email: str) -> str:

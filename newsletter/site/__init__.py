@@ -32,7 +32,7 @@ from newsletter.server.connections import Limits
 from newsletter.settings import Settings
 from newsletter.site.answers import Answers, beside, drain, token_of
 from newsletter.site.archive import ArchiveServer
-from newsletter.site.choices import Choices
+from newsletter.site.choices import PreferencePage
 from newsletter.site.following import Following
 from newsletter.site.pages import TEMPLATES
 from newsletter.site.rating import Rating
@@ -77,7 +77,7 @@ def application(
         signups: what sign-up needs; without it nobody can subscribe here.
     """
     answers = Answers(settings, phrases)
-    choices = Choices(
+    choices = PreferencePage(
         store, answers, clock, settings.web.topics, signups,
         moved=archive.moved if archive else None,
     )  # fmt: skip

@@ -41,7 +41,7 @@ _Act = Callable[[Member, Mapping[str, str], Request], str]
 Moved = Callable[[Request], Awaitable[Response | None]]
 
 
-class Choices:
+class PreferencePage:
     """The preference page.
 
     Args:

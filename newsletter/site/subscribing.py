@@ -25,8 +25,8 @@ from newsletter.render.signup_form import FilledIn, FormFields, form_words, sign
 from newsletter.settings import Settings
 from newsletter.signup.asking import (
     Domains,
-    Reply,
     SignupForm,
+    VisitorReply,
     ask,
     issue_pass,
     nearest_domain,
@@ -35,14 +35,16 @@ from newsletter.signup.asking import (
 from newsletter.site.answers import Answers, beside, body, form_fields, token_of
 from newsletter.site.visitors import SharedAddresses, visitor_of
 from newsletter.store import Store, confirmations, signing_keys
-from newsletter.store.confirmations import Standing
+from newsletter.store.confirmations import LinkState
 
 _TEMPLATE: Final = "arriving.html"
 _CONFIRM_SOURCE: Final = "confirmation page"
 #: Threads that sign-ups may take; readers who leave have the others.
 _AT_ONCE: Final = 8
 _AGAIN_SECONDS: Final = "3600"
-_FORM_PAGES: Final = frozenset({"subscribe", *Reply} - {Reply.MAILBOX, Reply.TOO_MANY})
+_FORM_PAGES: Final = frozenset(
+    {"subscribe", *VisitorReply} - {VisitorReply.MAILBOX, VisitorReply.TOO_MANY}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,12 +118,12 @@ class Subscribing:
         visitor = visitor_of(request)
         evidence = self._answers.evidence(request, form.source, self._wording())
 
-        def note() -> Reply:
+        def note() -> VisitorReply:
             return ask(self._store, form, domains, evidence, visitor=visitor, now=self._clock())
 
         async with self._threads:
             reply = await run_in_threadpool(note)
-        if reply is Reply.TOO_MANY:
+        if reply is VisitorReply.TOO_MANY:
             self._shared.refused(visitor)
         return await self._page(reply, form)
 
@@ -149,9 +151,9 @@ class Subscribing:
         return self._answers.page(
             kind,
             template=_TEMPLATE,
-            headers={"Retry-After": _AGAIN_SECONDS} if kind == Reply.TOO_MANY else None,
+            headers={"Retry-After": _AGAIN_SECONDS} if kind == VisitorReply.TOO_MANY else None,
             form=shown,
-            meant=nearest_domain(form.email) if kind == Reply.NO_MAIL else "",
+            meant=nearest_domain(form.email) if kind == VisitorReply.NO_MAIL else "",
             rehearsal=self._signups.rehearsal,
         )
 
@@ -185,7 +187,7 @@ class Confirming:
         """What somebody would subscribe to, and two buttons; nothing changes."""
         token = token_of(request)
 
-        def look() -> Standing:
+        def look() -> LinkState:
             return confirmations.look(self._store, token, valid=self._valid, now=self._clock())
 
         return self._page(request, await run_in_threadpool(look))
@@ -202,7 +204,7 @@ class Confirming:
         standing = await run_in_threadpool(self._decide, request, yes=choice == "yes")
         return self._page(request, standing)
 
-    def _decide(self, request: Request, *, yes: bool) -> Standing:
+    def _decide(self, request: Request, *, yes: bool) -> LinkState:
         words, token = self._answers.words, token_of(request)
         button = words["yes_button" if yes else "no_button"]
         evidence = self._answers.evidence(
@@ -218,10 +220,10 @@ class Confirming:
             welcome=root is not None and has_letter(root, LetterKind.WELCOME),
         )  # fmt: skip
 
-    def _page(self, request: Request, standing: Standing) -> Response:
-        if standing is Standing.UNKNOWN and is_trial(token_of(request)):
+    def _page(self, request: Request, standing: LinkState) -> Response:
+        if standing is LinkState.UNKNOWN and is_trial(token_of(request)):
             return self._answers.nobodys(request)
-        kinds = {Standing.OPEN: "confirm", Standing.UNKNOWN: "unknown"}
+        kinds = {LinkState.OPEN: "confirm", LinkState.UNKNOWN: "unknown"}
         return self._answers.page(
             kinds.get(standing, standing.value), template=_TEMPLATE, form="", meant="",
             rehearsal=False, again=beside(request, "subscribe"),

@@ -221,7 +221,7 @@ def parts_of(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class ChartRow:
     """One of several small charts with the same places.
 
     Attributes:
@@ -237,7 +237,7 @@ class Row:
     bound: float | None = None
 
 
-def small_multiples(rows: Sequence[Row], ends: tuple[str, str]) -> tuple[float, list[Element]]:
+def small_multiples(rows: Sequence[ChartRow], ends: tuple[str, str]) -> tuple[float, list[Element]]:
     """Columns in rows, one row for each thing that is counted, each with a scale of its own."""
     marks: list[Element] = []
     top = 0.0

@@ -10,7 +10,7 @@ from newsletter.delivery.reputation import BOUNCES, COMPLAINTS
 from newsletter.humanize import plural
 from newsletter.stats.chart import (
     Chart,
-    Row,
+    ChartRow,
     Table,
     area,
     lying,
@@ -19,7 +19,7 @@ from newsletter.stats.chart import (
     svg,
     up_and_down,
 )
-from newsletter.stats.growth import SIGN, SIGNUPS, Change, Growth, SignupMonth, net
+from newsletter.stats.growth import SIGN, SIGNUPS, Growth, GrowthReason, SignupMonth, net
 from newsletter.stats.issues import (
     COLUMNS,
     ENOUGH,
@@ -79,9 +79,9 @@ def _size(growth: Growth, issues: Sequence[IssueRow]) -> Chart:
     height, marks = area(
         points if len(points) > 1 else [(0.0, 0.0), *points], ticks, (str(first), str(last))
     )
-    heads = ["day", *(change.value for change in Change), "net", "size"]
+    heads = ["day", *(change.value for change in GrowthReason), "net", "size"]
     rows = [
-        [str(day), *(changes[one] for one in Change), net(changes), sizes[day]]
+        [str(day), *(changes[one] for one in GrowthReason), net(changes), sizes[day]]
         for day, changes in growth.days.items()
     ]
     title = "How many are on the list"
@@ -106,9 +106,9 @@ def _months(growth: Growth) -> Chart:
         "months", [(up, down) for up, down in ways], (f"{shown[0][0]:%Y-%m}", f"{month:%Y-%m}")
     )
     title = "Who came and who went, by month"
-    heads = ["month", *(change.value for change in Change), "net", "size"]
+    heads = ["month", *(change.value for change in GrowthReason), "net", "size"]
     rows = [
-        [f"{month:%Y-%m}", *(changes[one] for one in Change), net(changes), sizes[month]]
+        [f"{month:%Y-%m}", *(changes[one] for one in GrowthReason), net(changes), sizes[month]]
         for month, changes in months.items()
     ]
     return Chart(
@@ -179,7 +179,7 @@ def _share_row(
     issues: Sequence[IssueRow],
     numbers: Sequence[int | None],
     bound: float | None = None,
-) -> Row:
+) -> ChartRow:
     shares = [share(part, row.accepted) for part, row in zip(numbers, issues, strict=True)]
     known = [one for one in shares if one is not None]
     if known:
@@ -187,11 +187,13 @@ def _share_row(
         words = f"most {percent(max(known), 2)}, last {_NOT if numbers[-1] is None else last}"
     else:
         words = _NOT if set(numbers) == {None} else f"fewer than {ENOUGH} mails"
-    return Row(label=label, numbers=shares, words=words, bound=bound)
+    return ChartRow(label=label, numbers=shares, words=words, bound=bound)
 
 
-def _count_row(label: str, numbers: Sequence[int]) -> Row:
-    return Row(label=label, numbers=numbers, words=f"most {max(numbers):,}, last {numbers[-1]:,}")
+def _count_row(label: str, numbers: Sequence[int]) -> ChartRow:
+    return ChartRow(
+        label=label, numbers=numbers, words=f"most {max(numbers):,}, last {numbers[-1]:,}"
+    )
 
 
 def of_issue(found: IssueReport, zone: dt.tzinfo | None) -> Iterable[Chart]:
@@ -219,7 +221,7 @@ def _hours(found: IssueReport, zone: dt.tzinfo | None) -> Chart:
         silent = name in stats.silent
         label = "left" if name == "unsubscribed" else name
         rows.append(
-            Row(label=label, numbers=[], words=_NOT) if silent else _count_row(label, numbers)
+            ChartRow(label=label, numbers=[], words=_NOT) if silent else _count_row(label, numbers)
         )
     local = [hour.astimezone(zone) for hour in (hours[0], hours[-1])]
     height, marks = small_multiples(rows, (f"{local[0]:%Y-%m-%d %H:00}", f"{local[1]:%m-%d %H:00}"))

@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 from newsletter.audience import Status
 
 
-class Change(StrEnum):
+class GrowthReason(StrEnum):
     """Why one person more, or fewer, would get an issue."""
 
     JOINED = "joined"
@@ -30,7 +30,10 @@ class Change(StrEnum):
 
 
 #: What each of them does to the size of the list.
-SIGN: Final = {change: 1 if change in {Change.JOINED, Change.BACK} else -1 for change in Change}
+SIGN: Final = {
+    change: 1 if change in {GrowthReason.JOINED, GrowthReason.BACK} else -1
+    for change in GrowthReason
+}
 
 #: The log's word for a suppression that was lifted later; its source is the reason.
 LIFTED: Final = "suppressed"
@@ -39,11 +42,11 @@ LIFTED: Final = "suppressed"
 _LEAVES: Final = frozenset({"unsubscribed", "moved"})
 _RETURNS: Final = frozenset({"allowed", "came back"})
 _REASONS: Final = {
-    "bounced": Change.BOUNCED,
-    "soft bounces": Change.BOUNCED,
-    "complained": Change.COMPLAINED,
-    "unsubscribed": Change.LEFT,
-    "erased": Change.ERASED,
+    "bounced": GrowthReason.BOUNCED,
+    "soft bounces": GrowthReason.BOUNCED,
+    "complained": GrowthReason.COMPLAINED,
+    "unsubscribed": GrowthReason.LEFT,
+    "erased": GrowthReason.ERASED,
 }
 
 
@@ -59,7 +62,7 @@ class ListChange(NamedTuple):
     """One person came or went; the source is the log's, or the reason of a suppression."""
 
     at: dt.datetime
-    change: Change
+    change: GrowthReason
     source: str
 
 
@@ -73,7 +76,7 @@ def steps(log: Iterable[LogEntry]) -> Iterator[ListChange]:
     suppressed = seen = on = False
     form = ""
     for entry in log:
-        event, why, source = entry.event, Change.LEFT, entry.source
+        event, why, source = entry.event, GrowthReason.LEFT, entry.source
         if event == "asked":
             form = entry.source
         elif event == "imported":
@@ -86,15 +89,15 @@ def steps(log: Iterable[LogEntry]) -> Iterator[ListChange]:
         elif event in _LEAVES:
             status = Status.UNSUBSCRIBED
         elif event == "erased":
-            status, why = None, Change.ERASED
+            status, why = None, GrowthReason.ERASED
         elif event == LIFTED:
-            suppressed, why = True, _REASONS.get(entry.source, Change.SUPPRESSED)
+            suppressed, why = True, _REASONS.get(entry.source, GrowthReason.SUPPRESSED)
         elif event in _RETURNS:
             suppressed = False
             status = Status.ACTIVE if status is Status.UNSUBSCRIBED else status
         was, on = on, status is Status.ACTIVE and not suppressed
         if on and not was:
-            yield ListChange(entry.at, Change.BACK if seen else Change.JOINED, source)
+            yield ListChange(entry.at, GrowthReason.BACK if seen else GrowthReason.JOINED, source)
             seen = True
         elif was and not on:
             yield ListChange(entry.at, why, entry.source)
@@ -112,7 +115,7 @@ class Growth(NamedTuple):
 
     active: int
     last: dt.date
-    days: Mapping[dt.date, Mapping[Change, int]]
+    days: Mapping[dt.date, Mapping[GrowthReason, int]]
     sources: Mapping[str, int]
 
     def sizes(self) -> dict[dt.date, int]:
@@ -127,14 +130,14 @@ class Growth(NamedTuple):
         """How much the list grew from the beginning of a day on."""
         return sum(net(changes) for this, changes in self.days.items() if this >= day)
 
-    def months(self) -> dict[dt.date, Mapping[Change, int]]:
+    def months(self) -> dict[dt.date, Mapping[GrowthReason, int]]:
         """Comings and goings by month (its first day), from the first change to now.
 
         Months without any are there too.
         """
         if not self.days:
             return {}
-        first, found = min(self.days).replace(day=1), dict[dt.date, Counter[Change]]()
+        first, found = min(self.days).replace(day=1), dict[dt.date, Counter[GrowthReason]]()
         while first <= self.last:
             found[first] = Counter()
             first = (first + dt.timedelta(days=31)).replace(day=1)
@@ -178,18 +181,18 @@ class SignupMonth(NamedTuple):
         return self.confirmed + self.refused + self.unanswered + self.waiting
 
 
-def net(changes: Mapping[Change, int]) -> int:
+def net(changes: Mapping[GrowthReason, int]) -> int:
     """How much comings and goings change the size of the list."""
     return sum(SIGN[change] * number for change, number in changes.items())
 
 
 def grown(told: Iterable[ListChange], *, active: int, now: dt.datetime) -> Growth:
     """Add up comings and goings, by days in the time zone of `now`."""
-    days: dict[dt.date, Counter[Change]] = {}
+    days: dict[dt.date, Counter[GrowthReason]] = {}
     sources = Counter[str]()
     for at, change, source in told:
         days.setdefault(at.astimezone(now.tzinfo).date(), Counter())[change] += 1
-        if change is Change.JOINED:
+        if change is GrowthReason.JOINED:
             sources[source] += 1
     return Growth(
         active=active,

@@ -162,7 +162,7 @@ class IssueRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Watch:
+class JudgedIssues:
     """What the provider would judge by: the newest issues, of 10,000 accepted mails or more.
 
     Attributes:
@@ -270,7 +270,7 @@ def providers(domains: Mapping[str, Mapping[str, int]]) -> dict[str, dict[str, i
     return dict(sorted(found.items(), key=lambda one: (-one[1]["accepted"], one[0])))
 
 
-def watch(rows: Iterable[IssueRow]) -> Watch | None:
+def watch(rows: Iterable[IssueRow]) -> JudgedIssues | None:
     """What the provider would judge by, None where nothing was reported.
 
     Args:
@@ -285,7 +285,7 @@ def watch(rows: Iterable[IssueRow]) -> Watch | None:
             break
     if not taken:
         return None
-    return Watch(
+    return JudgedIssues(
         issues=(taken[-1].issue, taken[0].issue),
         accepted=sum(row.accepted for row in taken),
         bounced=sum(row.hard or 0 for row in taken),

@@ -30,7 +30,7 @@ REFUSED: Final = "refused"
 MOVING: Final = "preference page"
 
 
-class Standing(StrEnum):
+class LinkState(StrEnum):
     """How a link to confirm stands."""
 
     OPEN = "open"  # nobody has pressed yet
@@ -41,7 +41,7 @@ class Standing(StrEnum):
     UNKNOWN = "unknown"
 
 
-def look(store: Database, token: str, *, valid: dt.timedelta, now: dt.datetime) -> Standing:
+def look(store: Database, token: str, *, valid: dt.timedelta, now: dt.datetime) -> LinkState:
     """How a link to confirm stands; nothing changes."""
     with store.reading() as connection:
         return _look(connection, token, valid, now).standing
@@ -55,7 +55,7 @@ def confirm(
     welcome: bool,
     valid: dt.timedelta,
     now: dt.datetime,
-) -> Standing:
+) -> LinkState:
     """Let somebody in who has pressed the button on the page of their own mail; once.
 
     Args:
@@ -75,7 +75,7 @@ def confirm(
             return found.standing
         reason = _reason(connection, asked.address_hash)
         if reason and reason not in FORGIVEN | BOUNCES:
-            return Standing.UNKNOWN  # kept out since then, and not by themselves
+            return LinkState.UNKNOWN  # kept out since then, and not by themselves
         handle = _join(connection, asked, evidence, now)
         _spend(connection, asked.address_hash, "confirmed")
         if asked.moves:
@@ -83,12 +83,12 @@ def confirm(
             _end_moves(connection, asked.moves)
         elif welcome and not was_welcomed(connection, asked.address_hash):
             queue(connection, LetterKind.WELCOME, asked.address_hash, now=now)
-        return Standing.CONFIRMED
+        return LinkState.CONFIRMED
 
 
 def refuse(
     store: Database, token: str, evidence: Evidence, *, valid: dt.timedelta, now: dt.datetime
-) -> Standing:
+) -> LinkState:
     """Never mail the address again of somebody who says that it was not them.
 
     It counts after a yes, too: that may have been another one's, or a program's.
@@ -98,7 +98,7 @@ def refuse(
     """
     with store.writing() as connection:
         found = _look(connection, token, valid, now)
-        if found.standing in {Standing.REFUSED, Standing.EXPIRED, Standing.UNKNOWN}:
+        if found.standing in {LinkState.REFUSED, LinkState.EXPIRED, LinkState.UNKNOWN}:
             return found.standing
         hashed = found.hashed
         if found.asked is not None:
@@ -111,7 +111,7 @@ def refuse(
             _refuse_for_good(connection, hashed)
         log_consent(connection, [hashed], "refused", evidence, now)
         _spend(connection, hashed, "refused")
-        return Standing.REFUSED
+        return LinkState.REFUSED
 
 
 def _refuse_for_good(connection: sa.Connection, hashed: str) -> None:
@@ -124,7 +124,7 @@ def _refuse_for_good(connection: sa.Connection, hashed: str) -> None:
 class _Found(NamedTuple):
     """What is behind a link: whose address, and what was asked where nobody has pressed yet."""
 
-    standing: Standing
+    standing: LinkState
     hashed: str = ""
     asked: sa.Row[Any] | None = None
 
@@ -133,27 +133,27 @@ def _look(connection: sa.Connection, token: str, valid: dt.timedelta, now: dt.da
     this = confirmations.c.token_hash == token_hash(token)
     link = connection.execute(sa.select(confirmations).where(this)).one_or_none()
     if link is None:
-        return _Found(Standing.UNKNOWN)
+        return _Found(LinkState.UNKNOWN)
     if link.created_at < now - valid:
-        return _Found(Standing.EXPIRED)
+        return _Found(LinkState.EXPIRED)
     hashed = link.address_hash
     if link.spent:
         return _Found(_since(connection, hashed), hashed)
     query = sa.select(signups).where(signups.c.address_hash == hashed)
     asked = connection.execute(query).one_or_none()
     if asked is None:
-        return _Found(Standing.EXPIRED)
-    return _Found(Standing.OPEN, hashed, asked)
+        return _Found(LinkState.EXPIRED)
+    return _Found(LinkState.OPEN, hashed, asked)
 
 
-def _since(connection: sa.Connection, hashed: str) -> Standing:
+def _since(connection: sa.Connection, hashed: str) -> LinkState:
     """How an address stands whose link was used: much may have happened after the press."""
     reason = _reason(connection, hashed)
     if reason == REFUSED:
-        return Standing.REFUSED
+        return LinkState.REFUSED
     query = sa.select(subscribers.c.status).where(subscribers.c.address_hash == hashed)
     is_active = connection.execute(query).scalar() == Status.ACTIVE and not reason
-    return Standing.CONFIRMED if is_active else Standing.GONE
+    return LinkState.CONFIRMED if is_active else LinkState.GONE
 
 
 def _reason(connection: sa.Connection, hashed: str) -> str:

@@ -17,7 +17,7 @@ from newsletter.feedback import (
     DROPPED,
     SOFT_ISSUES,
     Event,
-    Kind,
+    EventKind,
     Proof,
     Suppression,
     is_foreign,
@@ -123,7 +123,7 @@ _PASSING: Final = (
     sa.select(events.c.address_hash)
     .where(
         events.c.address_hash.in_(sa.bindparam("hashes", expanding=True)),
-        events.c.kind == Kind.BOUNCE,
+        events.c.kind == EventKind.BOUNCE,
         events.c.detail.startswith("transient"),
     )
     .group_by(events.c.address_hash)
@@ -143,10 +143,10 @@ def _last_issues() -> sa.Select[Any]:
     )
     since = sa.func.coalesce(allowed.scalar_subquery(), sa.literal("", sa.String))
     bounced = sa.select(sa.func.max(events.c.at)).where(
-        mine, events.c.kind == Kind.BOUNCE, events.c.detail.startswith("transient"),
+        mine, events.c.kind == EventKind.BOUNCE, events.c.detail.startswith("transient"),
         events.c.received_at > since,
     )  # fmt: skip
-    arrived = sa.exists().where(mine, events.c.kind == Kind.DELIVERY)
+    arrived = sa.exists().where(mine, events.c.kind == EventKind.DELIVERY)
     return (
         sa.select(
             sa.type_coerce(bounced.scalar_subquery(), events.c.at.type).label("bounced"),
@@ -257,7 +257,7 @@ def adopt(connection: sa.Connection) -> int:
     connection.execute(_ADOPT, [{"this": row.id, "delivery": row.delivery} for row in rows])
     for row in rows:
         _act(
-            connection, readers[row.delivery], kind=Kind(row.kind), detail=row.detail,
+            connection, readers[row.delivery], kind=EventKind(row.kind), detail=row.detail,
             at=row.at, now=row.received_at,
         )  # fmt: skip
     settled = settle_proven(connection, these)
@@ -286,7 +286,7 @@ def _settle(connection: sa.Connection, this: int, rows: Sequence[Any]) -> bool:
     proofs = [
         Proof(
             attempt=row.attempt,
-            outcome=outcome(Kind(row.kind), row.message_id),
+            outcome=outcome(EventKind(row.kind), row.message_id),
             sent_at=row.sent_at,
         )
         for row in rows
@@ -348,7 +348,7 @@ def _act(
     connection: sa.Connection,
     reader: str,
     *,
-    kind: Kind,
+    kind: EventKind,
     detail: str,
     at: dt.datetime,
     now: dt.datetime,

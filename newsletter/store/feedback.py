@@ -9,7 +9,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from newsletter.delivery import Run, State
-from newsletter.feedback import SHOWN, Event, Kind, Suppression
+from newsletter.feedback import SHOWN, Event, EventKind, Suppression
 from newsletter.store import event_owners, events
 from newsletter.store.batches import Batches
 from newsletter.store.consents import Evidence, log_consent
@@ -159,8 +159,8 @@ class Feedback:
                 deliveries.c.settled_at >= since,
             )
         )
-        bounced = reported.c.kind == Kind.BOUNCE, *weighing("permanent%")
-        complained = reported.c.kind == Kind.COMPLAINT, *weighing("%")
+        bounced = reported.c.kind == EventKind.BOUNCE, *weighing("permanent%")
+        complained = reported.c.kind == EventKind.COMPLAINT, *weighing("%")
         with self._database.reading() as connection:
             return (
                 connection.execute(back.where(*bounced)).scalar_one(),
@@ -174,7 +174,7 @@ class Feedback:
             .join(deliveries, deliveries.c.id == reported.c.delivery_id)
             .where(
                 reported.c.received_at >= since,
-                reported.c.kind == Kind.RENDERING,
+                reported.c.kind == EventKind.RENDERING,
                 deliveries.c.run_id == run.id,
             )
         )

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from newsletter.audience import Status, eligible
 from newsletter.delivery import Run, State
-from newsletter.feedback import Kind
+from newsletter.feedback import EventKind
 from newsletter.stats.growth import LIFTED, ListChange, LogEntry, SignupMonth, grown, steps
 from newsletter.stats.issues import COMPARED, IssueReport, IssueRow, Overview, silent
 from newsletter.store.confirmations import MOVING
@@ -176,20 +176,20 @@ def _heard_of(connection: sa.Connection, ids: Sequence[int]) -> sa.Select[Any]:
     """
     bounds = sa.select(sa.func.min(deliveries.c.id), sa.func.max(deliveries.c.id))
     first, last = connection.execute(bounds.where(deliveries.c.run_id.in_(ids))).one()
-    flags = {"seen": sa.true(), "delivered": events.c.kind == Kind.DELIVERY}
+    flags = {"seen": sa.true(), "delivered": events.c.kind == EventKind.DELIVERY}
     return _by_run(ids, flags, events.c.delivery_id.between(first or 0, last or 0))
 
 
 def _come_back(ids: Sequence[int]) -> sa.Select[Any]:
     """How many bounced or brought a complaint: few, and found by their kind."""
-    bounce, complaint = events.c.kind == Kind.BOUNCE, events.c.kind == Kind.COMPLAINT
+    bounce, complaint = events.c.kind == EventKind.BOUNCE, events.c.kind == EventKind.COMPLAINT
     flags = {
         "hard": sa.and_(bounce, *weighing("permanent%")),
         "bounced": bounce,
         "complained": complaint,
         "weighing": sa.and_(complaint, *weighing("%")),
     }
-    return _by_run(ids, flags, events.c.kind.in_((Kind.BOUNCE, Kind.COMPLAINT)))
+    return _by_run(ids, flags, events.c.kind.in_((EventKind.BOUNCE, EventKind.COMPLAINT)))
 
 
 def _by_run(

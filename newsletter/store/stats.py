@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 import sqlalchemy as sa
 
 from newsletter.delivery import Run, State
-from newsletter.feedback import Kind
+from newsletter.feedback import EventKind
 from newsletter.stats.issues import COLUMNS, ERASED, FUNNEL, Stats, silent
 from newsletter.store import clicks, ratings
 from newsletter.store.database import Database
@@ -24,9 +24,9 @@ from newsletter.store.tables import consents, deliveries, events, runs, subscrib
 
 #: The strongest first: what of it is known of a delivery is its place in the funnel.
 _STRENGTH: Final = {
-    "complained": Kind.COMPLAINT,
-    "bounced": Kind.BOUNCE,
-    "delivered": Kind.DELIVERY,
+    "complained": EventKind.COMPLAINT,
+    "bounced": EventKind.BOUNCE,
+    "delivered": EventKind.DELIVERY,
 }
 _PLACES: Final = {
     State.REFUSED: "refused",
@@ -61,7 +61,10 @@ def of_run(store: Database, run: Run) -> Stats:
     with store.reading() as connection:
         states = _states(connection, run)
         accepted = _accepted(connection, run)
-        kinds = {kind: _details(connection, run, kind) for kind in (Kind.BOUNCE, Kind.COMPLAINT)}
+        kinds = {
+            kind: _details(connection, run, kind)
+            for kind in (EventKind.BOUNCE, EventKind.COMPLAINT)
+        }
         left = _left(connection, run)
         reasons = connection.execute(_reasons(run)).all()
         first, last = connection.execute(_span(run)).one()
@@ -74,8 +77,8 @@ def of_run(store: Database, run: Run) -> Stats:
         totals=totals,
         funnel=_funnel(states, accepted),
         seen=seen,
-        bounces=kinds[Kind.BOUNCE],
-        complaints=kinds[Kind.COMPLAINT],
+        bounces=kinds[EventKind.BOUNCE],
+        complaints=kinds[EventKind.COMPLAINT],
         delayed=sum(row.number for row in accepted if row.delayed),
         reasons={
             state: {row.reason: row.number for row in reasons if row.state == state}
@@ -160,7 +163,7 @@ def _accepted_between(connection: sa.Connection, run: Run) -> sa.Select[Any]:
         sa.select(
             domain_of(connection, sa.func.min(subscribers.c.email)).label("domain"),
             *hours.values(),
-            sa.func.max(sa.case((events.c.kind == Kind.DELAY, 1), else_=0)).label("delayed"),
+            sa.func.max(sa.case((events.c.kind == EventKind.DELAY, 1), else_=0)).label("delayed"),
             sa.func.max(sa.case((events.c.id.is_not(None), 1), else_=0)).label("seen"),
         )
         .select_from(
@@ -179,7 +182,7 @@ def _accepted_between(connection: sa.Connection, run: Run) -> sa.Select[Any]:
     return sa.select(*each.c, sa.func.count().label("number")).group_by(*each.c)
 
 
-def _details(connection: sa.Connection, run: Run, kind: Kind) -> dict[str, int]:
+def _details(connection: sa.Connection, run: Run, kind: EventKind) -> dict[str, int]:
     number = sa.func.count()
     query = (
         sa.select(events.c.detail, number)

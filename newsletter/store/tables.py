@@ -18,7 +18,7 @@ import sqlalchemy as sa
 
 from newsletter.audience import Status
 from newsletter.delivery import OccurrenceState, Pause, RunState, State
-from newsletter.feedback import Kind
+from newsletter.feedback import EventKind
 
 _NAMES: Final = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -337,7 +337,7 @@ events: Final = sa.Table(
     # As our tag says, where no delivery was found; see `claims.Claims.doubt`.
     sa.Column("issue", sa.Integer),
     # Opens and clicks of older records are kept as "send": that the mail was taken.
-    one_of("kind", (*Kind, "open", "click")),
+    one_of("kind", (*EventKind, "open", "click")),
     sa.Index(None, "kind", "received_at"),  # what came back lately
     _part("ix_events_stray", "message_id", of="delivery_id is null"),
 )

@@ -265,7 +265,7 @@ def unanswered() -> None:
     """A server that does not answer is given up after a second, by who ends as well."""
     for module in (silence, server_engine, server_backend):
         module.ANSWERED = 1.0  # type: ignore[attr-defined]
-    connections.Connection.patience, silence.HURRIED = 1.0, 0.5  # type: ignore[misc]
+    connections.PatientConnection.patience, silence.HURRIED = 1.0, 0.5  # type: ignore[misc]
     server_engine._CONNECT, hurry.STOPPING = 2, 3.0  # type: ignore[misc]
 
 

@@ -29,7 +29,7 @@ from newsletter.store import (
     signups,
     subscribers,
 )
-from newsletter.store.confirmations import Standing
+from newsletter.store.confirmations import LinkState
 from newsletter.store.consents import Evidence
 from newsletter.store.folder import backup as backups
 from newsletter.store.letters import Budget
@@ -205,19 +205,19 @@ class Lives(RuleBasedStateMachine):
         evidence = Evidence(source="confirmation page")
         if not yes:
             confirmations.refuse(self.store, token, evidence, valid=VALID, now=self.now)
-            if before is Standing.OPEN:
+            if before is LinkState.OPEN:
                 self.out.add(reader)
             return
         found = confirmations.confirm(
             self.store, token, evidence, welcome=True, valid=VALID, now=self.now
         )
-        if before is Standing.OPEN and found is Standing.CONFIRMED:
+        if before is LinkState.OPEN and found is LinkState.CONFIRMED:
             self.out.discard(reader)
             self.erased.discard(reader)
             assert (person := subscribers.find(self.store, reader)), "lost"
             assert person.mailable, "lost"
         else:
-            assert found is before or found is Standing.UNKNOWN
+            assert found is before or found is LinkState.UNKNOWN
         for one in READERS:
             self.note(one)
 

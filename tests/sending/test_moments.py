@@ -14,7 +14,7 @@ from newsletter import moments
 from newsletter.errors import InputError
 from newsletter.schedule import Timetable
 from newsletter.schedule.decision import Ledger, due
-from newsletter.schedule.outlook import Standing, moved, outlook
+from newsletter.schedule.outlook import IssueStanding, moved, outlook
 from tests.conftest import issue_with
 from tests.support.cli_fixtures import ISSUE, Folder
 from tests.support.effort import either, examples
@@ -79,7 +79,10 @@ def reckon(issue) -> None:
         ):
             due(now, table, Ledger(), catch_up=6, window=15)
             found = outlook(table, [issue], now, is_same=lambda _: True, most=3)
-            assert {one.standing for one in found} <= {Standing.NONE, Standing.NOT_APPROVED}
+            assert {one.standing for one in found} <= {
+                IssueStanding.NONE,
+                IssueStanding.NOT_APPROVED,
+            }
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ import pytest
 import yaml
 from botocore.validate import ParamValidator
 
-from newsletter.schedule.units import Kind, Place, units
+from newsletter.schedule.units import TriggerKind, UnitPlace, units
 from tests.conftest import require
 from tests.support.cli_fixtures import ROOT, Folder, folder, plain_environment
 
@@ -34,14 +34,14 @@ RECORDER = '#!/bin/sh\nprintf "%s\\n" "$@" >> "$0.said"\n'
 
 
 @pytest.fixture(params=NAMES)
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> UnitPlace:
     """A folder of an odd name, with a program and a git that note what they are told."""
     there = tmp_path / request.param
     there.mkdir()
     for name in ("newsletter", "git"):
         (there / name).write_text(RECORDER)
         (there / name).chmod(0o755)
-    return Place(folder=str(there), program=str(there / "newsletter"), git=str(there / "git"))
+    return UnitPlace(folder=str(there), program=str(there / "newsletter"), git=str(there / "git"))
 
 
 def said(program: str) -> list[str]:
@@ -49,7 +49,7 @@ def said(program: str) -> list[str]:
     return Path(f"{program}.said").read_text().splitlines()
 
 
-def expect_called(place: Place, *more: str) -> None:
+def expect_called(place: UnitPlace, *more: str) -> None:
     """git was told to pull, then the newsletter to send what is due."""
     assert said(place.git)[:3] == ["-C", place.folder, "pull"]
     assert said(place.program) == [*more, "-C", place.folder, *WORDS]
@@ -82,21 +82,21 @@ def verified(files: dict[str, str], folder: Path) -> subprocess.CompletedProcess
 
 
 def test_systemd_verifies_its_units(place, tmp_path):
-    files = unit_files(units(Kind.SYSTEMD, place))
+    files = unit_files(units(TriggerKind.SYSTEMD, place))
     assert set(files) == {"newsletter-due.service", "newsletter-due.timer"}
     done = verified(files, tmp_path)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 def test_systemd_would_say_what_is_wrong(tmp_path):
-    nowhere = Place(folder="/nowhere", program="/nowhere/newsletter")
-    done = verified(unit_files(units(Kind.SYSTEMD, nowhere)), tmp_path)
+    nowhere = UnitPlace(folder="/nowhere", program="/nowhere/newsletter")
+    done = verified(unit_files(units(TriggerKind.SYSTEMD, nowhere)), tmp_path)
     assert done.returncode != 0
     assert "/nowhere/newsletter is not executable" in done.stderr
 
 
 def test_systemd_gives_each_word_as_it_is(place):
-    service = unit_files(units(Kind.SYSTEMD, place))["newsletter-due.service"]
+    service = unit_files(units(TriggerKind.SYSTEMD, place))["newsletter-due.service"]
     lines = dict(line.split("=", 1) for line in service.splitlines() if "=" in line)
     # The escapes of systemd.service(5) undone; what is left is quoted as in a shell.
     plain = {k: v.replace("%%", "%").replace("$$", "$") for k, v in lines.items()}
@@ -110,7 +110,7 @@ def test_systemd_gives_each_word_as_it_is(place):
 
 
 def test_cron_calls_every_ten_minutes(place):
-    (job,) = crontab.CronTab(tab=units(Kind.CRON, place))
+    (job,) = crontab.CronTab(tab=units(TriggerKind.CRON, place))
     assert job.is_valid()
     assert str(job.slices) == "*/10 * * * *"
     in_a_shell(job.command.replace("\\%", "%"))
@@ -118,7 +118,7 @@ def test_cron_calls_every_ten_minutes(place):
 
 
 def test_launchd_calls_every_ten_minutes(place):
-    plist = plistlib.loads(units(Kind.LAUNCHD, place).encode())
+    plist = plistlib.loads(units(TriggerKind.LAUNCHD, place).encode())
     assert (plist["StartInterval"], plist["WorkingDirectory"]) == (600, place.folder)
     shell, flag, command = plist["ProgramArguments"]
     assert (shell, flag) == ("/bin/sh", "-c")
@@ -131,7 +131,9 @@ def test_launchd_calls_every_ten_minutes(place):
 
 def test_github_runs_it_where_the_records_are(place):
     # BaseLoader: YAML 1.1 takes the key "on" for a truth, GitHub does not.
-    workflow = yaml.load(units(Kind.GITHUB, place), Loader=yaml.BaseLoader)  # makes texts only
+    workflow = yaml.load(
+        units(TriggerKind.GITHUB, place), Loader=yaml.BaseLoader
+    )  # makes texts only
     assert set(workflow) == {"name", "on", "concurrency", "jobs"}
     (trigger,) = workflow["on"]["schedule"]
     crontab.CronSlices(trigger["cron"])
@@ -149,7 +151,7 @@ def shape(service: str, operation: str) -> Any:
 
 
 def test_eventbridge_takes_the_schedule_and_ssm_the_command(place):
-    schedule = json.loads(units(Kind.EVENTBRIDGE, place))
+    schedule = json.loads(units(TriggerKind.EVENTBRIDGE, place))
     validator = ParamValidator()
     assert not validator.validate(schedule, shape("scheduler", "CreateSchedule")).has_errors()
     assert schedule["ScheduleExpression"] == "rate(10 minutes)"
@@ -164,8 +166,8 @@ def test_eventbridge_takes_the_schedule_and_ssm_the_command(place):
 # --- the command -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", Kind)
-def test_the_command_prints_it_for_this_very_folder(folder: Folder, kind: Kind):
+@pytest.mark.parametrize("kind", TriggerKind)
+def test_the_command_prints_it_for_this_very_folder(folder: Folder, kind: TriggerKind):
     ran = folder.run("schedule", "--print", kind.value)
     assert ran.code == 0
     assert shlex.quote(str(folder.root)) in ran.out
@@ -183,7 +185,7 @@ def test_what_cron_gets_runs_in_the_real_folder(folder: Folder):
 
 
 def test_each_kind_has_a_page():
-    for kind in Kind:
+    for kind in TriggerKind:
         page = (ROOT / f"docs/triggers/{kind.value}.md").read_text("utf-8")
         assert f"newsletter schedule --print {kind.value}" in page
         assert [line for line in page.splitlines() if line.startswith("## ")] == [

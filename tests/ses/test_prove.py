@@ -10,7 +10,7 @@ import pytest
 
 from newsletter import domains
 from newsletter.errors import AccountError, NotFitError
-from newsletter.feedback import Kind
+from newsletter.feedback import EventKind
 from newsletter.message.merge import RULES
 from newsletter.sending import proof
 from newsletter.ses.event_format import read_report
@@ -161,5 +161,5 @@ def test_a_subject_is_read_however_it_is_quoted():
     quoted = report(commonHeaders={"subject": "=?utf-8?q?caf=C3=A9?="})
     found = read_report(quoted)
     assert found is not None
-    assert (found.kind, found.subject) == (Kind.SEND, "café")
+    assert (found.kind, found.subject) == (EventKind.SEND, "café")
     assert read_report("{}") is None

@@ -11,7 +11,7 @@ import pytest
 
 from newsletter.errors import AccountError, RefusedError
 from newsletter.ses.setup.control import SES_SECONDS, ControlPlane
-from newsletter.ses.setup.part import Standing
+from newsletter.ses.setup.part import PartStanding
 from tests.fake_ses import Fault
 from tests.support.aws_accounts import ACCOUNT, DOMAIN, NAME, aws_account, plan
 from tests.support.effort import either
@@ -115,11 +115,11 @@ def writes(account):
 
 def test_in_an_empty_account_everything_is_made_once_and_a_plan_writes_nothing(account):
     before = account.snapshot()
-    assert set(standings(account.survey()).values()) == {Standing.MISSING}
+    assert set(standings(account.survey()).values()) == {PartStanding.MISSING}
     assert writes(account) == []
     assert account.snapshot() == before
     assert account.apply() == list(PARTS)
-    assert set(standings(account.survey()).values()) == {Standing.RIGHT}
+    assert set(standings(account.survey()).values()) == {PartStanding.RIGHT}
     made = account.snapshot()
     written = len(writes(account))
     assert account.apply() == []
@@ -243,10 +243,10 @@ def test_what_drifted_is_told_and_changed_back(account, part):
     account.apply()
     drift(account, part)
     seen = standings(account.survey())
-    expected = Standing.MISSING if part == "subscription" else Standing.DRIFTED
-    assert seen == {name: expected if name == part else Standing.RIGHT for name in PARTS}
+    expected = PartStanding.MISSING if part == "subscription" else PartStanding.DRIFTED
+    assert seen == {name: expected if name == part else PartStanding.RIGHT for name in PARTS}
     assert account.apply() == [part]
-    assert set(standings(account.survey()).values()) == {Standing.RIGHT}
+    assert set(standings(account.survey()).values()) == {PartStanding.RIGHT}
 
 
 def test_what_others_added_to_ours_stays(account):
@@ -307,10 +307,10 @@ def make_theirs(account, part):
 def test_what_is_not_ours_and_does_not_fit_is_left_alone(account, part):
     make_theirs(account, part)
     before = account.snapshot()
-    assert account.survey()[part].seen.standing is Standing.FOREIGN
+    assert account.survey()[part].seen.standing is PartStanding.FOREIGN
     if part in OPTIONAL:
         account.apply()
-        assert account.survey()[part].seen.standing is Standing.FOREIGN
+        assert account.survey()[part].seen.standing is PartStanding.FOREIGN
         account.destroy()
     else:
         with pytest.raises(AccountError, match="not ours and do not fit; nothing was changed"):
@@ -357,7 +357,7 @@ def test_what_may_not_be_looked_at_names_the_right(account, part):
     account.apply()
     refuse(account, LOOKS[part])
     seen = account.survey()[part].seen
-    assert (seen.standing, seen.detail) == (Standing.UNREADABLE, f"needs {LOOKS[part]}")
+    assert (seen.standing, seen.detail) == (PartStanding.UNREADABLE, f"needs {LOOKS[part]}")
     if part not in OPTIONAL:
         with pytest.raises(AccountError, match=LOOKS[part]):
             account.apply()
@@ -373,14 +373,14 @@ def test_what_may_not_be_made_names_the_right_and_the_same_command_goes_on(accou
     assert "goes on from there" in str(caught.value.hint)
     allow(account)
     assert account.apply()[0] == part
-    assert set(standings(account.survey()).values()) == {Standing.RIGHT}
+    assert set(standings(account.survey()).values()) == {PartStanding.RIGHT}
 
 
 def test_what_is_throttled_is_asked_again(account):
     for action in {*LOOKS.values(), *WRITES.values()}:
         refuse(account, action, times=2)
     assert account.apply() == list(PARTS)
-    assert set(standings(account.survey()).values()) == {Standing.RIGHT}
+    assert set(standings(account.survey()).values()) == {PartStanding.RIGHT}
     assert account.ses.state.answers["429 TooManyRequestsException"] > 10
     assert account.gate.throttled.total() == 0
 
@@ -401,7 +401,7 @@ def test_what_is_not_seen_at_once_is_waited_for(account, looks):
     assert account.apply() == list(PARTS)
     assert account.waited.count(2.0) >= looks
     account.gate.hidden.clear()
-    assert set(standings(account.survey()).values()) == {Standing.RIGHT}
+    assert set(standings(account.survey()).values()) == {PartStanding.RIGHT}
 
 
 def test_what_is_never_seen_is_told_after_some_looks(account):

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from newsletter.ses.setup.part import Standing
+from newsletter.ses.setup.part import PartStanding
 from tests.doctor.test_doctor_aws import TOPIC, account, only_account, told
 from tests.support.cli_fixtures import folder, plain_environment, ready
 
@@ -29,6 +29,6 @@ def test_a_filter_that_keeps_events_back_is_told_and_taken_away(account, ready):
     assert told(account, only=("events",)) == {}
     account.gate.denied.clear()
     config = (ready.root / "newsletter.toml").read_text("utf-8")
-    assert account.survey(config=config)["subscription"].seen.standing is Standing.DRIFTED
+    assert account.survey(config=config)["subscription"].seen.standing is PartStanding.DRIFTED
     assert account.apply(config=config) == ["subscription"]
     assert told(account, only=("events",)) == {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from newsletter import domains
-from newsletter.ses.setup.part import Standing
+from newsletter.ses.setup.part import PartStanding
 from tests.ses.test_setup_command import DOMAIN as OWN
 from tests.ses.test_setup_command import YES, account, only_account
 from tests.support.aws_accounts import DOMAIN
@@ -28,12 +28,12 @@ def test_where_bounces_return_to_is_chosen_kept_and_undone_by_its_own_name_alone
     assert "mail-from" in account.apply(mail_from=NEWS)
     assert named(account) == NEWS
     # Whoever does not name it again leaves it.
-    assert account.survey()["mail-from"].seen.standing is Standing.RIGHT
+    assert account.survey()["mail-from"].seen.standing is PartStanding.RIGHT
     assert account.apply() == []
     assert "mail-from" not in account.destroy(with_identity=False)
     account.apply(mail_from=NEWS)
     seen = account.survey(mail_from=f"b.{DOMAIN}")["mail-from"].seen
-    assert (seen.standing, seen.detail) == (Standing.DRIFTED, f"{NEWS} -> b.{DOMAIN}")
+    assert (seen.standing, seen.detail) == (PartStanding.DRIFTED, f"{NEWS} -> b.{DOMAIN}")
     assert "mail-from" not in account.destroy(with_identity=False, mail_from=f"b.{DOMAIN}")
     assert named(account) == NEWS
     account.apply()

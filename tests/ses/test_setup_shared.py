@@ -7,7 +7,7 @@ import json
 import pytest
 
 from newsletter.errors import AccountError, RefusedError
-from newsletter.ses.setup.part import Standing
+from newsletter.ses.setup.part import PartStanding
 from tests.fake_ses import Fault
 from tests.ses.test_setup_command import YES, account, only_account
 from tests.support.aws_accounts import ACCOUNT, CONFIG, DOMAIN, NAME
@@ -28,7 +28,7 @@ def test_a_newsletter_of_the_same_name_does_not_get_anothers_queue(account):
     account.apply(config=NAMESAKE)
     before = account.snapshot()
     seen = {name: step.seen for name, step in account.survey().items()}
-    theirs = {name for name, one in seen.items() if one.standing is Standing.FOREIGN}
+    theirs = {name for name, one in seen.items() if one.standing is PartStanding.FOREIGN}
     assert theirs == {"configuration-set", "dead-letter-queue", "queue", "topic", "policy"}
     assert seen["queue"].detail.endswith("made for the newsletter of letters.example.net")
     with pytest.raises(AccountError, match="made for the newsletter of") as caught:

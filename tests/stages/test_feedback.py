@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from newsletter.delivery import ARROWS, Outcome, Result, State
 from newsletter.feedback import (
-    Kind,
+    EventKind,
     Proof,
     Suppression,
     Tag,
@@ -41,10 +41,10 @@ from tests.support.ses_events import (
 
 EVENTS = dict(everything())
 KINDS = {
-    "Send": Kind.SEND, "Delivery": Kind.DELIVERY, "Bounce": Kind.BOUNCE,
-    "Complaint": Kind.COMPLAINT, "Reject": Kind.REJECT, "Rendering Failure": Kind.RENDERING,
-    "DeliveryDelay": Kind.DELAY, "Subscription": Kind.SUBSCRIPTION, "Open": Kind.SEND,
-    "Click": Kind.SEND,
+    "Send": EventKind.SEND, "Delivery": EventKind.DELIVERY, "Bounce": EventKind.BOUNCE,
+    "Complaint": EventKind.COMPLAINT, "Reject": EventKind.REJECT, "Rendering Failure": EventKind.RENDERING,
+    "DeliveryDelay": EventKind.DELAY, "Subscription": EventKind.SUBSCRIPTION, "Open": EventKind.SEND,
+    "Click": EventKind.SEND,
 }  # fmt: skip
 
 
@@ -283,13 +283,13 @@ OPEN = (State.QUEUED, State.DEFERRED, State.REFUSED, State.UNKNOWN, State.ASSUME
 
 @pytest.mark.parametrize("state", State)
 def test_an_event_settles_every_state_but_one_on_the_wire(state):
-    found = proven(state, 1, [proof(1, Kind.BOUNCE)])
+    found = proven(state, 1, [proof(1, EventKind.BOUNCE)])
     assert (found is not None) is (state in OPEN)
     assert found is None or (state, State.ACCEPTED) in ARROWS
 
 
 @pytest.mark.parametrize("state", State)
-@pytest.mark.parametrize("kind", [Kind.SEND, Kind.REJECT])
+@pytest.mark.parametrize("kind", [EventKind.SEND, EventKind.REJECT])
 @pytest.mark.parametrize("made", [0, 1, 2])
 def test_an_attempt_that_was_never_made_proves_nothing(state, kind, made):
     later = [proof(number, kind) for number in (0, made + 1, made + 7)]
@@ -299,14 +299,16 @@ def test_an_attempt_that_was_never_made_proves_nothing(state, kind, made):
 
 @pytest.mark.parametrize("state", State)
 def test_what_was_dropped_is_refused(state):
-    found = proven(state, 1, [proof(1, Kind.SEND), proof(1, Kind.REJECT)])
+    found = proven(state, 1, [proof(1, EventKind.SEND), proof(1, EventKind.REJECT)])
     assert (found is not None) is (state in {State.ACCEPTED, State.UNKNOWN, State.ASSUMED})
     assert found is None or found.outcome.result is Result.REFUSED
     assert found is None or (state, State.REFUSED) in ARROWS
 
 
 def test_an_earlier_attempt_that_arrived_counts():
-    found = proven(State.UNKNOWN, 2, [proof(1, Kind.SEND, "first"), proof(2, Kind.REJECT)])
+    found = proven(
+        State.UNKNOWN, 2, [proof(1, EventKind.SEND, "first"), proof(2, EventKind.REJECT)]
+    )
     assert found is not None
     assert found.outcome == Outcome(
         result=Result.ACCEPTED, message_id="first", reason="an event shows it"
@@ -314,17 +316,17 @@ def test_an_earlier_attempt_that_arrived_counts():
 
 
 def test_an_earlier_attempt_that_was_dropped_says_nothing_about_this_one():
-    assert proven(State.UNKNOWN, 2, [proof(1, Kind.REJECT)]) is None
+    assert proven(State.UNKNOWN, 2, [proof(1, EventKind.REJECT)]) is None
     assert proven(State.UNKNOWN, 2, []) is None
 
 
 @given(
     st.permutations(
         [
-            proof(1, Kind.REJECT),
-            proof(1, Kind.SEND),
-            proof(2, Kind.SEND, "x"),
-            proof(None, Kind.BOUNCE, "y"),
+            proof(1, EventKind.REJECT),
+            proof(1, EventKind.SEND),
+            proof(2, EventKind.SEND, "x"),
+            proof(None, EventKind.BOUNCE, "y"),
         ]
     )
 )

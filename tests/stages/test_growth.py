@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from newsletter.stats.glyphs import bar, spark
-from newsletter.stats.growth import Change, ListChange, LogEntry, grown, steps
+from newsletter.stats.growth import GrowthReason, ListChange, LogEntry, grown, steps
 from newsletter.stats.issues import percent, providers, share
 
 DAY = dt.datetime(2026, 11, 1, 23, 30, tzinfo=dt.UTC)
@@ -58,7 +58,7 @@ def test_a_life_is_told_in_changes_of_the_list(log, found):
 def test_days_are_those_of_the_newsletter_and_the_last_one_is_counted():
     berlin = ZoneInfo("Europe/Berlin")
     growth = grown(
-        [ListChange(DAY, Change.JOINED, "form"), ListChange(DAY + dt.timedelta(days=40), Change.LEFT, "")],
+        [ListChange(DAY, GrowthReason.JOINED, "form"), ListChange(DAY + dt.timedelta(days=40), GrowthReason.LEFT, "")],
         active=10, now=(DAY + dt.timedelta(days=70)).astimezone(berlin),
     )  # fmt: skip
     assert growth.sizes() == {

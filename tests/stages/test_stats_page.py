@@ -83,9 +83,9 @@ def test_what_was_not_reported_is_a_gap_in_words_too():
 
 
 def test_nothing_is_a_thin_mark_and_unknown_is_none():
-    from newsletter.stats.chart import Row, small_multiples  # noqa: PLC0415
+    from newsletter.stats.chart import ChartRow, small_multiples  # noqa: PLC0415
 
-    row = Row(label="x", numbers=[None, 0, 1], words="1")
+    row = ChartRow(label="x", numbers=[None, 0, 1], words="1")
     _, marks = small_multiples([row], ("a", "b"))
     assert [mark.get("height") for mark in marks if mark.tag == "rect"] == ["1.0", "56.0"]
 

@@ -14,7 +14,7 @@ from newsletter.store import (
     subscribers,
     suppressions,
 )
-from newsletter.store.confirmations import Standing
+from newsletter.store.confirmations import LinkState
 from newsletter.store.consents import Evidence
 from newsletter.store.letters import Budget
 from newsletter.store.signups import Request
@@ -54,7 +54,7 @@ def test_they_come_back_by_the_form(tmp_path):
         found = confirmations.confirm(
             store, letter.token, Evidence(source="page"), welcome=False, valid=YEAR, now=NOW + YEAR
         )
-        assert found is Standing.CONFIRMED
+        assert found is LinkState.CONFIRMED
         person = subscribers.find(store, ADA)
         assert person is not None
         assert person.status is Status.ACTIVE

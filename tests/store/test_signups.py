@@ -16,7 +16,7 @@ from newsletter.errors import NewsletterError
 from newsletter.message.letters import Letter
 from newsletter.store import Store, confirmations, letters, limits, signups, subscribers
 from newsletter.store import suppressions as suppression_records
-from newsletter.store.confirmations import Standing
+from newsletter.store.confirmations import LinkState
 from newsletter.store.consents import Evidence
 from newsletter.store.dossier import dossier
 from newsletter.store.folder import backup as backups
@@ -66,7 +66,7 @@ def refuse(store: Store, letter: Letter | None, *, at: dt.datetime = NOW):
 
 def join(store: Store, address: str, *, at: dt.datetime = NOW) -> None:
     ask(store, address, at=at)
-    assert confirm(store, post(store, at=at), at=at) is Standing.CONFIRMED
+    assert confirm(store, post(store, at=at), at=at) is LinkState.CONFIRMED
 
 
 def status(store: Store, address: str) -> Status | None:
@@ -82,10 +82,10 @@ def test_nobody_is_a_subscriber_before_a_press(store):
     letter = post(store)
     assert letter is not None
     assert (letter.kind, letter.address) == (LetterKind.CONFIRM, "Ada@example.org")
-    assert confirmations.look(store, letter.token, valid=VALID, now=NOW) is Standing.OPEN
+    assert confirmations.look(store, letter.token, valid=VALID, now=NOW) is LinkState.OPEN
     assert status(store, "ada@example.org") is None
     assert [one.email for one in signups.waiting(store)] == ["Ada@example.org"]
-    assert confirm(store, letter) is Standing.CONFIRMED
+    assert confirm(store, letter) is LinkState.CONFIRMED
     person = subscribers.find(store, "ada@example.org")
     assert person is not None
     assert (person.status, person.name, person.tags) == (
@@ -101,7 +101,7 @@ def test_a_second_press_shows_the_same_and_does_nothing(store, tmp_path):
     letter = post(store)
     confirm(store, letter)
     before = look(tmp_path, "select * from letters"), look(tmp_path, "select * from consents")
-    assert confirm(store, letter) is Standing.CONFIRMED
+    assert confirm(store, letter) is LinkState.CONFIRMED
     assert before == (
         look(tmp_path, "select * from letters"),
         look(tmp_path, "select * from consents"),
@@ -112,9 +112,9 @@ def test_a_refusal_after_a_yes_counts_once(store, tmp_path):
     ask(store, "ada@example.org")
     letter = post(store)
     confirm(store, letter)
-    assert refuse(store, letter) is Standing.REFUSED
+    assert refuse(store, letter) is LinkState.REFUSED
     before = look(tmp_path, "select * from consents")
-    assert (refuse(store, letter), confirm(store, letter)) == (Standing.REFUSED,) * 2
+    assert (refuse(store, letter), confirm(store, letter)) == (LinkState.REFUSED,) * 2
     assert before == look(tmp_path, "select * from consents")
     assert status(store, "ada@example.org") is Status.UNSUBSCRIBED
     assert post(store) is None  # no welcome either
@@ -144,8 +144,8 @@ def test_a_link_works_for_a_week(store):
     ask(store, "ada@example.org")
     letter = post(store)
     late = NOW + VALID + HOUR
-    assert confirm(store, letter, at=late) is Standing.EXPIRED
-    assert confirmations.look(store, "A" * 22, valid=VALID, now=NOW) is Standing.UNKNOWN
+    assert confirm(store, letter, at=late) is LinkState.EXPIRED
+    assert confirmations.look(store, "A" * 22, valid=VALID, now=NOW) is LinkState.UNKNOWN
     assert status(store, "ada@example.org") is None
 
 
@@ -155,16 +155,16 @@ def test_a_second_try_does_not_kill_the_first_mail_and_three_links_are_alive(sto
         ask(store, "ada@example.org", at=NOW + day * DAY)
         found.append(post(store, at=NOW + day * DAY))
     looked = [confirmations.look(store, one.token, valid=VALID, now=NOW) for one in found if one]
-    assert looked == [Standing.OPEN] * 3
-    assert confirm(store, found[0], at=NOW + 5 * DAY) is Standing.CONFIRMED
-    assert confirm(store, found[2], at=NOW + 5 * DAY) is Standing.CONFIRMED
+    assert looked == [LinkState.OPEN] * 3
+    assert confirm(store, found[0], at=NOW + 5 * DAY) is LinkState.CONFIRMED
+    assert confirm(store, found[2], at=NOW + 5 * DAY) is LinkState.CONFIRMED
 
 
 def test_not_me_keeps_the_address_out_for_good(store):
     ask(store, "ada@example.org")
     letter = post(store)
-    assert refuse(store, letter) is Standing.REFUSED
-    assert confirm(store, letter) is Standing.REFUSED
+    assert refuse(store, letter) is LinkState.REFUSED
+    assert confirm(store, letter) is LinkState.REFUSED
     assert suppression_records.reason(store, "ada@example.org") == "refused"
     ask(store, "ada@example.org", at=NOW + 40 * DAY)
     assert post(store, at=NOW + 40 * DAY) is None
@@ -175,7 +175,7 @@ def test_who_is_kept_out_after_asking_is_not_let_in_by_an_old_link(store, reason
     ask(store, "ada@example.org")
     letter = post(store)
     suppress(store, "ada@example.org", reason=reason, now=NOW)
-    assert confirm(store, letter) is Standing.UNKNOWN
+    assert confirm(store, letter) is LinkState.UNKNOWN
     assert status(store, "ada@example.org") is None
     assert suppression_records.reason(store, "ada@example.org") == reason
 
@@ -272,7 +272,7 @@ def test_an_address_that_bounced_a_month_ago_is_asked_once(store):
     assert letter is not None
     ask(store, "ada@example.org", at=later + 2 * DAY)
     assert post(store, at=later + 2 * DAY) is None
-    assert confirm(store, letter, at=later + 2 * DAY) is Standing.CONFIRMED
+    assert confirm(store, letter, at=later + 2 * DAY) is LinkState.CONFIRMED
     assert suppression_records.reason(store, "ada@example.org") == ""
 
 
@@ -394,7 +394,7 @@ def test_a_person_is_welcomed_once_ever(store):
     subscribers.remove(store, "ada@example.org", now=NOW)
     later = NOW + 2 * DAY
     ask(store, "ada@example.org", at=later)
-    assert confirm(store, post(store, at=later), at=later) is Standing.CONFIRMED
+    assert confirm(store, post(store, at=later), at=later) is LinkState.CONFIRMED
     assert post(store, at=later) is None
 
 
@@ -471,7 +471,7 @@ def move(store: Store, new: str, *, old: str = "bob@example.org") -> str:
     letter = post(store)
     assert letter is not None
     assert letter.kind is LetterKind.MOVE
-    assert confirm(store, letter) is Standing.CONFIRMED
+    assert confirm(store, letter) is LinkState.CONFIRMED
     return person.handle
 
 
@@ -508,7 +508,7 @@ def test_moving_there_and_back_leaves_one_active_address(store):
     person = subscribers.find(store, "bob@new.example.org")
     assert person is not None
     ask(store, "bob@example.org", moves=person.handle, at=later)
-    assert confirm(store, post(store, at=later), at=later) is Standing.CONFIRMED
+    assert confirm(store, post(store, at=later), at=later) is LinkState.CONFIRMED
     assert status(store, "bob@example.org") is Status.ACTIVE
     assert status(store, "bob@new.example.org") is Status.UNSUBSCRIBED
     store.departures.leave(person.handle, Evidence(source="page"), now=later)
@@ -537,4 +537,4 @@ def test_who_does_not_confirm_is_forgotten_after_thirty_days(store, tmp_path):
     assert list(signups.waiting(store)) == []
     for table in ("confirmations", "letters"):
         assert look(tmp_path, f"select count(*) from {table}") == [(0,)]
-    assert confirm(store, letter, at=NOW + 31 * DAY) is Standing.UNKNOWN
+    assert confirm(store, letter, at=NOW + 31 * DAY) is LinkState.UNKNOWN

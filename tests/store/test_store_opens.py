@@ -10,7 +10,7 @@ import pytest
 
 from newsletter.audience import eligible
 from newsletter.delivery import Outcome, Result, State
-from newsletter.feedback import Kind
+from newsletter.feedback import EventKind
 from newsletter.ses.event_format import read_event
 from newsletter.store import Store, freezing, runs, schema, tables
 from tests.support.ses_events import SENT_AT, SOURCE, STORE, Sent, event
@@ -82,4 +82,4 @@ def test_an_upgrade_forgets_who_opened_and_keeps_what_it_proves(tmp_path, revisi
 def test_no_table_can_say_who_opened_or_clicked():
     columns = {(t.name, c.name) for t in tables.metadata.sorted_tables for c in t.columns}
     assert {place for place in columns if place[1] in TELLING} == MAY
-    assert {kind.value for kind in Kind} & {"open", "click"} == set()
+    assert {kind.value for kind in EventKind} & {"open", "click"} == set()

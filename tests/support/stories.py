@@ -11,7 +11,7 @@ from pathlib import Path
 
 from newsletter.audience import eligible
 from newsletter.delivery import Delivery, Outcome, Result, RunState
-from newsletter.feedback import Event, Kind, Tag
+from newsletter.feedback import Event, EventKind, Tag
 from newsletter.store import Store, freezing, imports, ratings, runs, subscribers
 from newsletter.store.consents import Evidence
 from tests.support.made_once import made_once
@@ -103,14 +103,18 @@ def rate(store: Store, issue: int, now: dt.datetime) -> None:
         ratings.rate(store, person.handle, issue, answer=answer, words=words, now=now)
 
 
-def reports(chance: float) -> list[tuple[Kind, str]]:
+def reports(chance: float) -> list[tuple[EventKind, str]]:
     if chance < 0.02:
-        return [(Kind.BOUNCE, "permanent/noemail")]
+        return [(EventKind.BOUNCE, "permanent/noemail")]
     if chance < 0.03:
-        return [(Kind.BOUNCE, "transient/mailboxfull")]
+        return [(EventKind.BOUNCE, "transient/mailboxfull")]
     if chance < 0.04:
-        return [(Kind.DELAY, "mailboxfull"), (Kind.DELIVERY, ""), (Kind.COMPLAINT, "abuse")]
-    return [(Kind.DELIVERY, "")] if chance < 0.98 else []
+        return [
+            (EventKind.DELAY, "mailboxfull"),
+            (EventKind.DELIVERY, ""),
+            (EventKind.COMPLAINT, "abuse"),
+        ]
+    return [(EventKind.DELIVERY, "")] if chance < 0.98 else []
 
 
 def named(issue: int, delivery: Delivery) -> str:
@@ -118,7 +122,7 @@ def named(issue: int, delivery: Delivery) -> str:
     return f"0100-{issue}-{delivery.position}"
 
 
-def report(delivery: Delivery, issue: int, kind: Kind, detail: str, at: dt.datetime) -> Event:
+def report(delivery: Delivery, issue: int, kind: EventKind, detail: str, at: dt.datetime) -> Event:
     name = named(issue, delivery)
     key = hashlib.sha256(f"{name} {kind} {detail}".encode()).hexdigest()
     return Event(

@@ -12,7 +12,7 @@ from newsletter.ses.setup.blueprint import Blueprint
 from newsletter.ses.setup.control import ControlPlane
 
 
-class Standing(StrEnum):
+class PartStanding(StrEnum):
     """How a thing stands; each with the sign that a plan shows."""
 
     MISSING = "+"  # it will be made
@@ -23,7 +23,7 @@ class Standing(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class SeenPart:
     """What a look found.
 
     Attributes:
@@ -31,7 +31,7 @@ class Seen:
         detail: what it is, or what does not fit, old -> new.
     """
 
-    standing: Standing
+    standing: PartStanding
     ours: bool = False
     detail: str = ""
 
@@ -58,7 +58,7 @@ class Part(ABC):
         self.plan = plan
 
     @abstractmethod
-    def look(self) -> Seen:
+    def look(self) -> SeenPart:
         """How it stands.
 
         Raises:
@@ -85,7 +85,7 @@ class Part(ABC):
         return ""
 
 
-def judged(what: str, drift: Sequence[str], *, ours: bool) -> Seen:
+def judged(what: str, drift: Sequence[str], *, ours: bool) -> SeenPart:
     """How something stands that is there.
 
     Args:
@@ -94,6 +94,6 @@ def judged(what: str, drift: Sequence[str], *, ours: bool) -> Seen:
         ours: whether it may be changed.
     """
     if not drift:
-        return Seen(standing=Standing.RIGHT, ours=ours, detail=what)
-    standing = Standing.DRIFTED if ours else Standing.FOREIGN
-    return Seen(standing=standing, ours=ours, detail=f"{what}: {'; '.join(drift)}")
+        return SeenPart(standing=PartStanding.RIGHT, ours=ours, detail=what)
+    standing = PartStanding.DRIFTED if ours else PartStanding.FOREIGN
+    return SeenPart(standing=standing, ours=ours, detail=f"{what}: {'; '.join(drift)}")

@@ -10,7 +10,7 @@ from newsletter.errors import AccountError, RefusedError
 from newsletter.humanize import plural
 from newsletter.ses.setup.blueprint import Blueprint
 from newsletter.ses.setup.control import ControlPlane, DeniedError, NotNowError
-from newsletter.ses.setup.part import Part, Seen, Standing
+from newsletter.ses.setup.part import Part, PartStanding, SeenPart
 from newsletter.ses.setup.reporting import DeadLetterQueue, EventsQueue, Subscription, Topic
 from newsletter.ses.setup.rights import SendingPolicy
 from newsletter.ses.setup.sending import (
@@ -31,8 +31,8 @@ _ORDER: Final = (
     Identity, MailFrom, ConfigurationSet, DeadLetterQueue, EventsQueue, Topic, Subscription,
     EventDestination, FeedbackByMail, SendingPolicy,
 )  # fmt: skip
-_OPEN: Final = frozenset({Standing.MISSING, Standing.DRIFTED})
-_SHUT: Final = frozenset({Standing.FOREIGN, Standing.UNREADABLE})
+_OPEN: Final = frozenset({PartStanding.MISSING, PartStanding.DRIFTED})
+_SHUT: Final = frozenset({PartStanding.FOREIGN, PartStanding.UNREADABLE})
 AGAIN: Final = "run the same command again, it goes on from there"
 
 
@@ -41,7 +41,7 @@ class PlanStep:
     """One part, and how it stands."""
 
     part: Part
-    seen: Seen
+    seen: SeenPart
 
     @property
     def is_change(self) -> bool:
@@ -100,7 +100,7 @@ def refuse_obstacles(
     hidden = [
         step
         for step in _leaving(steps, with_identity=with_identity)
-        if step.part.needed and step.seen.standing is Standing.UNREADABLE
+        if step.part.needed and step.seen.standing is PartStanding.UNREADABLE
     ]
     if hidden:
         raise _unread(hidden, "taken away")
@@ -139,12 +139,12 @@ def deleted(steps: tuple[PlanStep, ...], *, with_identity: bool) -> tuple[PlanSt
 
 def unread(steps: tuple[PlanStep, ...]) -> tuple[PlanStep, ...]:
     """What nobody may look at, so that nobody knows whether it is ours."""
-    return tuple(step for step in steps if step.seen.standing is Standing.UNREADABLE)
+    return tuple(step for step in steps if step.seen.standing is PartStanding.UNREADABLE)
 
 
 def _ours(steps: tuple[PlanStep, ...], *, with_identity: bool) -> tuple[PlanStep, ...]:
     """What is there and ours; a thing that does not fit any more is ours all the same."""
-    there = frozenset({Standing.RIGHT, Standing.DRIFTED})
+    there = frozenset({PartStanding.RIGHT, PartStanding.DRIFTED})
     return tuple(
         step
         for step in _leaving(steps, with_identity=with_identity)
@@ -182,7 +182,9 @@ def _step(part: Part) -> PlanStep:
     try:
         return PlanStep(part, part.look())
     except DeniedError as denied:
-        return PlanStep(part, Seen(standing=Standing.UNREADABLE, detail=f"needs {denied.action}"))
+        return PlanStep(
+            part, SeenPart(standing=PartStanding.UNREADABLE, detail=f"needs {denied.action}")
+        )
 
 
 def refuse_unfit(steps: tuple[PlanStep, ...]) -> None:
@@ -195,7 +197,7 @@ def refuse_unfit(steps: tuple[PlanStep, ...]) -> None:
     if not unfit:
         return
     what = "; ".join(f"{one.part.id}: {one.seen.detail}" for one in unfit)
-    if any(one.seen.standing is Standing.UNREADABLE for one in unfit):
+    if any(one.seen.standing is PartStanding.UNREADABLE for one in unfit):
         raise _unread(unfit, "changed")
     raise AccountError(
         f"these are not ours and do not fit; nothing was changed: {what}",
@@ -206,7 +208,7 @@ def refuse_unfit(steps: tuple[PlanStep, ...]) -> None:
 def _made(part: Part) -> PlanStep:
     """Make a part until it is seen to be right, or not to be ours after all."""
     refused: NotNowError | None = None
-    step = PlanStep(part, Seen(standing=Standing.MISSING))
+    step = PlanStep(part, SeenPart(standing=PartStanding.MISSING))
     for attempt in range(_LOOKS):
         if attempt:
             locked = refused is not None and refused.deleted_recently

@@ -11,7 +11,7 @@ from typing import Any, Final
 from newsletter.humanize import plural
 from newsletter.ses.setup.blueprint import RETENTION
 from newsletter.ses.setup.control import ControlPlane
-from newsletter.ses.setup.part import Part, Seen, Standing, judged
+from newsletter.ses.setup.part import Part, PartStanding, SeenPart, judged
 
 _DAY: Final = 86_400
 _FILTERED: Final = "a filter leaves events out -> none"
@@ -34,10 +34,10 @@ class _Queue(Part):
     def wanted(self) -> dict[str, str]:
         return {"MessageRetentionPeriod": str(RETENTION), "SqsManagedSseEnabled": "true"}
 
-    def look(self) -> Seen:
+    def look(self) -> SeenPart:
         url = self.url()
         if not url:
-            return Seen(standing=Standing.MISSING, detail=self.name)
+            return SeenPart(standing=PartStanding.MISSING, detail=self.name)
         tags = self.tags(url)
         ours = self.plan.are_ours(tags)
         drift = self.plan.others(tags) or self.drift(self.attributes(url), ours=ours)
@@ -164,10 +164,10 @@ class Topic(Part):
 
     id = "topic"
 
-    def look(self) -> Seen:
+    def look(self) -> SeenPart:
         found = self._attributes()
         if found is None:
-            return Seen(standing=Standing.MISSING, detail=self.plan.events)
+            return SeenPart(standing=PartStanding.MISSING, detail=self.plan.events)
         there = _statements(found.get("Policy", ""))
         drift = [] if _holds(there, self.plan.topic_rights) else ["does not let SES in -> does"]
         drift = self.plan.others(self.tags()) or drift
@@ -218,15 +218,15 @@ class Subscription(Topic):
 
     id = "subscription"
 
-    def look(self) -> Seen:
+    def look(self) -> SeenPart:
         what = f"of the queue to the topic {self.plan.events}"
         if self._attributes() is None:
-            return Seen(standing=Standing.MISSING, detail=what)
+            return SeenPart(standing=PartStanding.MISSING, detail=what)
         if own := self._own():
             drift = [_FILTERED] if any(filtered(self.control, one) for one in own) else []
             return judged(what, drift, ours=self.is_ours())
         if self.is_ours():
-            return Seen(standing=Standing.MISSING, ours=True, detail=what)
+            return SeenPart(standing=PartStanding.MISSING, ours=True, detail=what)
         return judged(what, ["not there"], ours=False)
 
     def make(self) -> None:

@@ -6,7 +6,7 @@ import json
 from typing import Any, Final
 
 from newsletter.ses.setup.blueprint import POLICY_PATH
-from newsletter.ses.setup.part import Part, Seen, Standing, judged
+from newsletter.ses.setup.part import Part, PartStanding, SeenPart, judged
 
 #: IAM keeps so many versions of a policy.
 _MOST_VERSIONS: Final = 5
@@ -18,10 +18,10 @@ class SendingPolicy(Part):
     id = "policy"
     needed = False
 
-    def look(self) -> Seen:
+    def look(self) -> SeenPart:
         found = self._policy()
         if found is None:
-            return Seen(standing=Standing.MISSING, detail=self.plan.policy)
+            return SeenPart(standing=PartStanding.MISSING, detail=self.plan.policy)
         told = self._read("list_policy_tags") or {}
         tags = {one["Key"]: one["Value"] for one in told.get("Tags", ())}
         version = self._read("get_policy_version", VersionId=found["DefaultVersionId"]) or {}

@@ -7,7 +7,7 @@ from typing import Any, Final
 from newsletter.errors import AccountError
 from newsletter.ses.setup.blueprint import REPORTED, Blueprint
 from newsletter.ses.setup.control import ControlPlane, DeniedError
-from newsletter.ses.setup.part import Part, Seen, Standing, judged
+from newsletter.ses.setup.part import Part, PartStanding, SeenPart, judged
 
 _SES: Final = "sesv2"
 _KEPT_OUT: Final = ("BOUNCE", "COMPLAINT")
@@ -84,10 +84,12 @@ class Identity(_OfIdentity):
     id = "identity"
     stays = True
 
-    def look(self) -> Seen:
+    def look(self) -> SeenPart:
         found, domain = self.identity(), self.plan.domain
         if found is None:
-            return Seen(standing=Standing.MISSING, detail=f"{domain}, signed with 2048 bits")
+            return SeenPart(
+                standing=PartStanding.MISSING, detail=f"{domain}, signed with 2048 bits"
+            )
         dkim = found.get("DkimAttributes", {})
         drift = [] if dkim.get("SigningEnabled") else ["signing off -> on"]
         drift += [_AGAIN] if dkim.get("Status") == _FAILED else []
@@ -138,19 +140,19 @@ class MailFrom(_OfIdentity):
     needed = False
     stays = True
 
-    def look(self) -> Seen:
+    def look(self) -> SeenPart:
         found, wanted = self.identity(), self.plan.mail_from
         if found is None:
-            return Seen(standing=Standing.MISSING, detail=wanted)
+            return SeenPart(standing=PartStanding.MISSING, detail=wanted)
         ours, there = self.is_ours(found), found.get("MailFromAttributes", {})
         named = there.get("MailFromDomain", "")
         if not named:
-            missing = Seen(standing=Standing.MISSING, ours=ours, detail=wanted)
+            missing = SeenPart(standing=PartStanding.MISSING, ours=ours, detail=wanted)
             return missing if ours else judged(wanted, ["not set"], ours=False)
         if named != wanted:
             # Somebody chose it; it is left unless another is asked for by name, and never undone.
             if self.plan.chosen_mail_from and ours:
-                return Seen(standing=Standing.DRIFTED, detail=f"{named} -> {wanted}")
+                return SeenPart(standing=PartStanding.DRIFTED, detail=f"{named} -> {wanted}")
             drift = [f"-> {wanted}"] if self.plan.chosen_mail_from else []
             return judged(named, drift, ours=False)
         failed = there.get("MailFromDomainStatus") == _FAILED
@@ -173,15 +175,15 @@ class FeedbackByMail(_OfIdentity):
     id = "feedback"
     needed = False
 
-    def look(self) -> Seen:
+    def look(self) -> SeenPart:
         found = self.identity()
         what = "bounces come as events, not by mail"
         if found is None:
-            return Seen(standing=Standing.MISSING, detail=what)
+            return SeenPart(standing=PartStanding.MISSING, detail=what)
         ours = self.is_ours(found)
         if found.get("FeedbackForwardingStatus") and ours:
             # So SES begins: nothing of ours that could be taken away.
-            return Seen(standing=Standing.DRIFTED, detail=f"{what}: {_BY_MAIL}")
+            return SeenPart(standing=PartStanding.DRIFTED, detail=f"{what}: {_BY_MAIL}")
         drift = [_BY_MAIL] if found.get("FeedbackForwardingStatus") else []
         return judged(what, drift, ours=ours)
 
@@ -197,10 +199,10 @@ class ConfigurationSet(Part):
 
     id = "configuration-set"
 
-    def look(self) -> Seen:
+    def look(self) -> SeenPart:
         found = read_set(self.control, self.plan)
         if found is None:
-            return Seen(standing=Standing.MISSING, detail=self.plan.name)
+            return SeenPart(standing=PartStanding.MISSING, detail=self.plan.name)
         tags = _tags(found)
         drift = self.plan.others(tags) or [old for old, _ in self._drift(found)]
         return judged(self.plan.name, drift, ours=self.plan.are_ours(tags))
@@ -254,16 +256,16 @@ class EventDestination(Part):
 
     id = "event-destination"
 
-    def look(self) -> Seen:
+    def look(self) -> SeenPart:
         there = read_set(self.control, self.plan)
         found, topic = read_destinations(self.control, self.plan), self.plan.topic_arn
         ours = there is None or self.plan.are_ours(_tags(there))
         what = f"{len(REPORTED)} kinds of events to {self.plan.events}"
         if any(not reports(one, topic) for one in found):
-            return Seen(standing=Standing.RIGHT, ours=ours, detail=what)
+            return SeenPart(standing=PartStanding.RIGHT, ours=ours, detail=what)
         named = next((one for one in found if one["Name"] == self.plan.name), None)
         if named is None:
-            missing = Seen(standing=Standing.MISSING, ours=ours, detail=what)
+            missing = SeenPart(standing=PartStanding.MISSING, ours=ours, detail=what)
             return missing if ours else judged(what, ["not there"], ours=False)
         return judged(what, reports(named, topic), ours=ours)
 

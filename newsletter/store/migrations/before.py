@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from newsletter.feedback import Kind
+from newsletter.feedback import EventKind
 from newsletter.store.tables import events, identity, metadata, runs, signing_keys
 
 REVISIONS: Final = frozenset(f"000{number}" for number in range(1, 7))
@@ -57,7 +57,7 @@ def rebuild(connection: sa.Connection) -> None:
     connection.execute(told)
     # Nor is it anybody's business who opened a mail; that it was taken is all.
     opened = sa.update(events).where(events.c.kind.in_(("open", "click")))
-    connection.execute(opened.values(kind=Kind.SEND, detail="", at=events.c.sent_at))
+    connection.execute(opened.values(kind=EventKind.SEND, detail="", at=events.c.sent_at))
 
 
 def _name_store(connection: sa.Connection) -> None:

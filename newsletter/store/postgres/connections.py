@@ -20,7 +20,7 @@ from newsletter.store.postgres.silence import ANSWERED, MUTE, Silence
 R = TypeVar("R")
 
 
-class Connection(psycopg.Connection[Any]):
+class PatientConnection(psycopg.Connection[Any]):
     """A connection that does not wait for ever.
 
     Attributes:
@@ -62,7 +62,7 @@ class Connection(psycopg.Connection[Any]):
         return self.silence.lasts()
 
 
-def connect(silence: Silence, arguments: Any, named: Any) -> Connection:  # noqa: ANN401
+def connect(silence: Silence, arguments: Any, named: Any) -> PatientConnection:  # noqa: ANN401
     """Make one, as the driver's own `connect` does.
 
     Raises:
@@ -72,7 +72,7 @@ def connect(silence: Silence, arguments: Any, named: Any) -> Connection:  # noqa
     if silence.is_final():
         raise psycopg.OperationalError(MUTE)
     try:
-        made = Connection.connect(*arguments, **named)
+        made = PatientConnection.connect(*arguments, **named)
     except ConnectionTimeout as error:
         silence.found(asked)
         raise psycopg.OperationalError(MUTE) from error
