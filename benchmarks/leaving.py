@@ -56,13 +56,13 @@ def main() -> None:
         paths = links(folder)
         many = LEAVE * seconds
         with serving(folder, environ) as url, sending(folder, environ) as process:
-            while not ses.state()["accepted"]:
+            while not ses.accepted():
                 time.sleep(0.1)
-            before = sum(ses.state()["accepted"].values())
+            before = ses.accepted()
             begun = time.monotonic()
             with importing(folder, rows) as coming:
                 busy = leave(url, paths[-many:])
-                sent = sum(ses.state()["accepted"].values()) - before
+                sent = ses.accepted() - before
                 pace = sent / (time.monotonic() - begun)
                 both = [each.poll() is None for each in (process, coming)]
                 ended = process.wait(), coming.wait()

@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from urllib3.util.ssltransport import SSLTransport
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 _PORTS: Final = {"http": 80, "https": 443}
 _BUFFER: Final = 8_192
+
+T = TypeVar("T")
 
 
 class RequestStage(IntEnum):
@@ -123,6 +125,8 @@ class _Timed:
     """A socket all of whose waits end at one moment, however many there are.
 
     A server that sends a byte now and then, in its answer or while shaking hands, gains no time.
+    What has come is read all the same: a machine that stood still for a while asks too late for an
+    answer that was in time.
     """
 
     def __init__(self, sock: socket.socket | SSLTransport, clock: _Clock) -> None:
@@ -132,18 +136,18 @@ class _Timed:
         self.close, self.fileno = sock.close, sock.fileno
 
     def recv(self, size: int) -> bytes:
-        self._wait()
-        data: bytes = self._sock.recv(size)
+        data: bytes = self._read(lambda: self._sock.recv(size))
         return data
 
     def recv_into(self, buffer: WriteableBuffer) -> int:
-        self._wait()
-        return int(self._sock.recv_into(buffer))
+        return int(self._read(lambda: self._sock.recv_into(buffer)))
 
     def sendall(self, data: ReadableBuffer) -> None:
         left = memoryview(data)
         while left:
-            self._wait()
+            if (seconds := self._left()) <= 0:
+                raise TimeoutError("timed out")
+            self._sock.settimeout(seconds)
             left = left[self._sock.send(left) :]
 
     def settimeout(self, _: float | None) -> None:
@@ -158,15 +162,24 @@ class _Timed:
         below: Any = self
         return _Timed(SSLTransport(below, context, server_hostname=host), self.clock)
 
-    def _wait(self) -> None:
-        """Let the next call wait for what is left of the time, or not at all."""
-        if self.clock.poll:
-            self._sock.settimeout(0.0)
-            return
-        left = self.clock.until - time.monotonic()
-        if left <= 0:
-            raise TimeoutError("timed out")
-        self._sock.settimeout(left)
+    def _read(self, read: Callable[[], T]) -> T:
+        """Wait for what is left of the time, or not at all; what is there already is always read.
+
+        Raises:
+            BlockingIOError: there is nothing, and nothing waits.
+            TimeoutError: the time is over.
+        """
+        seconds = 0.0 if self.clock.poll else max(0.0, self._left())
+        self._sock.settimeout(seconds)
+        try:
+            return read()
+        except BlockingIOError:
+            if self.clock.poll:
+                raise
+            raise TimeoutError("timed out") from None
+
+    def _left(self) -> float:
+        return self.clock.until - time.monotonic()
 
 
 class _Incoming(io.RawIOBase):

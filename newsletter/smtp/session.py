@@ -299,17 +299,24 @@ class Session(smtplib.SMTP):
         self._gone = not data
 
     def _receive(self) -> bytes:
-        """What there is to be read, as soon as there is any; nothing once the server hung up."""
+        """What there is to be read, as soon as there is any; nothing once the server hung up.
+
+        What has come is read also when the time is over: a machine that stood still for a while
+        asks too late for an answer that was in time.
+        """
         sock = self._socket()
         if not isinstance(sock, ssl.SSLSocket):
             try:
-                return clear.receive(sock, _READ, seconds=self._left())
+                if (left := self._until - time.monotonic()) <= 0:
+                    return clear.receive_now(sock, _READ)
+                return clear.receive(sock, _READ, seconds=left)
             except BlockingIOError:
                 raise TimeoutError from None
         # What TLS has decrypted already makes no socket readable.
         event = 0 if sock.pending() else select.POLLIN
         while True:
-            self._wait(sock, event)
+            if event:
+                self._wait(sock, event)
             try:
                 return sock.recv(_READ)
             except ssl.SSLWantReadError:
@@ -341,7 +348,8 @@ class Session(smtplib.SMTP):
         Raises:
             TimeoutError: the time that was allowed is over.
         """
-        left = self._left()
+        # What has come is read in any case.
+        left = max(0.0, self._until - time.monotonic()) if event == select.POLLIN else self._left()
         if event:
             poll = select.poll()
             poll.register(sock, event)

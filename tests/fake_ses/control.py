@@ -22,6 +22,8 @@ def control(request: Request, desk: Desk) -> Answer:
         match request.method, action:
             case "GET", "state":
                 return in_json(desk.record.state(desk.script.used()).to_json())
+            case "GET", "accepted":
+                return in_json(len(desk.record.times))
             case "GET", "messages":
                 return in_json([message.to_json() for message in desk.record.messages])
             case "GET", "times":

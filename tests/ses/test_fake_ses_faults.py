@@ -23,6 +23,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from tests.fake_ses import FakeSes, Fault
 from tests.fake_ses.faults import Kind
+from tests.fake_ses.record import Record
 from tests.support.ses_client import (
     EMAIL,
     RAW,
@@ -363,7 +364,7 @@ def test_another_process_scripts_reads_and_resets_over_http(tmp_path):
         assert (state["requests"], state["connections"]) == (2, 1)
         messages = ask(f"{control}/messages")
         assert [base64.b64decode(message["raw"]) for message in messages] == [RAW, RAW]
-        assert len(ask(f"{control}/times")) == 2
+        assert len(ask(f"{control}/times")) == ask(f"{control}/accepted") == 2
         lines = [json.loads(line) for line in log.read_text().splitlines()]
         assert [line["id"] for line in lines] == [message["message_id"] for message in messages]
         assert [line["to"] for line in lines] == [["ada@example.org"], ["bo@example.org"]]
@@ -373,6 +374,15 @@ def test_another_process_scripts_reads_and_resets_over_http(tmp_path):
         _, told = server.communicate(timeout=5)
     assert server.returncode == 0
     assert told.startswith("0 requests on 0 connections, 0 messages accepted for 0 recipients")
+
+
+def test_how_many_were_accepted_is_told_without_a_look_at_each(monkeypatch):
+    with FakeSes() as ses, client(ses) as aws:
+        aws.send_email(**email())
+        monkeypatch.setattr(Record, "state", None)  # which takes the longer the more there are
+        url = f"http://127.0.0.1:{ses.address[1]}/__control__/accepted"
+        assert ask(url) == 1
+        monkeypatch.undo()
 
 
 def test_a_script_file_and_options_set_the_fake_up(tmp_path):
@@ -422,6 +432,7 @@ def test_every_kind_of_fault_and_every_control_is_documented():
     assert sorted(documented) == sorted(get_args(Kind))
     assert set(re.findall(r"/__control__/(\w+)", page)) == {
         "state",
+        "accepted",
         "messages",
         "times",
         "script",
