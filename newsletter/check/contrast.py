@@ -9,8 +9,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, Final, cast
+from typing import Any, Final, NamedTuple, cast
 
 import lxml.html
 from cssselect import SelectorError, parse
@@ -36,8 +35,7 @@ _RGB: Final = re.compile(r"rgb\(\s*(\d+)[\s,]+(\d+)[\s,]+(\d+)\s*\)", re.IGNOREC
 _SAMPLE: Final = 40
 
 
-@dataclass(frozen=True, slots=True)
-class _Look:
+class _Look(NamedTuple):
     """What an element hands down to what is inside it."""
 
     colour: Colour | None
@@ -167,10 +165,18 @@ def _night_rules(css: str) -> list[tuple[tuple[int, int, int], CSSSelector, dict
         # What is written into the tag wins over a rule that does not insist.
         if not night or not one.important:
             continue
-        for part in one.selector.split(","):
-            try:
-                weight = parse(part)[0].specificity()
-                rules.append((weight, CSSSelector(part), {_long(one.name): one.value}))
-            except SelectorError:
-                continue  # a pseudo-class such as :hover, which no still picture has
+        parts = map(_selector, one.selector.split(","))
+        rules += [(*part, {_long(one.name): one.value}) for part in parts if part]
     return sorted(rules, key=lambda found: found[0])
+
+
+@functools.lru_cache(maxsize=512)
+def _selector(text: str) -> tuple[tuple[int, int, int], CSSSelector] | None:
+    """How strong a selector is, and what it selects; read once for all that it declares.
+
+    None of a pseudo-class such as :hover, which no still picture has.
+    """
+    try:
+        return parse(text)[0].specificity(), CSSSelector(text)
+    except SelectorError:
+        return None

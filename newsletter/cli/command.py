@@ -131,7 +131,9 @@ def _hidden(params: list[Any]) -> list[Any]:
     """The global options, for a command to parse beside its own."""
     copies = [copy.copy(one) for one in params]
     for one in copies:
-        one.name, one.hidden, one.default = _PREFIX + one.name, True, None
+        one.name, one.hidden = _PREFIX + one.name, True
+        if not getattr(one, "is_flag", False):  # a flag that is not given is False all the same
+            one.default = None
     return copies
 
 

@@ -73,7 +73,7 @@ def status(
             found = [_as_dict(store, run, alive) for run in runs]
             dates = [as_dict(one) for one in due]
             lost = [{"issue": number, "reason": what} for number, what in forgotten.items()]
-            there = {"sending": sender or None, "workers": [asdict(one) for one in workers]}
+            there = {"sending": sender or None, "workers": [one._asdict() for one in workers]}
             result_json(there | {"runs": found, "forgotten": lost, "next": dates})
             return
         if runs:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from newsletter.errors import Place
 from newsletter.issue import Issue
@@ -14,8 +14,7 @@ from newsletter.render.quotes import like_body
 from newsletter.render.words import callouts
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ComposedLetter:
+class ComposedLetter(NamedTuple):
     """A letter before it is put anywhere.
 
     Attributes:

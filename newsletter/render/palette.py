@@ -7,8 +7,7 @@ author sets is taken as it stands; the check `contrast` tells where it cannot be
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from newsletter.render.colours import (
     WHITE,
@@ -35,8 +34,7 @@ _FULL: Final = 0.08
 _FAINT: Final = 1.1  # the most contrast between the paper and what only tints it
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Palette:
+class Palette(NamedTuple):
     """The colours of a letter, six-digit hex, each named for its use.
 
     Attributes:

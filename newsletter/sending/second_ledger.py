@@ -11,7 +11,7 @@ from newsletter.errors import InputError
 from newsletter.humanize import plural
 from newsletter.project import git, ledger
 from newsletter.sending.result import LedgerFile
-from newsletter.store import agreement, claims, runs
+from newsletter.store import agreement, claims, doubting, runs
 from newsletter.store.calendar import Calendar
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def accept_backup(
         counts = runs.counts(store, run)
         ledger.write(project.root, run, counts, entry.reached, occurrence=_day(store, run))
         claims.distrust(store, run.id, entry.reached, "what may have left is not written down yet")
-        number = claims.doubt(store, run, entry.reached, now=clocks.now())
+        number = doubting.doubt(store, run, entry.reached, now=clocks.now())
         reporter.say(
             f"{plural(number, 'delivery', 'deliveries')} may have been sent, which the "
             "records had forgotten: counted as unknown, and not sent again"

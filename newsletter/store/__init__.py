@@ -1,8 +1,8 @@
 """The records: rows of one database, and what lies beside it on this machine.
 
     database        read in a snapshot, written in one transaction at a time
-    tables          the tables; schema makes, checks and upgrades them, revisions tells which they
-                    are
+    tables          the tables, every_table all of them; schema makes, checks and upgrades them,
+                    revisions tells which they are
     copies          all rows in another database; copying moves a store there for good
     batches         work on very many rows as a row of short transactions
     group_commit    claims and outcomes of many threads in one transaction, each a commit_job
@@ -16,7 +16,8 @@
                     limits bounds it
     signing_keys    what signs links and names addresses
     runs            issues on their way; freezing begins them
-    deliveries      one mail each; claims tells how far they have come, shares who sent how many
+    deliveries      one mail each; claims tells how far they have come, doubting what a backup may
+                    have forgotten, shares who sent how many
     histories       which server a run is on, and whether that one may have forgotten some
     events          what the provider reported; event_owners finds the delivery,
                     feedback records them, stats counts them

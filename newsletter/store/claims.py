@@ -1,11 +1,10 @@
-"""How far the claims of a run have come, and what a restored backup has forgotten of them.
+"""How far the claims of a run have come, and whether the records may have forgotten some.
 
 The file side of it is in `ledger.py`, and why it is like that in docs/decisions/0008.
 """
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Collection
 from typing import Any, Final, NamedTuple
 
@@ -13,14 +12,9 @@ import sqlalchemy as sa
 
 from newsletter.delivery import Delivery, Pause, Run, RunState, State, Stop
 from newsletter.project.ledger import Reached, highest
-from newsletter.store import deliveries, events, runs
-from newsletter.store.batches import Batches
+from newsletter.store import runs
 from newsletter.store.database import Database
-from newsletter.store.event_owners import SKEW
-from newsletter.store.feedback import settle
-from newsletter.store.histories import PresentHistory
 from newsletter.store.tables import deliveries as rows
-from newsletter.store.tables import events as reported
 from newsletter.store.tables import runs as run_rows
 
 #: Why nothing is claimed any more.
@@ -29,20 +23,18 @@ _FORGOTTEN: Final = (
     "these records know of fewer mails than have left: they are a backup, or a standby took over "
     "without the last of them"
 )
-#: Why a delivery that a backup has as not attempted is unknown.
-RESTORED: Final = "may have been sent, which the records had forgotten"
 
 
 def reached(store: Database, run: Run) -> Reached:
     """How far a run has come; attempts that a restored backup was told of count."""
     with store.reading() as connection:
-        return _reached(connection, run)
+        return reached_within(connection, run)
 
 
 def attempts(connection: sa.Connection, run: int) -> int:
     """How many attempts of a run are on record, by its row; they never become fewer."""
     made = sa.select(sa.func.coalesce(sa.func.sum(rows.c.attempt), 0)).where(
-        rows.c.run_id == run, events.ATTEMPTED
+        rows.c.run_id == run, runs.ATTEMPTED
     )
     forgotten = sa.select(run_rows.c.forgotten_attempts).where(run_rows.c.id == run)
     number: int = connection.execute(made).scalar_one() + connection.execute(forgotten).scalar_one()
@@ -74,7 +66,7 @@ def distrusted(store: Database, run: Run) -> Distrust | None:
         row = connection.execute(query).one_or_none()
         if row is None or not (row.told_position or row.moved):
             return None
-        known = _reached(connection, run)
+        known = reached_within(connection, run)
     told = known._replace(attempts=row.told_attempts, position=row.told_position)
     return Distrust(reached=highest(known, told), moved=row.moved)
 
@@ -147,55 +139,18 @@ def _is_forgotten(
 
 
 def exposed(store: Database, run: Run, position: int) -> int:
-    """How many deliveries `doubt` would make unknown."""
-    query = sa.select(sa.func.count()).where(*_exposed(run, position))
+    """How many deliveries `doubting.doubt` would make unknown."""
+    query = sa.select(sa.func.count()).where(*exposed_rows(run, position))
     with store.reading() as connection:
         return connection.execute(query).scalar_one()
 
 
-def doubt(store: Database, run: Run, reached: Reached, *, now: dt.datetime) -> int:
-    """Take what a restored backup may have forgotten as attempted, and its outcome as unknown.
-
-    Everything up to the position, whatever its state was when the backup was made: refused or
-    deferred then, it may have been tried again since. The attempt is counted as the forgotten one
-    was, so that an event of the provider's finds its delivery.
-
-    Args:
-        store: where.
-        run: begun; a person lets it go on.
-        reached: how far it had come, as its file says, or whoever told.
-        now: with a time zone.
-
-    Returns:
-        how many became unknown.
-    """
-    runs.resume(store, run, by_hand=True)
-    deliveries.give_up_claims(store, run, now)
-    batches = Batches(store)
-    number = last = 0
-    while last < reached.position:
-        # Ended in the middle, the records must still be behind the file: see `ledgers.agree`.
-        with batches.writing() as connection:
-            upto = min(reached.position, last + batches.rows)
-            number += _doubt(connection, run, last, upto, now)
-        last = upto
-    with store.writing() as connection:
-        missing = reached.attempts - _reached(connection, run).attempts
-        known = {
-            "forgotten_attempts": run_rows.c.forgotten_attempts + max(0, missing),
-            "server": PresentHistory(), "told_attempts": 0, "told_position": 0,
-        }  # fmt: skip
-        connection.execute(sa.update(run_rows).where(run_rows.c.id == run.id).values(known))
-        doubtful = events.doubtful(connection)
-    settle(store, doubtful)
-    return number
-
-
-def _reached(connection: sa.Connection, run: Run) -> Reached:
+def reached_within(connection: sa.Connection, run: Run) -> Reached:
+    """As `reached`, inside a transaction."""
     query = sa.select(
         sa.func.coalesce(sa.func.sum(rows.c.attempt), 0),
         sa.func.coalesce(sa.func.max(rows.c.position), 0),
-    ).where(rows.c.run_id == run.id, events.ATTEMPTED)
+    ).where(rows.c.run_id == run.id, runs.ATTEMPTED)
     attempts, position = connection.execute(query).one()
     recipients, forgotten = connection.execute(
         sa.select(run_rows.c.recipients, run_rows.c.forgotten_attempts).where(
@@ -205,50 +160,8 @@ def _reached(connection: sa.Connection, run: Run) -> Reached:
     return Reached(recipients=recipients, attempts=attempts + forgotten, position=position)
 
 
-def _doubt(connection: sa.Connection, run: Run, last: int, upto: int, now: dt.datetime) -> int:
-    """Claim the exposed after one position and up to another, and lose them; how many."""
-    part = rows.c.position > last
-    these = sa.update(rows).where(part, *_exposed(run, upto))
-    connection.execute(
-        these.where(rows.c.state == State.REFUSED).values(state=State.QUEUED, settled_at=None)
-    )
-    claim = {
-        "state": State.CLAIMED, "attempt": rows.c.attempt + 1, "claimed_at": now, "worker": "",
-    }  # fmt: skip
-    number = connection.execute(these.values(claim)).rowcount
-    claimed = (rows.c.run_id == run.id, rows.c.state == State.CLAIMED)
-    lost = {"state": State.UNKNOWN, "reason": RESTORED, "settled_at": now}
-    connection.execute(sa.update(rows).where(part, *claimed, rows.c.position <= upto).values(lost))
-    _adopt(connection, run, part, rows.c.position <= upto)
-    return number
-
-
-def _adopt(connection: sa.Connection, run: Run, *part: sa.ColumnElement[bool]) -> None:
-    """Give events that came before the records knew of their attempt to the delivery they meant."""
-    these = (
-        rows.c.run_id == run.id,
-        rows.c.state == State.UNKNOWN,
-        rows.c.reason == RESTORED,
-        *part,
-    )
-    meant = sa.select(rows.c.id).where(
-        *these,
-        rows.c.address_hash == reported.c.address_hash,
-        rows.c.attempt >= reported.c.attempt,
-    )
-    connection.execute(
-        sa.update(reported)
-        .where(
-            reported.c.delivery_id.is_(None),
-            reported.c.issue == run.content.issue,
-            reported.c.sent_at >= run.started_at - SKEW,
-            reported.c.address_hash.in_(sa.select(rows.c.address_hash).where(*these)),
-        )
-        .values(delivery_id=meant.scalar_subquery())
-    )
-
-
-def _exposed(run: Run, position: int) -> tuple[sa.ColumnElement[Any], ...]:
+def exposed_rows(run: Run, position: int) -> tuple[sa.ColumnElement[Any], ...]:
+    """What may have gone to these positions after a backup was made, as conditions."""
     return (
         rows.c.run_id == run.id,
         rows.c.position <= position,

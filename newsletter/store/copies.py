@@ -11,11 +11,11 @@ import sqlalchemy as sa
 
 from newsletter.errors import NewsletterError
 from newsletter.store.database import Backend, Database
+from newsletter.store.every_table import metadata
 from newsletter.store.revisions import finish
 from newsletter.store.rows import plain
 from newsletter.store.sqlite import files
 from newsletter.store.sqlite.backend import SqliteBackend
-from newsletter.store.tables import metadata
 
 #: Rows in memory at a time.
 _PART: Final = 5000

@@ -18,6 +18,7 @@ from newsletter.store import Store
 from newsletter.store.abandoning import alone
 from newsletter.store.copies import copy, copy_to_file
 from newsletter.store.database import Backend, Database
+from newsletter.store.every_table import metadata
 from newsletter.store.folder.departures import lines_in, list_name
 from newsletter.store.folder.place import make_room
 from newsletter.store.postgres.address import ServerAddress, is_server
@@ -25,7 +26,7 @@ from newsletter.store.revisions import revision
 from newsletter.store.runs import find_moved
 from newsletter.store.signing_keys import address_key
 from newsletter.store.sqlite.engine import file_of
-from newsletter.store.tables import metadata, runs
+from newsletter.store.tables import runs
 
 
 def move(source: str, target: str, *, now: dt.datetime) -> dict[str, int]:

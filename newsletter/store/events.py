@@ -28,6 +28,7 @@ from newsletter.feedback import (
 )
 from newsletter.store.consents import Evidence
 from newsletter.store.event_owners import EventOwner, Owners
+from newsletter.store.runs import ATTEMPTED
 from newsletter.store.subscribers import unsubscribe
 from newsletter.store.tables import (
     consents,
@@ -67,8 +68,6 @@ _OF_THESE: Final = (
         deliveries.c.id.in_(sa.bindparam("these", expanding=True)),
     )
 )  # fmt: skip
-#: What was attempted, as the index has it: a number that is bound would not be known to be its own.
-ATTEMPTED: Final = deliveries.c.attempt > sa.literal_column("0")
 #: By run and state, as the index has them: there are far more events than deliveries in doubt. What
 #: was never claimed has no event that was not weighed when it came.
 _DOUBTFUL: Final = sa.select(deliveries.c.id).where(

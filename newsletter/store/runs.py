@@ -17,6 +17,8 @@ from newsletter.store.database import Database, UnreadableError
 from newsletter.store.histories import PresentHistory, SameHistory, SettledHistory, SettlesIn
 from newsletter.store.tables import deliveries, runs
 
+#: What was attempted, as the index has it: a number that is bound would not be known to be its own.
+ATTEMPTED: Final = deliveries.c.attempt > sa.literal_column("0")
 #: What a rate is told from.
 _LAST: Final = 200
 _LATELY: Final = dt.timedelta(minutes=1)

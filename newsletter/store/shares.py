@@ -5,8 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 
@@ -22,8 +21,7 @@ _LEAST: Final = dt.timedelta(seconds=1)
 HERE: Final = "here"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Share:
+class Share(NamedTuple):
     """What one worker has sent of the runs that go on.
 
     Attributes:
@@ -37,8 +35,7 @@ class Share:
     rate: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunProgress:
+class RunProgress(NamedTuple):
     """How far a run is that several machines may send.
 
     Attributes:

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from newsletter.store import Store, copies
+from newsletter.store.every_table import metadata
 from newsletter.store.sqlite import files
-from newsletter.store.tables import metadata
 from tests.support import postgres
 from tests.support.cli_fixtures import Folder, folder, plain_environment
 from tests.support.schedule_fixtures import through_smtp

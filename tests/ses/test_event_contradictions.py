@@ -13,7 +13,7 @@ from newsletter.delivery import Outcome, Result
 from newsletter.project.ledger import Reached
 from newsletter.ses.client import SesTransport
 from newsletter.ses.event_format import read_event
-from newsletter.store import Store, claims, runs, schema
+from newsletter.store import Store, doubting, runs, schema
 from newsletter.store.event_owners import SKEW
 from newsletter.store.revisions import HEAD
 from tests.fake_ses import FakeSes
@@ -93,7 +93,7 @@ def test_a_contradicted_event_is_not_taken_up_when_a_backup_is_gone_on_with(tmp_
     hand_over(store, run, 1)
     hear(store, event("Send", sent(3)))
     told = Reached(recipients=4, attempts=4, position=4)
-    assert claims.doubt(store, run, told, now=NOW) == 3
+    assert doubting.doubt(store, run, told, now=NOW) == 3
     assert states(tmp_path) == ["unknown"] * 4
 
 

@@ -8,7 +8,7 @@ import shutil
 import pytest
 
 from newsletter.project import ledger
-from newsletter.store import claims
+from newsletter.store import doubting
 from newsletter.store.batches import Batches
 from tests.support.schedule_fixtures import (
     approved,
@@ -128,7 +128,7 @@ def test_a_way_out_that_ended_in_the_middle_is_asked_for_again(owned, copy, monk
     in_the_old_form(newsletter, 0, {"queued": 25})
     put_back(newsletter, copy)
     rounds: list[int] = []
-    real = claims._doubt
+    real = doubting._doubt
 
     def ended(*words):
         if len(rounds) == 4:
@@ -138,7 +138,7 @@ def test_a_way_out_that_ended_in_the_middle_is_asked_for_again(owned, copy, monk
 
     with monkeypatch.context() as patch:
         patch.setattr(Batches, "rows", property(lambda _: 6, lambda _, __: None), raising=False)
-        patch.setattr(claims, "_doubt", ended)
+        patch.setattr(doubting, "_doubt", ended)
         assert newsletter.send("--restored").code == 130
     assert newsletter.ask(STATES) == [("accepted", 2), ("queued", 1), ("unknown", 22)]
     entry = ledger.entry(newsletter.root, 74)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from newsletter.store.every_table import metadata
 from newsletter.store.postgres.schema import _shaped
-from newsletter.store.tables import metadata
 
 
 def wheres(tables, dialect):

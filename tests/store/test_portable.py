@@ -24,6 +24,7 @@ from newsletter.store import (
     clicks,
     consents,
     deliveries,
+    doubting,
     freezing,
     history,
     imports,
@@ -146,7 +147,7 @@ def live(store):
     deliveries.assume(store, run, now=NOW)
     reached = claims.reached(store, run)
     assert claims.exposed(store, run, 9)
-    claims.doubt(store, run, reached, now=NOW)
+    doubting.doubt(store, run, reached, now=NOW)
     runs.rate(store, run, now=NOW)
     runs.reasons(store, run)
     runs.first_accepted(store, since=NOW)

@@ -17,9 +17,9 @@ from newsletter.delivery.deliver import Hand
 from newsletter.project import ledger
 from newsletter.project.disk import flush
 from newsletter.ses.event_format import read_event
-from newsletter.store import claims
+from newsletter.store import doubting
 from newsletter.store.batches import Batches
-from newsletter.store.claims import RESTORED
+from newsletter.store.doubting import RESTORED
 from tests.campaign import restores
 from tests.support.schedule_fixtures import (
     approved,
@@ -258,7 +258,7 @@ def test_a_way_out_that_ended_in_the_middle_is_asked_for_again(post, monkeypatch
     assert (told(newsletter)["attempts"], told(newsletter)["position"]) == (9, 19)
     put_back(newsletter, copy)
     taken: list[int] = []
-    real = claims._doubt
+    real = doubting._doubt
 
     def ended(*words):
         if len(taken) == 3:
@@ -268,7 +268,7 @@ def test_a_way_out_that_ended_in_the_middle_is_asked_for_again(post, monkeypatch
 
     with monkeypatch.context() as patch:
         patch.setattr(Batches, "rows", property(lambda _: 5, lambda _, __: None), raising=False)
-        patch.setattr(claims, "_doubt", ended)
+        patch.setattr(doubting, "_doubt", ended)
         assert newsletter.send("--restored").code == 130
     assert sum(taken) >= 9
     assert newsletter.send().code == 8

@@ -11,7 +11,7 @@ import pytest
 from newsletter.audience import eligible
 from newsletter.delivery import ARROWS, Outcome, Result, State
 from newsletter.store import Store, freezing, imports
-from newsletter.store.tables import metadata
+from newsletter.store.every_table import metadata
 from tests.support import postgres
 from tests.support.store_samples import NOW, REFUSED, a_content, by_hand, people, url_in
 

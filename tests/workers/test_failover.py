@@ -6,7 +6,7 @@ import pytest
 
 from newsletter.delivery import Outcome, Pause, Result, RunState, State
 from newsletter.errors import ForgottenError
-from newsletter.store import Store, claims, runs
+from newsletter.store import Store, claims, doubting, runs
 from newsletter.store.postgres import histories
 from tests.campaign.fleet import cluster
 from tests.support import postgres
@@ -60,7 +60,7 @@ def test_nobody_is_sent_what_another_machine_sent_and_the_records_forgot(
             assert (found.state, found.pause) == (RunState.PAUSED, Pause.FAULT)
             assert told
             assert (told.moved, told.reached.position) == (promoted, 5)
-            assert claims.doubt(leader, run, told.reached, now=NOW) == 3
+            assert doubting.doubt(leader, run, told.reached, now=NOW) == 3
             while more := _send(leader, run, 4):
                 sent += more
             assert sorted(sent) == list(range(1, 13))

@@ -9,7 +9,7 @@ from newsletter.delivery import Outcome, Result
 from newsletter.errors import ForgottenError, PausedError
 from newsletter.project import ledger
 from newsletter.project.ledger import Reached
-from newsletter.store import Store, claims, freezing, imports, runs
+from newsletter.store import Store, claims, doubting, freezing, imports, runs
 from tests.support import postgres
 from tests.support.store_samples import NOW, a_content, people
 
@@ -112,6 +112,6 @@ def test_a_late_answer_is_not_taken_for_that_of_an_attempt_that_was_forgotten(tm
         with store.marked(mark):
             claimed = store.settle_and_claim(run, (), 2, now=NOW)
             store.settle_and_claim(run, [(one, DEFERRED) for one in claimed], 0, now=NOW)
-        assert claims.doubt(store, run, claims.reached(store, run), now=NOW) == 2
+        assert doubting.doubt(store, run, claims.reached(store, run), now=NOW) == 2
         by = "select distinct worker, attempt from deliveries where state = 'unknown'"
         assert postgres.server().ask(database, by) == [("", 2)]

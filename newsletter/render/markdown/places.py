@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import bisect
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from markdown_it import MarkdownIt
 from markdown_it.rules_inline import StateInline, autolink, link
@@ -21,8 +20,7 @@ _TARGET: Final = "target"
 _LINES: Final = "lines"
 
 
-@dataclass(frozen=True, slots=True)
-class LinkPlace:
+class LinkPlace(NamedTuple):
     """Where a link stands in the body; line and column count from 1.
 
     Attributes:

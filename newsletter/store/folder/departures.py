@@ -37,9 +37,6 @@ from newsletter.store.consents import Evidence
 from newsletter.store.database import Database
 from newsletter.store.departure_rules import FORGOTTEN, HANDLE, LEFT, RELEASED, RETURNED
 from newsletter.store.signing_keys import address_key
-from newsletter.store.signup_tables import signups
-from newsletter.store.subscribers import unsubscribe
-from newsletter.store.suppressions import suppress
 from newsletter.store.tables import subscribers
 
 _WAITED: Final = "waited"
@@ -181,6 +178,8 @@ class Departures:
         Raises:
             NewsletterError: neither can be written, or this is a bug; nobody has left then.
         """
+        from newsletter.store.subscribers import unsubscribe  # noqa: PLC0415  # as in `_make_up`
+
         if time.monotonic() >= self._hurried_until:
             try:
                 with self._database.writing() as connection:
@@ -226,6 +225,9 @@ class Departures:
         known, number = self._backend.counted(connection), _lines(file)
         if number <= known:
             return
+        # Nearly always there is nothing to make up for, and nobody's rows are touched.
+        from newsletter.store.folder.departed import learn  # noqa: PLC0415
+
         self._backend.alone(connection)
         lines = self._uncounted(connection, file, known, number)
         last = {(line.name, _ABOUT.get(line.kind, "")): at for at, line in enumerate(lines)}
@@ -237,7 +239,7 @@ class Departures:
             for at in sorted(last.values())
             if at < step and lines[at].kind not in {"", RETURNED, RELEASED}
         ]
-        kept_out = {line.name for line in out if _leave(connection, line)}
+        kept_out = {line.name for line in out if learn(connection, *line)}
         late = {line.name for line in out if line.evidence is _LATE}
         self._kept_out |= kept_out - late
         self._backend.departed(connection, lambda *_: None)
@@ -365,25 +367,3 @@ def _lines(file: int) -> int:
 
 def _line(kind: str, name: str) -> bytes:
     return f"{_LETTERS.get(kind, 'k')} {name:<64}\n".encode("ascii")
-
-
-_NAME: Final[sa.BindParameter[str]] = sa.bindparam("name")
-_HANDLE_OF: Final = sa.select(subscribers.c.handle).where(subscribers.c.address_hash == _NAME)
-_DROP_ASKED: Final = sa.delete(signups).where(signups.c.address_hash == _NAME)
-_DROP: Final = sa.delete(subscribers).where(subscribers.c.address_hash == _NAME)
-
-
-def _leave(connection: sa.Connection, line: _Line) -> bool:
-    kind, name, now = line.kind, line.name, line.at
-    if kind == HANDLE:
-        return unsubscribe(connection, name, line.evidence, now=now)
-    if kind in {FORGOTTEN, "erased"}:
-        connection.execute(_DROP_ASKED, {"name": name})
-    if kind == FORGOTTEN:
-        return bool(connection.execute(_DROP, {"name": name}).rowcount)
-    if kind == LEFT:
-        handle = connection.execute(_HANDLE_OF, {"name": name}).scalar()
-        if handle is not None:
-            return unsubscribe(connection, handle, line.evidence, now=now)
-        kind = "unsubscribed"
-    return suppress(connection, name, reason=kind, now=now)

@@ -14,7 +14,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from newsletter.feedback import EventKind
-from newsletter.store.tables import events, identity, metadata, runs, signing_keys
+from newsletter.store.tables import events, identity, runs, signing_keys
 
 REVISIONS: Final = frozenset(f"000{number}" for number in range(1, 7))
 
@@ -27,6 +27,8 @@ def rebuild(connection: sa.Connection) -> None:
     Args:
         connection: inside a transaction, with foreign keys switched off; guards are taken away.
     """
+    from newsletter.store.every_table import metadata  # noqa: PLC0415  # once in a store's life
+
     inspector = sa.inspect(connection)
     columns = {
         name: {column["name"] for column in inspector.get_columns(name)}

@@ -8,9 +8,9 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from newsletter.store.departure_rules import DEPARTURES
+from newsletter.store.every_table import metadata
 from newsletter.store.guards import GUARDS
 from newsletter.store.postgres import histories as _histories  # noqa: F401  # has them compiled
-from newsletter.store.tables import metadata
 
 _OWN: Final = sa.MetaData()
 

@@ -24,7 +24,6 @@ from newsletter.store.sqlite import departure_triggers, files, numbers, read_onl
 from newsletter.store.sqlite.engine import fault, locked_too_long, open_engine, with_more_memory
 from newsletter.store.sqlite.integrity import damaged, is_damaged
 from newsletter.store.sqlite.scrub import scrub
-from newsletter.store.tables import metadata
 from newsletter.store.traces import Traces
 
 _BUSY_SECONDS: Final = 30
@@ -92,6 +91,8 @@ class SqliteBackend:
 
     def create(self, connection: sa.Connection) -> None:
         """Make the tables."""
+        from newsletter.store.every_table import metadata  # noqa: PLC0415  # once in a store's life
+
         metadata.create_all(connection)
 
     def reshape(self, connection: sa.Connection) -> None:
