@@ -151,19 +151,6 @@ class Store(Database):
         """Who holds the lock for sending, "" when nobody does."""
         return self.backend.holder(SENDING_LOCK)
 
-    def claim(self, run: Run, *, now: dt.datetime) -> Delivery | None:
-        """Take the next queued delivery, durably; None when none is left."""
-        taken = self.settle_and_claim(run, (), 1, now=now)
-        return taken[0] if taken else None
-
-    def settle(self, run: Run, delivery: Delivery, outcome: Outcome, *, now: dt.datetime) -> None:
-        """Record what became of a claimed delivery, durably.
-
-        Raises:
-            NewsletterError: it is not claimed with this attempt (a bug); nothing was changed.
-        """
-        self.settle_and_claim(run, [(delivery, outcome)], 0, now=now)
-
     def settle_and_claim(
         self, run: Run, settled: Sequence[tuple[Delivery, Outcome]], most: int, *, now: dt.datetime
     ) -> tuple[Delivery, ...]:

@@ -38,6 +38,7 @@ from newsletter.store.postgres.backend import PostgresBackend
 from newsletter.store.postgres.schema import leases as lease_rows
 from newsletter.store.sqlite import backend, engine
 from newsletter.store.tables import moment_text
+from tests.support import claiming
 
 Bug = Callable[[], None]
 
@@ -56,8 +57,9 @@ def record_before_claim() -> None:
             return ()
         mail = self.outlet.compose(run, deliveries._delivery(row), now=self.clock())
         [outcome] = self.outlet.hand_over([mail])
-        claimed = records.claim(run, now=self.clock())
-        records.settle(run, claimed, outcome, now=self.clock())
+        claimed = claiming.claim(records, run, now=self.clock())
+        assert claimed is not None
+        claiming.settle(records, run, claimed, outcome, now=self.clock())
         return (Attempt(position=claimed.position, number=claimed.attempt, outcome=outcome),)
 
     Hand.deliver_next = deliver_next  # type: ignore[method-assign, assignment]

@@ -11,6 +11,7 @@ import pytest
 from newsletter import clocks
 from newsletter.delivery import Pause, RunState
 from newsletter.store import Store, runs
+from tests.support import claiming
 from tests.support.cli_fixtures import ISSUE, Folder, folder, plain_environment, ready
 
 __all__ = ["folder", "plain_environment", "ready"]
@@ -278,7 +279,7 @@ def test_unknown_outcomes_are_told_once(approved):
         run = runs.find(store, 74, rehearsal=True)
         assert run is not None
         runs.resume(store, run, by_hand=True)  # as a process that died leaves it
-        assert store.claim(run, now=clocks.now()) is not None
+        assert claiming.claim(store, run, now=clocks.now()) is not None
     assert approved.run(*DUE).code == 9
     again = approved.run(*DUE)
     assert again.code == 0

@@ -13,6 +13,7 @@ import pytest
 
 from newsletter.store import Store, runs
 from newsletter.store.consents import Evidence
+from tests.support import claiming
 from tests.support.cli_fixtures import (
     ISSUE,
     Folder,
@@ -216,7 +217,7 @@ def test_a_dry_run_foresees_that_an_outcome_stays_unknown(ready):
         run = runs.find(store, 74, rehearsal=True)
         assert run is not None
         runs.resume(store, run, by_hand=True)
-        assert store.claim(run, now=NOW) is not None
+        assert claiming.claim(store, run, now=NOW) is not None
     whole = snapshot(ready.root)
     assert ready.run("send", "--issue", "74", "--dry-run").code == 9
     assert snapshot(ready.root) == whole

@@ -34,6 +34,7 @@ from newsletter.store.consents import Evidence
 from newsletter.store.folder import backup as backups
 from newsletter.store.letters import Budget
 from newsletter.store.signups import Request
+from tests.support import claiming
 from tests.support.effort import either
 from tests.support.rosters import rows as rows_of
 from tests.support.ses_events import SOURCE, Sent, bounce, complaint, event
@@ -270,7 +271,7 @@ class Lives(RuleBasedStateMachine):
     @rule(ending=st.sampled_from(["accepted", "accepted", "crash before", "crash after"]))
     def send_one(self, ending):
         assert self.run is not None
-        delivery = self.store.claim(self.run, now=NOW)
+        delivery = claiming.claim(self.store, self.run, now=NOW)
         if delivery is None:
             self.finish()
             return
@@ -287,7 +288,7 @@ class Lives(RuleBasedStateMachine):
             self.reopen()
             return
         outcome = Outcome(result=Result.ACCEPTED, message_id=name)
-        self.store.settle(self.run, delivery, outcome, now=NOW)
+        claiming.settle(self.store, self.run, delivery, outcome, now=NOW)
 
     def reopen(self):
         """A process dies and another begins."""

@@ -16,6 +16,7 @@ from newsletter.store.consents import Evidence
 from newsletter.store.event_owners import SKEW
 from newsletter.store.folder import backup as backups
 from tests.conftest import CASES, require
+from tests.support import claiming
 from tests.support.owned_events import (
     begin,
     hand_over,
@@ -160,12 +161,12 @@ def test_a_restored_backup_settles_nothing_it_has_not_handed_over_and_says_so(tm
 
 def test_an_event_quicker_than_the_answer_counts_when_that_has_come(tmp_path, store):
     run = begin(store)
-    delivery = store.claim(run, now=NOW)
+    delivery = claiming.claim(store, run, now=NOW)
     assert delivery is not None
     hear(store, event("Send", sent(1)), event("Reject", sent(1)))
     assert states(tmp_path)[0] == "claimed"
     outcome = Outcome(result=Result.ACCEPTED, message_id="ses-1")
-    store.settle(run, delivery, outcome, now=NOW)
+    claiming.settle(store, run, delivery, outcome, now=NOW)
     assert store.feedback.reconcile() == 1
     assert states(tmp_path)[0] == "refused"
     assert store.feedback.reconcile() == 0

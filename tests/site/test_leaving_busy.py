@@ -33,6 +33,7 @@ from newsletter.store.folder import backup as backups
 from newsletter.store.folder import departures
 from tests.site.test_serve_command import _free_port
 from tests.store.test_departures import remembered, restore
+from tests.support import claiming
 from tests.support.cli_fixtures import Folder, folder, plain_environment, ready
 from tests.support.commands import Command, started
 from tests.support.store_samples import (
@@ -65,18 +66,19 @@ CLAIM_ALL = """
 import sys, time
 from newsletter.delivery import Outcome, Result
 from newsletter.store import Store, runs
+from tests.support import claiming
 from tests.support.store_samples import NOW
 store = Store.open(sys.argv[1])
 run = runs.find(store, 74, rehearsal=False)
 print("ready", flush=True)
 while True:
     began = time.monotonic()
-    delivery = store.claim(run, now=NOW)
+    delivery = claiming.claim(store, run, now=NOW)
     if delivery is None:
         break
     print(began, delivery.subscriber.handle, flush=True)
     outcome = Outcome(result=Result.ACCEPTED, message_id="m")
-    store.settle(run, delivery, outcome, now=NOW)
+    claiming.settle(store, run, delivery, outcome, now=NOW)
 """
 
 
@@ -174,13 +176,13 @@ def test_one_click_counts_though_an_import_holds_the_records_and_the_server_is_k
 def test_a_run_that_is_going_on_skips_who_left_beside_the_records(tmp_path):
     with store_with(tmp_path, people(3)) as sender, hurried(tmp_path) as store:
         run = begin(sender)
-        first = sender.claim(run, now=NOW)
+        first = claiming.claim(sender, run, now=NOW)
         assert first is not None
         with kept_locked(tmp_path / "newsletter.db"):
             path = f"/u/{make_token(handles(tmp_path)[1], signing_keys.newest(store))}"
             assert pages(store).post(path).status_code == 200
             assert store.departures.behind
-        second = sender.claim(run, now=NOW)
+        second = claiming.claim(sender, run, now=NOW)
         assert second is not None
         assert (first.position, second.position) == (1, 3)
         assert runs.counts(sender, run)[State.SKIPPED] == 1
@@ -197,14 +199,14 @@ def test_of_two_processes_no_claim_that_begins_after_somebody_has_left_is_theirs
         left: dict[str, float] = {}
         order = handles(tmp_path)
         random.Random(7).shuffle(order)
-        with subprocess.Popen(words, text=True, stdout=subprocess.PIPE, env=env) as claiming:
-            assert claiming.stdout
-            assert claiming.stdout.readline() == "ready\n"
+        with subprocess.Popen(words, text=True, stdout=subprocess.PIPE, env=env) as claimer:
+            assert claimer.stdout
+            assert claimer.stdout.readline() == "ready\n"
             for handle in order[:75]:
                 store.departures.leave(handle, Evidence(source="page"), now=LATER)
                 left[handle] = time.monotonic()
-            out = claiming.stdout.read()  # `communicate` would miss what was read beside "ready"
-        assert claiming.wait() == 0
+            out = claimer.stdout.read()  # `communicate` would miss what was read beside "ready"
+        assert claimer.wait() == 0
         claimed = {handle: float(began) for began, handle in map(str.split, out.splitlines())}
         assert [h for h, moment in left.items() if claimed.get(h, 0) > moment] == []
         store.departures.catch_up()
@@ -239,7 +241,7 @@ def test_who_leaves_while_somebody_is_being_claimed_is_told_so_when_that_is_dura
             return found
 
         monkeypatch.setattr(deliveries, "claim", claim)
-        taken = store.claim(run, now=NOW)
+        taken = claiming.claim(store, run, now=NOW)
         assert taken is not None
         assert taken.position == 1
         leave.join(60)

@@ -15,6 +15,7 @@ from newsletter.store import freezing, runs, signing_keys, subscribers
 from newsletter.store import suppressions as suppression_records
 from newsletter.store.consents import Evidence
 from newsletter.store.dossier import dossier
+from tests.support import claiming
 from tests.support.arriving import Harbour, harbour, link
 from tests.support.pages import parse_page, text_of
 from tests.support.store_samples import a_content, look, suppress
@@ -48,10 +49,10 @@ def send(harbour: Harbour, issue: int) -> set[str]:
         eligible=eligible(issue=issue), now=harbour.now,
     )  # fmt: skip
     got = set()
-    while delivery := harbour.store.claim(run, now=harbour.now):
+    while delivery := claiming.claim(harbour.store, run, now=harbour.now):
         got.add(delivery.subscriber.address)
         outcome = Outcome(result=Result.ACCEPTED, message_id=f"{issue}-{delivery.position}")
-        harbour.store.settle(run, delivery, outcome, now=harbour.now)
+        claiming.settle(harbour.store, run, delivery, outcome, now=harbour.now)
     return got
 
 

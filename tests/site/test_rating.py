@@ -20,6 +20,7 @@ from newsletter.audience.tokens import (
 )
 from newsletter.site.words import NAMES, fault, missing, words
 from newsletter.store import freezing, signing_keys
+from tests.support import claiming
 from tests.support.effort import either
 from tests.support.pages import elements, parse_page, text_of
 from tests.support.scanners import SCANNERS
@@ -43,7 +44,7 @@ class Door:
             run = freezing.start(
                 site.store, content, rehearsal=False, transport="x", eligible=eligible(), now=NOW
             )
-            while site.store.claim(run, now=NOW):
+            while claiming.claim(site.store, run, now=NOW):
                 pass
 
     def client(self, text="", **phrases):

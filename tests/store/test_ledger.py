@@ -12,6 +12,7 @@ import pytest
 from newsletter.delivery.deliver import Hand
 from newsletter.store import runs
 from newsletter.store.deliveries import ENDED
+from tests.support import claiming
 from tests.support.cli_fixtures import ADDRESSES
 from tests.support.schedule_fixtures import (
     approved,
@@ -158,7 +159,7 @@ def test_a_run_that_died_leaves_a_file_that_agrees(post):
         run = runs.find(store, 74, rehearsal=False)
         assert run
         runs.resume(store, run, by_hand=True)
-        store.claim(run, now=dt.datetime(2026, 11, 22, 8, tzinfo=dt.UTC))
+        claiming.claim(store, run, now=dt.datetime(2026, 11, 22, 8, tzinfo=dt.UTC))
     assert post.newsletter.send().code == 9
     assert post.newsletter.ask(
         "select distinct reason from deliveries where state = 'unknown'"

@@ -39,6 +39,7 @@ from newsletter.store.calendar import Calendar, Used
 from newsletter.store.consents import Evidence
 from newsletter.store.dossier import dossier
 from newsletter.store.imported import imported_hash
+from tests.support import claiming
 from tests.support.ses_events import SOURCE, Sent, bounce, event
 from tests.support.store_samples import (
     LATER,
@@ -136,8 +137,8 @@ def live(store):
     )  # fmt: skip
     assert runs.counts(store, run).total == number == 605
     for outcome in (ACCEPTED, UNKNOWN, Outcome(result=Result.REFUSED, reason="no")):
-        claimed = store.claim(run, now=NOW)
-        store.settle(run, claimed, outcome, now=NOW)
+        claimed = claiming.claim(store, run, now=NOW)
+        claiming.settle(store, run, claimed, outcome, now=NOW)
     hear(store)
     deliveries.recover(store, run, now=NOW)
     deliveries.requeue(store, run, tries=3)

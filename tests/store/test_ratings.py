@@ -13,6 +13,7 @@ from newsletter.errors import NewsletterError, RefusedError
 from newsletter.people.erase import erase
 from newsletter.store import freezing, history, ratings, retention, runs, subscribers
 from newsletter.store.dossier import dossier
+from tests.support import claiming
 from tests.support.effort import either
 from tests.support.store_samples import LATER, NOW, a_content, a_row, look, people, store_with
 from tests.support.store_samples import new_store as opened_again
@@ -32,7 +33,7 @@ def begin(store, *, issue=74, labels=LABELS, rehearsal=False, sent=True, **more)
     run = freezing.start(
         store, content, rehearsal=rehearsal, transport="x", eligible=eligible(), now=NOW, **more
     )
-    while sent and store.claim(run, now=NOW):
+    while sent and claiming.claim(store, run, now=NOW):
         pass
     return run
 

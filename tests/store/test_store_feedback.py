@@ -17,6 +17,7 @@ from newsletter.ses.event_format import read_event
 from newsletter.store import Store, deliveries, events, freezing, runs, subscribers
 from newsletter.store.consents import Evidence
 from newsletter.store.signing_keys import address_hash, address_key
+from tests.support import claiming
 from tests.support.effort import either
 from tests.support.ses_events import SOURCE, STORE, Sent, bounce, complaint, event, everything
 from tests.support.store_samples import (
@@ -58,13 +59,14 @@ def run_with(store, states, issue=74):
         store, a_content(issue), rehearsal=False, transport="ses", eligible=eligible(), now=NOW
     )
     for position in range(1, run_size(store, run) + 1):
-        delivery = store.claim(run, now=NOW)
+        delivery = claiming.claim(store, run, now=NOW)
         assert delivery is not None
         result = states.get(position, Result.ACCEPTED)
         if result is None:
             continue  # stays claimed
         message = sent(position, issue=issue).message_id if result is Result.ACCEPTED else ""
-        store.settle(
+        claiming.settle(
+            store,
             run,
             delivery,
             Outcome(result=result, message_id=message, reason="" if message else "why"),
@@ -168,10 +170,10 @@ def test_an_event_keeps_what_is_queued_again_from_being_sent_twice(tmp_path, sto
     record(store, bounce("Transient", "General", sent(1)))
     assert states(tmp_path)[:2] == [ACCEPTED, "queued"]
     runs.resume(store, run, by_hand=True)
-    delivery = store.claim(run, now=LATER)
+    delivery = claiming.claim(store, run, now=LATER)
     assert delivery is not None
     assert delivery.position == 2
-    assert store.claim(run, now=LATER) is None
+    assert claiming.claim(store, run, now=LATER) is None
 
 
 def test_what_was_taken_as_sent_may_be_shown_to_be_so(tmp_path, store):
@@ -185,9 +187,9 @@ def test_rehearsals_hear_nothing(tmp_path, store):
     run = freezing.start(
         store, a_content(), rehearsal=True, transport="folder", eligible=eligible(), now=NOW
     )
-    delivery = store.claim(run, now=NOW)
+    delivery = claiming.claim(store, run, now=NOW)
     assert delivery is not None
-    store.settle(run, delivery, Outcome(result=Result.UNKNOWN, reason="why"), now=NOW)
+    claiming.settle(store, run, delivery, Outcome(result=Result.UNKNOWN, reason="why"), now=NOW)
     record(store, event("Send", sent(1)), event("Delivery", sent(1)))
     assert states(tmp_path)[0] == "unknown"
     assert look(tmp_path, "select delivery_id from events") == [(None,), (None,)]

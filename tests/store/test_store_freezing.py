@@ -20,6 +20,7 @@ from newsletter.schedule import Occurrence
 from newsletter.store import Store, batches, freezing, imports, runs, schema, subscribers
 from newsletter.store.calendar import Calendar
 from newsletter.store.revisions import HEAD
+from tests.support import claiming
 from tests.support.cli_fixtures import ISSUE, Folder, folder, plain_environment, ready
 from tests.support.store_samples import (
     LATER,
@@ -123,7 +124,12 @@ def test_nothing_is_claimed_while_recipients_are_frozen(tmp_path, store, between
     def look_around():
         run = begun(store)
         seen.extend(
-            (run.state, run.begun, store.claim(run, now=NOW), runs.counts(store, run).total)
+            (
+                run.state,
+                run.begun,
+                claiming.claim(store, run, now=NOW),
+                runs.counts(store, run).total,
+            )
         )
 
     between(5, look_around)
@@ -138,7 +144,7 @@ def test_a_freeze_that_died_begins_anew_with_whatever_is_sent_now(tmp_path, stor
     with pytest.raises(KeyboardInterrupt):
         start(store)
     assert begun(store).state is RunState.FREEZING
-    assert store.claim(begun(store), now=NOW) is None
+    assert claiming.claim(store, begun(store), now=NOW) is None
     assert runs.counts(store, begun(store)).total == 0
     imports.add(store, [a_row("late@example.org")], source="x", now=LATER)
     letter = b"another"
@@ -162,7 +168,7 @@ def test_who_leaves_meanwhile_is_skipped_and_who_comes_is_in(tmp_path, store, be
     between(3, change)
     run = start(store)
     expect_whole(tmp_path, MANY)  # one left before the steps came to them, one came
-    first = store.claim(run, now=LATER)
+    first = claiming.claim(store, run, now=LATER)
     assert first is not None
     assert first.subscriber.address == order[2]
     assert runs.counts(store, run).by_state == {
@@ -376,10 +382,10 @@ def test_an_older_store_keeps_its_runs_and_goes_on(tmp_path):
     assert b"r4@example.org" not in (tmp_path / "newsletter.db").read_bytes()
     with Store.open(url_in(tmp_path)) as store:
         running, paused, *_ = runs.find_all(store)
-        assert store.claim(running, now=NOW) is not None
-        assert store.claim(paused, now=NOW) is None
+        assert claiming.claim(store, running, now=NOW) is not None
+        assert claiming.claim(store, paused, now=NOW) is None
         runs.resume(store, paused, by_hand=True)
-        assert store.claim(paused, now=NOW) is not None
+        assert claiming.claim(store, paused, now=NOW) is not None
         imports.add(store, people(3), source="x", now=NOW)
         assert start(store, content=a_content(90), rehearsal=True).id == 10  # 9 was there once
 

@@ -20,6 +20,7 @@ from newsletter.store import stats as of_issue
 from newsletter.store.consents import Evidence
 from newsletter.store.sqlite import text
 from newsletter.store.stats import of_run
+from tests.support import claiming
 from tests.support.effort import either
 from tests.support.store_samples import NOW, a_content, a_row, named_store, people, suppress, url_in
 from tests.support.stories import START, story
@@ -149,9 +150,9 @@ def test_an_announced_issue_ends_nothing(tmp_path):
         run = freezing.start(
             store, a_content(74), rehearsal=False, transport="ses", eligible=eligible(), now=NOW
         )
-        delivery = store.claim(run, now=NOW)
+        delivery = claiming.claim(store, run, now=NOW)
         assert delivery is not None
-        store.settle(run, delivery, ACCEPTED, now=NOW)
+        claiming.settle(store, run, delivery, ACCEPTED, now=NOW)
         later = NOW + dt.timedelta(days=1)
         with store.writing() as connection:
             runs.insert_empty(connection, 75, rehearsal=False, state=RunState.ANNOUNCED, now=later)
@@ -168,8 +169,8 @@ def test_who_was_never_sent_an_issue_leaves_because_of_none(tmp_path):
         run = freezing.start(
             store, a_content(74), rehearsal=False, transport="ses", eligible=eligible(), now=NOW
         )
-        while delivery := store.claim(run, now=NOW):
-            store.settle(run, delivery, ACCEPTED, now=NOW)
+        while delivery := claiming.claim(store, run, now=NOW):
+            claiming.settle(store, run, delivery, ACCEPTED, now=NOW)
         later = NOW + dt.timedelta(days=1)
         imports.add(store, [a_row("new@example.org")], source="a form", now=later)
         for address in ("new@example.org", "reader1@example.org"):

@@ -13,6 +13,7 @@ from newsletter.delivery import Outcome, Result, State
 from newsletter.feedback import EventKind
 from newsletter.ses.event_format import read_event
 from newsletter.store import Store, freezing, runs, schema, tables
+from tests.support import claiming
 from tests.support.ses_events import SENT_AT, SOURCE, STORE, Sent, event
 from tests.support.store_samples import (
     NOW,
@@ -38,10 +39,10 @@ def test_an_open_settles_what_is_unknown_and_says_nothing_else(tmp_path, kind):
         run = freezing.start(
             store, a_content(), rehearsal=False, transport="ses", eligible=eligible(), now=NOW
         )
-        delivery = store.claim(run, now=NOW)
+        delivery = claiming.claim(store, run, now=NOW)
         assert delivery is not None
         unknown = Outcome(result=Result.UNKNOWN, reason="read timeout")
-        store.settle(run, delivery, unknown, now=NOW)
+        claiming.settle(store, run, delivery, unknown, now=NOW)
         sent = Sent(to="reader1@example.org", store=STORE)
         later = "2026-11-22T08:40:00.000Z"
         texts = [event(kind, sent, timestamp=later), event(kind, sent), event("Send", sent)]

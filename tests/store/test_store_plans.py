@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from newsletter.delivery import Outcome, Result, RunState
 from newsletter.store import Store, claims, deliveries, runs
+from tests.support import claiming
 from tests.support.effort import either
 from tests.support.store_samples import NOW, store_with, url_in
 
@@ -85,9 +86,9 @@ def asked(request, folder):
         deliveries.recover(store, run, now=NOW)
         deliveries.requeue(store, run, tries=5)
         for outcome in (ACCEPTED, UNKNOWN):
-            delivery = store.claim(run, now=NOW)
+            delivery = claiming.claim(store, run, now=NOW)
             assert delivery is not None
-            store.settle(run, delivery, outcome, now=NOW)
+            claiming.settle(store, run, delivery, outcome, now=NOW)
         runs.rate(store, run, now=NOW)
         deliveries.doubtful(store, run, most=20)
         runs.reasons(store, run)

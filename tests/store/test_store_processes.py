@@ -17,6 +17,7 @@ from newsletter.delivery import Outcome, Result, State
 from newsletter.errors import InputError, LockedError
 from newsletter.store import Store, deliveries, freezing, runs
 from newsletter.store.folder.lock import _take, locked
+from tests.support import claiming
 from tests.support.store_samples import LATER, NOW, a_content, look, people, store_with, url_in
 
 pytestmark = pytest.mark.processes
@@ -26,6 +27,7 @@ import os, signal, sys, time
 from newsletter.delivery import Outcome, Result
 from newsletter.store import Store, runs
 from tests.support.store_samples import NOW
+from tests.support import claiming
 store = Store.open(sys.argv[1])
 accepted = Outcome(result=Result.ACCEPTED, message_id="m")
 """
@@ -35,8 +37,8 @@ CLAIM_AND_DIE = (
     + """
 run = runs.find(store, 74, rehearsal=False)
 for _ in range(3):
-    store.settle(run, store.claim(run, now=NOW), accepted, now=NOW)
-store.claim(run, now=NOW)
+    claiming.settle(store, run, claiming.claim(store, run, now=NOW), accepted, now=NOW)
+claiming.claim(store, run, now=NOW)
 os.kill(os.getpid(), signal.SIGKILL)
 """
 )
@@ -45,13 +47,13 @@ CLAIM_ALL = (
     HEAD
     + """
 run = runs.find(store, 74, rehearsal=False)
-delivery = store.claim(run, now=NOW)
+delivery = claiming.claim(store, run, now=NOW)
 print("ready", flush=True)
 sys.stdin.readline()
 while delivery:
     print(delivery.subscriber.address, flush=True)
-    store.settle(run, delivery, accepted, now=NOW)
-    delivery = store.claim(run, now=NOW)
+    claiming.settle(store, run, delivery, accepted, now=NOW)
+    delivery = claiming.claim(store, run, now=NOW)
 """
 )
 
@@ -94,7 +96,7 @@ def test_a_process_killed_between_claim_and_outcome_leaves_exactly_that_row_unkn
             State.UNKNOWN: 1,
             State.QUEUED: 2,
         }
-        following = store.claim(run, now=LATER)
+        following = claiming.claim(store, run, now=LATER)
         assert following is not None
         assert following.position == 5
     rows = look(tmp_path, "SELECT state FROM deliveries ORDER BY position")
@@ -126,10 +128,10 @@ def test_threads_share_one_store(tmp_path):
         run = start(store)
 
         def work():
-            while delivery := store.claim(run, now=NOW):
+            while delivery := claiming.claim(store, run, now=NOW):
                 taken.append(delivery.position)
                 outcome = Outcome(result=Result.ACCEPTED, message_id=str(delivery.position))
-                store.settle(run, delivery, outcome, now=NOW)
+                claiming.settle(store, run, delivery, outcome, now=NOW)
 
         threads = [threading.Thread(target=work) for _ in range(8)]
         for thread in threads:

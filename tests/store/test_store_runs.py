@@ -12,6 +12,7 @@ from newsletter.delivery import Outcome, Result, RunState, State
 from newsletter.errors import NewsletterError, RefusedError
 from newsletter.store import Store, deliveries, freezing, imports, runs
 from newsletter.store.consents import Evidence
+from tests.support import claiming
 from tests.support.effort import examples
 from tests.support.store_samples import (
     LATER,
@@ -43,7 +44,7 @@ def start(store, issue=74, *, rehearsal=False, rule=None, expect=None):
 
 
 def claimed(store, run, *, now):
-    delivery = store.claim(run, now=now)
+    delivery = claiming.claim(store, run, now=now)
     assert delivery is not None
     return delivery
 
@@ -131,14 +132,14 @@ def test_a_segment_is_part_of_what_is_frozen(tmp_path):
     with store_with(tmp_path, rows) as store:
         run = start(store, rule=eligible(HasTag("beta")))
         assert claimed(store, run, now=NOW).subscriber.address == "a@example.org"
-        assert store.claim(run, now=NOW) is None
+        assert claiming.claim(store, run, now=NOW) is None
 
 
 def test_rehearsal_and_real_run_do_not_touch(tmp_path):
     with store_with(tmp_path, people(2)) as store:
         rehearsal, real = start(store, rehearsal=True), start(store)
         first = claimed(store, rehearsal, now=NOW)
-        store.settle(rehearsal, first, ACCEPTED, now=NOW)
+        claiming.settle(store, rehearsal, first, ACCEPTED, now=NOW)
         assert states(tmp_path, rehearsal=True) == ["accepted", "queued"]
         assert states(tmp_path) == ["queued", "queued"]
         assert freezing.clear_rehearsal(store, 74) == 2
@@ -174,7 +175,7 @@ def test_claims_go_in_order_and_carry_the_person(tmp_path):
     with store_with(tmp_path, rows) as store:
         run = start(store)
         first, second = claimed(store, run, now=NOW), claimed(store, run, now=NOW)
-        assert store.claim(run, now=NOW) is None
+        assert claiming.claim(store, run, now=NOW) is None
     assert (first.position, first.attempt) == (1, 1)
     person = first.subscriber
     assert (person.address, person.name, person.status) == ("ada@example.org", "Ada", Status.ACTIVE)
@@ -242,7 +243,7 @@ def test_who_left_after_the_freeze_is_skipped_with_the_reason(tmp_path):
 def test_an_outcome_settles_the_delivery(tmp_path, outcome, expected):
     with store_with(tmp_path, people(1)) as store:
         run = start(store)
-        store.settle(run, claimed(store, run, now=NOW), outcome, now=LATER)
+        claiming.settle(store, run, claimed(store, run, now=NOW), outcome, now=LATER)
     row = look(tmp_path, "SELECT state, message_id, reason, settled_at FROM deliveries")
     assert row == [expected]
 
@@ -251,7 +252,7 @@ def test_a_delivery_that_was_not_sent_is_claimed_again_with_the_next_attempt(tmp
     with store_with(tmp_path, people(1)) as store:
         run = start(store)
         first = claimed(store, run, now=NOW)
-        store.settle(run, first, NOT_SENT, now=NOW)
+        claiming.settle(store, run, first, NOT_SENT, now=NOW)
         again = claimed(store, run, now=LATER)
         assert (again.id, again.attempt) == (first.id, 2)
         assert runs.reasons(store, run) == {}
@@ -262,16 +263,16 @@ def test_only_the_attempt_that_is_claimed_can_be_settled(tmp_path):
         run, other = start(store), start(store, 75)
         first = claimed(store, run, now=NOW)
         with pytest.raises(NewsletterError, match="are claimed"):
-            store.settle(other, first, ACCEPTED, now=NOW)
-        store.settle(run, first, NOT_SENT, now=NOW)
+            claiming.settle(store, other, first, ACCEPTED, now=NOW)
+        claiming.settle(store, run, first, NOT_SENT, now=NOW)
         with pytest.raises(NewsletterError, match=r"are claimed: \d+ \(attempt 1\)"):
-            store.settle(run, first, ACCEPTED, now=NOW)
+            claiming.settle(store, run, first, ACCEPTED, now=NOW)
         again = claimed(store, run, now=NOW)
         with pytest.raises(NewsletterError, match=r"are claimed: \d+ \(attempt 1\)"):
-            store.settle(run, first, ACCEPTED, now=NOW)
-        store.settle(run, again, ACCEPTED, now=NOW)
+            claiming.settle(store, run, first, ACCEPTED, now=NOW)
+        claiming.settle(store, run, again, ACCEPTED, now=NOW)
         with pytest.raises(NewsletterError, match=r"are claimed: \d+ \(attempt 2\)"):
-            store.settle(run, again, UNKNOWN, now=NOW)
+            claiming.settle(store, run, again, UNKNOWN, now=NOW)
     assert states(tmp_path)[0] == "accepted"
 
 
@@ -279,8 +280,8 @@ def test_recovery_makes_claims_unknown_and_queues_what_was_put_off(tmp_path):
     with store_with(tmp_path, people(4)) as store:
         run, other = start(store), start(store, 75)
         claimed(store, other, now=NOW)
-        store.settle(run, claimed(store, run, now=NOW), ACCEPTED, now=NOW)
-        store.settle(run, claimed(store, run, now=NOW), DEFERRED, now=NOW)
+        claiming.settle(store, run, claimed(store, run, now=NOW), ACCEPTED, now=NOW)
+        claiming.settle(store, run, claimed(store, run, now=NOW), DEFERRED, now=NOW)
         claimed(store, run, now=NOW)
         assert deliveries.recover(store, run, now=LATER) == 1
         assert deliveries.recover(store, run, now=LATER) == 0
@@ -313,7 +314,9 @@ def test_a_rate_is_of_the_last_minute_and_of_a_run_that_goes_on(tmp_path):
         # One early, a pause, then four in ten seconds.
         for moment in (0, 300, 302, 304, 306):
             accepted = Outcome(result=Result.ACCEPTED, message_id="m")
-            store.settle(run, claimed(store, run, now=second(moment)), accepted, now=second(moment))
+            claiming.settle(
+                store, run, claimed(store, run, now=second(moment)), accepted, now=second(moment)
+            )
         assert runs.rate(store, run, now=second(310)) == 0.4
         assert runs.rate(store, run, now=second(362)) == 0.05
         assert runs.rate(store, run, now=second(367)) is None
@@ -328,9 +331,9 @@ def test_a_run_is_finished_only_when_nothing_is_left(tmp_path):
             runs.set_state(store, run, RunState.FINISHED, NOW)
         runs.set_state(store, run, RunState.PAUSED, NOW)
         assert found(store).state is RunState.PAUSED
-        assert store.claim(run, now=NOW) is None
+        assert claiming.claim(store, run, now=NOW) is None
         runs.resume(store, run, by_hand=True)
-        store.settle(run, claimed(store, run, now=NOW), UNKNOWN, now=NOW)
+        claiming.settle(store, run, claimed(store, run, now=NOW), UNKNOWN, now=NOW)
         runs.set_state(store, run, RunState.FINISHED, LATER)
         finished = found(store)
         assert (finished.state, finished.finished_at) == (RunState.FINISHED, LATER)
@@ -361,7 +364,7 @@ class Sending(RuleBasedStateMachine):
 
     @rule()
     def claim(self):
-        delivery = self.store.claim(self.run, now=NOW)
+        delivery = claiming.claim(self.store, self.run, now=NOW)
         if delivery is not None:
             address = delivery.subscriber.address
             assert address not in self.left
@@ -373,7 +376,7 @@ class Sending(RuleBasedStateMachine):
     @rule(outcome=st.sampled_from([ACCEPTED, REFUSED, UNKNOWN, DEFERRED, NOT_SENT]), data=st.data())
     def settle(self, outcome, data):
         delivery = self.held.pop(data.draw(st.integers(0, len(self.held) - 1)))
-        self.store.settle(self.run, delivery, outcome, now=NOW)
+        claiming.settle(self.store, self.run, delivery, outcome, now=NOW)
         if outcome.result is Result.ACCEPTED:
             self.accepted.add(delivery.subscriber.address)
         if outcome.result in {Result.ACCEPTED, Result.REFUSED, Result.UNKNOWN}:

@@ -14,6 +14,7 @@ from newsletter.delivery import Content, Outcome, Result
 from newsletter.message import freeze
 from newsletter.ses.event_format import read_event
 from newsletter.store import freezing
+from tests.support import claiming
 from tests.support.letter_samples import SENDER, a_letter
 from tests.support.ses_events import SOURCE, STORE, Sent
 from tests.support.store_samples import (
@@ -51,9 +52,9 @@ def begin(store, *, issue=74, rehearsal=False, now=NOW, sender=SOURCE):
 
 def hand_over(store, run, number, outcome=UNKNOWN, now=NOW):
     for _ in range(number):
-        delivery = store.claim(run, now=now)
+        delivery = claiming.claim(store, run, now=now)
         assert delivery is not None
-        store.settle(run, delivery, outcome, now=now)
+        claiming.settle(store, run, delivery, outcome, now=now)
 
 
 def sent(position=1, **more):

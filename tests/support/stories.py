@@ -14,6 +14,7 @@ from newsletter.delivery import Delivery, Outcome, Result, RunState
 from newsletter.feedback import Event, EventKind, Tag
 from newsletter.store import Store, freezing, imports, ratings, runs, subscribers
 from newsletter.store.consents import Evidence
+from tests.support import claiming
 from tests.support.made_once import made_once
 from tests.support.ses_events import SOURCE, STORE
 from tests.support.store_samples import a_content, a_row, named_store
@@ -75,7 +76,7 @@ def send_issue(
         store, content, rehearsal=False, transport="ses", eligible=eligible(), now=now
     )
     found: list[Event] = []
-    while delivery := store.claim(run, now=now):
+    while delivery := claiming.claim(store, run, now=now):
         settled = now + dt.timedelta(seconds=delivery.position)
         if dice.random() < 0.02:
             told = Outcome(result=Result.REFUSED, reason="550 no such user")
@@ -86,7 +87,7 @@ def send_issue(
                 report(delivery, issue, kind, detail, later)
                 for kind, detail in reports(dice.random())
             ]
-        store.settle(run, delivery, told, now=settled)
+        claiming.settle(store, run, delivery, told, now=settled)
     runs.set_state(store, run, RunState.FINISHED, now + dt.timedelta(hours=1))
     if reported:
         store.feedback.record(found, now=now + dt.timedelta(hours=6), sender=SOURCE)
