@@ -64,7 +64,7 @@ def _unit(name: str, description: str, service: ServiceCommand, *, more: str = "
 [Unit]
 Description={description}
 
-[ServiceCommand]
+[Service]
 WorkingDirectory={service.folder.replace("%", "%%")}
 ExecStart={systemd_program(service.program)} -C {systemd_word(service.folder)} {command}
 Restart=always

@@ -16,8 +16,8 @@ CLASSES = {
     for name, kind in inspect.getmembers(errors, inspect.isclass)
     if issubclass(kind, NewsletterError)
 }
-#: Codes that no error has: success, and the two signals.
-OTHERS = {"0", "130, 143"}
+#: Codes that no error has: success, and the three signals.
+OTHERS = {"0", "129, 130, 143"}
 
 
 def table() -> dict[str, str]:

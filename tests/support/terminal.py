@@ -17,6 +17,12 @@ from tests.support.commands import SCRIPT
 _SECONDS = 60
 
 
+def heed_signals() -> None:
+    """Ctrl-C and a closed window count, also where the tests run behind another program."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 class Session:
     """A command on a terminal of its own."""
 
@@ -26,8 +32,7 @@ class Session:
         self.process = subprocess.Popen(
             [SCRIPT, *words], cwd=root, text=True, start_new_session=True,
             stdin=theirs, stdout=subprocess.PIPE, stderr=theirs,
-            # Ctrl-C counts, also where the tests run behind another program.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
+            preexec_fn=heed_signals,  # noqa: PLW1509
         )  # fmt: skip
         os.close(theirs)
 
