@@ -107,9 +107,9 @@ def _refuse_incomplete(issue: int | None, listed: str, file: Path | None) -> Non
 
 def _remind_of_bounces(store: Store, runs: list[Run]) -> None:
     """Where no provider reports what came back, the author has to; asked of the last run."""
-    from newsletter.store.feedback import suppressed_since
+    from newsletter.store.suppressions import reported_since
 
-    if runs and not suppressed_since(store, runs[-1].started_at):
+    if runs and not reported_since(store, runs[-1].started_at):
         say(
             f"hint: what bounced of issue {runs[-1].content.issue} is in the sender's mailbox; "
             "note it: newsletter subscribers suppress FILE|ADDR --reason bounced"

@@ -250,15 +250,6 @@ def report(
     return Reported(suppressed=suppressed, strangers=strangers)
 
 
-def suppressed_since(store: Database, moment: dt.datetime) -> int:
-    """How many addresses were found to bounce, or their owners to complain, since a moment."""
-    query = sa.select(sa.func.count()).where(
-        suppressions.c.created_at >= moment, suppressions.c.reason.in_(list(Suppression))
-    )
-    with store.reading() as connection:
-        return connection.execute(query).scalar_one()
-
-
 def settle(store: Database, ids: Sequence[int]) -> int:
     """Settle deliveries by the events on record, in steps; says how many."""
     batches, number, rest = Batches(store), 0, list(ids)

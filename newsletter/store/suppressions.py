@@ -7,6 +7,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
+from newsletter.feedback import Suppression
 from newsletter.store.database import Database
 from newsletter.store.signing_keys import address_hash, address_key
 from newsletter.store.tables import subscribers, suppressions
@@ -33,6 +34,15 @@ def count_strays(store: Database) -> int:
     known = sa.exists().where(subscribers.c.address_hash == suppressions.c.address_hash)
     with store.reading() as connection:
         query = sa.select(sa.func.count()).select_from(suppressions).where(~known)
+        return connection.execute(query).scalar_one()
+
+
+def reported_since(store: Database, moment: dt.datetime) -> int:
+    """How many addresses were found to bounce, or their owners to complain, since a moment."""
+    query = sa.select(sa.func.count()).where(
+        suppressions.c.created_at >= moment, suppressions.c.reason.in_(list(Suppression))
+    )
+    with store.reading() as connection:
         return connection.execute(query).scalar_one()
 
 

@@ -18,7 +18,7 @@ WATCHED = (
     "sqlalchemy", "sqlalchemy.dialects.postgresql", "alembic", "boto3", "starlette", "jinja2",
     "premailer", "cssutils", "lxml", "markdown_it", "mjml", "PIL", "ftfy", "pygments", "dns", "requests",
     "email_validator", "newsletter.store.imports", "newsletter.audience.roster",
-    "newsletter.store.group_commit", "newsletter.cli.subscribers",
+    "newsletter.store.group_commit", "newsletter.cli.subscribers", "newsletter.store.feedback",
 )  # fmt: skip
 #: What composing takes.
 COMPOSING = "PIL cssutils ftfy jinja2 lxml markdown_it mjml premailer"
