@@ -92,15 +92,6 @@ SUBJECTS: Final = (
         about="Issue 74 made larger, 60 KB a mail, to a mail server on the same machine that takes "
         "whatever comes, on 10 connections. What a larger run costs more than a smaller one is "
         "the cost of a mail without that of starting.",
-        missed="Looking for dots and line ends in what all mails share, a commit of its own for "
-        "each outcome, a reset before each mail and SQLAlchemy in claims and outcomes are gone; so "
-        "are the sixteen calls of the system for each mail that switched a socket between waiting "
-        "and not. More mails in one commit, by letting others go on before it, gave no more than "
-        "the runs differ by. On two free cores the threads take the interpreter's lock from each "
-        "other: the same run held to one core takes 40 % less of the processor, and is not slower. "
-        "One thread at a time for all that is not waiting was tried: it saved a quarter there, and "
-        "cost a twentieth where the other core is busy; it is not in. The floors are the words "
-        "with the server and the flushed changes of rows, each alone.",
     ),
     Subject(
         name="pace",
@@ -152,9 +143,6 @@ SUBJECTS: Final = (
         short=_bench("startup", "3", "--profile"),
         minutes=10,
         about="A cold command beside importing the libraries it stands on, in turn.",
-        missed="The largest parts of what is left are our own modules, some 120 for `status`, "
-        "with their dataclasses and the models of the settings, which Python makes anew in every "
-        "process. Letting pydantic build its models later was tried and gained nothing.",
     ),
     Subject(
         name="scale",
@@ -164,9 +152,6 @@ SUBJECTS: Final = (
         minutes=30,
         about="Whole commands, their start included. email-validator reads the same addresses "
         "alone; sqlite3 checks nothing.",
-        missed="A long list is read with more memory for pages and for undoing, which halved what "
-        "is written, and staged in fewer slices. Repeats are still found in a table beside the "
-        "stage. More than half of `resume` is what the same command takes with a thousand.",
     ),
     Subject(
         name="million",
