@@ -19,6 +19,7 @@ WATCHED = (
     "premailer", "cssutils", "lxml", "markdown_it", "mjml", "PIL", "ftfy", "pygments", "dns", "requests",
     "email_validator", "newsletter.store.imports", "newsletter.audience.roster",
     "newsletter.store.group_commit", "newsletter.cli.subscribers", "newsletter.store.feedback",
+    "newsletter.store.events", "newsletter.store.deliveries", "newsletter.store.subscribers",
 )  # fmt: skip
 #: What composing takes.
 COMPOSING = "PIL cssutils ftfy jinja2 lxml markdown_it mjml premailer"
