@@ -170,9 +170,6 @@ SUBJECTS: Final = (
         about="Records in Debian's PostgreSQL on the same machine and disk, set up as it comes but "
         "for 256 MB of shared buffers. Whoever claims shares two cores with it: what a server of "
         "its own takes is more.",
-        missed="This run was a small one, on a machine that did much else: fifteen processes "
-        "shared two cores, so whatever is told in seconds of a clock is several times too long. "
-        "Seconds of the processor are not.",
     ),
     Subject(
         name="moving",
