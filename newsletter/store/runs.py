@@ -21,7 +21,8 @@ from newsletter.store.tables import deliveries, runs
 ATTEMPTED: Final = deliveries.c.attempt > sa.literal_column("0")
 #: What a rate is told from.
 _LAST: Final = 200
-_LATELY: Final = dt.timedelta(minutes=1)
+#: What counts as lately where it is told how fast a run goes.
+LATELY: Final = dt.timedelta(minutes=1)
 
 
 def find(store: Database, issue: int, *, rehearsal: bool) -> Run | None:
@@ -231,7 +232,7 @@ def rate(store: Database, run: Run, *, now: dt.datetime) -> float | None:
         .limit(_LAST)
     )
     with store.reading() as connection:
-        moments = [one for one in connection.execute(last).scalars() if now - one <= _LATELY]
+        moments = [one for one in connection.execute(last).scalars() if now - one <= LATELY]
     return len(moments) / max((now - min(moments)).total_seconds(), 1.0) if moments else None
 
 

@@ -12,10 +12,10 @@ import sqlalchemy as sa
 from newsletter.delivery import Counts, Run, RunState, State
 from newsletter.store.database import Database
 from newsletter.store.histories import SettlesIn
+from newsletter.store.runs import LATELY
 from newsletter.store.tables import deliveries, runs
 
-#: What a rate is told from; less where it has not been at work for so long.
-_LATELY: Final = dt.timedelta(minutes=1)
+#: What a rate is told from at least, where somebody has not been at work for so long as `LATELY`.
 _LEAST: Final = dt.timedelta(seconds=1)
 #: How this process is called among workers.
 HERE: Final = "here"
@@ -84,7 +84,7 @@ def standing(store: Database, run: Run, *, now: dt.datetime) -> RunProgress:
 
 def _sent(now: dt.datetime) -> sa.Select[Any]:
     """By worker and state, how many there are, how many of them lately, and when it began."""
-    lately = sa.case((deliveries.c.settled_at > now - _LATELY, 1), else_=0)
+    lately = sa.case((deliveries.c.settled_at > now - LATELY, 1), else_=0)
     by = deliveries.c.worker, deliveries.c.state
     began = sa.func.min(deliveries.c.claimed_at).label("began")
     number = sa.func.count().label("mails")
@@ -104,5 +104,5 @@ def _shares(there: Mapping[str, str], rows: Sequence[Any], now: dt.datetime) -> 
 
 
 def _rate(row: Any, now: dt.datetime) -> float:  # noqa: ANN401  # a row of `_sent`
-    seconds = max(_LEAST, min(_LATELY, now - row.began)).total_seconds()
+    seconds = max(_LEAST, min(LATELY, now - row.began)).total_seconds()
     return float(row.lately / seconds)
