@@ -30,7 +30,7 @@ from typing import Any, Final
 
 import psycopg
 from figures import Figure, note
-from scale import IMPORT, MEMORY, cost
+from scale import IMPORT, IMPORT_MEMORY, MEMORY, Cost, cost
 from smtp import Sink
 from world import COMMAND, copy_example, database
 
@@ -120,15 +120,16 @@ class Records:
         return time.monotonic() - began
 
 
-def fill(folder: Path, environ: dict[str, str], readers: int) -> None:
-    """The example newsletter, with a list."""
+def fill(folder: Path, environ: dict[str, str], readers: int) -> Cost:
+    """The example newsletter, with a list, and what that took."""
     folder.mkdir()
     copy_example(folder)
     with (folder / "list.csv").open("w", encoding="utf-8") as stream:
         stream.write("email,name\n")
         stream.writelines(f"reader{n}@example.org,Reader {n}\n" for n in range(readers))
-    cost(folder, environ, (COMMAND, *IMPORT))
+    took = cost(folder, environ, (COMMAND, *IMPORT))
     (folder / "list.csv").unlink()
+    return took
 
 
 def send(issue: int, *more: str) -> tuple[str, ...]:
@@ -354,7 +355,11 @@ def main() -> None:
         place = Path(name)
         many, few = place / "many", place / "few"
         environ = os.environ | way | {URL: url}
-        fill(many, environ, options.readers)
+        took, number = fill(many, environ, options.readers), f"{options.readers:,} readers"
+        print(f"{number} imported in {took.seconds:.0f} s, {took.memory:.0f} MB")
+        what = f"{number} imported into PostgreSQL"
+        note(Figure(what=what, ours=took.seconds, unit="s"))
+        note(Figure(what=what, ours=took.memory, unit="MB", bound=IMPORT_MEMORY))
         begin(many, environ, options.readers)
         exhaust(url, many, options.seconds)
         records = Records(url, "newsletter")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Final
 
@@ -13,6 +14,17 @@ from newsletter.store.tables import staged_imports, staged_rows
 
 #: Where a row stands on the stage.
 PLACE: Final = (staged_rows.c.slice, staged_rows.c.position)
+
+
+def stretch(this: int, begin: int, last: Sequence[int]) -> sa.ColumnElement[bool]:
+    """The rows of an import from slice `begin` on, up to a place and with it.
+
+    None is left before; but a server still knows them by its statistics and by what its index keeps
+    until it is swept, and without the lower bound goes through all that was ever staged. The bound
+    is no place, since of two places SQLite takes the wider.
+    """
+    upto = sa.tuple_(*PLACE) <= sa.tuple_(*last)
+    return sa.and_(staged_rows.c.import_id == this, staged_rows.c.slice >= begin, upto)
 
 
 def alone(store: Database) -> AbstractContextManager[object]:
@@ -41,9 +53,8 @@ def forget(store: Database, batches: Batches, this: int) -> None:
             found = connection.execute(places.limit(batches.rows)).all()
         if not found:
             break
+        these = stretch(this, found[0].slice, found[-1])
         with batches.writing() as connection:
-            connection.execute(
-                sa.delete(staged_rows).where(mine, sa.tuple_(*PLACE) <= sa.tuple_(*found[-1]))
-            )
+            connection.execute(sa.delete(staged_rows).where(these))
     with store.writing() as connection:
         connection.execute(sa.delete(staged_imports).where(staged_imports.c.id == this))

@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from newsletter.audience.roster import Added, Reject, Row
 from newsletter.audience.tokens import Key
 from newsletter.errors import NewsletterError
-from newsletter.store.abandoning import PLACE, abandon, alone, forget
+from newsletter.store.abandoning import PLACE, abandon, alone, forget, stretch
 from newsletter.store.batches import FIRST, Batches
 from newsletter.store.database import Database
 from newsletter.store.intake import take_in
@@ -188,15 +188,16 @@ class Import:
         good = sa.and_(mine, staged_rows.c.slice < REJECTS)
         places = sa.select(*PLACE).where(good).order_by(*PLACE)
         backwards = places.order_by(None).order_by(*(place.desc() for place in PLACE))
+        begin = 0
         while True:
             with store.reading() as connection:
-                nth = places.offset(batches.rows - 1).limit(1)
-                last = connection.execute(nth).first()
+                rest = places.where(staged_rows.c.slice >= begin)
+                last = connection.execute(rest.offset(batches.rows - 1).limit(1)).first()
                 last = last or connection.execute(backwards.limit(1)).first()
             if last is None:
                 break
-            # One bound: of two, SQLite takes the wider, and goes through all that is staged.
-            these = sa.and_(mine, sa.tuple_(*PLACE) <= sa.tuple_(*last))
+            these = stretch(this, begin, last)
+            begin = last.slice
             with batches.writing() as connection:
                 added = self.added + take_in(
                     connection, these, key=key, source=self.source, now=self.now

@@ -9,15 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from newsletter.audience import Status
 from newsletter.audience.roster import Added, Row
 from newsletter.audience.tokens import Key
 from newsletter.store import Store, batches, imports, schema, subscribers
+from newsletter.store.abandoning import stretch
 from newsletter.store.consents import Evidence
 from newsletter.store.imports import Import
 from newsletter.store.signing_keys import address_hash, address_key, handle_of
-from newsletter.store.tables import moment_text
+from newsletter.store.tables import Stage, moment_text, staged_imports, staged_rows
 from tests.support.store_samples import (
     LATER,
     NOW,
@@ -32,6 +34,11 @@ from tests.support.store_samples import (
 )
 
 EARLIER = NOW - dt.timedelta(days=400)
+#: By the database, how it is asked for its plan, and what one by the index says.
+EXPLAINED = {
+    "sqlite": ("EXPLAIN QUERY PLAN", "PRIMARY KEY (import_id=? AND slice>? AND (slice,position)<"),
+    "postgresql": ("EXPLAIN", "Index Cond: ((import_id = 1) AND (slice >= 60) AND (ROW(slice"),
+}
 KNOWN = ("unknown", "pending", "active", "left", "suppressed", "left by a link")
 
 
@@ -125,6 +132,28 @@ def test_an_import_that_an_earlier_version_has_staged_goes_on(tmp_path):
         ("new@example.org", "beta"),
         ("other@example.org", "beta"),
     ]
+
+
+@pytest.mark.usefixtures("dialect")
+def test_a_step_finds_its_rows_by_their_index_when_those_before_are_gone(tmp_path):
+    """A server's statistics still count what the steps before have taken away."""
+    gone, left = sa.text("DELETE FROM staged_rows WHERE slice < 60"), (60, 6040)
+    with store_with(tmp_path, []) as store, store.writing() as connection:
+        values = {"file_name": "list.csv", "file_hash": "", "consent_source": "fair",
+                  "state": Stage.APPLYING, "counts": "{}", "at": NOW}  # fmt: skip
+        connection.execute(sa.insert(staged_imports).values(id=1, **values))
+        staged: dict[str, object] = dict.fromkeys(("fault", "name", "suppression", "tags"), "")
+        staged |= {"import_id": 1, "line": 2, "email": "ada@example.org", "status": "active",
+                   "fields": "{}"}  # fmt: skip
+        rows = [staged | {"slice": n // 100, "position": n} for n in range(6400)]
+        connection.execute(sa.insert(staged_rows), rows)
+        connection.execute(sa.text("ANALYZE"))
+        connection.execute(gone)
+        asked = sa.select(staged_rows.c.email).where(stretch(1, 60, left))
+        how, indexed = EXPLAINED[connection.dialect.name]
+        written = asked.compile(connection.engine, compile_kwargs={"literal_binds": True})
+        assert indexed in repr(connection.exec_driver_sql(f"{how} {written}").all())
+        assert len(connection.execute(asked).all()) == 41
 
 
 def test_names_of_addresses_are_keyed_hashes():
