@@ -103,12 +103,13 @@ def _send(
             return None
         deliveries.recover(store, run, now=clocks.now())
     with RunLog(store.folder, f"{run.content.issue}-{way_out.name}", clocks.now) as log:
-        mark = second_ledger.write(project, store, run)
+        counts = runs.counts(store, run)
+        mark = second_ledger.write(project, store, run, counts)
         alone: Callable[[], bool] = (lambda: False) if leads else _leaderless(store)
         with following(store, run, mark, say=context.reporter.warn, way=shared.way):
             drained = drain_part(
-                context, run, way_out, allowance, stopped=lambda: stopped() or alone(), log=log,
-                leads=leads,
+                context, run, way_out, allowance, counts=counts,
+                stopped=lambda: stopped() or alone(), log=log, leads=leads,
             )  # fmt: skip
         stop = drained.stop and _stopped_here(drained.stop)
         if stop and stop.pause is Pause.INTERRUPTED and alone() and not stopped():
@@ -118,7 +119,7 @@ def _send(
         elif stop and stop.pause not in _OWN:
             runs.pause(store, run, stop)
         if leads:
-            second_ledger.write(project, store, run)
+            second_ledger.write(project, store, run, runs.counts(store, run))
     return Help(run=run, sent=drained.accepted, led=leads, stop=stop)
 
 

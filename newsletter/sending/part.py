@@ -84,6 +84,7 @@ def drain_part(
     transport: Transport,
     allowance: Allowance,
     *,
+    counts: Counts,
     stopped: Callable[[], bool],
     log: RunLog,
     leads: bool,
@@ -96,13 +97,14 @@ def drain_part(
         run: begun.
         transport: the way out.
         allowance: what it takes.
+        counts: its deliveries by state, counted a moment ago.
         stopped: whether to end.
         log: hears of everything.
         leads: whether this process holds the lock for sending.
         limit: at most so many mails.
     """
     store = context.store
-    outlet, counts = _outlet(context, run, transport), runs.counts(store, run)
+    outlet = _outlet(context, run, transport)
     throttle = _throttle(context, transport, allowance)
     _note_begin(log, run, transport, allowance=allowance, counts=counts, throttle=throttle)
     watch = context.watch(run) if leads else _Unwatched()

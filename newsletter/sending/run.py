@@ -48,9 +48,13 @@ _FOR_EVERYBODY: Final = {Pause.ACCOUNT: AccountError, Pause.MALFORMED: InputErro
 
 @dataclass(frozen=True, slots=True)
 class _Begun:
-    """A run that is frozen or resumed, or finished already; whether to stop; its log."""
+    """A run that is frozen or resumed, or finished already; whether to stop; its log.
+
+    Its deliveries are counted once for all that begins with it: of a million that takes a while.
+    """
 
     run: Run
+    counts: Counts
     stopped: Callable[[], bool]
     log: RunLog
 
@@ -73,14 +77,14 @@ def send(context: SendContext, plan: Plan) -> SendResult | AlreadySent:
     store = context.store
     with store.lock():
         with _begun(context, plan) as begun:
-            run = begun.run
+            run, counts = begun.run, begun.counts
             if begun.finished:
-                return AlreadySent(run=run, counts=runs.counts(store, run))
-            mark = second_ledger.write(context.project, store, run)
+                return AlreadySent(run=run, counts=counts)
+            mark = second_ledger.write(context.project, store, run, counts)
             try:
                 with following(store, run, mark, say=context.reporter.warn):
                     drained = drain_part(
-                        context, run, plan.transport, plan.allowance,
+                        context, run, plan.transport, plan.allowance, counts=counts,
                         stopped=begun.stopped, log=begun.log, leads=True, limit=plan.options.limit,
                     )  # fmt: skip
                 ended = _conclude(context, plan, begun, drained)
@@ -99,10 +103,10 @@ def detach(context: SendContext, plan: Plan) -> Detached | SendResult | AlreadyS
     project, store = context.project, context.store
     with store.lock():
         with _begun(context, plan) as begun:
-            run, counts = begun.run, runs.counts(store, begun.run)
+            run, counts = begun.run, begun.counts
             if begun.finished:
                 return AlreadySent(run=run, counts=counts)
-            second_ledger.write(project, store, run)
+            second_ledger.write(project, store, run, counts)
             stop = Stop(Pause.INTERRUPTED, "interrupted") if begun.stopped() else None
             drained = Drained(accepted=0, stop=stop)
             ended = _conclude(context, plan, begun, drained) if stop else None
@@ -122,7 +126,7 @@ def _conclude(context: SendContext, plan: Plan, begun: _Begun, drained: Drained)
         number = plural(len(others), "worker")
         context.reporter.say(f"pausing it for all: {number} finish what is in flight")
     ended = conclude(store, run, drained, log=begun.log)
-    store.when_back(lambda: second_ledger.write(context.project, store, run))
+    store.when_back(lambda: second_ledger.write(context.project, store, run, ended.counts))
     return ended
 
 
@@ -179,9 +183,10 @@ def _begun(context: SendContext, plan: Plan) -> Iterator[_Begun]:
         store.backend.hurry.heed(stopped)
         if not plan.transport.rehearsal:
             publish_first(project, plan.prepared)  # no mail looks for what is not there yet
-        begun = _Begun(_freeze_or_resume(context, plan), stopped, log)
+        run = _freeze_or_resume(context, plan)
+        begun = _Begun(run, runs.counts(store, run), stopped, log)
         if not begun.finished:
-            _back_up(context, begun.run)
+            _back_up(context, begun)
         yield begun
 
 
@@ -234,15 +239,15 @@ def _shared(context: SendContext, plan: Plan) -> str:
     return way_of(context.project, plan.transport, plan.allowance)
 
 
-def _back_up(context: SendContext, run: Run) -> None:
+def _back_up(context: SendContext, begun: _Begun) -> None:
     """Before the first real claim: a copy that knows the recipients, so that it can go on.
 
     Raises:
         InputError: the records are damaged, or their folder cannot be written.
     """
-    counts = runs.counts(context.store, run)
+    is_resumed = begun.counts[State.QUEUED] < begun.counts.total
     # A copy over the network before every send is too dear; a server has backups of its own.
-    if run.rehearsal or counts[State.QUEUED] < counts.total or context.store.backend.on_server:
+    if begun.run.rehearsal or is_resumed or context.store.backend.on_server:
         return
     try:
         backups.keep(context.store, now=clocks.now())

@@ -73,13 +73,19 @@ def accept_backup(
             f"{plural(number, 'delivery', 'deliveries')} may have been sent, which the "
             "records had forgotten: counted as unknown, and not sent again"
         )
-        write(project, store, run)
+        write(project, store, run, runs.counts(store, run))
     elif run:
         write_again(project, store, run, reporter)
 
 
-def write(project: Project, store: Store, run: Run) -> HighWaterMark | None:
+def write(project: Project, store: Store, run: Run, counts: Counts) -> HighWaterMark | None:
     """Write the file of a real run; a rehearsal has none.
+
+    Args:
+        project: the newsletter.
+        store: its records.
+        run: begun.
+        counts: its deliveries by state, counted a moment ago.
 
     Returns:
         what raises its mark while the run goes on.
@@ -93,9 +99,7 @@ def write(project: Project, store: Store, run: Run) -> HighWaterMark | None:
     reached = claims.reached(store, run)
     if (entry := _entry(project, run)) is not None:  # it never falls
         reached = ledger.highest(reached, entry.reached)
-    return ledger.write(
-        project.root, run, runs.counts(store, run), reached, occurrence=_day(store, run)
-    )
+    return ledger.write(project.root, run, counts, reached, occurrence=_day(store, run))
 
 
 def tell(project: Project, store: Store, run: Run, reason: str) -> bool:
@@ -132,7 +136,7 @@ def _entry(project: Project, run: Run) -> Entry | None:
 def write_again(project: Project, store: Store, run: Run, reporter: Reporter) -> None:
     """Write the file of a real run that has lost it, and say so."""
     if run.begun and not run.rehearsal and ledger.entry(project.root, run.content.issue) is None:
-        write(project, store, run)
+        write(project, store, run, runs.counts(store, run))
         reporter.say(f"{ledger.name_of(run.content.issue)} was missing and is written again")
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
+from typing import Final
 
 import sqlalchemy as sa
 
@@ -24,6 +25,10 @@ from newsletter.store.histories import PresentHistory
 from newsletter.store.ratings import forget_labels, freeze_labels
 from newsletter.store.runs import expect_not_cancelled, select_run
 from newsletter.store.tables import deliveries, occurrences, runs, subscribers
+
+#: Of a transaction on a server, where nobody waits for what is being frozen; in a file all do.
+_SECONDS: Final = 1.0
+_MOST: Final = 50_000
 
 
 def start(
@@ -82,7 +87,8 @@ class _Freeze:
     def run(self, store: Database) -> Run:
         with store.writing() as connection:
             before = self._enter(connection)
-        batches = Batches(store)
+        on_server = store.backend.on_server
+        batches = Batches(store, seconds=_SECONDS, most=_MOST) if on_server else Batches(store)
         run = self._found(store)
         try:
             _clear(batches, run)
@@ -197,6 +203,7 @@ class _Freeze:
 def _freeze(run: Run, eligible: Expression, part: sa.ColumnElement[bool], number: int) -> sa.Insert:
     """Write down whoever is eligible in a part of the people, after so many recipients."""
     # Erased and added again since the first step: the same address, in another row.
+    # Asked of each row: PostgreSQL makes a join of a bare EXISTS, and reads all that is frozen.
     there = sa.exists().where(
         deliveries.c.issue == run.content.issue,
         deliveries.c.address_hash == subscribers.c.address_hash,
@@ -210,7 +217,7 @@ def _freeze(run: Run, eligible: Expression, part: sa.ColumnElement[bool], number
         subscribers.c.address_hash,
         number + sa.func.row_number().over(order_by=subscribers.c.id),
         sa.literal(State.QUEUED.value),
-    ).where(part, clause(eligible), ~there)
+    ).where(part, clause(eligible), ~there.is_(sa.true()))
     columns = ["run_id", "issue", "rehearsal", "subscriber_id", "address_hash"]
     return sa.insert(deliveries).from_select([*columns, "position", "state"], people)
 

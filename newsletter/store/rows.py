@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from newsletter.store.postgres import rows as postgres
 from newsletter.store.sqlite import rows as sqlite
 
 
@@ -26,11 +27,8 @@ def insert_rows(
     """
     if not rows:
         return
-    if connection.dialect.name == "sqlite":
-        sqlite.insert_rows(connection, table, columns, rows)
-        return
-    values = [dict(zip(columns, row, strict=True)) for row in rows]
-    connection.execute(sa.insert(plain(table)), values)
+    one = sqlite if connection.dialect.name == "sqlite" else postgres
+    one.insert_rows(connection, table, columns, rows)
 
 
 def update_rows(

@@ -51,6 +51,7 @@ def short(monkeypatch):
     """Steps of a hundred people."""
     monkeypatch.setattr(batches, "FIRST", 100)
     monkeypatch.setattr(batches, "MOST", 100)
+    monkeypatch.setattr(freezing, "_MOST", 100)
     monkeypatch.setattr(batches, "_LEAST_PAUSE", 0.0)
 
 

@@ -65,6 +65,7 @@ class Counted:
 def small(monkeypatch):
     """Steps of a thousand rows at most, and no waiting between them."""
     monkeypatch.setattr(batches, "MOST", STEP)
+    monkeypatch.setattr(freezing, "_MOST", STEP)
     monkeypatch.setattr(imports, "_MOST", STEP)
     monkeypatch.setattr(batches, "_PAUSE", 0.0)
     monkeypatch.setattr(batches, "_LEAST_PAUSE", 0.0)

@@ -16,8 +16,9 @@ from newsletter.cli import sending as commands
 from newsletter.cli import signals
 from newsletter.delivery import Outcome, Result, State
 from newsletter.errors import UnreachableError
-from newsletter.sending import helping, part
+from newsletter.sending import helping, part, standing
 from newsletter.sending import run as sending
+from newsletter.sending.standing import why_wait
 from newsletter.store import Store, claims, runs, shares
 from newsletter.store.postgres import histories
 from tests.support import postgres
@@ -212,6 +213,25 @@ def test_where_a_second_ctrl_c_cannot_pause_it_says_what_does(
         assert "newsletter cancel --issue 74" in said
 
 
+class _StoppedWhenTold(signals.Signals):
+    """Ctrl-C as soon as it was said why nothing leaves."""
+
+    told = threading.Event()
+
+    @classmethod
+    def why(cls, seconds: float) -> str:
+        cls.told.set()
+        return why_wait(seconds)
+
+    @contextlib.contextmanager
+    def noted(self):
+        def stopped() -> bool:
+            self.number = 2 if self.told.is_set() else 0
+            return bool(self.number)
+
+        yield stopped
+
+
 class _StoppedAtOnce(signals.Signals):
     """Ctrl-C while the recipients are written down."""
 
@@ -244,6 +264,8 @@ def test_while_a_server_has_just_begun_it_is_said_why_nothing_leaves(
         before = len(keeper.mails)
         restarted = "update runs set server = split_part(server, ' ', 1) || ' 0'"
         postgres.server().ask(database, restarted)
+        monkeypatch.setattr(commands, "Signals", _StoppedWhenTold)
+        monkeypatch.setattr(standing, "why_wait", _StoppedWhenTold.why)
         ran = folder.send()
         assert ran.code == 130
         assert "the database has just been started: for " in ran.err
