@@ -32,7 +32,7 @@ from newsletter.store.postgres import histories, paces
 from newsletter.store.postgres import schema as tables
 from newsletter.store.postgres.address import ServerAddress
 from newsletter.store.postgres.engine import BUSY as _BUSY_SECONDS
-from newsletter.store.postgres.engine import allow, open_engine
+from newsletter.store.postgres.engine import allow, is_pooled, open_engine
 from newsletter.store.postgres.faults import BUSY, BUSY_HINT, DAMAGED, RESTORE, fault
 from newsletter.store.postgres.leases import Leases
 from newsletter.store.postgres.silence import ANSWERED, Silence
@@ -310,14 +310,29 @@ class PostgresBackend:
         """A server looks after its memory itself."""
 
     def expect_alone(self) -> None:
-        """Refuse to go on while another process is connected to these records."""
+        """Refuse to go on while another process is connected to these records.
+
+        A pooler shows the server who used a connection last, whether or not they are still there.
+
+        Raises:
+            LockedError: one is.
+            InputError: there is a pooler, so that nobody can tell.
+        """
         query = (
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
-            "AND application_name <> %s AND starts_with(application_name, %s)"
+            "SELECT pg_backend_pid(), count(*) FROM pg_stat_activity WHERE datname = "
+            "current_database() AND application_name <> %s AND starts_with(application_name, %s)"
         )
         with self._translated(), self._transaction(self.engine) as connection:
             own = (self._called, self._called.partition("@")[0])
-            others = connection.exec_driver_sql(query, own).scalar_one()
+            process, others = connection.exec_driver_sql(query, own).one()
+            pooled = is_pooled(connection, process)
+        if pooled:
+            raise InputError(
+                "behind a pooler nobody can tell who has these records open",
+                place=self.place,
+                hint="end what uses them, such as newsletter serve, and name the server itself for "
+                "this command in NEWSLETTER_STORE__URL; nothing was changed",
+            )
         if others:
             raise LockedError(
                 "another program has these records open",
