@@ -98,6 +98,8 @@ class PostgresBackend:
         )  # fmt: skip
         self.engine = reach(_CONNECTIONS)
         self.connections = 0
+        #: When the server that was written to last had begun.
+        self._since = ""
         event.listen(self.engine, "connect", self._count_connection)
         self._renewing = reach(2)
         self._leases = Leases(
@@ -391,6 +393,12 @@ class PostgresBackend:
     def _count_connection(self, _connection: object, _record: object) -> None:
         self.connections += 1
 
+    def _note_start(self, since: str) -> None:
+        """A pooler keeps our connections while the server behind it is another one."""
+        if self._since not in {"", since}:
+            self.connections += 1
+        self._since = since
+
     def _begin(self, connection: sa.Connection) -> None:
         options = connection.get_execution_options()
         if options.get("isolation_level") == "AUTOCOMMIT":
@@ -408,6 +416,7 @@ class PostgresBackend:
         patience = f"{max(1, round(self.patience * 1000))}ms"
         values = (f'"{self.schema}"', patience, idle, *self._lock)
         allow(connection, self.patience + ANSWERED)
-        connection.exec_driver_sql(f"{_WRITE}, {lock}", values)
+        said = connection.exec_driver_sql(f"{_WRITE}, {lock}, {histories.SINCE}", values).one()
+        self._note_start(said[-1])
         if not shared:
             allow(connection, None)
