@@ -268,6 +268,7 @@ def unanswered() -> None:
     for module in (silence, server_engine, server_backend):
         module.ANSWERED = 1.0  # type: ignore[attr-defined]
     connections.PatientConnection.patience, silence.HURRIED = 1.0, 0.5  # type: ignore[misc]
+    silence.DOUBTED = 1.0  # type: ignore[misc]
     server_engine._CONNECT, hurry.STOPPING = 2, 3.0  # type: ignore[misc]
 
 

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
+from newsletter.store import Store
+from newsletter.store.postgres import silence
 from tests.support import postgres
 from tests.support.cli_fixtures import Folder, folder, plain_environment
 from tests.support.commands import Command, started
@@ -24,6 +26,7 @@ pytestmark = pytest.mark.processes
 
 WORLD = "unanswered"
 SEND = ("send", "--issue", "74", "--confirm", "74")
+SOURCE = ("--consent-source", "a card")
 
 
 class Stopper(Keeper):
@@ -118,3 +121,38 @@ def test_who_goes_on_says_that_nothing_leaves_and_loses_nothing(folder: Folder, 
     assert "the database is back" in said
     assert _states(wire) == {"accepted": 25}
     assert len({to[0] for _, to, _ in keeper.mails}) == len(keeper.mails) == 25
+
+
+@pytest.mark.parametrize(
+    ("words", "statement"),
+    [
+        (("status",), b"FROM runs"),
+        (("stats",), b"FROM consents"),
+        (("subscribers", "list"), b"FROM subscribers"),
+        (("subscribers", "export", "all.csv"), b"FROM subscribers"),
+        (("subscribers", "remove", "nobody@reader.example"), b"FROM subscribers"),
+        (("subscribers", "add", "new@reader.example", *SOURCE), b"INSERT INTO subscribers"),
+        (("subscribers", "import", "more.csv", *SOURCE), b"INSERT INTO consents"),
+    ],
+)
+def test_a_command_gives_a_database_up_that_stands_still_in_its_middle(
+    folder: Folder, wire, words, statement
+):
+    folder.write("more.csv", "email\nnewer@reader.example\n")
+    wire.stops_at = statement
+    with started(folder.root, *words, world=WORLD) as command:
+        code = command.wait(60)
+        said = command.communicate()[1]
+    assert wire.stands_still()
+    assert code == 6, said
+    assert "the database cannot be reached any more" in said
+    assert "it does not answer" in said
+    assert "Traceback" not in said
+
+
+def test_what_takes_long_is_waited_for_while_the_server_answers_others(wire, tmp_path, monkeypatch):
+    for name, seconds in (("ANSWERED", 0.5), ("DOUBTED", 0.2)):
+        monkeypatch.setattr(silence, name, seconds)
+    url = f"{wire.url()}&folder={tmp_path}/here"
+    with Store.open(url) as store, store.reading() as connection:
+        assert connection.exec_driver_sql("SELECT 7 FROM pg_sleep(2)").scalar() == 7
