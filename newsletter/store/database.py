@@ -231,6 +231,7 @@ class Backend(Protocol):
 
         Raises:
             LockedError: one has.
+            InputError: there is a pooler before the server, so that nobody can tell.
         """
 
     def scrub(self, database: Database, traces: Traces) -> bool:

@@ -11,8 +11,6 @@ from pathlib import Path
 import pytest
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from newsletter.store import Store
-from newsletter.store.postgres import silence
 from tests.support import postgres
 from tests.support.cli_fixtures import Folder, folder, plain_environment
 from tests.support.commands import Command, started
@@ -148,11 +146,3 @@ def test_a_command_gives_a_database_up_that_stands_still_in_its_middle(
     assert "the database cannot be reached any more" in said
     assert "it does not answer" in said
     assert "Traceback" not in said
-
-
-def test_what_takes_long_is_waited_for_while_the_server_answers_others(wire, tmp_path, monkeypatch):
-    for name, seconds in (("ANSWERED", 0.5), ("DOUBTED", 0.2)):
-        monkeypatch.setattr(silence, name, seconds)
-    url = f"{wire.url()}&folder={tmp_path}/here"
-    with Store.open(url) as store, store.reading() as connection:
-        assert connection.exec_driver_sql("SELECT 7 FROM pg_sleep(2)").scalar() == 7

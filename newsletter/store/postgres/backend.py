@@ -22,7 +22,7 @@ from typing import Final
 import sqlalchemy as sa
 from sqlalchemy import event
 
-from newsletter.errors import InputError, LockedError, NewsletterError, PausedError
+from newsletter.errors import InputError, NewsletterError, PausedError
 from newsletter.project import private
 from newsletter.project.disk import unwritten
 from newsletter.store.copies import copy_to_file
@@ -32,9 +32,10 @@ from newsletter.store.postgres import histories, paces
 from newsletter.store.postgres import schema as tables
 from newsletter.store.postgres.address import ServerAddress
 from newsletter.store.postgres.engine import BUSY as _BUSY_SECONDS
-from newsletter.store.postgres.engine import allow, is_pooled, open_engine
+from newsletter.store.postgres.engine import allow, open_engine
 from newsletter.store.postgres.faults import BUSY, BUSY_HINT, DAMAGED, RESTORE, fault
 from newsletter.store.postgres.leases import Leases
+from newsletter.store.postgres.others import expect_no_others
 from newsletter.store.postgres.silence import ANSWERED, Silence
 from newsletter.store.tables import subscribers, tags
 from newsletter.store.traces import Traces
@@ -312,35 +313,9 @@ class PostgresBackend:
         """A server looks after its memory itself."""
 
     def expect_alone(self) -> None:
-        """Refuse to go on while another process is connected to these records.
-
-        A pooler shows the server who used a connection last, whether or not they are still there.
-
-        Raises:
-            LockedError: one is.
-            InputError: there is a pooler, so that nobody can tell.
-        """
-        query = (
-            "SELECT pg_backend_pid(), count(*) FROM pg_stat_activity WHERE datname = "
-            "current_database() AND application_name <> %s AND starts_with(application_name, %s)"
-        )
+        """Refuse to go on while another process has these records open, or nobody can tell."""
         with self._translated(), self._transaction(self.engine) as connection:
-            own = (self._called, self._called.partition("@")[0])
-            process, others = connection.exec_driver_sql(query, own).one()
-            pooled = is_pooled(connection, process)
-        if pooled:
-            raise InputError(
-                "behind a pooler nobody can tell who has these records open",
-                place=self.place,
-                hint="end what uses them, such as newsletter serve, and name the server itself for "
-                "this command in NEWSLETTER_STORE__URL; nothing was changed",
-            )
-        if others:
-            raise LockedError(
-                "another program has these records open",
-                place=self.place,
-                hint="end what uses them, such as newsletter serve; nothing was changed",
-            )
+            expect_no_others(connection, self._called, self.place)
 
     def scrub(self, database: Database, traces: Traces) -> bool:  # noqa: ARG002  # of SQLite's files
         """Take deleted rows out of the tables; PostgreSQL's own log keeps them for a while."""

@@ -75,12 +75,6 @@ def allow(connection: sa.Connection, seconds: float | None) -> None:
     held.patience = seconds
 
 
-def is_pooled(connection: sa.Connection, process: int) -> bool:
-    """Whether somebody stands between us and the server's process that answered."""
-    held: Any = connection.connection.dbapi_connection
-    return bool(held.info.backend_pid != process)
-
-
 def _tried_at_once(held: Any, _record: object) -> None:  # noqa: ANN401  # None where it broke
     """Whoever takes it next tries first whether it answers."""
     if held is not None:
