@@ -146,3 +146,12 @@ def test_what_nobody_foresaw_is_told_with_all_ways_out():
     found = told(psycopg.OperationalError(f"{TCP}mince"), opening=True)
     assert (found.message, found.cause) == ("the database cannot be reached", f"{TCP}mince")
     assert "password" in (found.hint or "")
+
+
+@pytest.mark.parametrize(("opening", "meant"), [(False, UnreachableError), (True, InputError)])
+def test_a_connection_that_ends_under_an_answer_is_no_bug(opening, meant):
+    # As psycopg says it where a pooler refuses a BEGIN and hangs up: the refusal, and the end.
+    said = "received 2 results from command 'BEGIN ISOLATION LEVEL READ COMMITTED'"
+    found = told(psycopg.InternalError(said), opening=opening)
+    assert type(found) is meant
+    assert found.message.startswith("the database cannot be reached")

@@ -75,7 +75,8 @@ def fault(
     state = getattr(error, "sqlstate", None)
     # The driver is an extra, and has kinds of it, such as one for a connection that took too long.
     kinds = {one.__name__ for one in type(error).__mro__}
-    away = state is None and bool(kinds & {"OperationalError", "TimeoutError"})
+    # An internal error without an SQLSTATE is the driver's: a connection ended under an answer.
+    away = state is None and bool(kinds & {"OperationalError", "InternalError", "TimeoutError"})
     refusal = find_refusal(state, str(error)) if state or away else None
     if refusal or away:
         return _unreachable(error, refusal, place, opening=opening)
