@@ -48,7 +48,8 @@ class Backend(Protocol):
         schema: the schema of its tables, None where there are none.
         unmark: what a person does to have records count that were moved, after "or".
         on_server: whether other machines may use it as well; it looks after its disk itself.
-        connections: how many were made to a server; after a new one it may be another server.
+        connections: how many were made to a server, and how often the server behind a pooler had
+            begun anew; after a new one it may be another server.
         hurry: whether this process is to stop, and waits no longer than that allows for a server.
     """
 
@@ -230,6 +231,7 @@ class Backend(Protocol):
 
         Raises:
             LockedError: one has.
+            InputError: there is a pooler before the server, so that nobody can tell.
         """
 
     def scrub(self, database: Database, traces: Traces) -> bool:

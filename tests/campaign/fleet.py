@@ -80,6 +80,29 @@ class Cluster:
         """End it, and start it again."""
         _control(self.folder, "restart", "-m", how)
 
+    def stop(self, how: str) -> None:
+        """End it."""
+        _control(self.folder, "stop", "-m", how)
+
+    def start(self) -> None:
+        """Start it again."""
+        _control(self.folder, "start")
+
+    def freeze(self) -> None:
+        """Have all its processes stand still."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Have them go on."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        first = int((self.folder / "data/postmaster.pid").read_text().split()[0])
+        children = Path(f"/proc/{first}/task/{first}/children").read_text().split()
+        for process in (first, *map(int, children)):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, number)
+
     def copy(self) -> None:
         """Make a standby: what it has is what was committed by now."""
         program, target = str(PLACES[-1] / "pg_basebackup"), str(self.folder / "standby")
@@ -103,8 +126,13 @@ class Cluster:
 
 
 @contextlib.contextmanager
-def cluster() -> Iterator[Cluster]:
-    """Make one in a temporary folder, gone with this process however that ends."""
+def cluster(*, settings: str = "", rules: str = "") -> Iterator[Cluster]:
+    """Make one in a temporary folder, gone with this process however that ends.
+
+    Args:
+        settings: lines of its configuration, besides the usual ones.
+        rules: lines of its pg_hba.conf, before the one that lets everybody in.
+    """
     require(PLACES, "no postgresql (apt install postgresql): the fleet needs its programs")
     folder = Path(tempfile.mkdtemp(prefix="newsletter-fleet-"))
     if os.geteuid() == 0:
@@ -113,7 +141,9 @@ def cluster() -> Iterator[Cluster]:
               "--locale=C", "-E", "UTF8", "-U", "nobody"]  # fmt: skip
     subprocess.run([*_nobody(), *initdb], check=True, stdout=subprocess.DEVNULL)
     with (folder / "data/postgresql.conf").open("a") as stream:
-        stream.write(_SETTINGS.format(folder=folder))
+        stream.write(_SETTINGS.format(folder=folder) + settings)
+    access = folder / "data/pg_hba.conf"
+    access.write_text(rules + access.read_text())
     _control(folder, "start")
     keeper = subprocess.Popen(
         [*_nobody(), "sh", "-c", _KEEPER, str(folder), str(PLACES[-1] / "pg_ctl")],

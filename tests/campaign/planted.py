@@ -268,7 +268,13 @@ def unanswered() -> None:
     for module in (silence, server_engine, server_backend):
         module.ANSWERED = 1.0  # type: ignore[attr-defined]
     connections.PatientConnection.patience, silence.HURRIED = 1.0, 0.5  # type: ignore[misc]
+    silence.DOUBTED = 1.0  # type: ignore[misc]
     server_engine._CONNECT, hurry.STOPPING = 2, 3.0  # type: ignore[misc]
+
+
+def soon_settled() -> None:
+    """A server that has just begun is claimed from four seconds later."""
+    histories.LOOKED = 4  # type: ignore[misc]
 
 
 def other_machine() -> None:
@@ -360,6 +366,7 @@ WORLDS: dict[str, Bug] = {
     "short_leases": short_leases,
     "three_a_request": three_a_request,
     "unanswered": unanswered,
+    "soon_settled": soon_settled,
     "unhurried_account": unhurried_account,
 }
 

@@ -72,6 +72,7 @@ def states(folder, *, rehearsal=False):
 # --- starting --------------------------------------------------------------------------------
 
 
+@pytest.mark.pooled
 def test_a_run_freezes_content_and_recipients_together(tmp_path):
     rows = [*people(3), a_row("left@example.org", status=Status.UNSUBSCRIBED)]
     with store_with(tmp_path, rows) as store:
@@ -170,6 +171,7 @@ def test_other_issues_keep_their_rehearsals(tmp_path):
 # --- the claim -------------------------------------------------------------------------------
 
 
+@pytest.mark.pooled
 def test_claims_go_in_order_and_carry_the_person(tmp_path):
     rows = [a_row(tags=frozenset({"vip"}), fields={"city": "Malmö"}), *people(1)]
     with store_with(tmp_path, rows) as store:
@@ -258,6 +260,7 @@ def test_a_delivery_that_was_not_sent_is_claimed_again_with_the_next_attempt(tmp
         assert runs.reasons(store, run) == {}
 
 
+@pytest.mark.pooled
 def test_only_the_attempt_that_is_claimed_can_be_settled(tmp_path):
     with store_with(tmp_path, people(2)) as store:
         run, other = start(store), start(store, 75)
@@ -276,6 +279,7 @@ def test_only_the_attempt_that_is_claimed_can_be_settled(tmp_path):
     assert states(tmp_path)[0] == "accepted"
 
 
+@pytest.mark.pooled
 def test_recovery_makes_claims_unknown_and_queues_what_was_put_off(tmp_path):
     with store_with(tmp_path, people(4)) as store:
         run, other = start(store), start(store, 75)

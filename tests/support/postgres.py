@@ -9,6 +9,7 @@ import itertools
 import os
 import secrets
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -40,15 +41,24 @@ log_min_messages = fatal
 """
 
 
+#: The folder of the socket that programs reach the server by, None for its own; see `poolers`.
+door: Path | None = None
+
+
 @dataclass(frozen=True)
 class Server:
     """A server that runs."""
 
     folder: Path
 
+    @property
+    def reached(self) -> Path:
+        """The folder of the socket that programs reach it by."""
+        return door or self.folder
+
     def url(self, database: str, *, user: str = "nobody") -> str:
         """As an author writes it."""
-        return f"postgresql://{user}@/{database}?host={quote(str(self.folder))}"
+        return f"postgresql://{user}@/{database}?host={quote(str(self.reached))}"
 
     def ask(self, database: str, statement: str, *values: object) -> list[tuple[Any, ...]]:
         """What the database itself says, asked past the program; each statement by itself."""
@@ -103,6 +113,8 @@ def _template(identity: str) -> str:
     with tempfile.TemporaryDirectory() as made, pytest.MonkeyPatch.context() as patch:
         if identity:
             patch.setattr(secrets, "token_hex", lambda _: identity)
+        # Not through a pooler: it would keep a connection, and what is in use is not copied.
+        patch.setattr(sys.modules[__name__], "door", None)
         Store.open(f"{server().url(name)}&folder={made}").close()
     return name
 

@@ -17,10 +17,14 @@ class Relay:
         server: the folder of the server's socket.
         folder: for its own, made here.
         database: the one that is reached through it.
+
+    Attributes:
+        stops_at: it stands still before it hands this on, once.
     """
 
     def __init__(self, server: Path, folder: Path, database: str) -> None:
         self.database = database
+        self.stops_at = b""
         self.folder, self._server = folder, server / ".s.PGSQL.5432"
         folder.mkdir()
         self._door = socket.socket(socket.AF_UNIX)
@@ -33,6 +37,10 @@ class Relay:
     def stop(self) -> None:
         """Stand still."""
         self._goes.clear()
+
+    def stands_still(self) -> bool:
+        """Whether it does."""
+        return not self._goes.is_set()
 
     def go_on(self) -> None:
         """Hand on what has come meanwhile, too."""
@@ -59,6 +67,8 @@ class Relay:
     def _pump(self, source: socket.socket, sink: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(65536):
+                if self.stops_at and self.stops_at in data:
+                    self.stop()
                 self._goes.wait()
                 sink.sendall(data)
         for end in (source, sink):

@@ -22,7 +22,7 @@ from newsletter.audience.roster import Row
 from newsletter.delivery import Content
 from newsletter.store import Store, imports, suppressions
 from newsletter.store.signing_keys import address_hash, address_key
-from tests.support import postgres
+from tests.support import poolers, postgres
 from tests.support.raw_records import raw
 from tests.support.ses_events import STORE
 
@@ -74,14 +74,26 @@ _on_server = False
 _databases: dict[Path, str] = {}
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.processes)])
+@pytest.fixture(
+    params=[
+        "sqlite",
+        pytest.param("postgres", marks=pytest.mark.processes),
+        pytest.param("pgbouncer", marks=pytest.mark.processes),
+    ]
+)
 def dialect(request: pytest.FixtureRequest) -> Iterator[str]:
-    """The test runs twice: its stores are SQLite files, then schemas on a PostgreSQL server."""
-    name: str = request.param
+    """The test runs twice: its stores are SQLite files, then schemas on a PostgreSQL server.
+
+    With `--long`, or where it is marked `pooled`, it runs once more with a pooler before the server.
+    """
+    name = "sqlite" if request.param == "sqlite" else "postgres"
     if name == "postgres":
         postgres.server()
     # By hand: a test may undo what it has patched itself.
-    with pytest.MonkeyPatch.context() as patch:
+    with contextlib.ExitStack() as stack:
+        if request.param == "pgbouncer":
+            stack.enter_context(poolers.between())
+        patch = stack.enter_context(pytest.MonkeyPatch.context())
         patch.setattr(sys.modules[__name__], "_on_server", name == "postgres")
         patch.setattr(sys.modules[__name__], "_databases", {})
         yield name

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import errno
 import sys
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 
 import pytest
@@ -69,6 +69,22 @@ def alone() -> Iterator[list[str]]:
         _started = before
 
 
+def _pooled(item: pytest.Item) -> bool:
+    """Whether a test reaches its server through a pooler because it runs on everything."""
+    return (
+        isinstance(item, pytest.Function)
+        and "pgbouncer" in getattr(getattr(item, "callspec", None), "params", {}).values()
+    )
+
+
+def _keep(
+    config: pytest.Config, items: list[pytest.Item], wanted: Callable[[pytest.Item], object]
+) -> None:
+    left = [item for item in items if not wanted(item)]
+    items[:] = [item for item in items if wanted(item)]
+    config.hook.pytest_deselected(items=left)
+
+
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """A test that starts nothing is alone, its fixtures too."""
@@ -103,8 +119,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Those of the wanted tier, the long ones first, so that nobody waits for one alone."""
-    if wanted := config.getoption("--tier"):
-        left = [item for item in items if tier_of(item) != wanted]
-        items[:] = [item for item in items if tier_of(item) == wanted]
-        config.hook.pytest_deselected(items=left)
+    wanted = config.getoption("--tier")
+    if not config.getoption("--long"):
+        _keep(config, items, lambda item: item.get_closest_marker("pooled") or not _pooled(item))
+    if wanted:
+        _keep(config, items, lambda item: tier_of(item) == wanted)
     items.sort(key=lambda item: -TIERS.index(tier_of(item)))

@@ -19,7 +19,7 @@ from tests.support import postgres
 from tests.support.store_samples import NOW
 from tests.support.two_machines import two_machines
 
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.processes, pytest.mark.usefixtures("way_in"), pytest.mark.pooled]
 
 
 class _Outlet:
@@ -48,7 +48,7 @@ def url(database: str) -> str:
 
 def test_after_a_lost_answer_only_what_nobody_heard_of_is_queued_again(tmp_path, database):
     with tempfile.TemporaryDirectory() as short:
-        wire = Wire(postgres.server().folder, Path(short) / "wire")
+        wire = Wire(postgres.server().reached, Path(short) / "wire")
         url = f"postgresql://nobody@/{database}?host={wire.folder}"
         with contextlib.closing(wire), two_machines(url, tmp_path) as (leader, _worker, run):
             [held] = leader.settle_and_claim(run, (), 1, now=NOW)

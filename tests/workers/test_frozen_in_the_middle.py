@@ -13,7 +13,7 @@ from newsletter.store import Store, freezing, imports, runs, settling
 from tests.support import postgres
 from tests.support.store_samples import NOW, a_content, people
 
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.processes, pytest.mark.usefixtures("way_in")]
 
 
 def test_its_answer_is_recorded_all_the_same(tmp_path, monkeypatch):

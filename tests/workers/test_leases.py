@@ -14,7 +14,7 @@ from tests.support import postgres
 from tests.support.store_samples import NOW
 from tests.support.two_machines import two_machines
 
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.processes, pytest.mark.usefixtures("way_in"), pytest.mark.pooled]
 
 ACCEPTED = Outcome(result=Result.ACCEPTED, message_id="m")
 DEFERRED = Outcome(result=Result.DEFERRED, reason="451 greylisted")

@@ -15,7 +15,7 @@ def test_it_is_away_for_now_and_that_is_no_bug(kind, opening, meant):
     told = fault(kind("connection timeout expired"), Place("db"), opening=opening, seconds=30)
     assert type(told) is meant
     assert "cannot be reached" in told.message
-    assert told.cause == "connection timeout expired"
+    assert "it does not answer" in (told.message if opening else told.cause or "")
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ pytestmark = pytest.mark.processes
 
 WORLD = "unanswered"
 SEND = ("send", "--issue", "74", "--confirm", "74")
+SOURCE = ("--consent-source", "a card")
 
 
 class Stopper(Keeper):
@@ -118,3 +119,30 @@ def test_who_goes_on_says_that_nothing_leaves_and_loses_nothing(folder: Folder, 
     assert "the database is back" in said
     assert _states(wire) == {"accepted": 25}
     assert len({to[0] for _, to, _ in keeper.mails}) == len(keeper.mails) == 25
+
+
+@pytest.mark.parametrize(
+    ("words", "statement"),
+    [
+        (("status",), b"FROM runs"),
+        (("stats",), b"FROM consents"),
+        (("subscribers", "list"), b"FROM subscribers"),
+        (("subscribers", "export", "all.csv"), b"FROM subscribers"),
+        (("subscribers", "remove", "nobody@reader.example"), b"FROM subscribers"),
+        (("subscribers", "add", "new@reader.example", *SOURCE), b"INSERT INTO subscribers"),
+        (("subscribers", "import", "more.csv", *SOURCE), b"INSERT INTO consents"),
+    ],
+)
+def test_a_command_gives_a_database_up_that_stands_still_in_its_middle(
+    folder: Folder, wire, words, statement
+):
+    folder.write("more.csv", "email\nnewer@reader.example\n")
+    wire.stops_at = statement
+    with started(folder.root, *words, world=WORLD) as command:
+        code = command.wait(60)
+        said = command.communicate()[1]
+    assert wire.stands_still()
+    assert code == 6, said
+    assert "the database cannot be reached any more" in said
+    assert "it does not answer" in said
+    assert "Traceback" not in said

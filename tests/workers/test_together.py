@@ -29,7 +29,7 @@ from tests.support.two_machines import two_machines
 
 __all__ = ["folder", "plain_environment"]
 
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.processes, pytest.mark.usefixtures("way_in")]
 
 ACCEPTED = Outcome(result=Result.ACCEPTED, message_id="m")
 

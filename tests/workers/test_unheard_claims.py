@@ -20,7 +20,7 @@ from tests.campaign.fleet import COMMIT, Wire
 from tests.support import postgres
 from tests.support.store_samples import NOW, a_content, people
 
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.processes, pytest.mark.usefixtures("way_in"), pytest.mark.pooled]
 
 ACCEPTED = Outcome(result=Result.ACCEPTED, message_id="m")
 DEFERRED = Outcome(result=Result.DEFERRED, reason="451 greylisted")
@@ -60,7 +60,7 @@ def _begun(store: Store, number: int):
 def test_a_claim_whose_commit_comes_through_late_is_given_back(tmp_path):
     database = postgres.new_database(postgres.template())
     with tempfile.TemporaryDirectory() as short:
-        wire = LateWire(postgres.server().folder, Path(short) / "wire")
+        wire = LateWire(postgres.server().reached, Path(short) / "wire")
         url = f"postgresql://nobody@/{database}?host={wire.folder}&folder={tmp_path}"
         with contextlib.closing(wire), Store.open(url) as store, store.lock():
             run = _begun(store, 4)

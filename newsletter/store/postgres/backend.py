@@ -22,7 +22,7 @@ from typing import Final
 import sqlalchemy as sa
 from sqlalchemy import event
 
-from newsletter.errors import InputError, LockedError, NewsletterError, PausedError
+from newsletter.errors import InputError, NewsletterError, PausedError
 from newsletter.project import private
 from newsletter.project.disk import unwritten
 from newsletter.store.copies import copy_to_file
@@ -35,6 +35,7 @@ from newsletter.store.postgres.engine import BUSY as _BUSY_SECONDS
 from newsletter.store.postgres.engine import allow, open_engine
 from newsletter.store.postgres.faults import BUSY, BUSY_HINT, DAMAGED, RESTORE, fault
 from newsletter.store.postgres.leases import Leases
+from newsletter.store.postgres.others import expect_no_others
 from newsletter.store.postgres.silence import ANSWERED, Silence
 from newsletter.store.tables import subscribers, tags
 from newsletter.store.traces import Traces
@@ -98,6 +99,8 @@ class PostgresBackend:
         )  # fmt: skip
         self.engine = reach(_CONNECTIONS)
         self.connections = 0
+        #: When the server that was written to last had begun.
+        self._since = ""
         event.listen(self.engine, "connect", self._count_connection)
         self._renewing = reach(2)
         self._leases = Leases(
@@ -310,20 +313,9 @@ class PostgresBackend:
         """A server looks after its memory itself."""
 
     def expect_alone(self) -> None:
-        """Refuse to go on while another process is connected to these records."""
-        query = (
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
-            "AND application_name <> %s AND starts_with(application_name, %s)"
-        )
+        """Refuse to go on while another process has these records open, or nobody can tell."""
         with self._translated(), self._transaction(self.engine) as connection:
-            own = (self._called, self._called.partition("@")[0])
-            others = connection.exec_driver_sql(query, own).scalar_one()
-        if others:
-            raise LockedError(
-                "another program has these records open",
-                place=self.place,
-                hint="end what uses them, such as newsletter serve; nothing was changed",
-            )
+            expect_no_others(connection, self._called, self.place)
 
     def scrub(self, database: Database, traces: Traces) -> bool:  # noqa: ARG002  # of SQLite's files
         """Take deleted rows out of the tables; PostgreSQL's own log keeps them for a while."""
@@ -376,6 +368,12 @@ class PostgresBackend:
     def _count_connection(self, _connection: object, _record: object) -> None:
         self.connections += 1
 
+    def _note_start(self, since: str) -> None:
+        """A pooler keeps our connections while the server behind it is another one."""
+        if self._since not in {"", since}:
+            self.connections += 1
+        self._since = since
+
     def _begin(self, connection: sa.Connection) -> None:
         options = connection.get_execution_options()
         if options.get("isolation_level") == "AUTOCOMMIT":
@@ -393,6 +391,7 @@ class PostgresBackend:
         patience = f"{max(1, round(self.patience * 1000))}ms"
         values = (f'"{self.schema}"', patience, idle, *self._lock)
         allow(connection, self.patience + ANSWERED)
-        connection.exec_driver_sql(f"{_WRITE}, {lock}", values)
+        said = connection.exec_driver_sql(f"{_WRITE}, {lock}, {histories.SINCE}", values).one()
+        self._note_start(said[-1])
         if not shared:
             allow(connection, None)

@@ -3,12 +3,15 @@
 Where a server, or a pooler before it, stands still, its machine acknowledges every packet: TCP sees
 nothing wrong, and a client waits for ever. What must be answered at once is waited for a while
 only; and once that has found the server silent, so is whatever else waits for it, however long it
-may take otherwise.
+may take otherwise. Where nothing else is asked meanwhile, a connection of its own looks.
 """
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import time
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import psycopg
@@ -26,10 +29,12 @@ class PatientConnection(psycopg.Connection[Any]):
     Attributes:
         patience: so many seconds each answer may take; None where the work may take any time.
         silence: what all of them know.
+        another: makes one more.
     """
 
     patience: float | None = ANSWERED
     silence: Silence | None = None
+    another: Callable[[], PatientConnection]
 
     def wait(self, gen: PQGen[R], *arguments: Any, **named: Any) -> R:  # noqa: ANN401
         """As the driver waits, and no longer than that."""
@@ -59,7 +64,14 @@ class PatientConnection(psycopg.Connection[Any]):
             if late:
                 self.silence.found(asked)
             return late
+        self.silence.doubt(asked, self._look)
         return self.silence.lasts()
+
+    def _look(self) -> None:
+        """Hear whether the server answers another connection."""
+        # One that is refused has been answered.
+        with contextlib.suppress(psycopg.Error), self.another() as other:
+            other.execute("SELECT 1")
 
 
 def connect(silence: Silence, arguments: Any, named: Any) -> PatientConnection:  # noqa: ANN401
@@ -77,4 +89,5 @@ def connect(silence: Silence, arguments: Any, named: Any) -> PatientConnection: 
         silence.found(asked)
         raise psycopg.OperationalError(MUTE) from error
     made.silence = silence
+    made.another = functools.partial(connect, silence, arguments, named)
     return made

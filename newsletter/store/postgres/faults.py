@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from sqlalchemy import exc
@@ -9,6 +10,7 @@ from sqlalchemy import exc
 from newsletter.errors import InputError, NewsletterError, PausedError, Place, UnreachableError
 from newsletter.project.disk import FULL
 from newsletter.store.postgres.histories import FUNCTIONS
+from newsletter.store.postgres.refusals import Refusal, find_refusal
 
 _AGAIN: Final = "run the same command again when it is back"
 BUSY: Final = "another program kept the records locked for {seconds:g} seconds"
@@ -25,25 +27,18 @@ _UNASKED: Final = (
     + " TO that user",
 )
 #: SQLAlchemy's own words for that name its pool.
-_ALL_IN_USE: Final = "all connections of this process wait for it"
-#: What the client library says of a connection that worked before.
-_BROKEN: Final = {
-    "refused": "nothing listens there",
-    "No such file": "nothing listens there",
-    "closed": "the connection broke",
-    "lost": "the connection broke",
-    "reset by peer": "the connection broke",
-    "Broken pipe": "the connection broke",
-}
-_GONE: Final = (UnreachableError, "the database cannot be reached any more", _AGAIN)
-_STRANGER: Final = (
-    InputError, "the database refuses this user",
-    "set the user in store.url, and NEWSLETTER_STORE__PASSWORD in the environment or in .env",
-)  # fmt: skip
+_ALL_IN_USE: Final = Refusal("all connections of this process wait for it", _AGAIN, "")
+#: What to do where nothing is known.
+_LOOK: Final = (
+    "see that the server runs and takes more connections, and that store.url and its password are "
+    "right"
+)
+_AWAY: Final = "the database cannot be reached"
+_GONE: Final = (UnreachableError, f"{_AWAY} any more", _AGAIN)
 
-#: SQLSTATE, or the two letters of its class -> (kind, sentence, hint).
+#: SQLSTATE, or the two letters of its class -> (kind, sentence, hint); what is about a connection
+#: and not about a statement is in `refusals`.
 _FAULTS: Final[dict[str, tuple[type[NewsletterError], str, str]]] = {
-    "08": _GONE,
     "57": _GONE,
     # It waited too long for a machine that was frozen in the middle, and undid the transaction.
     "25P03": _GONE,
@@ -55,8 +50,6 @@ _FAULTS: Final[dict[str, tuple[type[NewsletterError], str, str]]] = {
         "the database can only be read",
         "set store.url to the primary server, and a user who may write",
     ),
-    "28": _STRANGER,
-    "3D": (InputError, "there is no such database", "make it: createdb NAME"),
     "3F": (InputError, "there is no such schema, and this user may not make it", _GRANT),
     "42501": (InputError, "the database's user lacks a right", _GRANT),
     "55P03": (PausedError, BUSY, BUSY_HINT),
@@ -82,12 +75,15 @@ def fault(
     state = getattr(error, "sqlstate", None)
     # The driver is an extra, and has kinds of it, such as one for a connection that took too long.
     kinds = {one.__name__ for one in type(error).__mro__}
-    if state is None and kinds & {"OperationalError", "TimeoutError"}:
-        return _unreachable(error, place, opening=opening)
+    # An internal error without an SQLSTATE is the driver's: a connection ended under an answer.
+    away = state is None and bool(kinds & {"OperationalError", "InternalError", "TimeoutError"})
+    refusal = find_refusal(state, str(error)) if state or away else None
+    if refusal or away:
+        return _unreachable(error, refusal, place, opening=opening)
     known = _FAULTS.get(state or "") or _FAULTS.get((state or "")[:2])
     if getattr(getattr(error, "diag", None), "severity_nonlocalized", None) == "PANIC":
         known = _GONE  # whatever it says, as of a full disk, the server goes down with it
-    named = f"{type(error).__name__}, SQLSTATE {state}"
+    named = _named(error)
     if known is None:
         rule = getattr(getattr(error, "diag", None), "constraint_name", None)
         return NewsletterError(
@@ -110,19 +106,29 @@ def fault(
     return kind(message.format(seconds=seconds), place=place, cause=named, hint=hint)
 
 
-def _unreachable(error: BaseException | None, place: Place, *, opening: bool) -> NewsletterError:
-    """No connection, or one that broke: the client library's words name host, port and user."""
-    cause = next(iter(str(error).strip().splitlines()), "")
+def _named(error: BaseException | None) -> str:
+    return f"{type(error).__name__}, SQLSTATE {getattr(error, 'sqlstate', None)}"
+
+
+def _unreachable(
+    error: BaseException | None, refusal: Refusal | None, place: Place, *, opening: bool
+) -> NewsletterError:
+    """No connection, or one that broke: a server's words name host, port and user, and no reader.
+
+    In the middle all of it is borne for a while: what became of mails is to be recorded.
+    """
+    lines = str(error).strip().splitlines()
+    told = next((line for line in lines if refusal and re.search(refusal.words, line)), "")
+    cause: str | None = told or next(iter(lines), "")
+    if getattr(error, "sqlstate", None):
+        cause = _named(error)
     if isinstance(error, exc.TimeoutError):
-        cause = _ALL_IN_USE
+        refusal, cause = _ALL_IN_USE, None
+    if refusal is None:
+        kind, message, hint = (InputError, _AWAY, _LOOK) if opening else _GONE
+        return kind(message, place=place, cause=cause, hint=hint)
     if opening:
-        return InputError(
-            "the database cannot be reached",
-            place=place,
-            cause=cause,
-            hint="see that the server runs and takes more connections, and that store.url and its "
-            "password are right",
-        )
-    kind, message, hint = _GONE
-    told = next((plain for part, plain in _BROKEN.items() if part in cause), cause)
-    return kind(message, place=place, cause=told, hint=hint)
+        message = f"{_AWAY}: {refusal.why}"
+        return InputError(message, place=place, cause=cause, hint=refusal.hint)
+    kind, message, _ = _GONE
+    return kind(message, place=place, cause=refusal.why, hint=refusal.hint)

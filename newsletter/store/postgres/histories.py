@@ -29,7 +29,8 @@ _TABLE: Final = "'runs'::regclass::oid"
 _HISTORY: Final = f"{_SERVER} || '/' || {_DATABASE} || '/' || {_TABLE}"
 #: As an earlier version wrote it down, whose runs still go on.
 _EARLIER: Final = f"{_SERVER} || '/' || {_TABLE}"
-_SINCE: Final = "extract(epoch FROM pg_postmaster_start_time())::text"
+#: When it has begun.
+SINCE: Final = "extract(epoch FROM pg_postmaster_start_time())::text"
 #: A standby has no history of its own, and is only read.
 _SAME: Final = (
     f"CASE WHEN pg_is_in_recovery() THEN true "
@@ -38,7 +39,7 @@ _SAME: Final = (
 
 
 #: Fails where the user may not ask that; a standby has no history of its own, and cannot be asked.
-ASKED: Final = f"CASE WHEN pg_is_in_recovery() THEN '' ELSE {_SERVER} || {_SINCE} END"
+ASKED: Final = f"CASE WHEN pg_is_in_recovery() THEN '' ELSE {_SERVER} || {SINCE} END"
 #: What the user needs for it, and has where nobody took it away from everybody.
 FUNCTIONS: Final = (
     "pg_control_system()",
@@ -51,7 +52,7 @@ FUNCTIONS: Final = (
 
 @compiles(PresentHistory, "postgresql")
 def _present(_element: PresentHistory, _compiler: SQLCompiler, **_: object) -> str:
-    return f"({_HISTORY} || ' ' || {_SINCE})"
+    return f"({_HISTORY} || ' ' || {SINCE})"
 
 
 @compiles(SameHistory, "postgresql")
@@ -63,7 +64,7 @@ def _same(element: SameHistory, compiler: SQLCompiler, **more: Any) -> str:  # n
 def _settled(element: SettledHistory, compiler: SQLCompiler, **more: Any) -> str:  # noqa: ANN401
     column = compiler.process(element.clauses, **more)
     return (
-        f"({_SAME.format(column=column)} AND (split_part({column}, ' ', 2) = {_SINCE} "
+        f"({_SAME.format(column=column)} AND (split_part({column}, ' ', 2) = {SINCE} "
         f"OR pg_postmaster_start_time() < clock_timestamp() - interval '{LOOKED} seconds'))"
     )
 
@@ -72,6 +73,6 @@ def _settled(element: SettledHistory, compiler: SQLCompiler, **more: Any) -> str
 def _settles_in(element: SettlesIn, compiler: SQLCompiler, **more: Any) -> str:  # noqa: ANN401
     column = compiler.process(element.clauses, **more)
     return (
-        f"(CASE WHEN split_part({column}, ' ', 2) = {_SINCE} THEN 0 ELSE greatest(0, {LOOKED} - "
+        f"(CASE WHEN split_part({column}, ' ', 2) = {SINCE} THEN 0 ELSE greatest(0, {LOOKED} - "
         "extract(epoch FROM clock_timestamp() - pg_postmaster_start_time())) END::float8)"
     )

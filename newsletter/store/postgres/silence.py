@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from collections.abc import Callable
 from typing import Final
 
 from newsletter.store.hurry import Hurry
@@ -11,6 +13,8 @@ from newsletter.store.hurry import Hurry
 #: found silent, or when this process must end.
 ANSWERED: Final = 15.0
 HURRIED: Final = 5.0
+#: What may take any time is doubted after so many seconds in which nothing was heard.
+DOUBTED: Final = 10.0
 #: What is said of it.
 MUTE: Final = "it does not answer"
 
@@ -24,7 +28,9 @@ class Silence:
 
     def __init__(self, hurry: Hurry) -> None:
         self._hurry = hurry
-        self._heard, self._asked = 0.0, 0.0
+        self._heard, self._asked, self._looked = 0.0, 0.0, 0.0
+        #: One looks at a time.
+        self._looking = threading.Lock()
 
     def heard(self) -> None:
         """It has answered."""
@@ -33,6 +39,28 @@ class Silence:
     def found(self, asked: float) -> None:
         """It has not answered what was asked then, for as long as that may take."""
         self._asked = max(asked, self._asked)
+
+    def doubt(self, asked: float, look: Callable[[], object]) -> None:
+        """What may take any time was asked then: look whether the server answers at all.
+
+        That is done on a thread of its own, where nothing has been heard for a while, neither by
+        this connection nor by another.
+
+        Args:
+            asked: when.
+            look: asks the server something else, and says here what it found.
+        """
+        if time.monotonic() - max(asked, self._heard, self._looked) < DOUBTED:
+            return
+        if self._looking.acquire(blocking=False):
+            threading.Thread(target=self._look, args=(look,), daemon=True).start()
+
+    def _look(self, look: Callable[[], object]) -> None:
+        try:
+            look()
+        finally:
+            self._looked = time.monotonic()
+            self._looking.release()
 
     def lasts(self) -> bool:
         """Whether it was found silent, and not heard since."""
