@@ -7,7 +7,6 @@ import logging
 from typing import Any
 
 import cssutils
-import premailer.premailer
 import pytest
 from premailer import Premailer
 
@@ -102,13 +101,13 @@ def test_no_sheet_fetches_another(start, monkeypatch):
 
 def test_classes_are_looked_for_on_the_element_that_has_them(monkeypatch):
     asked: list[str] = []
-    monkeypatch.setattr(premailer.premailer, "_create_cssselector", noting(asked))
+    monkeypatch.setattr(inline, "_selector", noting(asked))
     inline_styles(tree.parse(page_of(".d, .f p, .c, tr .d em.e, .e:first-child { margin: 0 }")))
     assert {"td.d", ".f p", "p.c", "tr td.d em.e", "em.e:first-child"} <= set(asked)
 
 
 def noting(asked: list[str]) -> Any:
-    whole = premailer.premailer._create_cssselector
+    whole = inline._selector
 
     def noted(selector: str) -> Any:
         asked.append(selector)
