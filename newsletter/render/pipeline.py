@@ -226,7 +226,8 @@ def _values(issue: Issue, options: Options, letter: ComposedLetter) -> dict[str,
 def _theme(look: Look) -> dict[str, Any]:
     # Themes written before there were palettes draw links in the accent.
     palettes = {"light": look.light._asdict(), "dark": look.dark._asdict()}
-    return {**dataclasses.asdict(look), **palettes, "accent": look.light.link}
+    own = {field.name: getattr(look, field.name) for field in dataclasses.fields(look)}
+    return {**own, **palettes, "accent": look.light.link}
 
 
 def _asset(src: str, base: str) -> str:
