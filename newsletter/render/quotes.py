@@ -18,6 +18,7 @@ _CUSTOMS: Final = (
     ("«", "»", "‹", "›"),
     ("»", "«", "›", "‹"),
 )
+_SIGNS: Final = frozenset(sign for custom in _CUSTOMS for sign in custom[:2])
 #: What there is to replace.
 _STRAIGHT: Final = frozenset("\"'")
 
@@ -35,12 +36,14 @@ def like_body(title: str, body: str) -> str:
     if not _STRAIGHT & set(title):
         return title
 
-    def held(custom: tuple[str, ...]) -> tuple[int, int]:
-        opening, closing, *_ = custom
-        return body.count(opening) + body.count(closing), -body.find(opening)
+    held = {sign: body.count(sign) for sign in _SIGNS}
 
-    custom = max(_CUSTOMS, key=held)
-    if held(custom)[0] == 0 and "’" not in body:
+    def weight(custom: tuple[str, ...]) -> tuple[int, int]:
+        opening, closing, *_ = custom
+        return held[opening] + held[closing], -body.find(opening) if held[opening] else 1
+
+    custom = max(_CUSTOMS, key=weight)
+    if weight(custom)[0] == 0 and "’" not in body:
         return title
     [line] = _reader(custom).parseInline(title)
     return "".join(piece.content for piece in line.children or ())
