@@ -27,6 +27,7 @@ SHEETS = {
     "not for every window": "@media print { p { color: #112233 } } p { color: #445566 }",
     "classes of one element": "td .a { color: #112233 } .c { margin: 0 } .a.c, p.a.c { margin: 3px } #b.c { color: #445566 } tr > .d, .d p { margin: 4px } .e ~ .e, .e + em { margin: 5px } .e:first-child { color: #778899 }",
     "classes of several": ".f { color: #112233 } .f .e, .F { margin: 0 } .none.f { margin: 1px }",
+    "unset": "p { color: #112233; margin: 0 } .a { color: unset }",
     "no sheet": "",
 }
 BODY = (

@@ -48,6 +48,7 @@ def long_way(body: str) -> tuple[list[Any], Any]:
 @example(
     "a\n- b\n\nc\n> d\ne\n***\nf\n```\ng\n```\nh\n# i\nj\n<div>\nk\n\nl|m\n-|-\n    n\n\n> o\n- p\n\n1. q\n> r\n[^s]: t\n"
 )
+@example("[x](https://a.example/&amp;)")
 @example("~a~ ~~~b~~~ [*c* __d__](https://a.example/) ![*e*](f) [g ~~h~~](/i)")
 def test_any_heap_of_markdown_is_read_as_by_asking_every_rule(body: str) -> None:
     assert read(body) == long_way(body)
