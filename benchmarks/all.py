@@ -112,12 +112,13 @@ SUBJECTS: Final = (
         missed="Reading Markdown and inlining styles, in Python, take longer alone than all of "
         "npm's side in V8; MJML, which is Rust here, takes a third of npm's. Taken out so far: "
         "second looks at addresses and at words without wide letters, a second reading for the "
-        "sizes of pictures, asking every rule of Markdown at every sign, a reader made anew for "
-        "each letter, and selectors that looked for a class on every element. Left, and "
-        "not tried: the passes over the tokens after reading them, premailer's own work for each "
-        "element, and the theme's marks of where each line is from. The floor is markdown-it-py "
-        "without anything of ours. Most of a cold build is importing libraries, less requests, "
-        "which premailer names and no build uses; premailer still brings cssutils.",
+        "sizes of pictures, asking every rule of Markdown at every sign and every line, a "
+        "reader, a sanitiser and a renderer made anew for each letter, all passes but one over "
+        "the tokens after reading them, selectors that looked for a class on every element, "
+        "premailer's adding up of the same styles for each of them, and telling where each line "
+        "of a theme is from where nothing is wrong with it. The floor is markdown-it-py without "
+        "anything of ours. Most of a cold build is importing libraries, less requests, which "
+        "premailer names and no build uses; premailer still brings cssutils.",
     ),
     Subject(
         name="odd_letters",

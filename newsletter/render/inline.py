@@ -1,26 +1,32 @@
 """Style sheets copied onto the elements, for mail programs that drop style sheets.
 
-premailer does it. What is private of premailer and overridden, two methods, stands in this file and
-nowhere else, and so do two settings of cssutils; a test holds them to the library beneath.
+premailer reads the sheets and adds declarations up; which element gets which is told here. What is
+private of premailer and overridden, two methods, stands in this file and nowhere else, and so do
+two settings of cssutils; a test holds them to the library beneath.
 """
 
 from __future__ import annotations
 
 import functools
 import logging
+import operator
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final, cast
 
 import cssutils
 from lxml import etree
+from lxml.cssselect import CSSSelector
 from premailer import Premailer
+from premailer.merge_style import csstext_to_pairs, merge_styles
 
 from newsletter.render.stylesheet import everywhere
 
+_Selector = Callable[[etree._Element], list[etree._Element]]  # noqa: SLF001  # its only name
 #: Premailer's own form: (specificity, selector, declarations) of what is copied, and the rest.
-_Rules = tuple[list[tuple[tuple[int, ...], str, str]], list[object]]
+_Rule = tuple[tuple[int, ...], str, str]
+_Rules = tuple[list[_Rule], list[object]]
 
 # It would write #ffffff as #fff, which Outlook and Lotus Notes read as another colour.
 cssutils.ser.prefs.minimizeColorHash = False
@@ -51,7 +57,10 @@ _BARE: Final = re.compile(r"(?<![\w.#-])\.[A-Za-z_][\w-]*")
 
 def inline_styles(tree: etree._Element) -> etree._Element:
     """Copy the rules of `<style>` onto the elements they match."""
-    return cast(etree._Element, Inliner(tree, **OPTIONS).transform())  # noqa: SLF001  # its only name
+    inliner = Inliner(tree, **OPTIONS)
+    page = cast(etree._Element, inliner.transform())  # noqa: SLF001  # its only name
+    inliner.copy_rules(page)
+    return page
 
 
 class Inliner(Premailer):  # type: ignore[misc]  # premailer has no types
@@ -59,8 +68,13 @@ class Inliner(Premailer):  # type: ignore[misc]  # premailer has no types
 
     Its own cache keeps the parsed sheet, but writes every rule of it out anew for every letter,
     which was half the time of a whole render; and its parser fetches what an @import names, from
-    the network and from the disk, whatever `allow_network` says.
+    the network and from the disk, whatever `allow_network` says. It finds the sheets and their
+    rules; copied they are here, for it puts the same rules together anew for every element.
     """
+
+    def __init__(self, page: object, **options: object) -> None:
+        super().__init__(page, **options)
+        self._wanted: list[_Rule] = []
 
     def _parse_css_string(self, css_body: str, validate: bool = False) -> Any:  # noqa: ANN401, FBT001, FBT002  # premailer's signature
         parser = cssutils.CSSParser(
@@ -74,7 +88,18 @@ class Inliner(Premailer):  # type: ignore[misc]  # premailer has no types
             self._look_around()
         # Looking for what is not there takes as long as looking for what is.
         asked = [rule for rule in rules if _asked(rule[1]) <= self._there.keys()]
-        return [(weight, self._narrowed(name), css) for weight, name, css in asked], rest
+        self._wanted += [(weight, self._narrowed(name), css) for weight, name, css in asked]
+        return [], rest
+
+    def copy_rules(self, page: etree._Element) -> None:
+        """Write onto each element what the rules of all sheets say of it, the weightiest last."""
+        found: dict[etree._Element, list[str]] = {}
+        for _, selector, css in sorted(self._wanted, key=operator.itemgetter(0)):
+            for element in _selector(selector)(page):
+                found.setdefault(element, []).append(css)
+        for element, styles in found.items():
+            if style := _merged(element.get("style", ""), tuple(styles)):
+                element.set("style", style)
 
     def _look_around(self) -> None:
         """Note the elements, classes and ids of the page, such as `p`, `.button` and `#end`."""
@@ -106,6 +131,19 @@ def _rules(css: str, index: int) -> _Rules:
     reader = Inliner("", strip_important=False, disable_validation=True)
     # What holds in some windows only is never copied, so it need not be parsed.
     return cast(_Rules, Premailer._parse_style_rules(reader, everywhere(css), index))  # noqa: SLF001  # what is cached
+
+
+@functools.lru_cache(maxsize=1024)
+def _merged(own: str, styles: tuple[str, ...]) -> str:
+    """What an element's own style and those of its rules add up to: few of a letter differ."""
+    pairs = [csstext_to_pairs(css, validate=False) for css in styles]
+    no_pseudo_class = [""] * len(pairs)  # such rules are not copied
+    return str(merge_styles(own, pairs, no_pseudo_class, remove_unset_properties=True))
+
+
+@functools.lru_cache(maxsize=512)
+def _selector(name: str) -> _Selector:
+    return cast(_Selector, CSSSelector(name))
 
 
 @functools.lru_cache(maxsize=512)

@@ -6,7 +6,7 @@ Mail programs cut a page of 102,400 bytes; what is refused here has several time
 from __future__ import annotations
 
 import re
-from itertools import accumulate
+from bisect import bisect_right
 from typing import Final
 
 from newsletter.errors import InputError, Place
@@ -58,18 +58,19 @@ def expect_few_pieces(issue: Issue, document: Document) -> None:
     if len(pictures) > PICTURES:
         what = f"the letter has more than {PICTURES:,} pictures"
         raise _refused(issue, what, sorted(pictures)[PICTURES] - 1, _SHORTER)
-    number, line = 0, 0
-    for token in document.tokens:
-        line = token.map[0] if token.map else line
-        # What reads an author's HTML takes the longer the deeper it goes.
-        tags = token.content.count("<") if token.type == "html_block" else 0
-        number += 1 + len(token.children or ()) + tags
-        if number > PIECES:
-            what = f"the letter has more than {PIECES:,} links, words in bold, cells and the like"
-            raise _refused(issue, what, line, _SHORTER)
-        if max(accumulate(child.nesting for child in token.children or ()), default=0) > AROUND:
-            what = f"here words stand in more than {AROUND} signs such as * and **, one in another"
-            raise _refused(issue, what, line, "take most of them out")
+    many = bisect_right(document.pieces, PIECES)
+    deep = next((at for depth, at in document.depths if depth > AROUND), many)
+    if many < len(document.tokens) and many <= deep:
+        what = f"the letter has more than {PIECES:,} links, words in bold, cells and the like"
+        raise _refused(issue, what, _line(document, many), _SHORTER)
+    if deep < len(document.tokens):
+        what = f"here words stand in more than {AROUND} signs such as * and **, one in another"
+        raise _refused(issue, what, _line(document, deep), "take most of them out")
+
+
+def _line(document: Document, at: int) -> int:
+    place = document.tokens[at].map
+    return place[0] if place else 0
 
 
 def _refused(issue: Issue, what: str, line: int, hint: str) -> InputError:

@@ -53,6 +53,8 @@ idna.encode("\u00e4.example", uts46=True)
 
 # Approvals and runs hold hashes that were made when a look had these alone.
 _FIRST: Final = ("accent", "accent_dark", "font", "heading_font", "divider", "header_image")
+#: Text up to the next tag.
+_TEXT: Final = re.compile(r"[^<>]*<")
 _OFFSET: Final = re.compile(r"(?: in root template)?(?: at)? position \d+(?::\d+)?")
 
 
@@ -148,8 +150,15 @@ def _parts(document: Document, images: tuple[Image, ...], above: int) -> dict[st
 def source_hash(issue: Issue, theme: Theme, options: Options) -> str:
     """SHA-256 (hex) of everything a letter is made from: the same on every machine."""
     options = _shown(options, theme)
-    whole = repr((issue.source_hash, theme.files, _plain(options), *_palette(options.look)))
+    told = map(repr, (_plain(options), *_palette(options.look)))
+    # As a tuple of all of them is told, which is what the hashes of before were made from.
+    whole = f"({issue.source_hash!r}, {_told(theme)}, {', '.join(told)})"
     return hashlib.sha256(whole.encode()).hexdigest()
+
+
+@functools.lru_cache(maxsize=8)
+def _told(theme: Theme) -> str:
+    return repr(theme.files)
 
 
 def _shown(options: Options, theme: Theme) -> Options:
@@ -226,7 +235,8 @@ def _values(issue: Issue, options: Options, letter: ComposedLetter) -> dict[str,
 def _theme(look: Look) -> dict[str, Any]:
     # Themes written before there were palettes draw links in the accent.
     palettes = {"light": look.light._asdict(), "dark": look.dark._asdict()}
-    return {**dataclasses.asdict(look), **palettes, "accent": look.light.link}
+    own = {field.name: getattr(look, field.name) for field in dataclasses.fields(look)}
+    return {**own, **palettes, "accent": look.light.link}
 
 
 def _asset(src: str, base: str) -> str:
@@ -273,13 +283,19 @@ def _page(theme: Theme, entry: str, values: dict[str, Any], letter: str) -> tupl
     lint(theme, filled)
     page = _compile(theme, filled)
     # Between two tags and nowhere else: an attribute or a title shows no letter.
-    if page.count(CONTENT) != 1 or not re.search(f">[^<>]*{CONTENT}[^<>]*<", page):
+    before, _, behind = page.partition(CONTENT)
+    if page.count(CONTENT) != 1 or _inside_tag(before) or not _TEXT.match(behind):
         raise InputError(
             "the letter's place gets lost in the MJML compiler",
             place=filled.place(theme, filled.text.index(CONTENT)),
             hint="{{ content }} stands alone inside an mj-text",
         )
     return page.replace(CONTENT, letter), filled.text.replace(CONTENT, letter)
+
+
+def _inside_tag(before: str) -> bool:
+    """Whether a page that breaks off here does so in a tag, or before any."""
+    return before.rfind(">") <= before.rfind("<")
 
 
 def _expect_one_slot(theme: Theme, filled: shell.Shell, entry: str) -> None:

@@ -29,17 +29,41 @@ codecs.lookup("unicode_escape")
 _MARK: Final = re.compile("\ufdd1(\\d+):(\\d+)\ufdd2")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Shell:
     """A filled-in theme file.
 
     Attributes:
-        text: what Jinja wrote.
-        origin: for every line of `text`, (theme file, line) where it comes from.
+        marked: what Jinja wrote, every line of the theme with its mark.
+        entry: the theme's file that was filled in.
+        names: the theme's files.
     """
 
-    text: str
-    origin: tuple[tuple[str, int], ...]
+    marked: str
+    entry: str
+    names: tuple[str, ...]
+
+    @functools.cached_property
+    def text(self) -> str:
+        """What Jinja wrote."""
+        return _MARK.sub("", self.marked)
+
+    @functools.cached_property
+    def origin(self) -> tuple[tuple[str, int], ...]:
+        """For every line of `text`, (theme file, line) where it comes from; asked for by errors."""
+        origin = []
+        last = (self.entry, 1)
+        for line in self.marked.split("\n"):
+            # before, index, line, text, index, ...: a line is where its first text is from.
+            pieces = _MARK.split(line)
+            marks = [*zip(pieces[1::3], pieces[2::3], pieces[3::3], strict=True)]
+            shown = next((mark for mark in marks if mark[2]), marks[-1] if marks else None)
+            if shown and (not pieces[0] or not any(pieces[::3])):
+                last = (self.names[int(shown[0])], int(shown[1]))
+            origin.append(last)
+            if marks:
+                last = (self.names[int(marks[-1][0])], int(marks[-1][1]))
+        return tuple(origin)
 
     def line_place(self, theme: Theme, line: int) -> Place:
         """Where the 1-based `line` of `text` comes from."""
@@ -65,7 +89,8 @@ def fill(theme: Theme, entry: str, values: Mapping[str, Any]) -> Shell:
     """
     environment = _environment(theme)
     try:
-        return _take_marks(environment.get_template(entry).render(values), entry, theme)
+        marked = environment.get_template(entry).render(values)
+        return Shell(marked, entry, tuple(name for name, _ in theme.files))
     except jinja2.TemplateSyntaxError as error:
         raise InputError(
             "the theme's template cannot be read",
@@ -123,23 +148,6 @@ def _opens(block: Sequence[Token]) -> int:
         return -1
     is_text = word == "set" and not any(token.type == "assign" for token in block)
     return int(word == "filter" or is_text)
-
-
-def _take_marks(marked: str, entry: str, theme: Theme) -> Shell:
-    lines, origin = [], []
-    last = (entry, 1)
-    for line in marked.split("\n"):
-        # before, index, line, text, index, line, text ...: a line is where its first text is from.
-        pieces = _MARK.split(line)
-        lines.append("".join(pieces[::3]))
-        marks = [*zip(pieces[1::3], pieces[2::3], pieces[3::3], strict=True)]
-        shown = next((mark for mark in marks if mark[2]), marks[-1] if marks else None)
-        if shown and (not pieces[0] or not lines[-1]):
-            last = (theme.files[int(shown[0])][0], int(shown[1]))
-        origin.append(last)
-        if marks:
-            last = (theme.files[int(marks[-1][0])][0], int(marks[-1][1]))
-    return Shell("\n".join(lines), tuple(origin))
 
 
 @functools.lru_cache(maxsize=4)

@@ -8,7 +8,6 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-import lxml.html
 from lxml import etree
 
 from newsletter.render import RenderedLink
@@ -20,15 +19,19 @@ Tagger = Callable[[str], str]
 
 
 _NONE: Final = 10**9
+_INDEX: Final = re.compile(r"[0-9]{1,9}")
 _MAX_WIDTH: Final = re.compile(r"\bmax-width:\s*(\d+)px")
 _AUTO: Final = re.compile(r"(?<![-\w])height:\s*auto\b")
+#: The words of an element, comments left out; compiled once for all links.
+_WORDS: Final = etree.XPath("string()")
 _HREF: Final = re.compile(r"""(\bhref\s*=\s*)("[^"]*"|'[^']*')""", re.IGNORECASE)
 
 
 def parse(page: str) -> etree._Element:
     """Parse a whole HTML page."""
     # Without huge_tree what is nested deeper than 256 levels is cut off, and the footer with it.
-    return lxml.html.document_fromstring(page, parser=lxml.html.HTMLParser(huge_tree=True))
+    # Not lxml.html's parser: it asks Python for the class of every element that is looked at.
+    return etree.fromstring(page, parser=etree.HTMLParser(huge_tree=True))
 
 
 def put_back_targets(
@@ -49,7 +52,7 @@ def put_back_targets(
         The letter's images in document order, those of author HTML among them.
     """
     for element in tree.iter("a"):
-        index = str(element.attrib.pop("data-l", ""))
+        [index] = _taken(element, "data-l")
         if (at := _number(index)) < len(document.links):
             link = document.links[at]
             element.set("href", link.href)
@@ -62,7 +65,7 @@ def put_back_targets(
                 element.set("data-count", "off")
     images = []
     for element in tree.iter("img"):
-        index, line = (str(element.attrib.pop(name, "")) for name in ("data-i", "data-line"))
+        index, line = _taken(element, "data-i", "data-line")
         if (at := _number(index)) < len(document.images):
             image = document.images[at]
         elif (at := _number(line)) != _NONE:
@@ -113,9 +116,15 @@ def _mso_gap(end: str) -> etree._Comment:
     return etree.Comment(f'[if mso]><i style="{style}" hidden>&#8195;{end}</i><![endif]')
 
 
+def _taken(element: etree._Element, *names: str) -> list[str]:
+    """The values of attributes that are ours, "" of those that are not there; they go."""
+    attributes = element.attrib
+    return [str(attributes.pop(name, "")) for name in names]
+
+
 def _number(text: str) -> int:
     # An author may have written the attribute by hand; what is no index is larger than any.
-    return int(text) if re.fullmatch(r"[0-9]{1,9}", text) else _NONE
+    return int(text) if text and _INDEX.fullmatch(text) else _NONE
 
 
 def tag_links(tree: etree._Element, tag: Tagger, *, body_line: int) -> tuple[RenderedLink, ...]:
@@ -129,24 +138,20 @@ def tag_links(tree: etree._Element, tag: Tagger, *, body_line: int) -> tuple[Ren
     links = []
     for element in tree.iter("a", "area"):
         written = element.get("href")
-        line, column, source = (
-            str(element.attrib.pop(name, ""))
-            for name in ("data-line", "data-column", "data-source")
-        )
-        off, uncounted = (
-            element.attrib.pop(name, "") == "off" for name in ("data-utm", "data-count")
+        line, column, source, utm, count = _taken(
+            element, "data-line", "data-column", "data-source", "data-utm", "data-count"
         )
         if written is None:
             continue
-        url = legal(written if off else tag(written))
+        url = legal(written if utm == "off" else tag(written))
         if url != written:
             element.set("href", url)
-        text = " ".join(str(element.xpath("string()")).split())  # comments left out
+        text = " ".join(str(_WORDS(element)).split())
         number = 0 if _number(line) == _NONE else body_line + _number(line) - 1
         links.append(
             RenderedLink(
                 text=text, written=written, url=url, line=number, source=source or written,
-                column=int(column or 0), counts=not uncounted,
+                column=int(column or 0), counts=count != "off",
             )
         )  # fmt: skip
     return tuple(links)

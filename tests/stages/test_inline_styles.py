@@ -7,7 +7,6 @@ import logging
 from typing import Any
 
 import cssutils
-import premailer.premailer
 import pytest
 from premailer import Premailer
 
@@ -28,6 +27,7 @@ SHEETS = {
     "not for every window": "@media print { p { color: #112233 } } p { color: #445566 }",
     "classes of one element": "td .a { color: #112233 } .c { margin: 0 } .a.c, p.a.c { margin: 3px } #b.c { color: #445566 } tr > .d, .d p { margin: 4px } .e ~ .e, .e + em { margin: 5px } .e:first-child { color: #778899 }",
     "classes of several": ".f { color: #112233 } .f .e, .F { margin: 0 } .none.f { margin: 1px }",
+    "unset": "p { color: #112233; margin: 0 } .a { color: unset }",
     "no sheet": "",
 }
 BODY = (
@@ -102,13 +102,13 @@ def test_no_sheet_fetches_another(start, monkeypatch):
 
 def test_classes_are_looked_for_on_the_element_that_has_them(monkeypatch):
     asked: list[str] = []
-    monkeypatch.setattr(premailer.premailer, "_create_cssselector", noting(asked))
+    monkeypatch.setattr(inline, "_selector", noting(asked))
     inline_styles(tree.parse(page_of(".d, .f p, .c, tr .d em.e, .e:first-child { margin: 0 }")))
     assert {"td.d", ".f p", "p.c", "tr td.d em.e", "em.e:first-child"} <= set(asked)
 
 
 def noting(asked: list[str]) -> Any:
-    whole = premailer.premailer._create_cssselector
+    whole = inline._selector
 
     def noted(selector: str) -> Any:
         asked.append(selector)

@@ -16,6 +16,7 @@ from newsletter.render.markdown.fields import Fields
 PIECES = ["a", "b c", "*", "**", "_", "`", "[", "]", "](", "(", ")", "<", ">", "!", "![", "#", "- ", "> ", "\n", "\n\n", "  \n",
           "\\", "&amp;", "&", "|", "~~", "-", ":", "=", "+", "@", "^[", "[^1]", "[^1]: x\n", "{{ name }}", "{utm=off}", "*|A|*", "é", "}}",
           "https://a.example/x_y", "[x](/y)", "[x y!](https://a.example/?b=1&c=2)", "[x](https://a.example/&amp;)", "[a-b: c](http://b.example)",
+          "+ ", "1. ", "9) ", "***\n", "___\n", "~~~\n", "```\n", "===\n", "---\n", "    ", "\t", "|-|\n", "<div>\n",
           "[x](https://B.example)", "[ x ](https://a.example 't')", "[x](https://a.example/ü)", "<b>", "<https://a.example>", "[x]: /z\n"]  # fmt: skip
 
 
@@ -41,6 +42,14 @@ def long_way(body: str) -> tuple[list[Any], Any]:
 @example("*" * 60 + "[x](https://a.example/)" + "*" * 60)
 @example("[a [x](https://a.example/) b](https://b.example/)")
 @example("![a [x](https://a.example/) b](https://b.example/)")
+@example(
+    "+ a\n- b\n* c\n\n0. d\n1. e\n\n9) f\n\n___\n\n---\n\n***\n\n~~~\ng\n~~~\n\n```\nh\n```\n\n# i\n\nj\n===\nk\n---\n"
+)
+@example(
+    "a\n- b\n\nc\n> d\ne\n***\nf\n```\ng\n```\nh\n# i\nj\n<div>\nk\n\nl|m\n-|-\n    n\n\n> o\n- p\n\n1. q\n> r\n[^s]: t\n"
+)
+@example("[x](https://a.example/&amp;)")
+@example("~a~ ~~~b~~~ [*c* __d__](https://a.example/) ![*e*](f) [g ~~h~~](/i)")
 def test_any_heap_of_markdown_is_read_as_by_asking_every_rule(body: str) -> None:
     assert read(body) == long_way(body)
 
@@ -78,6 +87,10 @@ def test_a_rule_of_which_the_sign_is_not_known_is_told_at_once() -> None:
     plain.inline.ruler.push("another", lambda _state, _silent: False)
     with pytest.raises(KeyError, match="another"):
         signs.install(plain)
+    block = MarkdownIt("commonmark")
+    block.block.ruler.push("another", lambda _state, _start, _end, _silent: False)
+    with pytest.raises(KeyError, match="another"):
+        signs.install(block)
 
 
 def test_letters_share_a_reader_and_not_their_merge_fields() -> None:

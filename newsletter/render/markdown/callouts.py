@@ -28,26 +28,22 @@ _MARKER: Final = re.compile(rf"\[!({'|'.join(TITLES)})\][ \t]*(?!\()", re.IGNORE
 _BREAKS: Final = frozenset({"softbreak", "hardbreak"})
 
 
-def mark(tokens: list[Token], titles: Mapping[str, str]) -> None:
-    """Turn such quotes into callouts, in place: a title paragraph, then what they say."""
-    for at in range(len(tokens) - 3, -1, -1):
-        inside = [token.type for token in tokens[at : at + 3]]
-        if inside == ["blockquote_open", "paragraph_open", "inline"]:
-            # The source, not the text: there a backslash can still be told.
-            found = _MARKER.match(tokens[at + 2].content)
-            # A reference of that name makes a link of it.
-            if found and (tokens[at + 2].children or [])[0].type == "text":
-                _turn(tokens, at, found[1].lower(), titles)
+def turn(tokens: list[Token], at: int, titles: Mapping[str, str]) -> None:
+    """Make a callout of the quote that opens at `at` if it says so: a title, then what it says.
 
-
-def _turn(tokens: list[Token], at: int, kind: str, titles: Mapping[str, str]) -> None:
+    What closes a callout is left to the caller. The first paragraph is split in two, or goes.
+    """
+    if [token.type for token in tokens[at + 1 : at + 3]] != ["paragraph_open", "inline"]:
+        return
     opener, paragraph, inline = tokens[at : at + 3]
-    closer = next(
-        t for t in tokens[at:] if t.type == "blockquote_close" and t.level == opener.level
-    )
-    opener.tag = closer.tag = "div"
-    opener.attrSet("class", f"callout callout-{kind}")
+    # The source, not the text: there a backslash can still be told.
+    found = _MARKER.match(inline.content)
     children = list(inline.children or ())
+    if not found or children[0].type != "text":  # a reference of that name makes a link of it
+        return
+    kind = found[1].lower()
+    opener.tag = "div"
+    opener.attrSet("class", f"callout callout-{kind}")
     children[0].content = _MARKER.sub("", children[0].content, count=1)
     # A line that ends in the middle of a link, or of words in bold, does not end the title.
     depths = accumulate(child.nesting for child in children)

@@ -32,6 +32,10 @@ _FIELD: Final = re.compile(
 )
 _BRACES: Final = re.compile(r"\{\{\s*([A-Za-z_]\w*)[^{}]*\}\}")
 _PIECE: Final = re.compile(r"<[^<>]*>|[^<>]+")
+_IN_TEXT: Final = re.compile(r"\\\{\{|" + _FIELD.pattern)
+_IN_URL: Final = re.compile(
+    r"(?:\{\{|%7B%7B)((?:(?!%7D|\}|\{|%7B).)*)(?:\}\}|%7D%7D)", re.IGNORECASE
+)
 _TARGET: Final = re.compile(r"""\b(?:href|src)\s*=\s*("[^"]*"|'[^']*'|[^\s"'>]+)""", re.IGNORECASE)
 _LETTERS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
@@ -87,20 +91,18 @@ class Fields:
 
     def in_text(self, text: str) -> str:
         r"""`text` with its fields as tokens; for subject and preheader. `\{{` becomes `{{`."""
-        pattern = re.compile(r"\\\{\{|" + _FIELD.pattern)
 
         def one(found: re.Match[str]) -> str:
             if found[0] == r"\{{":
                 return "{{"
             return self._token(found, url=False) if found[1] in self.declared else found[0]
 
-        return pattern.sub(one, text)
+        return _IN_TEXT.sub(one, text)
 
     def in_url(self, url: str) -> str:
         """A link as Markdown normalised it, with the fields inside as tokens."""
-        pattern = re.compile(
-            r"(?:\{\{|%7B%7B)((?:(?!%7D|\}|\{|%7B).)*)(?:\}\}|%7D%7D)", re.IGNORECASE
-        )
+        if "{" not in url and "%" not in url:
+            return url
 
         def one(found: re.Match[str]) -> str:
             field = _FIELD.fullmatch("{{" + unquote(found[1]) + "}}")
@@ -109,7 +111,7 @@ class Fields:
             # What is an address already stands as it is.
             return self._token(field, url=field[1] not in self._links)
 
-        return pattern.sub(one, url)
+        return _IN_URL.sub(one, url)
 
     def in_html(self, html: str) -> str:
         """Author HTML with the fields of its texts and link targets as tokens."""

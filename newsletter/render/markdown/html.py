@@ -6,6 +6,7 @@ tree, because every HTML library re-writes or drops addresses that it finds odd.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Sequence
 from typing import Any, Final
@@ -51,14 +52,20 @@ def fragment(document: Document) -> str:
     Links carry `data-l` and images `data-i`, their index in `document.links` and `.images`,
     instead of a target. Merge fields are tokens. Never raises.
     """
-    written = _Renderer().render(document.tokens, OptionsDict(_OPTIONS), {})
-    cleaned = _clean(written, ALLOWED)
-    return cleaned if _depth(cleaned) <= _DEEP else _clean(written, _FLAT)
+    written = _renderer().render(document.tokens, OptionsDict(_OPTIONS), {})
+    cleaned = _cleaner(ALLOWED).clean(written)
+    return cleaned if _depth(cleaned) <= _DEEP else _cleaner(_FLAT).clean(written)
 
 
-def _clean(written: str, tags: frozenset[str]) -> str:
-    return nh3.clean(
-        written,
+@functools.cache
+def _renderer() -> _Renderer:
+    """One for all letters: it keeps nothing, and finds its own rules by a long look at itself."""
+    return _Renderer()
+
+
+@functools.cache
+def _cleaner(tags: frozenset[str]) -> nh3.Cleaner:
+    return nh3.Cleaner(
         tags=set(tags),
         attributes={tag: set(names) for tag, names in _ATTRIBUTES.items()},
         url_schemes=_SCHEMES,
@@ -70,7 +77,12 @@ def _clean(written: str, tags: frozenset[str]) -> str:
 
 
 def _depth(html: str) -> int:
-    """How deep elements are nested, and a little more for those without an end tag."""
+    """How deep elements are nested, and a little more for those without an end tag.
+
+    0 where there are too few to be nested too deep.
+    """
+    if html.count("<") <= _DEEP:
+        return 0
     depth = deepest = 0
     for tag in _TAG.finditer(html):
         depth += -1 if "/" in tag[0] else tag[1] not in _VOID

@@ -18,7 +18,7 @@ from markdown_it.token import Token
 
 # Nothing in it that the library would encode, decode or put in lower case.
 _NORMAL: Final = re.compile(
-    r"https?://[a-z0-9][a-z0-9.-]*(?:/(?:[A-Za-z0-9/._~!$'()*+,;=:@?&#-]|%[0-9A-F]{2})*)?"
+    r"https?://[a-z0-9][a-z0-9.-]*(?:/(?:[A-Za-z0-9/._~!$'()*+,;=:@?&#-]++|%[0-9A-F]{2})*+)?"
 )
 # Up to where an address in round brackets may end; nothing in it escapes or nests.
 _DESTINATION: Final = re.compile(r"(?!<)[^\x00-\x20\x7f()\\]+")
@@ -45,7 +45,12 @@ def destination(text: str, start: int, end: int) -> Any:  # noqa: ANN401  # the 
     found = _DESTINATION.match(text, start, end)
     if found is None or not _ENDS.match(text, found.end(), end):
         return helpers.parseLinkDestination(text, start, end)
-    return SimpleNamespace(ok=True, pos=found.end(), str=unescapeAll(found[0]))
+    return SimpleNamespace(ok=True, pos=found.end(), str=_unescaped(found[0]))
+
+
+def _unescaped(address: str) -> str:
+    """An address without backslashes, its entities read; each ends in a semicolon."""
+    return unescapeAll(address) if ";" in address else address
 
 
 def plain_link(state: StateInline) -> tuple[re.Match[str], str] | None:
@@ -61,7 +66,7 @@ def plain_link(state: StateInline) -> tuple[re.Match[str], str] | None:
     found = None if nested else _LINK.match(state.src, state.pos, state.posMax)
     if found is None:
         return None
-    href = unescapeAll(found[2])
+    href = _unescaped(found[2])
     return (found, href) if _NORMAL.fullmatch(href) else None
 
 

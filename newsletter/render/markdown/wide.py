@@ -43,18 +43,19 @@ def join_lines(text: str) -> str:
 
 
 def drop_soft_breaks(children: list[Token]) -> list[Token]:
-    """Inline tokens without the line ends between two wide characters, whatever markup is there."""
-    kept = []
-    for at, child in enumerate(children):
+    """The words of a picture without the line ends between two wide characters."""
+    for child in children:
         if child.type == "image" and child.children:
             child.children = drop_soft_breaks(child.children)
-        if child.type == "softbreak":
-            before = _edge((children[n] for n in range(at - 1, -1, -1)), last=True)
-            after = _edge((children[n] for n in range(at + 1, len(children))), last=False)
-            if is_wide(before) and is_wide(after):
-                continue
-        kept.append(child)
-    return kept
+    return [c for at, c in enumerate(children) if c.type != "softbreak" or not joins(children, at)]
+
+
+def joins(children: list[Token], at: int) -> bool:
+    """Whether the line end at `at` stands between two wide characters, whatever markup is there."""
+    before = _edge((children[n] for n in range(at - 1, -1, -1)), last=True)
+    if not is_wide(before):
+        return False
+    return is_wide(_edge((children[n] for n in range(at + 1, len(children))), last=False))
 
 
 def _edge(tokens: Iterable[Token], *, last: bool) -> str:
