@@ -14,8 +14,11 @@ import botocore.session
 import sqlalchemy as sa
 import typer.main
 
-#: By the database and its driver, the first engine of this process.
-_engines: dict[tuple[str, str], sa.Engine] = {}
+from newsletter.store.postgres import histories
+
+#: By the database, its driver and the one number that a test may change in statements as they are
+#: written, the first engine of this process.
+_engines: dict[tuple[str, str, int], sa.Engine] = {}
 
 
 def read_once() -> None:
@@ -29,7 +32,7 @@ def read_once() -> None:
 def _share(connection: Any) -> None:
     """Let all engines of a kind have the dialect of the first one, and its statements."""
     engine = connection.engine
-    first = _engines.setdefault((engine.name, engine.driver), engine)
+    first = _engines.setdefault((engine.name, engine.driver, histories.LOOKED), engine)
     if engine.dialect is not first.dialect:
         connection.dialect = engine.dialect = first.dialect
         engine._compiled_cache = first._compiled_cache
