@@ -391,8 +391,9 @@ def test_any_mutation_of_any_event_leaves_all_others_alone(letters, room, reques
         ran = letters.run("events", "pull", "--json")
         assert ran.code == 0, ran.err
         found = json.loads(ran.out)
-        assert (found["unread"], found["drained"]) == (0, True)
+        assert found["unread"] == 0
         # Whose store id was mutated is another store's: it stays, and comes again in two minutes.
+        assert found["drained"] or stayed
         assert 125 <= found["received"] <= 125 + stayed
         stayed += found["foreign"]
         assert "ada@" not in ran.err + ran.out
