@@ -16,15 +16,18 @@ from newsletter.store.tables import staged_imports, staged_rows
 PLACE: Final = (staged_rows.c.slice, staged_rows.c.position)
 
 
-def stretch(this: int, begin: int, last: Sequence[int]) -> sa.ColumnElement[bool]:
-    """The rows of an import from slice `begin` on, up to a place and with it.
+def stretch(this: int, begin: Sequence[int], last: Sequence[int]) -> sa.ColumnElement[bool]:
+    """The rows of an import behind a place, up to another one and with it.
 
     None is left before; but a server still knows them by its statistics and by what its index keeps
-    until it is swept, and without the lower bound goes through all that was ever staged. The bound
-    is no place, since of two places SQLite takes the wider.
+    until it is swept, and without the lower bound goes through all that was ever staged. Over two
+    slices the bound is no place: of two places SQLite takes the wider.
     """
-    upto = sa.tuple_(*PLACE) <= sa.tuple_(*last)
-    return sa.and_(staged_rows.c.import_id == this, staged_rows.c.slice >= begin, upto)
+    of, position = PLACE
+    mine = staged_rows.c.import_id == this
+    if begin[0] == last[0]:
+        return sa.and_(mine, of == last[0], position > begin[1], position <= last[1])
+    return sa.and_(mine, of >= begin[0], sa.tuple_(*PLACE) <= sa.tuple_(*last))
 
 
 def alone(store: Database) -> AbstractContextManager[object]:
@@ -53,7 +56,8 @@ def forget(store: Database, batches: Batches, this: int) -> None:
             found = connection.execute(places.limit(batches.rows)).all()
         if not found:
             break
-        these = stretch(this, found[0].slice, found[-1])
+        first = found[0]
+        these = stretch(this, (first.slice, first.position - 1), found[-1])
         with batches.writing() as connection:
             connection.execute(sa.delete(staged_rows).where(these))
     with store.writing() as connection:

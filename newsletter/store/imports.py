@@ -10,7 +10,7 @@ import contextlib
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from itertools import chain, islice
 from typing import Final, Literal
@@ -188,16 +188,16 @@ class Import:
         good = sa.and_(mine, staged_rows.c.slice < REJECTS)
         places = sa.select(*PLACE).where(good).order_by(*PLACE)
         backwards = places.order_by(None).order_by(*(place.desc() for place in PLACE))
-        begin = 0
+        begin: Sequence[int] = (0, -1)
         while True:
             with store.reading() as connection:
-                rest = places.where(staged_rows.c.slice >= begin)
+                rest = places.where(sa.tuple_(*PLACE) > sa.tuple_(*begin))
                 last = connection.execute(rest.offset(batches.rows - 1).limit(1)).first()
                 last = last or connection.execute(backwards.limit(1)).first()
             if last is None:
                 break
             these = stretch(this, begin, last)
-            begin = last.slice
+            begin = last
             with batches.writing() as connection:
                 added = self.added + take_in(
                     connection, these, key=key, source=self.source, now=self.now
@@ -280,9 +280,10 @@ def _settled(rows: list[Row | Reject]) -> list[Row | Reject]:
 
 def _outdo(connection: sa.Connection, this: int, row: Row, key: Key) -> None:
     """Reject the row whose place this one takes."""
+    sliced = connection.dialect.name == "sqlite"
     old = sa.and_(
         staged_rows.c.import_id == this,
-        staged_rows.c.slice == slice_of(address_hash(row.canonical, key)),
+        staged_rows.c.slice == slice_of(address_hash(row.canonical, key), sliced=sliced),
         staged_rows.c.position == row.instead_of,
     )
     line = connection.execute(sa.delete(staged_rows).where(old).returning(staged_rows.c.line))
