@@ -123,15 +123,14 @@ class Walk:
 
     def _inline(self, index: int) -> None:
         """The text of a block, piece by piece."""
-        token, opener = self.tokens[index], self.tokens[index - 1]
-        line = (token.map or [0])[0] + 1
+        token = self.tokens[index]
         said, kept = Said(), list[Token]()
         links, images = len(self.links), len(self.images)
         # Links of which the end has not come, with the number of pieces said before each.
         begun: list[tuple[Token, places.LinkPlace, int]] = []
         raws: list[tuple[Token, int]] = []
         depth = deepest = 0
-        self._finder.note_cell(token, opener)
+        self._finder.note_cell(token, self.tokens[index - 1])
         for child in tidied(token.children or [], self._fields):
             kept.append(child)
             kind = child.type
@@ -155,16 +154,21 @@ class Walk:
         token.children = kept
         for child, at in raws:  # behind the links: the order decides which token a field gets
             self._keep_apart(child, at)
+        if deepest > self.depths[-1][0]:
+            self.depths.append((deepest, index))
+        self._note(index, said, len(self.links) - links, len(self.images) - images)
+
+    def _note(self, index: int, said: Said, links: int, images: int) -> None:
+        """Note what a block with so many links and images says, and what it is."""
+        opener, line = self.tokens[index - 1], (self.tokens[index].map or [0])[0] + 1
         text = "".join(said.every)
         self.words.append(("".join(said.read), line))
         self.unlinked.append(("".join(said.unlinked), line))
-        if deepest > self.depths[-1][0]:
-            self.depths.append((deepest, index))
         if opener.type == "heading_open":
             self.headings.append((int(opener.tag[1]), text, line))
             self._anchors.add(opener, text)
         elif opener.type == "paragraph_open":
-            self._shape(index, text, len(self.links) - links, len(self.images) - images)
+            self._shape(index, text, links, images)
 
     def _shape(self, index: int, text: str, links: int, images: int) -> None:
         """Say what a paragraph with so many links and images is, where it is more than text."""
