@@ -123,8 +123,8 @@ def _conclude(context: SendContext, plan: Plan, begun: _Begun, drained: Drained)
     """Have all stop where there is a reason to, and record how it ended."""
     store, run = context.store, begun.run
     if drained.stop and _shared(context, plan) and (others := store.workers()):
-        number = plural(len(others), "worker")
-        context.reporter.say(f"pausing it for all: {number} finish what is in flight")
+        number = plural(len(others), "worker finishes", "workers finish")
+        context.reporter.say(f"pausing it for all: {number} what is in flight")
     ended = conclude(store, run, drained, log=begun.log)
     store.when_back(lambda: second_ledger.write(context.project, store, run, ended.counts))
     return ended

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import time
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 
 from tests.support.cli_fixtures import copy_example
 from tests.support.commands import Command, installed, script
+from tests.support.ports import free_port
 
 pytestmark = pytest.mark.processes
 
@@ -21,12 +21,6 @@ pytestmark = pytest.mark.processes
 def root(tmp_path):
     copy_example(tmp_path)
     return tmp_path
-
-
-@pytest.fixture
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as door:
-        return str(door.getsockname()[1])
 
 
 @pytest.mark.parametrize(
@@ -62,8 +56,8 @@ def test_it_has_the_mask_it_is_given_and_the_next_one_has_it_not(root):
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_it_as_it_ends_any_process(root, number, free_port):
-    with Command(root, ("preview", "--no-open", "--port", free_port)) as command:
+def test_a_signal_ends_it_as_it_ends_any_process(root, number):
+    with Command(root, ("preview", "--no-open", "--port", str(free_port()))) as command:
         while "http://" not in (line := command.stderr.readline()):
             assert line
         assert command.poll() is None
@@ -74,8 +68,8 @@ def test_a_signal_ends_it_as_it_ends_any_process(root, number, free_port):
         assert command.poll() == command.returncode == code
 
 
-def test_who_waits_too_short_is_told_so(root, free_port):
-    with Command(root, ("preview", "--no-open", "--port", free_port)) as command:
+def test_who_waits_too_short_is_told_so(root):
+    with Command(root, ("preview", "--no-open", "--port", str(free_port()))) as command:
         with pytest.raises(subprocess.TimeoutExpired):
             command.wait(0.01)
         with pytest.raises(subprocess.TimeoutExpired):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import json
 import signal
-import socket
 import time
 import urllib.request
 
@@ -18,6 +17,7 @@ from tests.fake_ses import FakeSes, Fault
 from tests.support.cli_fixtures import plain_environment
 from tests.support.commands import script, started
 from tests.support.faults import imported, world
+from tests.support.ports import free_port
 
 __all__ = ["imported", "plain_environment", "world"]
 
@@ -96,12 +96,6 @@ def test_a_finished_run_with_an_unknown_outcome_names_it_without_an_address(worl
     assert run["reasons"] == [{"state": "unknown", "reason": doubt["reason"], "deliveries": 1}]
 
 
-def free_port():
-    with socket.socket() as door:
-        door.bind(("127.0.0.1", 0))
-        return str(door.getsockname()[1])
-
-
 @pytest.fixture
 def begun(world):
     """A rehearsal of which one mail was sent."""
@@ -150,7 +144,7 @@ def test_who_leaves_while_a_run_goes_on_gets_no_mail(world):
     people = world.newsletter.ask("select handle, email from subscribers order by id")
     leaving = people[-3:]
     root = world.newsletter.root
-    with FakeSes(rate=100) as fake, started(root, "serve", "--port", free_port()) as pages:
+    with FakeSes(rate=100) as fake, started(root, "serve", "--port", str(free_port())) as pages:
         world.environ(fake.environ)
         assert pages.stderr is not None
         served = pages.stderr.readline()

@@ -23,6 +23,7 @@ from tests.conftest import require
 from tests.support.certificates import certificate
 from tests.support.cli_fixtures import Folder, folder, plain_environment, ready
 from tests.support.commands import started
+from tests.support.ports import free_port
 
 __all__ = ["certificate", "folder", "plain_environment", "ready"]
 
@@ -32,11 +33,6 @@ HOST = "letters.example.org"
 #: Where a reader asks from; the server takes the address of its own proxy for no reader's.
 READER = "127.0.0.5"
 PUBLIC = 'public_url = "https://letters.slackwater.example.org"'
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as door:
-        return int(door.getsockname()[1])
 
 
 # --- in front ----------------------------------------------------------------------------------

@@ -8,7 +8,6 @@ import email.policy
 import re
 import select
 import signal
-import socket
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -25,6 +24,7 @@ from playwright.sync_api import Browser, Page, ViewportSize
 from tests.support.arriving import text_of_mail
 from tests.support.cli_fixtures import Folder, folder, plain_environment, ready
 from tests.support.commands import Command
+from tests.support.ports import free_port
 from tests.support.preview_browser import chromium
 from tests.support.smtp_servers import Keeper, aiosmtpd
 from tests.support.web_servers import Told, web_server
@@ -66,18 +66,13 @@ class Mailbox:
 @contextmanager
 def serving(root: Path) -> Iterator[tuple[Command, str]]:
     """`newsletter serve` on a free port, and where it is."""
-    with Command(root, ["serve", "--port", _free_port()], program=SERVE) as process:
+    with Command(root, ["serve", "--port", str(free_port())], program=SERVE) as process:
         said = ""
         while not (found := re.search(r"http://127\.0\.0\.1:\d+", said)):
             assert select.select([process.stderr], [], [], 120)[0]
             said = process.stderr.readline()
             assert said, "it ended"
         yield process, found[0]
-
-
-def _free_port() -> str:
-    with socket.create_server(("127.0.0.1", 0)) as door:
-        return str(door.getsockname()[1])
 
 
 def through(ready: Folder, port: int) -> None:

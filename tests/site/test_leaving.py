@@ -9,7 +9,6 @@ import contextlib
 import json
 import re
 import select
-import socket
 import time
 import urllib.error
 import urllib.request
@@ -24,6 +23,7 @@ from tests.campaign.letters import letters
 from tests.fake_ses import FakeSes
 from tests.support.cli_fixtures import Folder, folder, plain_environment, ready
 from tests.support.commands import started
+from tests.support.ports import free_port
 from tests.support.store_samples import look
 
 __all__ = ["folder", "plain_environment", "ready"]
@@ -64,12 +64,6 @@ def everything(root):
 
 
 @pytest.fixture
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as door:
-        return door.getsockname()[1]
-
-
-@pytest.fixture
 def mailed(tmp_path, monkeypatch, capsys, plain_environment) -> Folder:
     """Twenty readers with a mail each, written to a folder."""
     root = letters(tmp_path / "letters", {}, people=20).root
@@ -84,7 +78,7 @@ def parsed(path):
     return message_from_bytes(path.read_bytes(), policy=policy.default)
 
 
-def test_every_link_of_twenty_mails_can_be_looked_at_and_nothing_changes(mailed, free_port):
+def test_every_link_of_twenty_mails_can_be_looked_at_and_nothing_changes(mailed):
     paths = set()
     for path in mailed.mails(ISSUE):
         mail = parsed(path)
@@ -95,7 +89,7 @@ def test_every_link_of_twenty_mails_can_be_looked_at_and_nothing_changes(mailed,
     unsubscribe = {path for path in paths if path.startswith("/u/")}
     assert len(unsubscribe) == 20
     before = everything(mailed.root)
-    with served(mailed.root, free_port) as url:
+    with served(mailed.root, free_port()) as url:
         for path in sorted(paths):
             pages = [path]
             for page in pages:
@@ -115,14 +109,14 @@ def test_every_link_of_twenty_mails_can_be_looked_at_and_nothing_changes(mailed,
         assert everything(mailed.root) == before
 
 
-def test_what_the_bytes_of_a_mail_promise_the_server_keeps(mailed, free_port):
+def test_what_the_bytes_of_a_mail_promise_the_server_keeps(mailed):
     first, second = mailed.mails(ISSUE)[:2]
     raw = first.read_bytes()
     header = re.search(rb"\r?\nList-Unsubscribe: <(https://[^>\s]+)>", raw)
     assert header, "the URL stands whole on its line"
     assert raw.count(b"\nList-Unsubscribe-Post: List-Unsubscribe=One-Click") == 1
     path = header[1].decode().removeprefix(PUBLIC)
-    with served(mailed.root, free_port) as url:
+    with served(mailed.root, free_port()) as url:
         status, headers, _ = call(
             url + path, "POST", b"List-Unsubscribe=One-Click", **{"Content-Type": FORM}
         )
@@ -147,7 +141,7 @@ def links_of(root):
         return {one.email: f"/u/{make_token(one.handle, key)}" for one in subscribers.each(store)}
 
 
-def test_leaving_during_a_run_counts_for_every_claim_after_it(tmp_path, free_port):
+def test_leaving_during_a_run_counts_for_every_claim_after_it(tmp_path):
     """Thirty leave while mails go out, from the end of the list."""
     log = tmp_path / "accepted.jsonl"
     with FakeSes(log=log) as fake:
@@ -158,7 +152,10 @@ def test_leaving_during_a_run_counts_for_every_claim_after_it(tmp_path, free_por
         }
         made = letters(tmp_path / "letters", environ, people=360, concurrency=4)
         leaving = list(links_of(made.root).items())[-30:]
-        with served(made.root, free_port, env=made.environ) as url, made.sending(ISSUE) as process:
+        with (
+            served(made.root, free_port(), env=made.environ) as url,
+            made.sending(ISSUE) as process,
+        ):
             wait_for_a_mail(log, process)
             with ThreadPoolExecutor(8) as pool:
                 posts = [pool.submit(call, url + path, "POST", b"") for _, path in leaving]

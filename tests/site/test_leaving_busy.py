@@ -31,11 +31,11 @@ from newsletter.store import Store, deliveries, freezing, imports, runs, signing
 from newsletter.store.consents import Evidence
 from newsletter.store.folder import backup as backups
 from newsletter.store.folder import departures
-from tests.site.test_serve_command import _free_port
 from tests.store.test_departures import remembered, restore
 from tests.support import claiming
 from tests.support.cli_fixtures import Folder, folder, plain_environment, ready
 from tests.support.commands import Command, started
+from tests.support.ports import free_port
 from tests.support.store_samples import (
     LATER,
     NOW,
@@ -132,7 +132,7 @@ def begin(store: Store) -> Any:
 @contextlib.contextmanager
 def serving(newsletter: Folder) -> Iterator[tuple[Command, str]]:
     """The command itself, and where it answers."""
-    with started(newsletter.root, "serve", "--port", _free_port()) as process:
+    with started(newsletter.root, "serve", "--port", str(free_port())) as process:
         assert select.select([process.stderr], [], [], 60)[0]
         found = re.search(r"http://127\.0\.0\.1:\d+", process.stderr.readline())
         assert found

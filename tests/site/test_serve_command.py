@@ -18,6 +18,7 @@ from newsletter.audience.tokens import make_token
 from newsletter.store import Store, signing_keys
 from tests.support.cli_fixtures import Folder, folder, plain_environment, ready
 from tests.support.commands import started
+from tests.support.ports import free_port
 from tests.support.site_fixtures import SETTINGS, site
 from tests.support.store_samples import LATER, look
 from tests.support.web_fixtures import settings_of
@@ -33,7 +34,7 @@ def test_the_command_serves_links_until_it_is_told_to_stop(ready: Folder):
     with Store.open(f"sqlite:///{ready.root}/.newsletter/newsletter.db") as store:
         [(handle,)] = ready.ask("select handle from subscribers where status = 'active' limit 1")
         token = make_token(handle, signing_keys.newest(store))
-    with started(ready.root, "serve", "--port", _free_port(), world="graceful") as process:
+    with started(ready.root, "serve", "--port", str(free_port()), world="graceful") as process:
         assert select.select([process.stderr], [], [], 120)[0]
         found = re.search(r"http://127\.0\.0\.1:\d+", process.stderr.readline())
         assert found
@@ -75,7 +76,7 @@ def test_without_records_there_is_nothing_to_serve(folder: Folder):
 
 @pytest.mark.processes
 def test_a_taken_port_is_said_and_no_other_is_tried(ready: Folder):
-    port = _free_port()
+    port = str(free_port())
     with socket.create_server(("127.0.0.1", int(port))):
         ran = ready.run("serve", "--port", port)
     assert ran.code == 2
@@ -85,11 +86,6 @@ def test_a_taken_port_is_said_and_no_other_is_tried(ready: Folder):
 @pytest.mark.processes
 def test_a_newsletter_without_a_public_url_hears_of_it(ready: Folder):
     ready.edit("newsletter.toml", 'public_url = "https://letters.slackwater.example.org"\n', "")
-    with started(ready.root, "serve", "--port", _free_port()) as process:
+    with started(ready.root, "serve", "--port", str(free_port())) as process:
         lines = [process.stderr.readline() for _ in range(2)]
         assert lines[1].startswith("hint: set site.public_url")
-
-
-def _free_port() -> str:
-    with socket.create_server(("127.0.0.1", 0)) as door:
-        return str(door.getsockname()[1])

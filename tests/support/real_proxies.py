@@ -23,6 +23,7 @@ import pytest
 from tests.conftest import require
 from tests.fake_ses import FakeSes, Fault
 from tests.support.certificates import server_side
+from tests.support.ports import free_port
 
 TINYPROXY_FROM, SQUID_FROM = "127.0.0.2", "127.0.0.3"
 #: After so many seconds tinyproxy gives up a server that says nothing, also when its own client
@@ -90,7 +91,7 @@ def proxied(request: pytest.FixtureRequest, certificate: Path) -> Way:
 def tinyproxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Its URL."""
     require(shutil.which("tinyproxy"), "tinyproxy is not on this machine")
-    folder, port = tmp_path_factory.mktemp("tinyproxy"), _free_port()
+    folder, port = tmp_path_factory.mktemp("tinyproxy"), free_port()
     settings = folder / "tinyproxy.conf"
     settings.write_text(
         f"Port {port}\nListen 127.0.0.1\nAllow 127.0.0.1\nBind {TINYPROXY_FROM}\n"
@@ -106,7 +107,7 @@ def squid(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Its URL. It keeps connections to SES, as its users' squid does, but for a second only."""
     program = shutil.which("squid", path=f"{os.environ['PATH']}:/usr/sbin")
     require(program, "squid is not on this machine")
-    folder, port = tmp_path_factory.mktemp("squid"), _free_port()
+    folder, port = tmp_path_factory.mktemp("squid"), free_port()
     settings = folder / "squid.conf"
     settings.write_text(
         f"http_port 127.0.0.1:{port}\ntcp_outgoing_address {SQUID_FROM}\n"
@@ -130,11 +131,6 @@ def _running(port: int, *command: str) -> Iterator[str]:
             yield f"http://127.0.0.1:{port}"
         finally:
             process.terminate()
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return int(free.getsockname()[1])
 
 
 def _wait_for(process: subprocess.Popen[bytes], port: int) -> None:

@@ -159,7 +159,7 @@ def test_ctrl_c_in_a_send_pauses_it_for_all_and_says_so(
         through_smtp(folder, port)
         ran = folder.send()
         assert ran.code == 130
-        assert "pausing it for all: 1 worker finish" in ran.err
+        assert "pausing it for all: 1 worker finishes what is in flight" in ran.err
         assert runs.find_shared(worker) is None
         assert "worker pid" in folder.run("status").out
 

@@ -19,15 +19,15 @@ def insert_rows(
 ) -> None:
     """Add rows to a table, see `store.rows`; at least one."""
     values = tuple(map(list, zip(*rows, strict=True)))
-    connection.exec_driver_sql(_insert(table, columns), values)
+    connection.exec_driver_sql(_insert(table, columns, connection.dialect), values)
 
 
 @lru_cache(maxsize=64)
-def _insert(table: sa.Table, columns: tuple[str, ...]) -> str:
+def _insert(table: sa.Table, columns: tuple[str, ...], dialect: sa.Dialect) -> str:
     kinds = ("bigint" if _is_number(table.c[name]) else "text" for name in columns)
     arrays = ", ".join(f"%s::{kind}[]" for kind in kinds)
-    names = ", ".join(f'"{name}"' for name in columns)
-    return f'INSERT INTO "{table.name}" ({names}) SELECT * FROM unnest({arrays})'  # noqa: S608  # our own names
+    names = ", ".join(map(dialect.identifier_preparer.quote, columns))
+    return f"INSERT INTO {table.name} ({names}) SELECT * FROM unnest({arrays})"  # noqa: S608  # our own names
 
 
 def _is_number(column: sa.Column[object]) -> bool:
