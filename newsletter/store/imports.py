@@ -280,10 +280,9 @@ def _settled(rows: list[Row | Reject]) -> list[Row | Reject]:
 
 def _outdo(connection: sa.Connection, this: int, row: Row, key: Key) -> None:
     """Reject the row whose place this one takes."""
-    sliced = connection.dialect.name == "sqlite"
     old = sa.and_(
         staged_rows.c.import_id == this,
-        staged_rows.c.slice == slice_of(address_hash(row.canonical, key), sliced=sliced),
+        staged_rows.c.slice == slice_of(connection, address_hash(row.canonical, key)),
         staged_rows.c.position == row.instead_of,
     )
     line = connection.execute(sa.delete(staged_rows).where(old).returning(staged_rows.c.line))

@@ -28,7 +28,8 @@ def insert_rows(
     if not rows:
         return
     one = sqlite if connection.dialect.name == "sqlite" else postgres
-    one.insert_rows(connection, table, columns, rows)
+    statement, values = one.insertion(table, columns, connection.dialect), one.given(rows)
+    connection.exec_driver_sql(statement, values)
 
 
 def update_rows(

@@ -39,23 +39,22 @@ def put_on_stage(
     connection: sa.Connection, this: int, placed: Iterable[tuple[int, Row | Reject]], key: Key
 ) -> None:
     """Put rows on the stage of an import, each with its position in the list."""
-    sliced = connection.dialect.name == "sqlite"
-    rows = [_staged(this, position, row, key, sliced=sliced) for position, row in placed]
+    rows = [_staged(connection, this, position, row, key) for position, row in placed]
     insert_rows(connection, staged_rows, _COLUMNS, rows)
 
 
-def slice_of(hashed: str, *, sliced: bool) -> int:
+def slice_of(connection: sa.Connection, hashed: str) -> int:
     """One of 64, by the first bits of the hash of an address; on a server there is one for all.
 
     Of more, each batch would end within a page of its own in too many; of fewer, a step would touch
     too much of the index by hash. In a file rows lie in the order of their key; on a server as they
     came, so that each step would go through the whole table for those of a slice.
     """
-    return _SLICES[hashed[:2]] if sliced else 0
+    return _SLICES[hashed[:2]] if connection.dialect.name == "sqlite" else 0
 
 
 def _staged(
-    this: int, position: int, row: Row | Reject, key: Key, *, sliced: bool
+    connection: sa.Connection, this: int, position: int, row: Row | Reject, key: Key
 ) -> tuple[str | int | None, ...]:
     """A row of the stage, in the order of its columns."""
     if isinstance(row, Reject):
@@ -64,7 +63,7 @@ def _staged(
     hashed, handle = names_of(row.canonical, key)
     return (
         this,
-        slice_of(hashed, sliced=sliced),
+        slice_of(connection, hashed),
         position,
         row.line,
         "",

@@ -13,15 +13,11 @@ from functools import lru_cache
 import sqlalchemy as sa
 
 
-def insert_rows(
-    connection: sa.Connection,
-    table: sa.Table,
-    columns: tuple[str, ...],
+def given(
     rows: Collection[tuple[str | int | None, ...]],
-) -> None:
-    """Add rows to a table, see `store.rows`; at least one."""
-    statement = _insert(table, columns, connection.dialect)
-    connection.exec_driver_sql(statement, list(rows))
+) -> list[tuple[str | int | None, ...]]:
+    """Rows as the statement is given them, one after the other."""
+    return list(rows)
 
 
 def update_rows(
@@ -43,7 +39,8 @@ def _compiled(
 
 
 @lru_cache(maxsize=64)
-def _insert(table: sa.Table, columns: tuple[str, ...], dialect: sa.Dialect) -> str:
+def insertion(table: sa.Table, columns: tuple[str, ...], dialect: sa.Dialect) -> str:
+    """The statement that adds a row to a table, see `store.rows`."""
     statement = sa.insert(table).compile(dialect=dialect, column_keys=columns)
     # It lists them as the table does, whatever their order here.
     assert statement.positiontup == list(columns)
