@@ -28,8 +28,7 @@ def insert_rows(
     if not rows:
         return
     one = sqlite if connection.dialect.name == "sqlite" else postgres
-    statement, values = one.insertion(table, columns, connection.dialect), one.given(rows)
-    connection.exec_driver_sql(statement, values)
+    one.insert_rows(connection, table, columns, rows)
 
 
 def update_rows(

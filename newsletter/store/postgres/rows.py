@@ -11,14 +11,19 @@ from functools import lru_cache
 import sqlalchemy as sa
 
 
-def given(rows: Collection[tuple[str | int | None, ...]]) -> tuple[list[str | int | None], ...]:
-    """Rows as the statement is given them: a list for each column."""
-    return tuple(map(list, zip(*rows, strict=True)))
+def insert_rows(
+    connection: sa.Connection,
+    table: sa.Table,
+    columns: tuple[str, ...],
+    rows: Collection[tuple[str | int | None, ...]],
+) -> None:
+    """Add rows all at once, see `store.rows`; at least one."""
+    values = tuple(map(list, zip(*rows, strict=True)))
+    connection.exec_driver_sql(_insertion(table, columns, connection.dialect), values)
 
 
 @lru_cache(maxsize=64)
-def insertion(table: sa.Table, columns: tuple[str, ...], dialect: sa.Dialect) -> str:
-    """The statement that adds rows to a table, see `store.rows`."""
+def _insertion(table: sa.Table, columns: tuple[str, ...], dialect: sa.Dialect) -> str:
     kinds = ("bigint" if _is_number(table.c[name]) else "text" for name in columns)
     arrays = ", ".join(f"%s::{kind}[]" for kind in kinds)
     names = ", ".join(map(dialect.identifier_preparer.quote, columns))

@@ -13,11 +13,14 @@ from functools import lru_cache
 import sqlalchemy as sa
 
 
-def given(
+def insert_rows(
+    connection: sa.Connection,
+    table: sa.Table,
+    columns: tuple[str, ...],
     rows: Collection[tuple[str | int | None, ...]],
-) -> list[tuple[str | int | None, ...]]:
-    """Rows as the statement is given them, one after the other."""
-    return list(rows)
+) -> None:
+    """Add rows one after the other, see `store.rows`; at least one."""
+    connection.exec_driver_sql(_insertion(table, columns, connection.dialect), list(rows))
 
 
 def update_rows(
@@ -39,8 +42,7 @@ def _compiled(
 
 
 @lru_cache(maxsize=64)
-def insertion(table: sa.Table, columns: tuple[str, ...], dialect: sa.Dialect) -> str:
-    """The statement that adds a row to a table, see `store.rows`."""
+def _insertion(table: sa.Table, columns: tuple[str, ...], dialect: sa.Dialect) -> str:
     statement = sa.insert(table).compile(dialect=dialect, column_keys=columns)
     # It lists them as the table does, whatever their order here.
     assert statement.positiontup == list(columns)
