@@ -109,7 +109,8 @@ def choose(
 def main() -> int:
     """Run one command and return its exit code; expected faults never show a traceback."""
     try:
-        return app(standalone_mode=False) or 0
+        # Else named after how it was started, and a hint would name what nobody can run.
+        return app(prog_name="newsletter", standalone_mode=False) or 0
     except typer.TyperException as fault:
         return _usage(fault)
     except NewsletterError as fault:

@@ -24,7 +24,7 @@ from tests.fake_ses import FakeSes
 from tests.support.cli_fixtures import Folder, folder, plain_environment, ready
 from tests.support.commands import started
 from tests.support.ports import free_port
-from tests.support.store_samples import look
+from tests.support.store_samples import everything, look
 
 __all__ = ["folder", "plain_environment", "ready"]
 
@@ -57,12 +57,6 @@ def served(root, port, **options):
         yield url[0]
 
 
-def everything(root):
-    """Every row of every table."""
-    names = look(root / ".newsletter", "select name from sqlite_master where type = 'table'")
-    return {name: look(root / ".newsletter", f'select * from "{name}"') for (name,) in names}
-
-
 @pytest.fixture
 def mailed(tmp_path, monkeypatch, capsys, plain_environment) -> Folder:
     """Twenty readers with a mail each, written to a folder."""
@@ -88,7 +82,7 @@ def test_every_link_of_twenty_mails_can_be_looked_at_and_nothing_changes(mailed)
         paths |= {found for text in [*texts, mail["List-Unsubscribe"]] for found in LINK.findall(text)}  # fmt: skip
     unsubscribe = {path for path in paths if path.startswith("/u/")}
     assert len(unsubscribe) == 20
-    before = everything(mailed.root)
+    before = everything(mailed.root / ".newsletter")
     with served(mailed.root, free_port()) as url:
         for path in sorted(paths):
             pages = [path]
@@ -106,7 +100,7 @@ def test_every_link_of_twenty_mails_can_be_looked_at_and_nothing_changes(mailed)
                         for found in re.findall(r"\.\./p/([\w-]+)", call(url + page)[2])
                     ]
             assert len(pages) == 1 + (path in unsubscribe)
-        assert everything(mailed.root) == before
+        assert everything(mailed.root / ".newsletter") == before
 
 
 def test_what_the_bytes_of_a_mail_promise_the_server_keeps(mailed):

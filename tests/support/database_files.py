@@ -12,6 +12,8 @@ import sys
 from pathlib import Path
 from types import FrameType
 
+from tests.support import audit
+
 ROOT = Path(__file__).parent.parent.parent
 PROGRAM, TESTS = (f"{ROOT / name}{os.sep}" for name in ("newsletter", "tests"))
 #: The one that never closes it, and the one that looks for traces once the records are closed.
@@ -23,8 +25,8 @@ HANDLES = Path("/proc/self/fd")
 HARMLESS = getattr(os, "O_PATH", 0)
 
 
-def _watch(event: str, arguments: tuple[object, ...]) -> None:
-    if event != "open" or not isinstance(path := arguments[0], str | bytes | os.PathLike):
+def _watch(_: str, arguments: tuple[object, ...]) -> None:
+    if not isinstance(path := arguments[0], str | bytes | os.PathLike):
         return
     name = os.fsdecode(path)
     if not name.removesuffix("-wal").removesuffix("-shm").endswith((".db", ".sqlite")):
@@ -40,7 +42,7 @@ def _watch(event: str, arguments: tuple[object, ...]) -> None:
 
 def _opener() -> str:
     """The module of the program that opens a file, "" where a test does."""
-    frame: FrameType | None = sys._getframe(2)
+    frame: FrameType | None = sys._getframe(3)
     while frame is not None:
         name = frame.f_code.co_filename
         if name.startswith(PROGRAM):
@@ -58,4 +60,4 @@ def _target(handle: Path) -> str:
         return ""
 
 
-sys.addaudithook(_watch)
+audit.listen(["open"], _watch)

@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 from newsletter import site as public
 from newsletter.audience.tokens import make_token
 from newsletter.store import Store, signing_keys
-from tests.support.store_samples import LATER, look, people, store_with
+from tests.support.store_samples import LATER, everything, look, people, store_with
 from tests.support.web_fixtures import settings_of
 
 SETTINGS = '[site]\nname = "Slack Water"\n'
@@ -45,8 +45,7 @@ class Site:
 
     def everything(self) -> dict[str, list[tuple[Any, ...]]]:
         """Every row of every table."""
-        tables = look(self.root, "select name from sqlite_master where type = 'table'")
-        return {name: look(self.root, f'select * from "{name}"') for (name,) in tables}
+        return everything(self.root)
 
 
 @pytest.fixture

@@ -12,13 +12,12 @@ which put random cases or all real letters through what quick tests have one cas
 from __future__ import annotations
 
 import errno
-import sys
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 
 import pytest
 
-from tests.support import effort
+from tests.support import audit, effort
 
 QUICK, PROCESSES, CAMPAIGNS = TIERS = ("quick", "processes", "campaigns")
 
@@ -44,24 +43,23 @@ def _has(item: pytest.Item, *names: str) -> bool:
     return any(item.get_closest_marker(name) for name in names)
 
 
-# Audit hooks cannot be taken out again, so there is one for the whole run, with a switch.
 _started: list[str] | None = None
 
 
 def _watch(event: str, arguments: tuple[object, ...]) -> None:
-    if _started is not None and event in _OUTSIDE:
+    if _started is not None:
         told = arguments[1:] if event.startswith("socket.") else arguments[:1]
         _started.append(" ".join(map(str, (event, *told))))
         raise PermissionError(errno.EPERM, f"a quick test went outside: {_started[-1]}")
 
 
-sys.addaudithook(_watch)
+audit.listen(_OUTSIDE, _watch)
 
 
 @contextmanager
 def alone() -> Iterator[list[str]]:
     """Refuse every process and every port, in all threads; what was tried, in order."""
-    global _started  # noqa: PLW0603  # the hook's switch
+    global _started  # noqa: PLW0603  # the switch
     before, _started = _started, []
     try:
         yield _started
