@@ -32,11 +32,15 @@ pytestmark = pytest.mark.processes
 
 URL = "NEWSLETTER_STORE__URL"
 VERSIONS = Path(room.__file__).parent / "migrations/versions"
-#: Every column of every table.
+#: Every column of every table; every key that leads to another.
 SHAPE = """
     select table_name, column_name, data_type, collation_name, is_nullable,
         character_maximum_length from information_schema.columns
     where table_schema = 'newsletter' order by table_name, column_name
+"""
+KEYS = """
+    select conname from pg_constraint
+    where contype = 'f' and connamespace = 'newsletter'::regnamespace order by conname
 """
 #: What the import of the example's list leaves in the folder, and the name of its database.
 _kept: dict[str, bytes] = {}
@@ -151,13 +155,17 @@ def test_keys_are_rotated_and_an_upgrade_has_nothing_to_do(newsletter):
 
 
 def taken_back(*, since):
-    """What undoes on PostgreSQL the tables, columns and indexes of the revisions after this one."""
+    """What undoes on PostgreSQL what the revisions after this one do."""
     undone = []
     later = mock.Mock()
     later.create_table = lambda name, *_, **__: undone.append(f"drop table {name} cascade")
     later.create_index = lambda name, *_, **__: undone.append(f"drop index if exists {name}")
     later.add_column = lambda table, column: undone.append(
         f"alter table {table} drop column {column.name} cascade"
+    )
+    later.drop_constraint = lambda name, table, **_: undone.append(
+        f"alter table {table} add constraint {name} "
+        "foreign key (run_id, issue, rehearsal) references runs (id, issue, rehearsal)"
     )
     for path in sorted(VERSIONS.glob("00*.py")):
         if path.name[:4] > since:
@@ -168,7 +176,7 @@ def taken_back(*, since):
 
 
 def test_a_store_of_an_older_version_is_upgraded_whole_or_not_at_all(newsletter):
-    shape = newsletter.ask(SHAPE)
+    shape, keys = newsletter.ask(SHAPE), newsletter.ask(KEYS)
     for statement in taken_back(since="0010"):
         newsletter.ask(statement)
     newsletter.ask("drop table paces")
@@ -178,7 +186,8 @@ def test_a_store_of_an_older_version_is_upgraded_whole_or_not_at_all(newsletter)
     assert "newsletter db upgrade" in hint
     assert f"the records are now at {HEAD}" in newsletter.run("db", "upgrade").err
     assert newsletter.ask("select version_num from alembic_version") == [(HEAD,)]
-    assert newsletter.ask(SHAPE) == shape
+    assert (newsletter.ask(SHAPE), newsletter.ask(KEYS)) == (shape, keys)
+    assert not [name for (name,) in keys if "deliveries" in name]
     assert newsletter.run("doctor").code == 0
     newsletter.ask("update alembic_version set version_num = '9999'")
     assert refused(newsletter, "status")[0].endswith("this store was made by a newer version")

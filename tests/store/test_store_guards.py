@@ -5,7 +5,9 @@ from __future__ import annotations
 import functools
 import re
 import shutil
+import threading
 
+import psycopg
 import pytest
 
 from newsletter.audience import eligible
@@ -158,6 +160,8 @@ def test_a_visitor_may_be_forgotten(database):
     database("UPDATE consents SET ip = '', agent = ''")
 
 
+#: In a file a foreign key says so, on a server a guard.
+BELONGS = "FOREIGN KEY|of a run, its issue and its namespace"
 FORBIDDEN = {
     "UPDATE deliveries SET state = 'claimed', claimed_at = 'now'": "an attempt is counted",
     "UPDATE deliveries SET state = 'claimed', attempt = 2, claimed_at = 'now'": "an attempt is",
@@ -186,7 +190,14 @@ FORBIDDEN = {
     "INSERT INTO deliveries (run_id, issue, rehearsal, subscriber_id, address_hash, position, state) "
     "VALUES (1, 74, false, 9, 'another', 1, 'queued')": "deliveries.(run_id_)?position",
     "INSERT INTO deliveries (run_id, issue, rehearsal, subscriber_id, address_hash, position, state) "
-    "VALUES (1, 75, false, 9, 'another', 9, 'queued')": "FOREIGN KEY",
+    "VALUES (1, 75, false, 9, 'another', 9, 'queued')": BELONGS,
+    "INSERT INTO deliveries (run_id, issue, rehearsal, subscriber_id, address_hash, position, state) "
+    "VALUES (1, 74, true, 9, 'another', 9, 'queued')": BELONGS,
+    "INSERT INTO deliveries (run_id, issue, rehearsal, subscriber_id, address_hash, position, state) "
+    "VALUES (9, 74, false, 9, 'another', 9, 'queued')": BELONGS,
+    "INSERT INTO deliveries (run_id, issue, rehearsal, subscriber_id, address_hash, position, state) "
+    "VALUES (1, 74, false, 8, 'a third', 8, 'queued'), (1, 75, false, 9, 'another', 9, 'queued')": BELONGS,
+    "DELETE FROM runs WHERE rehearsal": "FOREIGN KEY|its deliveries are there",
 }
 
 
@@ -215,6 +226,49 @@ def test_a_rehearsal_may_be_forgotten(database):
     database("DELETE FROM deliveries WHERE rehearsal")
     database("DELETE FROM runs WHERE rehearsal")
     assert database("SELECT count(*) FROM runs").fetchone() == (1,)
+
+
+#: A delivery is added to a rehearsal that nobody has been written down for; the rehearsal vanishes.
+NOBODY = (
+    "INSERT INTO runs (issue, rehearsal, transport, title, envelope, content_hash, source_hash, "
+    "skipped_checks, state, recipients, started_at) "
+    "VALUES (80, true, 'ses', '', '', '', '', '', 'freezing', 0, 'now') RETURNING id"
+)
+ADDED = (
+    "INSERT INTO deliveries (run_id, issue, rehearsal, subscriber_id, address_hash, position, state) "
+    "VALUES (%s, 80, true, 9, 'another', 9, 'queued')"
+)
+VANISHED = "DELETE FROM runs WHERE id = %s"
+
+
+@pytest.mark.processes
+@pytest.mark.parametrize(("first", "second"), [(ADDED, VANISHED), (VANISHED, ADDED)])
+def test_no_run_vanishes_while_another_adds_to_it(made_on_server, first, second):
+    """As a foreign key would: whoever is second waits for the first, and is refused."""
+    name = made_on_server()
+    with postgres.server().connect(name) as one, postgres.server().connect(name) as other:
+        [run] = one.execute(NOBODY).fetchone() or ()
+        refused: list[str] = []
+
+        def late() -> None:
+            try:
+                other.execute(second, [run])
+            except psycopg.errors.CheckViolation as error:
+                refused.append(str(error))
+
+        with one.transaction():
+            one.execute(first, [run])
+            thread = threading.Thread(target=late)
+            thread.start()
+            waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND pid = %s"
+            while one.execute(waiting, [other.info.backend_pid]).fetchone() != (1,):
+                assert thread.is_alive()
+        thread.join()
+        assert len(refused) == 1
+        left = "SELECT count(*) FROM deliveries d WHERE NOT EXISTS (SELECT FROM runs WHERE id = d.run_id)"
+        assert one.execute(left).fetchone() == (0,)
+        one.execute("DELETE FROM deliveries WHERE run_id = %s", [run])
+        one.execute(VANISHED, [run])
 
 
 #: Where a database keeps what it was told a guard is.
