@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Final, Protocol, TextIO, cast
 
 from newsletter.cli.show import VOICE, Colour, say
-from newsletter.delivery import Outcome, Result
+from newsletter.delivery import Attempt, Result
 from newsletter.humanize import duration
 
 if TYPE_CHECKING:
@@ -29,10 +29,10 @@ _AGAIN: Final = frozenset({Result.DEFERRED, Result.NOT_SENT})
 
 
 class Told(Protocol):
-    """Hears every outcome."""
+    """Hears what came of every try."""
 
-    def __call__(self, outcome: Outcome, /) -> None:
-        """Count one outcome."""
+    def __call__(self, attempt: Attempt, /) -> None:
+        """Count one try."""
         ...
 
 
@@ -80,16 +80,26 @@ def time_left(rest: int, rate: float) -> str:
 
 @dataclass(slots=True)
 class _Tally:
-    """The outcomes so far, and how quick they came."""
+    """The outcomes so far, and how quick they came.
+
+    Attributes:
+        waiting: the positions of those who are deferred now, each however often it was tried.
+    """
 
     total: int
     began: float = field(default_factory=time.monotonic)
     done: int = 0
     seen: Counter[str] = field(default_factory=Counter)
+    waiting: set[int] = field(default_factory=set)
 
-    def count(self, outcome: Outcome) -> None:
-        self.seen[outcome.result.value.replace("_", " ")] += 1
-        self.done += outcome.result not in _AGAIN
+    def count(self, attempt: Attempt) -> None:
+        result = attempt.outcome.result
+        self.waiting.discard(attempt.position)
+        if result is Result.DEFERRED:
+            self.waiting.add(attempt.position)
+        else:
+            self.seen[result.value.replace("_", " ")] += 1
+        self.done += result not in _AGAIN
 
     def rate(self) -> float:
         """Mails a second that are over with, since the beginning."""
@@ -101,7 +111,8 @@ class _Tally:
 
     def outcomes(self) -> str:
         """Such as "accepted 20, refused 1"."""
-        return ", ".join(f"{name} {number:,}" for name, number in sorted(self.seen.items()))
+        seen = self.seen + Counter({Result.DEFERRED.value: len(self.waiting)})
+        return ", ".join(f"{name} {number:,}" for name, number in sorted(seen.items()))
 
     def left(self) -> str:
         """How long the rest takes, "" when nothing tells."""
@@ -116,9 +127,9 @@ def _lines(total: int) -> Told:
     tally = _Tally(total)
     last = tally.began
 
-    def told(outcome: Outcome) -> None:
+    def told(attempt: Attempt) -> None:
         nonlocal last
-        tally.count(outcome)
+        tally.count(attempt)
         now = time.monotonic()
         if now - last >= SECONDS:
             last = now
@@ -174,8 +185,8 @@ def _bar(total: int) -> Iterator[Told]:
     with Progress(*columns, console=console(), transient=True) as bar:
         task = bar.add_task("", total=total or None, rate="", left="", seen="")
 
-        def told(outcome: Outcome) -> None:
-            tally.count(outcome)
+        def told(attempt: Attempt) -> None:
+            tally.count(attempt)
             bar.update(
                 task, completed=tally.done, rate=tally.speed(), left=tally.left(),
                 seen=tally.outcomes(),

@@ -53,7 +53,7 @@ def show_send(project: Project, found: SendResult | AlreadySent) -> None:
         state=found.state.value, pause=stop.pause.value if stop else None,
         reason=stop.reason if stop else "", log=str(found.log),
     )  # fmt: skip
-    if found.counts[State.REFUSED] or found.counts[State.UNKNOWN]:
+    if found.reasons:
         for (state, reason), deliveries in found.reasons.items():
             say(f"  {state.value} {deliveries:,}: {reason}")
         say(f"  log: {_shown(found.log, project.root)}")

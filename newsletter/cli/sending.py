@@ -15,7 +15,7 @@ from newsletter.cli.show import Console, say
 from newsletter.cli.signals import Signals
 from newsletter.cli.together import progress_of_all
 from newsletter.cli.write import findings_shown
-from newsletter.delivery import Outcome
+from newsletter.delivery import Attempt
 from newsletter.errors import InputError
 from newsletter.events.pull import pull_before_send
 from newsletter.events.reputation import ReputationWatch, growth_warning
@@ -113,7 +113,7 @@ class _SendConsole(Console):
             exposed = f"{plural(plan.exposed, 'mail')} of these may have left already"
             say(f"{exposed}, unknown to the records: counted as unknown, and not sent again")
 
-    def progress(self, total: int) -> AbstractContextManager[Callable[[Outcome], None]]:
+    def progress(self, total: int) -> AbstractContextManager[Callable[[Attempt], None]]:
         """A bar or lines."""
         return progress(total)
 

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
-from newsletter.delivery import Attempt, Outcome, Run, Stop
+from newsletter.delivery import Attempt, Run, Stop
 from newsletter.project import Project
 from newsletter.reporter import Reporter
 from newsletter.sending.result import Plan
@@ -25,8 +25,8 @@ class SendReporter(Reporter, Protocol):
         """Show what would go out, before anything does."""
         ...
 
-    def progress(self, total: int) -> AbstractContextManager[Callable[[Outcome], None]]:
-        """Show how `total` deliveries come along: what it gives hears every outcome.
+    def progress(self, total: int) -> AbstractContextManager[Callable[[Attempt], None]]:
+        """Show how `total` deliveries come along: what it gives hears every try.
 
         Args:
             total: 0 where nobody knows how many of them are sent from here.

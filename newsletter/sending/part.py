@@ -19,8 +19,8 @@ from newsletter.delivery import (
     Allowance,
     Attempt,
     Counts,
-    Outcome,
     Pause,
+    Result,
     Run,
     RunState,
     State,
@@ -35,6 +35,7 @@ from newsletter.errors import InputError, NewsletterError, PausedError
 from newsletter.humanize import plural
 from newsletter.message import load_template
 from newsletter.message.merge import load_issue, merge_template
+from newsletter.reporter import Reporter
 from newsletter.sending import transports
 from newsletter.sending.context import SendContext
 from newsletter.sending.drain import (
@@ -109,14 +110,12 @@ def drain_part(
     _note_begin(log, run, transport, allowance=allowance, counts=counts, throttle=throttle)
     watch = context.watch(run) if leads else _Unwatched()
     cancelled, departing = _cancelled(store, run), threading.Event()
+    tell_why = _why_deferred(context.reporter)
 
     def requeue() -> int:
         if cancelled() or not leads:
             return 0
         return delivery_records.requeue(store, run, tries=_TRIES)
-
-    def elsewhere() -> int:
-        return _elsewhere(store, run) if leads else 0
 
     with (
         _paused_on_the_way(departing.is_set),
@@ -128,7 +127,8 @@ def drain_part(
         def settled(attempt: Attempt) -> None:
             log.settled(attempt)
             watch.told(attempt)
-            shown(attempt.outcome)
+            shown(attempt)
+            tell_why(attempt)
 
         drained = drain(
             _hand(run, store, outlet),
@@ -137,7 +137,7 @@ def drain_part(
             stopped=lambda: stopped() or cancelled(),
             settled=settled,
             requeue=requeue,
-            elsewhere=elsewhere,
+            elsewhere=lambda: _elsewhere(store, run) if leads else 0,
             departing=departing.set,
             throttle=throttle,
         )
@@ -163,7 +163,7 @@ def _kept(context: SendContext, run: Run, log: RunLog) -> Iterator[None]:
 @contextlib.contextmanager
 def _progress(
     context: SendContext, run: Run, counts: Counts, *, leads: bool
-) -> Iterator[Callable[[Outcome], None]]:
+) -> Iterator[Callable[[Attempt], None]]:
     """Show how it comes along: all of it to who leads it, else what leaves from here."""
     if not context.store.backend.on_server or run.rehearsal:
         with context.reporter.progress(counts.left) as told:
@@ -174,6 +174,19 @@ def _progress(
     else:
         with context.reporter.progress(0) as told:
             yield told
+
+
+def _why_deferred(reporter: Reporter) -> Callable[[Attempt], None]:
+    """Hears every try, and says once of each reason why mails are deferred."""
+    told = set[str]()
+
+    def hear(attempt: Attempt) -> None:
+        reason = attempt.outcome.reason
+        if attempt.outcome.result is Result.DEFERRED and reason not in told:
+            told.add(reason)
+            reporter.say(f"deferred, and tried again: {reason}")
+
+    return hear
 
 
 class _Unwatched:

@@ -113,7 +113,7 @@ class SendResult:
         sent_now: mails handed over by this send.
         stop: why the run stands still, None when it is finished.
         state: as it is on record now; it may have been cancelled meanwhile.
-        reasons: deliveries that were refused or are unknown, by state and reason.
+        reasons: deliveries that are deferred, refused or unknown, by state and reason.
         quota_frees_at: when the day's quota begins to free up; None where the quota did not stop
             it, or nothing tells.
         log: the run's log.

@@ -264,7 +264,7 @@ def _refuse_where_nothing_goes(run: Run, counts: Counts, stop: Stop | None) -> N
 
 
 def _reasons(store: Store, run: Run, counts: Counts) -> dict[tuple[State, str], int]:
-    shown = {State.REFUSED, State.UNKNOWN}
+    shown = {State.DEFERRED, State.REFUSED, State.UNKNOWN}
     if not any(counts[state] for state in shown):
         return {}
     return {found: n for found, n in runs.reasons(store, run).items() if found[0] in shown}

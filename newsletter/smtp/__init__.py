@@ -11,6 +11,7 @@ from __future__ import annotations
 import binascii
 import re
 import smtplib
+import socket
 import ssl
 import time
 import weakref
@@ -134,7 +135,7 @@ class SmtpTransport:
         try:
             session = session or _open_session(self.server, self._timeout)
         except (OSError, ValueError) as error:
-            return _no_session(error)
+            return _no_session(error, self.server)
         outcome, usable = _hand_over(session, message, self._timeout, self._patience, begun=kept)
         if usable:
             # After a whole mail the next MAIL is a beginning (RFC 5321, 4.1.4).
@@ -170,7 +171,7 @@ def try_session(server: Server, *, seconds: float) -> str:
     try:
         session = _open_session(server, seconds)
     except (OSError, ValueError) as error:
-        return _no_session(error).reason
+        return _no_session(error, server).reason
     _say_goodbye([_Idle(session, 0.0)])
     return ""
 
@@ -214,7 +215,7 @@ def _expect(session: Session, extension: str, name: str) -> None:
         raise smtplib.SMTPNotSupportedError(name)
 
 
-def _no_session(error: OSError | ValueError) -> Outcome:
+def _no_session(error: OSError | ValueError, server: Server) -> Outcome:
     """What follows when no session came about, so that nothing was handed over.
 
     Only codes and names of errors are kept: a server's words may hold the user name.
@@ -241,9 +242,23 @@ def _no_session(error: OSError | ValueError) -> Outcome:
             # Raised for the letters of a host name, a user name or a password.
             return judged(Verdict.FATAL, "the mail server's name or the log-in is not ASCII")
         case _:
-            return judged(
-                Verdict.UNREACHABLE, f"the mail server cannot be reached ({type(error).__name__})"
-            )
+            where = f"the mail server {server.host}:{server.port}"
+            return judged(Verdict.UNREACHABLE, f"{where} cannot be reached ({_why_not(error)})")
+
+
+def _why_not(error: OSError) -> str:
+    """Why no connection came about, in words for people."""
+    match error:
+        case ConnectionRefusedError():
+            return "it refuses connections"
+        case socket.gaierror():
+            return "its name cannot be looked up"
+        case ssl.SSLError():
+            return "no encrypted connection comes about"
+        case _ if error.strerror:
+            return error.strerror[0].lower() + error.strerror[1:]
+        case _:
+            return "the connection broke"
 
 
 def _what_broke(error: OSError) -> str:
@@ -253,7 +268,7 @@ def _what_broke(error: OSError) -> str:
         case TimeoutError():
             return "the mail server did not answer in time"
         case _:
-            return f"the mail server hung up ({type(error).__name__})"
+            return "the mail server hung up"
 
 
 def _takes_another(idle: _Idle, sender: str, timeout: float) -> bool:

@@ -7,7 +7,7 @@ import io
 from rich.console import Console
 
 from newsletter.cli import progress, together
-from newsletter.delivery import Counts, Outcome, Result, State
+from newsletter.delivery import Attempt, Counts, Outcome, Result, State
 from newsletter.store.shares import RunProgress, Share
 
 COUNTS = Counts(by_state={
@@ -49,7 +49,22 @@ def test_a_terminal_shows_a_bar_for_each_and_none_for_who_has_gone(monkeypatch):
 def test_who_does_not_know_how_many_are_to_come_says_only_what_was_sent(monkeypatch, capsys):
     monkeypatch.setattr(progress, "SECONDS", 0.0)
     with progress.progress(0) as told:
-        told(Outcome(result=Result.ACCEPTED, message_id="m"))
+        told(Attempt(1, 1, Outcome(result=Result.ACCEPTED, message_id="m")))
     said = capsys.readouterr().err
     assert said.startswith("1 from here, ")
     assert "left" not in said
+
+
+def test_who_is_deferred_again_and_again_is_counted_once_and_no_more_when_taken(
+    monkeypatch, capsys
+):
+    monkeypatch.setattr(progress, "SECONDS", 0.0)
+    deferred = Outcome(result=Result.DEFERRED, reason="SMTP 451")
+    with progress.progress(2) as told:
+        for number in range(1, 4):
+            told(Attempt(1, number, deferred))
+            told(Attempt(2, number, deferred))
+        told(Attempt(1, 4, Outcome(result=Result.ACCEPTED, message_id="m")))
+    *_, before, last = capsys.readouterr().err.splitlines()
+    assert before.endswith(", deferred 2")
+    assert last.endswith(", accepted 1, deferred 1")

@@ -338,7 +338,10 @@ def test_nobody_listening_is_deferred():
     with transport(port) as through:
         outcome = through.deliver(mail())
     assert meaning(outcome) == BACKED_OFF
-    assert outcome.reason == "the mail server cannot be reached (ConnectionRefusedError)"
+    assert (
+        outcome.reason
+        == f"the mail server 127.0.0.1:{port} cannot be reached (it refuses connections)"
+    )
 
 
 def test_a_host_name_that_is_none_ends_the_run():

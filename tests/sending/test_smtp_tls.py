@@ -104,7 +104,7 @@ def test_neither_name_nor_password_is_ever_shown(caplog):
         (
             {"EHLO": "250-here\r\n250 STARTTLS", "STARTTLS": "220 go"},
             BACKED_OFF,
-            "the mail server cannot be reached (",
+            "the mail server 127.0.0.1:",
         ),
     ],
 )
