@@ -151,7 +151,7 @@ def _closed(project: Project, store: Store) -> dict[int, IssueStanding]:
 
     closed = {}
     for run in runs.find_all(store):
-        if run.state is RunState.CANCELLED and run.rehearsal == project.rehearses:
+        if run.state is RunState.CANCELLED and (project.rehearses or not run.rehearsal):
             closed[run.content.issue] = IssueStanding.CANCELLED
         elif not run.rehearsal and run.state is RunState.FINISHED:
             closed[run.content.issue] = IssueStanding.SENT

@@ -52,3 +52,42 @@ def test_a_second_issue_for_a_date_that_is_used_up_is_told(post):
     before = len(post.readers)
     assert post.due().code == 0
     assert len(post.readers) == before
+
+
+def test_what_was_only_rehearsed_is_cancelled_like_what_never_was(post, at):
+    newsletter = post.newsletter
+    at("2026-11-22 07:00")
+    with newsletter.patch.context() as patch:
+        patch.setenv("NEWSLETTER_TRANSPORT__KIND", "folder")
+        assert newsletter.send().code == 0
+        cancelled = newsletter.run("cancel", "--issue", "74")
+        assert (cancelled.code, cancelled.out) == (
+            0, "issue 74 is cancelled; no mail had been sent\n",
+        )  # fmt: skip
+        assert "  74     cancelled" in newsletter.run("schedule").out
+        assert "rehearsal  finished" in newsletter.run("status", "--issue", "74").out
+    assert "  74     cancelled" in newsletter.run("schedule").out
+    at("2026-11-22 08:00")
+    assert "issue 74 is cancelled" in post.due().err
+    assert post.readers == []
+
+
+def test_what_is_cancelled_before_the_newsletter_goes_live_does_not_go_then(post):
+    newsletter = post.newsletter
+    with newsletter.patch.context() as patch:
+        patch.setenv("NEWSLETTER_TRANSPORT__KIND", "folder")
+        assert newsletter.run("cancel", "--issue", "74").code == 0
+    assert "issue 74 is cancelled" in post.due().err
+    assert post.readers == []
+
+
+def test_what_was_sent_cannot_be_cancelled_where_the_transport_rehearses_either(post):
+    newsletter = post.newsletter
+    assert post.due().code == 0
+    with newsletter.patch.context() as patch:
+        patch.setenv("NEWSLETTER_TRANSPORT__KIND", "folder")
+        assert newsletter.send().code == 0
+        ran = newsletter.run("cancel", "--issue", "74")
+    assert (ran.code, ran.error) == (
+        8, "error: issue 74 was sent already; no mail can be called back",
+    )  # fmt: skip

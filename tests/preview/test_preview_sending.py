@@ -323,7 +323,7 @@ def test_a_refused_press_says_why(folder, tab):
         tab.get_by_label("Where it goes").fill("ada@example.org")
         tab.get_by_role("button", name="Send one").click()
         expect(tab.locator("#trial-said[data-failed]")).to_contain_text(
-            "ada@example.org deferred: the mail server cannot be reached"
+            "ada@example.org deferred: the mail server 127.0.0.1:1 cannot be reached"
         )
 
 
