@@ -24,7 +24,7 @@ from newsletter.people.changed import warn_of_changed_lists
 from newsletter.project import Project
 from newsletter.sending.context import SendContext
 from newsletter.sending.options import SendOptions
-from newsletter.sending.plan import plan_send, rows
+from newsletter.sending.plan import plan_send, rows, uncommitted
 from newsletter.sending.result import AlreadySent, Detached, Plan
 from newsletter.sending.run import detach, send
 from newsletter.store import Store
@@ -106,12 +106,19 @@ class _SendConsole(Console):
         for name, value in rows(plan, self.project.root):
             say(f"{name:>10}  {value}")
         warn_of_changed_lists(self.project, self.store, self)
-        growth = "" if plan.transport.rehearsal else growth_warning(self.store, plan.recipients)
-        if growth:
-            self.warn(growth)
+        if not plan.transport.rehearsal:
+            self._warn_of_real(plan)
         if plan.exposed is not None:
             exposed = f"{plural(plan.exposed, 'mail')} of these may have left already"
             say(f"{exposed}, unknown to the records: counted as unknown, and not sent again")
+
+    def _warn_of_real(self, plan: Plan) -> None:
+        told = (
+            uncommitted(self.project.root, plan.prepared.issue.file),
+            growth_warning(self.store, plan.recipients),
+        )
+        for text in filter(None, told):
+            self.warn(text)
 
     def progress(self, total: int) -> AbstractContextManager[Callable[[Attempt], None]]:
         """A bar or lines."""

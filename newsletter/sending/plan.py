@@ -6,8 +6,10 @@ The command line and the preview show the same rows, because both come from here
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 from newsletter import clocks
 from newsletter.delivery import Content, Run, RunState, State
@@ -35,6 +37,12 @@ from newsletter.sending.options import SendOptions
 from newsletter.sending.result import AlreadySent, Plan, Readiness
 from newsletter.settings.mail import sender
 from newsletter.store import Store, claims, list_size, runs, subscribers
+
+#: The parts of what a run freezes that readers see, as people call them.
+_SEEN: Final = {
+    "subject": "the subject", "text": "the text", "html": "the HTML",
+    "from_name": "the sender's name", "sender": "the sender's address",
+}  # fmt: skip
 
 
 def plan_send(context: SendContext, options: SendOptions) -> Plan | AlreadySent:
@@ -150,7 +158,7 @@ def _look_up(
         audience = subscribers.audience(store, prepared.audience)
         recipients, left_out = audience.eligible, audience.left_out
     else:
-        require_same_content(run, content)
+        require_same_content(run, content, project.root, prepared.issue.file)
         counts = runs.counts(store, run)
         recipients = counts.left
         doubtful = counts[State.CLAIMED] + counts[State.UNKNOWN]
@@ -222,8 +230,26 @@ def sent_rows(
     )
 
 
-def require_same_content(run: Run, content: Content) -> None:
+def uncommitted(root: Path, file: str) -> str:
+    """What to say of a letter that git does not have as it is, "" where it has, or there is no git.
+
+    Args:
+        root: the newsletter's folder.
+        file: of the letter.
+    """
+    told = {"not in git": "is not in git", "changed": "has changes that are not committed"}
+    found = told.get(git.state(root, file))
+    return f"{file} {found}: git could not tell later what readers got" if found else ""
+
+
+def require_same_content(run: Run, content: Content, root: Path, file: str) -> None:
     """Refuse to go on with a letter that is not the one that was begun.
+
+    Args:
+        run: begun.
+        content: what would go out now.
+        root: the newsletter's folder, for what git has of the letter.
+        file: of the letter.
 
     Raises:
         RefusedError: issue, theme or settings are not those of the run, or this version of the
@@ -233,11 +259,31 @@ def require_same_content(run: Run, content: Content) -> None:
     if run.content.source_hash != content.source_hash:
         raise RefusedError(
             f"issue {content.issue}, its theme or its settings changed since it was begun",
+            cause=_what_differs(run, content),
             hint="send --again starts the rehearsal over"
             if run.rehearsal
-            else "put back what was sent first (git log shows it); the rest of the people must "
+            else f"put back what was sent first{_in_git(root, file)}; the rest of the people must "
             "get the same letter",
         )
+
+
+def _what_differs(run: Run, content: Content) -> str:
+    """What readers would see of a change, as far as the frozen issue tells."""
+    before, now = json.loads(run.content.frozen), json.loads(content.frozen)
+    # Version 1 froze the encoded mail, of which no part can be told.
+    seen = [said for name, said in _SEEN.items() if before.get(name, now[name]) != now[name]]
+    return f"different now: {', '.join(seen)}" if seen else ""
+
+
+def _in_git(root: Path, file: str) -> str:
+    """What git can do to bring back an earlier letter."""
+    match git.state(root, file):
+        case "not in git":
+            return f" (from a copy of yours: {file} is not in git)"
+        case "no git":
+            return ""
+        case _:
+            return " (git log -p shows what is committed of it)"
 
 
 def _counting(project: Project, prepared: PreparedIssue, transport: Transport) -> str:

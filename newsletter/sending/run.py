@@ -204,7 +204,7 @@ def _freeze_or_resume(context: SendContext, plan: Plan) -> Run:
     if run is not None and run.state is RunState.FINISHED:
         return run
     if run is not None and run.begun:
-        require_same_content(run, plan.content)
+        require_same_content(run, plan.content, context.project.root, plan.prepared.issue.file)
         runs.share(store, run, _shared(context, plan))
         runs.resume(store, run, by_hand=not options.scheduled)
         lost = delivery_records.recover(store, run, now=clocks.now())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import signal
+import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -138,8 +139,45 @@ def test_a_real_run_that_changed_must_go_on_as_it_began(counter, ready, capsys):
     ready.edit(ISSUE, "number: 74\n", "number: 74\npreheader2: x\n")
     with pytest.raises(RefusedError, match="changed since it was begun") as caught:
         counter.send(SendOptions(issue=74))
-    assert "put back what was sent first" in str(caught.value.hint)
+    assert "put back what was sent first; the rest" in str(caught.value.hint)
+    assert not caught.value.cause  # no reader sees it
     assert len(counter.box.taken) == 10
+
+
+def test_what_git_does_not_have_is_told_before_it_goes_and_promised_by_no_hint(
+    counter, ready, capsys
+):
+    git = ["git", "-C", str(ready.root), "-c", "user.name=x", "-c", "user.email=x@example.org"]
+    subprocess.run([*git, "init", "-q"], check=True)
+    assert counter.send(SendOptions(issue=74, limit=10)) == 6
+    told = f"warning: {ISSUE} is not in git: git could not tell later what readers got\n"
+    assert told in capsys.readouterr().err
+    ready.edit(ISSUE, "Put the kettle on", "Put the lamp out")
+    with pytest.raises(RefusedError) as caught:
+        counter.send(SendOptions(issue=74))
+    assert caught.value.cause == "different now: the text, the HTML"
+    assert f"first (from a copy of yours: {ISSUE} is not in git); the rest" in str(
+        caught.value.hint
+    )
+    subprocess.run([*git, "add", ISSUE], check=True)
+    subprocess.run([*git, "commit", "-q", "-m", "x"], check=True)
+    with pytest.raises(RefusedError) as caught:
+        counter.send(SendOptions(issue=74))
+    assert "first (git log -p shows what is committed of it); the rest" in str(caught.value.hint)
+    ready.edit(ISSUE, "Put the lamp out", "Put the kettle on")
+    assert counter.send(SendOptions(issue=74)) == 0
+    told = f"warning: {ISSUE} has changes that are not committed: git could not"
+    assert told in capsys.readouterr().err
+
+
+def test_of_what_git_has_and_where_there_is_none_nothing_is_told(counter, ready, capsys):
+    assert counter.send(SendOptions(issue=74, limit=10)) == 6
+    git = ["git", "-C", str(ready.root), "-c", "user.name=x", "-c", "user.email=x@example.org"]
+    subprocess.run([*git, "init", "-q"], check=True)
+    subprocess.run([*git, "add", ISSUE], check=True)
+    subprocess.run([*git, "commit", "-q", "-m", "x"], check=True)
+    assert counter.send(SendOptions(issue=74)) == 0
+    assert "git could not tell" not in capsys.readouterr().err
 
 
 def test_a_rehearsal_never_stands_in_the_way_of_the_real_thing(counter, ready, capsys):
