@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 from newsletter import clocks
-from newsletter.delivery import Content, Run, RunState, State
+from newsletter.delivery import Content, Counts, Run, RunState, State
 from newsletter.delivery.deliver import Transport, summary
 from newsletter.errors import NewsletterError, RefusedError
 from newsletter.message import Sender, encode, freeze, load_template
@@ -36,7 +37,7 @@ from newsletter.sending.gate import (
 from newsletter.sending.options import SendOptions
 from newsletter.sending.result import AlreadySent, Plan, Readiness
 from newsletter.settings.mail import sender
-from newsletter.store import Store, claims, list_size, runs, subscribers
+from newsletter.store import Store, claims, deliveries, list_size, runs, subscribers
 
 #: The parts of what a run freezes that readers see, as people call them.
 _SEEN: Final = {
@@ -160,7 +161,8 @@ def _look_up(
     else:
         require_same_content(run, content, project.root, prepared.issue.file)
         counts = runs.counts(store, run)
-        recipients = counts.left
+        gone = deliveries.left_meanwhile(store, run)
+        recipients, left_out = counts.left - sum(gone.values()), _left_out(store, run, counts, gone)
         doubtful = counts[State.CLAIMED] + counts[State.UNKNOWN]
     exposed = claims.exposed(store, found, lost.reached.position) if found and lost else None
     return Plan(
@@ -169,6 +171,15 @@ def _look_up(
         doubtful=doubtful, exposed=exposed,
         newcomers=None if run or transport.rehearsal else _newcomers(store, prepared),
     )  # fmt: skip
+
+
+def _left_out(store: Store, run: Run, counts: Counts, gone: Mapping[str, int]) -> Mapping[str, int]:
+    """Who gets no mail of a run because they have left since, skipped already or not yet."""
+    if not counts[State.SKIPPED]:
+        return gone
+    reasons = runs.reasons(store, run).items()
+    skipped = {why: number for (state, why), number in reasons if state is State.SKIPPED}
+    return Counter(gone) + Counter(skipped)
 
 
 def _newcomers(store: Store, prepared: PreparedIssue) -> tuple[int, int] | None:

@@ -147,6 +147,25 @@ def test_again_repeats_a_rehearsal_and_clears_old_mails_away(ready):
     assert ready.states() == {"accepted": 24}
 
 
+def test_who_left_meanwhile_is_told_where_a_run_goes_on(ready):
+    ready.send("--limit", "5")
+    handles = [handle for (handle,) in ready.ask("select handle from subscribers order by id")]
+    for last in handles[6], handles[-1]:
+        with store_of(ready) as store:
+            store.departures.leave(last, Evidence(source="test"), now=NOW)
+    told = ready.run("send", "--issue", "74", "--dry-run")
+    assert "recipients  18 left of a run begun earlier" in told.err
+    assert "  left out  2 unsubscribed" in told.err
+    # The one in front is passed over on the way; it was no less left out for that.
+    assert ready.send("--limit", "5", "--expect", "18").code == 6
+    told = ready.run("send", "--issue", "74", "--dry-run")
+    assert "recipients  13 left of a run begun earlier" in told.err
+    assert "  left out  2 unsubscribed" in told.err
+    assert ready.send().out == (
+        "issue 74: 13 mails rehearsed now; in all accepted 23, skipped 2\n"
+    )  # fmt: skip
+
+
 def test_a_changed_issue_is_not_sent_to_the_rest(ready):
     ready.send("--limit", "5")
     text = (ready.root / ISSUE).read_text("utf-8")
