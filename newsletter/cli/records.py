@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from newsletter.delivery import Counts, Run, State
+    from newsletter.project import Project
     from newsletter.schedule.outlook import Prospect
     from newsletter.store import Store
     from newsletter.store.deliveries import Doubt
@@ -49,22 +50,18 @@ def status(
     """Show what happened to every recipient, issue by issue, and what is due next."""
     from newsletter.cli.ahead import as_dict, coming
     from newsletter.cli.context import open_project, open_store
-    from newsletter.store import runs as run_records
-    from newsletter.store.agreement import all_forgotten
     from newsletter.store.shares import of_workers
 
     VOICE.json = as_json
     _refuse_incomplete(issue, listed, file)
     project = open_project()
     with open_store(project, create=False, read_only=True) as store:
-        runs = [run for run in run_records.find_all(store) if issue in {None, run.content.issue}]
+        runs, forgotten = _on_record(project, store, issue)
         if listed and runs:
             from newsletter.cli.recipients import list_recipients
 
             list_recipients(store, runs, listed, file)
             return
-        told = all_forgotten(project.root, store)
-        forgotten = {n: what for n, what in told.items() if issue in {None, n}}
         sender, workers = store.sender(), of_workers(store, now=clocks.now())
         # Where the one that led a run has died, a worker will.
         alive = sender or next((one.worker for one in workers), "")
@@ -89,6 +86,26 @@ def status(
         result(f"next: {one.when} ({one.zone.key}), {what}")
 
 
+def _on_record(
+    project: Project, store: Store, issue: int | None
+) -> tuple[list[Run], dict[int, str]]:
+    """The runs of all issues, or of one, and what the records have forgotten of them.
+
+    Raises:
+        InputError: nothing is known of the one, not even a file.
+    """
+    from newsletter.project.files import find_issue
+    from newsletter.store import runs as run_records
+    from newsletter.store.agreement import all_forgotten
+
+    runs = [run for run in run_records.find_all(store) if issue in {None, run.content.issue}]
+    told = all_forgotten(project.root, store)
+    forgotten = {number: what for number, what in told.items() if issue in {None, number}}
+    if issue is not None and not runs and not forgotten:
+        find_issue(project.root, issue)
+    return runs, forgotten
+
+
 def _show_workers(workers: Sequence[Share], runs: Sequence[Run]) -> None:
     from newsletter.delivery import RunState
 
@@ -106,12 +123,19 @@ def _refuse_incomplete(issue: int | None, listed: str, file: Path | None) -> Non
 
 
 def _remind_of_bounces(store: Store, runs: list[Run]) -> None:
-    """Where no provider reports what came back, the author has to; asked of the last run."""
+    """Where no provider reports what came back, the author has to; asked of the last run.
+
+    What no server has accepted cannot come back.
+    """
+    from newsletter.delivery import State
+    from newsletter.store import runs as run_records
     from newsletter.store.suppressions import reported_since
 
-    if runs and not reported_since(store, runs[-1].started_at):
+    gone = (run for run in reversed(runs) if run_records.counts(store, run)[State.ACCEPTED])
+    last = next(gone, None)
+    if last and not reported_since(store, last.started_at):
         say(
-            f"hint: what bounced of issue {runs[-1].content.issue} is in the sender's mailbox; "
+            f"hint: what bounced of issue {last.content.issue} is in the sender's mailbox; "
             "note it: newsletter subscribers suppress FILE|ADDR --reason bounced"
         )
 

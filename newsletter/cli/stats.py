@@ -163,6 +163,7 @@ def _overview(project: Project, store: Store, since: dt.date | None) -> Overview
 
 
 def _of_issue(project: Project, store: Store, issue: int) -> IssueReport:
+    from newsletter.project.files import find_issue
     from newsletter.store import history, runs
     from newsletter.store.agreement import forgotten
 
@@ -171,9 +172,15 @@ def _of_issue(project: Project, store: Store, issue: int) -> IssueReport:
     if run is None and more:
         raise InputError(more, hint="restore newer records")
     if run is None:
+        find_issue(project.root, issue)
+    if run is None or not run.begun:
+        ways = (
+            f"newsletter status --issue {issue} tells of a rehearsal; docs/going-live.md says how "
+            "to send for real"
+        )
         raise InputError(
             f"issue {issue} was not sent yet; a rehearsal has no figures",
-            hint=f"newsletter send --issue {issue}",
+            hint=ways if project.rehearses else f"newsletter send --issue {issue}",
         )
     if more:
         say(f"warning: {more}")

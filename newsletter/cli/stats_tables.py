@@ -112,10 +112,11 @@ def as_text(found: Overview | IssueReport, name: str, screen: Screen) -> str:
 
 
 def is_silent(found: Overview | IssueReport) -> bool:
-    """Whether bounces and complaints were not reported."""
+    """Whether bounces and complaints of mails that were accepted were not reported."""
     if isinstance(found, IssueReport):
-        return found.stats.silent >= {"bounced", "complained"}
-    return any(row.bounced is None for row in found.issues)
+        accepted = found.stats.totals["accepted"]
+        return accepted > 0 and found.stats.silent >= {"bounced", "complained"}
+    return any(row.accepted and row.bounced is None for row in found.issues)
 
 
 def _over_time(found: Overview, name: str, screen: Screen) -> Iterable[str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from newsletter import clocks
 from newsletter.delivery import Run, State
 from newsletter.errors import InputError, RefusedError
-from newsletter.project import Project
+from newsletter.project import Project, files
 from newsletter.sending.run_log import RunLog
 from newsletter.store import Store, deliveries, runs
 
@@ -32,10 +32,11 @@ def run_of(project: Project, store: Store, issue: int) -> Run:
     """The run of an issue.
 
     Raises:
-        InputError: there is none.
+        InputError: there is none, or no such issue.
     """
     run = runs.find(store, issue, rehearsal=project.rehearses)
     if run is None:
+        files.find_issue(project.root, issue)
         raise InputError(f"issue {issue} was not sent yet", hint=f"newsletter send --issue {issue}")
     return run
 

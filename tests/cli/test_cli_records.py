@@ -61,7 +61,17 @@ def test_status_counts_the_outcomes_of_each_run(ready):
     ]
     # What is over, or stands still, sends nothing "recently".
     assert "recently" not in ready.run("status", "--issue", "73").out
-    assert ready.run("status", "--issue", "7").out == "issue 7 was not sent yet\n"
+    assert ready.run("status", "--issue", "75").out == "issue 75 was not sent yet\n"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("status",), ("status", "--json"), ("status", "--list", "all"), ("stats",), ("retry",)],
+)
+def test_an_issue_that_is_not_there_is_told_as_that(ready, words):
+    ran = ready.run(*words, "--issue", "9")
+    assert (ran.code, ran.error) == (2, "error: issues: there is no issue 9")
+    assert ran.hint.startswith("hint: ")
 
 
 @pytest.mark.processes

@@ -12,7 +12,8 @@ from newsletter.feedback import Suppression
 from newsletter.store import Store, feedback
 from tests.support.cli_commands import only_json
 from tests.support.cli_fixtures import folder, plain_environment, ready
-from tests.support.smtp_servers import Keeper, aiosmtpd
+from tests.support.schedule_fixtures import through_smtp
+from tests.support.smtp_servers import Keeper, aiosmtpd, scripted
 
 __all__ = ["folder", "plain_environment", "ready"]
 
@@ -129,12 +130,21 @@ def test_many_are_written_in_steps(ready):
 
 
 @pytest.mark.processes
+def test_where_no_mail_was_accepted_none_can_have_come_back(ready):
+    with scripted(RCPT="550 no") as server:
+        through_smtp(ready, server.port)
+        assert ready.send().code == 6
+    assert "accepted" not in ready.states()
+    for words in ("status",), ("stats",), ("stats", "--issue", "74"):
+        ran = ready.run(*words)
+        assert ran.code == 0
+        assert "bounce" not in ran.err
+
+
+@pytest.mark.processes
 def test_status_reminds_of_the_mailbox_until_something_is_noted(ready):
     with aiosmtpd(Keeper()) as port:
-        for name, value in {
-            "KIND": "smtp", "SMTP__HOST": "127.0.0.1", "SMTP__PORT": str(port), "SMTP__SECURITY": "none",
-        }.items():  # fmt: skip
-            ready.patch.setenv(f"NEWSLETTER_TRANSPORT__{name}", value)
+        through_smtp(ready, port)
         ready.send("--limit", "2")
     hint = "hint: what bounced of issue 74 is in the sender's mailbox"
     assert hint in ready.run("status").err

@@ -381,3 +381,5 @@ def test_an_issue_that_was_only_rehearsed_has_no_statistics(letters):
     ran = letters.run("stats", "--issue", "74")
     assert ran.code == 2
     assert "was not sent yet" in ran.error
+    # Where it rehearses, another send would be no other.
+    assert ran.hint.startswith("hint: newsletter status --issue 74 tells of a rehearsal")
