@@ -31,6 +31,7 @@ class EventFetcher:
         environ: AWS_REGION counts where the settings name no region.
         reporter: hears from that thread what is wrong.
         queue: where events come from; None to open it, as long as it takes.
+        told_elsewhere: faults of which somebody else tells.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class EventFetcher:
         environ: Mapping[str, str],
         reporter: Reporter,
         queue: Queue | None = None,
+        told_elsewhere: tuple[type[Exception], ...] = (),
     ) -> None:
         self._project = project
         self._store = store
@@ -49,6 +51,7 @@ class EventFetcher:
         self._environ = environ
         self._reporter = reporter
         self._queue = queue
+        self._told_elsewhere = told_elsewhere
         #: What was said last of each step, until that goes well again.
         self._said: dict[str, str] = {}
 
@@ -71,6 +74,8 @@ class EventFetcher:
         """Do a step; whatever goes wrong is said, once until something else does."""
         try:
             step()
+        except self._told_elsewhere:
+            return
         except Exception as fault:  # noqa: BLE001  # what comes back must not end a send, nor pages
             why = reason(fault)
             if self._said.get(step.__name__) != why and not self._over.is_set():

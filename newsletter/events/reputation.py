@@ -11,6 +11,7 @@ from typing import Final
 from newsletter import clocks
 from newsletter.delivery import Attempt, Pause, Run, Stop
 from newsletter.delivery.reputation import Reputation, judge, warm_up
+from newsletter.errors import UnreachableError
 from newsletter.events.background import EventFetcher
 from newsletter.humanize import plural
 from newsletter.project import Project
@@ -52,7 +53,11 @@ class ReputationWatch:
         self._sent = 0
         self._stop: Stop | None = None
         self._over = threading.Event()
-        self._fetcher = EventFetcher(project, store, self._over, environ=environ, reporter=reporter)
+        # That the records are away, the send says itself.
+        self._fetcher = EventFetcher(
+            project, store, self._over, environ=environ, reporter=reporter,
+            told_elsewhere=(UnreachableError,),
+        )  # fmt: skip
 
     def told(self, attempt: Attempt) -> None:
         """Hear one settled attempt."""

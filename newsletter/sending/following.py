@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Final
 
 from newsletter.delivery import Run
 from newsletter.errors import NewsletterError, UnreachableError
 from newsletter.project.ledger import HighWaterMark
+from newsletter.reporter import Reporter
 from newsletter.store import Store, claims
 
 #: How often the records are looked at; seconds.
@@ -18,12 +19,10 @@ _FOLLOW_SECONDS: Final = 1.0
 #: Following takes no more than such a part of the time.
 _FOLLOW_SHARE: Final = 0.05
 
-Say = Callable[[str], None]
-
 
 @contextlib.contextmanager
 def following(
-    store: Store, run: Run, mark: HighWaterMark | None, *, say: Say, way: str = ""
+    store: Store, run: Run, mark: HighWaterMark | None, *, reporter: Reporter, way: str = ""
 ) -> Iterator[None]:
     """Inside the block no claim returns before the mark on the disk has risen to it.
 
@@ -34,11 +33,11 @@ def following(
         store: the records.
         run: begun.
         mark: None for a rehearsal.
-        say: hears when the records cannot be reached, and when they are back.
+        reporter: hears when the records cannot be reached, and when they are back.
         way: how its mails leave, for who does not lead it.
     """
     ended = threading.Event()
-    thread = threading.Thread(target=_follow, args=(store, run, mark, say, ended), daemon=True)
+    thread = threading.Thread(target=_follow, args=(store, run, mark, reporter, ended), daemon=True)
     with store.marked(mark, way=way):
         if mark and store.backend.on_server:
             thread.start()
@@ -50,7 +49,9 @@ def following(
                 thread.join()
 
 
-def _follow(store: Store, run: Run, mark: HighWaterMark, say: Say, ended: threading.Event) -> None:
+def _follow(
+    store: Store, run: Run, mark: HighWaterMark, reporter: Reporter, ended: threading.Event
+) -> None:
     following, away = 0.0, False
     while not ended.wait(_FOLLOW_SECONDS):
         try:
@@ -62,11 +63,12 @@ def _follow(store: Store, run: Run, mark: HighWaterMark, say: Say, ended: thread
                 following = now + (now - began) / _FOLLOW_SHARE
         except UnreachableError as error:
             if not away and not ended.is_set():
-                say(f"{error} ({error.cause}); nothing leaves from here until it is back")
+                why = f"{error} ({error.cause})"
+                reporter.warn(f"{why}; nothing leaves from here until it is back")
             away = True
         except NewsletterError:  # what is wrong with records or file, the next claim tells
             continue
         else:
             if away:
-                say("the database is back")
+                reporter.say("the database is back")
             away = False

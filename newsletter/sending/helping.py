@@ -106,7 +106,7 @@ def _send(
         counts = runs.counts(store, run)
         mark = second_ledger.write(project, store, run, counts)
         alone: Callable[[], bool] = (lambda: False) if leads else _leaderless(store)
-        with following(store, run, mark, say=context.reporter.warn, way=shared.way):
+        with following(store, run, mark, reporter=context.reporter, way=shared.way):
             drained = drain_part(
                 context, run, way_out, allowance, counts=counts,
                 stopped=lambda: stopped() or alone(), log=log, leads=leads,

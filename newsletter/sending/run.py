@@ -82,7 +82,7 @@ def send(context: SendContext, plan: Plan) -> SendResult | AlreadySent:
                 return AlreadySent(run=run, counts=counts)
             mark = second_ledger.write(context.project, store, run, counts)
             try:
-                with following(store, run, mark, say=context.reporter.warn):
+                with following(store, run, mark, reporter=context.reporter):
                     drained = drain_part(
                         context, run, plan.transport, plan.allowance, counts=counts,
                         stopped=begun.stopped, log=begun.log, leads=True, limit=plan.options.limit,

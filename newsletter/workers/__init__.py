@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from newsletter.errors import ForgottenError, NewsletterError, PausedError
+from newsletter.errors import ForgottenError, NewsletterError, PausedError, UnreachableError
 from newsletter.humanize import plural
 from newsletter.sending.context import SendContext
 from newsletter.sending.helping import Help, help_send
@@ -59,9 +59,11 @@ class _Once:
     def warn(self, error: NewsletterError, *, hint: str | None = None) -> None:
         hint = hint or error.hint
         text = f"{error} ({error.cause})" if error.cause else str(error)
-        if text != self._last:
+        # A server that goes away has a cause for each step of it.
+        fault = str(error) if isinstance(error, UnreachableError) else text
+        if fault != self._last:
             self._warn(f"{text}; {hint}" if hint else text)
-        self._last = text
+        self._last = fault
 
     def over(self) -> None:
         self._last = ""

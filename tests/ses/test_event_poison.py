@@ -15,7 +15,7 @@ import pytest
 
 from newsletter.cli.context import open_project, open_store
 from newsletter.cli.show import Console
-from newsletter.errors import AccountError, PausedError
+from newsletter.errors import AccountError, PausedError, UnreachableError
 from newsletter.events import background
 from newsletter.events.pull import pull_before_send
 from newsletter.events.reputation import ReputationWatch
@@ -345,6 +345,17 @@ def test_the_watch_of_a_send_survives_and_says_it_once(letters, quick, capsys, m
     assert err.count("RecursionError") == 1
     assert err.count("ZeroDivisionError") == 1
     assert "@" not in err
+
+
+def test_that_the_records_are_away_is_told_by_the_send_and_not_by_its_watch(letters, quick, capsys):
+    pulls = quick(*[UnreachableError("the records are away")] * 5, AccountError("no queue"))
+    with open_project_in(letters) as (project, store):
+        watch = ReputationWatch(
+            project, store, begin(store), environ=os.environ, reporter=Console()
+        )
+        with watch.going():
+            assert pulls.enough.wait(60)
+    assert capsys.readouterr().err == "warning: no queue; trying again\n"
 
 
 def test_what_nobody_foresaw_keeps_no_issue_from_being_sent(letters, quick, capsys, monkeypatch):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,12 +13,13 @@ from newsletter import workers
 from newsletter.errors import ForgottenError, NewsletterError, PausedError, UnreachableError
 
 
-def _said(error: NewsletterError) -> list[str]:
+def _said(error: NewsletterError, *, before: Callable[[], object] = lambda: None) -> list[str]:
     """What a worker warns of that meets a fault twice, and is told to stop then."""
     told: list[str] = []
     looks = iter([False, False, True])
 
     def work() -> None:
+        before()
         raise error
 
     def stopping() -> Any:
@@ -33,6 +35,14 @@ def _said(error: NewsletterError) -> list[str]:
     with contextlib.suppress(PausedError):
         workers.work(context, once=False)
     return told
+
+
+def test_a_server_that_goes_away_is_told_once_whatever_its_causes():
+    causes = iter(["its server is shutting down", "nothing listens there"])
+    error = UnreachableError("the database cannot be reached any more")
+    told = _said(error, before=lambda: setattr(error, "cause", next(causes)))
+    assert len(told) == 1
+    assert "(its server is shutting down)" in told[0]
 
 
 @pytest.mark.parametrize("kind", [PausedError, UnreachableError])
