@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 
 from newsletter import moments, text_rules
 from newsletter.errors import InputError, Place
+from newsletter.humanize import nearest
 from newsletter.issue.drafts import draft_key
 from newsletter.issue.front_matter import Value
 
@@ -106,7 +107,11 @@ class Values(NamedTuple):
             return "draft"
         if status == "ready":
             return "ready"
-        raise self.error("status", '"status" is neither draft nor ready', 'write "status: draft"')
+        way = 'write "status: ready", or "status: draft" until it is'
+        raise self.error(
+            "status", '"status" is neither draft nor ready',
+            nearest(status.casefold(), ("draft", "ready"), way),
+        )  # fmt: skip
 
     def sent_elsewhere(self) -> str:
         """Who sent the issue before, "" where nobody did; whatever is not no means that it went."""
