@@ -9,10 +9,10 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from newsletter.check import Finding
-from newsletter.issue import Status, number_of
+from newsletter.issue import number_of
 from newsletter.pictures import MadePicture
 from newsletter.preview.readers import Reader
 from newsletter.project import Project, files
@@ -33,7 +33,7 @@ class IssuePreview:
     Attributes:
         file: its path relative to the newsletter's folder.
         title: one line, merge fields as written.
-        status: draft or ready.
+        status: how far it is, in the words of the list of issues, but without the records.
         sender: the name readers see, or the address where there is none.
         subject: one line.
         preheader: one line, may be empty.
@@ -53,7 +53,7 @@ class IssuePreview:
 
     file: str
     title: str
-    status: Status
+    status: Literal["draft", "ready", "changed", "approved"]
     sender: str
     subject: str
     preheader: str
@@ -160,7 +160,7 @@ def _sample(made: _Made, settings: Settings, reader: Reader) -> IssuePreview:
     return IssuePreview(
         file=prepared.issue.file,
         title=prepared.issue.title,
-        status=prepared.issue.status,
+        status=_status(prepared),
         sender=settings.sender.from_name or settings.sender.from_address,
         subject=letter.subject,
         preheader=letter.preheader,
@@ -175,6 +175,14 @@ def _sample(made: _Made, settings: Settings, reader: Reader) -> IssuePreview:
         size=prepared.size,
         source=hashlib.sha256(repr(made.sources).encode()).hexdigest()[:16],
     )
+
+
+def _status(prepared: PreparedIssue) -> Literal["draft", "ready", "changed", "approved"]:
+    """How far the issue is by what is written, without the records."""
+    issue = prepared.issue
+    if issue.status == "draft" or not issue.approved:
+        return issue.status
+    return "approved" if issue.approved == prepared.approval else "changed"
 
 
 def pictures_in(folder: Path) -> Iterator[tuple[str, int, int]]:

@@ -16,6 +16,7 @@ from newsletter.delivery import OccurrenceState
 from newsletter.errors import InputError, NotFitError
 from newsletter.preview.front_page import FrontPage, read_front_page
 from newsletter.preview.issue_previews import IssuePreviews
+from newsletter.preview.readers import READERS
 from newsletter.preview.sending import Obstacle, Sending
 from newsletter.preview.shelf import ListedIssue
 from newsletter.schedule import Occurrence
@@ -204,6 +205,28 @@ def test_an_approved_issue_goes_is_due_and_is_too_late(folder):
     assert (before.state, before.note) == ("approved", "goes Sun 22 Nov, 09:00")
     assert shelf(folder, NOON)[74].state == "due"
     assert (after.state, after.note) == ("missed", "too late to go by itself")
+
+
+def test_the_page_of_an_issue_calls_its_state_as_the_list_does(folder):
+    day_before = NOON - dt.timedelta(days=1)
+
+    def states() -> tuple[str, str]:
+        previews = IssuePreviews(
+            folder.root,
+            lambda: settings_of((folder.root / "newsletter.toml").read_text("utf-8")),
+            lambda: day_before,
+        )
+        preview = previews.preview(74, READERS[0])
+        assert preview is not None
+        return preview.status, shelf(folder, day_before)[74].state
+
+    assert states() == ("ready", "ready")
+    assert folder.run("approve", "--issue", "74", "--anyway").code == 0
+    assert states() == ("approved", "approved")
+    folder.edit("templates/email/style.css", ".bar { width: 48px;", ".bar { width: 31px;")
+    assert states() == ("changed", "changed")
+    folder.edit(ISSUE, "status: ready", "status: draft")
+    assert states() == ("draft", "draft")
 
 
 def test_an_issue_changed_since_it_was_approved_says_so(folder):
