@@ -33,12 +33,13 @@ def approve(
 ) -> None:
     """Let the schedule send an issue as it is now; any change afterwards needs it again."""
     from newsletter.cli.context import open_project
-    from newsletter.cli.write import findings_shown
+    from newsletter.cli.write import findings_shown, say_findings
     from newsletter.sending.approve import approve_issue
 
     project = open_project()
     with findings_shown():
         found = approve_issue(project, issue, now=clocks.now(), anyway=anyway)
+    say_findings(found.findings)
     if found.before:
         result(f"issue {issue} is approved already")
     else:

@@ -14,7 +14,7 @@ from newsletter.cli.results import exit_code, show_detached, show_dry_run, show_
 from newsletter.cli.show import Console, say
 from newsletter.cli.signals import Signals
 from newsletter.cli.together import progress_of_all
-from newsletter.cli.write import findings_shown
+from newsletter.cli.write import findings_shown, say_findings
 from newsletter.delivery import Attempt
 from newsletter.errors import InputError
 from newsletter.events.pull import pull_before_send
@@ -105,6 +105,7 @@ class _SendConsole(Console):
         """What would go out, and what is odd about it."""
         for name, value in rows(plan, self.project.root):
             say(f"{name:>10}  {value}")
+        say_findings(plan.prepared.findings)
         warn_of_changed_lists(self.project, self.store, self)
         if not plan.transport.rehearsal:
             self._warn_of_real(plan)

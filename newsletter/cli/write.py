@@ -199,6 +199,13 @@ def findings_shown() -> Iterator[None]:
         raise
 
 
+def say_findings(findings: Iterable[Finding]) -> None:
+    """Print the findings that nobody answers for, beside a result."""
+    for finding in findings:
+        if not finding.ignored:
+            say(line(finding))
+
+
 def line(finding: Finding, stream: TextIO | None = None) -> str:
     """One finding as editors and people read it, on stderr where no stream is named."""
     colour = "red" if finding.severity == "error" else "yellow"

@@ -6,6 +6,7 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Final
 
+from newsletter.check import Finding
 from newsletter.delivery import OccurrenceState, RunState
 from newsletter.errors import InputError, NotFitError, RefusedError
 from newsletter.issue import Issue, parse
@@ -33,12 +34,14 @@ class Approved:
         approval: the hash that is written.
         before: whether it was approved like this already; nothing was written then.
         due: when the schedule sends it; why it never does, where it was approved anyway.
+        findings: what the checks say of it, ignored ones marked.
     """
 
     issue: Issue
     approval: str
     before: bool
     due: Occurrence | RefusedError
+    findings: tuple[Finding, ...]
 
 
 def approve_issue(
@@ -71,7 +74,9 @@ def approve_issue(
     before = issue.approved == prepared.approval
     if not before:
         _write(project, prepared)
-    return Approved(issue=issue, approval=prepared.approval, before=before, due=due)
+    return Approved(
+        issue=issue, approval=prepared.approval, before=before, due=due, findings=prepared.findings
+    )
 
 
 def _due(project: Project, issue: Issue, now: dt.datetime) -> Occurrence | RefusedError:

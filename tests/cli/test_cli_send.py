@@ -73,6 +73,13 @@ def test_before_anything_leaves_the_author_sees_what_and_to_whom(ready):
     assert ran.err.endswith("      mail/074/0001.eml is the mail itself, for any mail program\n")
 
 
+def test_what_the_checks_warn_of_is_shown_and_not_only_counted(ready):
+    for ran in ready.send(), ready.run("approve", "--issue", "74", "--anyway"):
+        [told] = [line for line in ran.err.splitlines() if line.startswith(f"{ISSUE}:")]
+        assert ": warning utm-foreign: 4 links are tagged" in told
+    assert "1 ignored" in ready.send("--again").err  # which is not shown
+
+
 def test_every_mail_is_right_to_the_byte(ready):
     ready.send()
     ways_out, seen = [], []
