@@ -248,9 +248,10 @@ def uncommitted(root: Path, file: str) -> str:
         root: the newsletter's folder.
         file: of the letter.
     """
-    told = {"not in git": "is not in git", "changed": "has changes that are not committed"}
-    found = told.get(git.state(root, file))
-    return f"{file} {found}: git could not tell later what readers got" if found else ""
+    if git.state(root, file) in {"no git", "committed"}:
+        return ""
+    found = "has changes that are not committed" if git.has(root, file) else "is in no commit"
+    return f"{file} {found}: git could not tell later what readers got"
 
 
 def require_same_content(run: Run, content: Content, root: Path, file: str) -> None:
@@ -288,13 +289,11 @@ def _what_differs(run: Run, content: Content) -> str:
 
 def _in_git(root: Path, file: str) -> str:
     """What git can do to bring back an earlier letter."""
-    match git.state(root, file):
-        case "not in git":
-            return f" (from a copy of yours: {file} is not in git)"
-        case "no git":
-            return ""
-        case _:
-            return " (git log -p shows what is committed of it)"
+    if git.state(root, file) == "no git":
+        return ""
+    if git.has(root, file):
+        return " (git log -p shows what is committed of it)"
+    return f" (from a copy of yours: {file} is in no commit)"
 
 
 def _counting(project: Project, prepared: PreparedIssue, transport: Transport) -> str:

@@ -150,16 +150,19 @@ def test_what_git_does_not_have_is_told_before_it_goes_and_promised_by_no_hint(
     git = ["git", "-C", str(ready.root), "-c", "user.name=x", "-c", "user.email=x@example.org"]
     subprocess.run([*git, "init", "-q"], check=True)
     assert counter.send(SendOptions(issue=74, limit=10)) == 6
-    told = f"warning: {ISSUE} is not in git: git could not tell later what readers got\n"
+    told = f"warning: {ISSUE} is in no commit: git could not tell later what readers got\n"
     assert told in capsys.readouterr().err
     ready.edit(ISSUE, "Put the kettle on", "Put the lamp out")
     with pytest.raises(RefusedError) as caught:
         counter.send(SendOptions(issue=74))
     assert caught.value.cause == "different now: the text, the HTML"
-    assert f"first (from a copy of yours: {ISSUE} is not in git); the rest" in str(
+    assert f"first (from a copy of yours: {ISSUE} is in no commit); the rest" in str(
         caught.value.hint
     )
     subprocess.run([*git, "add", ISSUE], check=True)
+    with pytest.raises(RefusedError, match="changed since it was begun") as caught:
+        counter.send(SendOptions(issue=74))
+    assert "is in no commit); the rest" in str(caught.value.hint)
     subprocess.run([*git, "commit", "-q", "-m", "x"], check=True)
     with pytest.raises(RefusedError) as caught:
         counter.send(SendOptions(issue=74))
