@@ -16,14 +16,21 @@ from newsletter.errors import ForgottenError, NewsletterError, PausedError, Unre
 def _said(error: NewsletterError, *, before: Callable[[], object] = lambda: None) -> list[str]:
     """What a worker warns of that meets a fault twice, and is told to stop then."""
     told: list[str] = []
-    looks = iter([False, False, True])
+    met, looked = 0, 0
 
     def work() -> None:
+        nonlocal met, looked
+        met, looked = met + 1, 0
         before()
         raise error
 
+    def stopped() -> bool:
+        nonlocal looked
+        looked += 1
+        return met > 1 and looked > 1  # asked first before it warns
+
     def stopping() -> Any:
-        return contextlib.nullcontext(lambda: next(looks, True))
+        return contextlib.nullcontext(stopped)
 
     context: Any = SimpleNamespace(
         reporter=SimpleNamespace(warn=told.append),
@@ -32,7 +39,8 @@ def _said(error: NewsletterError, *, before: Callable[[], object] = lambda: None
         ),
         stopping=stopping,
     )
-    with contextlib.suppress(PausedError):
+    with contextlib.suppress(PausedError), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(workers, "_LOOK_SECONDS", 0.0)
         workers.work(context, once=False)
     return told
 
