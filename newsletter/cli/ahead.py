@@ -12,7 +12,7 @@ from newsletter import clocks
 from newsletter.cli.show import VOICE, result, result_json, say, table
 from newsletter.errors import RefusedError
 from newsletter.humanize import plural
-from newsletter.schedule.units import TriggerKind
+from newsletter.schedule.units import TIMERS, TriggerKind
 
 if TYPE_CHECKING:
     from newsletter.delivery import Counts, Run
@@ -50,7 +50,9 @@ def approve(
         say(f"warning: {found.due}")
     else:
         local = f"{found.due.at.astimezone(project.zone):%a %Y-%m-%d %H:%M}"
-        say(f"it is due on {local} ({project.zone.key}), {found.due.at:%Y-%m-%d %H:%M} UTC")
+        say(f"it is due on {local} ({project.zone.key}), {found.due.at:%Y-%m-%d %H:%M} UTC; "
+            "a timer must run newsletter send --due --yes then")  # fmt: skip
+        say(f"hint: {TIMERS}")
 
 
 def cancel(

@@ -13,6 +13,7 @@ from newsletter.errors import NewsletterError
 from newsletter.humanize import duration, plural
 from newsletter.people.changed import changed_lists
 from newsletter.project import git, ledger
+from newsletter.schedule.units import TIMERS
 from newsletter.store import Store, agreement, deliveries, imports, runs, signing_keys
 from newsletter.store.calendar import Calendar
 from newsletter.store.sqlite.inspection import inspect
@@ -28,7 +29,6 @@ _TRIGGER: Final = dt.timedelta(hours=3)
 _TRIED: Final = dt.timedelta(minutes=30)
 #: From here on no trigger sends anything.
 _CLOCK_BACK: Final = dt.timedelta(hours=1)
-_UNITS: Final = "newsletter schedule --print systemd shows one (or cron, launchd, github)"
 
 
 def whole(subject: Subject) -> Diagnosis:
@@ -168,7 +168,7 @@ def triggers(subject: Subject) -> Diagnosis:
         return error(told, "set it right; or newsletter schedule --trust-clock")
     if ago > _TRIGGER:
         told = f"the last trigger came {duration(ago.total_seconds())} ago: no issue goes by itself"
-        return warning(told, f"look at the timer; {_UNITS}")
+        return warning(told, f"look at the timer; {TIMERS}")
     watched = project.settings.schedule.heartbeat_url
     nobody = "" if watched else "; nothing outside watches them (schedule.heartbeat_url)"
     return ok(f"triggers come{nobody}")
@@ -185,7 +185,7 @@ def _never_called(subject: Subject) -> Diagnosis:
     if not waiting:
         return ok("no trigger has come yet, and no issue waits for one")
     told = f"issue {waiting[-1]} is approved, and nothing calls newsletter send --due"
-    return warning(told, f"{_UNITS}; or newsletter send --issue {waiting[-1]}")
+    return warning(told, f"{TIMERS}; or newsletter send --issue {waiting[-1]}")
 
 
 def lists(subject: Subject) -> Diagnosis:

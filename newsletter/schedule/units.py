@@ -12,6 +12,8 @@ import shlex
 from enum import StrEnum
 from typing import Final, NamedTuple
 
+#: How one learns what calls.
+TIMERS: Final = "newsletter schedule --print systemd shows one (or cron, launchd, github)"
 _MINUTES: Final = 10
 _WORDS: Final = ("--no-input", "send", "--due", "--yes")
 _NAME: Final = "newsletter-due"

@@ -37,7 +37,10 @@ def test_the_first_issue_has_the_first_day_and_can_be_approved(empty, rhythm, fi
     assert f"date: {following}" in front_matter(empty, "002-*")
     approved = empty.run("approve", "--issue", "1")
     assert approved.code == 0
-    assert f"it is due on Sun {first} 09:00" in approved.err
+    due, hint = approved.err.splitlines()[-2:]
+    assert due.startswith(f"it is due on Sun {first} 09:00 (UTC), {first} 09:00 UTC; ")
+    assert due.endswith("; a timer must run newsletter send --due --yes then")
+    assert hint.startswith("hint: newsletter schedule --print systemd")
 
 
 def test_a_rhythm_that_began_long_ago_gives_a_day_to_come(empty):
