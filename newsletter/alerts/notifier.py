@@ -161,7 +161,8 @@ class Notifier:
 
     def _local(self, moment: dt.datetime) -> str:
         zone = self.project.zone
-        return f"{moment.astimezone(zone):%H:%M on %A, %d %B %Y} ({zone.key})"
+        local = moment.astimezone(zone)
+        return f"{local:%H:%M on %A}, {local.day} {local:%B %Y} ({zone.key})"
 
 
 def _in_time(ways: Mapping[str, Callable[[], str]]) -> dict[str, str]:

@@ -198,8 +198,9 @@ def _next(
             way="schedule.rrule in newsletter.toml makes them.",
         )
     [one] = found
+    local = one.occurrence.at.astimezone(project.zone)
     return NextDate(
-        when=f"{one.occurrence.at.astimezone(project.zone):%A %d %B %Y, %H:%M}",
+        when=f"{local:%A} {local.day} {local:%B %Y, %H:%M}",
         zone=project.zone.key,
         away=_away((one.occurrence.day - project.today(now)).days),
         number=one.issue.number if one.issue else 0,

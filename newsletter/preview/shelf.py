@@ -202,7 +202,7 @@ class _Shelf:
     def _when(self, occurrence: Occurrence, project: Project) -> tuple[IssueState, str]:
         if self.now < occurrence.at:
             local = occurrence.at.astimezone(project.zone)
-            return "approved", f"goes {local:%a %d %b, %H:%M}"
+            return "approved", f"goes {local:%a} {local.day} {local:%b, %H:%M}"
         if is_in_time(occurrence, self.now, catch_up=project.settings.schedule.catch_up):
             return "due", "goes with the next run of the schedule"
         return "missed", "too late to go by itself"

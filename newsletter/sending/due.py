@@ -254,7 +254,8 @@ def _remind(trigger: _Trigger, found: Due) -> None:
     issue, standing = there(trigger.issues, date.day, zone, lambda i: _is_same(trigger, i))
     if standing is IssueStanding.APPROVED:
         return
-    when = f"{date.at.astimezone(zone):%A, %d %B at %H:%M} ({zone.key})"
+    local = date.at.astimezone(zone)
+    when = f"{local:%A}, {local.day} {local:%B at %H:%M} ({zone.key})"
     what = f"issue {issue.number} is there, but: {standing.value}" if issue else "no issue is there"
     trigger.owner.remind(
         topic, f"Nothing is ready for {date.day}", f"{when} is the next date, and {what}."

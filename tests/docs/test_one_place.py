@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -26,3 +27,8 @@ PLACES = {
 @pytest.mark.parametrize(("sign", "file"), PLACES.values(), ids=PLACES)
 def test_a_rule_stands_in_one_place(sign, file):
     assert [name for name, text in TEXTS.items() if sign in text] == [file]
+
+
+def test_a_day_before_the_name_of_its_month_has_no_zero():
+    """Sunday 6 December; `%d` would write 06."""
+    assert [name for name, text in TEXTS.items() if re.search(r"%d,? %[bB]", text)] == []

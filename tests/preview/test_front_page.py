@@ -219,7 +219,7 @@ FULL = FrontPage(
     people=ListSize(mailable=1234, pending=5, joined=12, left=3),
     since="since issue 74",
     next_date=NextDate(
-        when="Sunday 06 December 2026, 09:00", zone="Europe/Amsterdam", away="in 8 days", number=75,
+        when="Sunday 6 December 2026, 09:00", zone="Europe/Amsterdam", away="in 8 days", number=75,
         title="Words", missing=(
             Notice(said="2 errors in its checks.", way="Look", address="/issues/75?tab=checks"),
             Notice(said="It is not approved.", command="newsletter approve --issue 75"),
@@ -241,7 +241,7 @@ def test_the_page_tells_all_of_it(desk):
     told = cards(desk, FULL)
     for words in (
         "Subscribers 1,234 +12 joined −3 left since issue 74 5 not confirmed yet",
-        "In 8 days Sunday 06 December 2026, 09:00 (Europe/Amsterdam) 75 Words",
+        "In 8 days Sunday 6 December 2026, 09:00 (Europe/Amsterdam) 75 Words",
         "2 errors in its checks. Look It is not approved. newsletter approve --issue 75",
         "74 The minute sent on 2026-11-22 1,230 accepted4 unknown Look. newsletter status --issue 74",
     ):

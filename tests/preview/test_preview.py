@@ -39,14 +39,14 @@ def test_the_list_shows_number_title_and_state_and_leads_to_each_issue(desk):
 
 def test_the_list_says_when_an_issue_goes_and_what_became_of_one_that_went(desk):
     desk.shelf = (
-        ListedIssue(number=76, title="Soon", state="approved", note="goes Sun 06 Dec, 09:00"),
+        ListedIssue(number=76, title="Soon", state="approved", note="goes Sun 6 Dec, 09:00"),
         ListedIssue(
             number=75, title="Gone", state="sent", note="on 2026-11-22",
             counts={"accepted": 1234, "unknown": 1}, rehearsed=7,
         ),
     )  # fmt: skip
     assert [words_of(item) for item in parse_page(desk.page("/")).iter("li")] == [
-        "76 Soon approved goes Sun 06 Dec, 09:00",
+        "76 Soon approved goes Sun 6 Dec, 09:00",
         "75 Gone sent on 2026-11-221,234 accepted1 unknownrehearsed: 7",
     ]
 

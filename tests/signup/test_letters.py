@@ -75,6 +75,14 @@ def test_every_shipped_letter_renders_in_every_language(harbour, language, kind)
         assert "{{" not in part
 
 
+@pytest.mark.parametrize("language", ["en", "nl"])
+def test_the_text_part_of_a_confirmation_speaks_of_its_link(harbour, language):
+    harbour.config = harbour.config.replace("[site]", f'[site]\nlanguage = "{language}"')
+    text = prepare_letter(harbour.project, LetterKind.CONFIRM, day=DAY).text
+    words = {"en": "This link opens a page", "nl": "Deze link opent een pagina"}
+    assert words[language] in text
+
+
 @pytest.mark.parametrize(
     ("text", "told", "line"),
     [
