@@ -7,6 +7,7 @@ from typing import Final
 
 from newsletter.check.rule import Fault, RuleContext, rule
 from newsletter.errors import Place
+from newsletter.issue import OPENING
 
 #: What `newsletter init` writes where it was told nothing, by the name of the setting.
 PLACEHOLDERS: Final = {
@@ -17,8 +18,6 @@ PLACEHOLDERS: Final = {
     "sender.reply_to": "me@example.org",
     "sender.unsubscribe_mailto": "me@example.org",
 }
-#: By this the first issue is known while it is still the one that `newsletter init` wrote.
-OPENING: Final = "This is the first issue of a newsletter that lives in a folder."
 
 
 @rule(

@@ -12,13 +12,25 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from newsletter.errors import InputError, Place
 from newsletter.issue import front_matter
 from newsletter.issue.front_matter import Cut, Value
 from newsletter.issue.values import Status, UtmOverride, Values
 
-__all__ = ["Cut", "Issue", "Status", "UtmOverride", "Value", "number_of", "parse", "source_hash"]
+__all__ = [
+    "KEYS",
+    "OPENING",
+    "Cut",
+    "Issue",
+    "Status",
+    "UtmOverride",
+    "Value",
+    "number_of",
+    "parse",
+    "source_hash",
+]
 
 _NUMBERED = re.compile(r"(\d{1,6})(?:-(.*))?")
 # What no text holds: the stages of rendering mark places with noncharacters.
@@ -27,7 +39,10 @@ _UNFIT = re.compile("[\0\ufdd0-\ufdef\ufffe\uffff]")
 # encoding, which `check` can repair.
 _CONTROL = re.compile("[\x01-\x08\x0b-\x1f\x7f]")
 _MATTER = re.compile(r"\s*^---[ \t]*\n.*?^---[ \t]*$", re.MULTILINE | re.DOTALL)
-_KNOWN = frozenset(
+#: By this the first issue is known while it is still the one that `newsletter init` wrote.
+OPENING: Final = "This is the first issue of a newsletter that lives in a folder."
+#: What the program reads of the front matter, but for what the archive alone reads.
+KEYS = frozenset(
     {
         "title",
         "date",
@@ -97,6 +112,11 @@ class Issue:
         return self.places.get(key, Place(self.file, 1))
 
     @property
+    def is_sample(self) -> bool:
+        """Whether it is still the one that `newsletter init` wrote: to look at, for no reader."""
+        return OPENING in " ".join(self.body.split())
+
+    @property
     def name(self) -> str:
         """The number as file names carry it: 7 becomes "007"."""
         return f"{self.number:03d}"
@@ -147,7 +167,7 @@ def parse(data: bytes, *, file: str, numbered: bool = True) -> Issue:
         places=matter.places,
         texts=matter.texts,
         cut=matter.cut,
-        extra={k: v for k, v in matter.table.items() if k not in _KNOWN},
+        extra={k: v for k, v in matter.table.items() if k not in KEYS},
         raw=matter.table,
     )
 

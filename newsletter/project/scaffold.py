@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Final
 
 import newsletter
-from newsletter.check.placeholder import OPENING, PLACEHOLDERS
+from newsletter.check.placeholder import PLACEHOLDERS
+from newsletter.issue import OPENING
 from newsletter.schedule.outlook import free_day
 from newsletter.settings import ConfigText, load
 from newsletter.settings.dates import timetable

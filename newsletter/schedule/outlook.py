@@ -55,9 +55,10 @@ class Prospect(NamedTuple):
 def day_of(issue: Issue, zone: ZoneInfo) -> dt.date | None:
     """The local date an issue is meant for: of its `send_at`, else its `date`.
 
-    None for one that an earlier service sent: no schedule has to do with it.
+    None for one that an earlier service sent, and for the one that `init` wrote until its author
+    has rewritten it: no schedule has to do with them, and their date is free.
     """
-    if issue.sent_elsewhere:
+    if issue.sent_elsewhere or issue.is_sample:
         return None
     moment = _send_at(issue, zone)
     return moment.date() if moment else issue.date
@@ -81,7 +82,7 @@ def free_day(table: Timetable, issues: Iterable[Issue], now: dt.datetime) -> dt.
 
 def moved(issues: Iterable[Issue], zone: ZoneInfo) -> dict[dt.date, dt.time]:
     """The times of day that issues ask for themselves, with a `send_at` that has one."""
-    ready = (one for one in issues if one.status == "ready" and not one.sent_elsewhere)
+    ready = (one for one in issues if one.status == "ready" and day_of(one, zone))
     found = ((issue, _send_at(issue, zone)) for issue in ready)
     return {
         moment.date(): moment.time()

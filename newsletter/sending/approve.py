@@ -94,6 +94,11 @@ def _due(project: Project, issue: Issue, now: dt.datetime) -> Occurrence | Refus
     redate = f'write "date: {free}", the next free one' if free else "the schedule has ended"
     place = issue.place("send_at" if "send_at" in issue.raw else "date")
     day, due = day_of(issue, table.zone), appointment(table, issue)
+    if issue.is_sample:
+        return RefusedError(
+            f"issue {number} is still the one that init wrote, so no schedule sends it",
+            place=issue.place("title"), hint=f"write your own words into it{_ANYWAY}",
+        )  # fmt: skip
     if due is None:
         dated = f"is dated {day:%a %Y-%m-%d}, which is no date of the schedule" if day else ""
         return RefusedError(

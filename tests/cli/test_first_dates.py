@@ -22,6 +22,11 @@ def front_matter(newsletter, pattern):
     return file.read_text("utf-8").split("---\n")[1].splitlines()
 
 
+def rewrite(newsletter):
+    """The first issue in the author's own words."""
+    newsletter.edit("issues/001-hello.md", "This is the first issue of a", "This is a")
+
+
 @pytest.mark.parametrize(
     ("rhythm", "first", "following"),
     [
@@ -32,6 +37,7 @@ def front_matter(newsletter, pattern):
 )
 def test_the_first_issue_has_the_first_day_and_can_be_approved(empty, rhythm, first, following):
     assert empty.run("init", *TOLD, "--rhythm", rhythm, "--first", first).code == 0
+    rewrite(empty)
     assert f"date: {first}" in front_matter(empty, "001-*")
     assert empty.run("new", "Second").code == 0
     assert f"date: {following}" in front_matter(empty, "002-*")
@@ -43,10 +49,27 @@ def test_the_first_issue_has_the_first_day_and_can_be_approved(empty, rhythm, fi
     assert hint.startswith("hint: newsletter schedule --print systemd")
 
 
+def test_while_the_first_issue_is_the_one_that_init_wrote_its_day_is_free(empty):
+    first = "2126-12-08"
+    assert empty.run("init", *TOLD, "--rhythm", "weekly", "--first", first).code == 0
+    refused = empty.run("approve", "--issue", "1")
+    assert (refused.code, refused.out) == (8, "")
+    assert "issue 1 is still the one that init wrote, so no schedule sends it" in refused.error
+    assert empty.run("new", "My own").code == 0
+    assert f"date: {first}" in front_matter(empty, "002-*")
+    empty.edit("issues/002-my-own.md", "status: draft", "status: ready")
+    approved = empty.run("approve", "--issue", "2")
+    assert approved.code == 0
+    assert f"it is due on Sun {first} 09:00" in approved.err
+    rewrite(empty)
+    assert "ready for Sun 2126-12-08 as well" in empty.run("approve", "--issue", "1").error
+
+
 def test_a_rhythm_that_began_long_ago_gives_a_day_to_come(empty):
     assert empty.run("init", *TOLD, "--rhythm", "weekly", "--first", "2020-01-05").code == 0
     [checked] = [line for line in empty.run("check").out.splitlines() if "date" in line] or [""]
     assert checked == ""
+    rewrite(empty)
     assert empty.run("approve", "--issue", "1").code == 0
 
 
