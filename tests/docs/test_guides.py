@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from newsletter.check import RuleContext, check
-from newsletter.issue import parse
+from newsletter.issue import KEYS, parse
 from newsletter.render import Theme
 from newsletter.render.pipeline import render
 from newsletter.schedule.rule import fault
@@ -31,6 +31,24 @@ def test_the_front_matter_of_the_page_can_be_read() -> None:
     issue = parse(f"{front}\nHello.\n".encode(), file="issues/074-x.md")
     assert (issue.title, issue.subject) == ("Slack water's long minute", "The long minute")
     assert (issue.utm.campaign, list(issue.ignored_checks)) == ("tides", ["link-http"])
+
+
+def test_the_page_names_every_key_of_the_front_matter() -> None:
+    [front] = blocks(WRITING, "yaml")
+    above = WRITING.partition("## The letter")[0]
+    told = {*re.findall(r"^(\w+):", front, re.MULTILINE), *re.findall(r"`(\w+)`", above)}
+    assert told >= KEYS
+
+
+def test_whoever_is_told_of_a_password_in_a_file_is_told_to_close_the_file() -> None:
+    pages = {p.name: p.read_text("utf-8") for p in (ROOT / "docs").glob("*.md")}
+    own = {
+        name
+        for name, text in pages.items()
+        if re.search(r"\.env.{0,40}NEWSLETTER_\w+__PASSWORD", text)
+    }
+    assert own == {"going-live.md", "postgresql.md"}
+    assert [name for name in own if "chmod 600 .env" not in pages[name]] == []
 
 
 WRITTEN = {
