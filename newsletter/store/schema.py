@@ -45,6 +45,11 @@ Opened = TypeVar("Opened", bound=Database)
 #: From here on what is deleted is overwritten.
 _OVERWRITING: Final = 7
 
+#: What makes new records.
+_BEGIN: Final = (
+    "begin with a list, newsletter subscribers import FILE --consent-source TEXT, "
+    "or with yourself, newsletter subscribers add ADDRESS --consent-source TEXT"
+)
 #: Alembic keeps what it works on in a global: two threads would write to each other's database.
 _ONE_MIGRATION: Final = threading.Lock()
 
@@ -171,7 +176,7 @@ def _upgrade_on_server(url: str, told: Callable[[str], None]) -> tuple[str, str]
     try:
         with database.reading(opening=True) as connection:
             if revision(connection, backend.schema) is None:
-                raise _missing(backend.place)
+                raise _empty(backend)
         with backend.lock(SENDING_LOCK, SENDING), database.writing(opening=True) as connection:
             found = revision(connection, backend.schema)
             expect_ours(found, backend.place)
@@ -255,7 +260,7 @@ def expect_ours(found: str | None, place: Place) -> None:
 def _demand_head(found: str | None, backend: Backend) -> None:
     place = backend.place
     if found is None and backend.on_server:
-        raise _missing(place)
+        raise _empty(backend)
     expect_ours(found, place)
     assert found is not None
     if int(found) < int(HEAD):
@@ -305,19 +310,23 @@ def _run_alembic(connection: sa.Connection) -> None:
         ) from error
 
 
-def _missing(place: Place, path: Path | None = None) -> NoStoreError:
-    if path is not None and were_here(path):
+def _missing(place: Place, path: Path) -> NoStoreError:
+    if were_here(path):
         return NoStoreError(
             "there is no database here any more, and records were kept here before",
             place=place,
             hint="newsletter db restore FILE brings a backup back; a list that is imported anew "
             "does not know who has left",
         )
+    return NoStoreError("there is no database here yet", place=place, hint=_BEGIN)
+
+
+def _empty(backend: Backend) -> NoStoreError:
+    """On a server the database itself is there: a person made it."""
     return NoStoreError(
-        "there is no database here yet",
-        place=place,
-        hint="begin with a list, newsletter subscribers import FILE --consent-source TEXT, "
-        "or with yourself, newsletter subscribers add ADDRESS --consent-source TEXT",
+        f'the schema "{backend.schema}" has no tables in this database yet',
+        place=backend.place,
+        hint=f"{_BEGIN}; that makes them",
     )
 
 

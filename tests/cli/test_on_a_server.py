@@ -95,9 +95,11 @@ def refused(folder: Folder, *words: str) -> tuple[str, str]:
 
 
 def test_before_a_list_is_imported_there_are_no_records(empty):
-    said, hint = refused(empty, "status")
-    assert said.endswith("there is no database here yet")
-    assert "subscribers import" in hint
+    for words in (("status",), ("db", "upgrade")):
+        said, hint = refused(empty, *words)
+        assert said.endswith('the schema "newsletter" has no tables in this database yet')
+        assert "newsletter subscribers import FILE" in hint
+        assert hint.endswith("; that makes them")
     assert not (empty.root / ".newsletter").exists()
 
 
@@ -221,7 +223,8 @@ def test_a_reader_leaves_by_the_page(newsletter):
 def test_a_schema_beside_another_holds_records_of_its_own(newsletter):
     url = os.environ[URL]
     newsletter.patch.setenv(URL, f"{url}&schema=order")  # a word of SQL's
-    assert refused(newsletter, "status")[0].endswith("there is no database here yet")
+    none = 'the schema "order" has no tables in this database yet'
+    assert refused(newsletter, "status")[0].endswith(none)
     newsletter.imported()
     assert newsletter.send().code == 0
     assert newsletter.ask('select count(*) from "order".deliveries') == [(25,)]
