@@ -128,7 +128,10 @@ def schedule(
 
 
 def coming(project: Project, store: Store) -> tuple[Prospect, ...]:
-    """The next two dates with their issues; none where the schedule or an issue is not in order."""
+    """The next two dates with their issues; none where the schedule or an issue is not in order.
+
+    A folder without issues, such as a worker's, knows nothing of what is there for a date.
+    """
     from newsletter.errors import InputError
     from newsletter.schedule.outlook import moved, outlook
     from newsletter.settings.dates import timetable
@@ -137,6 +140,8 @@ def coming(project: Project, store: Store) -> tuple[Prospect, ...]:
         return ()
     try:
         issues = project.issues()
+        if not issues:
+            return ()
         plan = timetable(project.settings, moved=moved(issues, project.zone))
         return outlook(
             plan, issues, clocks.now(), is_same=_sameness(project), most=2,

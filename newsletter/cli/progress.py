@@ -37,15 +37,15 @@ class Told(Protocol):
 
 
 @contextmanager
-def progress(total: int) -> Iterator[Told]:
-    """Show how deliveries come along, 0 where nobody knows how many, while a `with` lasts."""
+def progress(total: int, *, shared: bool = False) -> Iterator[Told]:
+    """Show how deliveries come along while a `with` lasts; where `shared`, others send some."""
     if VOICE.verbosity < 0:
         yield lambda _: None
     elif is_terminal():
-        with _bar(total) as told:
+        with _bar(_Tally(total, shared=shared)) as told:
             yield told
     else:
-        yield _lines(total)
+        yield _lines(_Tally(total, shared=shared))
 
 
 class Counted(Protocol):
@@ -87,6 +87,7 @@ class _Tally:
     """
 
     total: int
+    shared: bool = False
     began: float = field(default_factory=time.monotonic)
     done: int = 0
     seen: Counter[str] = field(default_factory=Counter)
@@ -116,15 +117,16 @@ class _Tally:
 
     def left(self) -> str:
         """How long the rest takes, "" when nothing tells."""
+        if self.shared:
+            return ""
         return time_left(self.total - self.done, self.rate() if self.done else 0.0)
 
     def of(self) -> str:
-        """How many are done, and of how many where that is known: "20 of 25"."""
-        return f"{self.done:,} of {self.total:,}" if self.total else f"{self.done:,} from here"
+        """How many are done, and of how many: "20 of 25", "20 from here, of 25"."""
+        return f"{self.done:,}{' from here,' if self.shared else ''} of {self.total:,}"
 
 
-def _lines(total: int) -> Told:
-    tally = _Tally(total)
+def _lines(tally: _Tally) -> Told:
     last = tally.began
 
     def told(attempt: Attempt) -> None:
@@ -174,16 +176,17 @@ def _row_bars(total: int) -> Iterator[Counted]:
 
 
 @contextmanager
-def _bar(total: int) -> Iterator[Told]:
+def _bar(tally: _Tally) -> Iterator[Told]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
     columns = (
-        BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"),
+        BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"),
+        TextColumn("{task.fields[rate]}"),
         TextColumn("{task.fields[left]}"), TextColumn("{task.fields[seen]}"),
     )  # fmt: skip
-    tally = _Tally(total)
+    where = "from here" if tally.shared else ""
     with Progress(*columns, console=console(), transient=True) as bar:
-        task = bar.add_task("", total=total or None, rate="", left="", seen="")
+        task = bar.add_task(where, total=tally.total, rate="", left="", seen="")
 
         def told(attempt: Attempt) -> None:
             tally.count(attempt)

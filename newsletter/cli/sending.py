@@ -121,9 +121,11 @@ class _SendConsole(Console):
         for text in filter(None, told):
             self.warn(text)
 
-    def progress(self, total: int) -> AbstractContextManager[Callable[[Attempt], None]]:
+    def progress(
+        self, total: int, *, shared: bool = False
+    ) -> AbstractContextManager[Callable[[Attempt], None]]:
         """A bar or lines."""
-        return progress(total)
+        return progress(total, shared=shared)
 
     def standing(self) -> AbstractContextManager[Callable[[RunProgress], None]]:
         """The same of all who send."""

@@ -25,11 +25,14 @@ class SendReporter(Reporter, Protocol):
         """Show what would go out, before anything does."""
         ...
 
-    def progress(self, total: int) -> AbstractContextManager[Callable[[Attempt], None]]:
+    def progress(
+        self, total: int, *, shared: bool = False
+    ) -> AbstractContextManager[Callable[[Attempt], None]]:
         """Show how `total` deliveries come along: what it gives hears every try.
 
         Args:
-            total: 0 where nobody knows how many of them are sent from here.
+            total: how many there are.
+            shared: whether others send some of them, so that nobody knows how many leave from here.
         """
         ...
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from newsletter import clocks
-from newsletter.delivery import Allowance, Pause, Run, Stop
+from newsletter.delivery import Allowance, Pause, Run, RunState, Stop
 from newsletter.delivery.deliver import Transport
 from newsletter.errors import LockedError, NewsletterError, RefusedError
 from newsletter.sending import second_ledger, transports
@@ -112,12 +112,13 @@ def _send(
                 stopped=lambda: stopped() or alone(), log=log, leads=leads,
             )  # fmt: skip
         stop = drained.stop and _stopped_here(drained.stop)
-        if stop and stop.pause is Pause.INTERRUPTED and alone() and not stopped():
-            stop = None  # it comes back at once, and leads
         if leads and not (stop and stop.pause is Pause.INTERRUPTED):
             stop = conclude(store, run, Drained(accepted=drained.accepted, stop=stop), log=log).stop
         elif stop and stop.pause not in _OWN:
             runs.pause(store, run, stop)
+        if (stop is None or stop.pause is Pause.INTERRUPTED) and not stopped():
+            # Where nobody leads it any more, this worker comes back at once, and leads.
+            stop = _ended_for_all(store, run) or (None if alone() else stop)
         if leads:
             second_ledger.write(project, store, run, runs.counts(store, run))
     return Help(run=run, sent=drained.accepted, led=leads, stop=stop)
@@ -126,6 +127,19 @@ def _send(
 def _stopped_here(stop: Stop) -> Stop:
     """It is read on every machine: where it is mended must be said."""
     return stop._replace(reason=f"{stop.reason} (on {socket.gethostname()})")
+
+
+def _ended_for_all(store: Store, run: Run) -> Stop | None:
+    """Why the run stands still for everybody, which no part of it knows; None while it goes on."""
+    found = None
+    # What is wrong with the records, the next claim tells.
+    with contextlib.suppress(NewsletterError):
+        found = runs.find(store, run.content.issue, rehearsal=run.rehearsal)
+    if found and found.state is RunState.CANCELLED:
+        return Stop(Pause.INTERRUPTED, found.reason)
+    if found and found.state is RunState.PAUSED:
+        return Stop(found.pause or Pause.INTERRUPTED, f"it was paused for all: {found.reason}")
+    return None
 
 
 def _leaderless(store: Store) -> Callable[[], bool]:

@@ -164,7 +164,7 @@ def _kept(context: SendContext, run: Run, log: RunLog) -> Iterator[None]:
 def _progress(
     context: SendContext, run: Run, counts: Counts, *, leads: bool
 ) -> Iterator[Callable[[Attempt], None]]:
-    """Show how it comes along: all of it to who leads it, else what leaves from here."""
+    """Show how it comes along: all of it to who leads it, else what leaves from here of it."""
     if not context.store.backend.on_server or run.rehearsal:
         with context.reporter.progress(counts.left) as told:
             yield told
@@ -172,7 +172,7 @@ def _progress(
         with telling(context, run):
             yield lambda _: None
     else:
-        with context.reporter.progress(0) as told:
+        with context.reporter.progress(counts.total, shared=True) as told:
             yield told
 
 

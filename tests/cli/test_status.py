@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import shutil
 import signal
 import time
 import urllib.request
@@ -72,6 +73,12 @@ def test_what_is_due_next_is_told_with_how_far_its_issue_is(world):
     # Status speaks of what was sent, whatever is wrong with an issue still to be written.
     world.newsletter.write("issues/076-x.md", "---\ntitle: [\n---\n")
     assert world.newsletter.run("status").out == "no issue was sent yet\n"
+
+
+def test_a_folder_without_issues_says_nothing_of_the_next_dates(world):
+    shutil.rmtree(world.newsletter.root / "issues")
+    assert world.newsletter.run("status").out == "no issue was sent yet\n"
+    assert as_json(world)["next"] == []
 
 
 def test_a_finished_run_with_an_unknown_outcome_names_it_without_an_address(world):

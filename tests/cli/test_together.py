@@ -46,12 +46,12 @@ def test_a_terminal_shows_a_bar_for_each_and_none_for_who_has_gone(monkeypatch):
     assert "mail2" not in said.rpartition("970/4000")[2]
 
 
-def test_who_does_not_know_how_many_are_to_come_says_only_what_was_sent(monkeypatch, capsys):
+def test_who_sends_a_part_says_of_how_many_and_not_how_long_that_takes(monkeypatch, capsys):
     monkeypatch.setattr(progress, "SECONDS", 0.0)
-    with progress.progress(0) as told:
+    with progress.progress(4000, shared=True) as told:
         told(Attempt(1, 1, Outcome(result=Result.ACCEPTED, message_id="m")))
     said = capsys.readouterr().err
-    assert said.startswith("1 from here, ")
+    assert said.startswith("1 from here, of 4,000, ")
     assert "left" not in said
 
 
@@ -68,3 +68,15 @@ def test_who_is_deferred_again_and_again_is_counted_once_and_no_more_when_taken(
     *_, before, last = capsys.readouterr().err.splitlines()
     assert before.endswith(", deferred 2")
     assert last.endswith(", accepted 1, deferred 1")
+
+
+def test_the_bar_of_who_sends_a_part_is_as_long_as_the_whole(monkeypatch):
+    drawn = io.StringIO()
+    console = Console(file=drawn, force_terminal=True, width=120)
+    monkeypatch.setattr(progress, "console", lambda: console)
+    monkeypatch.setattr(progress, "is_terminal", lambda: True)
+    with progress.progress(4000, shared=True) as told:
+        told(Attempt(1, 1, Outcome(result=Result.ACCEPTED, message_id="m")))
+    last = drawn.getvalue().rpartition("/4000")
+    assert last[0].endswith("   1")
+    assert "from here" in last[2]

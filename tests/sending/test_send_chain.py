@@ -68,7 +68,8 @@ class Worker:
         self.heard.append(f"planned {plan.recipients}")
 
     @contextlib.contextmanager
-    def progress(self, total):
+    def progress(self, total, *, shared=False):
+        assert not shared
         self.heard.append(f"{total} to go")
         yield lambda _: None
 

@@ -14,12 +14,13 @@ import pytest
 from newsletter import clocks
 from newsletter.cli import sending as commands
 from newsletter.cli import signals
-from newsletter.delivery import Outcome, Result, State
+from newsletter.delivery import Outcome, Pause, Result, State, Stop
 from newsletter.errors import UnreachableError
 from newsletter.sending import helping, part, standing
 from newsletter.sending import run as sending
 from newsletter.sending.standing import why_wait
 from newsletter.store import Store, claims, runs, shares
+from newsletter.store.calendar import Calendar
 from newsletter.store.postgres import histories
 from tests.support import postgres
 from tests.support.cli_fixtures import Folder, folder, plain_environment
@@ -112,6 +113,64 @@ def test_workers_that_take_nothing_up_are_told_of(
         assert folder.run("cancel", "--issue", "74").code == 0
         assert folder.run("worker", "--once").code == 0
         assert postgres.server().ask(database, "select sum(attempt) from deliveries") == [(0,)]
+
+
+@pytest.mark.parametrize("leads", [True, False])
+def test_a_worker_says_that_a_person_cancelled_what_it_was_sending(
+    folder: Folder, database: str, tmp_path, monkeypatch, leads
+):
+    monkeypatch.setattr(sending, "_TAKEN_UP_SECONDS", 0.0)
+
+    class Cancelling(Keeper):
+        """A person cancels the issue while its third mail is being handed over."""
+
+        async def handle_DATA(self, server, session, envelope):  # noqa: N802
+            if len(self.mails) == 2:
+                await asyncio.to_thread(
+                    Calendar(machine, rehearsal=False).cancel, 74, now=clocks.now()
+                )
+            return await super().handle_DATA(server, session, envelope)
+
+    keeper = Cancelling()
+    with aiosmtpd(keeper) as port, another(database, tmp_path) as machine:
+        through_smtp(folder, port)
+        folder.patch.setenv("NEWSLETTER_TRANSPORT__CONCURRENCY", "1")
+        assert folder.send("--detach").code == 6
+        with contextlib.nullcontext() if leads else machine.lock():
+            ran = folder.run("worker", "--once")
+        assert ran.code == 0, ran.err
+        number = len(keeper.mails)
+        assert 3 <= number < 25
+        assert f"issue 74: {number} mails sent from here, then a person cancelled it\n" in ran.err
+        assert "interrupted" not in ran.err
+
+
+def test_a_worker_says_why_another_one_paused_what_it_was_sending(
+    folder: Folder, database: str, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(sending, "_TAKEN_UP_SECONDS", 0.0)
+
+    class Pausing(Keeper):
+        """Another worker pauses the run for all while the third mail is being handed over."""
+
+        async def handle_DATA(self, server, session, envelope):  # noqa: N802
+            if len(self.mails) == 2:
+                [run] = await asyncio.to_thread(runs.find_all, machine)
+                stop = Stop(Pause.ACCOUNT, "the account is closed (on mail2)")
+                await asyncio.to_thread(runs.pause, machine, run, stop)
+            return await super().handle_DATA(server, session, envelope)
+
+    keeper = Pausing()
+    with aiosmtpd(keeper) as port, another(database, tmp_path) as machine:
+        through_smtp(folder, port)
+        folder.patch.setenv("NEWSLETTER_TRANSPORT__CONCURRENCY", "1")
+        assert folder.send("--detach").code == 6
+        with machine.lock():
+            ran = folder.run("worker", "--once")
+        why = "then it was paused for all: the account is closed (on mail2)"
+        assert f"issue 74: {len(keeper.mails)} mails sent from here, {why}\n" in ran.err
+        [run] = runs.find_all(machine)
+        assert run.reason == "the account is closed (on mail2)"
 
 
 def test_a_send_that_nobody_could_take_is_not_left_to_workers(
