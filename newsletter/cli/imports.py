@@ -68,6 +68,8 @@ def show_import(listed: OpenList, done: ImportResult, *, as_json: bool) -> None:
     if done.resumed:
         say("an interrupted import of this list was resumed")
     _say_rows(listed, done.tally, done.rejected)
+    if done.rejects:
+        say(f"what was left out stands in {done.rejects}, by line and reason")
     _say_nobody(done.added, done.rejected)
     if as_json:
         result_json({"dry_run": False, **_facts(listed, done.added, done.rejected, done.tally)})

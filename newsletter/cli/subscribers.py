@@ -88,7 +88,8 @@ def import_(
     )
     project = open_project()
     listed = open_list(project.root, file, choices)
-    source = "" if dry_run else consent.consent_source(consent_source, example="sign-up form")
+    example = "the form of the old site"
+    source = "" if dry_run else consent.consent_source(consent_source, example=example)
     if dry_run:
         with open_records(project) as records:
             found = check_list(listed, records, now=clocks.now())

@@ -128,7 +128,8 @@ class ImportResult:
 
     Attributes:
         added: what became of the rows, those of the same import before it was interrupted too.
-        rejected: rows that were left out; they stand in a file beside the list.
+        rejected: rows that were left out.
+        rejects: the file beside the list that they stand in, None where there is none.
         tally: what the rows say; nothing of those that an interrupted import had read.
         resumed: whether an interrupted import of this list has gone on.
         given_up: another list whose import was interrupted and is given up by this one, and how
@@ -137,6 +138,7 @@ class ImportResult:
 
     added: Added
     rejected: int
+    rejects: Path | None
     tally: RowTally
     resumed: bool
     given_up: tuple[str, int] | None
@@ -228,16 +230,18 @@ def import_list(
         source=source, now=now, file_name=listed.name, file_hash=listed.sha256,
         choices=str(listed.choices), told=progressed,
     )  # fmt: skip
-    tally = RowTally()
+    tally, kept = RowTally(), None
+
+    def keep(rejects: Iterable[Reject]) -> None:
+        nonlocal kept
+        kept = _keep_rejects(listed.file, tally.noted(rejects), reporter)
+
     with _reported_progress(job, reporter), listed.rows() as rows:
         before = imports.unfinished(store)
-        job.write(
-            store, tally.looked_at(rows),
-            lambda rejects: _keep_rejects(listed.file, tally.noted(rejects), reporter),
-        )  # fmt: skip
+        job.write(store, tally.looked_at(rows), keep)
         given_up = before is not None and not job.resumed and not imports.unfinished(store)
     return ImportResult(
-        added=job.added, rejected=tally.rejected, tally=tally, resumed=job.resumed,
+        added=job.added, rejected=tally.rejected, rejects=kept, tally=tally, resumed=job.resumed,
         given_up=before if given_up else None,
     )  # fmt: skip
 
@@ -254,17 +258,18 @@ def _reported_progress(job: Import, reporter: Reporter) -> Iterator[None]:
         raise
 
 
-def _keep_rejects(file: Path, rejects: Iterator[Reject], reporter: Reporter) -> None:
+def _keep_rejects(file: Path, rejects: Iterator[Reject], reporter: Reporter) -> Path | None:
     """Write them down beside the list, where there are any."""
     first = next(rejects, None)
     if first is None:
-        return
+        return None
     lines = ((reject.line, reject.reason) for reject in chain((first,), rejects))
     try:
-        files.write_rejects(file, lines)
+        return files.write_rejects(file, lines)
     except NewsletterError as fault:
         # The good rows are in the records by now, so this is no reason to fail.
         reporter.warn(f"the list of rejected rows is missing: {fault}")
+        return None
 
 
 def _all_new(rows: Iterable[Row]) -> Added:

@@ -146,8 +146,7 @@ class Subscribing:
             filled_in = FilledIn(
                 email=form.email, name=form.name, topics=form.topics, passed=passed
             )
-            name = form.source.removeprefix("sign-up form").strip()
-            shown = signup_form("", self._fields, form=name, filled_in=filled_in)
+            shown = signup_form("", self._fields, form=form.form, filled_in=filled_in)
         return self._answers.page(
             kind,
             template=_TEMPLATE,

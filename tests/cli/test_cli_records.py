@@ -155,6 +155,8 @@ def test_rejected_rows_are_told_and_kept_beside_the_list(folder):
     lines = ran.err.splitlines()
     first = lines.index("subscribers/new.csv:2: left out: this is not a mail address")
     assert lines[first + 5] == "... and 2 more"
+    assert lines[first + 6].startswith("what was left out stands in ")
+    assert lines[first + 6].endswith("subscribers/new-rejected.csv, by line and reason")
     assert sum(": left out: " in line for line in lines) == 5
     kept = (folder.root / "subscribers/new-rejected.csv").read_text("utf-8")
     assert kept.splitlines()[:2] == ["line,reason", '2,"this is not a mail address"']
@@ -168,6 +170,7 @@ def test_an_import_that_cannot_keep_its_rejects_has_still_happened(folder):
     ran = folder.run("subscribers", "import", "subscribers/new.csv", *SOURCE)
     assert ran.code == 0
     assert "warning: the list of rejected rows is missing: " in ran.err
+    assert "what was left out" not in ran.err
     assert folder.ask("select count(*) from subscribers") == [(1,)]
 
 
@@ -190,5 +193,6 @@ def test_a_dry_import_writes_nothing(folder):
 def test_nobody_is_imported_without_saying_how_they_agreed(folder, words):
     ran = folder.run("subscribers", "import", "subscribers/example.csv", *words)
     assert ran.code == 2
-    assert "consent" in ran.error
+    assert "how these people agreed" in ran.error
+    assert "--consent-source" in ran.hint
     assert not (folder.root / ".newsletter").exists()

@@ -62,6 +62,7 @@ def test_a_column_that_may_tell_who_left_stops_with_a_way_out_that_works(folder,
 def test_a_missing_source_of_consent_has_a_hint_that_works(folder):
     ran = imported(folder, "email\na@example.org\n")
     assert (ran.code, ran.out) == (2, "")
-    assert "the source of consent is empty" in ran.error
-    assert '--consent-source "sign-up form"' in ran.err
-    assert imported(folder, "email\na@example.org\n", "--consent-source", "sign-up form").code == 0
+    assert ran.error == "error: nothing says how these people agreed"
+    assert ran.hint == 'hint: --consent-source "the form of the old site"'
+    source = "the form of the old site"
+    assert imported(folder, "email\na@example.org\n", "--consent-source", source).code == 0

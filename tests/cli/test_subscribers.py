@@ -64,7 +64,7 @@ def test_a_person_is_added_with_name_tags_and_fields(ready):
     [
         (("add", "no address", *SOURCE), "address"),
         (("add", WHO), "--consent-source"),
-        (("add", WHO, "--consent-source", " "), "the source of consent is empty"),
+        (("add", WHO, "--consent-source", " "), "nothing says how these people agreed"),
         (("add", WHO, *SOURCE, "--field", "city"), "a field is written NAME=TEXT"),
         (("add", WHO, *SOURCE, "--field", "City=x"), "a field is written NAME=TEXT"),
         (("list", "--status", "asleep"), '"asleep" is no status'),
