@@ -10,7 +10,7 @@ import typer
 
 from newsletter import clocks
 from newsletter.cli.show import VOICE, result, result_json, say, table
-from newsletter.errors import RefusedError
+from newsletter.errors import InputError, RefusedError
 from newsletter.humanize import plural
 from newsletter.schedule.units import TIMERS, TriggerKind
 
@@ -104,6 +104,10 @@ def schedule(
     from newsletter.settings.dates import timetable
 
     VOICE.json = as_json
+    if printed and trust_clock:
+        raise InputError(
+            "--print and --trust-clock do not go together", hint="leave out one of them"
+        )
     project = open_project()
     if printed:
         result(_units(project, printed))
@@ -132,7 +136,6 @@ def coming(project: Project, store: Store) -> tuple[Prospect, ...]:
 
     A folder without issues, such as a worker's, knows nothing of what is there for a date.
     """
-    from newsletter.errors import InputError
     from newsletter.schedule.outlook import moved, outlook
     from newsletter.settings.dates import timetable
 

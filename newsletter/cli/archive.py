@@ -57,7 +57,12 @@ def build(
     from newsletter.signup.forms import form_elsewhere
 
     VOICE.json = as_json
-    if (not out) == (snippet is None):
+    if out and snippet:
+        raise InputError(
+            "--print and --out do not go together",
+            hint="leave out one of them; --print writes no pages",
+        )
+    if not out and not snippet:
         raise InputError("say where the pages go", hint="newsletter archive build --out DIR")
     project = open_project()
     place = _place(project, out) if out else None

@@ -325,6 +325,15 @@ def test_every_alias_of_the_corpus_leads_to_its_issue(dated):
         assert (site / new.removeprefix("/archive/") / "index.html").is_file()
 
 
+def test_pages_and_what_a_host_needs_are_not_asked_for_together(dated):
+    ran = dated.run("archive", "build", "--print", "nginx", "--out", "site")
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.error == "error: --print and --out do not go together"
+    assert not (dated.root / "site").exists()
+    neither = dated.run("archive", "build")
+    assert (neither.code, neither.error) == (2, "error: say where the pages go")
+
+
 @pytest.mark.parametrize(
     ("host", "line"),
     [

@@ -174,6 +174,12 @@ def test_the_command_prints_it_for_this_very_folder(folder: Folder, kind: Trigge
     assert "send --due --yes" in ran.out
 
 
+def test_a_clock_is_not_trusted_beside_what_is_printed(folder: Folder):
+    ran = folder.run("schedule", "--print", "cron", "--trust-clock")
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.error == "error: --print and --trust-clock do not go together"
+
+
 def test_what_cron_gets_runs_in_the_real_folder(folder: Folder):
     folder.imported()
     (job,) = crontab.CronTab(tab=folder.run("schedule", "--print", "cron").out)
