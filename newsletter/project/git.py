@@ -52,19 +52,26 @@ def tracked(root: Path) -> tuple[str, ...]:
     return tuple(os.fsdecode(name) for name in done.stdout.split(b"\0") if name)
 
 
-def has(root: Path, name: str) -> bool:
-    """Whether the last commit has a file, which need not be there any more."""
+def has(root: Path, name: str) -> bool | None:
+    """Whether the last commit has a file, which need not be there any more.
+
+    None where git does not say: it is not installed, takes too long, or refuses a work tree that
+    is another user's.
+    """
+    folder = root.resolve()
+    if not any((one / ".git").exists() for one in (folder, *folder.parents)):
+        return False
     program = shutil.which("git")
     if program is None:
-        return False
+        return None
     try:
         done = subprocess.run(  # noqa: S603  # as above
-            [program, "-C", str(root), "cat-file", "-e", f"HEAD:./{name}"],
+            [program, "-C", str(root), "rev-parse", "--verify", "--quiet", f"HEAD:./{name}"],
             capture_output=True, timeout=_SECONDS, check=False, env=_plain_environment(),
         )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired):
-        return False
-    return done.returncode == 0
+        return None
+    return {0: True, 1: False}.get(done.returncode)
 
 
 def would_take(path: Path) -> bool:

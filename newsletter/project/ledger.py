@@ -90,8 +90,15 @@ def name_of(issue: int) -> str:
 
 
 def from_git(root: Path, name: str) -> str:
-    """The command that puts a file back as it was last committed, "" where it never was."""
-    return f"put it back: git checkout HEAD -- {name}" if git.has(root, name) else ""
+    """The command that puts a file back as it was last committed, "" where the commit lacks it."""
+    command = f"git checkout HEAD -- {name}"
+    match git.has(root, name):
+        case True:
+            return f"put it back: {command}"
+        case False:
+            return ""
+        case None:
+            return f"git does not say here whether it has this file; where it does: {command}"
 
 
 def entries(root: Path) -> tuple[Entry, ...]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from newsletter.cli.context import open_project
@@ -51,6 +53,29 @@ def test_what_git_never_had_is_not_to_be_had_from_git(repository):
     assert unreadable(repository) == f"put it back: git checkout HEAD -- {FILE}"
     torn.unlink()
     assert way_back(repository) == f"put it back: git checkout HEAD -- {FILE}"
+
+
+@pytest.mark.parametrize("why", ["not installed", "another user's", "too slow"])
+def test_where_git_does_not_say_nobody_is_told_to_send_again(repository, monkeypatch, why):
+    repository.send()
+    past_the_guards(
+        repository,
+        "UPDATE runs SET rehearsal = 0, state = 'paused', pause = 'network', reason = 'no network'",
+        "UPDATE deliveries SET rehearsal = 0",
+    )
+    with monkeypatch.context() as patch:
+        if why == "not installed":
+            patch.setattr("newsletter.project.git.shutil.which", lambda _: None)
+        elif why == "too slow":
+            patch.setattr("newsletter.project.git._SECONDS", 0)
+        else:
+            patch.setenv("PATH", f"{repository.root}/bin:{os.environ['PATH']}")
+            refusing = repository.write("bin/git", "#!/bin/sh\nexit 128\n")
+            refusing.chmod(0o755)
+        hint = way_back(repository)
+    said = "git does not say here whether it has this file; where it does: git checkout HEAD -- "
+    assert hint == f"{said}{FILE}"
+    assert way_back(repository) == f"{AGAIN}, and goes on"
 
 
 def test_what_is_unknown_is_not_said_to_be_done(repository):
