@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import stat
+from pathlib import Path
+
 from newsletter.errors import NewsletterError
 
 
@@ -19,15 +23,39 @@ def foreseen(error: Exception) -> NewsletterError:
 
 def _kept(bug: Exception) -> str:
     """Keep the traceback in a file; a disk without room must not hide what is told of it."""
-    import tempfile
     import traceback
 
     try:
-        with tempfile.NamedTemporaryFile(
-            "w", prefix="newsletter-", suffix=".log", delete=False,
-            encoding="utf-8", errors="backslashreplace",
-        ) as log:  # fmt: skip
-            log.write("".join(traceback.format_exception(bug)))
+        path = _keep("".join(traceback.format_exception(bug)))
     except OSError:
         return "the details could not be kept; --debug shows them here"
-    return f"the details are in {log.name}; --debug shows them here"
+    return f"the details are in {path}; --debug shows them here"
+
+
+def _keep(text: str) -> Path:
+    """Keep a text in the folder for temporary files; a trigger that stumbles again, only once."""
+    import hashlib
+
+    data = text.encode(errors="backslashreplace")
+    path = _folder() / f"newsletter-{hashlib.sha256(data).hexdigest()[:12]}.log"
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        # Nobody else's is opened or named: this folder is everybody's.
+        found = path.lstat()
+        if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid():
+            raise
+        return path
+    try:
+        with os.fdopen(handle, "wb") as log:
+            log.write(data)
+    except OSError:
+        path.unlink()  # half of it would be named the next time
+        raise
+    return path
+
+
+def _folder() -> Path:
+    import tempfile
+
+    return Path(tempfile.gettempdir())

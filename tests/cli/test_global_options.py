@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 
 import pytest
@@ -113,9 +115,10 @@ def test_a_bug_leaves_its_traceback_in_a_file(ready, monkeypatch, tmp_path):
         raise ZeroDivisionError("mara.ellison@example.org")
 
     monkeypatch.setattr("newsletter.settings.effective", stumble)
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    first = ready.run("settings", "--json")
     ran = ready.run("settings", "--json")
     assert ran.code == 1
+    assert ran.hint == first.hint  # a trigger calls again and again
     assert ran.error == "error: something unexpected happened (ZeroDivisionError)"
     assert only_json(ran)["error"]
     (log,) = tmp_path.glob("newsletter-*.log")
@@ -124,6 +127,24 @@ def test_a_bug_leaves_its_traceback_in_a_file(ready, monkeypatch, tmp_path):
     assert log.stat().st_mode & 0o077 == 0
     with pytest.raises(ZeroDivisionError):
         ready.run("--debug", "settings")
+    log.unlink()
+    log.symlink_to(tmp_path / "elsewhere")
+    assert "the details could not be kept" in ready.run("settings").hint
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_disk_that_takes_half_of_a_traceback_keeps_none(ready, monkeypatch, tmp_path):
+    def stumble(_: object) -> object:
+        raise ZeroDivisionError
+
+    def full(handle: int, _: str) -> object:
+        os.close(handle)
+        raise OSError(errno.ENOSPC, "no room")
+
+    monkeypatch.setattr("newsletter.settings.effective", stumble)
+    monkeypatch.setattr(os, "fdopen", full)
+    assert "the details could not be kept" in ready.run("settings").hint
+    assert list(tmp_path.glob("newsletter-*.log")) == []
 
 
 @pytest.mark.processes

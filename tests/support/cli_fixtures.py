@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 
+from newsletter.cli import unforeseen
 from newsletter.cli.app import main
 
 ROOT = Path(__file__).parents[2]
@@ -156,9 +157,10 @@ def forget_this_machine(patch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No setting, colour or width of this machine reaches a test."""
+def plain_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No setting, colour or width of this machine reaches a test, and no bug's traceback it."""
     forget_this_machine(monkeypatch)
+    monkeypatch.setattr(unforeseen, "_folder", lambda: tmp_path)
 
 
 @pytest.fixture
