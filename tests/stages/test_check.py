@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from newsletter.check import RULES, UrlStatus, check, errors
-from newsletter.check.placeholder import OPENING
 from newsletter.errors import Place
+from newsletter.issue import OPENING
 from newsletter.pictures import FaultId, PictureFault
 from newsletter.render import Theme
 from tests.conftest import look_with
