@@ -16,10 +16,6 @@ from typing import Final, NamedTuple
 from newsletter import text_rules
 from newsletter.errors import InputError
 
-#: How the consent log names the form of this program's own pages; a form's own name may follow.
-OWN_FORM: Final = "sign-up form"
-#: What a form's own name is made of.
-FORM_NAME: Final = re.compile(r"[a-z0-9-]{1,32}")
 _ASCII_LOWER: Final = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
 # Controls, zero-width and bidirectional marks: invisible, so never meant.
 _INVISIBLE: Final = re.compile(

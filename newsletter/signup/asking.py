@@ -7,12 +7,13 @@ and of a form that did not come from our own page that one more press is needed.
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Protocol
 
-from newsletter.audience import FORM_NAME, OWN_FORM, read_address
+from newsletter.audience import read_address
 from newsletter.audience.tokens import Key, Pass, make_pass, read_pass
 from newsletter.errors import InputError
 from newsletter.store import Store, signing_keys, signups
@@ -27,6 +28,7 @@ _NAME_LENGTH: Final = 200
 #: Seconds between loading a form and sending it: programs are quicker, and keep forms for long.
 _YOUNG: Final = 1
 _OLD: Final = 24 * 3600
+_FORM_NAME: Final = re.compile(r"[a-z0-9-]{1,32}")
 #: Where most readers have their mailbox, for whoever mistypes it by one letter.
 _KNOWN: Final = (
     "gmail.com", "googlemail.com", "outlook.com", "hotmail.com", "live.com", "msn.com",
@@ -77,7 +79,7 @@ class SignupForm:
     @property
     def source(self) -> str:
         """How the consent log names it."""
-        return f"{OWN_FORM} {self.form}".rstrip()
+        return f"sign-up form {self.form}".rstrip()
 
 
 def read_form(fields: Mapping[str, str], *, topics: Collection[str], ask_name: bool) -> SignupForm:
@@ -93,7 +95,7 @@ def read_form(fields: Mapping[str, str], *, topics: Collection[str], ask_name: b
         email=fields.get("email", "").strip(),
         name=one_line(fields.get("name", "")) if ask_name else "",
         topics=frozenset(tag for tag in topics if fields.get(f"topic:{tag}")),
-        form=form if FORM_NAME.fullmatch(form) else "",
+        form=form if _FORM_NAME.fullmatch(form) else "",
         trapped=bool(fields.get(TRAP)),
         passed=fields.get("pass", ""),
     )
@@ -105,7 +107,7 @@ def expect_form_name(name: str) -> None:
     Raises:
         InputError: it has other characters than small letters, digits and -, or more than 32.
     """
-    if name and not FORM_NAME.fullmatch(name):
+    if name and not _FORM_NAME.fullmatch(name):
         raise InputError(
             "a form is named with small letters, digits and -, 32 at most", hint="--name footer"
         )

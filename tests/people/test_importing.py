@@ -104,18 +104,5 @@ def test_nobody_is_added_without_a_source_of_consent(text):
     assert caught.value.hint == '--consent-source "a fair"'
 
 
-@pytest.mark.parametrize("text", ["sign-up form", " Sign-up  form ", "sign-up form footer"])
-def test_no_list_passes_for_the_form_of_the_own_pages(text):
-    with pytest.raises(InputError, match="is what the records call the form of newsletter serve"):
-        consent_source(text, example="a fair")
-
-
-@pytest.mark.parametrize(
-    "text", ["sign-up forms", "the sign-up form", "sign-up form of the old site", "Sign-up form: x"]
-)
-def test_a_form_of_another_page_is_a_source_of_consent(text):
-    assert consent_source(text, example="") == text
-
-
 def test_a_source_of_consent_is_one_line():
     assert consent_source(" asked at\nthe fair ", example="") == "asked at the fair"
