@@ -284,7 +284,8 @@ def summary(
         file: where it is written, and what git says of it.
         sender: who the mail is from.
         recipients: how many mails would go out now.
-        left_out: how many people would not get one, by reason.
+        left_out: how many people would not get one, by reason; of a run begun earlier, those whom
+            it has passed over so far.
         begun: whether they are the rest of a run begun earlier.
         through: the transport, in its own words.
         allowance: what the transport takes now.
@@ -293,14 +294,13 @@ def summary(
         findings: what the checks say.
         newcomers: how many recipients were not there yet for an earlier issue, and its number.
     """
-    nobody = ", ".join(f"{number:,} {why}" for why, number in left_out.items() if number)
     rows = [
         ("issue", issue),
         ("file", file),
         ("from", f"{sender.name} <{sender.address}>"),
         ("replies to", sender.reply_to or sender.address),
         ("recipients", _readers(recipients, newcomers, begun=begun)),
-        ("left out", nobody or "nobody"),
+        ("left out", _left_out(left_out, begun=begun)),
         ("through", through),
         ("pace", _pace(recipients, allowance)),
         ("quota", _quota(recipients, allowance)),
@@ -317,6 +317,13 @@ def _readers(number: int, newcomers: tuple[int, int] | None, *, begun: bool) -> 
         return f"{number:,}"
     new, issue = newcomers
     return f"{number:,}, {format(new, ',') if new else 'none'} of them new since issue {issue}"
+
+
+def _left_out(left_out: Mapping[str, int], *, begun: bool) -> str:
+    told = ", ".join(f"{number:,} {why}" for why, number in left_out.items() if number)
+    if begun:
+        return f"{told} so far, and whoever has left since" if told else "whoever has left since"
+    return told or "nobody"
 
 
 def _pace(recipients: int, allowance: Allowance) -> str:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -37,7 +36,7 @@ from newsletter.sending.gate import (
 from newsletter.sending.options import SendOptions
 from newsletter.sending.result import AlreadySent, Plan, Readiness
 from newsletter.settings.mail import sender
-from newsletter.store import Store, claims, deliveries, list_size, runs, subscribers
+from newsletter.store import Store, claims, list_size, runs, subscribers
 
 #: The parts of what a run freezes that readers see, as people call them.
 _SEEN: Final = {
@@ -161,8 +160,7 @@ def _look_up(
     else:
         require_same_content(run, content, project.root, prepared.issue.file)
         counts = runs.counts(store, run)
-        gone = deliveries.left_meanwhile(store, run)
-        recipients, left_out = counts.left - sum(gone.values()), _left_out(store, run, counts, gone)
+        recipients, left_out = counts.left, _skipped(store, run, counts)
         doubtful = counts[State.CLAIMED] + counts[State.UNKNOWN]
     exposed = claims.exposed(store, found, lost.reached.position) if found and lost else None
     return Plan(
@@ -173,13 +171,12 @@ def _look_up(
     )  # fmt: skip
 
 
-def _left_out(store: Store, run: Run, counts: Counts, gone: Mapping[str, int]) -> Mapping[str, int]:
-    """Who gets no mail of a run because they have left since, skipped already or not yet."""
+def _skipped(store: Store, run: Run, counts: Counts) -> Mapping[str, int]:
+    """Whom a run has passed over so far, by the reason; who left later is told by their claim."""
     if not counts[State.SKIPPED]:
-        return gone
+        return {}
     reasons = runs.reasons(store, run).items()
-    skipped = {why: number for (state, why), number in reasons if state is State.SKIPPED}
-    return Counter(gone) + Counter(skipped)
+    return {why: number for (state, why), number in reasons if state is State.SKIPPED}
 
 
 def _newcomers(store: Store, prepared: PreparedIssue) -> tuple[int, int] | None:

@@ -85,25 +85,6 @@ _CLAIM: Final = _THIS.values(
     settled_at=None,
 )
 
-#: Of the rest of a run, whom a claim would skip: as `_why_not` says it, in SQL.
-_GONE: Final = (
-    sa.select(
-        sa.case(
-            (subscribers.c.id.is_(None), "erased"),
-            (clause(Suppressed()), "suppressed"),
-            else_=subscribers.c.status,
-        ).label("why"),
-        sa.func.count().label("number"),
-    )
-    .select_from(deliveries.outerjoin(subscribers, subscribers.c.id == deliveries.c.subscriber_id))
-    .where(
-        deliveries.c.run_id == sa.bindparam("run"),
-        deliveries.c.state.in_((State.QUEUED, State.DEFERRED)),
-        sa.case((clause(MAILABLE), 1), else_=0) == 0,
-    )
-    .group_by("why")
-)
-
 
 class Doubt(NamedTuple):
     """One delivery whose outcome nobody knows.
@@ -120,12 +101,6 @@ class Doubt(NamedTuple):
     reason: str
     claimed_at: dt.datetime
     risked: int
-
-
-def left_meanwhile(store: Database, run: Run) -> dict[str, int]:
-    """How many of those who are left of a run may not be mailed any more, by the reason."""
-    with store.reading() as connection:
-        return {row.why: row.number for row in connection.execute(_GONE, {"run": run.id})}
 
 
 def claim(
