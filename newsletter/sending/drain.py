@@ -103,7 +103,7 @@ def drain(
     stopped: Callable[[], bool] = lambda: False,
     settled: Callable[[Attempt], None] = lambda _: None,
     requeue: Callable[[], int] = lambda: 0,
-    elsewhere: Callable[[], int] = lambda: 0,
+    elsewhere: Callable[[], bool] = lambda: False,
     departing: Callable[[], object] = lambda: None,
     throttle: Throttle | None = None,
 ) -> Drained:
@@ -117,7 +117,7 @@ def drain(
         stopped: asked before every claim; what is in flight always finishes.
         settled: hears every outcome, just before it is on record; never from two threads at once.
         requeue: queues what was deferred and says how much that was.
-        elsewhere: says how much others have claimed; some of it may be queued again.
+        elsewhere: says whether others have claimed any; some of it may be queued again.
         departing: called just before mails are handed over.
         throttle: pace, threads and clock.
 
@@ -181,7 +181,7 @@ class _Drain:
     stopped: Callable[[], bool]
     settled: Callable[[Attempt], None]
     requeue: Callable[[], int]
-    elsewhere: Callable[[], int]
+    elsewhere: Callable[[], bool]
     departing: Callable[[], object]
     throttle: Throttle
     over: threading.Event = field(default_factory=threading.Event)

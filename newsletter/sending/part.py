@@ -137,7 +137,7 @@ def drain_part(
             stopped=lambda: stopped() or cancelled(),
             settled=settled,
             requeue=requeue,
-            elsewhere=lambda: _elsewhere(store, run) if leads else 0,
+            elsewhere=lambda: leads and _elsewhere(store, run),
             departing=departing.set,
             throttle=throttle,
         )
@@ -230,7 +230,7 @@ def conclude(store: Store, run: Run, drained: Drained, *, log: RunLog) -> Ended:
 def _conclude(store: Store, run: Run, drained: Drained, log: RunLog) -> Ended:
     if store.backend.on_server and drained.stop:
         runs.pause(store, run, drained.stop)
-    while settling.count_elsewhere(store, run) and not _may_go_on(store, run):
+    while settling.is_elsewhere(store, run) and not _may_go_on(store, run):
         delivery_records.sweep(store, run, now=clocks.now())
         time.sleep(_OTHERS_SECONDS)
     counts = runs.counts(store, run)
@@ -243,10 +243,12 @@ def _conclude(store: Store, run: Run, drained: Drained, log: RunLog) -> Ended:
     return Ended(counts=counts, stop=stop, state=state)
 
 
-def _elsewhere(store: Store, run: Run) -> int:
-    """How much others still have, without those who died."""
-    others = settling.count_elsewhere(store, run)
-    return others - delivery_records.sweep(store, run, now=clocks.now()) if others else 0
+def _elsewhere(store: Store, run: Run) -> bool:
+    """Whether others still have any, without those who died."""
+    if not settling.is_elsewhere(store, run):
+        return False
+    swept = delivery_records.sweep(store, run, now=clocks.now())
+    return not swept or settling.is_elsewhere(store, run)
 
 
 def _pace(store: Store, transport: Transport, allowance: Allowance) -> Pace:

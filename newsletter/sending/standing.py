@@ -45,8 +45,8 @@ def why_wait(seconds: float) -> str:
 def _tell(
     context: SendContext, run: Run, shown: Callable[[RunProgress], None], ended: threading.Event
 ) -> None:
-    waiting = False
-    while True:
+    waiting, pause = False, _LOOK_SECONDS
+    while not ended.wait(pause):
         began = time.monotonic()
         # What is wrong with the records, the next claim tells.
         with contextlib.suppress(NewsletterError):
@@ -55,5 +55,4 @@ def _tell(
                 context.reporter.say(why_wait(found.waits))
             waiting = bool(found.waits)
             shown(found)
-        if ended.wait(max(_LOOK_SECONDS, (time.monotonic() - began) / _SHARE)):
-            return
+        pause = max(_LOOK_SECONDS, (time.monotonic() - began) / _SHARE)

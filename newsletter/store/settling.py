@@ -122,24 +122,24 @@ def give_back(connection: sa.Connection, run: int, worker: str, *, held: Collect
     )
 
 
-def count_elsewhere(store: Database, run: Run) -> int:
-    """How many deliveries others have claimed, or could be claimed now."""
+def is_elsewhere(store: Database, run: Run) -> bool:
+    """Whether others have claimed any delivery, or could claim one now."""
     mine = store.backend.claimer()
     if not mine:
-        return 0
-    query = (
-        sa.select(sa.func.count())
-        .select_from(deliveries.join(runs, runs.c.id == deliveries.c.run_id))
-        .where(
-            deliveries.c.run_id == run.id,
-            sa.or_(
-                sa.and_(deliveries.c.state == State.CLAIMED, deliveries.c.worker != mine),
-                sa.and_(deliveries.c.state == State.QUEUED, runs.c.state == RunState.RUNNING),
-            ),
+        return False
+    of_run = deliveries.c.run_id == run.id
+    claimed = of_run, deliveries.c.state == State.CLAIMED, deliveries.c.worker != mine
+    queued = of_run, deliveries.c.state == State.QUEUED
+    goes_on = runs.c.id == run.id, runs.c.state == RunState.RUNNING
+    # Each by itself: asked in one, all that is queued of a paused run would be read.
+    query = sa.select(
+        sa.or_(
+            sa.exists().where(*claimed),
+            sa.and_(sa.exists().where(*goes_on), sa.exists().where(*queued)),
         )
     )
     with store.reading() as connection:
-        return connection.execute(query).scalar_one()
+        return bool(connection.execute(query).scalar_one())
 
 
 def _row(one: Settled) -> dict[str, object]:

@@ -95,10 +95,10 @@ def test_what_a_worker_defers_while_the_leader_looks_gets_another_turn(tmp_path)
             between()
             return number
 
-        def elsewhere() -> int:
-            number = settling.count_elsewhere(leader, run)
+        def elsewhere() -> bool:
+            others = settling.is_elsewhere(leader, run)
             between()
-            return number
+            return others
 
         ended = drain(
             _Idle, requeue=requeue, elsewhere=elsewhere,
