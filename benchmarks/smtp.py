@@ -1,19 +1,22 @@
 """What a mail through SMTP costs the processor, and how many leave in a second.
 
-    python benchmarks/smtp.py [--rounds N] [--against COMMAND] [--connections N] [--profile]
+    python benchmarks/smtp.py [--rounds N] [--against COMMAND] [--listmonk PATH]
+        [--connections N] [--profile]
 
 `newsletter send` hands issue 74 to a mail server on this machine that takes whatever comes: 2,000
 mails, then 10,000, with a durable record for each. What the larger run costs more than the smaller
 is the cost of a mail without that of starting. Another checkout's `newsletter` may be given to run
-in turn with this one; the ratios are then those of the medians. `--profile` sends once more with
-the parts of a mail's way under a clock, and does the least of it alone: the same words with the
-server on one connection, and the same changes of rows in a database of nothing else.
+in turn with this one, and listmonk's binary; the ratios are then those of the medians. `--profile`
+sends once more with the parts of a mail's way under a clock, and does the least of it alone: the
+same words with the server on one connection, and the same changes of rows in a database of nothing
+else.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import functools
 import json
 import os
 import socket
@@ -23,12 +26,13 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
 from figures import Figure, Share, note
 from shares import Place, Timers
-from world import COMMAND, copy_example, import_readers
+from world import COMMAND, copy_example, import_readers, run
 
 FEW: Final = 2_000
 MANY: Final = 10_000
@@ -127,11 +131,40 @@ def enlarge(folder: Path) -> None:
     issue.write_text(text, "utf-8")
 
 
+def letter() -> str:
+    """The HTML of the larger issue 74."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        copy_example(folder)
+        enlarge(folder)
+        run(folder, "build", "--issue", "74")
+        return (folder / "build/074.html").read_text("utf-8")
+
+
+#: Sends to so many people through a port with so many connections; what that cost.
+Contender = Callable[[int, int, int], dict[str, float]]
+#: The bounds for an earlier version of ours, by what is compared.
+BOUNDS: Final = {"rate": ("mails/s", 1.6), "cpu": ("s of CPU per 1,000", 0.65)}
+
+
+def contenders(against: str | None, listmonk: str | None) -> dict[str, Contender]:
+    """Who sends in turn, by name; this checkout first."""
+    found: dict[str, Contender] = {"this": functools.partial(send, [COMMAND])}
+    if against:
+        found["other"] = functools.partial(send, [against])
+    if listmonk:
+        import listmonk as rival  # its driver is an extra's
+
+        print(f"listmonk {rival.version(listmonk)}", flush=True)
+        found["listmonk"] = functools.partial(rival.send, listmonk, letter())
+    return found
+
+
 def compare(
-    commands: dict[str, str], rounds: int, connections: int, *, profiled: bool = False
+    who: dict[str, Contender], rounds: int, connections: int, *, profiled: bool = False
 ) -> None:
-    """Print a line for each, and their ratio to the last; and where the first one's time goes."""
-    found: dict[str, list[dict[str, float]]] = {name: [] for name in commands}
+    """Print a line for each, and the ratio of ours to theirs; and where the time of ours goes."""
+    found: dict[str, list[dict[str, float]]] = {name: [] for name in who}
     with subprocess.Popen(
         [sys.executable, __file__, "--sink"],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
@@ -139,8 +172,8 @@ def compare(
         assert sink.stdout is not None
         port = int(sink.stdout.readline())
         for _ in range(rounds):
-            for name, command in commands.items():
-                few, many = (send([command], n, port, connections) for n in (FEW, MANY))
+            for name, contender in who.items():
+                few, many = (contender(n, port, connections) for n in (FEW, MANY))
                 found[name].append(
                     {
                         "cpu": (many["cpu"] - few["cpu"]) / (MANY - FEW) * 1000,
@@ -168,18 +201,18 @@ def compare(
         note(Figure(what=f"SMTP, {size}", ours=mine["rate"], unit="mails/s"))
         note(Figure(what=f"SMTP, {size}", ours=mine["cpu"], unit="s of CPU per 1,000"))
     note(Figure(what=f"SMTP, {MANY:,} mails", ours=mine["memory"], unit="MB", bound=200))
-    if len(medians) > 1:
-        ours, theirs = medians.values()
-        for key, unit, bound in (("rate", "mails/s", 1.6), ("cpu", "s of CPU per 1,000", 0.65)):
+    for name, theirs in list(medians.items())[1:]:
+        earlier = name == "other"
+        for key, (unit, bound) in BOUNDS.items():
             note(
                 Figure(
-                    what=f"SMTP, {size}", ours=ours[key], unit=unit, beside="an earlier version",
-                    theirs=theirs[key], bound=bound, at_least=key == "rate",
+                    what=f"SMTP, {size}", ours=mine[key], unit=unit, theirs=theirs[key],
+                    beside="an earlier version" if earlier else name,
+                    bound=bound if earlier else None, at_least=key == "rate",
                 )
             )  # fmt: skip
-        print(
-            f"processor {ours['cpu'] / theirs['cpu']:.2f}, rate {ours['rate'] / theirs['rate']:.2f}"
-        )
+        cpu, rate = (mine[key] / theirs[key] for key in ("cpu", "rate"))
+        print(f"beside {name}: processor {cpu:.2f}, rate {rate:.2f}")
 
 
 def places() -> dict[str, list[Place]]:
@@ -283,13 +316,14 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--connections", type=int, default=10)
     parser.add_argument("--against", help="another checkout's command")
+    parser.add_argument("--listmonk", help="the path of its binary")
     parser.add_argument("--profile", action="store_true", help="say where a mail's time goes")
     options = parser.parse_args()
     if options.sink:
         asyncio.run(serve())
         return
-    commands = {"this": COMMAND} | ({"other": options.against} if options.against else {})
-    compare(commands, options.rounds, options.connections, profiled=options.profile)
+    who = contenders(options.against, options.listmonk)
+    compare(who, options.rounds, options.connections, profiled=options.profile)
 
 
 if __name__ == "__main__":

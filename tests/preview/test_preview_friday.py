@@ -28,7 +28,11 @@ OUTSIDE = """() => [...document.querySelectorAll(
 def expect_readable(tab: Page) -> None:
     """Nothing sticks out, and axe finds nothing."""
     assert tab.evaluate(OUTSIDE) == []
-    found = Axe().run(tab, options={"iframes": False, "resultTypes": ["violations"]}).response["violations"]
+    found = (
+        Axe()
+        .run(tab, options={"iframes": False, "resultTypes": ["violations"]})
+        .response["violations"]
+    )
     assert [(one["id"], one["nodes"][0]["html"]) for one in found] == []
 
 

@@ -60,9 +60,9 @@ paces: Final = sa.Table(
 )
 
 #: Of what deliveries belong to, in place of a foreign key, which would look it up for each of a
-#: million rows (a third of the time in which they are frozen): a statement's rows are asked for all
-#: at once, and the run stays for as long as another transaction adds some. What they belong to is
-#: never changed in either table, see the guards `deliveries_fixed` and `runs_fixed`.
+#: million rows, in a quarter of the time in which they are frozen: a statement's rows are asked for
+#: all at once, and the run stays for as long as another transaction adds some. What they belong to
+#: is never changed in either table, see the guards `deliveries_fixed` and `runs_fixed`.
 _BELONGING: Final = {
     "deliveries_belong": (
         "AFTER INSERT ON deliveries REFERENCING NEW TABLE AS added FOR EACH STATEMENT",
