@@ -67,7 +67,10 @@ def cancel(
     with open_store(project, create=False) as store:
         found = cancel_issue(project, store, issue, now=clocks.now())
     result(f"issue {issue} is cancelled; {_gone(found.run, found.counts, found.forgotten)}")
-    say(f"to send it after all: newsletter send --issue {issue}")
+    if found.rehearsal:
+        say("its rehearsal is stopped, too")
+    anew = "to send it after all, once the transport is another" if project.rehearses else ""
+    say(f"{anew or 'to send it after all'}: newsletter send --issue {issue}")
 
 
 def _gone(run: Run, counts: Counts, forgotten: str) -> str:
@@ -161,7 +164,8 @@ def _closed(project: Project, store: Store) -> dict[int, IssueStanding]:
     from newsletter.store import runs
 
     closed = {}
-    for run in runs.find_all(store):
+    # What is true of the real send is said last, so that no rehearsal hides it.
+    for run in sorted(runs.find_all(store), key=lambda one: not one.rehearsal):
         if run.state is RunState.CANCELLED and (project.rehearses or not run.rehearsal):
             closed[run.content.issue] = IssueStanding.CANCELLED
         elif not run.rehearsal and run.state is RunState.FINISHED:

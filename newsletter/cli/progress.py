@@ -83,7 +83,8 @@ class _Tally:
     """The outcomes so far, and how quick they came.
 
     Attributes:
-        waiting: the positions of those who are deferred now, each however often it was tried.
+        again: what came last of those who are tried again, each once however often that was, by
+            their positions.
     """
 
     total: int
@@ -91,16 +92,16 @@ class _Tally:
     began: float = field(default_factory=time.monotonic)
     done: int = 0
     seen: Counter[str] = field(default_factory=Counter)
-    waiting: set[int] = field(default_factory=set)
+    again: dict[int, Result] = field(default_factory=dict)
 
     def count(self, attempt: Attempt) -> None:
         result = attempt.outcome.result
-        self.waiting.discard(attempt.position)
-        if result is Result.DEFERRED:
-            self.waiting.add(attempt.position)
-        else:
-            self.seen[result.value.replace("_", " ")] += 1
-        self.done += result not in _AGAIN
+        if result in _AGAIN:
+            self.again[attempt.position] = result
+            return
+        self.again.pop(attempt.position, None)
+        self.seen[result.value] += 1
+        self.done += 1
 
     def rate(self) -> float:
         """Mails a second that are over with, since the beginning."""
@@ -112,8 +113,9 @@ class _Tally:
 
     def outcomes(self) -> str:
         """Such as "accepted 20, refused 1"."""
-        seen = self.seen + Counter({Result.DEFERRED.value: len(self.waiting)})
-        return ", ".join(f"{name} {number:,}" for name, number in sorted(seen.items()))
+        seen = self.seen + Counter(one.value for one in self.again.values())
+        told = sorted((name.replace("_", " "), number) for name, number in seen.items())
+        return ", ".join(f"{name} {number:,}" for name, number in told)
 
     def left(self) -> str:
         """How long the rest takes, "" when nothing tells."""

@@ -41,6 +41,7 @@ _CONTROL = re.compile("[\x01-\x08\x0b-\x1f\x7f]")
 _MATTER = re.compile(r"\s*^---[ \t]*\n.*?^---[ \t]*$", re.MULTILINE | re.DOTALL)
 #: By this the first issue is known while it is still the one that `newsletter init` wrote.
 OPENING: Final = "This is the first issue of a newsletter that lives in a folder."
+_SAMPLE: Final = re.compile(r"^" + r"\s+".join(map(re.escape, OPENING.split())), re.MULTILINE)
 #: What the program reads of the front matter, but for what the archive alone reads.
 KEYS = frozenset(
     {
@@ -113,8 +114,11 @@ class Issue:
 
     @property
     def is_sample(self) -> bool:
-        """Whether it is still the one that `newsletter init` wrote: to look at, for no reader."""
-        return OPENING in " ".join(self.body.split())
+        """Whether it is still the one that `newsletter init` wrote: to look at, for no reader.
+
+        What is approved is not, nor what quotes it: a person has chosen that.
+        """
+        return not self.approved and _SAMPLE.search(self.body) is not None
 
     @property
     def name(self) -> str:

@@ -125,10 +125,8 @@ def _due(project: Project, issue: Issue, now: dt.datetime) -> Occurrence | Refus
 def _on_record(project: Project, issue: Issue, due: Occurrence) -> RefusedError | None:
     """Why no trigger that has the records of this machine sends an issue, though its date is right.
 
-    A rehearsal says nothing of the real send that the approval is for.
+    Of its real send, which is what the approval is for, whatever the transport is now.
     """
-    if project.rehearses:
-        return None
     try:
         opened = Store.open(project.store_url, create=False, read_only=True)
     except NoStoreError:

@@ -18,45 +18,50 @@ class Cancelled:
     """A cancelled issue.
 
     Attributes:
-        run: what was cancelled: its real run, or a rehearsal that was going on; it may not have
-            begun.
+        run: its real run; it may not have begun.
         counts: the deliveries of that run by state.
         forgotten: what the second ledger tells of it that the records have forgotten, in a
             sentence; "" where they agree.
+        rehearsal: a rehearsal that was going on and has been stopped with it, None for none.
     """
 
     run: Run
     counts: Counts
     forgotten: str
+    rehearsal: Run | None
 
 
 def cancel_issue(project: Project, store: Store, issue: int, *, now: dt.datetime) -> Cancelled:
-    """Cancel an issue: its real send, and where the transport rehearses its rehearsal as well.
+    """Cancel an issue: its real send, and where the transport rehearses its rehearsals as well.
 
     A rehearsal that is finished stands in the way of nothing: the real send is still ahead.
 
     Raises:
         InputError: there is no such issue.
-        RefusedError: it was sent already.
+        RefusedError: it was sent already; nothing is written then.
     """
-    if runs.find(store, issue, rehearsal=project.rehearses) is None:
+    found = runs.find(store, issue, rehearsal=False)
+    if found is None and runs.find(store, issue, rehearsal=True) is None:
         files.find_issue(project.root, issue)  # a typing error cancels nothing
-    rehearsal = _cancel(store, issue, now, rehearsal=True) if project.rehearses else None
-    run = _cancel(store, issue, now, rehearsal=False)
-    if rehearsal and rehearsal.begun and rehearsal.state is RunState.CANCELLED:
-        run = rehearsal
-    if run.state is RunState.FINISHED:
+    _refuse_sent(found, issue)
+    Calendar(store, rehearsal=False).cancel(issue, now=now)
+    run = runs.find(store, issue, rehearsal=False)
+    assert run is not None
+    _refuse_sent(run, issue)  # it has just ended
+    stopped = Calendar(store, rehearsal=True).cancel(issue, now=now) if project.rehearses else None
+    if stopped and (not stopped.begun or stopped.state in {RunState.FINISHED, RunState.CANCELLED}):
+        stopped = None
+    return Cancelled(
+        run=run,
+        counts=runs.counts(store, run),
+        forgotten=forgotten(project.root, store, issue),
+        rehearsal=stopped,
+    )
+
+
+def _refuse_sent(run: Run | None, issue: int) -> None:
+    if run is not None and run.state is RunState.FINISHED:
         raise RefusedError(
             f"issue {issue} was sent already; no mail can be called back",
             hint=f"newsletter status --issue {issue}",
         )
-    more = "" if run.rehearsal else forgotten(project.root, store, issue)
-    return Cancelled(run=run, counts=runs.counts(store, run), forgotten=more)
-
-
-def _cancel(store: Store, issue: int, now: dt.datetime, *, rehearsal: bool) -> Run:
-    """Cancel one of its runs, unless it is finished; the run as it is then."""
-    Calendar(store, rehearsal=rehearsal).cancel(issue, now=now)
-    run = runs.find(store, issue, rehearsal=rehearsal)
-    assert run is not None
-    return run

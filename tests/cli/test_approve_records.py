@@ -65,6 +65,9 @@ def test_what_was_only_rehearsed_is_cancelled_like_what_never_was(post, at):
             0, "issue 74 is cancelled; no mail had been sent\n",
         )  # fmt: skip
         assert "  74     cancelled" in newsletter.run("schedule").out
+        assert approve(newsletter, 74) == (
+            8, "error: issue 74 is cancelled, so no schedule sends it",
+        )  # fmt: skip
         assert "rehearsal  finished" in newsletter.run("status", "--issue", "74").out
     assert "  74     cancelled" in newsletter.run("schedule").out
     at("2026-11-22 08:00")
@@ -86,8 +89,22 @@ def test_what_was_sent_cannot_be_cancelled_where_the_transport_rehearses_either(
     assert post.due().code == 0
     with newsletter.patch.context() as patch:
         patch.setenv("NEWSLETTER_TRANSPORT__KIND", "folder")
-        assert newsletter.send().code == 0
+        assert newsletter.send("--limit", "5").code == 6
+        schedule, status = (newsletter.run(one).out for one in ("schedule", "status"))
         ran = newsletter.run("cancel", "--issue", "74")
-    assert (ran.code, ran.error) == (
-        8, "error: issue 74 was sent already; no mail can be called back",
-    )  # fmt: skip
+        assert (ran.code, ran.error) == (
+            8, "error: issue 74 was sent already; no mail can be called back",
+        )  # fmt: skip
+        assert [newsletter.run(one).out for one in ("schedule", "status")] == [schedule, status]
+
+
+def test_a_cancel_where_the_transport_rehearses_tells_of_the_real_send(post):
+    newsletter = post.newsletter
+    assert newsletter.run("send", "--issue", "74", "--confirm", "74", "--limit", "10").code == 6
+    with newsletter.patch.context() as patch:
+        patch.setenv("NEWSLETTER_TRANSPORT__KIND", "folder")
+        assert newsletter.send("--limit", "5").code == 6
+        ran = newsletter.run("cancel", "--issue", "74")
+        assert ran.out == "issue 74 is cancelled; 10 mails had gone, 15 stay\n"
+        assert "its rehearsal is stopped, too" in ran.err
+        assert "its rehearsal" not in newsletter.run("cancel", "--issue", "74").err

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from newsletter.issue import OPENING
 from tests.support.cli_commands import empty
 from tests.support.cli_fixtures import plain_environment
 
@@ -63,6 +64,22 @@ def test_while_the_first_issue_is_the_one_that_init_wrote_its_day_is_free(empty)
     assert f"it is due on Sun {first} 09:00" in approved.err
     rewrite(empty)
     assert "ready for Sun 2126-12-08 as well" in empty.run("approve", "--issue", "1").error
+
+
+def test_a_letter_that_quotes_the_first_sentence_has_its_date_like_any_other(empty):
+    first = "2126-12-08"
+    assert empty.run("init", *TOLD, "--rhythm", "weekly", "--first", first).code == 0
+    rewrite(empty)
+    path = next(empty.root.glob("issues/001-*"))
+    path.write_text(path.read_text("utf-8") + f'\nTwo years ago I wrote: "{OPENING}"\n', "utf-8")
+    assert "it is due on" in empty.run("approve", "--issue", "1").err
+    assert "  1" in empty.run("schedule", "--next", "1").out
+
+
+def test_what_was_approved_all_the_same_has_its_date(empty):
+    assert empty.run("init", *TOLD, "--rhythm", "weekly", "--first", "2126-12-08").code == 0
+    assert empty.run("approve", "--issue", "1", "--anyway").code == 0
+    assert "approved" in empty.run("schedule", "--next", "1").out
 
 
 def test_a_rhythm_that_began_long_ago_gives_a_day_to_come(empty):

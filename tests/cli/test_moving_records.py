@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
+import sqlite3
 from typing import Any
 
 import pytest
@@ -242,6 +244,21 @@ def test_a_place_that_is_none_is_refused_and_nothing_has_moved(folder, to, said)
     assert said in ran.error
     assert "secret" not in ran.err
     assert not (folder.root / ".newsletter/newsletter.db.moved").exists()
+
+
+def test_a_delivery_of_no_run_is_not_taken_to_a_server(lived):
+    with contextlib.closing(
+        sqlite3.connect(lived.root / ".newsletter/newsletter.db")
+    ) as connection:
+        connection.execute(  # as a hand may, with no key switched on
+            "insert into deliveries (run_id, issue, rehearsal, subscriber_id, address_hash, "
+            "position, state) values (999, 99, true, 1, 'x', 1, 'queued')"
+        )
+        connection.commit()
+    ran = lived.run("db", "copy", "--to", postgres.server().url(postgres.new_database()))
+    assert ran.code == 1
+    assert "deliveries are on record without the run that they were sent in" in ran.error
+    assert lived.run("subscribers", "add", "new@reader.example", "--consent-source", "x").code == 0
 
 
 def test_a_place_that_is_taken_is_refused(folder):

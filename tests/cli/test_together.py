@@ -61,6 +61,7 @@ def test_who_is_deferred_again_and_again_is_counted_once_and_no_more_when_taken(
     monkeypatch.setattr(progress, "SECONDS", 0.0)
     deferred = Outcome(result=Result.DEFERRED, reason="SMTP 451")
     with progress.progress(2) as told:
+        told(Attempt(2, 1, Outcome(result=Result.NOT_SENT)))
         for number in range(1, 4):
             told(Attempt(1, number, deferred))
             told(Attempt(2, number, deferred))

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from newsletter.errors import NewsletterError
 from newsletter.store.departure_rules import DEPARTURES
 from newsletter.store.every_table import metadata
 from newsletter.store.guards import GUARDS
@@ -59,18 +60,22 @@ paces: Final = sa.Table(
     prefixes=["UNLOGGED"],
 )
 
+#: Deliveries that are of no run.
+_ORPHANS: Final = (
+    "SELECT FROM {rows} WHERE NOT EXISTS (SELECT FROM runs WHERE id = {rows}.run_id "
+    "AND issue = {rows}.issue AND rehearsal = {rows}.rehearsal)"
+)
+
 #: Of what deliveries belong to, in place of a foreign key, which would look it up for each of a
 #: million rows, in a quarter of the time in which they are frozen: a statement's rows are asked for
-#: all at once, and the run stays for as long as another transaction adds some. What they belong to
-#: is never changed in either table, see the guards `deliveries_fixed` and `runs_fixed`.
+#: all at once, and the run stays for as long as another transaction adds some; in transactions that
+#: read what is committed, as all of the program do. What they belong to is never changed in either
+#: table, see the guards `deliveries_fixed` and `runs_fixed`.
 _BELONGING: Final = {
     "deliveries_belong": (
         "AFTER INSERT ON deliveries REFERENCING NEW TABLE AS added FOR EACH STATEMENT",
         "PERFORM FROM runs WHERE id IN (SELECT run_id FROM added) FOR KEY SHARE",
-        (
-            "SELECT FROM added WHERE NOT EXISTS (SELECT FROM runs WHERE id = added.run_id "
-            "AND issue = added.issue AND rehearsal = added.rehearsal)"
-        ),
+        _ORPHANS.format(rows="added"),
         "a delivery is of a run, its issue and its namespace",
     ),
     "runs_left": (
@@ -87,7 +92,8 @@ _ADDED: Final = re.compile(r"\+ (\([^()]*\))")
 _BODY: Final = " BEGIN {body} END "
 _FUNCTION: Final = (
     "CREATE FUNCTION newsletter_{name}() RETURNS trigger LANGUAGE plpgsql "
-    'SET search_path = "{schema}" AS $body${body}$body$'
+    # Else a table of the same name that somebody makes for a moment would be asked.
+    'SET search_path = "{schema}", pg_temp AS $body${body}$body$'
 )
 
 
@@ -127,7 +133,18 @@ def reshape(connection: sa.Connection, schema: str) -> None:
 
 
 def create_guards(connection: sa.Connection, schema: str) -> None:
-    """Make all guards, in a store that has none."""
+    """Make all guards, in a store that has none.
+
+    Raises:
+        NewsletterError: a delivery is of no run, which guards would not notice any more.
+    """
+    if connection.exec_driver_sql(
+        f"SELECT EXISTS ({_ORPHANS.format(rows='deliveries')})"
+    ).scalar_one():
+        raise NewsletterError(
+            "deliveries are on record without the run that they were sent in",
+            hint="nothing was changed; restore a backup, or report this",
+        )
     for name, (what, body) in _guards().items():
         _trigger(connection, schema, name, what, body)
 

@@ -13,4 +13,4 @@ depends_on = None
 def upgrade() -> None:
     if op.get_context().dialect.name != "sqlite":
         name = "fk_deliveries_run_id_issue_rehearsal_runs"
-        op.drop_constraint(name, "deliveries", type_="foreignkey")
+        op.drop_constraint(name, "deliveries", type_="foreignkey", if_exists=True)
