@@ -1,4 +1,4 @@
-"""Coverage watches what may reach something new, and no server of a test."""
+"""Coverage watches all tests but those that say they are not counted, and no server of theirs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import threading
 
 import pytest
 
-from tests.support.counted import cases_of
 from tests.support.traced_threads import untraced
 
 
@@ -29,26 +28,6 @@ def test_a_test_is_watched_where_coverage_is_measured(request):
 @pytest.mark.uncounted
 def test_what_says_so_is_unwatched():
     assert not watched()
-
-
-#: Of the cases below, in the order in which this process has run them.
-_watched: list[bool] = []
-
-
-@pytest.mark.parametrize("case", range(30))
-def test_cases_are_watched_until_several_in_a_row_have_reached_nothing_new(request, case):
-    _watched.append(watched())
-    assert _watched[:5] == [measuring(request)] * len(_watched[:5])
-    assert not any(_watched[8:])  # what a thread of another test reaches may come in between
-
-
-def test_a_test_without_cases_is_watched_however_often_it_runs(request):
-    assert not cases_of(request.node)
-
-
-@pytest.mark.parametrize("dialect", ["sqlite", "none"], indirect=False)
-def test_on_another_database_the_cases_are_others(request, dialect):
-    assert cases_of(request.node)[1:] == (dialect, "None")
 
 
 def test_counting_goes_on_after_a_test_that_was_not_counted(request):
