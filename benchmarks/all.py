@@ -91,7 +91,11 @@ SUBJECTS: Final = (
         minutes=30,
         about="Issue 74 made larger, 60 KB a mail, to a mail server on the same machine that takes "
         "whatever comes, on 10 connections. What a larger run costs more than a smaller one is "
-        "the cost of a mail without that of starting.",
+        "the cost of a mail without that of starting. listmonk is quicker: in one run on another "
+        "machine of two cores it sent 1,010 mails/s for 0.91 s of CPU per 1,000 with 948 MB, and "
+        "an earlier version of ours 287 for 2.78 with 111 MB. It is made of machine code and "
+        "keeps no record of each mail: after a kill it does not know who got one. `--listmonk "
+        "PATH` has it send in turn with ours.",
     ),
     Subject(
         name="pace",
