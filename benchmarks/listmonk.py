@@ -15,11 +15,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from pathlib import Path
 from typing import Final
 
 import psycopg
-from world import database
+from memory import resident
+from world import database, spent
 
 #: Seconds until it listens, and until all is sent.
 PATIENCE: Final = 600.0
@@ -64,7 +64,9 @@ def send(program: str, letter: str, number: int, port: int, connections: int) ->
         with psycopg.connect(url, autocommit=True) as server:
             server.execute("CREATE DATABASE listmonk")
             host = server.info.host
-        address = f"127.0.0.1:{_free_port()}"
+        from tests.support.ports import free_port  # found as `database` finds the tests
+
+        address = f"127.0.0.1:{free_port()}"
         environ = os.environ | {
             "LISTMONK_app__address": address, "LISTMONK_db__host": host,
             "LISTMONK_db__port": "5432", "LISTMONK_db__user": "nobody",
@@ -85,12 +87,12 @@ def send(program: str, letter: str, number: int, port: int, connections: int) ->
             )  # fmt: skip
             try:
                 _until_it_listens(address)
-                before = _processor(process.pid)
+                before = spent(process.pid)
                 wall = _timed(its, number, port)
                 return {
                     "wall": wall,
-                    "cpu": _processor(process.pid) - before,
-                    "memory": _memory(process.pid),
+                    "cpu": spent(process.pid) - before,
+                    "memory": resident(process.pid, "VmHWM"),
                 }
             finally:
                 process.terminate()
@@ -139,12 +141,6 @@ def _timed(its: psycopg.Connection, number: int, port: int) -> float:
         return time.monotonic() - first
 
 
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
-
-
 def _until_it_listens(address: str) -> None:
     host, _, port = address.partition(":")
     ends = time.monotonic() + PATIENCE
@@ -157,17 +153,3 @@ def _until_it_listens(address: str) -> None:
             time.sleep(0.1)
         else:
             return
-
-
-def _processor(pid: int) -> float:
-    """Seconds of the processor so far, see proc(5)."""
-    words = Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(") ")[2].split()
-    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def _memory(pid: int) -> float:
-    """The most megabytes it had so far."""
-    for line in Path(f"/proc/{pid}/status").read_text("utf-8").splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) / 1024
-    return 0.0

@@ -32,7 +32,7 @@ import psycopg
 from figures import Figure, note
 from scale import IMPORT, IMPORT_MEMORY, MEMORY, Cost, cost
 from smtp import Sink
-from world import COMMAND, copy_example, database
+from world import COMMAND, copy_example, database, spent
 
 #: Processes that claim, how many at a time, and with how many threads.
 CLAIMERS: Final = 2
@@ -321,12 +321,6 @@ def share(records: Records, folder: Path, environ: dict[str, str]) -> None:
         )
     )  # fmt: skip
     print(f"two send {both / alone:.2f} times as many as one")
-
-
-def spent(pid: int, *, by: slice = slice(11, 13)) -> float:
-    """Seconds of the processor that a process has taken, in these fields of /proc."""
-    fields = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(") ")[2].split()
-    return sum(map(int, fields[by])) / os.sysconf("SC_CLK_TCK")
 
 
 def served(url: str) -> float:

@@ -91,17 +91,18 @@ class _Tally:
     shared: bool = False
     began: float = field(default_factory=time.monotonic)
     done: int = 0
-    seen: Counter[str] = field(default_factory=Counter)
+    seen: Counter[Result] = field(default_factory=Counter)
     again: dict[int, Result] = field(default_factory=dict)
 
     def count(self, attempt: Attempt) -> None:
         result = attempt.outcome.result
+        if before := self.again.pop(attempt.position, None):
+            self.seen[before] -= 1
+        self.seen[result] += 1
         if result in _AGAIN:
             self.again[attempt.position] = result
-            return
-        self.again.pop(attempt.position, None)
-        self.seen[result.value] += 1
-        self.done += 1
+        else:
+            self.done += 1
 
     def rate(self) -> float:
         """Mails a second that are over with, since the beginning."""
@@ -113,8 +114,7 @@ class _Tally:
 
     def outcomes(self) -> str:
         """Such as "accepted 20, refused 1"."""
-        seen = self.seen + Counter(one.value for one in self.again.values())
-        told = sorted((name.replace("_", " "), number) for name, number in seen.items())
+        told = sorted((one.value.replace("_", " "), n) for one, n in self.seen.items() if n)
         return ", ".join(f"{name} {number:,}" for name, number in told)
 
     def left(self) -> str:

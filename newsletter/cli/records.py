@@ -50,6 +50,7 @@ def status(
     """Show what happened to every recipient, issue by issue, and what is due next."""
     from newsletter.cli.ahead import as_dict, coming
     from newsletter.cli.context import open_project, open_store
+    from newsletter.store import runs as run_records
     from newsletter.store.shares import of_workers
 
     VOICE.json = as_json
@@ -73,14 +74,15 @@ def status(
             there = {"sending": sender or None, "workers": [one._asdict() for one in workers]}
             result_json(there | {"runs": found, "forgotten": lost, "next": dates})
             return
+        counted = [(run, run_records.counts(store, run)) for run in runs]
         if runs:
-            _show(store, runs, alive, whole=issue is not None)
+            _show(store, counted, alive, whole=issue is not None)
         elif not forgotten:
             result("no issue was sent yet" if issue is None else f"issue {issue} was not sent yet")
         for number, what in forgotten.items():
             result(f"  {number}: {what}")
         _show_workers(workers, runs)
-        _remind_of_bounces(store, [run for run in runs if run.transport == "smtp" and run.begun])
+        _remind_of_bounces(store, counted)
     for one in due:
         what = f"issue {one.issue.number}, {one.standing.value}" if one.issue else "no issue yet"
         result(f"next: {one.when} ({one.zone.key}), {what}")
@@ -122,17 +124,16 @@ def _refuse_incomplete(issue: int | None, listed: str, file: Path | None) -> Non
         raise InputError("--csv writes the people of a state", hint="add --list all")
 
 
-def _remind_of_bounces(store: Store, runs: list[Run]) -> None:
+def _remind_of_bounces(store: Store, counted: list[tuple[Run, Counts]]) -> None:
     """Where no provider reports what came back, the author has to; asked of the last run.
 
     What no server has accepted cannot come back.
     """
     from newsletter.delivery import State
-    from newsletter.store import runs as run_records
     from newsletter.store.suppressions import reported_since
 
-    gone = (run for run in reversed(runs) if run_records.counts(store, run)[State.ACCEPTED])
-    last = next(gone, None)
+    through = [run for run, counts in counted if run.transport == "smtp" and counts[State.ACCEPTED]]
+    last = through[-1] if through else None
     if last and not reported_since(store, last.started_at):
         say(
             f"hint: what bounced of issue {last.content.issue} is in the sender's mailbox; "
@@ -257,11 +258,9 @@ def _tell(issue: int, number: int, nothing: str) -> None:
         result(f"issue {issue}: nothing to retry, {nothing}")
 
 
-def _show(store: Store, runs: list[Run], sender: str, *, whole: bool) -> None:
+def _show(store: Store, counted: list[tuple[Run, Counts]], sender: str, *, whole: bool) -> None:
     from newsletter.sending.recipients import run_name
-    from newsletter.store import runs as run_records
 
-    counted = [(run, run_records.counts(store, run)) for run in runs]
     header = ("issue", "run", "state", "recipients", "outcomes")
     result(table([header, *(_row(run, counts, sender) for run, counts in counted)]))
     for run, counts in counted:
