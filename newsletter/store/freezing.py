@@ -167,10 +167,21 @@ class _Freeze:
             with batches.writing() as connection:
                 _expect_freezing(connection, run)
                 part = sa.and_(subscribers.c.id > last, subscribers.c.id <= upto)
-                connection.execute(_freeze(run, self.eligible, part, number))
-                added = {"run": run.id, "number": number}
-                number += connection.execute(_ADDED, added).scalar_one()
+                number += self._add(connection, run, part, number)
             last = upto
+
+    def _add(
+        self, connection: sa.Connection, run: Run, part: sa.ColumnElement[bool], number: int
+    ) -> int:
+        """Write down whoever is eligible in a part of the people, after so many recipients."""
+        try:
+            with connection.begin_nested():
+                return connection.execute(_freeze(run, self.eligible, part, number)).rowcount
+        except sa.exc.IntegrityError:
+            # Erased and added again since the first step: the same address, in another row. To ask
+            # for each of a million whether it is there would take as long as to write it down.
+            part = sa.and_(part, ~_there(run).is_(sa.true()))
+            return connection.execute(_freeze(run, self.eligible, part, number)).rowcount
 
     def _expect_number(self, number: int) -> None:
         if self.expect not in {None, number}:
@@ -201,14 +212,6 @@ class _Freeze:
 
 
 def _freeze(run: Run, eligible: Expression, part: sa.ColumnElement[bool], number: int) -> sa.Insert:
-    """Write down whoever is eligible in a part of the people, after so many recipients."""
-    # Erased and added again since the first step: the same address, in another row.
-    # Asked of each row: PostgreSQL makes a join of a bare EXISTS, and reads all that is frozen.
-    there = sa.exists().where(
-        deliveries.c.issue == run.content.issue,
-        deliveries.c.address_hash == subscribers.c.address_hash,
-        deliveries.c.rehearsal.is_(run.rehearsal),
-    )
     people = sa.select(
         sa.literal(run.id),
         sa.literal(run.content.issue),
@@ -217,9 +220,19 @@ def _freeze(run: Run, eligible: Expression, part: sa.ColumnElement[bool], number
         subscribers.c.address_hash,
         number + sa.func.row_number().over(order_by=subscribers.c.id),
         sa.literal(State.QUEUED.value),
-    ).where(part, clause(eligible), ~there.is_(sa.true()))
+    ).where(part, clause(eligible))
     columns = ["run_id", "issue", "rehearsal", "subscriber_id", "address_hash"]
-    return sa.insert(deliveries).from_select([*columns, "position", "state"], people)
+    added = sa.insert(deliveries).from_select([*columns, "position", "state"], people)
+    return added.execution_options(preserve_rowcount=True)
+
+
+def _there(run: Run) -> sa.Exists:
+    """Whether the address of a subscriber is among what is frozen."""
+    return sa.exists().where(
+        deliveries.c.issue == run.content.issue,
+        deliveries.c.address_hash == subscribers.c.address_hash,
+        deliveries.c.rehearsal.is_(run.rehearsal),
+    )
 
 
 def clear_rehearsal(store: Database, issue: int) -> int:
@@ -251,10 +264,6 @@ _END = sa.select(
         .subquery()
         .c.id
     )
-)
-#: Recipients written down after so many.
-_ADDED = sa.select(sa.func.count()).where(
-    deliveries.c.run_id == sa.bindparam("run"), deliveries.c.position > sa.bindparam("number")
 )
 _SOME = (
     sa.select(deliveries.c.id)

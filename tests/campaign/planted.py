@@ -141,9 +141,9 @@ def recipients_twice() -> None:
 
     def twice(*arguments: Any) -> sa.Insert:
         once: Any = freeze(*arguments)
-        return sa.insert(tables.deliveries).from_select(
-            once._select_names, sa.union_all(once.select, once.select)
-        )
+        both = sa.union_all(once.select, once.select)
+        added = sa.insert(tables.deliveries).from_select(once._select_names, both)
+        return added.execution_options(preserve_rowcount=True)
 
     freezing._freeze = twice  # type: ignore[assignment]
 

@@ -39,6 +39,7 @@ def test_without_a_schedule_nothing_would_send_it(ready, at):
     refused(ready, "there is no schedule, so nothing sends issue 74", "newsletter send --issue 74")
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize(
     "line", ["date: 2026-11-23", "date: 2026-11-29", "send_at: 2026-11-24 10:00"]
 )

@@ -45,6 +45,7 @@ def test_build_writes_five_files_the_same_every_time(folder):
     assert {p.name: p.read_bytes() for p in (folder.root / "other").iterdir()} == first
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize(
     ("where", "path"),
     [

@@ -53,6 +53,7 @@ def stopped_by(newsletter: Folder, pause: Pause) -> None:
 # --- approve ---------------------------------------------------------------------------------
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("change", ["", "crlf", "mark", "older"])
 def test_approving_adds_one_line_and_keeps_every_other_byte(ready, at, change):
     before = (ready.root / ISSUE).read_bytes()
@@ -153,6 +154,7 @@ def test_what_is_not_approved_or_a_draft_is_not_due(ready, at):
     assert ready.mails() == []
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("name", [ISSUE, "newsletter.toml", "templates/email/issue.txt"])
 def test_what_changed_since_the_approval_does_not_go(approved, name):
     text = (approved.root / name).read_text()
@@ -255,6 +257,7 @@ def test_a_rehearsal_does_not_stand_in_the_way_of_the_real_run(approved):
     assert (found["rehearsal"], found["recipients"]) == (False, 25)
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize(
     "words",
     [

@@ -23,6 +23,7 @@ def drafted(newsletter, line):
     return lines.index(line) + 1
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("line", OTHERS)
 def test_approve_names_the_line_that_another_generator_left(ready, at, line):
     number = drafted(ready, line)

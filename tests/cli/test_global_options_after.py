@@ -68,6 +68,7 @@ def test_the_folder_of_init_is_its_own_word(folder):
     assert (folder.root / "elsewhere/fresh/newsletter.toml").is_file()
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize(("words", "command"), EVERY)
 def test_help_names_no_type_of_the_language(folder, words, command):
     folder.patch.setenv("COLUMNS", "100")

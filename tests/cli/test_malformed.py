@@ -193,6 +193,7 @@ def test_an_issue_that_cannot_be_read_is_told_with_its_line(ready, text, place, 
     expect_nothing_written(ready, f"{ODD}{place}: {sentence}", *commands(80))
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize(("name", "text", "place", "sentence"), THEME)
 def test_a_theme_that_cannot_be_used_is_told_with_its_line(ready, name, text, place, sentence):
     if text is None:
@@ -209,6 +210,7 @@ def test_a_theme_that_is_not_there_is_told(ready):
     expect_nothing_written(ready, sentence, *commands(74))
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize(("name", "text", "place", "sentence"), SETTINGS)
 def test_settings_that_cannot_be_read_are_told_with_their_line(ready, name, text, place, sentence):
     ready.write(name, text)
@@ -224,6 +226,7 @@ def test_settings_that_cannot_be_read_are_told_with_their_line(ready, name, text
     expect_nothing_written(ready, f"{name}{place}: {sentence}", *everything)
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize(("name", "value", "sentence"), ENVIRONMENT)
 def test_a_variable_that_cannot_be_read_is_told_by_its_name(
     ready, monkeypatch, name, value, sentence
@@ -232,6 +235,7 @@ def test_a_variable_that_cannot_be_read_is_told_by_its_name(
     expect_nothing_written(ready, f"{name} {sentence}", *commands(74), ("settings",))
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize(("text", "place", "sentence"), LISTS)
 def test_a_list_that_cannot_be_read_is_told_and_nobody_imported(ready, text, place, sentence):
     ready.write(CSV, text)

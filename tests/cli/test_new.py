@@ -24,6 +24,7 @@ __all__ = ["empty", "folder", "plain_environment", "ready"]
 # --- new -------------------------------------------------------------------------------------
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize(
     ("title", "name"),
     [

@@ -25,8 +25,11 @@ def test_a_test_is_watched_where_coverage_is_measured(request):
     assert watched() == measuring(request)
 
 
-@pytest.mark.uncounted
-def test_what_says_so_is_unwatched():
+@pytest.mark.parametrize(
+    "_",
+    [pytest.param(mark, marks=getattr(pytest.mark, mark)) for mark in ("uncounted", "trials")],
+)
+def test_what_says_so_and_trials_are_unwatched(_):
     assert not watched()
 
 

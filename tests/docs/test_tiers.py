@@ -95,6 +95,11 @@ def test_tries():
 
 def test_does_nothing():
     pass
+
+@pytest.mark.sweep
+@pytest.mark.parametrize("case", range(3))
+def test_of_many_cases(case):
+    pass
 """
 
 
@@ -114,9 +119,9 @@ def test_a_quick_test_that_starts_something_fails_and_a_marked_one_may(tmp_path)
         "test_swallows",
         "test_through_a_fixture",
     ]
-    assert "3 failed, 4 passed" in done.stdout
+    assert "3 failed, 7 passed" in done.stdout
     counted = {line.split()[0]: line.split()[1] for line in done.stdout.splitlines() if " s of wall" in line}  # fmt: skip
-    assert counted == dict(zip(TIERS, "322", strict=True))
+    assert counted == dict(zip(TIERS, "424", strict=True))
 
 
 @pytest.mark.processes

@@ -246,6 +246,7 @@ BROKEN = [
 ]  # fmt: skip
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("case", BROKEN, ids=lambda case: case[0].__name__.strip("_"))
 def test_exactly_what_is_wrong_is_found(ready, monkeypatch, case):
     break_it, name, severity, words = case

@@ -50,6 +50,7 @@ def _blank_postal_address(letters, patch):
     letters.edit("newsletter.toml", POSTAL, 'postal_address = " "\n')
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize(
     ("break_it", "words"),
     [

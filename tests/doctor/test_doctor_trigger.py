@@ -34,6 +34,7 @@ def looked(ready, monkeypatch):
     return look
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize(
     ("after", "severity", "words", "hint"),
     [

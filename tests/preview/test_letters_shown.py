@@ -69,6 +69,7 @@ def test_where_nobody_can_subscribe_there_are_none_to_list(folder):
     assert "set site.public_url" in page
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("kind", [kind for kind in LetterKind if kind is not LetterKind.WELCOME])
 def test_a_shipped_letter_is_shown_as_it_is_sent(folder, kind):
     asked = client(folder, previews(folder))

@@ -263,6 +263,7 @@ def test_a_fault_lies_over_the_last_good_version_and_goes_when_mended(desk):
     assert with_class(parse_page(client.get("/issues/74").text), "fault") == []
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("tab", dict(TABS))
 def test_no_part_breaks_on_a_fault(desk, tab):
     client = desk.client()
@@ -305,6 +306,7 @@ def test_this_machine_is_answered(desk, host):
     assert desk.client(host).get("/").status_code == 200
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "127.0.0.2", "localhost:x", "evil.example:7474", "[::1]:7474", "localhost@evil.example", ""])  # fmt: skip
 @pytest.mark.parametrize("path", ["/", "/issues/74", "/issues/74/mail", "/static/preview.js", "/issues/74/events", "/nothing"])  # fmt: skip
 def test_another_host_is_refused_everywhere(desk, host, path):

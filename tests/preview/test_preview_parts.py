@@ -139,6 +139,7 @@ def test_pictures_are_found_beside_the_issue_or_said_to_be_elsewhere():
 # --- headers and text --------------------------------------------------------------------------
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("one", READERS, ids=lambda one: one.key)
 def test_headers_and_text_are_the_mail_s_own_for_every_reader(one):
     chosen = settings_of((ROOT / "newsletter.toml").read_text("utf-8"))

@@ -79,6 +79,7 @@ def test_what_cannot_be_shown_is_not_called_ready(desk):
     assert with_class(by_id(page, "overview"), "fine") == []
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("tab", ["overview", *dict(TABS)])
 def test_nothing_of_the_last_good_version_passes_for_what_is_there_now(desk, tab):
     page = broken(desk, tab)

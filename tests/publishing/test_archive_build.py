@@ -107,6 +107,7 @@ def test_every_page_is_html_and_each_of_its_own_links_leads_to_a_file(dated):
                 assert f'id="{absolute.fragment}"' in found.read_text("utf-8")
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("key", ["archive: no", "segment: tag:essays", "status: draft"])
 def test_excluding_an_issue_deletes_exactly_its_files(dated, key):
     dated.edit("issues/074-the-long-minute.md", "status: ready", "aliases: [/old/74]")
@@ -207,6 +208,7 @@ def test_a_link_in_the_folder_leads_no_file_out_of_it(dated):
     assert list(outside.iterdir()) == []
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("moment", [1, 2, 8, 15])
 def test_a_first_build_that_dies_leaves_nothing_that_the_next_one_takes_for_a_stranger(
     dated, monkeypatch, moment
@@ -226,6 +228,7 @@ def test_a_first_build_that_dies_leaves_nothing_that_the_next_one_takes_for_a_st
     assert contents(dated.root / "site") == contents(dated.root / "whole")
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("moment", [1, 3, 6, 9, 12])
 def test_a_build_that_dies_leaves_whole_files_and_the_next_one_mends_them(
     dated, monkeypatch, moment

@@ -25,6 +25,7 @@ def photo(kind: str, size: tuple[int, int] = (400, 300)) -> bytes:
     return written.getvalue()
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize(
     ("name", "kind"),
     [

@@ -102,6 +102,7 @@ NEVER = [
 ]
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("pattern", NEVER)
 def test_content_stands_by_itself(dated, pattern):
     for name, data in feeds(dated).items():

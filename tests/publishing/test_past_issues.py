@@ -93,6 +93,7 @@ def compare(letters: list[Letter], issues: list[Issue]) -> None:
         assert seen(page(issue)) == seen(letter.html), issue.file
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("service", SERVICES)
 def test_what_was_sent_elsewhere_says_the_same_here(empty, service):
     markdown = service in {"Hugo", "Jekyll"}

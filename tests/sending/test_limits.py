@@ -43,7 +43,6 @@ def test_front_matter_of_very_many_keys_is_refused_where_it_becomes_too_long():
 
 
 @pytest.mark.trials
-@pytest.mark.uncounted
 @pytest.mark.parametrize(
     "front",
     [
@@ -84,7 +83,7 @@ def test_a_long_table_of_a_letter_is_no_trouble():
     assert rendered.html.count("<td") >= 1_200
 
 
-@pytest.mark.uncounted
+@pytest.mark.sweep
 @pytest.mark.parametrize(
     "body",
     [
@@ -103,7 +102,7 @@ def test_what_is_far_too_much_is_refused_with_its_line(body):
     assert 4 <= error.place.line <= 4 + body.count("\n")
 
 
-@pytest.mark.uncounted
+@pytest.mark.sweep
 @pytest.mark.parametrize(
     "body",
     ["&" * FULL, "[" * FULL, ">" * FULL, FULL // 5 * "> ", FULL // 5 * "- ", "<" * FULL,

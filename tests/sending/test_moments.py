@@ -85,6 +85,7 @@ def reckon(issue) -> None:
             }
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize(
     "anchor",
     ["0001-01-01", "9999-12-26", '"0001-01-07"', '"9999-12-26"', "1969-12-28", "2201-01-04",

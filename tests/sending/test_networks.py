@@ -66,6 +66,7 @@ def test_an_address_with_a_zone_is_on_this_machine_s_own_link(zone):
     assert not is_public(ipaddress.ip_address(zone))
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize(
     "answers",
     [["10.0.0.1"], ["1.1.1.1", "10.0.0.1"], ["10.0.0.1", "1.1.1.1"], ["fe80::1%lo"],
@@ -84,6 +85,7 @@ def test_one_answer_that_leads_inside_refuses_the_host(monkeypatch, answers):
     assert (reply.problem, reply.certain) == ("its server is in a private network", True)
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize(
     "host", ["127.1", "2130706433", "0x7f000001", "0177.0.0.1", "[::ffff:7f00:1]", "[::1]", "0"]
 )

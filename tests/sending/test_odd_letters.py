@@ -82,6 +82,7 @@ def just_above(piece: str, limit: str) -> int:
             return limits.PIECES // (4 if piece.endswith(" ") else 1) + 2
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize(("piece", "limit"), KINDS.values(), ids=KINDS)
 def test_each_kind_meets_its_limit_with_its_place(piece, limit):
     error = refusal(piece * just_above(piece, limit))
@@ -92,7 +93,7 @@ def test_each_kind_meets_its_limit_with_its_place(piece, limit):
     assert error.place.line >= 4
 
 
-@pytest.mark.uncounted
+@pytest.mark.sweep
 @pytest.mark.parametrize(
     "body",
     [

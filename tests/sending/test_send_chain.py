@@ -219,6 +219,7 @@ def another_letter(ready):
     return Worker(ready)
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize(
     "obstacle",
     [

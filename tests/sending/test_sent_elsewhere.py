@@ -40,6 +40,7 @@ def test_what_is_not_no_means_that_it_went(line, who):
     assert issue_with(front=f"title: A\n{line}").sent_elsewhere == who
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize(
     "words",
     [("send", "--issue", "74", "--confirm", "74"), ("send", "--issue", "74", "--dry-run"),

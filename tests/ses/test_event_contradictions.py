@@ -46,6 +46,7 @@ def said(account, text):
     return json.dumps(found)
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("which", range(2))
 @pytest.mark.parametrize(
     "other",
@@ -100,6 +101,7 @@ def test_a_contradicted_event_is_not_taken_up_when_a_backup_is_gone_on_with(tmp_
 # --- the account -----------------------------------------------------------------------------
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize(
     ("noted", "named", "believed"),
     [

@@ -106,6 +106,7 @@ def test_what_left_before_the_upgrade_is_settled_by_the_tags_it_had(tmp_path, up
     assert kept_out(tmp_path) == ["reader2@example.org"]
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize(
     "other",
     [

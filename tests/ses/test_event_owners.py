@@ -88,6 +88,7 @@ def test_only_what_was_handed_over_is_settled(tmp_path, store):
     assert (done.settled, done.unmatched) == (2, 2)
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("kind", ["Send", "Bounce", "Reject", "Rendering Failure"])
 @pytest.mark.parametrize(
     "other",

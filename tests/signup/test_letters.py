@@ -64,6 +64,7 @@ def letter(harbour: Harbour) -> str:
     return str(look(harbour.root, "select state from letters order by id desc")[0][0])
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("language", ["en", "nl", "nl-BE", "eo", "ar"])
 @pytest.mark.parametrize("kind", [k for k in LetterKind if k is not LetterKind.WELCOME])
 def test_every_shipped_letter_renders_in_every_language(harbour, language, kind):
@@ -136,6 +137,7 @@ def test_a_letter_broken_while_it_is_served_waits_and_is_told(harbour):
     assert letter(harbour) == "accepted"
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize(
     ("outcome", "state", "rests"),
     [

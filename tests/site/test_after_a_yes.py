@@ -37,6 +37,7 @@ def events(harbour) -> list[str]:
     return [event for (event,) in look(harbour.root, "select event from consents order by id")]
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("why", ["left", "bounced", "complained", "blocked"])
 def test_whoever_is_gone_is_not_told_that_they_are_on_the_list(harbour, used, why):
     if why == "left":
@@ -74,6 +75,7 @@ def test_not_me_counts_after_a_yes(harbour, used):
     assert harbour.post() == []
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("reason", ["erased", "unsubscribed", "bounced"])
 def test_not_me_outlasts_a_reason_that_a_form_would_forgive(harbour, reason):
     suppress(harbour.store, ADA, reason=reason, now=harbour.now)

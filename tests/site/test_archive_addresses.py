@@ -13,6 +13,7 @@ from tests.support.cli_fixtures import folder, plain_environment, ready
 __all__ = ["client", "dated", "folder", "plain_environment", "ready"]
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize(
     ("alias", "asked"),
     [

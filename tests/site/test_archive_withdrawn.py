@@ -46,6 +46,7 @@ WAYS = ["archive: no", "archive: No", "segment: tag:essays", "status: draft", "a
         "archive: no\ndate: never"]  # fmt: skip
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("fault", FAULTS)
 def test_an_issue_that_is_kept_out_goes_at_once(client, dated, fault, way, monkeypatch):
@@ -69,6 +70,7 @@ def test_a_deleted_issue_goes_too(client, dated):
     assert client.get("/archive/74/").status_code == 404
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("fault", [f for f in FAULTS if f is not without_a_picture])
 def test_another_that_is_broken_keeps_its_last_good_page(client, dated, fault):
     before = client.get("/archive/73/").content

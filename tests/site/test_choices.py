@@ -64,6 +64,7 @@ def test_the_page_is_found_from_the_page_on_which_one_leaves(site):
         assert there.status_code == 200
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "PUT", "DELETE"])
 def test_looking_changes_nothing(site, method):
     before = site.everything()

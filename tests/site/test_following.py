@@ -103,6 +103,7 @@ def test_nothing_else_is_on_record_of_them(door):
     assert "8.8." not in str(after["clicks"])
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize(
     "path",
     [
@@ -178,6 +179,7 @@ def test_looking_without_following_is_not_counted(door):
     assert door.counted() == []
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize(
     "changed",
     [

@@ -42,6 +42,7 @@ def test_a_mail_keeps_its_picture_when_the_issue_leaves_the_archive(client, date
     assert client.get(path).status_code == 200
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("name", ["secret.txt", "x.0123abcd.png", "x.png", "../newsletter.toml", "../issues/images/x.0123abcd.png",
                                   "%2e%2e/issues/images/x.0123abcd.png"])  # fmt: skip
 def test_nothing_else_of_the_folder_is_served(client, dated, name):

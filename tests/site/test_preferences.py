@@ -92,6 +92,7 @@ def test_a_break_can_be_ended_and_is_kept_by_other_choices(harbour, ada):
     assert look(harbour.root, "select tag from tags") == []
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("odd", ["9", "-1", "x", "1000000", "", "²"])
 def test_an_odd_break_is_none_or_the_longest(harbour, ada, odd):
     send(harbour, 74)
@@ -198,6 +199,7 @@ def test_who_has_left_may_see_and_erase_too(harbour, ada):
     )
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("reason", ["bounced", "soft bounces", "complained", "refused"])
 def test_the_reader_comes_back_by_this_page_whatever_kept_them_out(harbour, ada, reason):
     suppress(harbour.store, ADA, reason=reason, now=harbour.now)

@@ -133,6 +133,7 @@ def test_forty_kinds_of_scanner_rate_nothing(door):
     assert door.site.everything() == before
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize(
     "body",
     [

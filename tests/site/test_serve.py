@@ -61,6 +61,7 @@ def plain(answer: Any) -> str:
 # --- looking -----------------------------------------------------------------------------------
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "PUT", "DELETE", "PATCH", "TRACE", "PROPFIND"])  # fmt: skip
 def test_looking_and_unknown_methods_change_nothing(site, method):
     before = site.everything()
@@ -138,6 +139,7 @@ def test_every_language_has_every_word():
 # --- leaving -----------------------------------------------------------------------------------
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize(("body", "headers"), BODIES)
 def test_one_post_is_enough_whatever_it_carries(site, body, headers):
     answer = site.client().post(site.path(), content=body, headers=headers)
@@ -231,6 +233,7 @@ def test_a_key_made_later_opens_old_and_new_links(site):
 # --- wrong links, busy records -----------------------------------------------------------------
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("token", WRONG)
 def test_a_wrong_link_gets_the_same_page_for_everybody_and_changes_nothing(site, token):
     before, client = site.everything(), site.client()

@@ -156,6 +156,7 @@ def test_forty_kinds_of_scanner_confirm_nothing(harbour):
     assert active(harbour) == set()
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "PUT", "DELETE"])
 def test_looking_at_the_form_changes_nothing(harbour, method):
     before = everything(harbour.root)
@@ -247,6 +248,7 @@ def test_a_network_that_asks_too_often_is_asked_to_wait(harbour, caplog):
     assert harbour.subscribe("other@example.org").status_code == 202
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("visitor", ["127.0.0.1", "10.9.9.9", "fe80::1%eth0", "no address"])
 def test_those_who_share_one_address_are_one_network_and_the_log_says_so(harbour, caplog, visitor):
     answers = [harbour.subscribe(f"r{n}@example.org", visitor=visitor) for n in range(7)]

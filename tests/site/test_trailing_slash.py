@@ -38,6 +38,7 @@ def tokens(harbour, handle: str) -> tuple[str, str]:
     return make_token(handle, key), make_token(handle, key, "preferences")
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("end", ENDS)
 def test_leaving_takes_one_post_and_no_redirect(harbour, reader, end):
     leave, choose = tokens(harbour, reader)
@@ -55,6 +56,7 @@ def test_leaving_takes_one_post_and_no_redirect(harbour, reader, end):
     assert person.status == "unsubscribed"
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("end", ENDS)
 def test_preferences_are_kept_and_lead_to_leaving(harbour, reader, end):
     leave, choose = tokens(harbour, reader)
@@ -69,6 +71,7 @@ def test_preferences_are_kept_and_lead_to_leaving(harbour, reader, end):
     assert person.name == "Ada"
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("end", ENDS)
 def test_a_link_to_confirm_works_and_when_it_is_old_leads_to_the_form(harbour, end):
     harbour.subscribe("ben@example.org")

@@ -14,6 +14,7 @@ __all__ = ["site"]
 SAYS = "This is the link of a test mail"
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("page", ["u", "p", "c"])
 @pytest.mark.parametrize("purpose", ["test", "unsubscribe"])
 def test_the_link_of_a_test_mail_says_that_it_is_one(site, page, purpose):

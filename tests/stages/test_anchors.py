@@ -18,6 +18,7 @@ def targets(html: str) -> list[str]:
     return re.findall(r'href="(#[^"]*)"', html)
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize(
     ("link", "heading", "anchor"),
     [

@@ -35,7 +35,7 @@ def part(mail: EmailMessage, kind: str) -> str:
     return str(found.get_content()).replace("\r\n", "\n")
 
 
-@pytest.mark.uncounted
+@pytest.mark.sweep
 @pytest.mark.parametrize("case", TORTURE)
 def test_an_odd_text_arrives_in_every_place_it_can_stand(case: str) -> None:
     text = TORTURE[case]
@@ -67,7 +67,7 @@ def test_a_line_break_in_an_attribute_breaks_no_attribute(where: str) -> None:
     assert (element.get(where) or "").split() == ["one", "two"]
 
 
-@pytest.mark.uncounted
+@pytest.mark.sweep
 @pytest.mark.parametrize("snippet", OTHERS)
 def test_quoted_template_syntax_arrives_byte_for_byte(snippet: str) -> None:
     body = f"In words {snippet} here.\n\n* {snippet}\n\n> {snippet} x\n\n    {snippet}\n\n| a |\n|---|\n| b {snippet.replace('|', chr(92) + '|')} |\n"

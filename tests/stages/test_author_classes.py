@@ -15,7 +15,7 @@ def element_of(body: str, words: str = "WORDS", theme: Theme = THEME):
     return next(e for e in elements(page) if (e.text or "").strip() == words)
 
 
-@pytest.mark.uncounted
+@pytest.mark.sweep
 @pytest.mark.parametrize(
     "name",
     ["card", "meta", "name", "footer", "letter", "page", "column", "sign", "bar", "date", "banner",

@@ -256,6 +256,7 @@ def arguments(case: Any) -> dict[str, Any]:
     return {"body": case} if isinstance(case, str) else case
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
 def test_a_check_says_what_is_wrong_where_and_what_to_do(case):
     letter = a_letter(**arguments(case.bad))
@@ -266,6 +267,7 @@ def test_a_check_says_what_is_wrong_where_and_what_to_do(case):
     assert bool([f for f in errors(check(letter)) if f.id == case.id]) is (case.severity == "error")
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
 def test_a_check_lets_the_letter_beside_it_pass(case):
     assert said(a_letter(**arguments(case.good)), case.id) == []
@@ -324,6 +326,7 @@ def test_answering_for_one_check_leaves_the_others_alone():
 # --- false alarms ----------------------------------------------------------------------------
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize(
     "body",
     ["snake_case and __init__.py_x", "2*3*4 and 2 * 3 * 4", "`__init__` and `*args`", "* one\n* two\n\n- three", "the price* is net\n\n*excluding postage",

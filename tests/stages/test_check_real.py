@@ -122,7 +122,6 @@ def test_the_seed_is_repaired_to_the_letter_it_was():
 
 
 @pytest.mark.trials
-@pytest.mark.uncounted
 @pytest.mark.corpus
 @pytest.mark.parametrize("name", [n for n in corpus_names() if n != "074-seed.md"])
 def test_a_repair_changes_nothing_in_a_sound_letter(name):
@@ -132,7 +131,6 @@ def test_a_repair_changes_nothing_in_a_sound_letter(name):
 
 
 @pytest.mark.trials
-@pytest.mark.uncounted
 @pytest.mark.corpus
 def test_of_all_real_letters_only_the_known_stray_markers_are_told():
     found = {name: said(corpus_letter(name), "stray-marker") for name in corpus_names()}

@@ -16,6 +16,7 @@ def read(*lines: str, body: str = "Hello.\n") -> Issue:
     return parse(("---\n" + front(*lines) + "---\n" + body).encode(), file=FILE)
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize(
     ("lines", "place", "key", "cut"),
     [
@@ -53,6 +54,7 @@ def test_where_nothing_is_cut_off_nothing_is_said(lines: list[str]) -> None:
     assert said(a_letter(front=front(*lines)), "text-cut") == []
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize(
     "line",
     [

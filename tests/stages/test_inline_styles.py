@@ -60,7 +60,7 @@ def counted(name: str, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return calls
 
 
-@pytest.mark.uncounted
+@pytest.mark.sweep
 @pytest.mark.parametrize("page", PAGES.values(), ids=PAGES)
 def test_a_whole_page_is_what_the_library_alone_writes(page):
     assert tree.write(inline_styles(tree.parse(page))) == plain(page)

@@ -113,6 +113,7 @@ MALFORMED = {
 }  # fmt: skip
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("case", MALFORMED, ids=str)
 def test_what_cannot_be_read_is_refused_with_its_place_and_a_way_out(case: str) -> None:
     data, place, message, hint = MALFORMED[case]

@@ -9,6 +9,7 @@ from tests.support.checked_letters import a_letter, said
 HTTP = "try https://"
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize(
     ("body", "found"),
     [

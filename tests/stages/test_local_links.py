@@ -12,6 +12,7 @@ def found(url: str) -> bool:
     return "link-local" in {one.id for one in check(a_letter(f"Words, [and more]({url}).\n"))}
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize(
     "host",
     ["127.1", "10.1", "0x7f.0.0.1", "0x7f.1", "0177.0.0.1", "127.0.0.1.", "127。0。0。1", "[::1]",

@@ -102,6 +102,7 @@ def classes(body: str) -> list[str]:
     return [e.attrib["class"] for e in elements(letter(body)) if "class" in e.attrib]
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize(
     ("body", "expected"),
     [
@@ -172,6 +173,7 @@ def test_a_quote_that_begins_with_a_marker_is_a_callout(
     assert " ".join(text_of(box).split()) == f"{title} {said}".strip()
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize(
     "body",
     ["> [!NOTES]\n> a", "> \\[!NOTE]\n> a", "> x [!NOTE]\n> a", "[!NOTE]\na", "> a\n> [!NOTE]", "> `[!NOTE]`\n> a", "> [!NOTE](/x)\n> a",

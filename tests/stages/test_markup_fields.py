@@ -22,6 +22,7 @@ def slot_of(body: str) -> tuple[Slot, ...]:
 # Merge fields
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize(
     ("written", "slot"),
     [
@@ -79,7 +80,7 @@ OTHERS = [
 ]  # fmt: skip
 
 
-@pytest.mark.uncounted
+@pytest.mark.sweep
 @pytest.mark.parametrize("snippet", OTHERS)
 def test_all_other_braces_reach_the_reader_as_they_stand(snippet: str) -> None:
     frames = ["a {} b", "{}", "## {}", "[a](/b) {}", "*a*{}", "a{}b", "> - {}"]
@@ -89,7 +90,7 @@ def test_all_other_braces_reach_the_reader_as_they_stand(snippet: str) -> None:
     assert list(done.slots) == ["__NL_UNSUBSCRIBE__"]
 
 
-@pytest.mark.uncounted
+@pytest.mark.sweep
 @pytest.mark.parametrize("snippet", [s for s in OTHERS if s != "{utm=off}" and s[0] not in "[("])
 def test_braces_right_behind_a_link_are_text_as_well(snippet: str) -> None:
     done = rendered(f"[a](/b){snippet}")
@@ -97,7 +98,7 @@ def test_braces_right_behind_a_link_are_text_as_well(snippet: str) -> None:
     assert snippet in done.text
 
 
-@pytest.mark.uncounted
+@pytest.mark.sweep
 @pytest.mark.parametrize("snippet", OTHERS)
 def test_all_other_braces_reach_the_subject_and_the_title_as_they_stand(snippet: str) -> None:
     front = "title: '{0}'\npreheader: '{0}'".format(snippet.replace("'", "''"))

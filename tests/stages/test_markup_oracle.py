@@ -86,7 +86,6 @@ def shape(root: Element) -> Seen:
 
 
 @pytest.mark.trials
-@pytest.mark.uncounted
 @pytest.mark.corpus
 @pytest.mark.parametrize("name", corpus_names())
 def test_a_real_letter_is_read_as_commonmark_reads_it(name: str) -> None:
@@ -117,7 +116,7 @@ SNIPPETS = [
 ]  # fmt: skip
 
 
-@pytest.mark.uncounted
+@pytest.mark.sweep
 @pytest.mark.parametrize("body", SNIPPETS)
 def test_a_snippet_is_read_as_commonmark_reads_it(body: str) -> None:
     assert shape(ours(issue_with(body))) == shape(theirs(body))

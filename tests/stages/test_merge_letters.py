@@ -27,7 +27,6 @@ def letter(name: str) -> RenderedIssue:
 
 
 @pytest.mark.trials
-@pytest.mark.uncounted
 @pytest.mark.corpus
 @pytest.mark.parametrize("name", [*own_issues(), *corpus_names()])
 def test_a_letter_arrives_as_the_preview_shows_it(name):

@@ -92,7 +92,6 @@ def put_in(written, values, escape):
 
 
 @pytest.mark.trials
-@pytest.mark.uncounted
 @given(
     pieces,
     literals.filter(lambda text: "__NL_" not in text),
@@ -219,6 +218,7 @@ def test_a_letter_through_the_whole_pipeline_arrives_as_it_was_rendered(name):
 
 
 # Python's own library makes one blank of two in a name.
+@pytest.mark.sweep
 @pytest.mark.parametrize("name", [n for n in NAMES if len(n) < 20 and "  " not in n])
 def test_a_mail_reads_as_the_one_pythons_own_library_builds_the_slow_way(name):
     letter = a_letter(

@@ -79,6 +79,7 @@ def test_any_name_reaches_the_one_to_header_as_it_is(name):
     assert display(data, "To") == (name if name.strip() else "", "sam@example.org")
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("name", NAMES)
 def test_a_sender_may_have_any_name(name):
     data = mail(sender=dataclasses.replace(SENDER, name=name))
@@ -193,6 +194,7 @@ def test_a_value_in_the_subject_never_makes_a_header(text):
     assert decoded(raw(data, "Subject")) == f"Hello {shown}"
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("text", INJECTIONS)
 @pytest.mark.parametrize(
     "place", ["list_id", "list_name", "archive_url", "unsubscribe_mailto", "url"]

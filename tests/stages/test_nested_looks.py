@@ -40,6 +40,7 @@ AROUND = {
 }
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("around", AROUND)
 def test_every_piece_is_legible_inside_every_other_by_day_and_by_night(around) -> None:
     first, rest = AROUND[around]

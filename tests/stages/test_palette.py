@@ -81,7 +81,6 @@ def test_every_text_is_read_whatever_accent_card_and_page_are(accent, card, page
 
 
 @pytest.mark.trials
-@pytest.mark.uncounted
 @settings(max_examples=either(3, 15))
 @given(HEX)
 @example("#ffcc00")

@@ -34,6 +34,7 @@ def drawn(body: str) -> list[tuple[str | None, str | None, dict[str, str]]]:
     return [(i.get("width"), i.get("height"), dict(style)) for i, style in styles]
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize(
     "body",
     [
@@ -78,6 +79,7 @@ def test_no_room_is_held_for_more_than_the_picture() -> None:
     assert style["min-height"] == "16px"
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize(
     ("attributes", "width", "height", "style"),
     [

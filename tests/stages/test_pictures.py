@@ -142,6 +142,7 @@ CASES: dict[str, tuple[Callable[[], bytes], tuple[str, int, int] | str]] = {
 }  # fmt: skip
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("name", CASES)
 def test_a_mail_gets_a_picture_that_all_programs_show_or_its_author_a_finding(name):
     make, expected = CASES[name]
@@ -162,6 +163,7 @@ def test_a_mail_gets_a_picture_that_all_programs_show_or_its_author_a_finding(na
     assert SECRET not in made.data
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize(
     "name", [name for name, (_, expected) in CASES.items() if not isinstance(expected, str)]
 )
@@ -176,6 +178,7 @@ def test_a_page_gets_a_picture_of_the_same_kind_that_tells_nothing(name):
         assert picture.width <= WIDEST
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_a_photo_is_the_right_way_up(orientation):
     """Made from one that is upright: turned as a camera would, and told so."""

@@ -337,7 +337,6 @@ def test_not_even_the_first_letter_of_a_process_touches_the_disk_or_the_network(
 
 
 @pytest.mark.trials
-@pytest.mark.uncounted
 @pytest.mark.corpus
 @pytest.mark.parametrize("name", corpus_names())
 def test_a_real_letter_is_small_and_whole(name: str) -> None:

@@ -52,7 +52,7 @@ def escaped(text: str) -> str:
     return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", text)
 
 
-@pytest.mark.uncounted
+@pytest.mark.sweep
 @pytest.mark.parametrize("case", TORTURE)
 def test_an_odd_text_arrives_character_for_character(case: str) -> None:
     text = TORTURE[case]
@@ -112,7 +112,6 @@ def skeleton(html: str) -> bytes:
 
 
 @pytest.mark.trials
-@pytest.mark.uncounted
 @pytest.mark.parametrize("body", NASTY, ids=lambda body: ascii(body[:30]))
 @pytest.mark.parametrize("frame", ["{}", "para {} graph\n\n> {}\n\n- {}\n", "<div>{}\n"])
 def test_nothing_an_author_writes_breaks_the_page(frame: str, body: str) -> None:

@@ -71,6 +71,7 @@ def due(plan: Timetable, now: dt.datetime, *, catch_up: float) -> Occurrence | N
 # --- dates -----------------------------------------------------------------------------------
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("zone", ZONES)
 @pytest.mark.parametrize("time", ["00:00", "00:30", "02:30", "09:00"])
 def test_every_second_sunday_stays_fourteen_local_days_apart_for_sixteen_years(zone, time):

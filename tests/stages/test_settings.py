@@ -73,6 +73,7 @@ def test_without_any_source_everything_has_its_default():
     assert {row.origin for row in effective(settings)} == {"default"}
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("setting", SETTINGS.values(), ids=lambda setting: setting.key)
 def test_every_example_and_every_default_is_itself_allowed(setting):
     if setting.kind == "secret":

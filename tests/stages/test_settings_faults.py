@@ -171,6 +171,7 @@ def refused(text="", *, environ=None, dotenv="", kind="newsletter.toml"):
     return caught.value
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize(("text", "place", "message", "hint"), MALFORMED)
 def test_a_fault_in_the_file_is_told_with_its_place_and_the_way_out(text, place, message, hint):
     error = refused(text)

@@ -127,6 +127,7 @@ def test_with_what_was_kept_the_owner_is_known_and_so_is_the_way_out(text):
     assert found.sender.from_address == "wren@slackwater.example.org"
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("text", ELSEWHERE.values(), ids=ELSEWHERE)
 def test_without_it_a_fault_elsewhere_hides_nobody(text):
     found = salvage((file(text),), environ={}, last={})

@@ -46,6 +46,7 @@ def golden_letter(name: str) -> RenderedIssue:
     return render(issue_with((GOLDEN / f"{name}.md").read_text("utf-8")), THEME, options)
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("kind", ["txt", "html"])
 @pytest.mark.parametrize("name", ["074", "everything", "arabic", "html"])
 def test_a_letter_is_the_one_in_the_golden_file(
@@ -75,7 +76,6 @@ def test_an_example_letter_is_wrapped_at_72_columns(name: str) -> None:
 
 
 @pytest.mark.trials
-@pytest.mark.uncounted
 @pytest.mark.corpus
 @pytest.mark.parametrize("name", corpus_names())
 def test_a_real_letter_is_wrapped_and_its_addresses_are_whole(name: str) -> None:

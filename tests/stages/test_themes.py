@@ -169,6 +169,7 @@ BROKEN: dict[str, tuple[dict[str, str], str, str]] = {
 }  # fmt: skip
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("case", BROKEN)
 def test_a_broken_theme_is_told_with_its_file_and_line(case: str) -> None:
     changes, place, message = BROKEN[case]

@@ -13,6 +13,7 @@ WIDE = "write [ ] and ( ) as on an English keyboard, and no blank between them"
 HTML = "Markdown is not read inside HTML: an empty line before it, or <a href=...>"
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize(
     ("body", "place", "shown", "hint"),
     [
@@ -111,6 +112,7 @@ TAGS = [
 ]  # fmt: skip
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("tag", TAGS)
 def test_a_merge_tag_of_another_service_is_told_and_stays(tag: str) -> None:
     letter = a_letter(f"Dear {tag}, hello.", options={"fields": {"name": "you"}})

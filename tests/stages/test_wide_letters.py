@@ -31,6 +31,7 @@ APART = {
 }
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("body", [*JOINED, *APART])
 def test_a_line_end_is_a_blank_but_between_two_wide_letters(body: str) -> None:
     wanted = {**JOINED, **APART}[body]

@@ -233,6 +233,7 @@ def prepare(store: Store, how: str | None) -> None:
         suppress(store, "carl@example.org", reason=how, now=NOW)
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_mail_follows_from_what_is_known(store, kind):
     how, expected = KINDS[kind]

@@ -123,6 +123,7 @@ def test_what_ses_dropped_is_refused_and_may_be_tried_again(tmp_path, store, kin
     assert deliveries.retry(store, run, now=LATER) == 1
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize(
     "other",
     [
@@ -230,6 +231,7 @@ def issues(store, number):
         run_with(store, {}, issue)
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("order", list(itertools.permutations([74, 75, 76])))
 def test_three_issues_in_a_row_that_bounce_in_passing_are_enough(tmp_path, store, order):
     issues(store, 3)
@@ -239,6 +241,7 @@ def test_three_issues_in_a_row_that_bounce_in_passing_are_enough(tmp_path, store
     assert suppressions(tmp_path) == {address(1): "soft bounces"}
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("arrived", [74, 75, 76])
 @pytest.mark.parametrize("late", [True, False])
 def test_an_answering_machine_does_not_count(tmp_path, store, arrived, late):

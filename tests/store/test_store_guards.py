@@ -107,6 +107,7 @@ SHOWN = {
 }
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("before", STATES)
 @pytest.mark.parametrize("after", STATES)
 def test_a_state_follows_another_only_along_an_arrow(database, before, after):

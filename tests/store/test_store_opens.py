@@ -54,6 +54,7 @@ def test_an_open_settles_what_is_unknown_and_says_nothing_else(tmp_path, kind):
     assert look(tmp_path, "SELECT kind, detail, at FROM events") == [("send", "", moment)]
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("revision", WITH_EVENTS)
 def test_an_upgrade_forgets_who_opened_and_keeps_what_it_proves(tmp_path, revision):
     old_store(tmp_path, revision)

@@ -261,6 +261,7 @@ def test_the_audience_of_nobody_names_all_reasons(tmp_path):
     assert (counts.eligible, set(counts.left_out.values()), len(counts.left_out)) == (0, {0}, 4)
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize(
     "segment",
     [

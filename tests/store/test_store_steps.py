@@ -124,6 +124,7 @@ def test_freezing_and_forgetting_a_rehearsal(store):
     assert sum(counted.changes) >= 2 * MANY
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize(
     ("states", "action", "expected"),
     [

@@ -69,6 +69,7 @@ def new(tmp_path_factory):
     return definitions(folder)
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("revision", OLDER)
 def test_a_store_of_an_older_revision_becomes_like_a_new_one(tmp_path, revision, new):
     old_store(tmp_path, revision)
@@ -92,6 +93,7 @@ def test_the_tables_are_those_the_program_knows(tmp_path):
     upgraded.dispose()
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("revision", OLDER)
 def test_no_row_is_lost_or_changed(tmp_path, revision):
     old_store(tmp_path, revision)
@@ -110,6 +112,7 @@ def test_no_row_is_lost_or_changed(tmp_path, revision):
     assert look(tmp_path, "PRAGMA foreign_key_check") == []
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("revision", REVISIONS)
 def test_an_upgraded_store_goes_on(tmp_path, revision):
     old_store(tmp_path, revision)
@@ -122,6 +125,7 @@ def test_an_upgraded_store_goes_on(tmp_path, revision):
         assert len(store.feedback.store_id()) == 32
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("revision", OLDER)
 def test_only_a_store_without_an_id_gets_one_and_copies_of_it_the_same(tmp_path, revision):
     ids = set()

@@ -1,7 +1,8 @@
-"""Which tests coverage counts: all but those marked `uncounted`.
+"""Which tests coverage counts: those without a browser and outside the campaigns.
 
-Such a test runs unwatched, which takes a third less time. Others reach every line that it reaches:
-it puts a matrix of cases, or what Hypothesis makes up, through what single tests go through too.
+A test that is not counted runs unwatched, which takes a third less time. Others reach the lines that it
+reaches: it puts a matrix of cases, or what Hypothesis makes up, through what single tests go through
+too. One that does so elsewhere is marked `uncounted`.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from tests.support.tiers import CAMPAIGNS, tier_of
 from tests.support.traced_threads import IN_TURN
 
 
@@ -34,7 +36,12 @@ def _unwatched() -> Iterator[None]:
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     """Fixtures are watched always: those of a module serve its other tests, too."""
-    if sys.gettrace() is None or not item.get_closest_marker("uncounted"):
+    if sys.gettrace() is None or _is_counted(item):
         return (yield)
     with _unwatched():
         return (yield)
+
+
+def _is_counted(item: pytest.Item) -> bool:
+    apart = any(item.get_closest_marker(name) for name in ("uncounted", "browser"))
+    return not apart and tier_of(item) != CAMPAIGNS

@@ -5,6 +5,7 @@ processes  a command, a server or a browser runs beside the test
 campaigns  crashes and long trials; a short form of each, and with `--long` all of it
 
 A test is quick unless it, its class or its module is marked `processes`, `browser`, `slow` or `trials`.
+Of a `sweep`, which puts many cases through one rule, the first is quick and the others are trials.
 Nobody has to be believed: whatever starts something in a quick test fails it, and in one of the trials,
 which put random cases or all real letters through what quick tests have one case of.
 """
@@ -67,6 +68,18 @@ def alone() -> Iterator[list[str]]:
         _started = before
 
 
+def _begin_sweeps(items: list[pytest.Item]) -> None:
+    """Leave one case of each sweep as it is; the others are trials."""
+    begun: set[str] = set()
+    for item in items:
+        if not item.get_closest_marker("sweep"):
+            continue
+        name = item.nodeid.partition("[")[0]
+        if name in begun:
+            item.add_marker("trials")
+        begun.add(name)
+
+
 def _pooled(item: pytest.Item) -> bool:
     """Whether a test reaches its server through a pooler because it runs on everything."""
     return (
@@ -117,6 +130,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Those of the wanted tier, the long ones first, so that nobody waits for one alone."""
+    _begin_sweeps(items)
     wanted = config.getoption("--tier")
     if not config.getoption("--long"):
         _keep(config, items, lambda item: item.get_closest_marker("pooled") or not _pooled(item))
