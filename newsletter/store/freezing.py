@@ -212,6 +212,7 @@ class _Freeze:
 
 
 def _freeze(run: Run, eligible: Expression, part: sa.ColumnElement[bool], number: int) -> sa.Insert:
+    """Write down whoever is eligible in a part of the people, after so many recipients."""
     people = sa.select(
         sa.literal(run.id),
         sa.literal(run.content.issue),
