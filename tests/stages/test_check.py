@@ -66,12 +66,25 @@ NO_FALLBACK = 'write {{ town | default("there") }} or give it one under [fields]
 NEAR = 'a field is {{ name }} or {{ name | default("x") }}; \\{{ means it literally'
 CLOSE = r"close the emphasis, or write \* or \_"
 TELL = "let the words say where it leads; screen readers list links alone"
+AS_IF_ABSENT = "the issue would be sent as if that line were not there"
 CASES = [
     # front matter
     Case("draft", "error", {"front": front('title: "A"', "status: draft")}, {"front": front('title: "A"', "status: ready")},
          [':3:1|this issue is a draft|set "status: ready"']),
     Case("draft", "error", {"front": front('title: "A"', "draft: true")}, {"front": front('title: "A"', "draft: false")},
          [':3:1|this issue is a draft: it says "draft: true"|take that line out when it is ready']),
+    Case("key-decides", "error", {"front": front('title: "A"', "staus: draft")}, {"front": front('title: "A"', "staus: draft", "status: ready")},
+         [f':3:1|nothing reads "staus": {AS_IF_ABSENT}|did you mean "status"?']),
+    Case("key-decides", "error", {"front": front('title: "A"', "Segment: tag:beta", "sent-elsewhere: yes", "drfat: true", "publishd: false")},
+         {"front": front('title: "A"', "staus: ready", "sent-elsewhere: no", "drfat: no", "craft: pottery", "publisher: A", "publishd: 2026-11-22")},
+         [f':3:1|nothing reads "Segment": {AS_IF_ABSENT}|did you mean "segment"?', f':4:1|nothing reads "sent-elsewhere": {AS_IF_ABSENT}|did you mean "sent_elsewhere"?',
+          f':5:1|nothing reads "drfat": {AS_IF_ABSENT}|did you mean "draft"?', f':6:1|nothing reads "publishd": {AS_IF_ABSENT}|did you mean "published"?']),
+    Case("key-near", "warning", {"front": front('title: "A"', "prehedaer: x", "sendAt: 2026-11-22", "staus: ready", "alisases: [/a]")},
+         {"front": front('title: "A"', "preheader: x", "state: fine", "subtitle: b", "header: c", "images: [a.png]", "data: d", "draft: no", "author: e", "tags: [f]", "lastmod: h")},
+         [':3:1|nothing reads "prehedaer"|did you mean "preheader"?', ':4:1|nothing reads "sendAt"|did you mean "send_at"?', ':5:1|nothing reads "staus"|did you mean "status"?',
+          ':6:1|nothing reads "alisases"|did you mean "aliases"?']),
+    Case("key-near", "warning", {"front": front('title: "A"', "status: ready", "staus: draft")}, {"front": front('title: "A"', "staus: draft")},
+         [':4:1|nothing reads "staus"|did you mean "status"?']),
     Case("text-cut", "error", {"front": front("title: Issue #12: what")}, {"front": front('title: "Issue #12: what"')},
          [':2:14|the title is cut off before "#12: what", a comment to YAML|put quotes around the whole value, or the comment on a line of its own']),
     Case("number-mismatch", "error", {"front": front('title: "A"', "number: 75")}, {"front": front('title: "A"', "number: 074")},
