@@ -66,6 +66,7 @@ NO_FALLBACK = 'write {{ town | default("there") }} or give it one under [fields]
 NEAR = 'a field is {{ name }} or {{ name | default("x") }}; \\{{ means it literally'
 CLOSE = r"close the emphasis, or write \* or \_"
 TELL = "let the words say where it leads; screen readers list links alone"
+ASTRAY = "leads nowhere: its beginning is misspelled"
 AS_IF_ABSENT = "the issue would be sent as if that line were not there"
 CASES = [
     # front matter
@@ -168,6 +169,21 @@ CASES = [
     Case("link-relative", "error", "[a](about.html) [b](#c) [d]()\n", "[a](https://x.example/about.html) [b](mailto:a@x.example) [c](https://x.example/{{name}})\n",
          [":5:5|the link about.html is relative; a mail has no page to start from|write it out, from https:// on",
           ':5:25|the link "d" is empty|give it a target']),
+    Case("link-scheme", "error", "[a](htps://x.example) [b](htttp:x.example)\n\n<HTTPSS://x.example>\n\n[c](mailto://a@x.example) [d](te:+32) [e](mialto:a@x.example)\n",
+         "[a](https://x.example) [b](HTTP://x.example/b) [c](mailto:a@x.example) [d](tel:+32) [e](tel://a.example) [f](sms:+32) [g](ftp://x.example) [h](shop:1) [i](webcal://x.example)\n",
+         [f':5:5|the link htps://x.example {ASTRAY}|did you mean "https://"?', f':5:27|the link htttp:x.example {ASTRAY}|did you mean "http://"?',
+          f':7:2|the link HTTPSS://x.example {ASTRAY}|did you mean "https://"?', f':9:5|the link mailto://a@x.example {ASTRAY}|did you mean "mailto:"?',
+          f':9:31|the link te:+32 {ASTRAY}|did you mean "tel:"?', f':9:43|the link mialto:a@x.example {ASTRAY}|did you mean "mailto:"?']),
+    Case("link-scheme", "error", "x ![a](htps://x.example/a.png) ![b](https:/x.example/b.png)\n\n<a href='htps://y.example'>words</a>\n",
+         "x ![a](https://x.example/a.png)\n\n<a href='https://y.example'>words</a>\n",
+         [f':5:8|the picture htps://x.example/a.png {ASTRAY}|did you mean "https://"?', f':5:37|the picture https:/x.example/b.png {ASTRAY}|did you mean "https://"?',
+          f':7:10|the address htps://y.example {ASTRAY}|did you mean "https://"?']),
+    Case("link-relative", "error", "[a](http//x.example) [b](https;//x.example)\n", "[a](http://x.example)\n",
+         [':5:5|the link http//x.example is relative; a mail has no page to start from|did you mean "http://"?',
+          ':5:26|the link https;//x.example is relative; a mail has no page to start from|did you mean "https://"?']),
+    Case("link-malformed", "error", "[a](https:/x.example) [b](http:://x.example)\n", "[a](https://x.example)\n",
+         [':5:5|the link https:/x.example leads nowhere: its host is impossible|did you mean "https://"?',
+          ':5:27|the link http:://x.example leads nowhere: its host is impossible|did you mean "http://"?']),
     Case("link-anchor", "error", "see [x](#b)\n\n## A\n", "see [x](#a)\n\n## A\n", [':5:9|the link "#b" leads to no section of this letter|its headings are #a']),
     Case("link-local", "error", "[a](http://localhost:8000/x) [b](https://192.168.1.7/) [c](http://[::1]/) [d](https://nas.local/)\n\n[e](file:///home/wren/x.pdf)\n",
          '[a](https://localhost.example/) [b](https://1.1.1.1/) [c](https://[2606:4700::1111]/) [d](https://local.example/) `[e](file:///x)` [f](http://[::1) <a href="//[x/">x</a>\n',
