@@ -93,7 +93,26 @@ def test_no_command_at_all_shows_the_help(folder):
             "Missing option '--consent-source'",
             "newsletter subscribers add --help",
         ),
-        (("--color", "green", "check"), "Invalid value for '--color'", "newsletter --help"),
+        (
+            ("--color", "green", "check"),
+            "Invalid value for '--color': 'green' is not one of 'auto', 'always', 'never'",
+            "newsletter --help",
+        ),
+        (
+            ("init", "--rhythm", "daily"),
+            "Invalid value for '--rhythm': 'daily' is not one of 'none', 'weekly', ",
+            "newsletter init --help",
+        ),
+        (
+            ("send", "--issue", "x"),
+            "Invalid value for '--issue': not a whole number",
+            "newsletter send --help",
+        ),
+        (
+            ("serve", "--port", "99999"),
+            "Invalid value for '--port': it should be at most 65535",
+            "newsletter serve --help",
+        ),
     ],
 )
 def test_a_wrong_flag_is_told_in_one_line(folder, words, error, hint):
