@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 from newsletter.errors import InputError
@@ -14,6 +15,7 @@ _SAID: Final = (
     ("Input should be less than or equal to", "it should be at most"),
     ("Input should be", "it should be"),
 )
+_EXTRA: Final = re.compile(r"Got unexpected extra argument\S* \((?:\S*/)?(\d{1,6})(?:-\S*)?\)")
 
 
 def usage_error(words: str, context: Any) -> InputError:  # noqa: ANN401  # Typer hides its type
@@ -26,4 +28,13 @@ def usage_error(words: str, context: Any) -> InputError:  # noqa: ANN401  # Type
     for said, ours in _SAID:
         words = words.replace(said, ours)
     help_ = f"{getattr(context, 'command_path', 'newsletter')} --help"
-    return InputError(words.rstrip("."), hint=help_)
+    return InputError(words.rstrip("."), hint=_number_meant(words, context) or help_)
+
+
+def _number_meant(words: str, context: Any) -> str:  # noqa: ANN401  # as above
+    """A hint where the number or the file of an issue stands alone, "" where none does."""
+    found = _EXTRA.match(words)
+    params = getattr(getattr(context, "command", None), "params", ())
+    if found and any("--issue" in param.opts for param in params):
+        return f"did you mean --issue {int(found[1])}?"
+    return ""

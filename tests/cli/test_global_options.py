@@ -113,6 +113,25 @@ def test_no_command_at_all_shows_the_help(folder):
             "Invalid value for '--port': it should be at most 65535",
             "newsletter serve --help",
         ),
+        (("send", "74"), "Got unexpected extra argument", "did you mean --issue 74?"),
+        (("status", "-v", "074"), "Got unexpected extra argument", "did you mean --issue 74?"),
+        (
+            ("check", "issues/074-the-long-minute.md"),
+            "Got unexpected extra argument",
+            "did you mean --issue 74?",
+        ),
+        (("send", "74", "75"), "Got unexpected extra argument", "newsletter send --help"),
+        (("doctor", "74"), "Got unexpected extra argument", "newsletter doctor --help"),
+        (
+            ("send", "--issue", "74", "--due"),
+            "--due and --issue do not go together",
+            "--due finds the issue by its date; leave out --issue, or --due",
+        ),
+        (
+            ("send", "--due", "--yes", "--again", "--restored"),
+            "--due and --again do not go together",
+            "--due finds the issue by its date; leave out --again and --restored, or --due",
+        ),
     ],
 )
 def test_a_wrong_flag_is_told_in_one_line(folder, words, error, hint):
