@@ -49,14 +49,17 @@ def status(
 ) -> None:
     """Show what happened to every recipient, issue by issue, and what is due next."""
     from newsletter.cli.ahead import as_dict, coming
-    from newsletter.cli.context import open_project, open_store
+    from newsletter.cli.context import open_if_begun, open_project
     from newsletter.store import runs as run_records
     from newsletter.store.shares import of_workers
 
     VOICE.json = as_json
     _refuse_incomplete(issue, listed, file)
     project = open_project()
-    with open_store(project, create=False, read_only=True) as store:
+    with open_if_begun(project) as store:
+        if store is None:
+            _show_nothing(project, issue, as_json=as_json)
+            return
         runs, forgotten = _on_record(project, store, issue)
         if listed and runs:
             from newsletter.cli.recipients import list_recipients
@@ -78,14 +81,39 @@ def status(
         if runs:
             _show(store, counted, alive, whole=issue is not None)
         elif not forgotten:
-            result("no issue was sent yet" if issue is None else f"issue {issue} was not sent yet")
+            result(_nothing_sent(issue))
         for number, what in forgotten.items():
             result(f"  {number}: {what}")
         _show_workers(workers, runs)
         _remind_of_bounces(store, counted)
+    _show_dates(due)
+
+
+def _nothing_sent(issue: int | None) -> str:
+    return "no issue was sent yet" if issue is None else f"issue {issue} was not sent yet"
+
+
+def _show_dates(due: Sequence[Prospect]) -> None:
     for one in due:
         what = f"issue {one.issue.number}, {one.standing.value}" if one.issue else "no issue yet"
         result(f"next: {one.when} ({one.zone.key}), {what}")
+
+
+def _show_nothing(project: Project, issue: int | None, *, as_json: bool) -> None:
+    """The status of a newsletter without any records."""
+    from newsletter.cli.ahead import as_dict, coming
+    from newsletter.project.files import find_issue
+
+    if issue is not None:
+        find_issue(project.root, issue)
+    due = [one for one in coming(project, None) if issue is None or _is_about(one, issue)]
+    if as_json:
+        none: dict[str, object] = {"sending": None, "workers": [], "runs": [], "forgotten": []}
+        result_json(none | {"next": [as_dict(one) for one in due]})
+    else:
+        result(_nothing_sent(issue))
+        _show_dates(due)
+        say("next: newsletter subscribers import FILE --consent-source TEXT")
 
 
 def _on_record(
