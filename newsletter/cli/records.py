@@ -320,13 +320,28 @@ def _details(store: Store, run: Run, counts: Counts, sender: str, *, whole: bool
     if counts[State.CLAIMED] and not sender:
         gone = plural(counts[State.CLAIMED], "delivery was", "deliveries were")
         lines.append(f"{gone} in flight when the process ended, and will be unknown")
-    reasons = run_records.reasons(store, run).items()
-    lines += [f"{state.value} {number:,}: {reason}" for (state, reason), number in reasons]
+    for (state, reason), number in _reasons(store, run).items():
+        before = ", tried before" if state is State.QUEUED else ""
+        lines.append(f"{state.value} {number:,}{before}: {reason}")
     if whole:
         rate = run_records.rate(store, run, now=clocks.now()) if sender else None
         lines += [f"{rate:.3g} mails/s recently"] if rate else []
         lines += [_doubt(doubt) for doubt in deliveries.doubtful(store, run, most=_SHOWN)]
     return lines
+
+
+def _reasons(store: Store, run: Run) -> Mapping[tuple[State, str], int]:
+    """Why deliveries are where they are, by state.
+
+    What is queued again still has the reason of its last try: while the run goes on that tells what
+    it waits for, later it is out of date. Why it stands still, the run says.
+    """
+    from newsletter.delivery import RunState, State
+    from newsletter.store import runs as run_records
+
+    found = run_records.reasons(store, run).items()
+    goes_on = run.state is RunState.RUNNING
+    return {key: number for key, number in found if goes_on or key[0] is not State.QUEUED}
 
 
 def _doubt(doubt: Doubt) -> str:
@@ -348,7 +363,6 @@ def _as_dict(store: Store, run: Run, sender: str) -> dict[str, object]:
 
     counts = run_records.counts(store, run)
     rate = run_records.rate(store, run, now=clocks.now()) if sender else None
-    reasons: Mapping[tuple[State, str], int] = run_records.reasons(store, run)
     return {
         "issue": run.content.issue,
         "title": run.content.title,
@@ -366,7 +380,7 @@ def _as_dict(store: Store, run: Run, sender: str) -> dict[str, object]:
         "by_state": {state.value: number for state, number in sorted(counts.by_state.items())},
         "reasons": [
             {"state": state.value, "reason": reason, "deliveries": number}
-            for (state, reason), number in reasons.items()
+            for (state, reason), number in _reasons(store, run).items()
         ],
         "unknown": [
             {
