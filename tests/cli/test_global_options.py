@@ -194,7 +194,7 @@ def test_debug_shows_where_an_expected_fault_came_from(ready):
 
 def test_the_console_script_hands_its_code_on(folder):
     folder.patch.chdir(folder.root)
-    folder.patch.setattr(sys, "argv", ["newsletter", "status"])
+    folder.patch.setattr(sys, "argv", ["newsletter", "stats"])
     with pytest.raises(SystemExit) as ended:
         cli.run_and_exit()
     assert ended.value.code == 2
