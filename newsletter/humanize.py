@@ -30,3 +30,21 @@ def nearest(name: str, known: Iterable[str], otherwise: str = "look for a typing
     """The hint for a name nobody knows: what was probably meant, else `otherwise`."""
     close = difflib.get_close_matches(name, list(known), 1)
     return f'did you mean "{close[0]}"?' if close else otherwise
+
+
+def is_slip(typed: str, meant: str) -> bool:
+    """Whether `typed` is `meant` with one slip: a letter too many, too few, another, or swapped."""
+    if abs(len(typed) - len(meant)) > 1 or typed == meant:
+        return False
+    a, b = _differing(typed, meant)
+    return max(len(a), len(b)) <= 1 or (len(a) == len(b) == len("ab") and a == b[::-1])
+
+
+def _differing(a: str, b: str) -> tuple[str, str]:
+    """What is left of two texts without their common beginning and end."""
+    shorter = min(len(a), len(b))
+    first = next((n for n in range(shorter) if a[n] != b[n]), shorter)
+    a, b = a[first:], b[first:]
+    shorter = min(len(a), len(b))
+    last = next((n for n in range(shorter) if a[-1 - n] != b[-1 - n]), shorter)
+    return a[: len(a) - last], b[: len(b) - last]

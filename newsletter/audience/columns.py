@@ -45,11 +45,12 @@ class RejectedError(Exception):
 
     Attributes:
         word: the word of a status column that nobody knows, or "".
+        aside: whether a column says so that is read for something else.
     """
 
-    def __init__(self, reason: str, *, word: str = "") -> None:
+    def __init__(self, reason: str, *, word: str = "", aside: bool = False) -> None:
         super().__init__(reason)
-        self.word = word
+        self.word, self.aside = word, aside
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,9 +117,8 @@ class Columns:
         self._unjudged = [
             (at, column.role is Role.TAGS)
             for at, column in enumerate(columns)
-            if column.role in {Role.FIELD, Role.TAGS} and not own
-            and plain(column.header) not in choices.columns
-        ]  # fmt: skip
+            if _is_unjudged(column) and not own and plain(column.header) not in choices.columns
+        ]
         self._judges: list[tuple[int, Callable[[str], ReaderStanding]]] = [
             (at, self._judge(column))
             for at, column in enumerate(columns)
@@ -197,7 +197,9 @@ class Columns:
             cell = cells[at].strip().lower()
             if cell in GONE or (tagged and not GONE.isdisjoint(tags_of(cell))):
                 header = one_line(self.columns[at].header)
-                raise RejectedError(f'the column "{header}" says that they left; --map it')
+                column = f'the column "{header}"' if header else f"column {at + 1} without a name"
+                way = "--map it" if header else "name it"
+                raise RejectedError(f"{column} says that they left; {way}", aside=True)
         tags = self._tags
         for at in self._tagged:
             if cell := cells[at]:
@@ -266,6 +268,12 @@ def _confirmed(cell: str, header: str) -> ReaderStanding:
             f'the column "{header}" says neither yes nor no to being confirmed; --map it'
         )
     return ReaderStanding.ACTIVE if said else ReaderStanding.PENDING
+
+
+def _is_unjudged(column: Column) -> bool:
+    """Whether its cells are read for something else, or for nothing because it has no name."""
+    read = {Role.FIELD, Role.TAGS, Role.NAME, Role.FIRST, Role.LAST}
+    return column.role in read or not column.header.strip()
 
 
 # --- a header --------------------------------------------------------------------------------

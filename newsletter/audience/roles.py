@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final
 
+from newsletter.humanize import is_slip
+
 
 class Role(StrEnum):
     """What the cells of a column are; the values are the words of `--map`."""
@@ -131,6 +133,11 @@ _SPEAKS: Final = re.compile(
     r"|desinscri|desabon|abonn|inscri|rebond|rejet|bloq|consenti|suscri|rebot|estado|(?:^|_)baja(?:_|$)"
     r"|iscri|rimbalz|descadast|(?:^|_)etat(?:_|$)|wypisan|potwierdz|zgoda"
 )
+#: Names of such columns that are long enough to be known with a slip in them.
+_LONG_ENOUGH: Final = 6
+_TELLING: Final = tuple(
+    name for name, role in BY_NAME.items() if role in STANDING and len(name) >= _LONG_ENOUGH
+)
 #: Which subscriber it is tells nothing of where they stand.
 _NUMBERS: Final = re.compile(r"subscri(?:ber|ption)_?(?:id|uuid|guid|key|hash|ip)")
 
@@ -149,8 +156,13 @@ def plain(header: str) -> str:
 
 
 def speaks_of_standing(name: str) -> bool:
-    """Whether the plain name of a column speaks of leaving, bouncing, complaining or confirming."""
-    return _NUMBERS.fullmatch(name) is None and _SPEAKS.search(name) is not None
+    """Whether the plain name of a column speaks of leaving, bouncing, complaining or confirming.
+
+    Also with a slip: "stauts" does.
+    """
+    if _NUMBERS.fullmatch(name):
+        return False
+    return _SPEAKS.search(name) is not None or any(is_slip(name, one) for one in _TELLING)
 
 
 def name_tells(file: str) -> str:

@@ -65,11 +65,13 @@ class Reject:
         line: 1-based line of the file on which the row starts.
         reason: a sentence without an address.
         word: the word of a status that nobody knows, as the file has it in lower case, or "".
+        aside: whether a column says that they left that is read for something else.
     """
 
     line: int
     reason: str
     word: str = ""
+    aside: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,7 +226,8 @@ def _row(record: Record, columns: Columns, seen: Seen, place: int) -> Row | Reje
         person = _person(record, columns)
         address = read_address(person.email)
     except RejectedError as rejected:
-        return Reject(line=line, reason=str(rejected), word=rejected.word)
+        why = str(rejected)
+        return Reject(line=line, reason=why, word=rejected.word, aside=rejected.aside)
     except InputError as error:
         return Reject(line=line, reason=error.message)
     standing = person.standing

@@ -75,6 +75,8 @@ _GONE: Final = (
     "undeliverable complained marked-as-spam blocklisted blacklisted do-not-contact do-not-email"
 ).split()
 GONE: Final = frozenset(_GONE) | {word.replace("-", " ") for word in _GONE}
+#: What may mean that a person is not to be mailed, or anything else: "left", "paused".
+DOUBTFUL: Final = frozenset(word for word, meant in WORDS.items() if meant) - GONE
 _YES: Final = frozenset(
     "true yes 1 t y on x checked ja oui si sí sim wahr vrai verdadero vero waar".split()
 )

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from newsletter.check.rule import RULES, Fault, RuleContext, rule
 from newsletter.humanize import nearest
 from newsletter.issue.drafts import draft_mark
+from newsletter.issue.near_keys import near_keys
 
 _SUBJECT: int = 60
 _PREHEADER: int = 140
@@ -22,6 +23,23 @@ _TEXTS = frozenset({"title", "subject", "preheader", "segment", "utm", "checks"}
 def _draft(context: RuleContext) -> Iterator[Fault]:
     if mark := draft_mark(context.issue.raw):
         yield context.issue.place(mark.key), f"this issue {mark.said}", mark.way
+
+
+@rule("key-decides", "error", "A slip in `status`, `segment` or another key by which fewer get it.")
+def _deciding_key(context: RuleContext) -> Iterator[Fault]:
+    for one in near_keys(context.issue.raw):
+        if one.decides:
+            so = "the issue would be sent as if that line were not there"
+            message = f'nothing reads "{one.key}": {so}'
+            yield context.issue.place(one.key), message, f'did you mean "{one.meant}"?'
+
+
+@rule("key-near", "warning", "A key that nothing reads, and that is nearly one that is read.")
+def _near_key(context: RuleContext) -> Iterator[Fault]:
+    for one in near_keys(context.issue.raw):
+        if not one.decides:
+            message = f'nothing reads "{one.key}"'
+            yield context.issue.place(one.key), message, f'did you mean "{one.meant}"?'
 
 
 @rule("text-cut", "error", "Text of the front matter behind an unquoted ` #`, a comment to YAML.")

@@ -13,12 +13,19 @@ from urllib.parse import unquote, urlsplit
 
 from newsletter.check.rule import Fault, RuleContext, rule
 from newsletter.errors import Place
+from newsletter.humanize import is_slip
 from newsletter.networks import is_public
 from newsletter.render import RenderedLink
 from newsletter.render.utm import READER_IDS, is_malformed, source_of
 from newsletter.slugs import slug
 
 _SCHEME: Final = re.compile(r"([a-z][a-z0-9+.-]*):", re.IGNORECASE)
+_WEB: Final = re.compile(r"https?:", re.IGNORECASE)
+#: What addresses begin with, by their schemes; the likelier ones first.
+_BEGINS: Final = {"https": "https://", "http": "http://", "mailto": "mailto:", "tel": "tel:"}
+#: The beginning of an address, also where colon or slashes are too few, too many or others.
+_BEGINNING: Final = re.compile(r"([a-z]{2,8})(?:[.;]?:[:/\\\\]*|[.;]?[/\\\\]{2,})", re.IGNORECASE)
+_IN_HTML: Final = re.compile(r"""\b(?:href|src)\s*=\s*["']?([^"'\s>]+)""", re.IGNORECASE)
 # What Markdown leaves as text: [x](javascript:..), <javascript:..>, [x]: javascript:..
 _REFUSED: Final = re.compile(
     r"(?:\](?:\(|:)\s*<?|<)(javascript|vbscript|data|file):", re.IGNORECASE
@@ -46,7 +53,7 @@ def _malformed(context: RuleContext) -> Iterator[Fault]:
     for link in own_links(context):
         if is_malformed(link.written) and not _is_private(link.written):
             message = f"the link {_typed(link)} leads nowhere: its host is impossible"
-            yield _place(context, link), message, "fix the address"
+            yield _place(context, link), message, _did_you_mean(link, "fix the address")
 
 
 @rule("link-relative", "error", "A link without a scheme, which a mail cannot follow.")
@@ -60,7 +67,46 @@ def _relative(context: RuleContext) -> Iterator[Fault]:
             )
         elif not _leads_on(link.written):
             message = f"the link {_typed(link)} is relative; a mail has no page to start from"
-            yield _place(context, link), message, "write it out, from https:// on"
+            hint = _did_you_mean(link, "write it out, from https:// on")
+            yield _place(context, link), message, hint
+
+
+@rule("link-scheme", "error", "A link or picture with a slip in `https:`, `mailto:` or the like.")
+def _misspelled(context: RuleContext) -> Iterator[Fault]:
+    for link in own_links(context):
+        if _SCHEME.match(link.written) and not _WEB.match(link.written):
+            yield from _slip("link", _typed(link), _place(context, link))
+    base = context.options.assets_url.rstrip("/")
+    for image in context.rendered.images:
+        target = image.src.removeprefix(f"{base}/") if base else image.src
+        if _SCHEME.match(target):
+            yield from _slip("picture", target, context.at(image.line, target))
+    for raw in context.rendered.raws:  # what mails do not take is in neither of them
+        for found in _IN_HTML.finditer(raw.html):
+            if _SCHEME.match(found[1]) and not _WEB.match(found[1]):
+                yield from _slip("address", found[1], context.at(raw.line, found[1]))
+
+
+def _slip(kind: str, target: str, place: Place) -> Iterator[Fault]:
+    if meant := nearly_meant(target):
+        message = f"the {kind} {target} leads nowhere: its beginning is misspelled"
+        yield place, message, f'did you mean "{meant}"?'
+
+
+def nearly_meant(target: str) -> str:
+    """How an address was meant to begin that has a slip there: "https://"; "" without one."""
+    found = _BEGINNING.match(target)
+    if found is None:
+        return ""
+    name = found[1].lower()
+    near = name if name in _BEGINS else next((one for one in _BEGINS if is_slip(name, one)), "")
+    right = _BEGINS.get(near, "")
+    return "" if found[0].lower() in {right, "tel://"} else right  # phones take both
+
+
+def _did_you_mean(link: RenderedLink, otherwise: str) -> str:
+    meant = nearly_meant(_typed(link))
+    return f'did you mean "{meant}"?' if meant else otherwise
 
 
 @rule("link-anchor", "error", "A link to a section that the letter does not have.")

@@ -7,11 +7,22 @@ from collections.abc import Iterator
 from newsletter.check.rule import Fault, RuleContext, rule
 from newsletter.errors import Place
 from newsletter.pictures import FaultId
+from newsletter.render.pictures import local_path
 
 
 @rule("picture-unreadable", "error", "A picture that cannot be made for mails (`images.to`).")
 def _unreadable(context: RuleContext) -> Iterator[Fault]:
     yield from _told(context, "picture-unreadable")
+
+
+@rule("picture-missing", "warning", "A picture of the theme or the settings that is no file here.")
+def _missing(context: RuleContext) -> Iterator[Fault]:
+    if context.options.assets_url:
+        for name in frame_pictures(context):
+            if not context.shown[name]:
+                message = f'the picture "{name}" is not beside the issues'
+                hint = "put the file there, unless it is at site.assets_url already"
+                yield _place(context, name), message, hint
 
 
 @rule("picture-heavy", "warning", "A moving picture of more than 1 MB (`images.to`).")
@@ -22,6 +33,13 @@ def _heavy(context: RuleContext) -> Iterator[Fault]:
 @rule("picture-still", "warning", "A moving picture that stands still or blank (`images.to`).")
 def _still(context: RuleContext) -> Iterator[Fault]:
     yield from _told(context, "picture-still")
+
+
+def frame_pictures(context: RuleContext) -> tuple[str, ...]:
+    """The local pictures that the page shows around the letter's own."""
+    base = context.options.assets_url
+    own = {local_path(image.src, base) for image in context.rendered.images}
+    return tuple(name for name in context.shown if name not in own)
 
 
 def _told(context: RuleContext, id_: FaultId) -> Iterator[Fault]:

@@ -63,6 +63,8 @@ class RuleContext:
         options: what it was rendered with.
         today: the author's date, None where dates are not to be judged.
         assets: paths of the local images that exist, as Markdown names them; None when unknown.
+        shown: local pictures of the page, whoever names them, by their paths as files, and whether
+            they are there; without those that were published under another name.
         picture_faults: what is wrong with pictures that are published for this letter, by their
             paths as files.
         twins: other files with the same number.
@@ -78,6 +80,7 @@ class RuleContext:
     options: Options
     today: dt.date | None = None
     assets: frozenset[str] | None = None
+    shown: Mapping[str, bool] = dataclasses.field(default_factory=dict)
     picture_faults: Mapping[str, tuple[PictureFault, ...]] = dataclasses.field(default_factory=dict)
     twins: tuple[str, ...] = ()
     ignore: Mapping[str, str] = dataclasses.field(default_factory=dict)

@@ -11,6 +11,8 @@ from urllib.parse import unquote
 
 import ftfy
 
+from newsletter.check.links import nearly_meant
+from newsletter.check.pictures import frame_pictures
 from newsletter.check.rule import Fault, RuleContext, rule
 from newsletter.errors import Place
 from newsletter.render.markdown.fields import Fields
@@ -270,13 +272,32 @@ def _local(context: RuleContext) -> Iterator[Fault]:
             continue
         written = local if local in context.issue.body else unquote(local)
         place = context.at(image.line, written)
+        gone = context.assets is not None and local not in context.assets
         if not base:
-            yield place, "a local image cannot be seen in a mail", "set site.assets_url"
+            yield place, *_without_address(local, gone=gone)
         elif local.startswith("/"):
             message = f'the image "{local}" cannot be seen in a mail'
             yield place, message, "name it without the leading /"
-        elif context.assets is not None and local not in context.assets:
-            yield place, f'the image "{local}" is not there', "put the file beside the issue"
+        elif gone:
+            meant = nearly_meant(local)
+            hint = f'did you mean "{meant}"?' if meant else "put the file beside the issue"
+            yield place, f'the image "{local}" is not there', hint
+    yield from _of_the_frame(context)
+
+
+def _of_the_frame(context: RuleContext) -> Iterator[Fault]:
+    """Pictures of theme and settings, which no mail can show without the address."""
+    if not context.options.assets_url:
+        for name in frame_pictures(context):
+            gone = not context.shown[name]
+            yield context.at(context.issue.body_line), *_without_address(name, gone=gone)
+
+
+def _without_address(name: str, *, gone: bool) -> tuple[str, str]:
+    message = f'no mail can show the image "{name}": site.assets_url is not set'
+    if gone:
+        return f"{message}, and the file is not there", "set it, and put the file beside the issue"
+    return message, "set it to where readers load pictures from"
 
 
 def _texts(context: RuleContext) -> Iterator[tuple[str, str | int]]:

@@ -134,7 +134,7 @@ def schedule(
         result("the schedule has no date any more")
 
 
-def coming(project: Project, store: Store) -> tuple[Prospect, ...]:
+def coming(project: Project, store: Store | None) -> tuple[Prospect, ...]:
     """The next two dates with their issues; none where the schedule or an issue is not in order.
 
     A folder without issues, such as a worker's, knows nothing of what is there for a date.
@@ -151,7 +151,7 @@ def coming(project: Project, store: Store) -> tuple[Prospect, ...]:
         plan = timetable(project.settings, moved=moved(issues, project.zone))
         return outlook(
             plan, issues, clocks.now(), is_same=_sameness(project), most=2,
-            closed=_closed(project, store),
+            closed=_closed(project, store) if store else {},
         )  # fmt: skip
     except InputError:
         return ()

@@ -14,6 +14,7 @@ from newsletter import __version__
 from newsletter.cli.command import CommandEntry, CommandGroup, Commands, MadeWhenAsked
 from newsletter.cli.show import VOICE, Colour, error
 from newsletter.cli.unforeseen import foreseen
+from newsletter.cli.usage import usage_error
 from newsletter.errors import InputError, NewsletterError
 
 WRITE, PEOPLE, SEND, RUN = "Write", "People", "Send", "Run"
@@ -147,8 +148,7 @@ def _usage(fault: typer.TyperException) -> int:
     """Tell a wrong flag like any other fault; a command alone has shown its help by now."""
     if words := " ".join(fault.format_message().split()):
         VOICE.json = "--json" in sys.argv
-        command = getattr(getattr(fault, "ctx", None), "command_path", "newsletter")
-        told = InputError(words.rstrip("."), hint=f"{command} --help")
+        told = usage_error(words, getattr(fault, "ctx", None))
         if "--due" in sys.argv:
             from newsletter.cli.trigger import tell
 

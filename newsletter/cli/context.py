@@ -130,6 +130,29 @@ def open_records(project: Project) -> Iterator[Store | None]:
         yield store
 
 
+@contextmanager
+def open_if_begun(project: Project) -> Iterator[Store | None]:
+    """The records to look at, None where this newsletter has not begun: nothing says otherwise.
+
+    Raises:
+        InputError: they are gone, elsewhere, or on a server without tables.
+    """
+    from newsletter.project import ledger
+    from newsletter.store.postgres.address import is_server
+    from newsletter.store.schema import LostStoreError, NoStoreError
+
+    try:
+        store = open_store(project, create=False, read_only=True)
+    except NoStoreError as fault:
+        gone = isinstance(fault, LostStoreError)
+        if gone or is_server(project.store_url) or ledger.issues(project.root):
+            raise
+        yield None
+        return
+    with store:
+        yield store
+
+
 def open_transport(project: Project) -> Transport:
     """The configured way out.
 

@@ -98,6 +98,7 @@ def _say_rows(listed: OpenList, tally: RowTally, rejected: int) -> None:
     for word, number in tally.words.most_common():
         say(f'unknown status "{word}" in {plural(number, "row")}: '
             f'--map-status "{word}=STATUS" says what it means')  # fmt: skip
+    _say_columns(tally)
     if tally.odd_names:
         names = plural(tally.odd_names, "name stands", "names stand")
         say(f"{names} in no header of a mail; those mails name the address alone")
@@ -107,6 +108,16 @@ def _say_rows(listed: OpenList, tally: RowTally, rejected: int) -> None:
             "under the address without that mark is not recognised: look at the list")  # fmt: skip
     if said := _said(tally.said):
         say(f"by what the list says: {said}")
+
+
+def _say_columns(tally: RowTally) -> None:
+    """Where columns that are read for something else seem to tell who left."""
+    for reason, number in tally.aside.most_common():
+        say(f"warning: {plural(number, 'row')} left out: {reason}")
+    for (column, word), number in tally.doubted.most_common():
+        where = f'"{word}" stands in the column "{column}" of {plural(number, "row")}'
+        way = f'--map "{column}=status" where it tells who left'
+        say(f"warning: {where}, taken as active: {way}")
 
 
 def _say_nobody(added: Added, rejected: int) -> None:
@@ -136,6 +147,10 @@ def _facts(listed: OpenList, added: Added, rejected: int, tally: RowTally) -> di
     return {
         "files": files, **asdict(added), "rejected": rejected, "said": dict(tally.said),
         "unknown_words": dict(tally.words),
+        "doubtful": [
+            {"column": column, "word": word, "rows": number}
+            for (column, word), number in tally.doubted.items()
+        ],
     }  # fmt: skip
 
 

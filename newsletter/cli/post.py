@@ -104,7 +104,12 @@ def send(
     from newsletter.sending.options import SendOptions
 
     VOICE.json = as_json
-    by_hand = bool(confirm or skip_check or again or restored or detached)
+    chosen = {
+        "--issue": issue is not None, "--confirm": confirm is not None,
+        "--skip-check": bool(skip_check), "--again": again, "--restored": restored,
+        "--detach": detached,
+    }  # fmt: skip
+    by_hand = [name for name, given in chosen.items() if given]
     if fault := _disagreement(issue, due=due, yes=yes, by_hand=by_hand):
         if due:
             from newsletter.cli.trigger import tell
@@ -133,17 +138,18 @@ def send(
         raise typer.Exit(code)
 
 
-def _disagreement(issue: int | None, *, due: bool, yes: bool, by_hand: bool) -> InputError | None:
+def _disagreement(
+    issue: int | None, *, due: bool, yes: bool, by_hand: list[str]
+) -> InputError | None:
     """The fault of options that contradict each other: by number or by date, never both."""
     if not due and issue is None:
         return InputError("Missing option '--issue'", hint="newsletter send --help")
     if not due and yes:
         return InputError("--yes goes with --due", hint=f"without --due: --confirm {issue}")
-    if due and (issue is not None or by_hand):
-        return InputError(
-            "--due finds the issue by its date, so nothing else can be chosen",
-            hint="leave out --issue, --confirm, --skip-check, --again, --restored and --detach",
-        )
+    if due and by_hand:
+        both = f"--due and {by_hand[0]} do not go together"
+        hint = f"--due finds the issue by its date; leave out {' and '.join(by_hand)}, or --due"
+        return InputError(both, hint=hint)
     if due and not yes:
         return InputError("--due cannot ask for a confirmation", hint="add --yes")
     return None

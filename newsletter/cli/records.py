@@ -49,14 +49,17 @@ def status(
 ) -> None:
     """Show what happened to every recipient, issue by issue, and what is due next."""
     from newsletter.cli.ahead import as_dict, coming
-    from newsletter.cli.context import open_project, open_store
+    from newsletter.cli.context import open_if_begun, open_project
     from newsletter.store import runs as run_records
     from newsletter.store.shares import of_workers
 
     VOICE.json = as_json
     _refuse_incomplete(issue, listed, file)
     project = open_project()
-    with open_store(project, create=False, read_only=True) as store:
+    with open_if_begun(project) as store:
+        if store is None:
+            _show_nothing(project, issue, as_json=as_json)
+            return
         runs, forgotten = _on_record(project, store, issue)
         if listed and runs:
             from newsletter.cli.recipients import list_recipients
@@ -78,14 +81,39 @@ def status(
         if runs:
             _show(store, counted, alive, whole=issue is not None)
         elif not forgotten:
-            result("no issue was sent yet" if issue is None else f"issue {issue} was not sent yet")
+            result(_nothing_sent(issue))
         for number, what in forgotten.items():
             result(f"  {number}: {what}")
         _show_workers(workers, runs)
         _remind_of_bounces(store, counted)
+    _show_dates(due)
+
+
+def _nothing_sent(issue: int | None) -> str:
+    return "no issue was sent yet" if issue is None else f"issue {issue} was not sent yet"
+
+
+def _show_dates(due: Sequence[Prospect]) -> None:
     for one in due:
         what = f"issue {one.issue.number}, {one.standing.value}" if one.issue else "no issue yet"
         result(f"next: {one.when} ({one.zone.key}), {what}")
+
+
+def _show_nothing(project: Project, issue: int | None, *, as_json: bool) -> None:
+    """The status of a newsletter without any records."""
+    from newsletter.cli.ahead import as_dict, coming
+    from newsletter.project.files import find_issue
+
+    if issue is not None:
+        find_issue(project.root, issue)
+    due = [one for one in coming(project, None) if issue is None or _is_about(one, issue)]
+    if as_json:
+        none: dict[str, object] = {"sending": None, "workers": [], "runs": [], "forgotten": []}
+        result_json(none | {"next": [as_dict(one) for one in due]})
+    else:
+        result(_nothing_sent(issue))
+        _show_dates(due)
+        say("next: newsletter subscribers import FILE --consent-source TEXT")
 
 
 def _on_record(
@@ -292,13 +320,28 @@ def _details(store: Store, run: Run, counts: Counts, sender: str, *, whole: bool
     if counts[State.CLAIMED] and not sender:
         gone = plural(counts[State.CLAIMED], "delivery was", "deliveries were")
         lines.append(f"{gone} in flight when the process ended, and will be unknown")
-    reasons = run_records.reasons(store, run).items()
-    lines += [f"{state.value} {number:,}: {reason}" for (state, reason), number in reasons]
+    for (state, reason), number in _reasons(store, run).items():
+        before = ", tried before" if state is State.QUEUED else ""
+        lines.append(f"{state.value} {number:,}{before}: {reason}")
     if whole:
         rate = run_records.rate(store, run, now=clocks.now()) if sender else None
         lines += [f"{rate:.3g} mails/s recently"] if rate else []
         lines += [_doubt(doubt) for doubt in deliveries.doubtful(store, run, most=_SHOWN)]
     return lines
+
+
+def _reasons(store: Store, run: Run) -> Mapping[tuple[State, str], int]:
+    """Why deliveries are where they are, by state.
+
+    What is queued again still has the reason of its last try: while the run goes on that tells what
+    it waits for, later it is out of date. Why it stands still, the run says.
+    """
+    from newsletter.delivery import RunState, State
+    from newsletter.store import runs as run_records
+
+    found = run_records.reasons(store, run).items()
+    goes_on = run.state is RunState.RUNNING
+    return {key: number for key, number in found if goes_on or key[0] is not State.QUEUED}
 
 
 def _doubt(doubt: Doubt) -> str:
@@ -320,7 +363,6 @@ def _as_dict(store: Store, run: Run, sender: str) -> dict[str, object]:
 
     counts = run_records.counts(store, run)
     rate = run_records.rate(store, run, now=clocks.now()) if sender else None
-    reasons: Mapping[tuple[State, str], int] = run_records.reasons(store, run)
     return {
         "issue": run.content.issue,
         "title": run.content.title,
@@ -338,7 +380,7 @@ def _as_dict(store: Store, run: Run, sender: str) -> dict[str, object]:
         "by_state": {state.value: number for state, number in sorted(counts.by_state.items())},
         "reasons": [
             {"state": state.value, "reason": reason, "deliveries": number}
-            for (state, reason), number in reasons.items()
+            for (state, reason), number in _reasons(store, run).items()
         ],
         "unknown": [
             {

@@ -73,8 +73,10 @@ def stats(
     from newsletter.cli.context import open_project, open_store
 
     VOICE.json = as_json
-    if (csv is not None) + (html is not None) + as_json > 1:
-        raise InputError("--csv, --html and --json do not go together", hint="choose one of them")
+    forms = {"--csv": csv is not None, "--html": html is not None, "--json": as_json}
+    if len(given := [name for name, is_given in forms.items() if is_given]) > 1:
+        one, other, *_ = given
+        raise InputError(f"{one} and {other} do not go together", hint="choose one of them")
     _expect_sense(issue, since, csv)
     first_day = None if since is None else _day(since)
     project = open_project()

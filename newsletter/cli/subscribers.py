@@ -182,8 +182,8 @@ def show(
     every: Annotated[bool, typer.Option("--all", help="Every row about this address.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show what is on record about one subscriber; --all --json gives every row."""
-    from newsletter.audience import mask
+    """Show one subscriber, the address shortened unless with -v; --all --json gives every row."""
+    from newsletter.audience import recognizable
     from newsletter.cli.context import open_project, open_store
     from newsletter.people.show import look_up
 
@@ -198,10 +198,13 @@ def show(
                 "asked_at": asked}  # fmt: skip
         result_json(told | ({"rows": found.rows} if every else {}))
         return
-    lines = [("address", mask(address.mailbox)), ("suppressed", reason or "no")]
+    known = person.email if person else address.mailbox
+    shown = known if VOICE.verbosity > 0 else recognizable(known)
+    lines = [("address", shown), ("suppressed", reason or "no")]
     if person is not None:
         facts = {"name": person.name, "tags": " ".join(sorted(person.tags)), **person.fields}
-        lines[1:1] = [("status", person.status.value), *facts.items()]
+        since = ("since", f"{person.created_at:%Y-%m-%d}")
+        lines[1:1] = [("status", person.status.value), *facts.items(), since]
     if found.asked_at:
         lines.append(("asked", f"{found.asked_at:%Y-%m-%d %H:%M} UTC by the form, not confirmed"))
     lines += [(name, plural(len(rows), "row")) for name, rows in found.rows.items()]

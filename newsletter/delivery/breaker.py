@@ -21,7 +21,8 @@ _STOPS: Final = {
 }
 #: Shares say nothing about a handful of mails.
 _ENOUGH: Final = 100
-_UNREACHABLE_SECONDS: Final = 600.0
+#: How long it is tried while nothing can be reached; ten minutes.
+UNREACHABLE_SECONDS: Final = 600.0
 
 
 @dataclass(slots=True)
@@ -76,7 +77,7 @@ class Breaker:
         if self.unknown > max(min(_UNKNOWN_MOST, most * _UNKNOWN_SHARE), borne):
             return Stop(Pause.BREAKER, f"{self.unknown} outcomes are unknown")
         since = self.unreachable_since
-        if since is not None and now - since >= _UNREACHABLE_SECONDS:
+        if since is not None and now - since >= UNREACHABLE_SECONDS:
             reason = f"nothing could be reached for ten minutes: {outcome.reason}"
             return Stop(Pause.NETWORK, reason)
         return None

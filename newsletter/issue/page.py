@@ -23,6 +23,8 @@ _NO: Final = frozenset({"no", "false", "off"})
 #: bucket, without what stands before and behind it there.
 _LONGEST_PART: Final = 240
 _LONGEST: Final = 900
+#: What the archive alone reads of the front matter.
+PAGE_KEYS: Final = frozenset({"archive", "aliases", "image", "updated", "canonical"})
 _ABSOLUTE: Final = re.compile(r"https?://[^/\s]+\S*")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import html
 import re
 from collections.abc import Mapping
@@ -10,7 +11,7 @@ from typing import Literal, NamedTuple
 
 from newsletter import moments, text_rules
 from newsletter.errors import InputError, Place
-from newsletter.humanize import nearest
+from newsletter.humanize import is_slip, nearest
 from newsletter.issue.drafts import draft_key
 from newsletter.issue.front_matter import Value
 
@@ -18,6 +19,17 @@ Status = Literal["draft", "ready"]
 
 _OFF = frozenset({"off", "false", "no"})
 _ON = frozenset({"on", "true", "yes"})
+
+
+def is_near_key(written: str, known: str) -> bool:
+    """Whether a key that is not `known` was probably meant to be it: "staus", "Send-At"."""
+    one, other = _letters_of(written), _letters_of(known)
+    return written != known and (one == other or is_slip(one, other))
+
+
+@functools.lru_cache(maxsize=64)
+def _letters_of(key: str) -> str:
+    return re.sub("[-_ ]", "", key.casefold())
 
 
 class UtmOverride(NamedTuple):
@@ -54,7 +66,7 @@ class Values(NamedTuple):
         # Only these: a no-break space in a title is meant.
         text = re.sub(r"[ \t\n]+", " ", html.unescape(self.text(key))).strip(" ")
         if required and key not in self.table:
-            raise self.error(key, f'"{key}" is missing', f'add "{key}: ..." to the front matter')
+            raise self._missing(key)
         if required and not text:
             hint = f'write "{key}: ..."; a value with a # in it needs quotes'
             raise self.error(key, f'"{key}" is empty', hint)
@@ -71,6 +83,12 @@ class Values(NamedTuple):
                 "write the characters themselves",
             )
         return text
+
+    def _missing(self, key: str) -> InputError:
+        near = next((one for one in self.table if is_near_key(one, key)), "")
+        add = f'add "{key}: ..." to the front matter'
+        hint = f'"{near}" stands there; did you mean "{key}"?' if near else add
+        return self.error(near or key, f'"{key}" is missing', hint)
 
     def date(self, key: str) -> dt.date | None:
         """The date of `key`, also when it is written with a time."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
@@ -15,8 +15,9 @@ from typing import Final
 from newsletter.audience import Status, roster
 from newsletter.audience.choices import Choices
 from newsletter.audience.columns import Column
-from newsletter.audience.roles import Role
+from newsletter.audience.roles import Role, plain
 from newsletter.audience.roster import Added, Reject, Row
+from newsletter.audience.standing import DOUBTFUL
 from newsletter.errors import NewsletterError
 from newsletter.humanize import plural
 from newsletter.project import files
@@ -35,6 +36,7 @@ _SHOWN: Final = 5
 #: So many words of a status are counted; a column with more is none.
 _WORDS: Final = 20
 _LONGEST_WORD: Final = 40
+_LONGEST_DOUBT: Final = max(map(len, DOUBTFUL))
 #: What spreadsheets put before a text, or take for the begin of a formula.
 _MARKS: Final = frozenset("'=+-")
 
@@ -86,6 +88,16 @@ class OpenList:
     def is_long(self) -> bool:
         """Whether somebody should have looked at how it is read before it is imported."""
         return self.lines > _ASKED
+
+    @property
+    def unjudged(self) -> dict[str, str]:
+        """The columns by the fields they are read as, where neither program nor person said so."""
+        columns = (column for sheet in self.sheets if not sheet.own for column in sheet.columns)
+        return {
+            role.removeprefix("field:"): header
+            for header, role in columns
+            if role.startswith("field:") and plain(header) not in self.choices.columns
+        }
 
     @contextmanager
     def rows(self) -> Iterator[Iterator[Row | Reject]]:
@@ -182,7 +194,7 @@ def check_list(listed: OpenList, store: Store | None, *, now: dt.datetime) -> Li
     """
     with listed.rows() as rows:
         outdone = {row.instead_of for row in rows if isinstance(row, Row)} - {None}
-    tally, rejected = RowTally(), len(outdone)
+    tally, rejected = RowTally(fields=listed.unjudged), len(outdone)
 
     def counted(rows: Iterable[Row | Reject]) -> Iterator[Row]:
         nonlocal rejected
@@ -230,7 +242,7 @@ def import_list(
         source=source, now=now, file_name=listed.name, file_hash=listed.sha256,
         choices=str(listed.choices), told=progressed,
     )  # fmt: skip
-    tally, kept = RowTally(), None
+    tally, kept = RowTally(fields=listed.unjudged), None
 
     def keep(rejects: Iterable[Reject]) -> None:
         nonlocal kept
@@ -325,6 +337,9 @@ class RowTally:
         said: how many rows say what of their person: "active", "pending", "unsubscribed",
             "bounced", "complained", "blocked".
         words: words of a status that nobody knows, with how many rows have them.
+        aside: why rows are left out of which a column says it that is read for something else.
+        doubted: words that may mean it, with such columns; these rows count as active.
+        fields: the columns that are read as fields, see `OpenList.unjudged`.
     """
 
     rejected: int = 0
@@ -333,6 +348,9 @@ class RowTally:
     marked: int = 0
     said: Counter[str] = field(default_factory=Counter)
     words: Counter[str] = field(default_factory=Counter)
+    aside: Counter[str] = field(default_factory=Counter)
+    doubted: Counter[tuple[str, str]] = field(default_factory=Counter)
+    fields: Mapping[str, str] = field(default_factory=dict)
 
     def looked_at(self, rows: Iterable[Row | Reject]) -> Iterator[Row | Reject]:
         """The same rows, counted by what they say."""
@@ -346,9 +364,19 @@ class RowTally:
                     self.odd_names += 1
                 if row.email[0] in _MARKS:
                     self.marked += 1
+                if row.fields and status == "active":
+                    self._doubt(row.fields)
             elif row.word:
                 self._count(row.word)
+            elif row.aside:
+                self.aside[row.reason] += 1
             yield row
+
+    def _doubt(self, fields: Mapping[str, str]) -> None:
+        """Count words of a status where nobody has said what the column is."""
+        for name, value in fields.items():
+            if len(value) <= _LONGEST_DOUBT and value.lower() in DOUBTFUL and name in self.fields:
+                self.doubted[self.fields[name], value.lower()] += 1
 
     def _count(self, word: str) -> None:
         """A word of a status is short, and no address; a column with very many words has none."""

@@ -102,6 +102,7 @@ def prepare_issue(root: Path, name: str, settings: Settings, *, today: dt.date) 
         rendered=rendered,
         options=options,
         picture_faults=mailed.faults,
+        shown={name: bool(digest) for name, digest in pictures.items()},
         today=None if issue.sent_elsewhere or _is_past(root, issue.number) else today,
         assets=assets | {quote(name) for name in mailed.pictures},
         twins=_twins(root, name),

@@ -19,6 +19,7 @@ from newsletter.delivery import (
     Allowance,
     Attempt,
     Counts,
+    Effect,
     Pause,
     Result,
     Run,
@@ -27,12 +28,12 @@ from newsletter.delivery import (
     Stop,
     is_finished,
 )
-from newsletter.delivery.breaker import Breaker
+from newsletter.delivery.breaker import UNREACHABLE_SECONDS, Breaker
 from newsletter.delivery.bulk import BulkOutlet, BulkTransport
 from newsletter.delivery.deliver import Hand, Outlet, Press, SingleOutlet, Transport
 from newsletter.delivery.pace import Pace
 from newsletter.errors import InputError, NewsletterError, PausedError
-from newsletter.humanize import plural
+from newsletter.humanize import duration, plural
 from newsletter.message import load_template
 from newsletter.message.merge import load_issue, merge_template
 from newsletter.reporter import Reporter
@@ -177,14 +178,23 @@ def _progress(
 
 
 def _why_deferred(reporter: Reporter) -> Callable[[Attempt], None]:
-    """Hears every try, and says once of each reason why mails are deferred."""
+    """Hears every try, and says once of each reason why mails are deferred.
+
+    That nothing can be reached is waited out: how long, and whether to sit it out, is said once.
+    """
     told = set[str]()
+    told_of_wait = False
 
     def hear(attempt: Attempt) -> None:
+        nonlocal told_of_wait
         reason = attempt.outcome.reason
         if attempt.outcome.result is Result.DEFERRED and reason not in told:
             told.add(reason)
             reporter.say(f"deferred, and tried again: {reason}")
+        if attempt.outcome.effect is Effect.BACK_OFF and not told_of_wait:
+            told_of_wait = True
+            so_long = f"it is tried for up to {duration(UNREACHABLE_SECONDS)}"
+            reporter.say(f"{so_long}; Ctrl-C stops it safely: nothing is sent twice")
 
     return hear
 

@@ -58,6 +58,10 @@ class NoStoreError(InputError):
     """There are no records yet."""
 
 
+class LostStoreError(NoStoreError):
+    """There are no records any more."""
+
+
 def open_database(
     kind: type[Opened],
     url: str,
@@ -312,7 +316,7 @@ def _run_alembic(connection: sa.Connection) -> None:
 
 def _missing(place: Place, path: Path) -> NoStoreError:
     if were_here(path):
-        return NoStoreError(
+        return LostStoreError(
             "there is no database here any more, and records were kept here before",
             place=place,
             hint="newsletter db restore FILE brings a backup back; a list that is imported anew "

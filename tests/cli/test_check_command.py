@@ -45,6 +45,21 @@ def test_check_of_one_issue_looks_at_a_draft_too(folder):
     assert ran.err.startswith("1 issue checked: 1 error")
 
 
+def test_check_looks_for_the_pictures_of_the_settings_too(folder):
+    folder.edit("newsletter.toml", "[theme]\n", '[theme]\nheader_image = "images/head.png"\n')
+    ran = folder.run("check", "--issue", "74")
+    missing = 'warning picture-missing: the picture "images/head.png" is not beside the issues'
+    assert missing in ran.out
+    folder.write("issues/images/head.png", "any")
+    ran = folder.run("check", "--issue", "74")
+    assert "head.png" not in ran.out
+    folder.edit("newsletter.toml", "assets_url =", "# assets_url =")
+    ran = folder.run("check", "--issue", "74")
+    assert ran.code == 5
+    unset = 'no mail can show the image "images/head.png": site.assets_url is not set ('
+    assert f"error image-local: {unset}" in ran.out
+
+
 def test_check_tells_scripts_the_same(folder):
     ran = folder.run("check", "--issue", "75", "--json")
     assert ran.code == 5

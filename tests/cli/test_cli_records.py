@@ -64,6 +64,39 @@ def test_status_counts_the_outcomes_of_each_run(ready):
     assert ready.run("status", "--issue", "75").out == "issue 75 was not sent yet\n"
 
 
+def test_without_any_records_nothing_was_sent_yet_and_nothing_is_made(folder):
+    folder.patch.setenv("NEWSLETTER_SCHEDULE__RRULE", "")
+    ran = folder.run("status")
+    assert (ran.code, ran.out) == (0, "no issue was sent yet\n")
+    assert ran.err == "next: newsletter subscribers import FILE --consent-source TEXT\n"
+    assert folder.run("status", "--issue", "74").out == "issue 74 was not sent yet\n"
+    assert folder.run("status", "--issue", "9").code == 2
+    told = only_json(folder.run("status", "--json"))
+    assert not any(told[key] for key in ("sending", "workers", "runs", "forgotten", "next"))
+    assert not (folder.root / ".newsletter").exists()
+
+
+def test_without_records_the_next_dates_are_told_all_the_same(folder):
+    there = folder.run("status").out
+    folder.imported()
+    assert "next: " in there
+    assert folder.run("status").out == there
+
+
+def test_where_records_are_gone_or_the_ledger_tells_of_a_send_status_does_not_say_that_none_went(
+    folder,
+):
+    folder.write("issues/.ledger/074.json", "{}")
+    ran = folder.run("status")
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.error.endswith("there is no database here yet")
+    (folder.root / "issues/.ledger/074.json").unlink()
+    folder.write(".newsletter/left-1.log", "")
+    ran = folder.run("status")
+    assert (ran.code, ran.out) == (2, "")
+    assert "there is no database here any more" in ran.error
+
+
 @pytest.mark.parametrize(
     "words",
     [("status",), ("status", "--json"), ("status", "--list", "all"), ("stats",), ("retry",)],

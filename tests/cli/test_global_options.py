@@ -93,7 +93,45 @@ def test_no_command_at_all_shows_the_help(folder):
             "Missing option '--consent-source'",
             "newsletter subscribers add --help",
         ),
-        (("--color", "green", "check"), "Invalid value for '--color'", "newsletter --help"),
+        (
+            ("--color", "green", "check"),
+            "Invalid value for '--color': 'green' is not one of 'auto', 'always', 'never'",
+            "newsletter --help",
+        ),
+        (
+            ("init", "--rhythm", "daily"),
+            "Invalid value for '--rhythm': 'daily' is not one of 'none', 'weekly', ",
+            "newsletter init --help",
+        ),
+        (
+            ("send", "--issue", "x"),
+            "Invalid value for '--issue': not a whole number",
+            "newsletter send --help",
+        ),
+        (
+            ("serve", "--port", "99999"),
+            "Invalid value for '--port': it should be at most 65535",
+            "newsletter serve --help",
+        ),
+        (("send", "74"), "Got unexpected extra argument", "did you mean --issue 74?"),
+        (("status", "-v", "074"), "Got unexpected extra argument", "did you mean --issue 74?"),
+        (
+            ("check", "issues/074-the-long-minute.md"),
+            "Got unexpected extra argument",
+            "did you mean --issue 74?",
+        ),
+        (("send", "74", "75"), "Got unexpected extra argument", "newsletter send --help"),
+        (("doctor", "74"), "Got unexpected extra argument", "newsletter doctor --help"),
+        (
+            ("send", "--issue", "74", "--due"),
+            "--due and --issue do not go together",
+            "--due finds the issue by its date; leave out --issue, or --due",
+        ),
+        (
+            ("send", "--due", "--yes", "--again", "--restored"),
+            "--due and --again do not go together",
+            "--due finds the issue by its date; leave out --again and --restored, or --due",
+        ),
     ],
 )
 def test_a_wrong_flag_is_told_in_one_line(folder, words, error, hint):
@@ -156,7 +194,7 @@ def test_debug_shows_where_an_expected_fault_came_from(ready):
 
 def test_the_console_script_hands_its_code_on(folder):
     folder.patch.chdir(folder.root)
-    folder.patch.setattr(sys, "argv", ["newsletter", "status"])
+    folder.patch.setattr(sys, "argv", ["newsletter", "stats"])
     with pytest.raises(SystemExit) as ended:
         cli.run_and_exit()
     assert ended.value.code == 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import json
 import zipfile
 
 import pytest
@@ -48,6 +49,28 @@ def test_an_empty_status_is_nobodys_yes(folder):
     assert 'list.csv:3: left out: the column "Status" is empty; --map-status "=active"' in ran.err
     assert "every row" not in ran.err
     assert imported(folder, text, "--map-status", "=active").out.startswith("1 added")
+
+
+def test_rows_that_say_unsubscribed_in_another_column_are_counted_with_the_way_on(folder):
+    text = (
+        "email,name,Zustand,\na@example.org,Unsubscribed,,\nb@example.org,Bo,bounced,\n"
+        "c@example.org,Cy,inactive,\nd@example.org,Di,Inactive,\ne@example.org,Ed,,unsubscribed\n"
+        "f@example.org,opted out,,\ng@example.org,Gus,fine,\n"
+    )
+    ran = imported(folder, text)
+    assert ran.out == "3 added, 0 updated, 0 unchanged, 0 kept out, 0 suppressed, 4 rejected\n"
+    warned = [line for line in ran.err.splitlines() if line.startswith("warning: ")]
+    doubtful = 'warning: "inactive" stands in the column "Zustand" of 2 rows, taken as active: '
+    assert warned == [
+        'warning: 2 rows left out: the column "name" says that they left; --map it',
+        'warning: 1 row left out: the column "Zustand" says that they left; --map it',
+        "warning: 1 row left out: column 4 without a name says that they left; name it",
+        f'{doubtful}--map "Zustand=status" where it tells who left',
+    ]
+    told = ("--map", "Zustand=field:mood", "--map", "name=name")
+    assert "Zustand" not in imported(folder, text, *told).err.partition("left out: (no name)")[2]
+    ran = imported(folder, text, "--dry-run", "--json")
+    assert json.loads(ran.out)["doubtful"] == [{"column": "Zustand", "word": "inactive", "rows": 2}]
 
 
 def test_whoever_left_by_one_column_has_left_whatever_another_fails_to_say(folder):

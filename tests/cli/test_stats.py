@@ -167,8 +167,8 @@ def test_the_numbers_add_up(told):
         (("--issue", "74", "--since", "2026-02-01"), "--since"),
         (("--csv", "hours"), "--csv hours"),
         (("--issue", "74", "--csv", "days"), "--csv days"),
-        (("--csv", "days", "--json"), "do not go together"),
-        (("--csv", "letters"), "letters"),
+        (("--csv", "days", "--json"), "--csv and --json do not go together"),
+        (("--csv", "letters"), "'--csv': 'letters' is not one of 'days', "),
     ],
 )
 def test_what_makes_no_sense_is_refused_with_the_way_out(told, words, named):

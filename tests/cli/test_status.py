@@ -12,9 +12,10 @@ import urllib.request
 import pytest
 
 from newsletter.audience.tokens import unsubscribe_url
-from newsletter.delivery import Pause, RunState
-from newsletter.store import Store, runs, signing_keys
+from newsletter.delivery import Effect, Outcome, Pause, Result, RunState
+from newsletter.store import Store, deliveries, runs, signing_keys
 from tests.fake_ses import FakeSes, Fault
+from tests.support import claiming
 from tests.support.cli_fixtures import plain_environment
 from tests.support.commands import script, started
 from tests.support.faults import imported, world
@@ -122,6 +123,26 @@ def test_a_paused_run_says_why_whatever_it_was(begun, pause):
     assert "  74 rehearsal: paused: a reason\n" in ran.out
     ((found),) = as_json(begun)["runs"]
     assert (found["state"], found["pause"], found["reason"]) == ("paused", pause.value, "a reason")
+
+
+def test_why_a_try_failed_before_is_told_while_a_run_goes_on_and_not_when_it_has(begun):
+    away = Outcome(result=Result.DEFERRED, effect=Effect.BACK_OFF, reason="nobody is there")
+    with records(begun) as store:
+        run = runs.find(store, 74, rehearsal=True)
+        assert run is not None
+        runs.resume(store, run, by_hand=True)
+        for _ in range(2):
+            claiming.settle(store, run, claiming.claim(store, run, now=NOW), away, now=NOW)
+        assert deliveries.requeue(store, run, tries=5) == 2
+        ran, found = begun.newsletter.run("status"), as_json(begun)
+        assert "  74 rehearsal: queued 2, tried before: nobody is there\n" in ran.out
+        told = {"state": "queued", "reason": "nobody is there", "deliveries": 2}
+        assert found["runs"][0]["reasons"] == [told]
+        runs.set_state(store, run, RunState.PAUSED, NOW, pause=Pause.LIMIT, reason="a limit")
+        ran, found = begun.newsletter.run("status"), as_json(begun)
+    assert "  74 rehearsal: paused: a limit\n" in ran.out
+    assert "nobody is there" not in ran.out
+    assert found["runs"][0]["reasons"] == []
 
 
 def test_a_run_in_another_process_and_one_that_was_killed(world):

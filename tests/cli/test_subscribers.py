@@ -96,6 +96,17 @@ def test_the_list_masks_addresses_until_it_is_asked_not_to(ready):
     assert "ne***er@example.net" in [one["address"] for one in left]
 
 
+def test_one_person_is_shown_with_all_that_the_list_shows(ready):
+    run(ready, "add", WHO, *SOURCE, "--name", "Nia", "--tag", "crew", "--field", "city=Ghent")
+    listed = run(ready, "list", "--tag", "crew").out.splitlines()[1].split()
+    lines = [line.split(maxsplit=1) for line in run(ready, "show", WHO).out.splitlines()]
+    shown = dict(lines)
+    assert [shown[key] for key in ("name", "address", "status", "tags", "since")] == listed
+    assert (shown["city"], shown["suppressed"]) == ("Ghent", "no")
+    whole = script(ready.root, "-v", "subscribers", "show", WHO.upper())
+    assert whole.stdout.splitlines()[0].split() == ["address", WHO]
+
+
 def test_what_is_exported_can_be_imported_into_another_store_as_it_was(ready, tmp_path):
     run(ready, "add", WHO, *SOURCE, "--name", "=HYPERLINK(1)", "--tag", "beta", "--field", "city=x")
     run(ready, "add", "gone@example.net", *SOURCE)

@@ -142,6 +142,7 @@ ONE = {
     },
 }  # fmt: skip
 
+SO_LONG = "it is tried for up to 10 minutes; Ctrl-C stops it safely: nothing is sent twice\n"
 UNREACHABLE = "nothing could be reached for ten minutes: "
 
 
@@ -355,6 +356,7 @@ def test_ses_that_cannot_be_reached_any_more_is_waited_for(world, name, certific
             assert heard == []
     world.expect(cell, ran)
     assert WAYS[name] in ran.err
+    assert ran.err.count(SO_LONG) == 1
     with FakeSes() as fake:
         world.environ(fake.environ)
         world.expect_again(cell, world.send())
@@ -384,6 +386,7 @@ def test_a_mail_server_that_cannot_be_reached_is_waited_for(world, name, certifi
         world.expect(cell, ran := world.send())
         assert heard == []
     assert ran.err.count(f"{MAIL_WAYS[name]}\n") == 3  # at once, by state, and in the end
+    assert ran.err.count(SO_LONG) == 1
     world.configure(SMTP__HOST="127.0.0.1")
     go_on(world, cell)
 

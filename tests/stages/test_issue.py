@@ -78,6 +78,10 @@ MALFORMED = {
     "an alias of itself": (front("title: x", "a: &a [*a]"), "3:4", "aliases", "quotes"),
     # The values
     "no title": (front("date: 2026-11-22"), "1", '"title" is missing', '"title: ..."'),
+    "a title with a slip": (
+        front("date: 2026-11-22", "titel: x"), "3:1", '"title" is missing',
+        '"titel" stands there; did you mean "title"?',
+    ),
     "no front matter lines": (b"---\n---\n", "1", '"title" is missing', '"title: ..."'),
     "only a comment": (front("# title: x"), "1", '"title" is missing', '"title: ..."'),
     "title eaten by a comment": (front("number: 74", "title: #74"), "3:1", '"title" is empty', "quotes"),

@@ -72,7 +72,8 @@ def test_columns_are_known_in_other_languages(header, name):
         "Quit", "Signed off", "Churned on", "Is active now", "Marketing permissions",
         "Abmeldedatum", "Abbestellt", "Gesperrt seit", "Einwilligung", "Bestätigung", "Désabonnement",
         "Désinscription le", "Rejeté", "Estado", "Fecha baja", "Rebotes", "Iscrizione", "Disiscrizione",
-        "Descadastrado", "Afmelding", "Geblokkeerd", "Avregistrerad", "Wypisany",
+        "Descadastrado", "Afmelding", "Geblokkeerd", "Avregistrerad", "Wypisany", "Sattus", "Stauts", "Subcribed",
+        "Buonced", "Blokced",
     ],
 )  # fmt: skip
 def test_a_column_that_speaks_of_leaving_and_is_not_understood_stops_the_list(header):

@@ -1,0 +1,56 @@
+"""Keys of the front matter that nobody reads, but that are nearly one that is read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Final, NamedTuple
+
+from newsletter.issue import KEYS, Value
+from newsletter.issue.drafts import draft_key
+from newsletter.issue.page import PAGE_KEYS
+from newsletter.issue.values import is_near_key
+
+_READ: Final = tuple(sorted(KEYS | PAGE_KEYS))
+#: Keys of other generators and of data that are one letter away from ours.
+_OTHERS: Final = frozenset({"images", "data"})
+#: Words of other generators for a draft, and what they say where they say so.
+_BORROWED: Final = {
+    "draft": frozenset({"true", "yes", "on", "y", "1"}),
+    "published": frozenset({"false", "no", "off", "n", "0"}),
+}
+_NO: Final = frozenset({"off", "false", "no", ""})
+
+
+class NearKey(NamedTuple):
+    """A key that is nearly another.
+
+    Attributes:
+        key: as written.
+        meant: the one that was probably meant.
+        decides: whether the letter would go to nobody, or to fewer, if it were that one.
+    """
+
+    key: str
+    meant: str
+    decides: bool
+
+
+def near_keys(table: Mapping[str, Value]) -> Iterator[NearKey]:
+    """The keys of a front matter that are nearly ones that are read."""
+    for key in table:
+        if key in _READ or key in _OTHERS or draft_key({key: table[key]}):
+            continue
+        meant = next((one for one in (*_READ, *_BORROWED) if is_near_key(key, one)), "")
+        decides = bool(meant) and meant not in table and _decides(table[key], meant)
+        # What looks like a borrowed word may be anything, unless it says "draft".
+        if meant in _READ or decides:
+            yield NearKey(key=key, meant=meant, decides=decides)
+
+
+def _decides(value: Value, meant: str) -> bool:
+    word = value.strip().casefold() if isinstance(value, str) else "yes"
+    if meant in _BORROWED:
+        return word in _BORROWED[meant]
+    if meant == "status":
+        return word != "ready"
+    return meant in {"segment", "sent_elsewhere"} and word not in _NO
