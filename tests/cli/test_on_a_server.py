@@ -125,15 +125,20 @@ def test_an_issue_is_rehearsed_sent_and_never_sent_twice(newsletter):
 def test_the_doctor_names_a_guard_that_is_missing_changed_or_switched_off(newsletter):
     assert newsletter.run("doctor").code == 0
     blind = "as 'begin return old; end' language plpgsql"
+    row, run = "for each row", "execute function newsletter_deliveries"
     for statement in (
         "drop trigger consents_kept on consents",
         f"create or replace function newsletter_events_kept() returns trigger {blind}",
         "alter table runs disable trigger runs_fixed",
+        f"create or replace trigger deliveries_arrow before update of id on deliveries {row} {run}_arrow()",
+        f"create or replace trigger deliveries_kept before delete on deliveries {row} when (false) {run}_kept()",
+        "alter function newsletter_deliveries_fixed() reset all",
     ):
         postgres.server().ask(newsletter.database, statement)
     ran = newsletter.run("doctor")
     assert ran.code == 5
-    assert "missing or changed: consents_kept, events_kept, runs_fixed" in ran.out
+    named = "consents_kept, deliveries_arrow, deliveries_fixed, deliveries_kept, events_kept"
+    assert f"missing or changed: {named}, runs_fixed" in ran.out
 
 
 def test_people_are_shown_added_removed_and_erased(newsletter):

@@ -89,6 +89,7 @@ _BELONGING: Final = {
 #: A condition that is added to a number.
 _ADDED: Final = re.compile(r"\+ (\([^()]*\))")
 
+_TRIGGER: Final = "CREATE TRIGGER {name} {what} EXECUTE FUNCTION newsletter_{name}()"
 _BODY: Final = " BEGIN {body} END "
 _FUNCTION: Final = (
     "CREATE FUNCTION newsletter_{name}() RETURNS trigger LANGUAGE plpgsql "
@@ -151,19 +152,25 @@ def create_guards(connection: sa.Connection, schema: str) -> None:
 
 def deviations(connection: sa.Connection, schema: str) -> tuple[str, ...]:
     """The names of guards that a store lacks, has in another form, or has beside them, sorted."""
+    # Without the schema, which is written out or not as the connection's search path has it, and
+    # without quotes, which stand around words that SQL knows.
     found = sa.text(
-        "SELECT t.tgname, c.relname, p.prosrc, t.tgenabled FROM pg_trigger t "
+        "SELECT t.tgname, t.tgenabled, p.prosrc AS body, "
+        "replace(replace(pg_get_triggerdef(t.oid), quote_ident(:schema) || '.', ''), '\"', '') "
+        "AS made, "
+        "p.proconfig = ARRAY['search_path=' || quote_ident(:schema) || ', pg_temp'] AS safe "
+        "FROM pg_trigger t "
         "JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_proc p ON p.oid = t.tgfoid "
         "JOIN pg_namespace n ON n.oid = c.relnamespace "
         "WHERE n.nspname = :schema AND NOT t.tgisinternal AND t.tgname NOT LIKE 'departure\\_%'"
     )
     there = {
-        row.tgname: (row.relname, row.prosrc)
+        row.tgname: (row.made, row.body, row.safe)
         for row in connection.execute(found, {"schema": schema})
         if row.tgenabled in {"O", "A"}
     }
     wanted = {
-        name: (what.split(" ON ")[1].split()[0], _BODY.format(body=body))
+        name: (_TRIGGER.format(name=name, what=what), _BODY.format(body=body), True)
         for name, (what, body) in _guards().items()
     }
     return tuple(sorted(name for name in there | wanted if there.get(name) != wanted.get(name)))
@@ -252,7 +259,7 @@ def _refusal(why: str) -> str:
 def _trigger(connection: sa.Connection, schema: str, name: str, what: str, body: str) -> None:
     function = _FUNCTION.format(name=name, schema=schema, body=_BODY.format(body=body))
     connection.exec_driver_sql(function.replace("%", "%%"))
-    connection.exec_driver_sql(f"CREATE TRIGGER {name} {what} EXECUTE FUNCTION newsletter_{name}()")
+    connection.exec_driver_sql(_TRIGGER.format(name=name, what=what))
 
 
 def count_in_whole_numbers(
