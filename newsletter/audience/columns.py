@@ -272,8 +272,7 @@ def _confirmed(cell: str, header: str) -> ReaderStanding:
 
 def _is_unjudged(column: Column) -> bool:
     """Whether its cells are read for something else, or for nothing because it has no name."""
-    read = {Role.FIELD, Role.TAGS, Role.NAME, Role.FIRST, Role.LAST}
-    return column.role in read or not column.header.strip()
+    return column.role in {Role.FIELD, Role.TAGS} or not column.header.strip()
 
 
 # --- a header --------------------------------------------------------------------------------

@@ -25,7 +25,11 @@ def _draft(context: RuleContext) -> Iterator[Fault]:
         yield context.issue.place(mark.key), f"this issue {mark.said}", mark.way
 
 
-@rule("key-decides", "error", "A slip in `status`, `segment` or another key by which fewer get it.")
+@rule(
+    "key-decides",
+    "error",
+    "A slip in `status`, `segment`, `send_at` or another key by which fewer get it, or later.",
+)
 def _deciding_key(context: RuleContext) -> Iterator[Fault]:
     for one in near_keys(context.issue.raw):
         if one.decides:

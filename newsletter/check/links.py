@@ -25,7 +25,8 @@ _WEB: Final = re.compile(r"https?:", re.IGNORECASE)
 _BEGINS: Final = {"https": "https://", "http": "http://", "mailto": "mailto:", "tel": "tel:"}
 #: The beginning of an address, also where colon or slashes are too few, too many or others.
 _BEGINNING: Final = re.compile(r"([a-z]{2,8})(?:[.;]?:[:/\\\\]*|[.;]?[/\\\\]{2,})", re.IGNORECASE)
-_IN_HTML: Final = re.compile(r"""\b(?:href|src)\s*=\s*["']?([^"'\s>]+)""", re.IGNORECASE)
+_IN_HTML: Final = re.compile(r"""(?<![\w-])(?:href|src)\s*=\s*["']?([^"'\s>]+)""", re.IGNORECASE)
+_COMMENT: Final = re.compile(r"<!--.*?-->", re.DOTALL)
 # What Markdown leaves as text: [x](javascript:..), <javascript:..>, [x]: javascript:..
 _REFUSED: Final = re.compile(
     r"(?:\](?:\(|:)\s*<?|<)(javascript|vbscript|data|file):", re.IGNORECASE
@@ -82,7 +83,7 @@ def _misspelled(context: RuleContext) -> Iterator[Fault]:
         if _SCHEME.match(target):
             yield from _slip("picture", target, context.at(image.line, target))
     for raw in context.rendered.raws:  # what mails do not take is in neither of them
-        for found in _IN_HTML.finditer(raw.html):
+        for found in _IN_HTML.finditer(_COMMENT.sub("", raw.html)):
             if _SCHEME.match(found[1]) and not _WEB.match(found[1]):
                 yield from _slip("address", found[1], context.at(raw.line, found[1]))
 

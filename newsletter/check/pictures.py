@@ -15,7 +15,7 @@ def _unreadable(context: RuleContext) -> Iterator[Fault]:
     yield from _told(context, "picture-unreadable")
 
 
-@rule("picture-missing", "warning", "A picture of the theme or the settings that is no file here.")
+@rule("picture-missing", "warning", "A picture of the settings that is no file here.")
 def _missing(context: RuleContext) -> Iterator[Fault]:
     if context.options.assets_url:
         for name in frame_pictures(context):
@@ -36,7 +36,7 @@ def _still(context: RuleContext) -> Iterator[Fault]:
 
 
 def frame_pictures(context: RuleContext) -> tuple[str, ...]:
-    """The local pictures that the page shows around the letter's own."""
+    """The local pictures that the settings name and the letter does not."""
     base = context.options.assets_url
     own = {local_path(image.src, base) for image in context.rendered.images}
     return tuple(name for name in context.shown if name not in own)

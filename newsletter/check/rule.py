@@ -63,8 +63,8 @@ class RuleContext:
         options: what it was rendered with.
         today: the author's date, None where dates are not to be judged.
         assets: paths of the local images that exist, as Markdown names them; None when unknown.
-        shown: local pictures of the page, whoever names them, by their paths as files, and whether
-            they are there; without those that were published under another name.
+        shown: local pictures of the page that the settings name, by their paths as files, and
+            whether they are there.
         picture_faults: what is wrong with pictures that are published for this letter, by their
             paths as files.
         twins: other files with the same number.

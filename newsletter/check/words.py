@@ -286,7 +286,7 @@ def _local(context: RuleContext) -> Iterator[Fault]:
 
 
 def _of_the_frame(context: RuleContext) -> Iterator[Fault]:
-    """Pictures of theme and settings, which no mail can show without the address."""
+    """Pictures of the settings, which no mail can show without the address."""
     if not context.options.assets_url:
         for name in frame_pictures(context):
             gone = not context.shown[name]

@@ -144,9 +144,15 @@ def open_if_begun(project: Project) -> Iterator[Store | None]:
     try:
         store = open_store(project, create=False, read_only=True)
     except NoStoreError as fault:
-        gone = isinstance(fault, LostStoreError)
-        if gone or is_server(project.store_url) or ledger.issues(project.root):
+        if isinstance(fault, LostStoreError) or is_server(project.store_url):
             raise
+        if sent := ledger.issues(project.root):
+            raise LostStoreError(
+                "the ledger tells of a send, and there are no records of it here",
+                place=Place(ledger.name_of(sent[0])),
+                hint="newsletter db restore FILE brings a backup back; a list that is imported anew "
+                "does not know who has left",
+            ) from fault
         yield None
         return
     with store:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
+from newsletter.humanize import nearest
 from newsletter.issue import KEYS, Value
 from newsletter.issue.drafts import draft_key
 from newsletter.issue.page import PAGE_KEYS
@@ -19,6 +20,8 @@ _BORROWED: Final = {
     "published": frozenset({"false", "no", "off", "n", "0"}),
 }
 _NO: Final = frozenset({"off", "false", "no", ""})
+#: Words that may stand for a status, also with a slip.
+_STATUS: Final = ("draft", "ready", "idea", "private", "hidden", "pending", "unpublished", "wip")
 
 
 class NearKey(NamedTuple):
@@ -27,7 +30,7 @@ class NearKey(NamedTuple):
     Attributes:
         key: as written.
         meant: the one that was probably meant.
-        decides: whether the letter would go to nobody, or to fewer, if it were that one.
+        decides: whether the letter would go to nobody, to fewer or later, if it were that one.
     """
 
     key: str
@@ -42,15 +45,31 @@ def near_keys(table: Mapping[str, Value]) -> Iterator[NearKey]:
             continue
         meant = next((one for one in (*_READ, *_BORROWED) if is_near_key(key, one)), "")
         decides = bool(meant) and meant not in table and _decides(table[key], meant)
-        # What looks like a borrowed word may be anything, unless it says "draft".
-        if meant in _READ or decides:
+        # What looks like a borrowed word may be anything, unless it says "draft"; so may a word of
+        # the author's beside the one that it is like.
+        if decides or (meant in _READ and not _is_own(key, meant, table)):
             yield NearKey(key=key, meant=meant, decides=decides)
 
 
+def _is_own(key: str, meant: str, table: Mapping[str, Value]) -> bool:
+    """Whether a key is a word of the author's: "titles" beside `title`, "stats" with a table."""
+    if meant == "status":
+        return not isinstance(table[key], str)
+    return key.casefold() == key and meant in table
+
+
 def _decides(value: Value, meant: str) -> bool:
-    word = value.strip().casefold() if isinstance(value, str) else "yes"
+    if meant == "status":
+        return _is_status(value) and str(value).strip().casefold() != "ready"
+    if not isinstance(value, str):
+        return False
+    word = value.strip().casefold()
     if meant in _BORROWED:
         return word in _BORROWED[meant]
-    if meant == "status":
-        return word != "ready"
-    return meant in {"segment", "sent_elsewhere"} and word not in _NO
+    return meant in {"segment", "send_at", "sent_elsewhere"} and word not in _NO
+
+
+def _is_status(value: Value) -> bool:
+    """Whether this may say how far an issue is."""
+    word = value.strip().casefold() if isinstance(value, str) else ""
+    return bool(nearest(word, _STATUS, ""))

@@ -17,7 +17,7 @@ from newsletter.audience.choices import Choices
 from newsletter.audience.columns import Column
 from newsletter.audience.roles import Role, plain
 from newsletter.audience.roster import Added, Reject, Row
-from newsletter.audience.standing import DOUBTFUL
+from newsletter.audience.standing import DOUBTFUL, GONE
 from newsletter.errors import NewsletterError
 from newsletter.humanize import plural
 from newsletter.project import files
@@ -36,7 +36,7 @@ _SHOWN: Final = 5
 #: So many words of a status are counted; a column with more is none.
 _WORDS: Final = 20
 _LONGEST_WORD: Final = 40
-_LONGEST_DOUBT: Final = max(map(len, DOUBTFUL))
+_LONGEST_DOUBT: Final = max(map(len, DOUBTFUL | GONE))
 #: What spreadsheets put before a text, or take for the begin of a formula.
 _MARKS: Final = frozenset("'=+-")
 
@@ -338,7 +338,7 @@ class RowTally:
             "bounced", "complained", "blocked".
         words: words of a status that nobody knows, with how many rows have them.
         aside: why rows are left out of which a column says it that is read for something else.
-        doubted: words that may mean it, with such columns; these rows count as active.
+        doubted: such columns with words that may mean it; these rows count as active.
         fields: the columns that are read as fields, see `OpenList.unjudged`.
     """
 
@@ -364,17 +364,19 @@ class RowTally:
                     self.odd_names += 1
                 if row.email[0] in _MARKS:
                     self.marked += 1
-                if row.fields and status == "active":
-                    self._doubt(row.fields)
+                if status == "active":
+                    self._doubt(row)
             elif row.word:
                 self._count(row.word)
             elif row.aside:
                 self.aside[row.reason] += 1
             yield row
 
-    def _doubt(self, fields: Mapping[str, str]) -> None:
-        """Count words of a status where nobody has said what the column is."""
-        for name, value in fields.items():
+    def _doubt(self, row: Row) -> None:
+        """Count words of a status where nobody has said what the column is, or in a name."""
+        if len(row.name) <= _LONGEST_DOUBT and row.name.lower() in GONE:
+            self.doubted["name", row.name.lower()] += 1
+        for name, value in row.fields.items():
             if len(value) <= _LONGEST_DOUBT and value.lower() in DOUBTFUL and name in self.fields:
                 self.doubted[self.fields[name], value.lower()] += 1
 

@@ -24,7 +24,7 @@ from newsletter.project.published import published_letter
 from newsletter.project.rendering import render
 from newsletter.render import Options, RenderedIssue, Theme
 from newsletter.render.limits import expect_length
-from newsletter.render.pictures import local_pictures
+from newsletter.render.pictures import local_path, local_pictures
 from newsletter.settings import Settings
 from newsletter.settings.mail import options as mail_options
 
@@ -102,7 +102,7 @@ def prepare_issue(root: Path, name: str, settings: Settings, *, today: dt.date) 
         rendered=rendered,
         options=options,
         picture_faults=mailed.faults,
-        shown={name: bool(digest) for name, digest in pictures.items()},
+        shown=_of_the_settings(options, pictures),
         today=None if issue.sent_elsewhere or _is_past(root, issue.number) else today,
         assets=assets | {quote(name) for name in mailed.pictures},
         twins=_twins(root, name),
@@ -135,6 +135,13 @@ def _as_read(rendered: RenderedIssue, settings: Settings, issue: int) -> str:
     mailbox = settings.sender.unsubscribe_mailto
     rating = rating_url(base, SAMPLE.handle, issue, TRIAL_KEY)
     return filled(rendered, SAMPLE, url or unsubscribe_by_mail(mailbox), rating).html
+
+
+def _of_the_settings(options: Options, pictures: Mapping[str, str]) -> dict[str, bool]:
+    """The local pictures of the settings that the page shows; whether their files are there."""
+    look, base = options.look, options.assets_url
+    named = (local_path(name, base) for name in (look.header_image, look.logo))
+    return {name: bool(pictures[name]) for name in named if name in pictures}
 
 
 def _is_past(root: Path, number: int) -> bool:

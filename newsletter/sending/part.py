@@ -111,7 +111,7 @@ def drain_part(
     _note_begin(log, run, transport, allowance=allowance, counts=counts, throttle=throttle)
     watch = context.watch(run) if leads else _Unwatched()
     cancelled, departing = _cancelled(store, run), threading.Event()
-    tell_why = _why_deferred(context.reporter)
+    tell_why = _why_deferred(context.reporter, leads=leads)
 
     def requeue() -> int:
         if cancelled() or not leads:
@@ -177,13 +177,14 @@ def _progress(
             yield told
 
 
-def _why_deferred(reporter: Reporter) -> Callable[[Attempt], None]:
+def _why_deferred(reporter: Reporter, *, leads: bool) -> Callable[[Attempt], None]:
     """Hears every try, and says once of each reason why mails are deferred.
 
-    That nothing can be reached is waited out: how long, and whether to sit it out, is said once.
+    That nothing can be reached is waited out: how long, and whether to sit it out, the leader says
+    once; a worker goes on for as long as there is a run.
     """
     told = set[str]()
-    told_of_wait = False
+    told_of_wait = not leads
 
     def hear(attempt: Attempt) -> None:
         nonlocal told_of_wait

@@ -72,6 +72,10 @@ def start(
     ).run(store)
 
 
+class _ThereError(Exception):
+    """Somebody of a part may be written down already."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Freeze:
     """What a run begins with, as `start` is told."""
@@ -164,24 +168,38 @@ class _Freeze:
                 upto = connection.execute(_END, {"last": last, "most": batches.rows}).scalar()
             if upto is None:
                 return number
-            with batches.writing() as connection:
-                _expect_freezing(connection, run)
-                part = sa.and_(subscribers.c.id > last, subscribers.c.id <= upto)
-                number += self._add(connection, run, part, number)
+            part = sa.and_(subscribers.c.id > last, subscribers.c.id <= upto)
+            try:
+                number += self._add(batches, run, part, number)
+            except _ThereError:
+                # Erased and added again since the first step: the same address, in another row. To
+                # ask that of each of a million takes as long as to write it down.
+                part = sa.and_(part, ~_there(run).is_(sa.true()))
+                number += self._add(batches, run, part, number, asked=True)
             last = upto
 
     def _add(
-        self, connection: sa.Connection, run: Run, part: sa.ColumnElement[bool], number: int
+        self,
+        batches: Batches,
+        run: Run,
+        part: sa.ColumnElement[bool],
+        number: int,
+        *,
+        asked: bool = False,
     ) -> int:
-        """Write down whoever is eligible in a part of the people, after so many recipients."""
-        try:
-            with connection.begin_nested():
+        """Write down whoever is eligible in a part of the people, after so many recipients.
+
+        Raises:
+            _ThereError: one of them is written down already, unless that was `asked`.
+        """
+        with batches.writing() as connection:
+            _expect_freezing(connection, run)
+            try:
                 return connection.execute(_freeze(run, self.eligible, part, number)).rowcount
-        except sa.exc.IntegrityError:
-            # Erased and added again since the first step: the same address, in another row. To ask
-            # for each of a million whether it is there would take as long as to write it down.
-            part = sa.and_(part, ~_there(run).is_(sa.true()))
-            return connection.execute(_freeze(run, self.eligible, part, number)).rowcount
+            except sa.exc.IntegrityError as error:
+                if asked:
+                    raise
+                raise _ThereError from error
 
     def _expect_number(self, number: int) -> None:
         if self.expect not in {None, number}:

@@ -60,6 +60,18 @@ def test_check_looks_for_the_pictures_of_the_settings_too(folder):
     assert f"error image-local: {unset}" in ran.out
 
 
+def test_what_only_looks_like_a_picture_stops_no_letter(folder):
+    folder.edit("newsletter.toml", "assets_url =", "# assets_url =")
+    folder.write(
+        "issues/080-odd.md",
+        "---\ntitle: A\n---\n![a](https://cdn.example/upload/w_400,h_300/wren.jpg)\n\n"
+        "![b](https://cdn.example/wren.jpg?a=1,2) src=x background=red, `url(wren.png)`\n",
+    )
+    ran = folder.run("check", "--issue", "80")
+    assert "image-local" not in ran.out + ran.err
+    assert "picture-missing" not in ran.out + ran.err
+
+
 def test_check_tells_scripts_the_same(folder):
     ran = folder.run("check", "--issue", "75", "--json")
     assert ran.code == 5

@@ -89,7 +89,7 @@ def test_where_records_are_gone_or_the_ledger_tells_of_a_send_status_does_not_sa
     folder.write("issues/.ledger/074.json", "{}")
     ran = folder.run("status")
     assert (ran.code, ran.out) == (2, "")
-    assert ran.error.endswith("there is no database here yet")
+    assert ran.error.endswith("the ledger tells of a send, and there are no records of it here")
     (folder.root / "issues/.ledger/074.json").unlink()
     folder.write(".newsletter/left-1.log", "")
     ran = folder.run("status")
