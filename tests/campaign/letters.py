@@ -9,14 +9,13 @@ from pathlib import Path
 
 from tests.campaign.checks import Snapshot, look
 from tests.support.cli_fixtures import ROOT, Ran, copy_example
-from tests.support.commands import Command
+from tests.support.commands import HANGS, Command
 from tests.support.proven import prove_bulk
 from tests.support.store_samples import people as readers
 from tests.support.store_samples import store_with
 
 #: The first issue's number.
 FIRST = 101
-_SECONDS = 120
 
 
 @dataclass(slots=True)
@@ -52,7 +51,7 @@ class Letters:
     def run(self, *words: str) -> Ran:
         """Run any command to its end."""
         with self.start(*words) as process:
-            out, err = process.communicate(timeout=_SECONDS)
+            out, err = process.communicate(timeout=HANGS)
             return Ran(process.wait(), out, err)
 
     def sending(self, issue: int = FIRST, *more: str) -> Command:

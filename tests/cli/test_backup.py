@@ -10,7 +10,7 @@ import pytest
 from tests.campaign.servers import serving
 from tests.cli.test_status import SEND
 from tests.support.cli_fixtures import plain_environment, snapshot
-from tests.support.commands import installed, script, started
+from tests.support.commands import HANGS, installed, script, started
 from tests.support.faults import imported, world
 from tests.support.raw_records import raw
 
@@ -91,7 +91,7 @@ def test_a_backup_made_during_a_run_opens_and_goes_on(world, tmp_path):
             assert done.returncode == 0, done.stderr
             assert server.postman
             server.postman.resume()
-            assert process.wait(timeout=120) == 0
+            assert process.wait(timeout=HANGS) == 0
         assert server.ledger.update() == 25
     copy = tmp_path / "restored"
     shutil.copytree(root, copy, ignore=shutil.ignore_patterns(".newsletter"))

@@ -27,7 +27,7 @@ from tests.support.cli_fixtures import (
     ready,
     snapshot,
 )
-from tests.support.commands import SCRIPT, Command, script, started
+from tests.support.commands import HANGS, SCRIPT, Command, script, started
 from tests.support.terminal import Session
 
 __all__ = ["folder", "plain_environment", "ready"]
@@ -72,7 +72,7 @@ def wait_for_mail(newsletter: Folder, process: Command, more_than: int = 0) -> N
 
 
 def ended(process: Command) -> Ran:
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=HANGS)
     ran = Ran(process.returncode, out, err)
     assert "@example.org" not in (out + err).replace("<wren@slackwater.example.org>", "")
     return ran
@@ -121,7 +121,7 @@ def test_a_window_that_is_closed_lets_the_mail_in_flight_finish(large):
     while not large.mails():
         assert session.process.poll() is None
     session.close()
-    session.process.communicate(timeout=60)
+    session.process.communicate(timeout=HANGS)
     assert session.process.returncode == 129
     states = large.states()
     assert set(states) == {"accepted", "queued"}
@@ -136,7 +136,7 @@ def test_who_leaves_it_running_behind_a_closed_window_is_not_stopped(large):
         while not large.mails():
             assert process.poll() is None
         process.send_signal(signal.SIGHUP)
-        process.communicate(timeout=60)
+        process.communicate(timeout=HANGS)
     assert process.returncode == 0
     assert large.states() == {"accepted": PEOPLE}
 
@@ -259,5 +259,5 @@ def test_the_two_commands_of_the_readme_end_with_25_mails(folder):
 def test_a_reader_of_stdout_that_goes_away_is_no_bug(ready):
     with started(ready.root, "settings") as process:
         process.stdout.close()
-        assert process.wait(timeout=60) == 1
+        assert process.wait(timeout=HANGS) == 1
         assert "Traceback" not in process.stderr.read()

@@ -17,7 +17,7 @@ from newsletter.store import Store, deliveries, runs, signing_keys
 from tests.fake_ses import FakeSes, Fault
 from tests.support import claiming
 from tests.support.cli_fixtures import plain_environment
-from tests.support.commands import script, started
+from tests.support.commands import HANGS, script, started
 from tests.support.faults import imported, world
 from tests.support.ports import free_port
 
@@ -182,7 +182,7 @@ def test_who_leaves_while_a_run_goes_on_gets_no_mail(world):
             for handle, _ in leaving:
                 url = unsubscribe_url(base, handle, key)
                 assert one_click(url) == 200
-            out, err = process.communicate(timeout=60)
+            out, err = process.communicate(timeout=HANGS)
         pages.send_signal(signal.SIGINT)
         state = fake.quiet()
     assert process.returncode == 0, err

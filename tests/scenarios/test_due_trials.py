@@ -20,6 +20,7 @@ from tests.campaign import checks
 from tests.campaign.letters import FIRST, Letters, letters
 from tests.campaign.servers import Server, serving
 from tests.fake_ses import FakeSes
+from tests.support.commands import HANGS
 
 pytestmark = pytest.mark.processes
 
@@ -73,7 +74,7 @@ def test_of_two_triggers_at_once_one_sends_and_the_other_ends_well(tmp_path, ser
         machine = copied(made, tmp_path / f"trial-{trial}")
         before = server.ledger.update()
         with machine.start(*DUE) as one, machine.start(*DUE) as other:
-            said = [process.communicate(timeout=_SECONDS) for process in (one, other)]
+            said = [process.communicate(timeout=HANGS) for process in (one, other)]
         assert (one.returncode, other.returncode) == (0, 0), said
         assert sorted(json.loads(out)["sent_now"] for out, _ in said) == [0, PEOPLE]
         assert server.ledger.update() - before == PEOPLE
@@ -128,7 +129,7 @@ def test_cancelled_on_the_way_nothing_is_claimed_any_more(tmp_path, began):
             claimed = attempts(made)
             assert server.postman
             server.postman.resume()
-            sending.communicate(timeout=_SECONDS)
+            sending.communicate(timeout=HANGS)
         assert sending.returncode == 6
         arrived = server.ledger.update()
         assert attempts(made) == claimed == arrived == 4
@@ -159,7 +160,7 @@ def test_cancelled_while_it_waits_for_its_pace_it_ends(tmp_path):
                 time.sleep(0.01)
             assert made.run("cancel", "--issue", str(FIRST)).code == 0
             claimed = attempts(made)
-            sending.communicate(timeout=60)
+            sending.communicate(timeout=HANGS)
         assert sending.returncode == 6
         assert attempts(made) == claimed
 

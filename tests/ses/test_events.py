@@ -22,7 +22,7 @@ from newsletter.ses.events import Queue
 from newsletter.store.feedback import Feedback
 from tests.fake_ses import FakeSes, Fault
 from tests.support.cli_fixtures import copy_example, folder, plain_environment, ready
-from tests.support.commands import script, started
+from tests.support.commands import HANGS, script, started
 from tests.support.mailroom import mailroom, post_office, send_event_of
 from tests.support.ses_events import Sent, bounce, event, everything, in_envelope
 
@@ -210,7 +210,7 @@ def test_it_follows_until_it_is_told_to_stop(letters, queue):
         queue.publish(event("Send"))
         wait_for_an_event(letters, process)
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=HANGS)
         assert (process.returncode, err) == (0, "")
         assert out == "1 new event\n"
 

@@ -23,7 +23,7 @@ from playwright.sync_api import Browser, Page, ViewportSize
 
 from tests.support.arriving import text_of_mail
 from tests.support.cli_fixtures import Folder, folder, plain_environment, ready
-from tests.support.commands import Command
+from tests.support.commands import HANGS, Command
 from tests.support.ports import free_port
 from tests.support.preview_browser import chromium
 from tests.support.smtp_servers import Keeper, aiosmtpd
@@ -139,7 +139,7 @@ def test_from_a_form_elsewhere_to_leaving_and_back(ready, chromium: Browser, tmp
             plain.close()
             scripted.close()
             process.send_signal(signal.SIGTERM)
-            out, err = process.communicate(timeout=120)
+            out, err = process.communicate(timeout=HANGS)
             assert (process.returncode, out) == (0, "")
             assert READER not in err
     rows = ready.ask(

@@ -22,7 +22,7 @@ from newsletter.store import Store, signing_keys, subscribers
 from tests.campaign.letters import letters
 from tests.fake_ses import FakeSes
 from tests.support.cli_fixtures import Folder, folder, plain_environment, ready
-from tests.support.commands import started
+from tests.support.commands import HANGS, started
 from tests.support.ports import free_port
 from tests.support.store_samples import everything, look
 
@@ -154,7 +154,7 @@ def test_leaving_during_a_run_counts_for_every_claim_after_it(tmp_path):
             with ThreadPoolExecutor(8) as pool:
                 posts = [pool.submit(call, url + path, "POST", b"") for _, path in leaving]
             assert [post.result()[0] for post in posts] == [200] * 30
-            _, err = process.communicate(timeout=120)
+            _, err = process.communicate(timeout=HANGS)
             assert process.returncode == 0, err
     now = made.look()
     assert now.left == {address for address, _ in leaving}  # none is lost

@@ -34,7 +34,7 @@ from newsletter.store.folder import departures
 from tests.store.test_departures import remembered, restore
 from tests.support import claiming
 from tests.support.cli_fixtures import Folder, folder, plain_environment, ready
-from tests.support.commands import Command, started
+from tests.support.commands import HANGS, Command, started
 from tests.support.ports import free_port
 from tests.support.store_samples import (
     LATER,
@@ -93,7 +93,7 @@ def kept_locked(database: Path) -> Iterator[None]:
             assert holder.stdout
             assert holder.stdout.readline() == "held\n"
             yield
-            holder.communicate("go\n", timeout=60)
+            holder.communicate("go\n", timeout=HANGS)
         finally:
             holder.kill()
 
@@ -160,7 +160,7 @@ def test_one_click_counts_though_an_import_holds_the_records_and_the_server_is_k
             assert page.status == 200
         assert press(f"{url}/u/{token}") == 200
         process.send_signal(signal.SIGKILL)
-        process.wait(timeout=60)
+        process.wait(timeout=HANGS)
         # Nobody could write it into the records yet.
         assert ready.ask("select status from subscribers where id = 1") == [("active",)]
     ran = ready.send()

@@ -17,7 +17,7 @@ from newsletter import site as public
 from newsletter.audience.tokens import make_token
 from newsletter.store import Store, signing_keys
 from tests.support.cli_fixtures import Folder, folder, plain_environment, ready
-from tests.support.commands import started
+from tests.support.commands import HANGS, started
 from tests.support.ports import free_port
 from tests.support.site_fixtures import SETTINGS, site
 from tests.support.store_samples import LATER, look
@@ -44,7 +44,7 @@ def test_the_command_serves_links_until_it_is_told_to_stop(ready: Folder):
         told = "select status from subscribers where handle = ?"
         assert ready.ask(told, handle) == [("unsubscribed",)]
         process.send_signal(signal.SIGTERM)
-        out, err = process.communicate(timeout=120)
+        out, err = process.communicate(timeout=HANGS)
         form = f"the sign-up form is at {found[0]}/subscribe\n"
         rehearsal = "sign-up is a rehearsal: its mails lie in the folder mail/, none leaves\n"
         assert (process.returncode, out, err) == (0, "", f"{form}{rehearsal}")

@@ -21,7 +21,7 @@ from newsletter.audience.tokens import make_token
 from newsletter.server.connections import Limits, within_descriptors
 from newsletter.store import Store, signing_keys
 from tests.support.cli_fixtures import plain_environment
-from tests.support.commands import Command
+from tests.support.commands import HANGS, Command
 from tests.support.store_samples import look, people, store_with, url_in
 
 __all__ = ["plain_environment"]
@@ -78,7 +78,7 @@ class Server:
     def end(self) -> str:
         """Stop it, and give what it has said."""
         self.process.send_signal(signal.SIGTERM)
-        self.process.wait(timeout=60)
+        self.process.wait(timeout=HANGS)
         return self.log.read_text("utf-8")
 
 

@@ -25,6 +25,7 @@ from tests.campaign.letters import FIRST, Letters, letters
 from tests.campaign.servers import Server, serving
 from tests.fake_ses import Fault
 from tests.support.cli_fixtures import Ran
+from tests.support.commands import HANGS
 from tests.support.store_samples import NOW, people, store_with, subscriber_count
 
 __all__ = ["library"]
@@ -206,7 +207,7 @@ def test_records_locked_in_the_middle_of_a_run_pause_it(tmp_path):
         with made.sending() as process:
             server.wait(2)  # its outcome cannot be written down
             with locked(made):
-                out, err = process.communicate(timeout=60)
+                out, err = process.communicate(timeout=HANGS)
         expect_paused(Ran(process.returncode, out, err), "another program kept the store locked")
         before = made.look()
         assert before.states() == {"accepted": 1, "claimed": 1, "queued": 2}
@@ -265,7 +266,7 @@ def test_of_two_senders_one_sends_and_the_other_names_it(tmp_path):
                 server.wait(there + 1)
                 # Whoever came second has ended; the first waits for an answer that never comes.
                 late, first = (one, two) if ended(one, two) is one else (two, one)
-                out, err = late.communicate(timeout=60)
+                out, err = late.communicate(timeout=HANGS)
                 ran = Ran(late.returncode, out, err)
                 assert ran.code == 7, ran.err
                 named = re.search(turned_away, ran.error)

@@ -14,6 +14,7 @@ from newsletter.project.disk import is_mounted_alone
 from newsletter.store import Store
 from newsletter.store.folder import backup as backups
 from newsletter.store.folder.restore import restoring
+from tests.support.commands import HANGS
 from tests.support.store_samples import people, store_with, subscriber_count, url_in
 
 pytestmark = pytest.mark.processes
@@ -29,7 +30,7 @@ def apart(source: Path, target: Path, code: str) -> str:
     words = ("sh", "-c", mounted, "sh", source, target, sys.executable, code)
     try:
         done = subprocess.run(
-            [*APART, *words], capture_output=True, text=True, check=False, timeout=60,
+            [*APART, *words], capture_output=True, text=True, check=False, timeout=HANGS,
             env=os.environ | {"PYTHONPATH": str(ROOT)},
         )  # fmt: skip
     except FileNotFoundError:

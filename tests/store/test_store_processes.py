@@ -18,6 +18,7 @@ from newsletter.errors import InputError, LockedError
 from newsletter.store import Store, deliveries, freezing, runs
 from newsletter.store.folder.lock import _take, locked
 from tests.support import claiming
+from tests.support.commands import HANGS
 from tests.support.store_samples import LATER, NOW, a_content, look, people, store_with, url_in
 
 pytestmark = pytest.mark.processes
@@ -87,7 +88,7 @@ def test_a_process_killed_between_claim_and_outcome_leaves_exactly_that_row_unkn
     with store_with(tmp_path, people(6)) as store:
         run = start(store)
     with process(CLAIM_AND_DIE, tmp_path) as killed:
-        assert killed.wait(timeout=60) == -signal.SIGKILL
+        assert killed.wait(timeout=HANGS) == -signal.SIGKILL
     with Store.open(url_in(tmp_path)) as store:
         assert runs.counts(store, run)[State.CLAIMED] == 1
         assert deliveries.recover(store, run, now=LATER) == 1
@@ -114,7 +115,7 @@ def test_two_processes_that_claim_at_once_never_get_the_same_row(tmp_path):
             assert worker.stdin is not None
             worker.stdin.write("go\n")
             worker.stdin.flush()
-        taken = [worker.communicate(timeout=120)[0].split() for worker in workers]
+        taken = [worker.communicate(timeout=HANGS)[0].split() for worker in workers]
         assert [worker.returncode for worker in workers] == [0, 0]
         assert runs.counts(store, run).by_state == {State.ACCEPTED: 300}
     assert len(taken[0]) + len(taken[1]) == 300
@@ -156,7 +157,7 @@ def test_the_lock_names_who_holds_it_and_dies_with_them(tmp_path):
         with store.lock("events"):
             pass
         holder.kill()
-        holder.wait(timeout=60)
+        holder.wait(timeout=HANGS)
         with store.lock():
             pass
 

@@ -15,7 +15,7 @@ import pytest
 from playwright.sync_api import Browser, FrameLocator, Page, expect
 
 from tests.support.cli_fixtures import ISSUE, copy_example
-from tests.support.commands import Command, started
+from tests.support.commands import HANGS, Command, started
 from tests.support.web_fixtures import browser
 
 #: Words that stand once in issue 74.
@@ -37,7 +37,7 @@ class Preview:
     def interrupt(self) -> tuple[int, str]:
         """Press Ctrl-C: exit code, and whatever else was said."""
         self.process.send_signal(signal.SIGINT)
-        out, err = self.process.communicate(timeout=120)
+        out, err = self.process.communicate(timeout=HANGS)
         return self.process.returncode, out + err
 
 

@@ -11,7 +11,7 @@ import subprocess
 from pathlib import Path
 
 from tests.support.cli_fixtures import Ran, expect_no_address
-from tests.support.commands import SCRIPT
+from tests.support.commands import HANGS, SCRIPT
 
 #: After so long without a word a command is waiting for something else.
 _SECONDS = 60
@@ -62,7 +62,7 @@ class Session:
                 self.said += more.decode(errors="replace")
         except OSError:
             pass
-        out = self.process.communicate(timeout=60)[0] or ""
+        out = self.process.communicate(timeout=HANGS)[0] or ""
         os.close(self._mine)
         ran = Ran(self.process.returncode, out, self.said)
         expect_no_address(ran)
