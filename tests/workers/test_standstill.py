@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +15,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from tests.support import postgres
 from tests.support.cli_fixtures import Folder, folder, plain_environment
-from tests.support.commands import Command, started
+from tests.support.commands import HANGS, Command, started
 from tests.support.schedule_fixtures import through_smtp
 from tests.support.smtp_servers import Keeper, aiosmtpd
 from tests.support.standstill import Relay, relay
@@ -28,15 +30,17 @@ SOURCE = ("--consent-source", "a card")
 
 
 class Stopper(Keeper):
-    """Has the database stand still as it takes the third mail."""
+    """Has the database stand still as it takes the third mail, for which it waits until it may."""
 
     def __init__(self, wire: Relay) -> None:
         super().__init__()
-        self._wire = wire
+        self._wire, self.may = wire, threading.Event()
+        self.may.set()
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
         answer = await super().handle_DATA(server, session, envelope)
         if len(self.mails) == 3:
+            await asyncio.to_thread(self.may.wait)
             self._wire.stop()
         return answer
 
@@ -86,10 +90,12 @@ def test_who_is_stopped_ends_soon_and_says_what_is_not_on_record(folder: Folder,
             with started(folder.root, *SEND, world=WORLD) as command:
                 code, said = _ended(command, keeper)
         else:
+            keeper.may.clear()  # whoever leaves it to the worker has to see that it began
             with started(folder.root, "worker", world=WORLD) as command:
                 _until_at_work(wire, command)
                 with started(folder.root, *SEND, "--detach") as sending:
-                    assert sending.wait(40) == 0, sending.communicate()
+                    assert sending.wait(HANGS) == 0, sending.communicate()
+                keeper.may.set()
                 code, said = _ended(command, keeper)
         assert code == 6
         assert "issue 74: what became of 1 mail could not be recorded" in said
