@@ -150,8 +150,6 @@ def open_if_begun(project: Project) -> Iterator[Store | None]:
             raise LostStoreError(
                 "the ledger tells of a send, and there are no records of it here",
                 place=Place(ledger.name_of(sent[0])),
-                hint="newsletter db restore FILE brings a backup back; a list that is imported "
-                "anew does not know who has left",
             ) from fault
         yield None
         return

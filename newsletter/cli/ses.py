@@ -11,6 +11,7 @@ import typer
 
 from newsletter.cli.command import Commands
 from newsletter.cli.show import VOICE, paint, result, result_json, say
+from newsletter.cli.usage import refuse_together
 from newsletter.errors import InputError
 from newsletter.humanize import plural
 
@@ -81,7 +82,7 @@ def setup(
     from newsletter.ses.setup.plan import survey
 
     VOICE.json = as_json
-    _refuse_together(
+    refuse_together(
         [("--print", printed), ("--plan", plan), ("--destroy", destroy)],
         [("--print", printed), ("--write", write)], [("--print", printed), ("--wait", wait)],
         [("--destroy", destroy), ("--write", write)], [("--destroy", destroy), ("--wait", wait)],
@@ -165,16 +166,6 @@ def _opened(
 
     with open_account(project.settings, os.environ, domain=domain, mail_from=mail_from) as opened:
         yield opened
-
-
-def _refuse_together(*groups: list[tuple[str, object]]) -> None:
-    """Refuse options of which only one could be followed."""
-    for group in groups:
-        given = [name for name, value in group if value]
-        if len(given) > 1:
-            raise InputError(
-                f"{given[0]} and {given[1]} do not go together", hint="choose one of them"
-            )
 
 
 def _print(printed: _Printed, project: Project, domain: str, *, as_json: bool) -> None:

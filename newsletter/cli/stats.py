@@ -13,6 +13,7 @@ import typer
 
 from newsletter import clocks
 from newsletter.cli.show import VOICE, result, result_json, say
+from newsletter.cli.usage import refuse_together
 from newsletter.errors import InputError
 
 if TYPE_CHECKING:
@@ -73,10 +74,7 @@ def stats(
     from newsletter.cli.context import open_project, open_store
 
     VOICE.json = as_json
-    forms = {"--csv": csv is not None, "--html": html is not None, "--json": as_json}
-    if len(given := [name for name, is_given in forms.items() if is_given]) > 1:
-        one, other, *_ = given
-        raise InputError(f"{one} and {other} do not go together", hint="choose one of them")
+    refuse_together([("--csv", csv is not None), ("--html", html is not None), ("--json", as_json)])
     _expect_sense(issue, since, csv)
     first_day = None if since is None else _day(since)
     project = open_project()

@@ -1,4 +1,4 @@
-"""What Typer says of options it cannot read, in the program's words and with its hints."""
+"""Options that cannot be read or do not go together, in the program's words and with its hints."""
 
 from __future__ import annotations
 
@@ -29,6 +29,23 @@ def usage_error(words: str, context: Any) -> InputError:  # noqa: ANN401  # Type
         words = words.replace(said, ours)
     help_ = f"{getattr(context, 'command_path', 'newsletter')} --help"
     return InputError(words.rstrip("."), hint=_number_meant(words, context) or help_)
+
+
+def refuse_together(*groups: list[tuple[str, object]]) -> None:
+    """Refuse options of which only one could be followed.
+
+    Args:
+        groups: each the names of such options, and whether they are given.
+
+    Raises:
+        InputError: two of a group are.
+    """
+    for group in groups:
+        given = [name for name, value in group if value]
+        if len(given) > 1:
+            raise InputError(
+                f"{given[0]} and {given[1]} do not go together", hint="choose one of them"
+            )
 
 
 def _number_meant(words: str, context: Any) -> str:  # noqa: ANN401  # as above

@@ -18,7 +18,8 @@ _LEAVES: Final = frozenset({"published", "publish", "public"})
 #: Keys whose value is a word for how far a text is.
 _STATES: Final = frozenset({"status", "state", "post_status", "visibility", "layout"})
 _NO: Final = frozenset({"false", "no", "off", "n", "0", ""})
-_UNFINISHED: Final = frozenset(
+#: Words for a text that is not finished.
+UNFINISHED: Final = frozenset(
     {"draft", "drafts", "unpublished", "hidden", "private", "pending", "wip", "in progress", "idea"}
 )
 
@@ -60,7 +61,7 @@ def draft_key(table: Mapping[str, Value]) -> str:
         if (
             (name in _MARKS and word not in _NO)
             or (name in _LEAVES and isinstance(value, str) and word in _NO - {""})
-            or (name in _STATES and word.replace("-", " ").replace("_", " ") in _UNFINISHED)
+            or (name in _STATES and word.replace("-", " ").replace("_", " ") in UNFINISHED)
         ):
             return key
     return ""

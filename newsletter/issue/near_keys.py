@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from newsletter.humanize import nearest
 from newsletter.issue import KEYS, Value
-from newsletter.issue.drafts import draft_key
+from newsletter.issue.drafts import UNFINISHED, draft_key
 from newsletter.issue.page import PAGE_KEYS
 from newsletter.issue.values import is_near_key
 
@@ -21,7 +21,7 @@ _BORROWED: Final = {
 }
 _NO: Final = frozenset({"off", "false", "no", ""})
 #: Words that may stand for a status, also with a slip.
-_STATUS: Final = ("draft", "ready", "idea", "private", "hidden", "pending", "unpublished", "wip")
+_STATUS: Final = UNFINISHED | {"ready"}
 
 
 class NearKey(NamedTuple):

@@ -184,18 +184,19 @@ def _why_deferred(reporter: Reporter, *, leads: bool) -> Callable[[Attempt], Non
     once; a worker goes on for as long as there is a run.
     """
     told = set[str]()
-    told_of_wait = not leads
+    so_long = f"it is tried for up to {duration(UNREACHABLE_SECONDS)}"
+
+    def tell(words: str) -> None:
+        if words not in told:
+            told.add(words)
+            reporter.say(words)
 
     def hear(attempt: Attempt) -> None:
-        nonlocal told_of_wait
-        reason = attempt.outcome.reason
-        if attempt.outcome.result is Result.DEFERRED and reason not in told:
-            told.add(reason)
-            reporter.say(f"deferred, and tried again: {reason}")
-        if attempt.outcome.effect is Effect.BACK_OFF and not told_of_wait:
-            told_of_wait = True
-            so_long = f"it is tried for up to {duration(UNREACHABLE_SECONDS)}"
-            reporter.say(f"{so_long}; Ctrl-C stops it safely: nothing is sent twice")
+        outcome = attempt.outcome
+        if outcome.result is Result.DEFERRED:
+            tell(f"deferred, and tried again: {outcome.reason}")
+        if leads and outcome.effect is Effect.BACK_OFF:
+            tell(f"{so_long}; Ctrl-C stops it safely: nothing is sent twice")
 
     return hear
 

@@ -59,7 +59,19 @@ class NoStoreError(InputError):
 
 
 class LostStoreError(NoStoreError):
-    """There are no records any more."""
+    """There are no records any more.
+
+    Args:
+        message: what tells that there were some.
+        place: where that is.
+    """
+
+    def __init__(self, message: str, *, place: Place) -> None:
+        hint = (
+            "newsletter db restore FILE brings a backup back; a list that is imported anew "
+            "does not know who has left"
+        )
+        super().__init__(message, place=place, hint=hint)
 
 
 def open_database(
@@ -319,8 +331,6 @@ def _missing(place: Place, path: Path) -> NoStoreError:
         return LostStoreError(
             "there is no database here any more, and records were kept here before",
             place=place,
-            hint="newsletter db restore FILE brings a backup back; a list that is imported anew "
-            "does not know who has left",
         )
     return NoStoreError("there is no database here yet", place=place, hint=_BEGIN)
 
