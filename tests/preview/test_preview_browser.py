@@ -136,7 +136,10 @@ def test_scripts_in_a_letter_never_run_and_its_links_open_elsewhere(root, tab):
 
 def test_ctrl_c_with_a_page_open_ends_at_once_and_in_silence(root, tab):
     with preview(root, "--issue", "74", "--port", "7670", world="graceful") as running:
-        tab.goto(running.url)
+        # The page is loaded before its stream is open: a stream that was never answered
+        # fails, and does not finish.
+        with tab.expect_response(lambda r: r.url.endswith("/events")):
+            tab.goto(running.url)
         # The page's stream ends by itself only with the page, which stays open.
         with tab.expect_event("requestfinished", lambda r: r.url.endswith("/events")):
             code, more = running.interrupt()
