@@ -34,6 +34,7 @@ class Batches:
 
     Args:
         database: where.
+        shared: whether others may do the same at the same time, see `Database.writing`.
         seconds: how long a transaction should take, its commit included.
         most: rows of any transaction at most, `MOST` unless it is given.
         clock: seconds; tests have one of their own.
@@ -47,12 +48,14 @@ class Batches:
         self,
         database: Database,
         *,
+        shared: bool = False,
         seconds: float = _WANTED,
         most: int | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._database = database
+        self._shared = shared
         self._seconds = seconds
         self._most = MOST if most is None else most
         self._clock = clock
@@ -78,7 +81,7 @@ class Batches:
         """
         if self._pause:
             self._sleep(self._pause)
-        with self._database.writing() as connection:
+        with self._database.writing(shared=self._shared) as connection:
             began = self._clock()
             yield connection
         took = self._clock() - began

@@ -179,9 +179,6 @@ class Backend(Protocol):
             PausedError: it is no longer what was opened.
         """
 
-    def alone(self, connection: sa.Connection) -> None:
-        """Keep all other writers out from here on, in a transaction that was `shared`."""
-
     def watch(self, connection: sa.Connection, note: Note) -> None:
         """Have a connection tell who leaves while statements run; once is enough for each."""
 
@@ -250,6 +247,10 @@ class UnreadableError(ValueError):
     """A value in the records that the program cannot have written."""
 
 
+class NotAloneError(Exception):
+    """What is to be written first is not for a transaction that others share."""
+
+
 class Database:
     """One open database.
 
@@ -293,16 +294,29 @@ class Database:
 
         Args:
             opening: whether the database is just being opened, for the words of an error.
-            shared: whether other processes may do the same at the same time, as claims of
-                deliveries may, each of its own; SQLite has one writer in any case.
+            shared: whether others may do the same at the same time, as claims of deliveries may,
+                each of its own; SQLite has one writer in any case.
 
         Raises:
             NewsletterError: whatever the database complains about, translated.
         """
         if self.read_only:
             raise NewsletterError("the store was opened for reading only")
+        shared = shared and self.backend.on_server
+        with ExitStack() as held:
+            while True:
+                try:
+                    found = held.enter_context(self._transaction(opening=opening, shared=shared))
+                    break
+                except NotAloneError:
+                    with self._transaction(opening=opening, shared=False):
+                        pass  # which writes it
+            yield found
+
+    @contextmanager
+    def _transaction(self, *, opening: bool, shared: bool) -> Iterator[sa.Connection]:
         with (
-            self._turn(),
+            nullcontext() if shared else self._turn(),
             self.translated(opening=opening),
             self.engine.connect() as plain,
             ExitStack() as until_durable,

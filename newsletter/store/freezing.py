@@ -8,6 +8,8 @@ yet.
 from __future__ import annotations
 
 import datetime as dt
+import threading
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Final
 
@@ -26,9 +28,13 @@ from newsletter.store.ratings import forget_labels, freeze_labels
 from newsletter.store.runs import expect_not_cancelled, select_run
 from newsletter.store.tables import deliveries, occurrences, runs, subscribers
 
-#: Of a transaction on a server, where nobody waits for what is being frozen; in a file all do.
+#: How many write recipients down at the same time on a server, which has more than one processor;
+#: of a transaction of theirs, for which nobody waits who leaves in between: seconds, and rows.
+_HANDS: Final = 2
 _SECONDS: Final = 1.0
 _MOST: Final = 50_000
+#: So often a list that changes while it is written down is written down anew.
+_TRIES: Final = 3
 
 
 def start(
@@ -72,8 +78,8 @@ def start(
     ).run(store)
 
 
-class _ThereError(Exception):
-    """Somebody of a part may be written down already."""
+class _ChangedError(Exception):
+    """The list is not what it was: an address was erased and added again since the first part."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,12 +97,10 @@ class _Freeze:
     def run(self, store: Database) -> Run:
         with store.writing() as connection:
             before = self._enter(connection)
-        on_server = store.backend.on_server
-        batches = Batches(store, seconds=_SECONDS, most=_MOST) if on_server else Batches(store)
+        batches = Batches(store)
         run = self._found(store)
         try:
-            _clear(batches, run)
-            number = self._fill(store, batches, run)
+            number = self._fill(store, run)
             with batches.writing() as connection:
                 _expect_freezing(connection, run)
                 self._expect_number(number)
@@ -160,46 +164,22 @@ class _Freeze:
             freeze_links(connection, self.content.issue, self.content.links)
             freeze_labels(connection, self.content.issue, self.content.ratings)
 
-    def _fill(self, store: Database, batches: Batches, run: Run) -> int:
-        """Write down the recipients in the order of their rows; says how many they are."""
-        number = last = 0
-        while True:
-            with store.reading() as connection:
-                upto = connection.execute(_END, {"last": last, "most": batches.rows}).scalar()
-            if upto is None:
-                return number
-            part = sa.and_(subscribers.c.id > last, subscribers.c.id <= upto)
-            try:
-                number += self._add(batches, run, part, number)
-            except _ThereError:
-                # Erased and added again since the first step: the same address, in another row. To
-                # ask that of each of a million takes as long as to write it down.
-                part = sa.and_(part, ~_there(run).is_(sa.true()))
-                number += self._add(batches, run, part, number, asked=True)
-            last = upto
-
-    def _add(
-        self,
-        batches: Batches,
-        run: Run,
-        part: sa.ColumnElement[bool],
-        number: int,
-        *,
-        asked: bool = False,
-    ) -> int:
-        """Write down whoever is eligible in a part of the people, after so many recipients.
+    def _fill(self, store: Database, run: Run) -> int:
+        """Write down the recipients; says how many they are.
 
         Raises:
-            _ThereError: one of them is written down already, unless that was `asked`.
+            NewsletterError: the list did not stay as it was.
         """
-        with batches.writing() as connection:
-            _expect_freezing(connection, run)
+        for _ in range(_TRIES):
+            _clear(Batches(store), run)
             try:
-                return connection.execute(_freeze(run, self.eligible, part, number)).rowcount
-            except sa.exc.IntegrityError as error:
-                if asked:
-                    raise
-                raise _ThereError from error
+                return _Filling(store, run, self.eligible).fill()
+            except _ChangedError:
+                continue
+        raise NewsletterError(
+            "the list changes all the time while the recipients are written down",
+            hint="run the same command again when no other program changes it",
+        )
 
     def _expect_number(self, number: int) -> None:
         if self.expect not in {None, number}:
@@ -229,29 +209,101 @@ class _Freeze:
             raise _used_up(occurrence) from error
 
 
-def _freeze(run: Run, eligible: Expression, part: sa.ColumnElement[bool], number: int) -> sa.Insert:
-    """Write down whoever is eligible in a part of the people, after so many recipients."""
+class _Filling:
+    """The people, cut into parts by their rows, on their way into a run.
+
+    Where several hands write, each has a part and the places of its recipients before it writes: so
+    all are numbered without a gap, part by part.
+
+    Args:
+        store: where.
+        run: begun, without recipients.
+        eligible: who gets it.
+    """
+
+    def __init__(self, store: Database, run: Run, eligible: Expression) -> None:
+        self._store = store
+        self._run = run
+        self._eligible = clause(eligible)
+        self._cutting = threading.Lock()
+        self._stopped = False
+        #: The last row that is in a part, and how many recipients there are up to it.
+        self._last = self._number = 0
+
+    def fill(self) -> int:
+        """Write down all; says how many they are.
+
+        Raises:
+            _ChangedError: the list is not what it was.
+            NewsletterError: the run is no longer being frozen.
+        """
+        if not self._store.backend.on_server:
+            self._write(Batches(self._store))
+            return self._number
+        with ThreadPoolExecutor(_HANDS) as pool:
+            hands = [
+                pool.submit(
+                    self._write, Batches(self._store, shared=True, seconds=_SECONDS, most=_MOST)
+                )
+                for _ in range(_HANDS)
+            ]
+            try:
+                wait(hands)
+            finally:
+                self._stopped = True
+        for hand in hands:
+            hand.result()
+        return self._number
+
+    def _write(self, batches: Batches) -> None:
+        """Write down part after part, until there is none any more."""
+        try:
+            while self._write_part(batches):
+                pass
+        except BaseException:
+            self._stopped = True
+            raise
+
+    def _write_part(self, batches: Batches) -> bool:
+        """Write down the recipients of one part, if there is one.
+
+        Whoever changes the list comes wholly before or wholly after this transaction.
+        """
+        with batches.writing() as connection:
+            _expect_freezing(connection, self._run)
+            with self._cutting:
+                first, before = self._last, self._number
+                ends = {"last": first, "most": batches.rows}
+                last = None if self._stopped else connection.execute(_END, ends).scalar()
+                if last is None:
+                    return False
+                part = sa.and_(subscribers.c.id > first, subscribers.c.id <= last, self._eligible)
+                count = sa.select(sa.func.count()).select_from(subscribers).where(part)
+                number = connection.execute(count).scalar_one()
+                self._last, self._number = last, before + number
+            try:
+                written = connection.execute(_freeze(self._run, part, before)).rowcount
+            except sa.exc.IntegrityError as error:
+                raise _ChangedError from error
+            if written != number:
+                raise _ChangedError
+        return True
+
+
+def _freeze(run: Run, part: sa.ColumnElement[bool], before: int) -> sa.Insert:
+    """Write down some people, after so many recipients."""
     people = sa.select(
         sa.literal(run.id),
         sa.literal(run.content.issue),
         sa.literal(run.rehearsal),
         subscribers.c.id,
         subscribers.c.address_hash,
-        number + sa.func.row_number().over(order_by=subscribers.c.id),
+        before + sa.func.row_number().over(order_by=subscribers.c.id),
         sa.literal(State.QUEUED.value),
-    ).where(part, clause(eligible))
+    ).where(part)
     columns = ["run_id", "issue", "rehearsal", "subscriber_id", "address_hash"]
     added = sa.insert(deliveries).from_select([*columns, "position", "state"], people)
     return added.execution_options(preserve_rowcount=True)
-
-
-def _there(run: Run) -> sa.Exists:
-    """Whether the address of a subscriber is among what is frozen."""
-    return sa.exists().where(
-        deliveries.c.issue == run.content.issue,
-        deliveries.c.address_hash == subscribers.c.address_hash,
-        deliveries.c.rehearsal.is_(run.rehearsal),
-    )
 
 
 def clear_rehearsal(store: Database, issue: int) -> int:

@@ -9,9 +9,11 @@ docs/decisions/0007 has the rules that hold the two together:
 
 1. A line that is on the disk is never changed or taken away.
 2. Every line the database counts has had its effect in it.
-3. Each write transaction begins by making up for the lines it does not count yet.
-4. Lines are added under the file's lock alone. A write transaction holds it until it is durable, so
-   that a departure comes wholly before or wholly after a claim.
+3. Each write transaction begins by making up for the lines it does not count yet; one that others
+   share begins only when there are none.
+4. Lines are added by who has the file's lock alone. A write transaction holds it until it is
+   durable, so that a departure comes wholly before or wholly after a claim; those that share one
+   another hold it together.
 """
 
 from __future__ import annotations
@@ -34,7 +36,7 @@ from newsletter.errors import InputError, PausedError, Place
 from newsletter.project import private
 from newsletter.project.disk import flush_path, unwritten
 from newsletter.store.consents import Evidence
-from newsletter.store.database import Database
+from newsletter.store.database import Database, NotAloneError
 from newsletter.store.departure_rules import FORGOTTEN, HANDLE, LEFT, RELEASED, RETURNED
 from newsletter.store.signing_keys import address_key
 from newsletter.store.tables import subscribers
@@ -152,9 +154,16 @@ class Departures:
             until_durable: closed when the transaction is committed or undone.
 
         Raises:
+            NotAloneError: there is something to make up for, and the transaction is shared.
             PausedError: the disk is full, or another program does not let go of the file.
             InputError: the file cannot be written.
         """
+        if connection.get_execution_options().get("shared", False):
+            file = until_durable.enter_context(self._locked(shared=True))
+            if _lines(file) > self._backend.counted(connection):
+                raise NotAloneError
+            yield  # in which nobody leaves
+            return
         self._backend.watch(connection, self._note)
         file = until_durable.enter_context(self._locked())
         self._make_up(connection, file)
@@ -228,7 +237,6 @@ class Departures:
         # Nearly always there is nothing to make up for, and nobody's rows are touched.
         from newsletter.store.folder.departed import learn  # noqa: PLC0415
 
-        self._backend.alone(connection)
         lines = self._uncounted(connection, file, known, number)
         last = {(line.name, _ABOUT.get(line.kind, "")): at for at, line in enumerate(lines)}
         step = len(lines) if self._step is None else min(len(lines), self._step)
@@ -280,22 +288,22 @@ class Departures:
         self._new += _line(kind, name)
 
     @contextlib.contextmanager
-    def _locked(self) -> Iterator[int]:
-        """The file, open, and nobody else at it; without one it is made."""
+    def _locked(self, *, shared: bool = False) -> Iterator[int]:
+        """The file, open, and nobody else at it who adds to it; without one it is made."""
         with self._writable():
             file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, private.FILE)
         try:
             with self._writable():
-                self._lock(file)
+                self._lock(file, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
             yield file
         finally:
             os.close(file)
 
-    def _lock(self, file: int) -> None:
+    def _lock(self, file: int, kind: int) -> None:
         end = time.monotonic() + _LOCK_SECONDS
         while True:
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(file, kind | fcntl.LOCK_NB)
             except BlockingIOError:
                 if time.monotonic() > end:
                     raise PausedError(

@@ -248,17 +248,11 @@ class PostgresBackend:
     def expect_there(self) -> None:
         """A connection that is open stays with its database."""
 
-    def alone(self, connection: sa.Connection) -> None:
-        """Keep all other writers out from here on."""
-        connection.exec_driver_sql(f"SELECT {_ALONE}", self._lock)
-
     def watch(self, connection: sa.Connection, note: Note) -> None:
         """Triggers of the database do it, whoever writes."""
 
     def departed(self, connection: sa.Connection, note: Note) -> None:
-        """Tell who has left in this transaction; claims and outcomes let nobody leave."""
-        if connection.get_execution_options().get("shared", False):
-            return
+        """Tell who has left in this transaction."""
         told = sa.delete(tables.departed).returning(*tables.departed.c)
         for row in sorted(connection.execute(told), key=lambda row: row.id):
             note(row.kind, row.name)

@@ -171,9 +171,6 @@ class SqliteBackend:
         """Refuse to write once the file was moved, replaced or removed."""
         expect_same(self.path, self._opened)
 
-    def alone(self, connection: sa.Connection) -> None:
-        """SQLite has one writer in any case."""
-
     def watch(self, connection: sa.Connection, note: Note) -> None:
         """Have a connection tell who leaves, whichever statement it is."""
         departure_triggers.watch(connection, note)
