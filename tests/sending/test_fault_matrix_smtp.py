@@ -29,7 +29,7 @@ from tests.support.smtp_servers import HANG_UP, SAY_NO_MORE, STALL, scripted
 
 __all__ = ["certificate", "imported", "plain_environment", "world"]
 
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.processes, pytest.mark.uncounted]
 
 GARBAGE = "what is this?"
 LOGINS = "250-here\r\n250 AUTH PLAIN"

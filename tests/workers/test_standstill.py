@@ -22,7 +22,7 @@ from tests.support.standstill import Relay, relay
 
 __all__ = ["folder", "plain_environment"]
 
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.processes, pytest.mark.uncounted]
 
 WORLD = "unanswered"
 SEND = ("send", "--issue", "74", "--confirm", "74")
