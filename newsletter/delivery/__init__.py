@@ -216,12 +216,14 @@ class Outcome:
         message_id: the transport's name for the mail; accepted implies it.
         reason: a short code for people, without any address.
         effect: what it means for the run.
+        reached: whether anybody was there to say it; else it tells nothing about the recipient.
     """
 
     result: Result
     message_id: str = ""
     reason: str = ""
     effect: Effect = Effect.GO_ON
+    reached: bool = True
 
     def __post_init__(self) -> None:
         if self.result is Result.ACCEPTED and not self.message_id:

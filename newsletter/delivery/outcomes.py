@@ -20,7 +20,8 @@ class Verdict(StrEnum):
 
     ACCEPTED = "accepted"  # with a name for it
     MALFORMED = "malformed"  # our own request, before it left
-    UNREACHABLE = "unreachable"  # nothing of the request was begun to be written
+    UNREACHABLE = "unreachable"  # no connection came about, or none that takes a mail
+    BROKEN_OFF = "broken off"  # the connection was lost in this mail, before all of it had left
     FATAL = "fatal"  # credentials, identity, sandbox, the account's or server's state
     THROTTLED = "throttled"  # too fast for the account
     QUOTA = "quota"  # the day's
@@ -38,6 +39,7 @@ TABLE: Final[Mapping[Verdict, tuple[Result, Effect]]] = MappingProxyType(
         Verdict.ACCEPTED: (Result.ACCEPTED, Effect.GO_ON),
         Verdict.MALFORMED: (Result.NOT_SENT, Effect.REJECT),
         Verdict.UNREACHABLE: (Result.DEFERRED, Effect.BACK_OFF),
+        Verdict.BROKEN_OFF: (Result.DEFERRED, Effect.BACK_OFF),
         Verdict.FATAL: (Result.NOT_SENT, Effect.ABORT),
         Verdict.THROTTLED: (Result.DEFERRED, Effect.SLOW_DOWN),
         Verdict.QUOTA: (Result.NOT_SENT, Effect.STOP),
@@ -59,7 +61,8 @@ def judged(verdict: Verdict, reason: str) -> Outcome:
         reason: what a person reads in `newsletter status`, without any address.
     """
     result, effect = TABLE[verdict]
-    return Outcome(result=result, reason=reason, effect=effect)
+    reached = verdict is not Verdict.UNREACHABLE
+    return Outcome(result=result, reason=reason, effect=effect, reached=reached)
 
 
 def accepted_as(message_id: str) -> Outcome:

@@ -52,7 +52,7 @@ from newsletter.store import Store, runs, settling, signing_keys
 from newsletter.store import deliveries as delivery_records
 from newsletter.store.calendar import Calendar
 
-#: How often a delivery that is deferred is tried in one run.
+#: How often a delivery that is deferred is tried by one command, or by one who leads.
 _TRIES: Final = 5
 #: Each waits for one answer at a time; more only fight over the processor.
 _MOST_THREADS: Final = 32
@@ -112,11 +112,12 @@ def drain_part(
     watch = context.watch(run) if leads else _Unwatched()
     cancelled, departing = _cancelled(store, run), threading.Event()
     tell_why = _why_deferred(context.reporter, leads=leads)
+    tries = _Tries()
 
     def requeue() -> int:
-        if cancelled() or not leads:
+        if cancelled() or not leads or not tries.begin():
             return 0
-        return delivery_records.requeue(store, run, tries=_TRIES)
+        return delivery_records.requeue(store, run)
 
     with (
         _paused_on_the_way(departing.is_set),
@@ -127,6 +128,7 @@ def drain_part(
 
         def settled(attempt: Attempt) -> None:
             log.settled(attempt)
+            tries.hear(attempt)
             watch.told(attempt)
             shown(attempt)
             tell_why(attempt)
@@ -199,6 +201,30 @@ def _why_deferred(reporter: Reporter, *, leads: bool) -> Callable[[Attempt], Non
             tell(f"{so_long}; Ctrl-C stops it safely: nothing is sent twice")
 
     return hear
+
+
+@dataclass(slots=True)
+class _Tries:
+    """How often all that was deferred has been tried: each time begins when nothing is queued.
+
+    A time in which nobody was reached does not count: it told nothing about any recipient, and how
+    long that may go on, the breaker knows. One in which only others have sent does.
+    """
+
+    begun: int = 1
+    reached: bool | None = None
+
+    def hear(self, attempt: Attempt) -> None:
+        """Hear what came of one try."""
+        self.reached = bool(self.reached) or attempt.outcome.reached
+
+    def begin(self) -> bool:
+        """Whether there is another time, which begins then."""
+        counts = self.reached is not False
+        if counts and self.begun == _TRIES:
+            return False
+        self.begun, self.reached = self.begun + counts, None
+        return True
 
 
 class _Unwatched:

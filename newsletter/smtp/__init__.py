@@ -312,7 +312,7 @@ def _hand_over(
         # What was raised says nothing about where the mail is; what was written does.
         if session.dot_begun:
             return judged(Verdict.UNPROVEN, f"{_what_broke(error)}, after the whole mail"), False
-        return judged(Verdict.UNREACHABLE, _what_broke(error)), False
+        return judged(Verdict.BROKEN_OFF, _what_broke(error)), False
 
 
 def _prepare(session: Session, message: Message, *, begun: bool) -> tuple[Outcome, bool] | None:

@@ -163,7 +163,7 @@ def recover(store: Database, run: Run, *, now: dt.datetime) -> int:
 def give_up_claims(store: Database, run: Run, now: dt.datetime) -> int:
     """Settle what a dead process left claimed, queue what was put off; counts the former."""
     lost = sweep(store, run, now=now)
-    _move(Batches(store), run, State.DEFERRED, _AGAIN)
+    requeue(store, run)
     return lost
 
 
@@ -181,9 +181,9 @@ def sweep(store: Database, run: Run, *, now: dt.datetime) -> int:
     return _move(Batches(store), run, State.CLAIMED, values, deliveries.c.worker.in_(dead))
 
 
-def requeue(store: Database, run: Run, *, tries: int) -> int:
-    """Queue again what was deferred and was tried less than `tries` times; how many."""
-    return _move(Batches(store), run, State.DEFERRED, _AGAIN, deliveries.c.attempt < tries)
+def requeue(store: Database, run: Run) -> int:
+    """Queue again what was deferred; how many."""
+    return _move(Batches(store), run, State.DEFERRED, _AGAIN)
 
 
 def retry(store: Database, run: Run, *, now: dt.datetime) -> int:

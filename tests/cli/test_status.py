@@ -133,7 +133,7 @@ def test_why_a_try_failed_before_is_told_while_a_run_goes_on_and_not_when_it_has
         runs.resume(store, run, by_hand=True)
         for _ in range(2):
             claiming.settle(store, run, claiming.claim(store, run, now=NOW), away, now=NOW)
-        assert deliveries.requeue(store, run, tries=5) == 2
+        assert deliveries.requeue(store, run) == 2
         ran, found = begun.newsletter.run("status"), as_json(begun)
         assert "  74 rehearsal: queued 2, tried before: nobody is there\n" in ran.out
         told = {"state": "queued", "reason": "nobody is there", "deliveries": 2}

@@ -31,6 +31,7 @@ ROWS = {
     Verdict.ACCEPTED: (State.ACCEPTED, Effect.GO_ON, None),
     Verdict.MALFORMED: (State.QUEUED, Effect.REJECT, Pause.MALFORMED),
     Verdict.UNREACHABLE: (State.DEFERRED, Effect.BACK_OFF, None),
+    Verdict.BROKEN_OFF: (State.DEFERRED, Effect.BACK_OFF, None),
     Verdict.FATAL: (State.QUEUED, Effect.ABORT, Pause.ACCOUNT),
     Verdict.THROTTLED: (State.DEFERRED, Effect.SLOW_DOWN, None),
     Verdict.QUOTA: (State.QUEUED, Effect.STOP, Pause.QUOTA),
@@ -50,6 +51,11 @@ def test_a_row_says_where_the_delivery_goes_and_how_the_run_stands(seen):
     assert (next_state(outcome), outcome.effect) == (state, effect)
     stop = Breaker(total=1000).hear(outcome, now=0.0)
     assert (stop.pause if stop else None) is pause
+
+
+@pytest.mark.parametrize("seen", [seen for seen in Verdict if seen is not Verdict.ACCEPTED])
+def test_only_where_nobody_was_reached_nothing_is_told_about_the_recipient(seen):
+    assert judged(seen, "why").reached is (seen is not Verdict.UNREACHABLE)
 
 
 @pytest.mark.parametrize("seen", Verdict)

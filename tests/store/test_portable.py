@@ -142,7 +142,7 @@ def live(store):
         claiming.settle(store, run, claimed, outcome, now=NOW)
     hear(store)
     deliveries.recover(store, run, now=NOW)
-    deliveries.requeue(store, run, tries=3)
+    deliveries.requeue(store, run)
     deliveries.retry(store, run, now=NOW)
     assert deliveries.riskable(store, run) == len(deliveries.doubtful(store, run, most=9)) == 1
     deliveries.risk(store, run, now=NOW)

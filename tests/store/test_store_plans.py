@@ -84,7 +84,7 @@ def asked(request, folder):
         )
         (run,) = [run for run in runs.find_all(store) if run.state is RunState.RUNNING]
         deliveries.recover(store, run, now=NOW)
-        deliveries.requeue(store, run, tries=5)
+        deliveries.requeue(store, run)
         for outcome in (ACCEPTED, UNKNOWN):
             delivery = claiming.claim(store, run, now=NOW)
             assert delivery is not None

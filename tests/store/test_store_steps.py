@@ -129,11 +129,7 @@ def test_freezing_and_forgetting_a_rehearsal(store):
     ("states", "action", "expected"),
     [
         (("claimed",), lambda store, run: deliveries.recover(store, run, now=LATER), "unknown"),
-        (
-            ("claimed", "deferred"),
-            lambda store, run: deliveries.requeue(store, run, tries=5),
-            "queued",
-        ),
+        (("claimed", "deferred"), deliveries.requeue, "queued"),
         (
             ("claimed", "refused"),
             lambda store, run: deliveries.retry(store, run, now=LATER),
@@ -164,13 +160,6 @@ def test_a_state_that_changes_for_everybody(tmp_path, store, states, action, exp
     assert action(store, run) == MANY
     assert STEP // 2 <= max(counted.changes) <= STEP + 10
     assert runs.counts(store, run).by_state == {State(expected): MANY}
-
-
-def test_what_was_tried_often_enough_is_passed_over_once(tmp_path, store):
-    run = start(store)
-    make(tmp_path, "claimed", "deferred")
-    assert deliveries.requeue(store, run, tries=1) == 0
-    assert runs.counts(store, run).by_state == {State.DEFERRED: MANY}
 
 
 def test_erasing_and_forgetting_visitors(tmp_path, store):

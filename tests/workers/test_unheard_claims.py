@@ -91,7 +91,7 @@ def test_what_a_worker_defers_while_the_leader_looks_gets_another_turn(tmp_path)
                 worker.settle_and_claim(run, [(last.pop(), DEFERRED)], 0, now=NOW)
 
         def requeue() -> int:
-            number = deliveries.requeue(leader, run, tries=2)
+            number = deliveries.requeue(leader, run)
             between()
             return number
 
