@@ -2,7 +2,7 @@
 
     NewsletterError                 1    a bug, or a fault nobody foresaw
     ├── InputError                  2    cannot be read or parsed, or a flag is missing
-    ├── CancelledError              3    a person said no at the prompt
+    ├── CancelledError              3    a person said no before anything was begun
     ├── AccountError                4    the provider or the account refuses everything
     ├── NotFitError                 5    readable, but not fit to send
     ├── PausedError                 6    partly sent; the same command goes on
@@ -87,7 +87,7 @@ class InputError(NewsletterError):
 
 
 class CancelledError(NewsletterError):
-    """Somebody answered the confirmation with anything but the number of the issue."""
+    """Somebody answered the confirmation with anything but the number, or stopped it before."""
 
     exit_code = 3
 

@@ -16,7 +16,7 @@ from newsletter.cli.signals import Signals
 from newsletter.cli.together import progress_of_all
 from newsletter.cli.write import findings_shown, say_findings
 from newsletter.delivery import Attempt
-from newsletter.errors import InputError
+from newsletter.errors import CancelledError, InputError
 from newsletter.events.pull import pull_before_send
 from newsletter.events.reputation import ReputationWatch, growth_warning
 from newsletter.humanize import plural
@@ -64,7 +64,11 @@ def send_issue(project: Project, options: SendOptions, *, confirmed: int | None)
             return exit_code(plan)
         if confirmed is None:
             _confirm(plan.content.issue)
-        result = detach(context, plan) if options.detach else send(context, plan)
+        try:
+            result = detach(context, plan) if options.detach else send(context, plan)
+        except CancelledError as error:
+            say(error.message)
+            return 128 + signals.number
     if isinstance(result, Detached):
         return show_detached(result)
     show_send(project, result)

@@ -48,12 +48,11 @@ from newsletter.sending.drain import (
 from newsletter.sending.run_log import RunLog
 from newsletter.sending.shared_pace import SharedPace
 from newsletter.sending.standing import telling
+from newsletter.sending.tries import MOST_TRIES, Tries
 from newsletter.store import Store, runs, settling, signing_keys
 from newsletter.store import deliveries as delivery_records
 from newsletter.store.calendar import Calendar
 
-#: How often a delivery that is deferred is tried by one command, or by one who leads.
-_TRIES: Final = 5
 #: Each waits for one answer at a time; more only fight over the processor.
 _MOST_THREADS: Final = 32
 _MOST_BULK_THREADS: Final = 8
@@ -111,8 +110,7 @@ def drain_part(
     _note_begin(log, run, transport, allowance=allowance, counts=counts, throttle=throttle)
     watch = context.watch(run) if leads else _Unwatched()
     cancelled, departing = _cancelled(store, run), threading.Event()
-    tell_why = _why_deferred(context.reporter, leads=leads)
-    tries = _Tries()
+    tell_why, tries = _why_deferred(context.reporter, leads=leads), Tries()
 
     def requeue() -> int:
         if cancelled() or not leads or not tries.begin():
@@ -201,30 +199,6 @@ def _why_deferred(reporter: Reporter, *, leads: bool) -> Callable[[Attempt], Non
             tell(f"{so_long}; Ctrl-C stops it safely: nothing is sent twice")
 
     return hear
-
-
-@dataclass(slots=True)
-class _Tries:
-    """How often all that was deferred has been tried: each time begins when nothing is queued.
-
-    A time in which nobody was reached does not count: it told nothing about any recipient, and how
-    long that may go on, the breaker knows. One in which only others have sent does.
-    """
-
-    begun: int = 1
-    reached: bool | None = None
-
-    def hear(self, attempt: Attempt) -> None:
-        """Hear what came of one try."""
-        self.reached = bool(self.reached) or attempt.outcome.reached
-
-    def begin(self) -> bool:
-        """Whether there is another time, which begins then."""
-        counts = self.reached is not False
-        if counts and self.begun == _TRIES:
-            return False
-        self.begun, self.reached = self.begun + counts, None
-        return True
 
 
 class _Unwatched:
@@ -398,9 +372,9 @@ def _why_left(counts: Counts) -> str:
     """Why some are left though nobody stopped: deferred too often, or given back too late."""
     queued, deferred = counts[State.QUEUED], counts[State.DEFERRED]
     if not queued:
-        return f"what is left was deferred {_TRIES} times"
+        return f"what is left was deferred {MOST_TRIES} times"
     told = f"{plural(queued, 'mail')} came back into the queue after the others were through"
-    return f"{told}, {plural(deferred, 'mail')} deferred {_TRIES} times" if deferred else told
+    return f"{told}, {plural(deferred, 'mail')} deferred {MOST_TRIES} times" if deferred else told
 
 
 def _settle(store: Store, run: Run, stop: Stop | None) -> RunState:

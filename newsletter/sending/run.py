@@ -21,7 +21,12 @@ from newsletter.delivery import (
     State,
     Stop,
 )
-from newsletter.errors import AccountError, InputError, NewsletterError, PausedError
+from newsletter.errors import (
+    AccountError,
+    InputError,
+    NewsletterError,
+    PausedError,
+)
 from newsletter.humanize import plural
 from newsletter.publishing.images import publish_first
 from newsletter.sending import second_ledger
@@ -30,6 +35,7 @@ from newsletter.sending.drain import Drained
 from newsletter.sending.following import following
 from newsletter.sending.part import Ended, conclude, drain_part
 from newsletter.sending.plan import require_same_content
+from newsletter.sending.reaching import expect_server
 from newsletter.sending.result import AlreadySent, Detached, Plan, SendResult
 from newsletter.sending.run_log import RunLog
 from newsletter.sending.way import way_of
@@ -69,7 +75,9 @@ def send(context: SendContext, plan: Plan) -> SendResult | AlreadySent:
     Raises:
         LockedError: another run is sending from these records.
         RefusedError: issue, theme or settings are not those of the run, or the ledgers disagree.
-        PausedError: the disk is full; or mails have left, and ledger or records fail.
+        PausedError: the disk is full; or mails have left, and ledger or records fail; or nobody
+            answers at the mail server's address, and nothing was begun.
+        CancelledError: a signal came before anything was begun.
         AccountError: everything was refused, nothing accepted; or the letter's pictures cannot be
             published.
         InputError: our own request is malformed, or something cannot be written.
@@ -183,7 +191,7 @@ def _begun(context: SendContext, plan: Plan) -> Iterator[_Begun]:
         store.backend.hurry.heed(stopped)
         if not plan.transport.rehearsal:
             publish_first(project, plan.prepared)  # no mail looks for what is not there yet
-        run = _freeze_or_resume(context, plan)
+        run = _freeze_or_resume(context, plan, stopped)
         begun = _Begun(run, runs.counts(store, run), stopped, log)
         if not begun.finished:
             _back_up(context, begun)
@@ -195,14 +203,23 @@ def _log(store: Store, plan: Plan) -> RunLog:
     return RunLog(store.folder, f"{plan.content.issue}-{kind}", clocks.now)
 
 
-def _freeze_or_resume(context: SendContext, plan: Plan) -> Run:
-    """The run to drain, looked up again under the lock: another sender may have been here."""
+def _freeze_or_resume(context: SendContext, plan: Plan, stopped: Callable[[], bool]) -> Run:
+    """The run to drain, looked up again under the lock: another sender may have been here.
+
+    Who gets what is frozen for good. So a person's send begins none that comes to nothing at once:
+    not where the mail server is not there, and not once it was to stop. A schedule begins it all
+    the same, and goes on with it: its date would pass.
+    """
     store, options, transport = context.store, plan.options, plan.transport
     if options.again and transport.rehearsal:
         freezing.clear_rehearsal(store, options.issue)
     run = runs.find(store, options.issue, rehearsal=transport.rehearsal)
     if run is not None and run.state is RunState.FINISHED:
         return run
+    if options.scheduled:
+        stopped = _never
+    elif not options.detach:
+        expect_server(context, plan, stopped)
     if run is not None and run.begun:
         require_same_content(run, plan.content, context.project.root, plan.prepared.issue.file)
         runs.share(store, run, _shared(context, plan))
@@ -222,10 +239,15 @@ def _freeze_or_resume(context: SendContext, plan: Plan) -> Run:
             expect=options.expect,
             now=clocks.now(),
             occurrence=options.occurrence,
+            stopped=stopped,
         )
         runs.share(store, run, _shared(context, plan))
     store.feedback.note_account(run, plan.allowance.account)
     return run
+
+
+def _never() -> bool:
+    return False
 
 
 def _shared(context: SendContext, plan: Plan) -> str:

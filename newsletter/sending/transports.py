@@ -46,6 +46,18 @@ def in_bulk(transport: Transport) -> BulkTransport | None:
     return transport if isinstance(transport, BulkTransport) and transport.bulk_wanted else None
 
 
+def unreached(transport: Transport) -> str:
+    """Why nobody is there to take the first mail; "" where somebody is.
+
+    SES was asked for its allowance before.
+    """
+    if transport.name != "smtp":
+        return ""
+    from newsletter.smtp import SmtpTransport  # noqa: PLC0415  # as above
+
+    return transport.reach() if isinstance(transport, SmtpTransport) else ""
+
+
 def mail_server(project: Project) -> Server:
     """The mail server of the settings."""
     from newsletter.smtp import Server  # noqa: PLC0415  # as above

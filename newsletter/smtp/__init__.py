@@ -8,10 +8,8 @@ does not outlive it.
 
 from __future__ import annotations
 
-import binascii
 import re
 import smtplib
-import socket
 import ssl
 import time
 import weakref
@@ -24,7 +22,7 @@ from newsletter.delivery import Allowance, Outcome
 from newsletter.delivery.outcomes import Verdict, judged
 from newsletter.message import Message
 from newsletter.smtp import dots
-from newsletter.smtp.outcomes import smtp_reply
+from newsletter.smtp.outcomes import no_session, smtp_reply, unreached, what_broke
 from newsletter.smtp.session import Session, SessionError
 
 Security = Literal["starttls", "tls", "none"]
@@ -34,6 +32,8 @@ _TIMEOUT: Final = 60.0
 #: Seconds until a whole mail is begun to be answered: giving up on it makes an unknown (RFC 5321,
 #: 4.5.3.2.6). Once begun, the answer has the time of every other.
 _PATIENCE: Final = 600.0
+#: Seconds in which somebody answers a connection before a run begins, or nobody is there.
+_THERE: Final = 5.0
 #: Servers close what is idle; below the shortest limit in use.
 _IDLE: Final = 10.0
 #: Goodbyes are not worth a longer wait, all of them together.
@@ -59,6 +59,11 @@ class Server:
     security: Security
     username: str = ""
     password: str = ""
+
+    @property
+    def place(self) -> str:
+        """Where it is, for people."""
+        return f"the mail server {self.host}:{self.port}"
 
     def __repr__(self) -> str:
         return f"Server({self.host}:{self.port}, {self.security})"
@@ -107,11 +112,12 @@ class SmtpTransport:
         self._clock = clock
         # Appending and popping are atomic, so threads may share it.
         self._idle: list[_Idle] = []
+        self._dialled: list[_Idle] = []
         weakref.finalize(self, _say_goodbye, self._idle)
 
     def describe(self) -> str:
         """Where mail goes."""
-        return f"the mail server {self.server.host}:{self.server.port}"
+        return self.server.place
 
     def allowance(self) -> Allowance:
         """As fast as the server answers."""
@@ -120,8 +126,26 @@ class SmtpTransport:
     def begin(self, issue: int) -> None:
         """Nothing to do before a run."""
 
+    def reach(self) -> str:
+        """Connect, and say nothing; why nobody is there, "" where somebody is.
+
+        The first mail takes the connection, where it comes before that is idle for too long.
+        """
+        session = Session(seconds=self._timeout)
+        session.allow(min(self._timeout, _THERE))
+        try:
+            session.dial(self.server.host, self.server.port)
+        except OSError as error:
+            return unreached(error, self.server.place)
+        except ValueError:
+            return ""  # no name at all: the first mail tells
+        self._dialled.append(_Idle(session, self._clock()))
+        return ""
+
     def close(self) -> None:
         """Say goodbye on every unused connection; done anyway when the transport is let go."""
+        while self._dialled:
+            self._dialled.pop().session.close()
         _say_goodbye(self._idle)
 
     def deliver(self, message: Message) -> Outcome:
@@ -133,9 +157,9 @@ class SmtpTransport:
         session = self._kept(message.sender)
         kept = session is not None
         try:
-            session = session or _open_session(self.server, self._timeout)
+            session = session or _open_session(self.server, self._timeout, self._take_dialled())
         except (OSError, ValueError) as error:
-            return _no_session(error, self.server)
+            return no_session(error, self.server.place)
         outcome, usable = _hand_over(session, message, self._timeout, self._patience, begun=kept)
         if usable:
             # After a whole mail the next MAIL is a beginning (RFC 5321, 4.1.4).
@@ -143,6 +167,17 @@ class SmtpTransport:
         else:
             session.close()
         return outcome
+
+    def _take_dialled(self) -> Session | None:
+        """The connection that was made before the first mail, where it is fresh."""
+        try:
+            dialled = self._dialled.pop()
+        except IndexError:
+            return None
+        if self._clock() - dialled.since < self._longest:
+            return dialled.session
+        dialled.session.close()
+        return None
 
     def _kept(self, sender: str) -> Session | None:
         """The session used last, with a mail of this sender begun on it; None to open a new one."""
@@ -171,17 +206,18 @@ def try_session(server: Server, *, seconds: float) -> str:
     try:
         session = _open_session(server, seconds)
     except (OSError, ValueError) as error:
-        return _no_session(error, server).reason
+        return no_session(error, server.place).reason
     _say_goodbye([_Idle(session, 0.0)])
     return ""
 
 
-def _open_session(server: Server, timeout: float) -> Session:
-    """Connect, and do what is asked before any mail; all of it within the timeout."""
-    session = Session(seconds=timeout)
+def _open_session(server: Server, timeout: float, dialled: Session | None = None) -> Session:
+    """Connect, unless that is done, and do what is asked before any mail; within the timeout."""
+    session = dialled or Session(seconds=timeout)
     session.allow(timeout)
     try:
-        session.dial(server.host, server.port)
+        if dialled is None:
+            session.dial(server.host, server.port)
         _log_in(session, server)
     except BaseException:
         session.close()
@@ -213,62 +249,6 @@ def _log_in(session: Session, server: Server) -> None:
 def _expect(session: Session, extension: str, name: str) -> None:
     if not session.has_extn(extension):
         raise smtplib.SMTPNotSupportedError(name)
-
-
-def _no_session(error: OSError | ValueError, server: Server) -> Outcome:
-    """What follows when no session came about, so that nothing was handed over.
-
-    Only codes and names of errors are kept: a server's words may hold the user name.
-    """
-    match error:
-        case smtplib.SMTPAuthenticationError(smtp_code=code) if code // 100 == _NEVER:
-            return judged(Verdict.FATAL, f"the log-in is refused (SMTP {code})")
-        case smtplib.SMTPNotSupportedError():
-            return judged(Verdict.FATAL, f"the mail server does not offer {error}")
-        case smtplib.SMTPResponseException(smtp_code=code) if code // 100 == _NEVER:
-            return judged(Verdict.FATAL, f"the mail server takes no mail from here (SMTP {code})")
-        case smtplib.SMTPResponseException(smtp_code=code):
-            return judged(Verdict.UNREACHABLE, f"the mail server takes no mail now (SMTP {code})")
-        case smtplib.SMTPException():
-            return judged(Verdict.FATAL, "the mail server offers no log-in that is known here")
-        case SessionError() | TimeoutError():
-            return judged(Verdict.UNREACHABLE, _what_broke(error))
-        case ssl.SSLCertVerificationError():
-            return judged(Verdict.UNREACHABLE, "the mail server's certificate is not trusted")
-        case binascii.Error():
-            # A challenge while logging in that is not base64.
-            return judged(Verdict.UNREACHABLE, "the mail server's answer makes no sense")
-        case ValueError():
-            # Raised for the letters of a host name, a user name or a password.
-            return judged(Verdict.FATAL, "the mail server's name or the log-in is not ASCII")
-        case _:
-            where = f"the mail server {server.host}:{server.port}"
-            return judged(Verdict.UNREACHABLE, f"{where} cannot be reached ({_why_not(error)})")
-
-
-def _why_not(error: OSError) -> str:
-    """Why no connection came about, in words for people."""
-    match error:
-        case ConnectionRefusedError():
-            return "it refuses connections"
-        case socket.gaierror():
-            return "its name cannot be looked up"
-        case ssl.SSLError():
-            return "no encrypted connection comes about"
-        case _ if error.strerror:
-            return error.strerror[0].lower() + error.strerror[1:]
-        case _:
-            return "the connection broke"
-
-
-def _what_broke(error: OSError) -> str:
-    match error:
-        case SessionError():
-            return str(error)
-        case TimeoutError():
-            return "the mail server did not answer in time"
-        case _:
-            return "the mail server hung up"
 
 
 def _takes_another(idle: _Idle, sender: str, timeout: float) -> bool:
@@ -311,8 +291,8 @@ def _hand_over(
     except OSError as error:
         # What was raised says nothing about where the mail is; what was written does.
         if session.dot_begun:
-            return judged(Verdict.UNPROVEN, f"{_what_broke(error)}, after the whole mail"), False
-        return judged(Verdict.BROKEN_OFF, _what_broke(error)), False
+            return judged(Verdict.UNPROVEN, f"{what_broke(error)}, after the whole mail"), False
+        return judged(Verdict.BROKEN_OFF, what_broke(error)), False
 
 
 def _prepare(session: Session, message: Message, *, begun: bool) -> tuple[Outcome, bool] | None:

@@ -1,12 +1,18 @@
-"""What a mail server's replies mean for a delivery."""
+"""What a mail server's replies mean for a delivery, and what it means where none come."""
 
 from __future__ import annotations
 
+import binascii
+import smtplib
+import socket
+import ssl
 from typing import Final
 
 from newsletter.delivery import Outcome
 from newsletter.delivery.outcomes import Verdict, accepted_as, judged
+from newsletter.smtp.session import SessionError
 
+_NEVER: Final = 5  # the first digit of an answer (RFC 5321, 4.2.1)
 #: "Done", here or on the way (RFC 5321, 4.2.3). A greeting (220) or a goodbye (221) in its place
 #: is of the 200s, too, and says nothing about a mail.
 _SMTP_TAKEN: Final = frozenset({250, 251, 252})
@@ -26,3 +32,70 @@ def smtp_reply(code: int, message_id: str) -> Outcome:
             return judged(Verdict.REFUSED, f"SMTP {code}")
         case _:
             return judged(Verdict.UNPROVEN, f"SMTP {code}")
+
+
+def no_session(error: OSError | ValueError, place: str) -> Outcome:
+    """What follows when no session came about, so that nothing was handed over.
+
+    Only codes and names of errors are kept: a server's words may hold the user name.
+
+    Args:
+        error: what was raised.
+        place: where the server is, for people.
+    """
+    match error:
+        case smtplib.SMTPAuthenticationError(smtp_code=code) if code // 100 == _NEVER:
+            return judged(Verdict.FATAL, f"the log-in is refused (SMTP {code})")
+        case smtplib.SMTPNotSupportedError():
+            return judged(Verdict.FATAL, f"the mail server does not offer {error}")
+        case smtplib.SMTPResponseException(smtp_code=code) if code // 100 == _NEVER:
+            return judged(Verdict.FATAL, f"the mail server takes no mail from here (SMTP {code})")
+        case smtplib.SMTPResponseException(smtp_code=code):
+            return judged(Verdict.UNREACHABLE, f"the mail server takes no mail now (SMTP {code})")
+        case smtplib.SMTPException():
+            return judged(Verdict.FATAL, "the mail server offers no log-in that is known here")
+        case SessionError() | TimeoutError():
+            return judged(Verdict.UNREACHABLE, what_broke(error))
+        case ssl.SSLCertVerificationError():
+            return judged(Verdict.UNREACHABLE, "the mail server's certificate is not trusted")
+        case binascii.Error():
+            # A challenge while logging in that is not base64.
+            return judged(Verdict.UNREACHABLE, "the mail server's answer makes no sense")
+        case ValueError():
+            # Raised for the letters of a host name, a user name or a password.
+            return judged(Verdict.FATAL, "the mail server's name or the log-in is not ASCII")
+        case _:
+            return judged(Verdict.UNREACHABLE, unreached(error, place))
+
+
+def unreached(error: OSError, place: str) -> str:
+    """Why no connection came about, in a sentence."""
+    return f"{place} cannot be reached ({_why_not(error)})"
+
+
+def _why_not(error: OSError) -> str:
+    """Why no connection came about, in words for people."""
+    match error:
+        case ConnectionRefusedError():
+            return "it refuses connections"
+        case socket.gaierror():
+            return "its name cannot be looked up"
+        case TimeoutError():
+            return "it does not answer"
+        case ssl.SSLError():
+            return "no encrypted connection comes about"
+        case _ if error.strerror:
+            return error.strerror[0].lower() + error.strerror[1:]
+        case _:
+            return "the connection broke"
+
+
+def what_broke(error: OSError) -> str:
+    """What became of a session, in words for people."""
+    match error:
+        case SessionError():
+            return str(error)
+        case TimeoutError():
+            return "the mail server did not answer in time"
+        case _:
+            return "the mail server hung up"

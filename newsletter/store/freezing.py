@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Final
@@ -17,7 +18,7 @@ import sqlalchemy as sa
 
 from newsletter.audience import Expression
 from newsletter.delivery import Content, OccurrenceState, Run, RunState, State
-from newsletter.errors import NewsletterError, RefusedError
+from newsletter.errors import CancelledError, NewsletterError, RefusedError
 from newsletter.schedule import Occurrence
 from newsletter.store.batches import Batches
 from newsletter.store.clicks import forget_links, freeze_links
@@ -47,6 +48,7 @@ def start(
     now: dt.datetime,
     expect: int | None = None,
     occurrence: Occurrence | None = None,
+    stopped: Callable[[], bool] = lambda: False,
 ) -> Run:
     """Freeze content and recipients, all queued, and let the run go.
 
@@ -61,11 +63,13 @@ def start(
         now: with a time zone.
         expect: how many recipients there must be, None for any number.
         occurrence: the date a schedule begins it for, used up when it begins to run.
+        stopped: asked until it begins to run whether it still shall.
 
     Raises:
         RefusedError: the issue was begun already, or there are not `expect` recipients; or a
             schedule asks, and the date is used up; or a person has cancelled it, before or
             meanwhile. It is as not begun then.
+        CancelledError: it was to stop; likewise.
     """
     return _Freeze(
         content=content,
@@ -75,6 +79,7 @@ def start(
         now=now,
         expect=expect,
         occurrence=occurrence,
+        stopped=stopped,
     ).run(store)
 
 
@@ -93,6 +98,7 @@ class _Freeze:
     now: dt.datetime
     expect: int | None = None
     occurrence: Occurrence | None = None
+    stopped: Callable[[], bool]
 
     def run(self, store: Database) -> Run:
         with store.writing() as connection:
@@ -103,6 +109,7 @@ class _Freeze:
             number = self._fill(store, run)
             with batches.writing() as connection:
                 _expect_freezing(connection, run)
+                self._expect_wanted()
                 self._expect_number(number)
                 if self.occurrence is not None:
                     self._take(connection, self.occurrence)
@@ -111,7 +118,7 @@ class _Freeze:
                     "server": PresentHistory(),
                 }  # fmt: skip
                 connection.execute(sa.update(runs).where(runs.c.id == run.id).values(values))
-        except RefusedError:
+        except (RefusedError, CancelledError):
             _clear(batches, run)
             _give_up(store, run, before)
             raise
@@ -173,13 +180,17 @@ class _Freeze:
         for _ in range(_TRIES):
             _clear(Batches(store), run)
             try:
-                return _Filling(store, run, self.eligible).fill()
+                return _Filling(store, run, self.eligible, self._expect_wanted).fill()
             except _ChangedError:
                 continue
         raise NewsletterError(
             "the list changes all the time while the recipients are written down",
             hint="run the same command again when no other program changes it",
         )
+
+    def _expect_wanted(self) -> None:
+        if self.stopped():
+            raise CancelledError("interrupted; nothing was sent, and nothing is begun")
 
     def _expect_number(self, number: int) -> None:
         if self.expect not in {None, number}:
@@ -219,12 +230,20 @@ class _Filling:
         store: where.
         run: begun, without recipients.
         eligible: who gets it.
+        expect_wanted: refuses to go on where the run is not to begin any more.
     """
 
-    def __init__(self, store: Database, run: Run, eligible: Expression) -> None:
+    def __init__(
+        self,
+        store: Database,
+        run: Run,
+        eligible: Expression,
+        expect_wanted: Callable[[], None],
+    ) -> None:
         self._store = store
         self._run = run
         self._eligible = clause(eligible)
+        self._expect_wanted = expect_wanted
         self._cutting = threading.Lock()
         self._stopped = False
         #: The last row that is in a part, and how many recipients there are up to it.
@@ -235,7 +254,7 @@ class _Filling:
 
         Raises:
             _ChangedError: the list is not what it was.
-            NewsletterError: the run is no longer being frozen.
+            NewsletterError: the run is no longer being frozen, or not to begin any more.
         """
         if not self._store.backend.on_server:
             self._write(Batches(self._store))
@@ -269,6 +288,7 @@ class _Filling:
 
         Whoever changes the list comes wholly before or wholly after this transaction.
         """
+        self._expect_wanted()
         with batches.writing() as connection:
             _expect_freezing(connection, self._run)
             with self._cutting:

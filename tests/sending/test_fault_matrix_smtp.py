@@ -364,12 +364,31 @@ def test_ses_that_cannot_be_reached_any_more_is_waited_for(world, name, certific
 
 
 MAIL_WAYS = {
-    "nobody-listens": "cannot be reached (it refuses connections)",
-    "no-such-host": "cannot be reached (its name cannot be looked up)",
     "untrusted": "the mail server's certificate is not trusted",
     "other-host": "the mail server's certificate is not trusted",
     "no-tls": "cannot be reached (no encrypted connection comes about)",
 }
+SET_BY = "NEWSLETTER_TRANSPORT__SMTP__"
+NOT_THERE = {
+    "nobody-listens": ("127.0.0.1", "it refuses connections"),
+    "no-such-host": ("mail.nowhere.invalid", "its name cannot be looked up"),
+}
+
+
+@pytest.mark.parametrize("name", NOT_THERE)
+def test_a_mail_server_that_is_not_there_is_told_at_once_and_nothing_is_begun(world, name):
+    host, why = NOT_THERE[name]
+    port = closed_port()
+    world.configure(KIND="smtp", SMTP__HOST=host, SMTP__PORT=port, SMTP__SECURITY="none")
+    ran = world.send()
+    assert ran.code == 6, ran.err
+    assert ran.err.endswith(
+        f"error: the mail server {host}:{port} cannot be reached ({why}); nothing was sent now\n"
+        f"hint: see that transport.smtp.host ({SET_BY}HOST) and transport.smtp.port ({SET_BY}PORT) "
+        "are right, then: newsletter send --issue 74\n"
+    )
+    assert world.newsletter.ask("select count(*) from runs") == [(0,)]
+    assert not (world.newsletter.root / "issues/.ledger").exists()
 
 
 @pytest.mark.parametrize("name", MAIL_WAYS)
@@ -378,9 +397,8 @@ def test_a_mail_server_that_cannot_be_reached_is_waited_for(world, name, certifi
     world.hurry()
     speak = speaking(b"220 ready\r\n") if name == "no-tls" else shaking_hands(certificate)
     with answering(speak) as (port, heard):
-        host = {"no-such-host": "mail.nowhere.invalid", "other-host": "localhost"}
-        world.configure(KIND="smtp", SMTP__HOST=host.get(name, "127.0.0.1"), SMTP__SECURITY="tls",
-                  SMTP__PORT=closed_port() if name == "nobody-listens" else port)  # fmt: skip
+        host = "localhost" if name == "other-host" else "127.0.0.1"
+        world.configure(KIND="smtp", SMTP__HOST=host, SMTP__SECURITY="tls", SMTP__PORT=port)
         if name == "other-host":
             world.environ({"SSL_CERT_FILE": str(certificate)})
         world.expect(cell, ran := world.send())
@@ -391,4 +409,4 @@ def test_a_mail_server_that_cannot_be_reached_is_waited_for(world, name, certifi
     go_on(world, cell)
 
 
-CELLS = len(ONE) + len(ALL) + len(LOGGING_IN) + 2 * len(WAYS) + len(MAIL_WAYS) + 1
+CELLS = len(ONE) + len(ALL) + len(LOGGING_IN) + 2 * len(WAYS) + len(MAIL_WAYS) + len(NOT_THERE) + 1

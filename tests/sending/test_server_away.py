@@ -1,14 +1,21 @@
-"""A mail server that is away: in the middle of a run it is waited for, and nobody's tries are spent."""
+"""A mail server that is away.
+
+In the middle of a run it is waited for, and nobody's tries are spent; where a person begins and it
+is not there, nothing is begun, and the letter may be corrected.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import signal
 
 import pytest
 
 from newsletter.delivery import Pause
-from tests.support.cli_fixtures import Folder, folder, plain_environment
+from tests.support.cli_fixtures import ISSUE, Folder, folder, plain_environment
+from tests.support.commands import started
 from tests.support.faults import World
+from tests.support.ports import free_port
 from tests.support.smtp_servers import HANG_UP, Scripted
 
 __all__ = ["folder", "plain_environment"]
@@ -32,14 +39,16 @@ def world(folder: Folder) -> World:
 
 def send(world, script):
     with contextlib.closing(Scripted(script)) as server:
-        world.configure(
-            KIND="smtp", SMTP__HOST="127.0.0.1", SMTP__SECURITY="none", SMTP__PORT=server.port
-        )  # fmt: skip
-        return world.send()
+        call(world, server.port)
+        return world.send(), server
+
+
+def call(world, port):
+    world.configure(KIND="smtp", SMTP__HOST="127.0.0.1", SMTP__SECURITY="none", SMTP__PORT=port)
 
 
 def test_a_short_list_is_paused_for_the_network_and_not_put_off(world):
-    ran = send(world, {"greeting": BUSY})
+    ran, _ = send(world, {"greeting": BUSY})
     assert ran.code == 6, ran.err
     assert "paused: nothing could be reached for ten minutes: the mail server takes" in ran.err
     assert world.newsletter.ask("select state, pause from runs") == [("paused", Pause.NETWORK)]
@@ -47,13 +56,45 @@ def test_a_short_list_is_paused_for_the_network_and_not_put_off(world):
 
 def test_a_server_that_was_away_for_long_leaves_each_recipient_all_tries(world):
     later = ["450 later"] * OFTEN
-    ran = send(world, {"greeting": [*[BUSY] * OFTEN, "220 ready"], "RCPT": [*later, "250 ok"]})
+    ran, _ = send(world, {"greeting": [*[BUSY] * OFTEN, "220 ready"], "RCPT": [*later, "250 ok"]})
     assert ran.code == 0, ran.err
     assert world.newsletter.states() == {"accepted": 2}
 
 
 def test_a_server_that_hangs_up_on_a_mail_spends_a_try_each_time(world):
-    ran = send(world, {"RCPT": HANG_UP})
+    ran, _ = send(world, {"RCPT": HANG_UP})
     assert ran.code == 6, ran.err
     assert world.newsletter.ask("select attempt from deliveries") == [(5,), (5,)]
     assert "paused: what is left was deferred 5 times" in ran.err
+
+
+def test_a_server_that_goes_away_in_the_middle_is_waited_for(world):
+    ran, _ = send(world, {"greeting": ["220 ready", HANG_UP], "MAIL": ["250 ok", HANG_UP]})
+    assert ran.code == 6, ran.err
+    assert "paused: nothing could be reached for ten minutes: " in ran.err
+    assert world.newsletter.states() == {"accepted": 1, "deferred": 1}
+
+
+def test_where_nobody_was_there_the_corrected_letter_goes_to_the_list_of_then(world):
+    call(world, free_port())
+    assert world.send().code == 6
+    world.newsletter.edit(ISSUE, "Slack water", "Still water")
+    world.newsletter.write("lists/third.csv", "email\nlorn@example.org\n")
+    more = ("subscribers", "import", "lists/third.csv", "--consent-source", "asked")
+    assert world.newsletter.run(*more).code == 0
+    ran, server = send(world, {})
+    assert ran.code == 0, ran.err
+    assert len(server.mails) == 3
+    assert all(b"Still water" in mail for mail in server.mails)
+
+
+def test_a_signal_before_anything_is_begun_leaves_nothing_behind(world):
+    call(world, free_port())
+    with started(world.newsletter.root, "send", "--issue", "74", "--confirm", "74") as process:
+        for line in process.stderr:
+            if "findings" in line:  # the last row of what would go out
+                break
+        process.send_signal(signal.SIGINT)
+        process.stderr.read()
+        assert process.wait(timeout=60) == 130
+    assert world.newsletter.ask("select count(*) from runs") == [(0,)]

@@ -16,7 +16,7 @@ from newsletter import clocks
 from newsletter.audience import And, HasTag, eligible
 from newsletter.cli import records
 from newsletter.delivery import Run, RunState, State
-from newsletter.errors import NewsletterError, RefusedError
+from newsletter.errors import CancelledError, NewsletterError, RefusedError
 from newsletter.schedule import Occurrence
 from newsletter.store import Store, batches, freezing, imports, runs, schema, subscribers
 from newsletter.store.calendar import Calendar
@@ -157,6 +157,17 @@ def test_a_freeze_that_died_begins_anew_with_whatever_is_sent_now(tmp_path, stor
     assert (run.state, run.begun, run.started_at) == (RunState.RUNNING, True, LATER)
     assert run.content == mended
     expect_whole(tmp_path, MANY + 1)
+
+
+@pytest.mark.parametrize("asked", [1, 5, 14])
+def test_a_freeze_that_is_told_to_stop_leaves_nothing_behind(tmp_path, store, asked):
+    answers = [False] * (asked - 1)  # the last one is asked when all are there
+    with pytest.raises(CancelledError, match="nothing is begun"):
+        start(store, stopped=lambda: not answers or answers.pop())
+    assert runs.find(store, 74, rehearsal=False) is None
+    assert look(tmp_path, "select count(*) from deliveries") == [(0,)]
+    start(store)
+    expect_whole(tmp_path, MANY)
 
 
 def test_who_leaves_meanwhile_is_skipped_and_who_comes_is_in(tmp_path, store, between):
