@@ -110,7 +110,7 @@ def send(
         "--detach": detached,
     }  # fmt: skip
     by_hand = [name for name, given in chosen.items() if given]
-    if fault := _disagreement(issue, due=due, yes=yes, by_hand=by_hand):
+    if fault := _disagreement(issue, due=due, yes=yes, asks=not dry_run, by_hand=by_hand):
         if due:
             from newsletter.cli.trigger import tell
 
@@ -139,7 +139,7 @@ def send(
 
 
 def _disagreement(
-    issue: int | None, *, due: bool, yes: bool, by_hand: list[str]
+    issue: int | None, *, due: bool, yes: bool, asks: bool, by_hand: list[str]
 ) -> InputError | None:
     """The fault of options that contradict each other: by number or by date, never both."""
     if not due and issue is None:
@@ -150,6 +150,6 @@ def _disagreement(
         both = f"--due and {by_hand[0]} do not go together"
         hint = f"--due finds the issue by its date; leave out {' and '.join(by_hand)}, or --due"
         return InputError(both, hint=hint)
-    if due and not yes:
+    if due and asks and not yes:
         return InputError("--due cannot ask for a confirmation", hint="add --yes")
     return None

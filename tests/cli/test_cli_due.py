@@ -239,6 +239,14 @@ def test_what_needs_a_person_waits_for_one(approved, pause):
 
 
 @pytest.mark.processes
+def test_a_dry_run_needs_no_yes(approved):
+    ran = approved.run("--no-input", "send", "--due", "--dry-run")
+    assert ran.code == 0, ran.err
+    assert "dry run: nothing was sent and nothing was written" in ran.err
+    without = approved.run("--no-input", "send", "--due")
+    assert (without.code, without.hint) == (2, "hint: add --yes")
+
+
 def test_another_run_at_work_is_no_fault(approved):
     with store_of(approved) as store, store.lock():
         ran = approved.run(*DUE)
