@@ -327,6 +327,9 @@ def _details(store: Store, run: Run, counts: Counts, sender: str, *, whole: bool
         rate = run_records.rate(store, run, now=clocks.now()) if sender else None
         lines += [f"{rate:.3g} mails/s recently"] if rate else []
         lines += [_doubt(doubt) for doubt in deliveries.doubtful(store, run, most=_SHOWN)]
+    if counts[State.UNKNOWN]:
+        number = run.content.issue
+        lines.append(f"newsletter retry --issue {number} --unknown settles what is unknown")
     return lines
 
 

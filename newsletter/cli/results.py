@@ -65,6 +65,7 @@ def show_send(project: Project, found: SendResult | AlreadySent) -> None:
         say(f"next: newsletter send --issue {number} goes on with {found.counts.left:,}")
     else:
         _show_finished(project, found)
+    _show_unknown(number, found.counts)
     if found.ledger:
         _show_ledger(number, found.ledger)
 
@@ -134,6 +135,7 @@ def _show_already(found: AlreadySent) -> None:
     if run.rehearsal:
         say("hint: send --again repeats a rehearsal")
     _show_counts(run, found.counts, sent_now=0)
+    _show_unknown(number, found.counts)
 
 
 def _show_counts(run: Run, counts: Counts, *, sent_now: int, **more: object) -> None:
@@ -163,10 +165,15 @@ def _show_finished(project: Project, found: SendResult) -> None:
             f"next: {plural(refused, 'mail was', 'mails were')} refused; when the cause is "
             f"fixed: newsletter retry --issue {number}"
         )
+
+
+def _show_unknown(number: int, counts: Counts) -> None:
+    """What a person may do about outcomes that are unknown."""
     if unknown := counts[State.UNKNOWN]:
         say(
             f"next: {plural(unknown, 'outcome is', 'outcomes are')} unknown and "
-            f"will not be sent again: newsletter status --issue {number}"
+            f"will not be sent again: newsletter status --issue {number} shows them, and "
+            f"newsletter retry --issue {number} --unknown settles them"
         )
 
 

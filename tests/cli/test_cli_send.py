@@ -231,11 +231,28 @@ def test_a_dry_run_foresees_that_an_outcome_stays_unknown(ready):
     real = ready.send()
     assert real.code == 9
     assert "1 delivery of an earlier run: outcome unknown" in real.err
-    assert (
-        "1 outcome is unknown and will not be sent again: newsletter status --issue 74" in real.err
+    told = (
+        "next: 1 outcome is unknown and will not be sent again: newsletter status --issue 74 "
+        "shows them, and newsletter retry --issue 74 --unknown settles them\n"
     )
+    assert told in real.err
     assert ready.states() == {"accepted": 24, "unknown": 1}
-    assert ready.send().code == 9
+    again = ready.send()
+    assert again.code == 9
+    assert told in again.err
+
+
+def test_what_is_unknown_of_a_run_that_is_paused_is_told_with_the_way_out(ready):
+    ready.send("--limit", "5")
+    with store_of(ready) as store:
+        run = runs.find(store, 74, rehearsal=True)
+        assert run is not None
+        runs.resume(store, run, by_hand=True)
+        assert claiming.claim(store, run, now=NOW) is not None
+    ran = ready.send("--limit", "5")
+    assert ran.code == 6
+    assert "next: newsletter send --issue 74 goes on with 14\n" in ran.err
+    assert "newsletter retry --issue 74 --unknown settles them\n" in ran.err
 
 
 def test_a_dry_run_before_any_import_writes_nothing(folder):

@@ -93,6 +93,7 @@ def test_a_finished_run_with_an_unknown_outcome_names_it_without_an_address(worl
     assert head.split() == ["issue", "run", "state", "recipients", "outcomes"]
     assert row.split(maxsplit=4) == ["74", "ses", "finished", "25", "accepted 24, unknown 1"]
     assert rest[0] == "  74 ses: unknown 1: no answer that can be read (the connection broke)"
+    assert rest.pop() == "  74 ses: newsletter retry --issue 74 --unknown settles what is unknown"
     assert rest[-1].startswith("  74 ses: unknown since ")
     assert ": recipient 5, " in rest[-1]
     assert rest[-1].endswith(", attempt 1")
