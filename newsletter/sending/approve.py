@@ -91,8 +91,9 @@ def _due(project: Project, issue: Issue, now: dt.datetime) -> Occurrence | Refus
     issues = project.issues()
     table = timetable(project.settings, moved=moved(issues, project.zone))
     free = free_day(table, issues, now)
-    redate = f'write "date: {free}", the next free one' if free else "the schedule has ended"
-    place = issue.place("send_at" if "send_at" in issue.raw else "date")
+    key = "send_at" if issue.send_at else "date"  # which of the two counts
+    redate = f'write "{key}: {free}", the next free one' if free else "the schedule has ended"
+    place = issue.place(key)
     day, due = day_of(issue, table.zone), appointment(table, issue)
     if issue.is_sample:
         return RefusedError(

@@ -48,8 +48,15 @@ def test_a_date_that_is_not_in_the_schedule_is_told_with_the_next_free_one(ready
     day = dt.date.fromisoformat(line.split()[1])
     refused(
         ready, f"issue 74 is dated {day:%a %Y-%m-%d}, which is no date of the schedule",
-        'write "date: 2026-12-20"',
+        f'write "{line.split(":")[0]}: 2026-12-20"',
     )  # fmt: skip
+
+
+def test_a_send_at_may_name_another_date_of_the_schedule(ready, at):
+    ready.edit(ISSUE, "date: 2026-11-22", "date: 2026-11-24\nsend_at: 2026-11-22 18:00")
+    ran = approve(ready)
+    assert ran.code == 0, ran.err
+    assert "it is due on Sun 2026-11-22 18:00 (" in ran.err
 
 
 def test_an_issue_without_a_date_is_told(ready, at):
