@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from newsletter.delivery import Counts, Run
     from newsletter.issue import Issue
     from newsletter.project import Project
+    from newsletter.schedule import Occurrence, Timetable
     from newsletter.schedule.outlook import IssueStanding, Prospect
     from newsletter.store import Store
 
@@ -70,7 +71,8 @@ def cancel(
     if found.rehearsal:
         say("its rehearsal is stopped, too")
     anew = "to send it after all, once the transport is another" if project.rehearses else ""
-    say(f"{anew or 'to send it after all'}: newsletter send --issue {issue}")
+    say(f"no schedule sends it any more, approved again or not; {anew or 'to send it after all'}, "
+        f"by hand: newsletter send --issue {issue}")  # fmt: skip
 
 
 def _gone(run: Run, counts: Counts, forgotten: str) -> str:
@@ -122,9 +124,11 @@ def schedule(
     plan = timetable(project.settings, moved=moved(issues, project.zone))
     with open_records(project) as store:
         closed = _closed(project, store) if store else {}
+        waiting = _waiting(project, store, plan)
     found = outlook(
-        plan, issues, clocks.now(), is_same=_sameness(project), most=number, closed=closed
-    )
+        plan, issues, clocks.now(), is_same=_sameness(project), most=number, closed=closed,
+        waiting=waiting,
+    )  # fmt: skip
     if as_json:
         result_json({"timezone": plan.zone.key, "dates": [as_dict(one) for one in found]})
     elif found:
@@ -151,10 +155,21 @@ def coming(project: Project, store: Store | None) -> tuple[Prospect, ...]:
         plan = timetable(project.settings, moved=moved(issues, project.zone))
         return outlook(
             plan, issues, clocks.now(), is_same=_sameness(project), most=2,
-            closed=_closed(project, store) if store else {},
+            closed=_closed(project, store) if store else {}, waiting=_waiting(project, store, plan),
         )  # fmt: skip
     except InputError:
         return ()
+
+
+def _waiting(project: Project, store: Store | None, plan: Timetable) -> Occurrence | None:
+    """The date that has come and whose issue a call may still begin, None where there is none."""
+    from newsletter.schedule.decision import Ledger, due
+    from newsletter.store.calendar import Calendar
+
+    ledger = Calendar(store, rehearsal=project.rehearses).ledger() if store else Ledger()
+    return due(
+        clocks.now(), plan, ledger, catch_up=project.settings.schedule.catch_up, window=0
+    ).waiting
 
 
 def _closed(project: Project, store: Store) -> dict[int, IssueStanding]:
@@ -211,7 +226,7 @@ def _trust(project: Project) -> None:
 
 def _row(one: Prospect) -> tuple[str, ...]:
     number = str(one.issue.number) if one.issue else "-"
-    return one.when, f"{one.occurrence.at:%Y-%m-%d %H:%M}", number, one.standing.value
+    return one.when, f"{one.occurrence.at:%Y-%m-%d %H:%M}", number, one.state
 
 
 def as_dict(one: Prospect) -> dict[str, object]:
@@ -224,4 +239,5 @@ def as_dict(one: Prospect) -> dict[str, object]:
         "file": one.issue.file if one.issue else None,
         "state": one.standing.value,
         "approved": one.standing.value == "approved",
+        "due_now": one.is_now,
     }

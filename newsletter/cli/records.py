@@ -95,7 +95,7 @@ def _nothing_sent(issue: int | None) -> str:
 
 def _show_dates(due: Sequence[Prospect]) -> None:
     for one in due:
-        what = f"issue {one.issue.number}, {one.standing.value}" if one.issue else "no issue yet"
+        what = f"issue {one.issue.number}, {one.state}" if one.issue else "no issue yet"
         result(f"next: {one.when} ({one.zone.key}), {what}")
 
 

@@ -39,17 +39,28 @@ class Prospect(NamedTuple):
         issue: the issue that has this date, None where there is none.
         standing: how far it is.
         zone: the newsletter's time zone.
+        is_now: whether the date has come, and its issue may still begin.
     """
 
     occurrence: Occurrence
     issue: Issue | None
     standing: IssueStanding
     zone: ZoneInfo
+    is_now: bool = False
 
     @property
     def when(self) -> str:
         """The local time, for people: `Sun 2026-11-22 09:00`."""
         return f"{self.occurrence.at.astimezone(self.zone):%a %Y-%m-%d %H:%M}"
+
+    @property
+    def state(self) -> str:
+        """How far its issue is, for people, and what a schedule does not do for them."""
+        due = "due now, " if self.is_now else ""
+        by_hand = ""
+        if self.issue and self.standing is IssueStanding.CANCELLED:
+            by_hand = f": only newsletter send --issue {self.issue.number} sends it"
+        return f"{due}{self.standing.value}{by_hand}"
 
 
 def day_of(issue: Issue, zone: ZoneInfo) -> dt.date | None:
@@ -124,8 +135,9 @@ def outlook(
     is_same: Callable[[Issue], bool],
     most: int,
     closed: Mapping[int, IssueStanding] = _NONE_CLOSED,
+    waiting: Occurrence | None = None,
 ) -> tuple[Prospect, ...]:
-    """The next dates, at most so many, each with its issue.
+    """The next dates, at most so many, each with its issue; first one that has come, if any.
 
     Args:
         table: the schedule.
@@ -134,14 +146,18 @@ def outlook(
         is_same: as for `there`.
         most: how many dates.
         closed: of issues that no schedule sends, approved or not: sent, begun, cancelled.
+        waiting: the date that has come and is not used up; shown where something may yet go.
     """
     known = tuple(issues)
     found = []
-    for date in itertools.islice(ahead(table, now), most):
+    over = {IssueStanding.NONE, IssueStanding.BEGUN, IssueStanding.SENT}
+    for date in (*([waiting] if waiting else ()), *itertools.islice(ahead(table, now), most)):
         issue, standing = there(known, date.day, table.zone, is_same)
         if issue and standing is not IssueStanding.TWICE:
             standing = closed.get(issue.number, standing)
-        found.append(Prospect(occurrence=date, issue=issue, standing=standing, zone=table.zone))
+        if date is waiting and standing in over:
+            continue
+        found.append(Prospect(date, issue, standing, table.zone, is_now=date is waiting))
     return tuple(found)
 
 

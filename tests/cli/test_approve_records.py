@@ -21,12 +21,18 @@ def test_a_cancelled_issue_is_promised_by_none_of_them(post, at):
     newsletter = post.newsletter
     at("2026-11-22 07:00")
     assert newsletter.run("approve", "--issue", "74").code == 0
-    assert newsletter.run("cancel", "--issue", "74").code == 0
+    cancelled = newsletter.run("cancel", "--issue", "74")
+    assert cancelled.code == 0
+    assert cancelled.err == (
+        "no schedule sends it any more, approved again or not; to send it after all, by hand: "
+        "newsletter send --issue 74\n"
+    )
     assert approve(newsletter) == (
         8, "error: issue 74 is cancelled, so no schedule sends it",
     )  # fmt: skip
-    assert "  74     cancelled" in newsletter.run("schedule").out
-    assert "issue 74, cancelled" in newsletter.run("status").out
+    by_hand = "cancelled: only newsletter send --issue 74 sends it\n"
+    assert f"  74     {by_hand}" in newsletter.run("schedule").out
+    assert f"issue 74, {by_hand}" in newsletter.run("status").out
     at("2026-11-22 08:00")
     assert "issue 74 is cancelled" in post.due().err
     assert post.readers == []

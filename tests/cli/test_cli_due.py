@@ -104,6 +104,33 @@ def test_the_next_dates_come_with_their_issues(approved, at):
     assert len(shown) == 6
 
 
+def dates_of(newsletter):
+    found = json.loads(newsletter.run("schedule", "--next", "1", "--json").out)["dates"]
+    return [(one["date"], one["state"], one["due_now"]) for one in found]
+
+
+@pytest.mark.processes
+def test_an_issue_whose_date_has_come_is_shown_as_due_now_until_it_is_over(approved, at):
+    ahead = ("2026-12-06", "draft", False)
+    at("2026-11-22 08:00")
+    assert dates_of(approved) == [("2026-11-22", "approved", True), ahead]
+    assert "  74     due now, approved\n" in approved.run("schedule").out
+    assert "09:00 (Europe/Amsterdam), issue 74, due now, approved\n" in approved.run("status").out
+    approved.edit(ISSUE, "status: ready", "status: draft")
+    assert dates_of(approved) == [("2026-11-22", "draft", True), ahead]
+    approved.edit(ISSUE, "status: draft", "status: ready")
+    at("2026-11-22 14:01")
+    assert dates_of(approved) == [ahead]  # too late for a schedule
+    at("2026-11-22 09:00")
+    assert approved.run(*DUE).code == 0
+    assert dates_of(approved) == [ahead]
+
+
+def test_a_date_that_has_come_without_an_issue_is_over(approved, at):
+    approved.edit(ISSUE, "date: 2026-11-22", "date: 2026-11-23")
+    assert dates_of(approved) == [("2026-12-06", "draft", False)]
+
+
 @pytest.mark.parametrize("words", [("schedule",), DUE])
 def test_an_anchor_that_is_no_day_of_the_rule_is_refused_with_its_line(ready, at, words):
     ready.edit("newsletter.toml", "anchor = 2026-11-08", "anchor = 2026-11-09")
@@ -247,6 +274,7 @@ def test_a_dry_run_needs_no_yes(approved):
     assert (without.code, without.hint) == (2, "hint: add --yes")
 
 
+@pytest.mark.processes
 def test_another_run_at_work_is_no_fault(approved):
     with store_of(approved) as store, store.lock():
         ran = approved.run(*DUE)
