@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
+from newsletter import clocks
 from newsletter.cli.confirm import confirm
 from newsletter.cli.context import open_store
 from newsletter.cli.progress import progress
@@ -24,7 +25,7 @@ from newsletter.people.changed import warn_of_changed_lists
 from newsletter.project import Project
 from newsletter.sending.context import SendContext
 from newsletter.sending.options import SendOptions
-from newsletter.sending.plan import plan_send, rows, uncommitted
+from newsletter.sending.plan import early, plan_send, rows, uncommitted
 from newsletter.sending.result import AlreadySent, Detached, Plan
 from newsletter.sending.run import detach, send
 from newsletter.store import Store
@@ -118,7 +119,9 @@ class _SendConsole(Console):
             say(f"{exposed}, unknown to the records: counted as unknown, and not sent again")
 
     def _warn_of_real(self, plan: Plan) -> None:
+        by_hand = plan.run is None and not plan.options.scheduled
         told = (
+            early(self.project, plan.prepared.issue, clocks.now()) if by_hand else "",
             uncommitted(self.project.root, plan.prepared.issue.file),
             growth_warning(self.store, plan.recipients),
         )

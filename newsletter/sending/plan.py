@@ -5,6 +5,8 @@ The command line and the preview show the same rows, because both come from here
 
 from __future__ import annotations
 
+import contextlib
+import datetime as dt
 import hashlib
 import json
 from collections.abc import Mapping
@@ -14,7 +16,8 @@ from typing import Final
 from newsletter import clocks
 from newsletter.delivery import Content, Counts, Run, RunState, State
 from newsletter.delivery.deliver import Transport, summary
-from newsletter.errors import NewsletterError, RefusedError
+from newsletter.errors import InputError, NewsletterError, RefusedError
+from newsletter.issue import Issue
 from newsletter.message import Sender, encode, freeze, load_template
 from newsletter.project import Project, git
 from newsletter.project.issues import PreparedIssue
@@ -22,6 +25,7 @@ from newsletter.project.ledger import Entry
 from newsletter.render import CountedLink
 from newsletter.render.counting import counted
 from newsletter.render.markdown.fields import RATE
+from newsletter.schedule.outlook import appointment, day_of, moved
 from newsletter.sending import second_ledger, transports
 from newsletter.sending.context import SendContext
 from newsletter.sending.gate import (
@@ -35,6 +39,7 @@ from newsletter.sending.gate import (
 )
 from newsletter.sending.options import SendOptions
 from newsletter.sending.result import AlreadySent, Plan, Readiness
+from newsletter.settings.dates import timetable
 from newsletter.settings.mail import sender
 from newsletter.store import Store, claims, list_size, runs, subscribers
 
@@ -249,6 +254,26 @@ def uncommitted(root: Path, file: str) -> str:
         return ""
     found = "has changes that are not committed" if git.has(root, file) else "is in no commit"
     return f"{file} {found}: git could not tell later what readers got"
+
+
+def early(project: Project, issue: Issue, now: dt.datetime) -> str:
+    """What to say of a letter that a person sends before its date, "" where that has come.
+
+    Args:
+        project: the newsletter.
+        issue: the letter.
+        now: with a time zone.
+    """
+    day, due = day_of(issue, project.zone), None
+    with contextlib.suppress(InputError):  # no schedule, or one that is not in order
+        table = timetable(project.settings, moved=moved([issue], project.zone))
+        due = appointment(table, issue)
+    if due and due.at > now:
+        local = f"{due.at.astimezone(project.zone):%a %Y-%m-%d %H:%M} ({project.zone.key})"
+        return f"{issue.file} is due on {local}: this sends it now"
+    if day and due is None and day > project.today(now):
+        return f"{issue.file} is dated {day:%a %Y-%m-%d}: this sends it now"
+    return ""
 
 
 def require_same_content(run: Run, content: Content, root: Path, file: str) -> None:
