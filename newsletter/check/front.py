@@ -140,6 +140,17 @@ def _past(context: RuleContext) -> Iterator[Fault]:
         yield context.issue.place("date"), f"the date {day} has passed", "check that it is this one"
 
 
+@rule("date-twice", "warning", "Two ready issues have the same date; the schedule sends neither.")
+def _rivals(context: RuleContext) -> Iterator[Fault]:
+    key = "send_at" if context.issue.send_at else "date"
+    for rival in context.rivals:
+        yield (
+            context.issue.place(key),
+            f"{rival} is ready for the same date, so the schedule would send neither",
+            "give one of them another date, or make it a draft",
+        )
+
+
 @rule("ignore-unknown", "warning", "An ignored finding id does not exist.")
 def _unknown(context: RuleContext) -> Iterator[Fault]:
     for name in context.issue.ignored_checks:

@@ -68,6 +68,7 @@ class RuleContext:
         picture_faults: what is wrong with pictures that are published for this letter, by their
             paths as files.
         twins: other files with the same number.
+        rivals: other ready issues for the same date of the schedule.
         ignore: finding ids the newsletter's settings answer for.
         answers: what the web said about addresses of the letter; None without `--online`.
         filled_size: bytes of the HTML part as a reader gets it, with everything filled in; 0 when
@@ -83,6 +84,7 @@ class RuleContext:
     shown: Mapping[str, bool] = dataclasses.field(default_factory=dict)
     picture_faults: Mapping[str, tuple[PictureFault, ...]] = dataclasses.field(default_factory=dict)
     twins: tuple[str, ...] = ()
+    rivals: tuple[str, ...] = ()
     ignore: Mapping[str, str] = dataclasses.field(default_factory=dict)
     answers: Mapping[str, UrlStatus] | None = None
     filled_size: int = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime as dt
 import functools
@@ -9,11 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote, unquote
+from zoneinfo import ZoneInfo
 
 from newsletter.audience import Expression, eligible
 from newsletter.audience.segment import parse_segment
 from newsletter.audience.tokens import TRIAL_KEY, rating_url, unsubscribe_url
 from newsletter.check import Finding, RuleContext, UrlStatus, check
+from newsletter.errors import InputError
 from newsletter.issue import Issue, number_of, parse
 from newsletter.issue.approval import approval
 from newsletter.message import SAMPLE, filled, unsubscribe_by_mail
@@ -25,6 +28,7 @@ from newsletter.project.rendering import render
 from newsletter.render import Options, RenderedIssue, Theme
 from newsletter.render.limits import expect_length
 from newsletter.render.pictures import local_path, local_pictures
+from newsletter.schedule.outlook import day_of
 from newsletter.settings import Settings
 from newsletter.settings.mail import options as mail_options
 
@@ -106,6 +110,7 @@ def prepare_issue(root: Path, name: str, settings: Settings, *, today: dt.date) 
         today=None if issue.sent_elsewhere or _is_past(root, issue.number) else today,
         assets=assets | {quote(name) for name in mailed.pictures},
         twins=_twins(root, name),
+        rivals=_rivals(root, issue, settings, today),
         ignore=settings.checks.ignore,
         filled_size=len(_as_read(rendered, settings, issue.number).encode()),
         real=settings.transport.kind != "folder",
@@ -155,6 +160,27 @@ def _assets(folder: Path, rendered: RenderedIssue, options: Options) -> frozense
     sources = (image.src.removeprefix(f"{base}/") for image in rendered.images)
     # Markdown percent-encodes what a file name may hold.
     return frozenset(source for source in sources if files.image_exists(folder, unquote(source)))
+
+
+def _rivals(root: Path, issue: Issue, settings: Settings, today: dt.date) -> tuple[str, ...]:
+    """The other issues that are ready for the day of one that a schedule may still send.
+
+    What was sent is not read, so that it takes no longer with every issue.
+    """
+    zone = ZoneInfo(settings.site.timezone)
+    day, names = day_of(issue, zone), files.issue_files(root)
+    ahead = settings.schedule.rrule and day is not None and day >= today
+    if not ahead or issue.status != "ready" or issue.file not in names:
+        return ()
+    sent, found = max(ledger.issues(root), default=-1), list[str]()
+    for name in names:
+        if name == issue.file or (number_of(name) or 0) <= sent:
+            continue
+        with contextlib.suppress(InputError):  # what cannot be read is told where it is checked
+            other = parse(files.read_issue(root, name), file=name)
+            if other.status == "ready" and day_of(other, zone) == day:
+                found.append(name)
+    return tuple(found)
 
 
 def _twins(root: Path, name: str) -> tuple[str, ...]:

@@ -123,6 +123,8 @@ CASES = [
     Case("date-past", "warning", {"front": ENDED, "today": NOVEMBER}, {"front": ENDED, "today": dt.date(2026, 11, 22)},
          [":4:1|the date 2026-11-22 has passed|check that it is this one"]),
     Case("date-past", "warning", {"front": ENDED, "today": NOVEMBER}, {"front": ENDED}, [":4:1|the date 2026-11-22 has passed|check that it is this one"]),
+    Case("date-twice", "warning", {"front": ENDED, "rivals": ("issues/075-x.md",)}, {"front": ENDED},
+         [":4:1|issues/075-x.md is ready for the same date, so the schedule would send neither|give one of them another date, or make it a draft"]),
     Case("ignore-unknown", "warning", {"front": front("title: A", "checks:", "  ignore:", "    link-htp: old", "    zzz: why not")},
          {"front": front("title: A", "checks: {ignore: {link-http: old}}")},
          [':5:5|no check is called "link-htp"|did you mean "link-http"?', ':6:5|no check is called "zzz"|docs/checks.md lists them']),
