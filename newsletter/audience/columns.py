@@ -45,12 +45,11 @@ class RejectedError(Exception):
 
     Attributes:
         word: the word of a status column that nobody knows, or "".
-        aside: whether a column says so that is read for something else.
     """
 
-    def __init__(self, reason: str, *, word: str = "", aside: bool = False) -> None:
+    def __init__(self, reason: str, *, word: str = "") -> None:
         super().__init__(reason)
-        self.word, self.aside = word, aside
+        self.word = word
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +68,10 @@ class Column:
 
 
 class Person(NamedTuple):
-    """What the cells of one row say; `email` as it stands, all else fit for use."""
+    """What the cells of one row say; `email` as it stands, all else fit for use.
+
+    `aside` tells which column says that they left that is read for something else, or "".
+    """
 
     email: str
     name: str
@@ -77,6 +79,7 @@ class Person(NamedTuple):
     joined: dt.datetime | None
     tags: frozenset[str]
     fields: Mapping[str, str]
+    aside: str
 
 
 class Columns:
@@ -184,6 +187,9 @@ class Columns:
                 standing = max(standing, judge(cells[at].strip().lower()))
             except RejectedError as unclear:
                 doubt = doubt or unclear
+        aside = "" if standing >= ReaderStanding.LEFT else self._aside(cells)
+        if aside:
+            standing = ReaderStanding.LEFT
         # Whoever has left by one column has left, whatever another one fails to say.
         if doubt and standing < ReaderStanding.LEFT:
             raise doubt
@@ -193,13 +199,6 @@ class Columns:
         service = self.service
         if service and service.forgotten and email.lower().endswith(f"@{service.forgotten}"):
             raise RejectedError(f"{service.title} has deleted this person")
-        for at, tagged in self._unjudged:
-            cell = cells[at].strip().lower()
-            if cell in GONE or (tagged and not GONE.isdisjoint(tags_of(cell))):
-                header = one_line(self.columns[at].header)
-                column = f'the column "{header}"' if header else f"column {at + 1} without a name"
-                way = "--map it" if header else "name it"
-                raise RejectedError(f"{column} says that they left; {way}", aside=True)
         tags = self._tags
         for at in self._tagged:
             if cell := cells[at]:
@@ -209,12 +208,25 @@ class Columns:
             try:
                 fields.update(table_of(cells[at]))
             except UnfitCellError as error:
-                raise RejectedError(str(error)) from error
+                if standing < ReaderStanding.LEFT:
+                    raise RejectedError(str(error)) from error
         for at, name in self._fields:
             if (cell := cells[at]) and (line := one_line(cell)):
                 fields[name] = line
         since = self._joined(cells) if self.dated else None
-        return Person(email, self._whole_name(cells), standing, since, tags, fields)
+        return Person(email, self._whole_name(cells), standing, since, tags, fields, aside)
+
+    def _aside(self, cells: Sequence[str]) -> str:
+        """Which column that is read for something else says that they left, with the way on."""
+        for at, tagged in self._unjudged:
+            cell = cells[at].strip().lower()
+            if cell in GONE or (tagged and not GONE.isdisjoint(tags_of(cell))):
+                header = one_line(self.columns[at].header)
+                if not header:
+                    return f"column {at + 1} without a name says that they left; name it"
+                way = f'--map "{header}={"tags" if tagged else "field"}" where it does not'
+                return f'the column "{header}" says that they left; {way}'
+        return ""
 
     def _at(self, role: Role) -> list[int]:
         return [at for at, column in enumerate(self.columns) if column.role is role]

@@ -43,6 +43,7 @@ class Row(NamedTuple):
         joined: since when, as the file says.
         instead_of: the number of an earlier row with this address, counted from 0 over all that
             was read, which does not count any more; None where there is none.
+        aside: which column says that they left that is read for something else, or "".
     """
 
     line: int
@@ -55,6 +56,7 @@ class Row(NamedTuple):
     suppression: str = ""
     joined: dt.datetime | None = None
     instead_of: int | None = None
+    aside: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,13 +67,11 @@ class Reject:
         line: 1-based line of the file on which the row starts.
         reason: a sentence without an address.
         word: the word of a status that nobody knows, as the file has it in lower case, or "".
-        aside: whether a column says that they left that is read for something else.
     """
 
     line: int
     reason: str
     word: str = ""
-    aside: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,8 +226,7 @@ def _row(record: Record, columns: Columns, seen: Seen, place: int) -> Row | Reje
         person = _person(record, columns)
         address = read_address(person.email)
     except RejectedError as rejected:
-        why = str(rejected)
-        return Reject(line=line, reason=why, word=rejected.word, aside=rejected.aside)
+        return Reject(line=line, reason=str(rejected), word=rejected.word)
     except InputError as error:
         return Reject(line=line, reason=error.message)
     standing = person.standing
@@ -238,6 +237,7 @@ def _row(record: Record, columns: Columns, seen: Seen, place: int) -> Row | Reje
     return Row(
         line, address.mailbox, address.canonical, person.name, standing.status, person.tags,
         person.fields, standing.suppression, person.joined, None if met is None else met.place,
+        person.aside,
     )  # fmt: skip
 
 

@@ -112,8 +112,9 @@ def _say_rows(listed: OpenList, tally: RowTally, rejected: int) -> None:
 
 def _say_columns(tally: RowTally) -> None:
     """Where columns that are read for something else seem to tell who left."""
-    for reason, number in tally.aside.most_common():
-        say(f"warning: {plural(number, 'row')} left out: {reason}")
+    for reason, odd in tally.aside.items():
+        rows = plural(odd.number, "row counts", "rows count")
+        say(f"warning: {rows} as unsubscribed, the first in line {odd.line}: {reason}")
     for (column, word), number in tally.doubted.most_common():
         where = f'"{word}" stands in the column "{column}" of {plural(number, "row")}'
         way = f'--map "{column}=status" where it tells who left'

@@ -316,13 +316,25 @@ def _meaning(column: Column) -> str:
 
 
 def _of_member(row: Row | Reject, one: ListFile | PackedList) -> Row | Reject:
-    """A rejected row of an archive, with the file in which its line is."""
+    """A row of an archive; what is odd about it names the file in which its line is."""
     if isinstance(row, Row):
-        return row
-    return replace(row, reason=f"{PurePath(_name(one)).name}: {row.reason}")
+        return row._replace(aside=f"{_short(one)}: {row.aside}") if row.aside else row
+    return replace(row, reason=f"{_short(one)}: {row.reason}")
+
+
+def _short(one: ListFile | PackedList) -> str:
+    return PurePath(_name(one)).name
 
 
 # --- what the rows say -----------------------------------------------------------------------
+
+
+@dataclass(slots=True, kw_only=True)
+class Odd:
+    """How many rows are odd in one way, and the line of the first of them."""
+
+    line: int
+    number: int = 0
 
 
 @dataclass(slots=True)
@@ -337,7 +349,8 @@ class RowTally:
         said: how many rows say what of their person: "active", "pending", "unsubscribed",
             "bounced", "complained", "blocked".
         words: words of a status that nobody knows, with how many rows have them.
-        aside: why rows are left out of which a column says it that is read for something else.
+        aside: by which column rows count as unsubscribed that is read for something else, with the
+            first of their lines.
         doubted: such columns with words that may mean it; these rows count as active.
         fields: the columns that are read as fields, see `OpenList.unjudged`.
     """
@@ -348,7 +361,7 @@ class RowTally:
     marked: int = 0
     said: Counter[str] = field(default_factory=Counter)
     words: Counter[str] = field(default_factory=Counter)
-    aside: Counter[str] = field(default_factory=Counter)
+    aside: dict[str, Odd] = field(default_factory=dict)
     doubted: Counter[tuple[str, str]] = field(default_factory=Counter)
     fields: Mapping[str, str] = field(default_factory=dict)
 
@@ -366,10 +379,10 @@ class RowTally:
                     self.marked += 1
                 if status == "active":
                     self._doubt(row)
+                elif row.aside:
+                    self.aside.setdefault(row.aside, Odd(line=row.line)).number += 1
             elif row.word:
                 self._count(row.word)
-            elif row.aside:
-                self.aside[row.reason] += 1
             yield row
 
     def _doubt(self, row: Row) -> None:

@@ -58,14 +58,16 @@ def test_rows_that_say_unsubscribed_in_another_column_are_counted_with_the_way_o
         "f@example.org,opted out,,\ng@example.org,Gus,fine,\n"
     )
     ran = imported(folder, text)
-    assert ran.out == "5 added, 0 updated, 0 unchanged, 0 kept out, 0 suppressed, 2 rejected\n"
+    assert ran.out == "7 added, 0 updated, 0 unchanged, 0 kept out, 0 suppressed, 0 rejected\n"
+    assert "by what the list says: 5 active, 2 unsubscribed" in ran.err
     warned = [line for line in ran.err.splitlines() if line.startswith("warning: ")]
     doubtful = 'warning: "inactive" stands in the column "Zustand" of 2 rows, taken as active: '
     called = 'stands in the column "name" of 1 row, taken as active: '
     way = '--map "name=status" where it tells who left'
+    counts = "warning: 1 row counts as unsubscribed, the first in line"
     assert warned == [
-        'warning: 1 row left out: the column "Zustand" says that they left; --map it',
-        "warning: 1 row left out: column 4 without a name says that they left; name it",
+        f'{counts} 3: the column "Zustand" says that they left; --map "Zustand=field" where it does not',
+        f"{counts} 6: column 4 without a name says that they left; name it",
         f'{doubtful}--map "Zustand=status" where it tells who left',
         f'warning: "unsubscribed" {called}{way}',
         f'warning: "opted out" {called}{way}',
@@ -76,6 +78,29 @@ def test_rows_that_say_unsubscribed_in_another_column_are_counted_with_the_way_o
     assert [tuple(one.values()) for one in json.loads(ran.out)["doubtful"]] == [
         ("name", "unsubscribed", 1), ("Zustand", "inactive", 2), ("name", "opted out", 1),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("words", [("x", "Unsubscribed"), ("unsubscribed", "x")])
+@pytest.mark.parametrize("more", [0, 700])
+def test_whoever_left_by_any_column_of_any_row_is_mailed_by_no_other_row(folder, words, more):
+    imported(folder, "email\nc@example.org\n")
+    rows = "".join(f"{who}@example.org,{word}\n" for who in "ab" for word in words)
+    filler = "".join(f"filler{n}@example.org,x\n" for n in range(more))
+    ran = imported(folder, f"email,Typ\nc@example.org,unsubscribed\n{rows}{filler}")
+    assert f"{2 + more} added, 1 updated, 0 unchanged, 0 kept out, 0 suppressed, 2 rej" in ran.out
+    assert 'warning: 3 rows count as unsubscribed, the first in line 2: the column "Typ"' in ran.err
+    active = folder.run("subscribers", "list", "--status", "active", "-v").out
+    assert not any(f"{who}@example.org" in active.split() for who in "abc")
+    ran = imported(folder, f"email,Typ\nd@example.org,unsubscribed\n{rows}", "--map", "Typ=field")
+    assert ran.out.startswith("1 added, 0 updated, 0 unchanged, 2 kept out")
+
+
+def test_whoever_has_left_has_left_whatever_else_is_wrong_with_the_row(folder):
+    text = (
+        "email,creation_date,metadata,unsubscription_date,type\n"
+        'a@example.org,2024-01-01,"{broken",2024-02-02,regular\na@example.org,2024-01-01,,,regular\n'
+    )
+    assert "by what the list says: 1 unsubscribed" in imported(folder, text).err
 
 
 def test_whoever_left_by_one_column_has_left_whatever_another_fails_to_say(folder):

@@ -14,7 +14,7 @@ from newsletter.audience import Status
 from newsletter.audience.choices import read_choices
 from newsletter.audience.joined import DayOrder, day_order, joined
 from newsletter.audience.roles import BY_NAME, STANDING, plain, speaks_of_standing
-from newsletter.audience.roster import Reject, Row, read
+from newsletter.audience.roster import Row, read
 from newsletter.errors import InputError
 from tests.support.rosters import all_rows, reasons, the_row
 
@@ -99,18 +99,18 @@ def test_what_speaks_of_nothing_of_the_kind_is_a_field(header):
 @pytest.mark.parametrize("header", ["Type", "Group", "Tags", "Result"])
 def test_a_word_that_means_one_thing_alone_is_passed_over_in_no_column(header, cell):
     text = f"email,{header}\na@example.org,{cell}\nb@example.org,other\n"
-    left_out, other = read(io.StringIO(text, newline=""), file="list.csv")
-    assert isinstance(left_out, Reject)
-    assert left_out.reason == f'the column "{header}" says that they left; --map it'
-    assert isinstance(other, Row)
+    left, other = all_rows(text)
+    role = "tags" if header == "Tags" else "field"
+    way = f'--map "{header}={role}" where it does not'
+    assert left.aside == f'the column "{header}" says that they left; {way}'
+    assert (left.status, other.status) == (Status.UNSUBSCRIBED, Status.ACTIVE)
     [told, _] = chosen(text, columns=[f"{header}=field:word"])
     assert told.fields == {"word": cell.strip()}
 
 
 def test_one_of_several_tags_says_it_too():
     text = 'email,tags\na@example.org,"VIP, Unsubscribed"\n'
-    [row] = read(io.StringIO(text, newline=""), file="list.csv")
-    assert isinstance(row, Reject)
+    assert the_row(text).status is Status.UNSUBSCRIBED
 
 
 def test_every_column_that_tells_who_left_would_stop_the_list_if_it_were_not_known():
