@@ -12,7 +12,8 @@ from newsletter.humanize import plural
 
 if TYPE_CHECKING:
     from newsletter.audience.roster import Added
-    from newsletter.people.importing import ImportResult, ListCheck, OpenList, RowTally, Sheet
+    from newsletter.people.importing import ImportResult, ListCheck, OpenList, Sheet
+    from newsletter.people.tally import RowTally
 
 
 def say_sheets(sheets: Iterable[Sheet]) -> None:
