@@ -340,10 +340,13 @@ def _check(
     columns: Sequence[Column], choices: Choices, place: Callable[[int], Place], *, own: bool
 ) -> None:
     seen: dict[object, int] = {}
+    undecided: list[int] = []
     for at, column in enumerate(columns):
         role, name = column.role, column.name
         if role is Role.FIELD:
-            _check_field(column, choices, place(at), own=own)
+            _check_field(name, place(at), own=own)
+            if not own and plain(column.header) not in choices.columns and speaks_of_standing(name):
+                undecided.append(at)
         meaning: object = role if role in _SINGLE else (role is Role.FIELD, name)
         if role is Role.IGNORE or not name:
             continue
@@ -360,24 +363,30 @@ def _check(
             place=place(0),
             hint="name the column with the addresses email, or --map COLUMN=email",
         )
+    if undecided:
+        raise _undecided([columns[at].header for at in undecided], place(undecided[0]))
 
 
-def _check_field(column: Column, choices: Choices, place: Place, *, own: bool) -> None:
-    name = column.name
+def _check_field(name: str, place: Place, *, own: bool) -> None:
     if not (name.isidentifier() if own else FIELD_NAME.fullmatch(name)):
         raise InputError(
             "no merge field can have the name of this column",
             place=place,
             hint="begin it with a letter from a to z, or delete the column",
         )
-    if own or plain(column.header) in choices.columns or not speaks_of_standing(name):
-        return
-    header = one_line(column.header)
-    raise InputError(
-        f'the column "{header}" may tell who left, and is not understood',
+
+
+def _undecided(headers: Sequence[str], place: Place) -> InputError:
+    """One question about all columns that a person has to decide about."""
+    names = [one_line(header) for header in headers]
+    *most, last = [f'"{name}"' for name in names]
+    subject = f"columns {', '.join(most)} and {last}" if most else f"column {last}"
+    ways = " ".join(f'--map "{name}=ROLE"' for name in names)
+    return InputError(
+        f"the {subject} may tell who left, and {'are' if most else 'is'} not understood",
         place=place,
-        hint=f'--map "{header}=ROLE": status, left, subscribed, confirmed, bounced, complained or '
-        "blocked; where it tells nothing of the kind, field or ignore",
+        hint=f"{ways}: status, left, subscribed, confirmed, bounced, complained or blocked; where "
+        "it tells nothing of the kind, field or ignore",
     )
 
 

@@ -69,43 +69,70 @@ _NAMES: Final[Mapping[Role, str]] = {
     Role.TAGS: "tags tag labels schlagworte etiquettes etiquetas etichette",
     Role.STATUS: """
         status subscriber_status subscription_status email_status contact_status mail_status
-        statut
+        newsletter_status abo_status abonnement_status abonnentenstatus statut statut_abonnement
+        statut_d_abonnement statut_de_l_abonnement estado_suscripcion estado_de_suscripcion
+        estado_de_la_suscripcion
     """,
     Role.SUBSCRIBED: """
         subscribed subscribed_to_emails is_subscribed active is_active opted_in opt_in email_opt_in
-        aktiv actif activo attivo abonniert abonne inscrit suscrito iscritto inscrito ingeschreven
+        aktiv actif activo attivo abonniert angemeldet abonne abonnee inscrit inscrite suscrito
+        suscrita iscritto inscrito ingeschreven
     """,
     Role.CONFIRMED: """
         confirmed is_confirmed confirmed_at confirmed_on confirm_time confirmation_date
-        confirmation_time bestatigt confirme confirmado confermato bevestigd
+        confirmation_time bestatigt bestaetigt bestatigt_am bestaetigt_am confirme confirme_le
+        date_de_confirmation confirmado confirmado_el fecha_de_confirmacion confermato bevestigd
     """,
     Role.LEFT: """
-        unsubscribed unsubscribed_at unsubscribed_on unsubscribe_date unsubscribe_time
-        unsubscription_date date_unsubscribed unsub_time is_unsubscribed email_disabled opted_out
-        opt_out optout is_opted_out email_opt_out opted_out_at opt_out_date opt_out_time
-        has_opted_out_of_email hasoptedoutofemail unsubscribed_from_all_email left left_at inactive
-        cancelled canceled cancelled_at canceled_at deleted_at is_deleted abgemeldet abgemeldet_am
-        desinscrit desabonne baja fecha_de_baja disiscritto cancellato uitgeschreven afgemeld
+        unsubscribed unsubscribed_at unsubscribed_on unsubscribed_date unsubscribed_time
+        unsubscribe_date unsubscribe_time unsubscription_date date_unsubscribed unsub_time
+        unsub_date is_unsubscribed has_unsubscribed email_unsubscribed email_disabled opted_out opt_out optout
+        is_opted_out email_opt_out email_optout opted_out_at opted_out_on opted_out_date opt_out_at
+        opt_out_date opt_out_time optout_at optout_date optout_time date_opted_out
+        has_opted_out_of_email hasoptedoutofemail unsubscribed_from_all_email left left_at left_on
+        has_left date_left inactive is_inactive suspended suspended_at suspended_on is_suspended
+        cancelled canceled cancelled_at canceled_at cancelled_on canceled_on removed removed_at
+        removed_on is_removed deactivated deactivated_at deactivated_on is_deactivated deleted_at
+        deleted_on is_deleted
+        abgemeldet abgemeldet_am abgemeldet_um abgemeldet_seit abmeldedatum abmeldezeit
+        abmeldezeitpunkt datum_der_abmeldung abbestellt abbestellt_am ausgetreten ausgetreten_am
+        austrittsdatum ausgetragen ausgetragen_am gekundigt gekuendigt gekundigt_am gekuendigt_am
+        inaktiv deaktiviert deaktiviert_am geloscht geloescht geloscht_am geloescht_am widerrufen_am
+        desinscrit desinscrite desinscrit_e desinscrit_le date_desinscription
+        date_de_desinscription desabonne desabonnee desabonne_e desabonne_le date_desabonnement
+        date_de_desabonnement resilie resilie_le inactif desactive desactive_le supprime supprime_le
+        baja dado_de_baja dada_de_baja baja_el fecha_baja fecha_de_baja desuscrito desuscrita
+        desuscrito_el cancelado cancelado_el fecha_de_cancelacion inactivo desactivado eliminado
+        eliminado_el anulado disiscritto cancellato uitgeschreven afgemeld
     """,
     Role.BOUNCED: """
-        bounced bounced_at is_bounced hard_bounced hard_bounce bounce_date bounced_on clean_time
+        bounced bounced_at is_bounced has_bounced hard_bounced hard_bounced_at hard_bounce
+        bounce_date bounced_date bounced_on bounced_time bounce_time date_bounced clean_time cleaned
+        cleaned_at undeliverable undeliverable_at is_undeliverable unzustellbar unzustellbar_seit
+        rebotado rebotado_el
         isemailbounced email_bounced_date emailbounceddate email_bounced_reason emailbouncedreason
         email_hard_bounce_reason
     """,
     Role.COMPLAINED: """
-        complained complained_at is_complained complaint complaint_date complaint_at spam
-        marked_as_spam spam_complaint spam_reported
+        complained complained_at complained_on is_complained has_complained complaint complaint_date
+        complaint_at complaint_time spam marked_as_spam marked_as_spam_at spam_complaint
+        spam_complaint_at spam_complaint_date spam_reported reported_spam reported_as_spam
+        abuse_complaint als_spam_gemeldet als_spam_markiert beschwerdedatum signale_comme_spam
+        marque_comme_spam marcado_como_spam
     """,
     Role.BLOCKED: """
-        blacklisted is_blacklisted email_blacklisted blocklisted is_blocklisted blocked is_blocked
-        blocked_at suppressed is_suppressed banned gesperrt bloque bloqueado
+        blacklisted blacklisted_at is_blacklisted email_blacklisted blocklisted blocklisted_at
+        is_blocklisted email_blocklisted blocked is_blocked blocked_at suppressed suppressed_at
+        suppressed_on is_suppressed banned gesperrt gesperrt_am blockiert blockiert_am bloque
+        bloquee bloque_le liste_noire bloqueado bloqueado_el lista_negra
     """,
     Role.JOINED: """
         joined joined_at joined_on join_date date_joined subscribed_at subscribed_on subscribe_date
         subscription_date date_subscribed signup_date sign_up_date signed_up signed_up_at created
         created_at created_on created_date createddate create_date date_created creation_date
         creation_time date_added added_at added_on added_time subscriber_since member_since
-        anmeldedatum angemeldet_am date_d_inscription fecha_de_alta fecha_de_registro
+        anmeldedatum angemeldet_am angemeldet_seit abonniert_am date_d_inscription inscrit_le
+        date_d_abonnement abonne_le fecha_de_alta fecha_de_registro fecha_de_suscripcion suscrito_el
         data_di_iscrizione data_de_inscricao inschrijfdatum
     """,
     # What Mailchimp says beside UNSUB_TIME and CLEAN_TIME.
@@ -123,14 +150,19 @@ _SPEAKS: Final = re.compile(
     r"stat|subscri|unsub|opt_?(?:in|out)|(?:^|_)opted|optedout|confirm|conferm|consent|permission|bounc|complain|spam|abuse"
     r"|blo[ck]|black|suppress|disabl|delet|clean|valid|verif|gdpr|cancel|remov|undeliver|unreach"
     r"|do_?not|no_?e?_?mail|enabled|withdr[ae]w|churn|archived|trashed|expired|signed_?off"
+    r"|suspen[ds]|deactivat|revok|refus|unmail|unengag|(?:^|_)(?:lapsed|resigned|paused|dormant|junk)(?:_|$)"
     r"|(?:^|_)(?:left|leave|leaving|gone|dnc|dnm|dnd|banned|quit|e?mailable|marketing|newsletter)(?:_|$)"
     r"|(?:^|_)(?:objected|objection|rejected|mailing|allow_e?mails?|receives?_e?mails?)(?:_|$)"
     r"|(?:^|(?<!last)_)(?:in)?(?:activ[eo]|aktiv|actif|attivo)(?:_|$)"
     # German, Dutch, the North
     r"|abgemeld|abmeld|abbestell|angemeld|bestat|gesperrt|gelosch|einwillig|zustimm|unzustell"
-    r"|uitgeschr|uitschrij|ingeschr|afgemeld|afmeld|bevestig|geblok|toestemm|avregistr|avprenum|avmeld|afmeldt"
+    r"|ausgetr|austr(?:itt|ag)|ausgeschied|gekue?ndigt|kue?ndigung|widerruf|widerspr|deaktiv|gel(?:oe|o)sch|bestaet"
+    r"|sperr|blockier|ungue?lt|unerreich|beschwer|stornier|abgelehnt|keine?_?(?:e_?)?mail"
+    r"|opgezegd|klacht|uitgeschr|uitschrij|ingeschr|afgemeld|afmeld|bevestig|geblok|toestemm|avregistr|avprenum|avmeld|afmeldt"
     # French, Spanish, Italian, Portuguese, Polish
     r"|desinscri|desabon|abonn|inscri|rebond|rejet|bloq|consenti|suscri|rebot|estado|(?:^|_)baja(?:_|$)"
+    r"|resili|desactiv|plainte|supprim|radiee?(?:_|$)|indesirable|signalee?(?:_|$)|annulee?(?:_|$)|liste?a?_n(?:oire|egra|era)"
+    r"|anulad|queja|rechaz|eliminad|borrad[oa](?:_|$)|devuelt|dad[oa]_de|no_deseado"
     r"|iscri|rimbalz|descadast|(?:^|_)etat(?:_|$)|wypisan|potwierdz|zgoda"
 )
 #: Names of such columns that are long enough to be known with a slip in them.

@@ -37,8 +37,8 @@ WORDS: Final[Mapping[str, ReaderStanding]] = {
     **dict.fromkeys(
         (
             "active subscribed enabled confirmed regular premium gifted trialed churning free "
-            "paid aktiv actif activo attivo ativo actief abonniert abonné inscrit suscrito "
-            "iscritto inscrito"
+            "paid aktiv actif activo attivo ativo actief abonniert angemeldet abonné abonnée "
+            "inscrit inscrite suscrito suscrita iscritto inscrito"
         ).split(),
         ReaderStanding.ACTIVE,
     ),
@@ -50,29 +50,46 @@ WORDS: Final[Mapping[str, ReaderStanding]] = {
     **dict.fromkeys(
         (
             "unsubscribed removed disabled inactive deleted archived paused transactional "
-            "non-subscribed nonsubscribed cancelled canceled left abgemeldet désabonné désinscrit "
-            "baja cancelado disiscritto uitgeschreven afgemeld"
+            "non-subscribed nonsubscribed cancelled canceled left suspended deactivated abgemeldet "
+            "abbestellt ausgetreten ausgetragen gekündigt inaktiv deaktiviert gelöscht désabonné "
+            "désabonnée désinscrit désinscrite résilié inactif désactivé supprimé baja desuscrito "
+            "inactivo desactivado eliminado cancelado disiscritto uitgeschreven afgemeld"
         ).split(),
         ReaderStanding.LEFT,
     ),
-    **dict.fromkeys(("opted out", "opted-out", "opt-out"), ReaderStanding.LEFT),
     **dict.fromkeys(
-        ("cleaned", "bounced", "undeliverable", "unreachable", "hard bounce", "hard bounced"),
+        ("opted out", "opted-out", "opt-out", "dado de baja", "de baja"), ReaderStanding.LEFT
+    ),
+    **dict.fromkeys(
+        (
+            "cleaned",
+            "bounced",
+            "undeliverable",
+            "unreachable",
+            "hard bounce",
+            "hard bounced",
+            "unzustellbar",
+            "rebotado",
+        ),
         ReaderStanding.BOUNCED,
     ),
     **dict.fromkeys(
-        ("complained", "complaint", "spam", "spammy", "marked as spam", "reported"),
+        ("complained", "complaint", "spam", "spammy", "marked as spam", "reported", "junk"),
         ReaderStanding.COMPLAINED,
     ),
     **dict.fromkeys(
-        "blocked blocklisted blacklisted suppressed banned".split(), ReaderStanding.BLOCKED
+        (
+            "blocked blocklisted blacklisted suppressed banned gesperrt blockiert bloqué bloqueado"
+        ).split(),
+        ReaderStanding.BLOCKED,
     ),
 }
 #: What can only mean that a person left, or cannot be mailed, in whatever column.
 _GONE: Final = (
     "unsubscribed unsubscribe unsub non-subscribed nonsubscribed opted-out opt-out abgemeldet "
-    "désabonné désinscrit disiscritto uitgeschreven afgemeld bounced hard-bounce hard-bounced "
-    "undeliverable complained marked-as-spam blocklisted blacklisted do-not-contact do-not-email"
+    "désabonné désabonnée désinscrit désinscrite desuscrito disiscritto "
+    "uitgeschreven afgemeld bounced hard-bounce hard-bounced undeliverable complained "
+    "marked-as-spam blocklisted blacklisted do-not-contact do-not-email"
 ).split()
 GONE: Final = frozenset(_GONE) | {word.replace("-", " ") for word in _GONE}
 #: What may mean that a person is not to be mailed, or anything else: "left", "paused".

@@ -70,8 +70,10 @@ def test_columns_are_known_in_other_languages(header, name):
         "Left the list", "DNC", "DND", "No email", "noemail", "Emailable", "Enabled", "Withdrawn on",
         "Objection", "Expired", "Archived", "Trashed", "Newsletter", "Mailing", "Allow email",
         "Quit", "Signed off", "Churned on", "Is active now", "Marketing permissions",
-        "Abmeldedatum", "Abbestellt", "Gesperrt seit", "Einwilligung", "Bestätigung", "Désabonnement",
-        "Désinscription le", "Rejeté", "Estado", "Fecha baja", "Rebotes", "Iscrizione", "Disiscrizione",
+        "Abmeldegrund", "Abbestellgrund", "Gesperrt seit", "Einwilligung", "Bestätigung", "Désabonnement",
+        "Désinscription le", "Rejeté", "Estado", "Motivo de baja", "Rebotes", "Suspension", "suspnded", "Resigned",
+        "Paused", "Austritt", "Ausgetreten seit", "Kündigung", "Gelöschte", "Sperrgrund", "Beschwerden", "Widerrufen",
+        "Keine Mails", "Résiliation", "Plaintes", "Indésirable", "Anulación o baja", "Quejas", "Rechazado", "Devueltos", "Iscrizione", "Disiscrizione",
         "Descadastrado", "Afmelding", "Geblokkeerd", "Avregistrerad", "Wypisany", "Sattus", "Stauts", "Subcribed",
         "Buonced", "Blokced",
     ],
@@ -83,11 +85,37 @@ def test_a_column_that_speaks_of_leaving_and_is_not_understood_stops_the_list(he
     assert f'--map "{header}=ROLE"' in (caught.value.hint or "")
 
 
+def test_all_columns_that_nobody_understands_are_asked_about_at_once():
+    with pytest.raises(InputError) as caught:
+        all_rows('email,State,city,GDPR,"Sperr\ngrund"\na@example.org,1,2,3,4\n')
+    wanted = (
+        'the columns "State", "GDPR" and "Sperr grund" may tell who left, and are not understood'
+    )
+    assert (caught.value.message, str(caught.value.place)) == (wanted, "list.csv:1:7")
+    ways = '--map "State=ROLE" --map "GDPR=ROLE" --map "Sperr grund=ROLE": status, left'
+    assert (caught.value.hint or "").startswith(ways)
+    with pytest.raises(InputError, match='the column "GDPR" may tell who left, and is not'):
+        chosen("email,State,GDPR\na@example.org,1,2\n", columns=["State=ignore"])
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["ausgetreten", "Suspended", "abgemeldet", "opted out at", "Désabonné", "Désabonné(e)", "complained",
+     "bounced at", "Abmeldedatum", "Gekündigt am", "Gekuendigt am", "Gelöscht am", "Date de désinscription",
+     "Dado de baja", "Fecha baja", "Suppressed at", "Blocklisted at", "Spam complaint date", "Unzustellbar",
+     "Liste noire", "Marcado como spam"],
+)  # fmt: skip
+def test_columns_that_tell_who_left_are_known_in_other_languages(header):
+    gone, never = all_rows(f"email,{header}\na@example.org,2024-01-31\nb@example.org,\n")
+    assert (gone.status, never.status) == (Status.UNSUBSCRIBED, Status.ACTIVE)
+
+
 @pytest.mark.parametrize(
     "header",
     ["City", "Country", "Company", "Birthday", "Language", "Phone", "Notes", "Plan", "Source", "Address",
      "Description", "Title", "Zip", "Favourite colour", "Adopted", "Last active", "Postal code", "Donations",
-     "Quite", "Newsletters read"],
+     "Quite", "Newsletters read", "Kundennummer", "Abteilung", "Straße", "Sprache", "Département", "Société", "Ville",
+     "Ciudad", "Empresa", "Cumpleaños", "Exclusive", "Retired", "Signal", "Annual income"],
 )  # fmt: skip
 def test_what_speaks_of_nothing_of_the_kind_is_a_field(header):
     assert the_row(f"email,{header}\na@example.org,x\n").fields == {plain(header): "x"}
