@@ -1,24 +1,16 @@
-"""The columns of a list: which one holds what, in plain lists and in exports of other services."""
+"""The columns of a list, and what the cells of a row say by them."""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
-from newsletter.audience import services
-from newsletter.audience.cells import FIELD_NAME, UnfitCellError, table_of, tags_of
+from newsletter.audience.cells import UnfitCellError, table_of, tags_of
 from newsletter.audience.choices import Choices
+from newsletter.audience.header import Column, by_file, understood
 from newsletter.audience.joined import DayOrder, joined
-from newsletter.audience.roles import (
-    BY_NAME,
-    STANDING,
-    Role,
-    name_tells,
-    plain,
-    speaks_of_standing,
-)
+from newsletter.audience.roles import STANDING, Role, plain
 from newsletter.audience.services import Service
 from newsletter.audience.standing import (
     GONE,
@@ -28,7 +20,7 @@ from newsletter.audience.standing import (
     marked,
     yes_or_no,
 )
-from newsletter.errors import InputError, Place
+from newsletter.errors import Place
 from newsletter.text_rules import one_line
 
 _MARKED: Final = {
@@ -37,7 +29,6 @@ _MARKED: Final = {
     Role.COMPLAINED: ReaderStanding.COMPLAINED,
     Role.BLOCKED: ReaderStanding.BLOCKED,
 }
-_SINGLE: Final = frozenset({Role.EMAIL, Role.NAME, Role.FIRST, Role.LAST})
 
 
 class RejectedError(Exception):
@@ -50,21 +41,6 @@ class RejectedError(Exception):
     def __init__(self, reason: str, *, word: str = "") -> None:
         super().__init__(reason)
         self.word = word
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Column:
-    """One column.
-
-    Attributes:
-        header: as it is written.
-        name: as a field is named.
-        role: what its cells are.
-    """
-
-    header: str
-    name: str
-    role: Role
 
 
 class Person(NamedTuple):
@@ -145,29 +121,10 @@ class Columns:
                 there is not.
         """
         choices = choices or Choices()
-        if any("@" in cell for cell in header):
-            raise InputError(
-                "this line holds an address where the names of the columns should stand",
-                place=place(0),
-                hint='put a line above it: "email", or "email,name"',
-            )
-        names = [plain(cell) for cell in header]
-        _expect_columns(names, choices, place(0))
-        own = choices.service == services.AUTO and tuple(header[:5]) == services.OWN
-        if own:
-            found, service = _own(header), None
-        else:
-            service = (
-                services.recognised(names, place(0))
-                if choices.service == services.AUTO
-                else services.named(choices.service)
-            )
-            found = [_column(*pair, service) for pair in zip(header, names, strict=True)]
-        found = [_chosen(column, choices) for column in found]
-        _check(found, choices, place, own=own)
+        found, service, own = understood(header, place, choices)
         columns = cls(found, service, choices, own=own)
         if not columns.tells_standing:
-            columns.least = _by_file(place(0).file, service)
+            columns.least = by_file(place(0).file, service)
         return columns
 
     @property
@@ -285,121 +242,3 @@ def _confirmed(cell: str, header: str) -> ReaderStanding:
 def _is_unjudged(column: Column) -> bool:
     """Whether its cells are read for something else, or for nothing because it has no name."""
     return column.role in {Role.FIELD, Role.TAGS} or not column.header.strip()
-
-
-# --- a header --------------------------------------------------------------------------------
-
-
-def _column(header: str, name: str, service: Service | None) -> Column:
-    if not header.strip():
-        return Column(header=header, name=name, role=Role.IGNORE)
-    if service is None:
-        return Column(header=header, name=name, role=BY_NAME.get(name, Role.FIELD))
-    bare = name.removeprefix(service.stripped) if service.stripped else name
-    role = service.roles.get(name) or _by_prefix(name, service)
-    if name in service.dropped:
-        role = Role.IGNORE
-    role = role or BY_NAME.get(bare)
-    if role is None:
-        role = Role.IGNORE if service.only_known else Role.FIELD
-    return Column(header=header, name=bare or name, role=role)
-
-
-def _by_prefix(name: str, service: Service) -> Role | None:
-    found = (role for prefix, role in service.prefixes.items() if name.startswith(prefix))
-    return next(found, None)
-
-
-def _own(header: Sequence[str]) -> list[Column]:
-    """The columns of our own export: five that are known, then a field in each, as it is named."""
-    roles = (Role.EMAIL, Role.NAME, Role.STATUS, Role.TAGS, Role.JOINED)
-    known = [
-        Column(header=cell, name=cell, role=role)
-        for cell, role in zip(services.OWN, roles, strict=True)
-    ]
-    fields = header[len(known) :]
-    return known + [Column(header=cell, name=cell.strip(), role=Role.FIELD) for cell in fields]
-
-
-def _chosen(column: Column, choices: Choices) -> Column:
-    role, name = choices.columns.get(plain(column.header), (column.role, ""))
-    return replace(column, role=role, name=name or column.name)
-
-
-def _expect_columns(names: Sequence[str], choices: Choices, place: Place) -> None:
-    for name in choices.columns:
-        if name not in names:
-            raise InputError(
-                f'no column of this list is named "{name}"',
-                place=place,
-                hint="--map takes the names of its first line",
-            )
-
-
-def _check(
-    columns: Sequence[Column], choices: Choices, place: Callable[[int], Place], *, own: bool
-) -> None:
-    seen: dict[object, int] = {}
-    undecided: list[int] = []
-    for at, column in enumerate(columns):
-        role, name = column.role, column.name
-        if role is Role.FIELD:
-            _check_field(name, place(at), own=own)
-            if not own and plain(column.header) not in choices.columns and speaks_of_standing(name):
-                undecided.append(at)
-        meaning: object = role if role in _SINGLE else (role is Role.FIELD, name)
-        if role is Role.IGNORE or not name:
-            continue
-        if meaning in seen:
-            raise InputError(
-                f"columns {seen[meaning] + 1} and {at + 1} mean the same",
-                place=place(at),
-                hint="delete or rename one of them, or --map one with =ignore",
-            )
-        seen[meaning] = at
-    if Role.EMAIL not in seen:
-        raise InputError(
-            "no column of this list is named email",
-            place=place(0),
-            hint="name the column with the addresses email, or --map COLUMN=email",
-        )
-    if undecided:
-        raise _undecided([columns[at].header for at in undecided], place(undecided[0]))
-
-
-def _check_field(name: str, place: Place, *, own: bool) -> None:
-    if not (name.isidentifier() if own else FIELD_NAME.fullmatch(name)):
-        raise InputError(
-            "no merge field can have the name of this column",
-            place=place,
-            hint="begin it with a letter from a to z, or delete the column",
-        )
-
-
-def _undecided(headers: Sequence[str], place: Place) -> InputError:
-    """One question about all columns that a person has to decide about."""
-    names = [one_line(header) for header in headers]
-    *most, last = [f'"{name}"' for name in names]
-    subject = f"columns {', '.join(most)} and {last}" if most else f"column {last}"
-    ways = " ".join(f'--map "{name}=ROLE"' for name in names)
-    return InputError(
-        f"the {subject} may tell who left, and {'are' if most else 'is'} not understood",
-        place=place,
-        hint=f"{ways}: status, left, subscribed, confirmed, bounced, complained or blocked; where "
-        "it tells nothing of the kind, field or ignore",
-    )
-
-
-def _by_file(file: str, service: Service | None) -> ReaderStanding:
-    """What the name of a file says of everybody in it, where no column tells."""
-    word = name_tells(file.replace("\\", "/").rpartition("/")[2])
-    if not word:
-        return ReaderStanding.ACTIVE
-    if service and word in service.by_file:
-        return service.by_file[word]
-    raise InputError(
-        f'the name of this list says "{word}", and no column says who left',
-        place=Place(file),
-        hint='where they all agreed, name it otherwise; else add a column "status" with '
-        "unsubscribed, bounced or complained in each row",
-    )

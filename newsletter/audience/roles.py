@@ -86,9 +86,10 @@ _NAMES: Final[Mapping[Role, str]] = {
     Role.LEFT: """
         unsubscribed unsubscribed_at unsubscribed_on unsubscribed_date unsubscribed_time
         unsubscribe_date unsubscribe_time unsubscription_date date_unsubscribed unsub_time
-        unsub_date is_unsubscribed has_unsubscribed email_unsubscribed email_disabled opted_out opt_out optout
-        is_opted_out email_opt_out email_optout opted_out_at opted_out_on opted_out_date opt_out_at
-        opt_out_date opt_out_time optout_at optout_date optout_time date_opted_out
+        unsub_date is_unsubscribed has_unsubscribed email_unsubscribed email_disabled opted_out
+        opt_out optout is_opted_out email_opt_out email_optout opted_out_at opted_out_on
+        opted_out_date opt_out_at opt_out_date opt_out_time optout_at optout_date optout_time
+        date_opted_out
         has_opted_out_of_email hasoptedoutofemail unsubscribed_from_all_email left left_at left_on
         has_left date_left inactive is_inactive suspended suspended_at suspended_on is_suspended
         cancelled canceled cancelled_at canceled_at cancelled_on canceled_on removed removed_at

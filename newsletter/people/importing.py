@@ -13,7 +13,7 @@ from typing import Final
 
 from newsletter.audience import roster
 from newsletter.audience.choices import Choices
-from newsletter.audience.columns import Column
+from newsletter.audience.header import Column
 from newsletter.audience.roles import Role, plain
 from newsletter.audience.roster import Added, Reject, Row
 from newsletter.errors import NewsletterError

@@ -1,0 +1,179 @@
+"""What the header of a list says of its columns, and what stops a list there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from newsletter.audience import services
+from newsletter.audience.cells import FIELD_NAME
+from newsletter.audience.choices import Choices
+from newsletter.audience.roles import BY_NAME, Role, name_tells, plain, speaks_of_standing
+from newsletter.audience.services import Service
+from newsletter.audience.standing import ReaderStanding
+from newsletter.errors import InputError, Place
+from newsletter.text_rules import one_line
+
+_SINGLE: Final = frozenset({Role.EMAIL, Role.NAME, Role.FIRST, Role.LAST})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """One column.
+
+    Attributes:
+        header: as it is written.
+        name: as a field is named.
+        role: what its cells are.
+    """
+
+    header: str
+    name: str
+    role: Role
+
+
+def understood(
+    header: Sequence[str], place: Callable[[int], Place], choices: Choices
+) -> tuple[list[Column], Service | None, bool]:
+    """The columns of a header, whose export it is, and whether this program wrote it.
+
+    Raises:
+        InputError: as `Columns.read` does.
+    """
+    if any("@" in cell for cell in header):
+        raise InputError(
+            "this line holds an address where the names of the columns should stand",
+            place=place(0),
+            hint='put a line above it: "email", or "email,name"',
+        )
+    names = [plain(cell) for cell in header]
+    _expect_columns(names, choices, place(0))
+    own = choices.service == services.AUTO and tuple(header[:5]) == services.OWN
+    if own:
+        found, service = _own(header), None
+    else:
+        service = (
+            services.recognised(names, place(0))
+            if choices.service == services.AUTO
+            else services.named(choices.service)
+        )
+        found = [_column(*pair, service) for pair in zip(header, names, strict=True)]
+    found = [_chosen(column, choices) for column in found]
+    _check(found, choices, place, own=own)
+    return found, service, own
+
+
+def _column(header: str, name: str, service: Service | None) -> Column:
+    if not header.strip():
+        return Column(header=header, name=name, role=Role.IGNORE)
+    if service is None:
+        return Column(header=header, name=name, role=BY_NAME.get(name, Role.FIELD))
+    bare = name.removeprefix(service.stripped) if service.stripped else name
+    role = service.roles.get(name) or _by_prefix(name, service)
+    if name in service.dropped:
+        role = Role.IGNORE
+    role = role or BY_NAME.get(bare)
+    if role is None:
+        role = Role.IGNORE if service.only_known else Role.FIELD
+    return Column(header=header, name=bare or name, role=role)
+
+
+def _by_prefix(name: str, service: Service) -> Role | None:
+    found = (role for prefix, role in service.prefixes.items() if name.startswith(prefix))
+    return next(found, None)
+
+
+def _own(header: Sequence[str]) -> list[Column]:
+    """The columns of our own export: five that are known, then a field in each, as it is named."""
+    roles = (Role.EMAIL, Role.NAME, Role.STATUS, Role.TAGS, Role.JOINED)
+    known = [
+        Column(header=cell, name=cell, role=role)
+        for cell, role in zip(services.OWN, roles, strict=True)
+    ]
+    fields = header[len(known) :]
+    return known + [Column(header=cell, name=cell.strip(), role=Role.FIELD) for cell in fields]
+
+
+def _chosen(column: Column, choices: Choices) -> Column:
+    role, name = choices.columns.get(plain(column.header), (column.role, ""))
+    return replace(column, role=role, name=name or column.name)
+
+
+def _expect_columns(names: Sequence[str], choices: Choices, place: Place) -> None:
+    for name in choices.columns:
+        if name not in names:
+            raise InputError(
+                f'no column of this list is named "{name}"',
+                place=place,
+                hint="--map takes the names of its first line",
+            )
+
+
+def _check(
+    columns: Sequence[Column], choices: Choices, place: Callable[[int], Place], *, own: bool
+) -> None:
+    seen: dict[object, int] = {}
+    undecided: list[int] = []
+    for at, column in enumerate(columns):
+        role, name = column.role, column.name
+        if role is Role.FIELD:
+            _check_field(name, place(at), own=own)
+            if not own and plain(column.header) not in choices.columns and speaks_of_standing(name):
+                undecided.append(at)
+        meaning: object = role if role in _SINGLE else (role is Role.FIELD, name)
+        if role is Role.IGNORE or not name:
+            continue
+        if meaning in seen:
+            raise InputError(
+                f"columns {seen[meaning] + 1} and {at + 1} mean the same",
+                place=place(at),
+                hint="delete or rename one of them, or --map one with =ignore",
+            )
+        seen[meaning] = at
+    if Role.EMAIL not in seen:
+        raise InputError(
+            "no column of this list is named email",
+            place=place(0),
+            hint="name the column with the addresses email, or --map COLUMN=email",
+        )
+    if undecided:
+        raise _undecided([columns[at].header for at in undecided], place(undecided[0]))
+
+
+def _check_field(name: str, place: Place, *, own: bool) -> None:
+    if not (name.isidentifier() if own else FIELD_NAME.fullmatch(name)):
+        raise InputError(
+            "no merge field can have the name of this column",
+            place=place,
+            hint="begin it with a letter from a to z, or delete the column",
+        )
+
+
+def _undecided(headers: Sequence[str], place: Place) -> InputError:
+    """One question about all columns that a person has to decide about."""
+    names = [one_line(header) for header in headers]
+    *most, last = [f'"{name}"' for name in names]
+    subject = f"columns {', '.join(most)} and {last}" if most else f"column {last}"
+    ways = " ".join(f'--map "{name}=ROLE"' for name in names)
+    return InputError(
+        f"the {subject} may tell who left, and {'are' if most else 'is'} not understood",
+        place=place,
+        hint=f"{ways}: status, left, subscribed, confirmed, bounced, complained or blocked; where "
+        "it tells nothing of the kind, field or ignore",
+    )
+
+
+def by_file(file: str, service: Service | None) -> ReaderStanding:
+    """What the name of a file says of everybody in it, where no column tells."""
+    word = name_tells(file.replace("\\", "/").rpartition("/")[2])
+    if not word:
+        return ReaderStanding.ACTIVE
+    if service and word in service.by_file:
+        return service.by_file[word]
+    raise InputError(
+        f'the name of this list says "{word}", and no column says who left',
+        place=Place(file),
+        hint='where they all agreed, name it otherwise; else add a column "status" with '
+        "unsubscribed, bounced or complained in each row",
+    )
