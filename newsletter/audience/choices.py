@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from newsletter.audience import services
+from newsletter.audience.joined import DayOrder
 from newsletter.audience.roles import Role, plain
 from newsletter.audience.segment import tag_name
 from newsletter.audience.standing import ReaderStanding
@@ -26,12 +27,14 @@ class Choices:
         columns: roles, and names for fields or "", by the plain names of columns.
         words: what words of a status mean, in lower case; "" stands for an empty cell.
         tags: what everybody of the list gets besides.
+        order: which number of a date such as 1/2/2024 is the day; unknown when the list shows it.
     """
 
     service: str = services.AUTO
     columns: Mapping[str, tuple[Role, str]] = field(default_factory=dict)
     words: Mapping[str, ReaderStanding] = field(default_factory=dict)
     tags: frozenset[str] = frozenset()
+    order: DayOrder = DayOrder.UNKNOWN
 
     def __str__(self) -> str:
         """The same for the same choices; "" where nothing was chosen."""
@@ -40,12 +43,18 @@ class Choices:
             *(f"{name}={role}:{named}" for name, (role, named) in sorted(self.columns.items())),
             *(f"{word}={standing.name}" for word, standing in sorted(self.words.items())),
             *sorted(self.tags),
+            *([self.order.value] if self.order is not DayOrder.UNKNOWN else []),
         ]
         return "\n".join(parts)
 
 
 def read_choices(
-    *, service: str, columns: Iterable[str], words: Iterable[str], tags: Iterable[str]
+    *,
+    service: str,
+    columns: Iterable[str],
+    words: Iterable[str],
+    tags: Iterable[str],
+    dates: str = "",
 ) -> Choices:
     """Read what was typed.
 
@@ -54,6 +63,7 @@ def read_choices(
         columns: COLUMN=ROLE or COLUMN=field:NAME.
         words: WORD=STATUS, or =STATUS for an empty cell.
         tags: as they were typed.
+        dates: "day-first", "month-first", or "" for what the list shows.
 
     Raises:
         InputError: one of them is not so written, or names what there is not.
@@ -65,6 +75,7 @@ def read_choices(
         columns=dict(_column(text) for text in columns),
         words=dict(_word(text) for text in words),
         tags=frozenset(_tag(text) for text in tags),
+        order=DayOrder(dates) if dates else DayOrder.UNKNOWN,
     )
 
 

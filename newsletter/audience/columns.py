@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from newsletter.audience.cells import UnfitCellError, table_of, tags_of
 from newsletter.audience.choices import Choices
 from newsletter.audience.header import Column, by_file, understood
-from newsletter.audience.joined import DayOrder, joined
+from newsletter.audience.joined import joined, unread
 from newsletter.audience.roles import STANDING, Role, plain
 from newsletter.audience.services import Service
 from newsletter.audience.standing import (
@@ -46,7 +46,8 @@ class RejectedError(Exception):
 class Person(NamedTuple):
     """What the cells of one row say; `email` as it stands, all else fit for use.
 
-    `aside` tells which column says that they left that is read for something else, or "".
+    `aside` tells which column says that they left that is read for something else, or "";
+    `undated` why a date of the row counts as none, or "".
     """
 
     email: str
@@ -56,6 +57,7 @@ class Person(NamedTuple):
     tags: frozenset[str]
     fields: Mapping[str, str]
     aside: str
+    undated: str
 
 
 class Columns:
@@ -76,7 +78,7 @@ class Columns:
         self.columns = tuple(columns)
         self.service = service
         self.own = own
-        self.order = DayOrder.UNKNOWN
+        self.order = choices.order
         self.least = ReaderStanding.ACTIVE
         self._words = {**WORDS, **(service.words if service else {}), **choices.words}
         self._tags = choices.tags
@@ -170,8 +172,8 @@ class Columns:
         for at, name in self._fields:
             if (cell := cells[at]) and (line := one_line(cell)):
                 fields[name] = line
-        since = self._joined(cells) if self.dated else None
-        return Person(email, self._whole_name(cells), standing, since, tags, fields, aside)
+        since, undated = self._joined(cells) if self.dated else (None, "")
+        return Person(email, self._whole_name(cells), standing, since, tags, fields, aside, undated)
 
     def _aside(self, cells: Sequence[str]) -> str:
         """Which column that is read for something else says that they left, with the way on."""
@@ -194,10 +196,15 @@ class Columns:
         parts = [cells[at] for at in (self._first, self._last) if at is not None]
         return one_line(" ".join(parts)) if parts else ""
 
-    def _joined(self, cells: Sequence[str]) -> dt.datetime | None:
-        """Of several dates the latest: who was asked again agreed then."""
-        found = [date for at in self.dated if (date := joined(cells[at], self.order))]
-        return max(found, default=None)
+    def _joined(self, cells: Sequence[str]) -> tuple[dt.datetime | None, str]:
+        """Of several dates the latest, for who was asked again agreed then; and why one is none."""
+        found, undated = [], ""
+        for at in self.dated:
+            if date := joined(cells[at], self.order):
+                found.append(date)
+            else:
+                undated = undated or unread(cells[at], self.order)
+        return max(found, default=None), undated
 
     def _judge(self, column: Column) -> Callable[[str], ReaderStanding]:
         role, header = column.role, one_line(column.header)

@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from enum import Enum
 from typing import Final
 
+from newsletter.audience.standing import marked
+
 #: No list of mail readers is older.
 _FIRST_YEAR: Final = 1995
 #: Python's last year, less one that a zone may take away.
@@ -28,8 +30,8 @@ _ZONE_WORD: Final = re.compile(r" (?:UTC|GMT)$")
 class DayOrder(Enum):
     """Which of two numbers of a date is the day."""
 
-    DAY_FIRST = "day first"
-    MONTH_FIRST = "month first"
+    DAY_FIRST = "day-first"
+    MONTH_FIRST = "month-first"
     UNKNOWN = "unknown"
 
 
@@ -61,6 +63,16 @@ def joined(cell: str, order: DayOrder) -> dt.datetime | None:
         return None
     found = found.replace(tzinfo=dt.UTC) if found.tzinfo is None else found
     return found if _FIRST_YEAR <= found.year <= _LAST_YEAR else None
+
+
+def unread(cell: str, order: DayOrder) -> str:
+    """Why a cell for which `joined` finds no date counts as none, with the way on; "" if empty."""
+    cell = cell.strip()
+    if not marked(cell.lower()):
+        return ""
+    if order is DayOrder.UNKNOWN and _NUMBERS.fullmatch(cell):
+        return "the day or the month may come first; --dates day-first or --dates month-first"
+    return "not understood, or before 1995; write them as 2024-01-31"
 
 
 def _read(cell: str, order: DayOrder) -> dt.datetime | None:

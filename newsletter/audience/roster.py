@@ -16,7 +16,7 @@ from typing import Final, NamedTuple, Protocol
 from newsletter.audience import Status, read_address
 from newsletter.audience.choices import Choices
 from newsletter.audience.columns import Columns, Person, RejectedError
-from newsletter.audience.joined import day_order
+from newsletter.audience.joined import DayOrder, day_order
 from newsletter.audience.records import CsvRecords, Record, empty, sniff
 from newsletter.errors import InputError
 
@@ -44,6 +44,7 @@ class Row(NamedTuple):
         instead_of: the number of an earlier row with this address, counted from 0 over all that
             was read, which does not count any more; None where there is none.
         aside: which column says that they left that is read for something else, or "".
+        undated: why a date of the row counts as none, or "".
     """
 
     line: int
@@ -57,6 +58,7 @@ class Row(NamedTuple):
     joined: dt.datetime | None = None
     instead_of: int | None = None
     aside: str = ""
+    undated: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,7 +193,7 @@ def read(
     columns = _columns(records, file, choices)
     seen = seen or _Kept()
     rest: Iterator[Record] = records
-    if columns.dated:
+    if columns.dated and columns.order is DayOrder.UNKNOWN:
         sample = list(islice(records, _DATED))
         columns.order = day_order(
             record.cells[at] for record in sample for at in columns.dated if at < len(record.cells)
@@ -237,7 +239,7 @@ def _row(record: Record, columns: Columns, seen: Seen, place: int) -> Row | Reje
     return Row(
         line, address.mailbox, address.canonical, person.name, standing.status, person.tags,
         person.fields, standing.suppression, person.joined, None if met is None else met.place,
-        person.aside,
+        person.aside, person.undated,
     )  # fmt: skip
 
 

@@ -100,6 +100,9 @@ def _say_rows(listed: OpenList, tally: RowTally, rejected: int) -> None:
         say(f'unknown status "{word}" in {plural(number, "row")}: '
             f'--map-status "{word}=STATUS" says what it means')  # fmt: skip
     _say_columns(tally)
+    for reason, odd in tally.undated.items():
+        dates = plural(odd.number, "date counts", "dates count")
+        say(f"warning: {dates} as none, the first in line {odd.line}: {reason}")
     if tally.odd_names:
         names = plural(tally.odd_names, "name stands", "names stand")
         say(f"{names} in no header of a mail; those mails name the address alone")
@@ -149,6 +152,7 @@ def _facts(listed: OpenList, added: Added, rejected: int, tally: RowTally) -> di
     return {
         "files": files, **asdict(added), "rejected": rejected, "said": dict(tally.said),
         "unknown_words": dict(tally.words),
+        "unread_dates": sum(odd.number for odd in tally.undated.values()),
         "doubtful": [
             {"column": column, "word": word, "rows": number}
             for (column, word), number in tally.doubted.items()

@@ -70,6 +70,10 @@ def import_(
         list[str] | None,
         typer.Option(metavar="TAG", help="A tag for all of them; may be repeated."),
     ] = None,
+    dates: Annotated[
+        Literal["day-first", "month-first"] | None,
+        typer.Option(metavar="day-first|month-first", help="How dates like 3/4/2024 are read."),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would happen.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -84,8 +88,9 @@ def import_(
     VOICE.json = as_json
     file = from_directory(file)
     choices = read_choices(
-        service=service, columns=columns or (), words=words or (), tags=tag or ()
-    )
+        service=service, columns=columns or (), words=words or (), tags=tag or (),
+        dates=dates or "",
+    )  # fmt: skip
     project = open_project()
     listed = open_list(project.root, file, choices)
     example = "the form of the old site"

@@ -309,7 +309,10 @@ def _meaning(column: Column) -> str:
 def _of_member(row: Row | Reject, one: ListFile | PackedList) -> Row | Reject:
     """A row of an archive; what is odd about it names the file in which its line is."""
     if isinstance(row, Row):
-        return row._replace(aside=f"{_short(one)}: {row.aside}") if row.aside else row
+        aside, undated = (
+            f"{_short(one)}: {why}" if why else "" for why in (row.aside, row.undated)
+        )
+        return row._replace(aside=aside, undated=undated) if aside or undated else row
     return replace(row, reason=f"{_short(one)}: {row.reason}")
 
 

@@ -44,6 +44,7 @@ class RowTally:
         words: words of a status that nobody knows, with how many rows have them.
         aside: by which column rows count as unsubscribed that is read for something else, with the
             first of their lines.
+        undated: why dates count as none, in the same way.
         doubted: such columns with words that may mean it; these rows count as active.
         fields: the columns that are read as fields, see `OpenList.unjudged`.
     """
@@ -55,6 +56,7 @@ class RowTally:
     said: Counter[str] = field(default_factory=Counter)
     words: Counter[str] = field(default_factory=Counter)
     aside: dict[str, Odd] = field(default_factory=dict)
+    undated: dict[str, Odd] = field(default_factory=dict)
     doubted: Counter[tuple[str, str]] = field(default_factory=Counter)
     fields: Mapping[str, str] = field(default_factory=dict)
 
@@ -68,6 +70,8 @@ class RowTally:
                 said[row.suppression or status] += 1
                 if row.name and not stands_in_header(row.name):
                     self.odd_names += 1
+                if row.undated:
+                    self.undated.setdefault(row.undated, Odd(line=row.line)).number += 1
                 if row.email[0] in _MARKS:
                     self.marked += 1
                 if status == "active":

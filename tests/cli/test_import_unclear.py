@@ -110,6 +110,25 @@ def test_whoever_left_by_one_column_has_left_whatever_another_fails_to_say(folde
     assert "by what the list says: 2 unsubscribed" in imported(folder, text).err
 
 
+def test_dates_that_may_be_two_days_are_told_with_a_way_on_that_works(folder):
+    text = (
+        "email,joined\na@example.org,2024-01-31\nb@example.org,03/04/2024\n"
+        "c@example.org,05/06/2024\nd@example.org,last May\ne@example.org,\n"
+    )
+    ran = imported(folder, text, "--dry-run")
+    counts = (
+        "warning: 2 dates count as none, the first in line 3: the day or the month may come first"
+    )
+    assert f"{counts}; --dates day-first or --dates month-first\n" in ran.err
+    assert "warning: 1 date counts as none, the first in line 5: not understood" in ran.err
+    for order, day in (("day-first", "2024-04-03"), ("month-first", "2024-03-04")):
+        ran = imported(folder, text.replace("@", f"@{order}."), "--dates", order, "--json")
+        assert json.loads(ran.out)["unread_dates"] == 1
+        assert "may come first" not in ran.err
+        shown = folder.run("subscribers", "show", f"b@{order}.example.org").out
+        assert day in shown
+
+
 def test_exports_of_services_are_read_without_a_word_more(folder):
     phplist = (
         "Email,Is this subscriber confirmed,Is this subscriber blacklisted,"
