@@ -50,6 +50,19 @@ def parse_segment(text: str, *, place: Place, begins: Place | None = None) -> Ex
     return _Segment(tokens, len(text), place, begins).whole()
 
 
+def tags_of(segment: Expression) -> frozenset[str]:
+    """The tags that a segment names."""
+    match segment:
+        case HasTag(tag):
+            return frozenset({tag})
+        case Not(term):
+            return tags_of(term)
+        case And(left, right) | Or(left, right):
+            return tags_of(left) | tags_of(right)
+        case _:
+            return frozenset()
+
+
 class _Segment:
     """Recursive descent over the tokens of one segment."""
 

@@ -7,8 +7,9 @@ import re
 from collections.abc import Iterator
 
 from newsletter.check.rule import RULES, Fault, RuleContext, rule
-from newsletter.humanize import nearest
-from newsletter.issue.drafts import draft_mark
+from newsletter.humanize import is_slip, nearest
+from newsletter.issue.approval import is_approval
+from newsletter.issue.drafts import UNFINISHED, draft_mark, unclear_key
 from newsletter.issue.near_keys import near_keys
 
 _SUBJECT: int = 60
@@ -36,6 +37,33 @@ def _deciding_key(context: RuleContext) -> Iterator[Fault]:
             so = "the issue would be sent as if that line were not there"
             message = f'nothing reads "{one.key}": {so}'
             yield context.issue.place(one.key), message, f'did you mean "{one.meant}"?'
+
+
+@rule("value-decides", "error", "A slip in what says whether it is sent: `published: flase`.")
+def _deciding_value(context: RuleContext) -> Iterator[Fault]:
+    raw = context.issue.raw
+    if key := unclear_key(raw):
+        message = f'"{key}: {raw[key]}" may mean that this is a draft; the issue would be sent'
+        yield context.issue.place(key), message, f'write "{key}: {_right(str(raw[key]))}", if it is'
+    said = str(raw.get("sent_elsewhere", "")).strip()
+    if any(is_slip(said.casefold(), word) for word in ("false", "true")):
+        message = f'"sent_elsewhere: {said}" says that readers got it; it would never be sent'
+        yield context.issue.place("sent_elsewhere"), message, f'did you mean "{_right(said)}"?'
+
+
+def _right(word: str) -> str:
+    """The word that was probably meant."""
+    near = (one for one in ("true", *sorted(UNFINISHED)) if is_slip(word.strip().casefold(), one))
+    return next(near, "false")
+
+
+@rule("approved-unread", "warning", "An `approved` that `newsletter approve` did not write.")
+def _no_approval(context: RuleContext) -> Iterator[Fault]:
+    issue = context.issue
+    if issue.approved and not is_approval(issue.approved):
+        message = f'"approved: {issue.approved[:_SHOWN]}" approves nothing'
+        hint = f"newsletter approve --issue {issue.number} writes that line"
+        yield issue.place("approved"), message, hint
 
 
 @rule("key-near", "warning", "A key that nothing reads, and that is nearly one that is read.")

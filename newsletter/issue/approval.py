@@ -12,6 +12,7 @@ from collections.abc import Mapping
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\n|\r)|[^\r\n]+")
 _FENCE = re.compile(r"---[ \t]*")
 _KEY = "approved:"
+_HASH = re.compile("[0-9a-f]{64}")
 _MARK = "\ufeff"
 
 
@@ -25,6 +26,11 @@ def approval(source_hash: str, number: int, pictures: Mapping[str, str]) -> str:
     """
     whole = repr((source_hash, number, sorted(pictures.items())))
     return hashlib.sha256(whole.encode(errors="backslashreplace")).hexdigest()
+
+
+def is_approval(text: str) -> bool:
+    """Whether it can be such a hash at all."""
+    return _HASH.fullmatch(text) is not None
 
 
 def approve(data: bytes, approval: str) -> bytes:

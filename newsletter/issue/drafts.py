@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
+from newsletter.humanize import is_slip
 from newsletter.issue.front_matter import Value
 
 #: Keys that say "not finished" unless their value denies it.
@@ -18,6 +19,7 @@ _LEAVES: Final = frozenset({"published", "publish", "public"})
 #: Keys whose value is a word for how far a text is.
 _STATES: Final = frozenset({"status", "state", "post_status", "visibility", "layout"})
 _NO: Final = frozenset({"false", "no", "off", "n", "0", ""})
+_YES: Final = frozenset({"true", "yes", "on", "y", "published", "public"})
 #: Words for a text that is not finished.
 UNFINISHED: Final = frozenset(
     {"draft", "drafts", "unpublished", "hidden", "private", "pending", "wip", "in progress", "idea"}
@@ -47,6 +49,23 @@ def draft_mark(table: Mapping[str, Value]) -> DraftMark | None:
         return DraftMark(key=key, said="is a draft", way='set "status: ready"')
     said = f'is a draft: it says "{key}: {table[key]}"'
     return DraftMark(key=key, said=said, way="take that line out when it is ready")
+
+
+def unclear_key(table: Mapping[str, Value]) -> str:
+    """The key whose value may say that the issue is a draft, and is misspelled; "" without one.
+
+    A day or several words behind `published` tell when or where, a layout how it looks.
+    """
+    for key, value in table.items():
+        name = key.casefold()
+        word = value.strip().casefold() if isinstance(value, str) else ""
+        if draft_key({key: value}):
+            continue
+        if (name in _LEAVES and word.isalpha() and word not in _YES) or (
+            name in _STATES - {"layout"} and any(is_slip(word, one) for one in UNFINISHED)
+        ):
+            return key
+    return ""
 
 
 def draft_key(table: Mapping[str, Value]) -> str:

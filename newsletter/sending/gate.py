@@ -5,15 +5,18 @@ A send raises the first that is broken; the preview's panel Send lists all of th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from newsletter.audience import OUTSIDE
+from newsletter.audience.segment import parse_segment, tags_of
 from newsletter.check import RULES, Finding, errors
 from newsletter.delivery.deliver import Transport
 from newsletter.errors import InputError, NewsletterError, NotFitError, RefusedError
-from newsletter.humanize import nearest, plural
+from newsletter.humanize import is_slip, nearest, plural
 from newsletter.issue import Issue
+from newsletter.issue.approval import is_approval
 from newsletter.message import freeze
 from newsletter.message.folding import overlong
 from newsletter.message.merge import merge_template
@@ -22,10 +25,13 @@ from newsletter.sending import transports
 from newsletter.sending.options import SendOptions
 from newsletter.settings import Settings
 from newsletter.settings.mail import sender
-from newsletter.store import Store, imports, proofs, runs
+from newsletter.store import Store, imports, list_size, proofs, runs
 
 #: Bytes of a template; beside it a request has room for people.
 MOST_BYTES: Final = 800_000
+#: So many tags are named, where a segment names none of them.
+_NAMED: Final = 12
+_DIGITS: Final = re.compile(r"\d")
 _SINGLE: Final = 'transport.ses.mode = "single"'
 
 
@@ -106,7 +112,8 @@ def rules_of_audience(
     broken = (
         None if begun or options.expect is not None else unfinished_import(store, recipients),
         unexpected_number(options.expect, recipients),
-        None if begun or recipients else no_recipients(issue, left_out),
+        None if begun else misspelled_tag(store, options, issue, recipients),
+        None if begun or recipients else no_recipients(store, issue, left_out),
     )
     return [error for error in broken if error]
 
@@ -180,9 +187,11 @@ def unapproved(prepared: PreparedIssue) -> RefusedError | None:
     """What a schedule sends is, to the byte, what was approved."""
     if prepared.issue.approved == prepared.approval:
         return None
-    number = prepared.issue.number
+    number, said = prepared.issue.number, prepared.issue.approved
     return RefusedError(
-        f"issue {number}, its theme, pictures or settings changed since it was approved",
+        f"issue {number}, its theme, pictures or settings changed since it was approved"
+        if is_approval(said) or not said
+        else f'"approved: {said}" approves nothing',
         place=prepared.issue.place("approved"),
         hint=f"look at it, then: newsletter approve --issue {number}",
     )
@@ -245,10 +254,38 @@ def nobody_mailable(left_out: Mapping[str, int]) -> NotFitError:
     )
 
 
-def no_recipients(issue: Issue, left_out: Mapping[str, int]) -> NotFitError:
+def misspelled_tag(
+    store: Store, options: SendOptions, issue: Issue, recipients: int
+) -> NotFitError | None:
+    """No segment names a tag that nobody has and that is nearly one that people have."""
+    segment = parse_segment(issue.segment, place=issue.place("segment"))
+    if segment is None or options.expect is not None:
+        return None
+    there = list_size.tags_there(store)
+    for tag in sorted(tags_of(segment).difference(there)):
+        for near in there:
+            # Tags that differ in a number alone are often two: "vip1" and "vip2".
+            if is_slip(tag, near) and _DIGITS.sub("", tag) != _DIGITS.sub("", near):
+                return NotFitError(
+                    f'nobody on the list is tagged "{tag}"',
+                    place=issue.place("segment"),
+                    hint=f'did you mean "tag:{near}"? {_tags_named(there)}; where it is right, '
+                    f"say how many shall get this issue: --expect {recipients}",
+                )
+    return None
+
+
+def _tags_named(there: Sequence[str]) -> str:
+    """The tags that people have, the most frequent ones first."""
+    more = f" and {len(there) - _NAMED:,} more" if len(there) > _NAMED else ""
+    return f"tags on the list: {', '.join(there[:_NAMED])}{more}" if there else "nobody has a tag"
+
+
+def no_recipients(store: Store, issue: Issue, left_out: Mapping[str, int]) -> NotFitError:
     """Why nobody gets an issue: the list, its people, or the segment.
 
     Args:
+        store: the records.
         issue: what nobody would get.
         left_out: how many people get none, by the reason.
     """
@@ -257,7 +294,8 @@ def no_recipients(issue: Issue, left_out: Mapping[str, int]) -> NotFitError:
         return NotFitError(
             f'the segment "{issue.segment}" leaves out {people} who could be mailed',
             place=issue.place("segment"),
-            hint="newsletter subscribers list shows who has which tags",
+            hint=f"{_tags_named(list_size.tags_there(store))}; newsletter subscribers list shows "
+            "who has which",
         )
     return nobody_mailable(left_out)
 

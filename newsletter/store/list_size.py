@@ -8,10 +8,10 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from newsletter.audience import Expression, Status, eligible
+from newsletter.audience import SKIPS, Expression, Status, eligible
 from newsletter.store.database import Database
 from newsletter.store.eligibility import clause
-from newsletter.store.tables import consents, subscribers, suppressions
+from newsletter.store.tables import consents, subscribers, suppressions, tags
 
 #: What the consent log notes of a person who was on the list before and after.
 _STAYED: Final = ("preferences",)
@@ -84,3 +84,11 @@ def _came(since: dt.datetime) -> sa.Select[tuple[str]]:
     return sa.select(consents.c.address_hash).where(
         consents.c.at >= since, consents.c.event.not_in(_STAYED)
     )
+
+
+def tags_there(store: Database) -> list[str]:
+    """The tags that people have, the most frequent ones first; not those of issues to skip."""
+    query = sa.select(tags.c.tag).where(~tags.c.tag.startswith(SKIPS, autoescape=True))
+    often = query.group_by(tags.c.tag).order_by(sa.func.count().desc(), tags.c.tag)
+    with store.reading() as connection:
+        return list(connection.execute(often).scalars())

@@ -9,6 +9,8 @@ from tests.support.cli_fixtures import ISSUE, folder, plain_environment, ready
 
 __all__ = ["folder", "plain_environment", "ready"]
 
+TAGS = "beta, friends, maps, tides, machines, press, harbours, pilots"
+
 
 @pytest.mark.processes
 def test_a_segment_that_fits_nobody_is_named_with_its_place(ready):
@@ -18,7 +20,20 @@ def test_a_segment_that_fits_nobody_is_named_with_its_place(ready):
     assert ran.error == (
         f'error: {ISSUE}:5:1: the segment "tag:nobody-has-this" leaves out all 25 people who could be mailed'
     )
-    assert ran.hint == "hint: newsletter subscribers list shows who has which tags"
+    who = "newsletter subscribers list shows who has which"
+    assert ran.hint == f"hint: tags on the list: {TAGS}; {who}"
+
+
+@pytest.mark.processes
+@pytest.mark.parametrize("segment", ["not tag:btea", "tag:press or tag:Betas"])
+def test_a_tag_that_is_nearly_one_that_people_have_stops_the_send(ready, segment):
+    ready.edit(ISSUE, "number: 74\n", f"number: 74\nsegment: {segment}\n")
+    ran = ready.send()
+    assert ran.code == 5
+    assert ran.error.startswith(f'error: {ISSUE}:5:1: nobody on the list is tagged "b')
+    assert ran.hint.startswith(f'hint: did you mean "tag:beta"? tags on the list: {TAGS}; where')
+    expected = ran.hint.rpartition("--expect ")[2]
+    assert ready.send("--expect", expected).code == 0
 
 
 @pytest.mark.processes
