@@ -40,6 +40,20 @@ def is_slip(typed: str, meant: str) -> bool:
     return max(len(a), len(b)) <= 1 or (len(a) == len(b) == len("ab") and a == b[::-1])
 
 
+def distance(a: str, b: str) -> int:
+    """How many slips lie between two short words, each as `is_slip` takes one."""
+    before: list[int] = []
+    row = list(range(len(b) + 1))
+    for i, one in enumerate(a, start=1):
+        older, before, row = before, row, [i]
+        for j, other in enumerate(b, start=1):
+            steps = [before[j] + 1, row[j - 1] + 1, before[j - 1] + (one != other)]
+            if i > 1 and j > 1 and (one, a[i - 2]) == (b[j - 2], other):
+                steps.append(older[j - 2] + 1)
+            row.append(min(steps))
+    return row[-1]
+
+
 def _differing(a: str, b: str) -> tuple[str, str]:
     """What is left of two texts without their common beginning and end."""
     shorter = min(len(a), len(b))

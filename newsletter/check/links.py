@@ -13,16 +13,21 @@ from urllib.parse import unquote, urlsplit
 
 from newsletter.check.rule import Fault, RuleContext, rule
 from newsletter.errors import Place
-from newsletter.humanize import is_slip
+from newsletter.humanize import distance, is_slip
 from newsletter.networks import is_public
 from newsletter.render import RenderedLink
 from newsletter.render.utm import READER_IDS, is_malformed, source_of
 from newsletter.slugs import slug
 
-_SCHEME: Final = re.compile(r"([a-z][a-z0-9+.-]*):", re.IGNORECASE)
+#: How an address begins that says of what kind it is.
+SCHEME: Final = re.compile(r"([a-z][a-z0-9+.-]*):", re.IGNORECASE)
 _WEB: Final = re.compile(r"https?:", re.IGNORECASE)
 #: What addresses begin with, by their schemes; the likelier ones first.
 _BEGINS: Final = {"https": "https://", "http": "http://", "mailto": "mailto:", "tel": "tel:"}
+#: Schemes that are near to one of those, and right.
+_REAL: Final = frozenset({"ftp", "ftps", "sftp", "shttp", "callto", "httpd"})
+#: Of so many letters two may be wrong.
+_LONG: Final = 5
 #: The beginning of an address, also where colon or slashes are too few, too many or others.
 _BEGINNING: Final = re.compile(r"([a-z]{2,8})(?:[.;]?:[:/\\\\]*|[.;]?[/\\\\]{2,})", re.IGNORECASE)
 _IN_HTML: Final = re.compile(r"""(?<![\w-])(?:href|src)\s*=\s*["']?([^"'\s>]+)""", re.IGNORECASE)
@@ -75,16 +80,16 @@ def _relative(context: RuleContext) -> Iterator[Fault]:
 @rule("link-scheme", "error", "A link or picture with a slip in `https:`, `mailto:` or the like.")
 def _misspelled(context: RuleContext) -> Iterator[Fault]:
     for link in own_links(context):
-        if _SCHEME.match(link.written) and not _WEB.match(link.written):
+        if SCHEME.match(link.written) and not _WEB.match(link.written):
             yield from _slip("link", _typed(link), _place(context, link))
     base = context.options.assets_url.rstrip("/")
     for image in context.rendered.images:
         target = image.src.removeprefix(f"{base}/") if base else image.src
-        if _SCHEME.match(target):
+        if SCHEME.match(target):
             yield from _slip("picture", target, context.at(image.line, target))
     for raw in context.rendered.raws:  # what mails do not take is in neither of them
         for found in _IN_HTML.finditer(_COMMENT.sub("", raw.html)):
-            if _SCHEME.match(found[1]) and not _WEB.match(found[1]):
+            if SCHEME.match(found[1]) and not _WEB.match(found[1]):
                 yield from _slip("address", found[1], context.at(raw.line, found[1]))
 
 
@@ -100,9 +105,18 @@ def nearly_meant(target: str) -> str:
     if found is None:
         return ""
     name = found[1].lower()
-    near = name if name in _BEGINS else next((one for one in _BEGINS if is_slip(name, one)), "")
-    right = _BEGINS.get(near, "")
+    right = _BEGINS.get(name) or _BEGINS.get(_nearest(name), "")
     return "" if found[0].lower() in {right, "tel://"} else right  # phones take both
+
+
+def _nearest(name: str) -> str:
+    """The scheme that was probably meant: by "htps", also with two slips: "hptts"; or ""."""
+    if name in _REAL:
+        return ""
+    near = [one for one in _BEGINS if is_slip(name, one)]
+    if len(name) >= _LONG:
+        near += [one for one in _BEGINS if len(one) >= _LONG and distance(name, one) == len("ab")]
+    return next(iter(near), "")
 
 
 def _did_you_mean(link: RenderedLink, otherwise: str) -> str:
@@ -125,7 +139,7 @@ def _anchor(context: RuleContext) -> Iterator[Fault]:
 
 def _leads_on(target: str) -> bool:
     """Whether a link says where it begins: with a scheme, a merge field, or in this letter."""
-    return bool(_SCHEME.match(target)) or "__NL_" in target or target.startswith("#")
+    return bool(SCHEME.match(target)) or "__NL_" in target or target.startswith("#")
 
 
 @rule("link-local", "error", "A link to the author's own machine or network.")

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
+from newsletter.check.links import SCHEME, nearly_meant
 from newsletter.check.rule import Fault, RuleContext, rule
 from newsletter.errors import Place
 from newsletter.pictures import FaultId
 from newsletter.render.pictures import local_path
+
+_SHOWN: Final = 60
 
 
 @rule("picture-unreadable", "error", "A picture that cannot be made for mails (`images.to`).")
@@ -33,6 +37,20 @@ def _heavy(context: RuleContext) -> Iterator[Fault]:
 @rule("picture-still", "warning", "A moving picture that stands still or blank (`images.to`).")
 def _still(context: RuleContext) -> Iterator[Fault]:
     yield from _told(context, "picture-still")
+
+
+@rule("image-scheme", "error", "A picture that is neither on the web nor a file, such as `cid:`.")
+def _no_web(context: RuleContext) -> Iterator[Fault]:
+    base = context.options.assets_url.rstrip("/")
+    for image in context.rendered.images:
+        written = image.src.removeprefix(f"{base}/") if base else image.src
+        scheme = SCHEME.match(written)
+        hint = "put a file beside the issue, or link to one with https://"
+        if not written:  # "data:" in HTML is taken out before
+            yield context.at(image.line, "<img"), "an image has no address that mails take", hint
+        elif scheme and scheme[1].lower() not in {"http", "https"} and not nearly_meant(written):
+            message = f"no mail can show the image {written[:_SHOWN]}"
+            yield context.at(image.line, scheme[0]), message, hint
 
 
 def frame_pictures(context: RuleContext) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 import ftfy
 
-from newsletter.check.links import nearly_meant
+from newsletter.check.links import SCHEME, nearly_meant
 from newsletter.check.pictures import frame_pictures
 from newsletter.check.rule import Fault, RuleContext, rule
 from newsletter.errors import Place
@@ -268,7 +268,7 @@ def _local(context: RuleContext) -> Iterator[Fault]:
     base = context.options.assets_url.rstrip("/")
     for image in context.rendered.images:
         local = image.src.removeprefix(f"{base}/") if base else image.src
-        if re.match(r"[a-z][a-z0-9+.-]*:|//", local, re.IGNORECASE):
+        if not local or local.startswith("//") or SCHEME.match(local):
             continue
         written = local if local in context.issue.body else unquote(local)
         place = context.at(image.line, written)

@@ -67,6 +67,7 @@ NEAR = 'a field is {{ name }} or {{ name | default("x") }}; \\{{ means it litera
 CLOSE = r"close the emphasis, or write \* or \_"
 TELL = "let the words say where it leads; screen readers list links alone"
 ASTRAY = "leads nowhere: its beginning is misspelled"
+ON_THE_WEB = "put a file beside the issue, or link to one with https://"
 AS_IF_ABSENT = "the issue would be sent as if that line were not there"
 CASES = [
     # front matter
@@ -188,6 +189,11 @@ CASES = [
     Case("image-local", "error", {"body": "![a](images/a.png) ![b](images/b.png)\n", "assets": frozenset({"images/b.png"})}, {"body": "![a](images/a.png) ![b](https://x.example/b.png) ![c](//x.example/c.png)\n", "assets": frozenset({"images/a.png"})},
          [':5:6|the image "images/a.png" is not there|put the file beside the issue']),
     Case("image-local", "error", "![a](/images/a.png)\n", "![a](HTTPS://x.example/images/a.png)\n", [':5:6|the image "/images/a.png" cannot be seen in a mail|name it without the leading /']),
+    Case("image-scheme", "error", "![a](cid:logo) ![b](sms:+32)\n\n<img src='data:image/png;base64,AA' alt='c'>\n", "![a](HTTPS://x.example/a.png) ![b](images/b.png) ![c](//x.example/c.png)\n",
+         [f":5:6|no mail can show the image cid:logo|{ON_THE_WEB}", f":5:21|no mail can show the image sms:+32|{ON_THE_WEB}",
+          f":7:1|an image has no address that mails take|{ON_THE_WEB}"]),
+    Case("image-scheme", "error", {"body": "x ![a](data:image/png;base64,AA)\n", "options": {"assets_url": ""}}, {"body": "x ![a](images/a.png)\n", "options": {"assets_url": ""}},
+         [f":5:8|no mail can show the image data:image/png;base64,AA|{ON_THE_WEB}"]),
     # links
     Case("link-malformed", "error", "x\n\n[a](http://ClipDrop%20) and\n[b](http://ttps//x.example)\n", "[a](http://clipdrop.example/%20) [b](HTTPS://X.example)\n",
          [":7:5|the link http://ClipDrop%20 leads nowhere: its host is impossible|fix the address", ":8:5|the link http://ttps//x.example leads nowhere: its host is impossible|fix the address"]),
@@ -199,6 +205,10 @@ CASES = [
          [f':5:5|the link htps://x.example {ASTRAY}|did you mean "https://"?', f':5:27|the link htttp:x.example {ASTRAY}|did you mean "http://"?',
           f':7:2|the link HTTPSS://x.example {ASTRAY}|did you mean "https://"?', f':9:5|the link mailto://a@x.example {ASTRAY}|did you mean "mailto:"?',
           f':9:31|the link te:+32 {ASTRAY}|did you mean "tel:"?', f':9:43|the link mialto:a@x.example {ASTRAY}|did you mean "mailto:"?']),
+    Case("link-scheme", "error", "[a](hptts://x.example) [b](tthps://x.example) [c](hhttpss://x.example) [d](amitlo:a@x.example)\n",
+         "[a](ftp://x.example) [b](callto:+32) [c](ftps://x.example) [d](sftp://x.example) [e](https://x.example) [f](xmpp:a) [g](geo:1,2)\n",
+         [f':5:5|the link hptts://x.example {ASTRAY}|did you mean "https://"?', f':5:28|the link tthps://x.example {ASTRAY}|did you mean "https://"?',
+          f':5:51|the link hhttpss://x.example {ASTRAY}|did you mean "https://"?', f':5:76|the link amitlo:a@x.example {ASTRAY}|did you mean "mailto:"?']),
     Case("link-scheme", "error", "x ![a](htps://x.example/a.png) ![b](https:/x.example/b.png)\n\n<a href='htps://y.example'>words</a>\n",
          "x ![a](https://x.example/a.png)\n\n<a href='https://y.example'>words</a> <!-- <a href='htps://y.example'>old</a> --> <b data-href='htps://y'>x</b>\n",
          [f':5:8|the picture htps://x.example/a.png {ASTRAY}|did you mean "https://"?', f':5:37|the picture https:/x.example/b.png {ASTRAY}|did you mean "https://"?',
