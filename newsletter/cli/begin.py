@@ -189,15 +189,22 @@ def _expect_none(root: Path) -> None:
     from newsletter.project import files
 
     try:
-        found = files.find_root(root) == root.absolute()
+        found = files.find_root(root)
     except InputError:
         return
-    if found:
+    if found == root.absolute():
         raise InputError(
             "this folder holds a newsletter already",
             place=Place(str(root)),
             hint='newsletter new "A title" starts an issue',
         )
+    beside = shlex.quote(str(found.parent / root.name))
+    raise InputError(
+        f"this folder lies inside the newsletter {found}",
+        place=Place(str(root)),
+        hint=f'newsletter new "A title" starts an issue of that; another one goes beside it: '
+        f"newsletter init {beside}",
+    )
 
 
 def _read(key: str, text: str, name: str) -> str:

@@ -6,10 +6,10 @@ import pytest
 import typer.main
 
 from newsletter.cli.app import app
-from tests.support.cli_commands import only_json
+from tests.support.cli_commands import empty, only_json
 from tests.support.cli_fixtures import Folder, folder, plain_environment, ready
 
-__all__ = ["folder", "plain_environment", "ready"]
+__all__ = ["empty", "folder", "plain_environment", "ready"]
 
 WHOLE = typer.main.get_command(app)
 
@@ -61,11 +61,11 @@ def test_a_wrong_value_after_the_command_is_told_with_the_commands_help(ready):
 
 
 @pytest.mark.processes  # git
-def test_the_folder_of_init_is_its_own_word(folder):
-    (folder.root / "elsewhere").mkdir()
-    ran = folder.run("init", "fresh", "-C", "elsewhere")
+def test_the_folder_of_init_is_its_own_word(empty):
+    (empty.root / "elsewhere").mkdir()
+    ran = empty.run("init", "fresh", "-C", "elsewhere")
     assert ran.code == 0
-    assert (folder.root / "elsewhere/fresh/newsletter.toml").is_file()
+    assert (empty.root / "elsewhere/fresh/newsletter.toml").is_file()
 
 
 @pytest.mark.sweep

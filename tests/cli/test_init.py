@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -75,6 +76,22 @@ def test_init_twice_is_refused(empty):
     assert ran.error.endswith("this folder holds a newsletter already")
     assert ran.hint == 'hint: newsletter new "A title" starts an issue'
     assert snapshot(empty.root) == whole
+
+
+@pytest.mark.parametrize("settings", ["newsletter.toml", "pyproject.toml"])
+def test_init_inside_a_newsletter_is_refused_with_a_way_that_works(empty, settings):
+    empty.write(f"outer/{settings}", "[tool.newsletter.site]\nname = 'x'\n")
+    (empty.root / "outer/drafts").mkdir()
+    whole = snapshot(empty.root)
+    for words in (("init", "outer/drafts/in ner"), ("-C", "outer/drafts", "init", "in ner")):
+        ran = empty.run(*words)
+        assert (ran.code, snapshot(empty.root)) == (2, whole)
+        assert ran.error.endswith(
+            f": this folder lies inside the newsletter {empty.root / 'outer'}"
+        )
+    way = shlex.split(ran.hint.rpartition(": newsletter ")[2])
+    assert way == ["init", str(empty.root / "in ner")]
+    assert empty.run(*way).code == 0
 
 
 def test_init_is_refused_beside_settings_in_pyproject(empty):

@@ -74,8 +74,9 @@ def test_a_flag_that_cannot_be_is_told_and_nothing_is_made(empty, words, told, h
 def test_a_repository_is_made_where_there_is_none_and_only_there(empty):
     empty.run("init", "outer")
     assert (empty.root / "outer/.git").is_dir()
-    ran = empty.run("init", "outer/inner")
-    assert not (empty.root / "outer/inner/.git").exists()
+    subprocess.run(["git", "init", "--quiet", empty.root / "site"], check=True)
+    ran = empty.run("init", "site/letters")
+    assert (ran.code, (empty.root / "site/letters/.git").exists()) == (0, False)
     assert ".git\n" not in ran.err
     git = ["git", "-C", str(empty.root / "outer"), "status", "--porcelain", "--ignored", "-uall"]
     seen = subprocess.run(git, capture_output=True, text=True, check=True).stdout
