@@ -162,9 +162,11 @@ def _show_finished(project: Project, found: SendResult) -> None:
         say(f"      {folder}/{number:03d}/0001.eml is the mail itself, for any mail program")
     if refused := counts[State.REFUSED]:
         say(
-            f"next: {plural(refused, 'mail was', 'mails were')} refused; when the cause is "
-            f"fixed: newsletter retry --issue {number}"
+            f"next: {plural(refused, 'mail was', 'mails were')} refused for good: "
+            f"newsletter status --issue {number} --list refused"
         )
+        say("      where no such mailbox is: newsletter subscribers suppress ADDR --reason bounced")
+        say(f"      where the cause was here and is mended: newsletter retry --issue {number}")
 
 
 def _show_unknown(number: int, counts: Counts) -> None:

@@ -233,7 +233,8 @@ def _log_in(session: Session, server: Server) -> None:
     session.greet()
     session.ehlo_or_helo_if_needed()
     if context and server.security == "starttls":
-        _expect(session, "starttls", "STARTTLS")
+        way = 'set transport.smtp.security = "tls" and its port, mostly 465'
+        _expect(session, "starttls", f"STARTTLS: {way}")
         code, words = session.docmd("STARTTLS")
         if code != _TLS_READY:
             raise smtplib.SMTPResponseException(code, words)
@@ -242,7 +243,8 @@ def _log_in(session: Session, server: Server) -> None:
         if code != _OK:
             raise smtplib.SMTPHeloError(code, words)
     if server.username:
-        _expect(session, "auth", "a log-in")
+        way = "see transport.smtp.security, and transport.smtp.username"
+        _expect(session, "auth", f"a log-in: {way}")
         session.login(server.username, server.password)
 
 

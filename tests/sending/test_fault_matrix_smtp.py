@@ -228,7 +228,10 @@ def test_a_fault_while_logging_in(world, name):
 
 
 def test_encryption_that_is_taken_away_stops_before_the_log_in(world):
-    cell = refused_by_all("error: smtp refuses every mail: the mail server does not offer STARTTLS")
+    cell = refused_by_all(
+        "error: smtp refuses every mail: the mail server does not offer STARTTLS: set "
+        'transport.smtp.security = "tls"'
+    )
     with scripted(EHLO=LOGINS) as server:
         run(world, cell, server, SMTP__SECURITY="starttls", **LOG_IN)
         assert not {"AUTH", "MAIL"} & set(server.verbs())

@@ -41,6 +41,15 @@ __all__ = ["certificate", "folder", "plain_environment", "ready"]
 
 pytestmark = pytest.mark.processes
 
+NO_LOG_IN = (
+    "the mail server does not offer a log-in: see transport.smtp.security, and "
+    "transport.smtp.username"
+)
+NO_STARTTLS = (
+    'the mail server does not offer STARTTLS: set transport.smtp.security = "tls" and its port, '
+    "mostly 465"
+)
+
 
 # --- log-in and encryption -------------------------------------------------------------------
 
@@ -51,7 +60,7 @@ pytestmark = pytest.mark.processes
         ({"AUTH": "535 wren is wrong"}, ABORTED, "the log-in is refused (SMTP 535)"),
         ({"AUTH": "454 later"}, BACKED_OFF, "the mail server takes no mail now (SMTP 454)"),
         ({"AUTH": HANG_UP}, BACKED_OFF, "the mail server hung up"),
-        ({"EHLO": "250 here"}, ABORTED, "the mail server does not offer a log-in"),
+        ({"EHLO": "250 here"}, ABORTED, NO_LOG_IN),
         (
             {"EHLO": "250-here\r\n250 AUTH GSSAPI"},
             ABORTED,
@@ -90,7 +99,7 @@ def test_neither_name_nor_password_is_ever_shown(caplog):
 @pytest.mark.parametrize(
     ("script", "expected", "reason"),
     [
-        ({}, ABORTED, "the mail server does not offer STARTTLS"),
+        ({}, ABORTED, NO_STARTTLS),
         (
             {"EHLO": "250-here\r\n250 STARTTLS", "STARTTLS": "454 later"},
             BACKED_OFF,

@@ -56,7 +56,7 @@ TWICE = Cell(code=0, states={"accepted": PEOPLE}, says=DONE.says, attempts=PEOPL
 REFUSED = Cell(
     code=0,
     states={"accepted": PEOPLE - 1, "refused": 1},
-    says="next: 1 mail was refused; when the cause is fixed: newsletter retry --issue 74",
+    says="next: 1 mail was refused for good: newsletter status --issue 74 --list refused",
     again=(0, {"accepted": PEOPLE - 1, "refused": 1}),
 )
 UNKNOWN = Cell(
