@@ -8,15 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import Protocol
+from urllib.parse import quote
 
 from newsletter.errors import InputError, NotFitError
+from newsletter.http import Fetcher, Reply
 from newsletter.humanize import plural
 from newsletter.pictures import MadePicture
 from newsletter.project import Project, files
 from newsletter.project.issues import PreparedIssue
 from newsletter.project.published import PublishedLetter
+from newsletter.reporter import Reporter
 
 
 class PictureTarget(Protocol):
@@ -99,6 +103,43 @@ def publish_first(project: Project, prepared: PreparedIssue) -> None:
     """
     if project.settings.images.to and prepared.pictures:
         push_images(project, [prepared])
+
+
+def expect_public(project: Project, prepared: PreparedIssue, reporter: Reporter) -> None:
+    """What lies in a folder is public once somebody has published it: look, before a real send.
+
+    Raises:
+        NotFitError: a picture is not where the mail says.
+    """
+    to = project.settings.images.to
+    if not to or to.startswith("s3://") or not prepared.pictures:
+        return
+    base = project.settings.site.assets_url.rstrip("/")
+    fetcher = Fetcher(allowed=lambda _: True)  # the author's own address, wherever that leads
+    missing = []
+    for name in sorted(prepared.pictures):
+        reply = fetcher.ask(f"{base}/{quote(name)}")
+        if reply.problem:  # the next one would only wait as long
+            told = f"{reply.url}: {reply.problem}"
+            reporter.warn(f"nobody could see whether the pictures are public: {told}")
+            break
+        if why := _why_unseen(reply):
+            missing.append(f"{reply.url} {why}")
+    if missing:
+        pictures = plural(len(missing), "picture is", "pictures are")
+        raise NotFitError(
+            f"{pictures} not public yet: {missing[0]}",
+            hint=f"publish the folder {to}, then the same command; --skip-check image-dead "
+            "sends without",
+        )
+
+
+def _why_unseen(reply: Reply) -> str:
+    """Why a reader would not see a picture that a server answered for; "" where they do."""
+    if reply.status != HTTPStatus.OK:
+        return f"answers {reply.status}"
+    kind = reply.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return "is a page, and no picture" if kind == "text/html" else ""
 
 
 _NOTHING = PushedImages(sent=(), there=())

@@ -21,14 +21,9 @@ from newsletter.delivery import (
     State,
     Stop,
 )
-from newsletter.errors import (
-    AccountError,
-    InputError,
-    NewsletterError,
-    PausedError,
-)
+from newsletter.errors import AccountError, InputError, NewsletterError, PausedError
 from newsletter.humanize import plural
-from newsletter.publishing.images import publish_first
+from newsletter.publishing.images import expect_public, publish_first
 from newsletter.sending import second_ledger
 from newsletter.sending.context import SendContext
 from newsletter.sending.drain import Drained
@@ -191,6 +186,8 @@ def _begun(context: SendContext, plan: Plan) -> Iterator[_Begun]:
         store.backend.hurry.heed(stopped)
         if not plan.transport.rehearsal:
             publish_first(project, plan.prepared)  # no mail looks for what is not there yet
+            if "image-dead" not in plan.options.skip_checks:
+                expect_public(project, plan.prepared, context.reporter)
         run = _freeze_or_resume(context, plan, stopped)
         begun = _Begun(run, runs.counts(store, run), stopped, log)
         if not begun.finished:

@@ -27,11 +27,14 @@ from newsletter.cli.context import open_project
 from newsletter.errors import AccountError
 from newsletter.project.letters import prepare_letter
 from newsletter.publishing.images import _PictureFolder
+from tests.support.certificates import certificate, server_side
 from tests.support.cli_fixtures import ISSUE, Folder, folder, plain_environment, ready
 from tests.support.mailroom import post_office
+from tests.support.ports import free_port
 from tests.support.smtp_servers import Keeper, aiosmtpd
+from tests.support.web_servers import Told, web_server
 
-__all__ = ["folder", "plain_environment", "ready"]
+__all__ = ["certificate", "folder", "plain_environment", "ready"]
 
 pytestmark = pytest.mark.processes
 
@@ -252,6 +255,52 @@ def test_a_real_send_publishes_before_the_first_mail(public, monkeypatch):
     assert len(there) == 25
     assert all(len(files) == 3 for files in there)
     assert keeper
+
+
+@pytest.fixture
+def web(public, certificate, monkeypatch):
+    """The server where mails look for the pictures; it has none yet."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    with web_server(Told({}), tls=server_side(certificate)) as told:
+        public.edit("newsletter.toml", ASSETS, told.url("", scheme="https"))
+        yield told
+
+
+def test_a_real_send_waits_until_the_folder_is_published(public, web, monkeypatch):
+    with smtp(monkeypatch) as keeper:
+        ran = public.send()
+        assert (ran.code, keeper.mails) == (5, [])
+        assert ran.error.startswith("error: 3 pictures are not public yet: https://127.0.0.1:")
+        assert ran.error.endswith(" answers 404")
+        assert ran.hint.startswith("hint: publish the folder public, then the same command")
+        for kind in ("text/html; charset=utf-8", "image/png"):
+            web.answers = {
+                f"/{name}": (200, {"Content-Type": kind}, data)
+                for name, data in in_folder(public).items()
+            }
+            ran = public.send()
+            if kind != "image/png":
+                assert (ran.code, keeper.mails) == (5, [])
+                assert ran.error.endswith(" is a page, and no picture")
+        assert (ran.code, "public" in ran.err) == (0, False)
+    assert len(keeper.mails) == 25
+
+
+def test_who_answers_for_pictures_that_are_not_public_sends(public, web, monkeypatch):
+    with smtp(monkeypatch) as keeper:
+        assert public.send("--skip-check", "image-dead").code == 0
+        assert web.asked == []
+    assert len(keeper.mails) == 25
+
+
+def test_where_nothing_answers_a_real_send_warns(public, monkeypatch):
+    public.edit("newsletter.toml", ASSETS, f"https://127.0.0.1:{free_port()}")
+    with smtp(monkeypatch) as keeper:
+        ran = public.send()
+    assert (ran.code, len(keeper.mails)) == (0, 25)
+    assert (
+        "warning: nobody could see whether the pictures are public: https://127.0.0.1:" in ran.err
+    )
 
 
 def test_a_test_mail_publishes_first(public, monkeypatch):
