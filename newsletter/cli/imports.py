@@ -119,8 +119,10 @@ def _say_columns(tally: RowTally) -> None:
     for reason, odd in tally.aside.items():
         rows = plural(odd.number, "row counts", "rows count")
         say(f"warning: {rows} as unsubscribed, the first in line {odd.line}: {reason}")
-    for (column, word), number in tally.doubted.most_common():
-        where = f'"{word}" stands in the column "{column}" of {plural(number, "row")}'
+    most = sorted(tally.doubted.items(), key=lambda one: -one[1].number)
+    for (column, word), odd in most:
+        rows = f"{plural(odd.number, 'row')}, the first in line {odd.line}"
+        where = f'"{word}" stands in the column "{column}" of {rows}'
         way = f'--map "{column}=status" where it tells who left'
         say(f"warning: {where}, taken as active: {way}")
 
@@ -154,8 +156,8 @@ def _facts(listed: OpenList, added: Added, rejected: int, tally: RowTally) -> di
         "unknown_words": dict(tally.words),
         "unread_dates": sum(odd.number for odd in tally.undated.values()),
         "doubtful": [
-            {"column": column, "word": word, "rows": number}
-            for (column, word), number in tally.doubted.items()
+            {"column": column, "word": word, "rows": odd.number}
+            for (column, word), odd in tally.doubted.items()
         ],
     }  # fmt: skip
 

@@ -57,7 +57,7 @@ class RowTally:
     words: Counter[str] = field(default_factory=Counter)
     aside: dict[str, Odd] = field(default_factory=dict)
     undated: dict[str, Odd] = field(default_factory=dict)
-    doubted: Counter[tuple[str, str]] = field(default_factory=Counter)
+    doubted: dict[tuple[str, str], Odd] = field(default_factory=dict)
     fields: Mapping[str, str] = field(default_factory=dict)
 
     def looked_at(self, rows: Iterable[Row | Reject]) -> Iterator[Row | Reject]:
@@ -85,10 +85,13 @@ class RowTally:
     def _doubt(self, row: Row) -> None:
         """Count words of a status where nobody has said what the column is, or in a name."""
         if len(row.name) <= _LONGEST_DOUBT and row.name.lower() in GONE:
-            self.doubted["name", row.name.lower()] += 1
+            self._note_doubt("name", row.name, row.line)
         for name, value in row.fields.items():
             if len(value) <= _LONGEST_DOUBT and value.lower() in DOUBTFUL and name in self.fields:
-                self.doubted[self.fields[name], value.lower()] += 1
+                self._note_doubt(self.fields[name], value, row.line)
+
+    def _note_doubt(self, column: str, word: str, line: int) -> None:
+        self.doubted.setdefault((column, word.lower()), Odd(line=line)).number += 1
 
     def _count(self, word: str) -> None:
         """A word of a status is short, and no address; a column with very many words has none."""

@@ -61,16 +61,19 @@ def test_rows_that_say_unsubscribed_in_another_column_are_counted_with_the_way_o
     assert ran.out == "7 added, 0 updated, 0 unchanged, 0 kept out, 0 suppressed, 0 rejected\n"
     assert "by what the list says: 5 active, 2 unsubscribed" in ran.err
     warned = [line for line in ran.err.splitlines() if line.startswith("warning: ")]
-    doubtful = 'warning: "inactive" stands in the column "Zustand" of 2 rows, taken as active: '
-    called = 'stands in the column "name" of 1 row, taken as active: '
+    doubtful = (
+        'warning: "inactive" stands in the column "Zustand" of 2 rows, the first in line 4, '
+        "taken as active: "
+    )
+    called = 'stands in the column "name" of 1 row, the first in line'
     way = '--map "name=status" where it tells who left'
     counts = "warning: 1 row counts as unsubscribed, the first in line"
     assert warned == [
         f'{counts} 3: the column "Zustand" says that they left; --map "Zustand=field" where it does not',
         f"{counts} 6: column 4 without a name says that they left; name it",
         f'{doubtful}--map "Zustand=status" where it tells who left',
-        f'warning: "unsubscribed" {called}{way}',
-        f'warning: "opted out" {called}{way}',
+        f'warning: "unsubscribed" {called} 2, taken as active: {way}',
+        f'warning: "opted out" {called} 7, taken as active: {way}',
     ]
     told = ("--map", "Zustand=field:mood", "--map", "name=name")
     assert "Zustand" not in imported(folder, text, *told).err.partition("left out: (no name)")[2]
