@@ -262,6 +262,8 @@ def misspelled_tag(
     if segment is None or options.expect is not None:
         return None
     there = list_size.tags_there(store)
+    way = f"; where it is right, say how many shall get this issue: --expect {recipients}"
+    way = way if recipients else ""
     for tag in sorted(tags_of(segment).difference(there)):
         for near in there:
             # Tags that differ in a number alone are often two: "vip1" and "vip2".
@@ -269,8 +271,7 @@ def misspelled_tag(
                 return NotFitError(
                     f'nobody on the list is tagged "{tag}"',
                     place=issue.place("segment"),
-                    hint=f'did you mean "tag:{near}"? {_tags_named(there)}; where it is right, '
-                    f"say how many shall get this issue: --expect {recipients}",
+                    hint=f'did you mean "tag:{near}"? {_tags_named(there)}{way}',
                 )
     return None
 
