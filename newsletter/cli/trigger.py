@@ -12,7 +12,7 @@ from newsletter.alerts.notifier import Notifier
 from newsletter.cli import context
 from newsletter.cli.show import Console, say
 from newsletter.cli.unforeseen import foreseen
-from newsletter.errors import NewsletterError
+from newsletter.errors import CancelledError, NewsletterError
 from newsletter.project import salvaged
 from newsletter.settings import worth_keeping
 
@@ -82,7 +82,11 @@ def _answer(options: SendOptions, owner: Notifier, opened: contextlib.ExitStack)
     if not options.dry_run:
         owner.records = Calendar(store, rehearsal=project.rehearses)
     with findings_shown():
-        found = run_due(send_context(project, store, signals), options, owner, now=owner.now)
+        try:
+            found = run_due(send_context(project, store, signals), options, owner, now=owner.now)
+        except CancelledError as error:
+            say(error.message)
+            return 128 + signals.number
     return show_due(project, found, signal=signals.number)
 
 

@@ -30,7 +30,7 @@ from newsletter.sending.drain import Drained
 from newsletter.sending.following import following
 from newsletter.sending.part import Ended, conclude, drain_part
 from newsletter.sending.plan import require_same_content
-from newsletter.sending.reaching import expect_server
+from newsletter.sending.reaching import expect_server, refused
 from newsletter.sending.result import AlreadySent, Detached, Plan, SendResult
 from newsletter.sending.run_log import RunLog
 from newsletter.sending.way import way_of
@@ -203,9 +203,9 @@ def _log(store: Store, plan: Plan) -> RunLog:
 def _freeze_or_resume(context: SendContext, plan: Plan, stopped: Callable[[], bool]) -> Run:
     """The run to drain, looked up again under the lock: another sender may have been here.
 
-    Who gets what is frozen for good. So a person's send begins none that comes to nothing at once:
-    not where the mail server is not there, and not once it was to stop. A schedule begins it all
-    the same, and goes on with it: its date would pass.
+    Who gets what is frozen for good. So none is begun that comes to nothing at once: not once it
+    was to stop, and not where the mail server is not there or takes nothing. A schedule begins it
+    there all the same, and goes on with it: its date would pass.
     """
     store, options, transport = context.store, plan.options, plan.transport
     if options.again and transport.rehearsal:
@@ -213,11 +213,10 @@ def _freeze_or_resume(context: SendContext, plan: Plan, stopped: Callable[[], bo
     run = runs.find(store, options.issue, rehearsal=transport.rehearsal)
     if run is not None and run.state is RunState.FINISHED:
         return run
-    if options.scheduled:
-        stopped = _never
-    elif not options.detach:
-        expect_server(context, plan, stopped)
-    if run is not None and run.begun:
+    begun = run is not None and run.begun
+    if not (options.scheduled or options.detach):
+        expect_server(context, plan, stopped, begun=begun)
+    if run is not None and begun:
         require_same_content(run, plan.content, context.project.root, plan.prepared.issue.file)
         runs.share(store, run, _shared(context, plan))
         runs.resume(store, run, by_hand=not options.scheduled)
@@ -241,10 +240,6 @@ def _freeze_or_resume(context: SendContext, plan: Plan, stopped: Callable[[], bo
         runs.share(store, run, _shared(context, plan))
     store.feedback.note_account(run, plan.allowance.account)
     return run
-
-
-def _never() -> bool:
-    return False
 
 
 def _shared(context: SendContext, plan: Plan) -> str:
@@ -276,10 +271,8 @@ def _back_up(context: SendContext, begun: _Begun) -> None:
 
 def _refuse_where_nothing_goes(run: Run, counts: Counts, stop: Stop | None) -> None:
     if stop and stop.pause in _FOR_EVERYBODY and not counts[State.ACCEPTED]:
-        raise _FOR_EVERYBODY[stop.pause](
-            f"{run.transport} refuses every mail: {stop.reason}",
-            hint=f"fix that, then: newsletter send --issue {run.content.issue}",
-        )
+        kind, number = _FOR_EVERYBODY[stop.pause], run.content.issue
+        raise refused(kind, run.transport, stop.reason, number)
 
 
 def _reasons(store: Store, run: Run, counts: Counts) -> dict[tuple[State, str], int]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from newsletter.delivery.bulk import BulkTransport
 
 if TYPE_CHECKING:
+    from newsletter.delivery import Outcome
     from newsletter.delivery.deliver import Transport
     from newsletter.project import Project
     from newsletter.smtp import Server
@@ -46,16 +47,16 @@ def in_bulk(transport: Transport) -> BulkTransport | None:
     return transport if isinstance(transport, BulkTransport) and transport.bulk_wanted else None
 
 
-def unreached(transport: Transport) -> str:
-    """Why nobody is there to take the first mail; "" where somebody is.
+def reach(transport: Transport) -> Outcome | None:
+    """Why no mail could go, as far as that is known before the first; None where they can.
 
     SES was asked for its allowance before.
     """
     if transport.name != "smtp":
-        return ""
+        return None
     from newsletter.smtp import SmtpTransport  # noqa: PLC0415  # as above
 
-    return transport.reach() if isinstance(transport, SmtpTransport) else ""
+    return transport.reach() if isinstance(transport, SmtpTransport) else None
 
 
 def mail_server(project: Project) -> Server:

@@ -18,11 +18,11 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from newsletter import clocks, text_rules
-from newsletter.delivery import Allowance, Outcome
+from newsletter.delivery import Allowance, Effect, Outcome
 from newsletter.delivery.outcomes import Verdict, judged
 from newsletter.message import Message
 from newsletter.smtp import dots
-from newsletter.smtp.outcomes import no_session, smtp_reply, unreached, what_broke
+from newsletter.smtp.outcomes import no_session, smtp_reply, what_broke
 from newsletter.smtp.session import Session, SessionError
 
 Security = Literal["starttls", "tls", "none"]
@@ -112,7 +112,6 @@ class SmtpTransport:
         self._clock = clock
         # Appending and popping are atomic, so threads may share it.
         self._idle: list[_Idle] = []
-        self._dialled: list[_Idle] = []
         weakref.finalize(self, _say_goodbye, self._idle)
 
     def describe(self) -> str:
@@ -126,26 +125,32 @@ class SmtpTransport:
     def begin(self, issue: int) -> None:
         """Nothing to do before a run."""
 
-    def reach(self) -> str:
-        """Connect, and say nothing; why nobody is there, "" where somebody is.
+    def reach(self) -> Outcome | None:
+        """Connect and log in for the first mail; why no mail could go, None where they can.
 
-        The first mail takes the connection, where it comes before that is idle for too long.
+        What may be otherwise in a while (a server that is busy) is left to the first mail.
         """
         session = Session(seconds=self._timeout)
         session.allow(min(self._timeout, _THERE))
         try:
             session.dial(self.server.host, self.server.port)
-        except OSError as error:
-            return unreached(error, self.server.place)
-        except ValueError:
-            return ""  # no name at all: the first mail tells
-        self._dialled.append(_Idle(session, self._clock()))
-        return ""
+        except TimeoutError:
+            why = f"{self.server.place} cannot be reached (it does not answer)"
+            return judged(Verdict.UNREACHABLE, why)
+        except (OSError, ValueError) as error:
+            return no_session(error, self.server.place)
+        session.allow(self._timeout)
+        try:
+            _log_in(session, self.server)
+        except (OSError, ValueError) as error:
+            session.close()
+            outcome = no_session(error, self.server.place)
+            return outcome if outcome.effect is Effect.ABORT else None
+        self._idle.append(_Idle(session, self._clock()))
+        return None
 
     def close(self) -> None:
         """Say goodbye on every unused connection; done anyway when the transport is let go."""
-        while self._dialled:
-            self._dialled.pop().session.close()
         _say_goodbye(self._idle)
 
     def deliver(self, message: Message) -> Outcome:
@@ -157,7 +162,7 @@ class SmtpTransport:
         session = self._kept(message.sender)
         kept = session is not None
         try:
-            session = session or _open_session(self.server, self._timeout, self._take_dialled())
+            session = session or _open_session(self.server, self._timeout)
         except (OSError, ValueError) as error:
             return no_session(error, self.server.place)
         outcome, usable = _hand_over(session, message, self._timeout, self._patience, begun=kept)
@@ -167,17 +172,6 @@ class SmtpTransport:
         else:
             session.close()
         return outcome
-
-    def _take_dialled(self) -> Session | None:
-        """The connection that was made before the first mail, where it is fresh."""
-        try:
-            dialled = self._dialled.pop()
-        except IndexError:
-            return None
-        if self._clock() - dialled.since < self._longest:
-            return dialled.session
-        dialled.session.close()
-        return None
 
     def _kept(self, sender: str) -> Session | None:
         """The session used last, with a mail of this sender begun on it; None to open a new one."""
@@ -211,13 +205,12 @@ def try_session(server: Server, *, seconds: float) -> str:
     return ""
 
 
-def _open_session(server: Server, timeout: float, dialled: Session | None = None) -> Session:
-    """Connect, unless that is done, and do what is asked before any mail; within the timeout."""
-    session = dialled or Session(seconds=timeout)
+def _open_session(server: Server, timeout: float) -> Session:
+    """Connect, and do what is asked before any mail; all of it within the timeout."""
+    session = Session(seconds=timeout)
     session.allow(timeout)
     try:
-        if dialled is None:
-            session.dial(server.host, server.port)
+        session.dial(server.host, server.port)
         _log_in(session, server)
     except BaseException:
         session.close()

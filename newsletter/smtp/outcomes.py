@@ -65,12 +65,7 @@ def no_session(error: OSError | ValueError, place: str) -> Outcome:
             # Raised for the letters of a host name, a user name or a password.
             return judged(Verdict.FATAL, "the mail server's name or the log-in is not ASCII")
         case _:
-            return judged(Verdict.UNREACHABLE, unreached(error, place))
-
-
-def unreached(error: OSError, place: str) -> str:
-    """Why no connection came about, in a sentence."""
-    return f"{place} cannot be reached ({_why_not(error)})"
+            return judged(Verdict.UNREACHABLE, f"{place} cannot be reached ({_why_not(error)})")
 
 
 def _why_not(error: OSError) -> str:
@@ -80,8 +75,6 @@ def _why_not(error: OSError) -> str:
             return "it refuses connections"
         case socket.gaierror():
             return "its name cannot be looked up"
-        case TimeoutError():
-            return "it does not answer"
         case ssl.SSLError():
             return "no encrypted connection comes about"
         case _ if error.strerror:

@@ -50,8 +50,8 @@ def twice_after_two(verb, fault):
 
 
 def at_first(verb, fault):
-    """The first time only: a connection is used again, so this comes up once."""
-    return {verb: [fault, FIRST[verb]]}
+    """On the second connection only, which comes of the first hanging up on the first mail."""
+    return {verb: [FIRST[verb], fault, FIRST[verb]], "MAIL": [HANG_UP, "250 ok"]}
 
 
 def account(says):
@@ -153,6 +153,7 @@ def unreachable(says):
 
 #: The fault meets everything.
 ALL = {
+    "greeting-554": ({"greeting": "554 go away"}, nothing("error: smtp refuses every mail: the mail server takes no mail from here (SMTP 554)")),
     "greeting-421": ({"greeting": "421 busy"}, unreachable("the mail server takes no mail now (SMTP 421)")),
     "greeting-hang-up": ({"greeting": HANG_UP}, unreachable("the mail server hung up")),
     "mail-hang-up": ({"MAIL": HANG_UP}, unreachable("the mail server hung up")),
@@ -168,12 +169,14 @@ ALL = {
     "early-552": ({"in data": "552 too much"}, paused("breaker", "3 mails were refused, over 2 %", refused=3, queued=22)),
 }  # fmt: skip
 
+LOGIN_REFUSED = "error: smtp refuses every mail: the log-in is refused (SMTP 535)"
 LOGGING_IN = {
-    "auth-535": ("535 no", refused_by_all("error: smtp refuses every mail: the log-in is refused (SMTP 535)")),
-    "auth-454": (["454 later", "235 welcome"], TWICE),
-    "auth-hang-up": ([HANG_UP, "235 welcome"], TWICE),
-    "auth-stall": ([STALL, "235 welcome"], TWICE),
-    "auth-garbage": ([GARBAGE, "235 welcome"], TWICE),
+    "auth-535": ({"AUTH": "535 no"}, nothing(LOGIN_REFUSED)),
+    "auth-535-later": (at_first("AUTH", "535 no"), refused_by_all(LOGIN_REFUSED)),
+    "auth-454": (at_first("AUTH", "454 later"), TWICE),
+    "auth-hang-up": (at_first("AUTH", HANG_UP), TWICE),
+    "auth-stall": (at_first("AUTH", STALL), TWICE),
+    "auth-garbage": (at_first("AUTH", GARBAGE), TWICE),
 }  # fmt: skip
 
 
@@ -220,15 +223,15 @@ def test_a_fault_at_a_step_of_the_talk(world, script, cell):
 
 @pytest.mark.parametrize("name", LOGGING_IN)
 def test_a_fault_while_logging_in(world, name):
-    answers, cell = LOGGING_IN[name]
-    with scripted(EHLO=LOGINS, AUTH=answers) as server:
+    script, cell = LOGGING_IN[name]
+    with scripted(EHLO=LOGINS, **script) as server:
         ran = run(world, cell, server, SMTP__SECURITY="none", **LOG_IN)
     assert "correct horse" not in ran.out + ran.err
     go_on(world, cell)
 
 
 def test_encryption_that_is_taken_away_stops_before_the_log_in(world):
-    cell = refused_by_all(
+    cell = nothing(
         "error: smtp refuses every mail: the mail server does not offer STARTTLS: set "
         'transport.smtp.security = "tls"'
     )
