@@ -307,6 +307,27 @@ def test_ctrl_c_before_it_is_left_to_workers_leaves_them_nothing(
     with aiosmtpd(keeper := Keeper()) as port, another(database, tmp_path):
         through_smtp(folder, port)
         ran = folder.send("--detach")
+        assert (ran.code, "nothing is begun" in ran.err) == (130, True)
+        assert postgres.server().ask(database, "select count(*) from runs") == [(0,)]
+        assert folder.run("worker", "--once").code == 0
+        assert keeper.mails == []
+
+
+def test_ctrl_c_once_it_is_begun_and_before_it_is_left_to_workers_pauses_it_for_all(
+    folder: Folder, database: str, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(commands, "Signals", _StoppedWhenTold)
+    monkeypatch.setattr(_StoppedWhenTold, "told", threading.Event())
+    share = runs.share
+
+    def begun(*asked):
+        share(*asked)
+        _StoppedWhenTold.told.set()
+
+    monkeypatch.setattr(runs, "share", begun)
+    with aiosmtpd(keeper := Keeper()) as port, another(database, tmp_path):
+        through_smtp(folder, port)
+        ran = folder.send("--detach")
         assert (ran.code, "pausing it for all" in ran.err) == (130, True)
         assert folder.run("worker", "--once").code == 0
         assert keeper.mails == []
