@@ -8,32 +8,25 @@ yet.
 from __future__ import annotations
 
 import datetime as dt
-import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Final
 
 import sqlalchemy as sa
 
 from newsletter.audience import Expression
-from newsletter.delivery import Content, OccurrenceState, Run, RunState, State
+from newsletter.delivery import Content, OccurrenceState, Run, RunState
 from newsletter.errors import CancelledError, NewsletterError, RefusedError
 from newsletter.schedule import Occurrence
 from newsletter.store.batches import Batches
 from newsletter.store.clicks import forget_links, freeze_links
 from newsletter.store.database import Database
-from newsletter.store.eligibility import clause
+from newsletter.store.filling import ChangedError, Filling, expect_freezing
 from newsletter.store.histories import PresentHistory
 from newsletter.store.ratings import forget_labels, freeze_labels
 from newsletter.store.runs import expect_not_cancelled, select_run
-from newsletter.store.tables import deliveries, occurrences, runs, subscribers
+from newsletter.store.tables import deliveries, occurrences, runs
 
-#: How many write recipients down at the same time on a server, which has more than one processor;
-#: of a transaction of theirs, for which nobody waits who leaves in between: seconds, and rows.
-_HANDS: Final = 2
-_SECONDS: Final = 1.0
-_MOST: Final = 50_000
 #: So often a list that changes while it is written down is written down anew.
 _TRIES: Final = 3
 
@@ -83,10 +76,6 @@ def start(
     ).run(store)
 
 
-class _ChangedError(Exception):
-    """The list is not what it was: an address was erased and added again since the first part."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Freeze:
     """What a run begins with, as `start` is told."""
@@ -108,7 +97,7 @@ class _Freeze:
         try:
             number = self._fill(store, run)
             with batches.writing() as connection:
-                _expect_freezing(connection, run)
+                expect_freezing(connection, run)
                 self._expect_wanted()
                 self._expect_number(number)
                 if self.occurrence is not None:
@@ -180,8 +169,8 @@ class _Freeze:
         for _ in range(_TRIES):
             _clear(Batches(store), run)
             try:
-                return _Filling(store, run, self.eligible, self._expect_wanted).fill()
-            except _ChangedError:
+                return Filling(store, run, self.eligible, self._expect_wanted).fill()
+            except ChangedError:
                 continue
         raise NewsletterError(
             "the list changes all the time while the recipients are written down",
@@ -220,112 +209,6 @@ class _Freeze:
             raise _used_up(occurrence) from error
 
 
-class _Filling:
-    """The people, cut into parts by their rows, on their way into a run.
-
-    Where several hands write, each has a part and the places of its recipients before it writes: so
-    all are numbered without a gap, part by part.
-
-    Args:
-        store: where.
-        run: begun, without recipients.
-        eligible: who gets it.
-        expect_wanted: refuses to go on where the run is not to begin any more.
-    """
-
-    def __init__(
-        self,
-        store: Database,
-        run: Run,
-        eligible: Expression,
-        expect_wanted: Callable[[], None],
-    ) -> None:
-        self._store = store
-        self._run = run
-        self._eligible = clause(eligible)
-        self._expect_wanted = expect_wanted
-        self._cutting = threading.Lock()
-        self._stopped = False
-        #: The last row that is in a part, and how many recipients there are up to it.
-        self._last = self._number = 0
-
-    def fill(self) -> int:
-        """Write down all; says how many they are.
-
-        Raises:
-            _ChangedError: the list is not what it was.
-            NewsletterError: the run is no longer being frozen, or not to begin any more.
-        """
-        if not self._store.backend.on_server:
-            self._write(Batches(self._store))
-            return self._number
-        with ThreadPoolExecutor(_HANDS) as pool:
-            hands = [
-                pool.submit(
-                    self._write, Batches(self._store, shared=True, seconds=_SECONDS, most=_MOST)
-                )
-                for _ in range(_HANDS)
-            ]
-            try:
-                wait(hands)
-            finally:
-                self._stopped = True
-        for hand in hands:
-            hand.result()
-        return self._number
-
-    def _write(self, batches: Batches) -> None:
-        """Write down part after part, until there is none any more."""
-        try:
-            while self._write_part(batches):
-                pass
-        except BaseException:
-            self._stopped = True
-            raise
-
-    def _write_part(self, batches: Batches) -> bool:
-        """Write down the recipients of one part, if there is one.
-
-        Whoever changes the list comes wholly before or wholly after this transaction.
-        """
-        self._expect_wanted()
-        with batches.writing() as connection:
-            _expect_freezing(connection, self._run)
-            with self._cutting:
-                first, before = self._last, self._number
-                ends = {"last": first, "most": batches.rows}
-                last = None if self._stopped else connection.execute(_END, ends).scalar()
-                if last is None:
-                    return False
-                part = sa.and_(subscribers.c.id > first, subscribers.c.id <= last, self._eligible)
-                count = sa.select(sa.func.count()).select_from(subscribers).where(part)
-                number = connection.execute(count).scalar_one()
-                self._last, self._number = last, before + number
-            try:
-                written = connection.execute(_freeze(self._run, part, before)).rowcount
-            except sa.exc.IntegrityError as error:
-                raise _ChangedError from error
-            if written != number:
-                raise _ChangedError
-        return True
-
-
-def _freeze(run: Run, part: sa.ColumnElement[bool], before: int) -> sa.Insert:
-    """Write down some people, after so many recipients."""
-    people = sa.select(
-        sa.literal(run.id),
-        sa.literal(run.content.issue),
-        sa.literal(run.rehearsal),
-        subscribers.c.id,
-        subscribers.c.address_hash,
-        before + sa.func.row_number().over(order_by=subscribers.c.id),
-        sa.literal(State.QUEUED.value),
-    ).where(part)
-    columns = ["run_id", "issue", "rehearsal", "subscriber_id", "address_hash"]
-    added = sa.insert(deliveries).from_select([*columns, "position", "state"], people)
-    return added.execution_options(preserve_rowcount=True)
-
-
 def clear_rehearsal(store: Database, issue: int) -> int:
     """Forget the rehearsal of an issue, in steps; says how many deliveries that were.
 
@@ -345,17 +228,6 @@ def clear_rehearsal(store: Database, issue: int) -> int:
     return gone
 
 
-#: The last row of so many people.
-_END = sa.select(
-    sa.func.max(
-        sa.select(subscribers.c.id)
-        .where(subscribers.c.id > sa.bindparam("last"))
-        .order_by(subscribers.c.id)
-        .limit(sa.bindparam("most"))
-        .subquery()
-        .c.id
-    )
-)
 _SOME = (
     sa.select(deliveries.c.id)
     .where(deliveries.c.run_id == sa.bindparam("run"))
@@ -394,18 +266,6 @@ def _give_up(store: Database, run: Run, before: Run | None) -> None:
             "reason": before.reason,
         }  # fmt: skip
         connection.execute(sa.update(runs).where(this).values(old))
-
-
-def _expect_freezing(connection: sa.Connection, run: Run) -> None:
-    now = select_run(connection, run.content.issue, rehearsal=run.rehearsal)
-    if now is not None and now.state is RunState.FREEZING:
-        return
-    if now is not None:
-        expect_not_cancelled(now)
-    raise NewsletterError(
-        f"issue {run.content.issue} was changed by another program while it began",
-        hint="run the same command again",
-    )
 
 
 def _used_up(occurrence: Occurrence) -> RefusedError:

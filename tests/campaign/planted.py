@@ -29,7 +29,7 @@ from newsletter.ses import outcomes
 from newsletter.ses.http1 import ClosedError, HttpResponse
 from newsletter.ses.wire import Wire
 from newsletter.smtp import SmtpTransport
-from newsletter.store import Store, deliveries, freezing, hurry, settling, tables
+from newsletter.store import Store, deliveries, filling, hurry, settling
 from newsletter.store.group_commit import GroupCommit
 from newsletter.store.postgres import backend as server_backend
 from newsletter.store.postgres import connections, histories, leases, silence
@@ -137,15 +137,12 @@ def retry_on_timeout() -> None:
 
 def recipients_twice() -> None:
     """A join that finds everybody twice, at the freezing."""
-    freeze = freezing._freeze
+    once = filling._recipients
 
-    def twice(*arguments: Any) -> sa.Insert:
-        once: Any = freeze(*arguments)
-        both = sa.union_all(once.select, once.select)
-        added = sa.insert(tables.deliveries).from_select(once._select_names, both)
-        return added.execution_options(preserve_rowcount=True)
+    def twice(part: Any) -> sa.Subquery:
+        return sa.union_all(sa.select(once(part)), sa.select(once(part))).subquery()
 
-    freezing._freeze = twice  # type: ignore[assignment]
+    filling._recipients = twice
 
 
 def resume_from_a_cursor() -> None:

@@ -160,7 +160,7 @@ PLANTED: list[tuple[str, Scenario, str]] = [
     ("retry_on_timeout", a_lost_answer, "accepted a second mail"),
     ("trust_the_exception", a_lost_answer, "accepted a second mail"),
     ("trust_any_4xx", an_overruled_answer, "accepted a second mail"),
-    ("recipients_twice", a_freezing, "the store refused a statement"),
+    ("recipients_twice", a_freezing, "the list changes all the time"),
     ("resume_from_a_cursor", a_crash_with_many_in_flight, "no end has come to"),
     ("finish_with_unknown", a_lost_answer, "the exit code is 0, it should be 9"),
     ("lock_off", two_senders, "2 senders were let in"),

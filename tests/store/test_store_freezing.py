@@ -18,7 +18,7 @@ from newsletter.cli import records
 from newsletter.delivery import Run, RunState, State
 from newsletter.errors import CancelledError, NewsletterError, RefusedError
 from newsletter.schedule import Occurrence
-from newsletter.store import Store, batches, freezing, imports, runs, schema, subscribers
+from newsletter.store import Store, batches, filling, freezing, imports, runs, schema, subscribers
 from newsletter.store.calendar import Calendar
 from newsletter.store.revisions import HEAD
 from newsletter.store.tables import subscribers as table
@@ -53,7 +53,7 @@ def short(monkeypatch):
     """Steps of a hundred people."""
     monkeypatch.setattr(batches, "FIRST", 100)
     monkeypatch.setattr(batches, "MOST", 100)
-    monkeypatch.setattr(freezing, "_MOST", 100)
+    monkeypatch.setattr(filling, "_MOST", 100)
     monkeypatch.setattr(batches, "_LEAST_PAUSE", 0.0)
 
 
@@ -310,7 +310,6 @@ FORBIDDEN = {
     "update runs set state = 'freezing' where issue = 75": "what was begun is not frozen again",
     "update runs set recipients = 0 where issue = 75": "the number of recipients is frozen",
     "update runs set recipients = 0, state = 'freezing' where issue = 75": "frozen",
-    "update runs set envelope = 'x' where issue = 75": "what is sent is frozen",
     "delete from runs where issue = 75": "a real run stays on record",
     "delete from runs where issue = 74": "a real run stays on record",  # recipients are there
     "delete from deliveries where issue = 75": "a real run stays on record",
@@ -433,7 +432,7 @@ def clock(monkeypatch):
 def died(newsletter: Folder, monkeypatch, *words: str) -> None:
     """A send whose process ends while it freezes."""
     with monkeypatch.context() as patch:
-        patch.setattr(freezing, "_freeze", lambda *_: crash())
+        patch.setattr(filling, "_write_down", lambda *_: crash())
         assert newsletter.run(*words).code == 130
 
 

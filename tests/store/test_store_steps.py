@@ -16,6 +16,7 @@ from newsletter.store import (
     batches,
     consents,
     deliveries,
+    filling,
     freezing,
     imports,
     runs,
@@ -65,7 +66,7 @@ class Counted:
 def small(monkeypatch):
     """Steps of a thousand rows at most, and no waiting between them."""
     monkeypatch.setattr(batches, "MOST", STEP)
-    monkeypatch.setattr(freezing, "_MOST", STEP)
+    monkeypatch.setattr(filling, "_MOST", STEP)
     monkeypatch.setattr(imports, "_MOST", STEP)
     monkeypatch.setattr(batches, "_PAUSE", 0.0)
     monkeypatch.setattr(batches, "_LEAST_PAUSE", 0.0)
