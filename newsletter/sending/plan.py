@@ -8,15 +8,13 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import hashlib
-import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
 
 from newsletter import clocks
 from newsletter.delivery import Content, Counts, Run, RunState, State
 from newsletter.delivery.deliver import Transport, summary
-from newsletter.errors import InputError, NewsletterError, RefusedError
+from newsletter.errors import InputError, NewsletterError
 from newsletter.issue import Issue
 from newsletter.message import Sender, encode, freeze, load_template
 from newsletter.project import Project, git
@@ -27,6 +25,7 @@ from newsletter.render.counting import counted
 from newsletter.render.markdown.fields import RATE
 from newsletter.schedule.outlook import appointment, day_of, moved
 from newsletter.sending import second_ledger, transports
+from newsletter.sending.changed import require_same_content
 from newsletter.sending.context import SendContext
 from newsletter.sending.gate import (
     refuse,
@@ -42,12 +41,6 @@ from newsletter.sending.result import AlreadySent, Plan, Readiness
 from newsletter.settings.dates import timetable
 from newsletter.settings.mail import sender
 from newsletter.store import Store, claims, list_size, runs, subscribers
-
-#: The parts of what a run freezes that readers see, as people call them.
-_SEEN: Final = {
-    "subject": "the subject", "text": "the text", "html": "the HTML",
-    "from_name": "the sender's name", "sender": "the sender's address",
-}  # fmt: skip
 
 
 def plan_send(context: SendContext, options: SendOptions) -> Plan | AlreadySent:
@@ -163,7 +156,7 @@ def _look_up(
         audience = subscribers.audience(store, prepared.audience)
         recipients, left_out = audience.eligible, audience.left_out
     else:
-        require_same_content(run, content, project.root, prepared.issue.file)
+        require_same_content(project, store, run, content, prepared.issue.file)
         counts = runs.counts(store, run)
         recipients, left_out = counts.left, _skipped(store, run, counts)
         doubtful = counts[State.CLAIMED] + counts[State.UNKNOWN]
@@ -274,48 +267,6 @@ def early(project: Project, issue: Issue, now: dt.datetime) -> str:
     if day and due is None and day > project.today(now):
         return f"{issue.file} is dated {day:%a %Y-%m-%d}: this sends it now"
     return ""
-
-
-def require_same_content(run: Run, content: Content, root: Path, file: str) -> None:
-    """Refuse to go on with a letter that is not the one that was begun.
-
-    Args:
-        run: begun.
-        content: what would go out now.
-        root: the newsletter's folder, for what git has of the letter.
-        file: of the letter.
-
-    Raises:
-        RefusedError: issue, theme or settings are not those of the run, or this version of the
-            program cannot read what was frozen.
-    """
-    load_template(run.content.frozen)
-    if run.content.source_hash != content.source_hash:
-        raise RefusedError(
-            f"issue {content.issue}, its theme or its settings changed since it was begun",
-            cause=_what_differs(run, content),
-            hint="send --again starts the rehearsal over"
-            if run.rehearsal
-            else f"put back what was sent first{_in_git(root, file)}; the rest of the people must "
-            "get the same letter",
-        )
-
-
-def _what_differs(run: Run, content: Content) -> str:
-    """What readers would see of a change, as far as the frozen issue tells."""
-    before, now = json.loads(run.content.frozen), json.loads(content.frozen)
-    # Version 1 froze the encoded mail, of which no part can be told.
-    seen = [said for name, said in _SEEN.items() if before.get(name, now[name]) != now[name]]
-    return f"different now: {', '.join(seen)}" if seen else ""
-
-
-def _in_git(root: Path, file: str) -> str:
-    """What git can do to bring back an earlier letter."""
-    if git.state(root, file) == "no git":
-        return ""
-    if git.has(root, file):
-        return " (git log -p shows what is committed of it)"
-    return f" (from a copy of yours: {file} is in no commit)"
 
 
 def _counting(project: Project, prepared: PreparedIssue, transport: Transport) -> str:

@@ -25,11 +25,11 @@ from newsletter.errors import AccountError, InputError, NewsletterError, PausedE
 from newsletter.humanize import plural
 from newsletter.publishing.images import expect_public, publish_first
 from newsletter.sending import second_ledger
+from newsletter.sending.changed import require_same_content
 from newsletter.sending.context import SendContext
 from newsletter.sending.drain import Drained
 from newsletter.sending.following import following
 from newsletter.sending.part import Ended, conclude, drain_part
-from newsletter.sending.plan import require_same_content
 from newsletter.sending.reaching import expect_server, refused
 from newsletter.sending.result import AlreadySent, Detached, Plan, SendResult
 from newsletter.sending.run_log import RunLog
@@ -217,7 +217,7 @@ def _freeze_or_resume(context: SendContext, plan: Plan, stopped: Callable[[], bo
     if not (options.scheduled or options.detach):
         expect_server(context, plan, stopped, begun=begun)
     if run is not None and begun:
-        require_same_content(run, plan.content, context.project.root, plan.prepared.issue.file)
+        require_same_content(context.project, store, run, plan.content, plan.prepared.issue.file)
         runs.share(store, run, _shared(context, plan))
         runs.resume(store, run, by_hand=not options.scheduled)
         lost = delivery_records.recover(store, run, now=clocks.now())

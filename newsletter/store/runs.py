@@ -56,6 +56,18 @@ def find_all(store: Database) -> tuple[Run, ...]:
         return tuple(_run(row, b"") for row in rows)
 
 
+def nobody_has(store: Database, run: Run) -> bool:
+    """Whether nobody can have got anything of a run, as far as the records know."""
+    untried = [State.QUEUED.value, State.DEFERRED.value, State.SKIPPED.value]
+    tried = sa.exists().where(
+        deliveries.c.run_id == run.id,
+        sa.or_(deliveries.c.state.not_in(untried), deliveries.c.risked > 0),
+    )
+    forgotten = sa.exists().where(runs.c.id == run.id, runs.c.forgotten_attempts > 0)
+    with store.reading() as connection:
+        return not connection.execute(sa.select(sa.or_(tried, forgotten))).scalar()
+
+
 def find_moved(store: Database) -> tuple[Run, ...]:
     """Real runs under way that another server has taken over, without their frozen issues."""
     columns = [column for column in runs.c if column is not runs.c.envelope]
