@@ -113,17 +113,28 @@ def _expect_columns(names: Sequence[str], choices: Choices, place: Place) -> Non
 def _check(
     columns: Sequence[Column], choices: Choices, place: Callable[[int], Place], *, own: bool
 ) -> None:
+    _expect_one_of_each(columns, place)
+    fields = [at for at, column in enumerate(columns) if column.role is Role.FIELD]
+    unfit = [at for at in fields if not _is_field_name(columns[at].name, own=own)]
+    undecided = [
+        at
+        for at in fields
+        if not own
+        and plain(columns[at].header) not in choices.columns
+        and speaks_of_standing(columns[at].name)
+    ]
+    if asked := sorted({*unfit, *undecided}):
+        headers = [one_line(columns[at].header) for at in asked]
+        raise (_undecided if undecided else _unfit)(headers, place(asked[0]))
+
+
+def _expect_one_of_each(columns: Sequence[Column], place: Callable[[int], Place]) -> None:
     seen: dict[object, int] = {}
-    undecided: list[int] = []
     for at, column in enumerate(columns):
         role, name = column.role, column.name
-        if role is Role.FIELD:
-            _check_field(name, place(at), own=own)
-            if not own and plain(column.header) not in choices.columns and speaks_of_standing(name):
-                undecided.append(at)
-        meaning: object = role if role in _SINGLE else (role is Role.FIELD, name)
         if role is Role.IGNORE or not name:
             continue
+        meaning: object = role if role in _SINGLE else (role is Role.FIELD, name)
         if meaning in seen:
             raise InputError(
                 f"columns {seen[meaning] + 1} and {at + 1} mean the same",
@@ -137,31 +148,43 @@ def _check(
             place=place(0),
             hint="name the column with the addresses email, or --map COLUMN=email",
         )
-    if undecided:
-        raise _undecided([columns[at].header for at in undecided], place(undecided[0]))
 
 
-def _check_field(name: str, place: Place, *, own: bool) -> None:
-    if not (name.isidentifier() if own else FIELD_NAME.fullmatch(name)):
-        raise InputError(
-            "no merge field can have the name of this column",
-            place=place,
-            hint="begin it with a letter from a to z, or delete the column",
-        )
+def _is_field_name(name: str, *, own: bool) -> bool:
+    return name.isidentifier() if own else FIELD_NAME.fullmatch(name) is not None
+
+
+def _unfit(headers: Sequence[str], place: Place) -> InputError:
+    """One question about all columns that can be no field, and may be what tells who left."""
+    more = len(headers) > 1
+    which = f"the names of the columns {_listed(headers)}" if more else "the name of this column"
+    return InputError(
+        f"no merge field can have {which}",
+        place=place,
+        hint=f"{_ways(headers)}: left where it tells who left, ignore where it does not matter; or "
+        "another role, or field:NAME with a name in letters from a to z",
+    )
 
 
 def _undecided(headers: Sequence[str], place: Place) -> InputError:
     """One question about all columns that a person has to decide about."""
-    names = [one_line(header) for header in headers]
-    *most, last = [f'"{name}"' for name in names]
-    subject = f"columns {', '.join(most)} and {last}" if most else f"column {last}"
-    ways = " ".join(f'--map "{name}=ROLE"' for name in names)
+    more = len(headers) > 1
+    subject = f"{'columns' if more else 'column'} {_listed(headers)}"
     return InputError(
-        f"the {subject} may tell who left, and {'are' if most else 'is'} not understood",
+        f"the {subject} may tell who left, and {'are' if more else 'is'} not understood",
         place=place,
-        hint=f"{ways}: status, left, subscribed, confirmed, bounced, complained or blocked; where "
-        "it tells nothing of the kind, field or ignore",
+        hint=f"{_ways(headers)}: status, left, subscribed, confirmed, bounced, complained or "
+        "blocked; where it tells nothing of the kind, field or ignore",
     )
+
+
+def _listed(headers: Sequence[str]) -> str:
+    *most, last = [f'"{header}"' for header in headers]
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+def _ways(headers: Sequence[str]) -> str:
+    return " ".join(f'--map "{header}=ROLE"' for header in headers)
 
 
 def by_file(file: str, service: Service | None) -> ReaderStanding:

@@ -52,19 +52,21 @@ _NAMES: Final[Mapping[Role, str]] = {
         direccion_de_correo_electronico indirizzo_email indirizzo_e_mail posta_elettronica
         endereco_de_email endereco_de_e_mail emailadres e_mailadres e_mail_adres mailadres epost
         e_post epostadress e_postadress e_postadresse sahkoposti adres_email adres_e_mail
+        почта эл_почта электронная_почта адрес_электронной_почты email_адрес e_mail_адрес имейл
+        メール メールアドレス 电子邮件 邮箱 이메일
     """,
     Role.NAME: """
         name full_name fullname display_name subscriber_name contact_name nom_complet
-        nombre_completo nome_completo vollstandiger_name volledige_naam naam namn
+        nombre_completo nome_completo vollstandiger_name volledige_naam naam namn фио 氏名 姓名
     """,
     Role.FIRST: """
         first_name firstname fname given_name forename vorname prenom nombre nome primeiro_nome
-        voornaam fornamn fornavn etunimi imie
+        voornaam fornamn fornavn etunimi imie имя
     """,
     Role.LAST: """
         last_name lastname lname family_name surname nachname familienname nom nom_de_famille
         apellido apellidos cognome sobrenome ultimo_nome achternaam efternamn etternavn efternavn
-        sukunimi nazwisko
+        sukunimi nazwisko фамилия
     """,
     Role.TAGS: "tags tag labels schlagworte etiquettes etiquetas etichette",
     Role.STATUS: """
@@ -142,9 +144,44 @@ _NAMES: Final[Mapping[Role, str]] = {
         clean_campaign_title clean_campaign_id
     """,
 }
+#: Accents, and what is not seen at all: soft hyphens, marks of direction, a byte-order mark.
+_UNSEEN: Final = re.compile("[\u0300-\u036f\u00ad\u200b-\u200f\u2060\ufeff]")
+#: Letters that no accent makes of another one.
+_LETTERS: Final = str.maketrans(
+    {
+        "ø": "o",
+        "ł": "l",
+        "đ": "d",
+        "ð": "d",
+        "ħ": "h",
+        "\u0131": "i",
+        "æ": "ae",
+        "œ": "oe",
+        "þ": "th",
+    }
+)
+
+
+def folded(text: str) -> str:
+    """A text without case, accents and marks that are not seen; letters of every script stay."""
+    if text.isascii():
+        return text.lower()
+    letters = _UNSEEN.sub("", unicodedata.normalize("NFKD", text)).casefold()
+    return unicodedata.normalize("NFC", letters).translate(_LETTERS)
+
+
+def plain(header: str) -> str:
+    """A header as a field is named: "Prénom " becomes "prenom", "First Name" "first_name".
+
+    One of signs alone stays as it is, so that `--map` reaches it; only an empty one is "".
+    """
+    name = folded(header)
+    return re.sub(r"[\W_]+", "_", name).strip("_") or " ".join(name.split())
+
+
 #: The role of a column by its name, as `plain` writes it.
 BY_NAME: Final[Mapping[str, Role]] = {
-    name: role for role, names in _NAMES.items() for name in names.split()
+    plain(name): role for role, names in _NAMES.items() for name in names.split()
 }
 _SPEAKS: Final = re.compile(
     # English, and what other languages have in common with it
@@ -180,12 +217,6 @@ _NAME_TELLS: Final = re.compile(
     r"|complain(?:ed|ts)|spam|blocked|blacklist|suppress(?:ed|ions?)|unconfirmed|inactive|deleted"
     r"|cleaned)(?![a-z])"
 )
-
-
-def plain(header: str) -> str:
-    """A header as a field is named: "Prénom " becomes "prenom", "First Name" "first_name"."""
-    letters = unicodedata.normalize("NFKD", header).encode("ascii", "ignore").decode().lower()
-    return re.sub(r"[^a-z0-9]+", "_", letters).strip("_")
 
 
 def speaks_of_standing(name: str) -> bool:

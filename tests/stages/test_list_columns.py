@@ -211,6 +211,39 @@ def test_mailchimp_tells_by_the_names_of_its_files(file, wanted):
     assert (row.status, row.suppression) == wanted
 
 
+# --- scripts other than ours -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["Отписан (date)", "Отписан", "Διαγραμμένος", "退会日", "탈퇴", "הוסר", "सदस्यता रद्द", "2024", "✓", "?"],
+)  # fmt: skip
+def test_a_column_in_any_script_is_asked_about_and_can_be_mapped_by_its_own_words(header):
+    text = f"email,{header}\na@example.org,2024-01-31\nb@example.org,\n"
+    with pytest.raises(InputError, match="no merge field can have the name of this") as caught:
+        all_rows(text)
+    assert (caught.value.hint or "").startswith(f'--map "{header}=ROLE": left where it tells who')
+    gone, never = chosen(text, columns=[f"{header.upper()}=left"])
+    assert (gone.status, never.status) == (Status.UNSUBSCRIBED, Status.ACTIVE)
+    assert chosen(text, columns=[f"{header}=field:since"])[0].fields == {"since": "2024-01-31"}
+
+
+def test_all_columns_in_other_scripts_are_asked_about_at_once():
+    with pytest.raises(InputError, match='names of the columns "Отписан" and "Город"'):
+        all_rows("Почта,Имя,Отписан,Город\na@example.org,Ada,1,x\n")
+    with pytest.raises(InputError, match='the columns "Отписан" and "State" may tell who left'):
+        all_rows("Почта,Отписан,State\na@example.org,1,x\n")
+
+
+@pytest.mark.parametrize(
+    ("header", "name"),
+    [("Größe", "grosse"), ("Straße", "strasse"), ("Łódź", "lodz"), ("Smørrebrød", "smorrebrod"),
+     ("Ｃｉｔｙ", "city"), ("\u200bCi\u00adty", "city"), ("Cœur", "coeur"), ("Cafe\u0301", "cafe")],
+)  # fmt: skip
+def test_accents_and_what_nobody_sees_do_not_matter(header, name):
+    assert the_row(f"email,{header}\na@example.org,x\n").fields == {name: "x"}
+
+
 # --- dates -----------------------------------------------------------------------------------
 
 
