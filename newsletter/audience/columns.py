@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from newsletter.audience.cells import UnfitCellError, table_of, tags_of
 from newsletter.audience.choices import Choices
 from newsletter.audience.header import Column, by_file, understood
 from newsletter.audience.joined import joined, unread
-from newsletter.audience.roles import STANDING, Role, plain
+from newsletter.audience.roles import STANDING, Role, folded, plain
 from newsletter.audience.services import Service
 from newsletter.audience.standing import (
     GONE,
@@ -80,7 +80,12 @@ class Columns:
         self.own = own
         self.order = choices.order
         self.least = ReaderStanding.ACTIVE
-        self._words = {**WORDS, **(service.words if service else {}), **choices.words}
+        self._words = {
+            **WORDS,
+            **(service.words if service else {}),
+            **{folded(word): meant for word, meant in choices.words.items()},
+            **choices.words,
+        }
         self._tags = choices.tags
         self._email = self._at(Role.EMAIL)[0]
         self._name, self._first, self._last = (
@@ -108,7 +113,11 @@ class Columns:
 
     @classmethod
     def read(
-        cls, header: Sequence[str], place: Callable[[int], Place], choices: Choices | None = None
+        cls,
+        header: Sequence[str],
+        place: Callable[[int], Place],
+        choices: Choices | None = None,
+        rows: Iterable[Sequence[str]] = (),
     ) -> Columns:
         """Understand a header.
 
@@ -116,14 +125,15 @@ class Columns:
             header: the cells of the first record.
             place: where the n-th of them stands.
             choices: what a person knows better.
+            rows: the cells below it, for columns that only these tell about.
 
         Raises:
             InputError: no column of addresses, two of one meaning, a name that no field can have,
-                one that speaks of leaving and is not understood, or a choice about a column that
-                there is not.
+                one that speaks of leaving or may tell of it and is not understood, or a choice
+                about a column that there is not.
         """
         choices = choices or Choices()
-        found, service, own = understood(header, place, choices)
+        found, service, own = understood(header, place, choices, rows)
         columns = cls(found, service, choices, own=own)
         if not columns.tells_standing:
             columns.least = by_file(place(0).file, service)
@@ -178,7 +188,7 @@ class Columns:
     def _aside(self, cells: Sequence[str]) -> str:
         """Which column that is read for something else says that they left, with the way on."""
         for at, tagged in self._unjudged:
-            cell = cells[at].strip().lower()
+            cell = folded(cells[at].strip())
             if cell in GONE or (tagged and not GONE.isdisjoint(tags_of(cell))):
                 header = one_line(self.columns[at].header)
                 if not header:
@@ -219,6 +229,8 @@ class Columns:
 
     def _status(self, cell: str, header: str) -> ReaderStanding:
         standing = self._words.get(cell)
+        if standing is None:
+            standing = self._words.get(folded(cell))
         if standing is not None:
             return standing
         if cell:

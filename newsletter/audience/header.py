@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 from newsletter.audience import services
 from newsletter.audience.cells import FIELD_NAME
 from newsletter.audience.choices import Choices
-from newsletter.audience.roles import BY_NAME, Role, name_tells, plain, speaks_of_standing
+from newsletter.audience.roles import (
+    BY_NAME,
+    STANDING,
+    Role,
+    name_tells,
+    plain,
+    speaks_of_standing,
+)
 from newsletter.audience.services import Service
 from newsletter.audience.standing import ReaderStanding
+from newsletter.audience.telling import is_ordinary, telling
 from newsletter.errors import InputError, Place
 from newsletter.text_rules import one_line
 
@@ -34,7 +42,10 @@ class Column:
 
 
 def understood(
-    header: Sequence[str], place: Callable[[int], Place], choices: Choices
+    header: Sequence[str],
+    place: Callable[[int], Place],
+    choices: Choices,
+    rows: Iterable[Sequence[str]] = (),
 ) -> tuple[list[Column], Service | None, bool]:
     """The columns of a header, whose export it is, and whether this program wrote it.
 
@@ -60,7 +71,12 @@ def understood(
         )
         found = [_column(*pair, service) for pair in zip(header, names, strict=True)]
     found = [_chosen(column, choices) for column in found]
-    _check(found, choices, place, own=own)
+    _expect_one_of_each(found, place)
+    if own:
+        _check(found, place, fit=str.isidentifier)
+    else:
+        open_ = [at for at, one in enumerate(found) if plain(one.header) not in choices.columns]
+        _check(found, place, open_, () if _is_told(found, service) else rows)
     return found, service, own
 
 
@@ -110,22 +126,51 @@ def _expect_columns(names: Sequence[str], choices: Choices, place: Place) -> Non
             )
 
 
+def _is_told(columns: Sequence[Column], service: Service | None) -> bool:
+    """Whether a service says in columns of its own, or in the name of the file, who left."""
+    if service is None:
+        return False
+    return bool(service.by_file) or any(column.role in STANDING for column in columns)
+
+
 def _check(
-    columns: Sequence[Column], choices: Choices, place: Callable[[int], Place], *, own: bool
+    columns: Sequence[Column],
+    place: Callable[[int], Place],
+    asked: Iterable[int] = (),
+    rows: Iterable[Sequence[str]] = (),
+    fit: Callable[[str], object] = FIELD_NAME.fullmatch,
 ) -> None:
-    _expect_one_of_each(columns, place)
+    """Ask about columns that can be no field, or may tell who left.
+
+    Args:
+        columns: all of them.
+        place: where the header of the n-th stands.
+        asked: those that may be asked about, for nobody has said what they are.
+        rows: the cells below.
+        fit: tells whether a field can have a name.
+    """
     fields = [at for at, column in enumerate(columns) if column.role is Role.FIELD]
-    unfit = [at for at in fields if not _is_field_name(columns[at].name, own=own)]
-    undecided = [
-        at
-        for at in fields
-        if not own
-        and plain(columns[at].header) not in choices.columns
-        and speaks_of_standing(columns[at].name)
-    ]
-    if asked := sorted({*unfit, *undecided}):
-        headers = [one_line(columns[at].header) for at in asked]
-        raise (_undecided if undecided else _unfit)(headers, place(asked[0]))
+    unfit = {at for at in fields if not fit(columns[at].name)}
+    spoken = {at for at in asked if at in fields and speaks_of_standing(columns[at].name)}
+    unknown = [at for at in asked if _says_nothing(columns[at]) and at not in unfit | spoken]
+    told = telling(rows, unknown)
+    undecided = spoken | {at for at in told if columns[at].header.strip()}
+    if found := sorted(unfit | undecided):
+        headers = [one_line(columns[at].header) for at in found]
+        raise (_undecided if undecided else _unfit)(headers, place(found[0]))
+    if told:
+        raise InputError(
+            f"column {told[0] + 1} has no name, and may tell who left",
+            place=place(told[0]),
+            hint="name it in the first line, left where it tells who left; or delete it",
+        )
+
+
+def _says_nothing(column: Column) -> bool:
+    """Whether the name of a column leaves open what it is."""
+    if not column.header.strip():
+        return True
+    return column.role is Role.FIELD and not is_ordinary(column.name)
 
 
 def _expect_one_of_each(columns: Sequence[Column], place: Callable[[int], Place]) -> None:

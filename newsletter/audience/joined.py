@@ -27,6 +27,19 @@ _DAY_FIRST: Final = re.compile(r"(\d{1,2})\.? ([A-Za-z]{3})[a-z]*\.?,? (\d{4})(?
 _ZONE_WORD: Final = re.compile(r" (?:UTC|GMT)$")
 
 
+#: What a person may read as a date: 31.1.24, 2024-01, 1. ledna 2024, March 2024, "left 1/2/2024".
+_LIKE_A_DATE: Final = re.compile(
+    r"(?:[^\W\d]+[.,:]? ){0,2}(?:"
+    r"\d{4}[-/.年]\s?\d{1,2}(?:[-/.月]\s?\d{1,2}.*)?"
+    r"|\d{1,2}\s?[-/.]\s?\d{1,2}\s?[-/.]\s?\d{2,4}.*"
+    r"|\d{1,2}[-/.]\d{4}"
+    r"|\d{1,2}[^\W\d]{0,2}\.?[ -](?:de )?[^\W\d]+\.?,?[ -](?:del? )?\d{2,4}(?: .*)?"
+    r"|[^\W\d]+\.?(?: \d{1,2}[^\W\d]{0,2},?)? \d{4}(?:[ ,].*)?)"
+    # a year, a day in eight digits or as a spreadsheet counts it, seconds since 1970
+    r"|(?:19|20)\d\d(?:[01]\d[0-3]\d)?|4\d{4}|1\d{9}(?:\d{3})?"
+)
+
+
 class DayOrder(Enum):
     """Which of two numbers of a date is the day."""
 
@@ -63,6 +76,11 @@ def joined(cell: str, order: DayOrder) -> dt.datetime | None:
         return None
     found = found.replace(tzinfo=dt.UTC) if found.tzinfo is None else found
     return found if _FIRST_YEAR <= found.year <= _LAST_YEAR else None
+
+
+def is_like_a_date(cell: str) -> bool:
+    """Whether a person may read a cell as a date, also one that `joined` cannot read."""
+    return any(map(str.isdigit, cell)) and _LIKE_A_DATE.fullmatch(cell) is not None
 
 
 def unread(cell: str, order: DayOrder) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from typing import Final, NamedTuple
 
@@ -134,14 +134,23 @@ class CsvRecords:
 
     def place(self, record: Record, cell: int) -> Place:
         """Where a cell of the record that was read last stands."""
-        offset = _starts("".join(self._parts), self._delimiter)[cell]
-        line = record.line
-        for part in self._parts[:-1]:
-            if offset < len(part):
-                break
-            offset -= len(part)
-            line += 1
-        return Place(self._file, line, offset + 1)
+        return self.places(record)(cell)
+
+    def places(self, record: Record) -> Callable[[int], Place]:
+        """Where its cells stand, to be asked for when more records were read."""
+        parts = tuple(self._parts)
+
+        def place(cell: int) -> Place:
+            offset = _starts("".join(parts), self._delimiter)[cell]
+            line = record.line
+            for part in parts[:-1]:
+                if offset < len(part):
+                    break
+                offset -= len(part)
+                line += 1
+            return Place(self._file, line, offset + 1)
+
+        return place
 
     def _noted(self) -> Iterator[str]:
         for line in self._lines:

@@ -202,6 +202,9 @@ _SPEAKS: Final = re.compile(
     r"|resili|desactiv|plainte|supprim|radiee?(?:_|$)|indesirable|signalee?(?:_|$)|annulee?(?:_|$)|liste?a?_n(?:oire|egra|era)"
     r"|anulad|queja|rechaz|eliminad|borrad[oa](?:_|$)|devuelt|dad[oa]_de|no_deseado"
     r"|iscri|rimbalz|descadast|(?:^|_)etat(?:_|$)|wypisan|potwierdz|zgoda"
+    # Words for a state, and for an end, elsewhere
+    r"|(?:^|_)(?:zustand|toestand|stav|stan|stanje|stare|tila|durum|allapot|situa[ct]i?[a-z]+)(?:_|$)"
+    r"|(?:^|_)exit(?:_|$)|odhlas|zrusen|vypoved|odjav|leiratk|lemond|peruut|frameld|utmeld|dezabon"
 )
 #: Names of such columns that are long enough to be known with a slip in them.
 _LONG_ENOUGH: Final = 6

@@ -151,7 +151,7 @@ class _Kept:
 
 
 def header(lines: Iterable[str], *, file: str, choices: Choices | None = None) -> Columns:
-    """Understand the first line of a list.
+    """Understand the first line of a list; what it leaves open the rows tell, to the last of them.
 
     Args:
         lines: of decoded text, line ends kept (a file opened with `newline=""`).
@@ -161,7 +161,7 @@ def header(lines: Iterable[str], *, file: str, choices: Choices | None = None) -
     Raises:
         InputError: what breaks the whole file, with line and column.
     """
-    return _columns(CsvRecords(lines, file=file), file, choices)
+    return _columns(CsvRecords(lines, file=file), file, choices, look=True)
 
 
 def read(
@@ -203,13 +203,17 @@ def read(
         yield _row(record, columns, seen, place)
 
 
-def _columns(records: CsvRecords, file: str, choices: Choices | None) -> Columns:
+def _columns(
+    records: CsvRecords, file: str, choices: Choices | None, *, look: bool = False
+) -> Columns:
     first = next(records, None)
     if first is None:
         raise empty(file)
     if first.fault:
         raise InputError(first.fault, place=records.place(first, -1), hint="fix the first line")
-    return Columns.read(first.cells, lambda cell: records.place(first, cell), choices)
+    width = len(first.cells)
+    rows = (one.cells for one in records if not one.fault and len(one.cells) == width)
+    return Columns.read(first.cells, records.places(first), choices, rows if look else ())
 
 
 def guarded(cell: str) -> str:

@@ -7,6 +7,7 @@ from enum import IntEnum
 from typing import Final
 
 from newsletter.audience import Status
+from newsletter.audience.roles import folded
 
 
 class ReaderStanding(IntEnum):
@@ -32,8 +33,7 @@ class ReaderStanding(IntEnum):
         return "" if self < ReaderStanding.BOUNCED else self.name.lower()
 
 
-#: Words that mean the same wherever they stand; a service's own stand in its row of `services`.
-WORDS: Final[Mapping[str, ReaderStanding]] = {
+_WORDS: Final[Mapping[str, ReaderStanding]] = {
     **dict.fromkeys(
         (
             "active subscribed enabled confirmed regular premium gifted trialed churning free "
@@ -51,8 +51,9 @@ WORDS: Final[Mapping[str, ReaderStanding]] = {
         (
             "unsubscribed removed disabled inactive deleted archived paused transactional "
             "non-subscribed nonsubscribed cancelled canceled left suspended deactivated abgemeldet "
-            "abbestellt ausgetreten ausgetragen gekündigt inaktiv deaktiviert gelöscht désabonné "
-            "désabonnée désinscrit désinscrite résilié inactif désactivé supprimé baja desuscrito "
+            "abbestellt ausgetreten ausgetragen gekündigt gekuendigt inaktiv deaktiviert gelöscht "
+            "geloescht désabonné désabonnée désinscrit désinscrite résilié inactif "
+            "désactivé supprimé baja desuscrito "
             "inactivo desactivado eliminado cancelado disiscritto uitgeschreven afgemeld"
         ).split(),
         ReaderStanding.LEFT,
@@ -84,6 +85,12 @@ WORDS: Final[Mapping[str, ReaderStanding]] = {
         ReaderStanding.BLOCKED,
     ),
 }
+#: Words that mean the same wherever they stand; a service's own stand in its row of `services`.
+#: An accent may be missing.
+WORDS: Final[Mapping[str, ReaderStanding]] = {
+    **_WORDS,
+    **{folded(word): meant for word, meant in _WORDS.items()},
+}
 #: What can only mean that a person left, or cannot be mailed, in whatever column.
 _GONE: Final = (
     "unsubscribed unsubscribe unsub non-subscribed nonsubscribed opted-out opt-out abgemeldet "
@@ -91,18 +98,27 @@ _GONE: Final = (
     "uitgeschreven afgemeld bounced hard-bounce hard-bounced undeliverable complained "
     "marked-as-spam blocklisted blacklisted do-not-contact do-not-email"
 ).split()
-GONE: Final = frozenset(_GONE) | {word.replace("-", " ") for word in _GONE}
+GONE: Final = frozenset(map(folded, _GONE)) | {folded(word).replace("-", " ") for word in _GONE}
 #: What may mean that a person is not to be mailed, or anything else: "left", "paused".
-DOUBTFUL: Final = frozenset(word for word, meant in WORDS.items() if meant) - GONE
-_YES: Final = frozenset(
-    "true yes 1 t y on x checked ja oui si sí sim wahr vrai verdadero vero waar".split()
-)
-_NO: Final = frozenset(
-    "false no 0 f n off unchecked nein non nee não nao falsch faux falso onwaar".split()
-)
-_NO_DATE: Final = _NO | {
-    "", "null", "none", "nil", "nan", "n/a", "-", "never", "0000-00-00", "0000-00-00 00:00:00",
-}  # fmt: skip
+DOUBTFUL: Final = frozenset(folded(word) for word, meant in WORDS.items() if meant) - GONE
+_SAYS_YES: Final = (
+    "true yes 1 t y on x checked ja oui si sí sim wahr vrai verdadero vero waar ano áno tak igen "
+    "kyllä da evet да так はい 是 예 네 כן نعم ✓ ✔ ☑"
+).split()
+_SAYS_NO: Final = (
+    "false no 0 f n off unchecked nein non nee não nao falsch faux falso onwaar nej nei ne nie nem "
+    "ei nu hay\u0131r нет ні いいえ 否 아니요 לא لا ✗ ✘ ☐"
+).split()
+YES: Final = frozenset((*_SAYS_YES, *map(folded, _SAYS_YES)))
+NO: Final = frozenset((*_SAYS_NO, *map(folded, _SAYS_NO)))
+#: What says nothing at all.
+BLANK: Final = frozenset(
+    {
+        "", "null", "none", "nil", "nan", "n/a", "-", "\u2013", "\u2014", "never", "0000-00-00",
+        "0000-00-00 00:00:00",
+    }
+)  # fmt: skip
+_NO_DATE: Final = NO | BLANK
 
 
 def marked(cell: str) -> bool:
@@ -112,11 +128,11 @@ def marked(cell: str) -> bool:
 
 def yes_or_no(cell: str) -> bool | None:
     """What a cell says; None where it is neither."""
-    return True if cell in _YES else False if cell in _NO else None
+    return True if cell in YES else False if cell in NO else None
 
 
 def confirmed(cell: str) -> bool | None:
     """Whether a person confirmed: yes, or the date they did; None where the cell says neither."""
     if cell in _NO_DATE:
         return False
-    return True if cell in _YES or cell[:1].isdigit() else None
+    return True if cell in YES or cell[:1].isdigit() else None

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from newsletter.audience import Status
+from newsletter.audience.roles import folded
 from newsletter.audience.roster import Reject, Row
 from newsletter.audience.standing import DOUBTFUL, GONE
 from newsletter.text_rules import one_line, stands_in_header
@@ -84,10 +85,10 @@ class RowTally:
 
     def _doubt(self, row: Row) -> None:
         """Count words of a status where nobody has said what the column is, or in a name."""
-        if len(row.name) <= _LONGEST_DOUBT and row.name.lower() in GONE:
+        if len(row.name) <= _LONGEST_DOUBT and folded(row.name) in GONE:
             self._note_doubt("name", row.name, row.line)
         for name, value in row.fields.items():
-            if len(value) <= _LONGEST_DOUBT and value.lower() in DOUBTFUL and name in self.fields:
+            if len(value) <= _LONGEST_DOUBT and folded(value) in DOUBTFUL and name in self.fields:
                 self._note_doubt(self.fields[name], value, row.line)
 
     def _note_doubt(self, column: str, word: str, line: int) -> None:

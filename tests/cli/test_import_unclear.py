@@ -42,6 +42,22 @@ def test_a_list_that_says_nothing_names_column_and_line_and_the_way_on_works(
     assert "every row" not in again.err
 
 
+@pytest.mark.parametrize(
+    ("text", "header"),
+    [
+        ("Email,Отписан (date)\na@example.org,2024-01-31\nb@example.org,\n", "Отписан (date)"),
+        ("Email,Odhlásený\na@example.org,31.1.2024\nb@example.org,\n", "Odhlásený"),
+    ],
+)
+def test_a_column_that_nobody_understands_ends_the_import_until_it_is_mapped(folder, text, header):
+    for more in ((), ("--dry-run",)):
+        ran = imported(folder, text, *more)
+        assert (ran.code, ran.out) == (2, "")
+        assert f'hint: --map "{header}=ROLE"' in ran.err
+    ran = imported(folder, text, "--map", f"{header}=left")
+    assert "by what the list says: 1 active, 1 unsubscribed" in ran.err
+
+
 def test_an_empty_status_is_nobodys_yes(folder):
     text = "email,Status\na@example.org,active\nb@example.org,\nc@example.org,left\n"
     ran = imported(folder, text)
@@ -53,7 +69,7 @@ def test_an_empty_status_is_nobodys_yes(folder):
 
 def test_rows_that_say_unsubscribed_in_another_column_are_counted_with_the_way_on(folder):
     text = (
-        "email,name,Zustand,\na@example.org,Unsubscribed,,\nb@example.org,Bo,bounced,\n"
+        "email,name,Lage,\na@example.org,Unsubscribed,,\nb@example.org,Bo,bounced,\n"
         "c@example.org,Cy,inactive,\nd@example.org,Di,Inactive,\ne@example.org,Ed,,unsubscribed\n"
         "f@example.org,opted out,,\ng@example.org,Gus,fine,\n"
     )
@@ -62,24 +78,24 @@ def test_rows_that_say_unsubscribed_in_another_column_are_counted_with_the_way_o
     assert "by what the list says: 5 active, 2 unsubscribed" in ran.err
     warned = [line for line in ran.err.splitlines() if line.startswith("warning: ")]
     doubtful = (
-        'warning: "inactive" stands in the column "Zustand" of 2 rows, the first in line 4, '
+        'warning: "inactive" stands in the column "Lage" of 2 rows, the first in line 4, '
         "taken as active: "
     )
     called = 'stands in the column "name" of 1 row, the first in line'
     way = '--map "name=status" where it tells who left'
     counts = "warning: 1 row counts as unsubscribed, the first in line"
     assert warned == [
-        f'{counts} 3: the column "Zustand" says that they left; --map "Zustand=field" where it does not',
+        f'{counts} 3: the column "Lage" says that they left; --map "Lage=field" where it does not',
         f"{counts} 6: column 4 without a name says that they left; name it",
-        f'{doubtful}--map "Zustand=status" where it tells who left',
+        f'{doubtful}--map "Lage=status" where it tells who left',
         f'warning: "unsubscribed" {called} 2, taken as active: {way}',
         f'warning: "opted out" {called} 7, taken as active: {way}',
     ]
-    told = ("--map", "Zustand=field:mood", "--map", "name=name")
-    assert "Zustand" not in imported(folder, text, *told).err.partition("left out: (no name)")[2]
+    told = ("--map", "Lage=field:mood", "--map", "name=name")
+    assert "Lage" not in imported(folder, text, *told).err.partition("left out: (no name)")[2]
     ran = imported(folder, text, "--dry-run", "--json")
     assert [tuple(one.values()) for one in json.loads(ran.out)["doubtful"]] == [
-        ("name", "unsubscribed", 1), ("Zustand", "inactive", 2), ("name", "opted out", 1),
+        ("name", "unsubscribed", 1), ("Lage", "inactive", 2), ("name", "opted out", 1),
     ]  # fmt: skip
 
 

@@ -1,0 +1,148 @@
+"""Columns whose names say nothing: those whose cells may tell who left are asked about."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+
+import pytest
+
+from newsletter.audience import Status
+from newsletter.audience.choices import read_choices
+from newsletter.audience.columns import Columns
+from newsletter.audience.joined import is_like_a_date
+from newsletter.audience.roles import Role
+from newsletter.audience.roster import Row, header, read
+from newsletter.errors import InputError
+from tests.support.rosters import the_row
+
+ASKED = "may tell who left"
+
+
+def column(name: str, *cells: str) -> str:
+    rows = (f"p{number}@example.org,{cell}\n" for number, cell in enumerate(cells))
+    return f"email,{name}\n{''.join(rows)}"
+
+
+def opened(text: str, *columns: str) -> Columns:
+    choices = read_choices(service="auto", columns=columns, words=(), tags=())
+    return header(io.StringIO(text, newline=""), file="list.csv", choices=choices)
+
+
+def statuses(text: str, *columns: str) -> list[Status]:
+    choices = read_choices(service="auto", columns=columns, words=(), tags=())
+    found = read(io.StringIO(text, newline=""), file="list.csv", choices=choices)
+    return [row.status for row in found if isinstance(row, Row)]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["Odhlásený", "Zrušeno", "Leiratkozott", "Peruutettu", "Frameldt", "Exit date", "end", "Stop", "Uit", "Xyzzy"],
+)  # fmt: skip
+@pytest.mark.parametrize(
+    "cells",
+    [("2024-01-31", ""), ("", "31.1.24"), ("1. ledna 2024", "-"), ("x", ""), ("1", "0"), ("ja", "nee"),
+     ("ano", "ne"), ("Igen", "nem"), ("kyllä", "ei"), ("✓", ""), ("gone 1/2/2024", ""), ("2024-01-31", "unknown"),
+     ("0", "2024-01-31 10:00:00"), ("gekündigt", "aktiv"), ("GEKUNDIGT", ""), ("geku\u0308ndigt", "laufend")],
+)  # fmt: skip
+def test_a_column_that_may_tell_who_left_by_its_cells_is_asked_about(name, cells):
+    text = column(name, *cells)
+    with pytest.raises(InputError, match=ASKED) as caught:
+        opened(text)
+    assert str(caught.value.place) == "list.csv:1:7"
+    assert (caught.value.hint or "").startswith(f'--map "{name}=ROLE": status, left')
+    for role in ("left", "field", "ignore"):
+        assert opened(text, f"{name}={role}").columns[1].role == role
+
+
+@pytest.mark.parametrize("at", [0, 1, 1500])
+def test_one_who_left_far_below_is_found(at):
+    cells = ["" for _ in range(1600)]
+    cells[at] = "2024-01-31"
+    with pytest.raises(InputError, match=ASKED):
+        opened(column("Uit", *cells))
+
+
+def test_words_of_no_known_language_are_asked_about_where_ten_rows_have_but_two():
+    cells = ["läuft"] * 9 + ["weg"]
+    assert opened(column("Typ", *cells[1:])).columns[1].role is Role.FIELD
+    for text in (column("Typ", *cells), column("Typ", *([""] * 9), "weg")):
+        with pytest.raises(InputError, match=ASKED):
+            opened(text)
+    assert opened(column("Typ", *cells, "neu")).columns[1].role is Role.FIELD
+
+
+@pytest.mark.parametrize("name", ["City", "Plan", "Geburtstag", "Date of birth", "Langue", "Company name"])  # fmt: skip
+@pytest.mark.parametrize("cells", [("x", ""), ("1980-01-31", ""), ("free", "pro") * 6])
+def test_what_is_plainly_about_something_else_is_a_field(name, cells):
+    assert opened(column(name, *cells)).columns[1].role is Role.FIELD
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [("", ""), ("Hund", "Katze"), ("2", "1"), ("2024-01-31", "2024-02-01"), ("a@b.org", ""), ("w" * 41, ""),
+     ("unsubscribed", "x"), ("inactive", "fine", "other"), ("same",) * 12],
+)  # fmt: skip
+def test_cells_that_tell_nothing_are_not_asked_about(cells):
+    assert opened(column("Xyzzy", *cells)).columns[1].role is Role.FIELD
+
+
+def test_all_columns_are_asked_about_in_one_message_however_they_were_found():
+    text = "email,Stop,State,Отписан,city,Uit\na@example.org,x,y,z,Oslo,\nb@example.org,,y,z,Rome,1.2.24\n"
+    with pytest.raises(
+        InputError, match='columns "Stop", "State", "Отписан" and "Uit" may'
+    ) as caught:
+        opened(text)
+    ways = ("Stop=left", "State=field", "Отписан=ignore", "Uit=left")
+    assert all(f'--map "{way.split("=")[0]}=ROLE"' in (caught.value.hint or "") for way in ways)
+    assert opened(text, *ways).tells_standing
+    assert statuses(text, *ways) == [Status.UNSUBSCRIBED, Status.UNSUBSCRIBED]
+
+
+def test_a_column_without_a_name_is_asked_about_too_and_an_empty_one_is_not():
+    assert opened(column("", "", "")).columns[1].role is Role.IGNORE
+    with pytest.raises(InputError, match="column 2 has no name, and may tell who left"):
+        opened(column("", "", "2024-01-31"))
+
+
+def test_no_in_any_language_is_no_where_a_column_tells_who_left():
+    gone, *others = statuses(
+        column("Stop", "ano", "ne", "nem", "Nie", "ei", "нет", "—"), "Stop=left"
+    )
+    assert gone is Status.UNSUBSCRIBED
+    assert set(others) == {Status.ACTIVE}
+
+
+@pytest.mark.parametrize("word", ["gekündigt", "gekundigt", "Gekuendigt", "geku\u0308ndigt", "DESABONNE", "supprime"])  # fmt: skip
+def test_a_word_of_a_status_is_known_without_its_accents(word):
+    assert the_row(column("status", word)).status is Status.UNSUBSCRIBED
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Email Address,LEID,EUID,VIP\na@b.org,1,a,yes\nb@b.org,2,b,\n", "email,uuid,attributes,status,Uit\na@b.org,1,{},enabled,x\n"],
+)  # fmt: skip
+def test_further_columns_of_a_service_that_tells_who_left_are_fields(text):
+    assert opened(text).columns[-1].role is Role.FIELD
+
+
+@pytest.mark.parametrize(
+    ("cell", "is_one"),
+    [("31.1.24", True), ("2024/01/31 10:00", True), ("2024年1月31日", True), ("march 2024", True), ("2024", True),
+     ("45322", True), ("1706659200", True), ("1er mars 2024", True), ("31-jan-24", True), ("1 de enero de 2024", True),
+     ("soon", False), ("12", False), ("0049 30 123", False), ("10115", False), ("a1", False), ("", False)],
+)  # fmt: skip
+def test_what_a_person_may_read_as_a_date_is_like_one(cell, is_one):
+    assert is_like_a_date(cell) is is_one
+
+
+def test_nobody_types_for_a_list_that_leaves_nothing_open():
+    lines: Sequence[str] = (
+        "email,city,Hobby\n",
+        "a@b.org,Oslo,chess\n",
+        "b@b.org,Rome,tennis\n",
+        "c@b.org,Bern,go\n",
+    )
+    unread = iter((*lines, "d@b.org,Bonn,golf\n"))
+    header(unread, file="list.csv")
+    assert next(unread) == "d@b.org,Bonn,golf\n"
