@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from enum import Enum
 from typing import Final
 
+from newsletter.audience.roles import folded
 from newsletter.audience.standing import marked
 
 #: No list of mail readers is older.
@@ -15,18 +16,25 @@ _FIRST_YEAR: Final = 1995
 #: Python's last year, less one that a zone may take away.
 _LAST_YEAR: Final = 9998
 _MOST_MONTHS: Final = 12
+#: How months begin in English, German, French, Spanish, Italian, Portuguese and Dutch.
 _MONTHS: Final = {
-    name: at
-    for at, name in enumerate(
-        "jan feb mar apr may jun jul aug sep oct nov dec".split(), start=1
+    begin: at
+    for at, begins in enumerate(
+        (
+            "jan ene gen", "feb fev", "mar mrz mae maa", "apr avr abr", "may mai mei mag",
+            "jun juin giu", "jul juil lug", "aug aou ago", "sep set", "oct okt ott out", "nov",
+            "dec dez dic",
+        ),
+        start=1,
     )
+    for begin in begins.split()
 }  # fmt: skip
 _NUMBERS: Final = re.compile(r"(\d{1,2})[/.-](\d{1,2})[/.-](\d{4})(?:[ ,T].*)?")
-_MONTH_FIRST: Final = re.compile(r"([A-Za-z]{3})[a-z]*\.? (\d{1,2}),? (\d{4})(?:[ ,].*)?")
-_DAY_FIRST: Final = re.compile(r"(\d{1,2})\.? ([A-Za-z]{3})[a-z]*\.?,? (\d{4})(?:[ ,].*)?")
+_MONTH_FIRST: Final = re.compile(r"([a-z]{3,})\.? (\d{1,2})(?:st|nd|rd|th)?,? (\d{4})(?:[ ,].*)?")
+_DAY_FIRST: Final = re.compile(
+    r"(\d{1,2})(?:\.|er|o|st|nd|rd|th)? ?(?:de )?([a-z]{3,})\.?,? (?:del? )?(\d{4})(?:[ ,].*)?"
+)
 _ZONE_WORD: Final = re.compile(r" (?:UTC|GMT)$")
-
-
 #: What a person may read as a date: 31.1.24, 2024-01, 1. ledna 2024, March 2024, "left 1/2/2024".
 _LIKE_A_DATE: Final = re.compile(
     r"(?:[^\W\d]+[.,:]? ){0,2}(?:"
@@ -61,7 +69,7 @@ def day_order(cells: Iterable[str]) -> DayOrder:
 
 
 def joined(cell: str, order: DayOrder) -> dt.datetime | None:
-    """A date in ISO 8601, as 31.1.2024 or 1/31/2024, or as Jan 31, 2024; in UTC without a zone.
+    """A date in ISO 8601, as 31.1.2024 or 1/31/2024, or as 31. Januar 2024; in UTC without a zone.
 
     None where the cell is empty, no such date, before 1995, or one of two days.
     """
@@ -98,13 +106,14 @@ def _read(cell: str, order: DayOrder) -> dt.datetime | None:
         return dt.datetime.fromisoformat(_ZONE_WORD.sub("+00:00", cell))
     if found := _NUMBERS.fullmatch(cell):
         return _of_numbers(int(found[1]), int(found[2]), int(found[3]), order)
+    cell = folded(cell)
     if found := _MONTH_FIRST.fullmatch(cell):
         month, day = found[1], found[2]
     elif found := _DAY_FIRST.fullmatch(cell):
         day, month = found[1], found[2]
     else:
         return None
-    number = _MONTHS.get(month.lower())
+    number = _MONTHS.get(month[:4]) or _MONTHS.get(month[:3])
     return dt.datetime(int(found[3]), number, int(day), tzinfo=dt.UTC) if number else None
 
 
