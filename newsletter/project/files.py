@@ -215,7 +215,7 @@ def look_through(path: Path) -> ListFile:
                 length += block.count(b"\n")
                 yield block
 
-    with _readable(str(path)):
+    with _readable(str(path), missing=f"there is no such file: {path.absolute()}"):
         encoding = sniff(blocks(), file=str(path))
     return ListFile(path=path, encoding=encoding, sha256=digest.hexdigest(), length=length)
 
@@ -367,12 +367,12 @@ def _nearest(numbers: list[int], number: int) -> str:
 
 
 @contextmanager
-def _readable(name: str) -> Iterator[None]:
+def _readable(name: str, *, missing: str = "see its name") -> Iterator[None]:
     """What the disk says to reading, as an error of ours."""
     try:
         yield
     except FileNotFoundError as error:
-        raise InputError("this file is missing", place=Place(name), hint="see its name") from error
+        raise InputError("this file is missing", place=Place(name), hint=missing) from error
     except UnicodeDecodeError as error:
         raise InputError(
             "this file changed while it was read", place=Place(name), hint="try again"

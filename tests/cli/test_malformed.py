@@ -252,6 +252,7 @@ def test_a_list_whose_first_line_is_wrong_makes_no_records(folder):
 def test_a_list_that_is_not_there_is_told(ready):
     words = ("subscribers", "import", "nobody.csv", "--consent-source", "x")
     expect_nothing_written(ready, "nobody.csv: this file is missing", words)
+    assert f"hint: there is no such file: {ready.root / 'nobody.csv'}\n" in ready.run(*words).err
 
 
 def test_a_good_page_is_no_fault(ready):
