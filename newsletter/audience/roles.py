@@ -167,6 +167,8 @@ def folded(text: str) -> str:
     if text.isascii():
         return text.lower()
     letters = _UNSEEN.sub("", unicodedata.normalize("NFKD", text)).casefold()
+    if letters.isascii():
+        return letters
     return unicodedata.normalize("NFC", letters).translate(_LETTERS)
 
 

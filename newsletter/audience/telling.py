@@ -35,12 +35,12 @@ _ORDINARY: Final = frozenset(
     titulo civilite aanhef plan tier paket tarif source quelle origine origen bron referrer utm note
     notes notiz notizen bemerkung bemerkungen kommentar comment comments remark remarks opmerking
     website url web job position beruf department abteilung timezone age alter kundennummer
-    category kategorie categorie categoria
+    category kategorie categorie categoria id nr nummer number
     """.split()
 )
 #: What may stand beside such a word.
 _BESIDE: Final = frozenset(
-    "name code number nummer no nr id date datum day of de du di da der des home work 1 2 3".split()
+    "name code no date datum day of de du di da der des home work 1 2 3".split()
 )
 
 

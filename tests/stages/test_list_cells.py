@@ -72,7 +72,7 @@ def test_words_of_no_known_language_are_asked_about_where_ten_rows_have_but_two(
     assert opened(column("Typ", *cells, "neu")).columns[1].role is Role.FIELD
 
 
-@pytest.mark.parametrize("name", ["City", "Plan", "Geburtstag", "Date of birth", "Langue", "Company name"])  # fmt: skip
+@pytest.mark.parametrize("name", ["City", "Plan", "Geburtstag", "Date of birth", "Langue", "Company name", "Id"])  # fmt: skip
 @pytest.mark.parametrize("cells", [("x", ""), ("1980-01-31", ""), ("free", "pro") * 6])
 def test_what_is_plainly_about_something_else_is_a_field(name, cells):
     assert opened(column(name, *cells)).columns[1].role is Role.FIELD
