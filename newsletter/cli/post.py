@@ -55,7 +55,7 @@ def trial(
         for one in trials:
             result(one.said)
             results.append(one)
-    refuse_unaccepted(results)
+    refuse_unaccepted(project, results)
 
 
 def send(

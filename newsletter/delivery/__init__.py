@@ -217,6 +217,7 @@ class Outcome:
         reason: a short code for people, without any address.
         effect: what it means for the run.
         reached: whether anybody was there to say it; else it tells nothing about the recipient.
+        settings: dotted names of those that are the likely reason.
     """
 
     result: Result
@@ -224,6 +225,7 @@ class Outcome:
     reason: str = ""
     effect: Effect = Effect.GO_ON
     reached: bool = True
+    settings: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.result is Result.ACCEPTED and not self.message_id:

@@ -53,16 +53,17 @@ TABLE: Final[Mapping[Verdict, tuple[Result, Effect]]] = MappingProxyType(
 )
 
 
-def judged(verdict: Verdict, reason: str) -> Outcome:
+def judged(verdict: Verdict, reason: str, settings: tuple[str, ...] = ()) -> Outcome:
     """The outcome of one mail.
 
     Args:
         verdict: the row of the table.
         reason: what a person reads in `newsletter status`, without any address.
+        settings: dotted names of those that are the likely reason.
     """
     result, effect = TABLE[verdict]
     reached = verdict is not Verdict.UNREACHABLE
-    return Outcome(result=result, reason=reason, effect=effect, reached=reached)
+    return Outcome(result=result, reason=reason, effect=effect, reached=reached, settings=settings)
 
 
 def accepted_as(message_id: str) -> Outcome:

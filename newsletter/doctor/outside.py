@@ -11,6 +11,7 @@ from newsletter.doctor.subject import PATIENCE, Subject
 from newsletter.errors import NewsletterError
 from newsletter.humanize import duration, plural
 from newsletter.sending.gate import no_way_out, unheard_in_bulk
+from newsletter.sending.reaching import suspected
 from newsletter.sending.transports import mail_server
 from newsletter.store import list_size, runs
 
@@ -20,6 +21,7 @@ _CLOCK_WRONG: Final = 240
 _NTP: Final = "set it by the network: timedatectl set-ntp true"
 #: SES reports most mails within seconds.
 _HEARD_WITHIN: Final = dt.timedelta(hours=1)
+_LOG_IN: Final = "look at [transport.smtp], and NEWSLETTER_TRANSPORT__SMTP__PASSWORD"
 _CONSOLE: Final = "the SES console says why, under Account dashboard"
 
 
@@ -29,7 +31,7 @@ def server(subject: Subject) -> Diagnosis:
 
     where = mail_server(subject.project)
     if why := try_session(where, seconds=PATIENCE):
-        return error(why, "look at [transport.smtp], and NEWSLETTER_TRANSPORT__SMTP__PASSWORD")
+        return error(why.reason, suspected(subject.project, why) or _LOG_IN)
     log_in = "logged in" if where.username else "greeted, no log-in is set"
     return ok(f"the mail server answers ({where.security}, {log_in})")
 

@@ -201,6 +201,7 @@ def _given(
         ]
         tags = [message.tag for message in messages]
         outcomes = [transport.deliver(message) for message in messages]
-    refuse_unaccepted(TrialResult(outcome=outcome, said="") for outcome in outcomes)
+    results = [TrialResult(outcome=outcome, said="") for outcome in outcomes]
+    refuse_unaccepted(project, results)
     named = {one.message_id: tag for one, tag in zip(outcomes, tags, strict=True)}
     return TRIAL_MARK + _AWKWARD + _VALUE, named

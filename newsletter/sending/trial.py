@@ -21,6 +21,7 @@ from newsletter.project.letters import prepare_letter
 from newsletter.publishing.images import publish_first
 from newsletter.sending import transports
 from newsletter.sending.gate import no_way_out, refuse, rules_of_bulk
+from newsletter.sending.reaching import suspected
 from newsletter.sending.sample import letter_links
 from newsletter.settings.mail import sender
 
@@ -172,8 +173,12 @@ def _delivered(
             return
 
 
-def refuse_unaccepted(results: Iterable[TrialResult]) -> None:
+def refuse_unaccepted(project: Project, results: Iterable[TrialResult]) -> None:
     """Raise what the worst outcome of a test means; nothing is tried again by itself.
+
+    Args:
+        project: the newsletter, whose settings may be the reason.
+        results: of all test mails.
 
     Raises:
         UnknownOutcomesError: a test mail may have arrived or not.
@@ -196,10 +201,12 @@ def refuse_unaccepted(results: Iterable[TrialResult]) -> None:
             Result.REFUSED,
         }:
             raise AccountError(
-                f"the test mail was refused: {outcome.reason}", hint="newsletter settings"
+                f"the test mail was refused: {outcome.reason}",
+                hint=suspected(project, outcome) or "newsletter settings",
             )
     for outcome in outcomes:
         if outcome.result is not Result.ACCEPTED:
             raise PausedError(
-                f"the test mail was not taken now: {outcome.reason}", hint="try again later"
+                f"the test mail was not taken now: {outcome.reason}",
+                hint=suspected(project, outcome) or "try again later",
             )

@@ -22,7 +22,8 @@ from newsletter.delivery import Allowance, Effect, Outcome
 from newsletter.delivery.outcomes import Verdict, judged
 from newsletter.message import Message
 from newsletter.smtp import dots
-from newsletter.smtp.outcomes import no_session, smtp_reply, what_broke
+from newsletter.smtp.opening import SilentError, encrypt_at_once, hear_greeting
+from newsletter.smtp.outcomes import away, no_session, smtp_reply, what_broke
 from newsletter.smtp.session import Session, SessionError
 
 Security = Literal["starttls", "tls", "none"]
@@ -34,6 +35,8 @@ _TIMEOUT: Final = 60.0
 _PATIENCE: Final = 600.0
 #: Seconds in which somebody answers a connection before a run begins, or nobody is there.
 _THERE: Final = 5.0
+#: Seconds in which a server greets before a run begins; some let everybody wait for a while.
+_GREETS: Final = 20.0
 #: Servers close what is idle; below the shortest limit in use.
 _IDLE: Final = 10.0
 #: Goodbyes are not worth a longer wait, all of them together.
@@ -135,17 +138,17 @@ class SmtpTransport:
         try:
             session.dial(self.server.host, self.server.port)
         except TimeoutError:
-            why = f"{self.server.place} cannot be reached (it does not answer)"
-            return judged(Verdict.UNREACHABLE, why)
+            return away(self.server.place, "it does not answer")
         except (OSError, ValueError) as error:
             return no_session(error, self.server.place)
         session.allow(self._timeout)
         try:
-            _log_in(session, self.server)
+            _log_in(session, self.server, self._timeout, patience=_GREETS)
         except (OSError, ValueError) as error:
             session.close()
             outcome = no_session(error, self.server.place)
-            return outcome if outcome.effect is Effect.ABORT else None
+            refused = outcome.effect is Effect.ABORT or isinstance(error, SilentError)
+            return outcome if refused else None
         self._idle.append(_Idle(session, self._clock()))
         return None
 
@@ -190,8 +193,8 @@ class SmtpTransport:
         return None
 
 
-def try_session(server: Server, *, seconds: float) -> str:
-    """Connect, log in and say goodbye; why that cannot be done, "" where it can.
+def try_session(server: Server, *, seconds: float) -> Outcome | None:
+    """Connect, log in and say goodbye; why that cannot be done, None where it can.
 
     Args:
         server: the mail server.
@@ -200,9 +203,9 @@ def try_session(server: Server, *, seconds: float) -> str:
     try:
         session = _open_session(server, seconds)
     except (OSError, ValueError) as error:
-        return no_session(error, server.place).reason
+        return no_session(error, server.place)
     _say_goodbye([_Idle(session, 0.0)])
-    return ""
+    return None
 
 
 def _open_session(server: Server, timeout: float) -> Session:
@@ -211,19 +214,21 @@ def _open_session(server: Server, timeout: float) -> Session:
     session.allow(timeout)
     try:
         session.dial(server.host, server.port)
-        _log_in(session, server)
+        _log_in(session, server, timeout, patience=timeout)
     except BaseException:
         session.close()
         raise
     return session
 
 
-def _log_in(session: Session, server: Server) -> None:
+def _log_in(session: Session, server: Server, timeout: float, *, patience: float) -> None:
+    until = time.monotonic() + timeout
     # What nothing is encrypted for is not read: the certificates of the system take 30 ms.
     context = None if server.security == "none" else ssl.create_default_context()
     if context and server.security == "tls":
-        session.encrypt(context, server.host)
-    session.greet()
+        encrypt_at_once(session, server, context)
+    hear_greeting(session, server, min(patience, timeout))
+    session.allow(until - time.monotonic())
     session.ehlo_or_helo_if_needed()
     if context and server.security == "starttls":
         way = 'set transport.smtp.security = "tls" and its port, mostly 465'

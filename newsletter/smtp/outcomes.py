@@ -10,12 +10,19 @@ from typing import Final
 
 from newsletter.delivery import Outcome
 from newsletter.delivery.outcomes import Verdict, accepted_as, judged
+from newsletter.smtp.opening import SecurityError, SilentError
 from newsletter.smtp.session import SessionError
 
 _NEVER: Final = 5  # the first digit of an answer (RFC 5321, 4.2.1)
 #: "Done", here or on the way (RFC 5321, 4.2.3). A greeting (220) or a goodbye (221) in its place
 #: is of the 200s, too, and says nothing about a mail.
 _SMTP_TAKEN: Final = frozenset({250, 251, 252})
+
+_SMTP: Final = "transport.smtp."
+#: Who is called.
+_ADDRESS: Final = (f"{_SMTP}host", f"{_SMTP}port")
+_LOG_IN: Final = (f"{_SMTP}username", f"{_SMTP}password")
+_SECURITY: Final = (f"{_SMTP}security", f"{_SMTP}port")
 
 
 def smtp_reply(code: int, message_id: str) -> Outcome:
@@ -45,9 +52,13 @@ def no_session(error: OSError | ValueError, place: str) -> Outcome:
     """
     match error:
         case smtplib.SMTPAuthenticationError(smtp_code=code) if code // 100 == _NEVER:
-            return judged(Verdict.FATAL, f"the log-in is refused (SMTP {code})")
+            return judged(Verdict.FATAL, f"the log-in is refused (SMTP {code})", _LOG_IN)
         case smtplib.SMTPNotSupportedError():
-            return judged(Verdict.FATAL, f"the mail server does not offer {error}")
+            return judged(Verdict.FATAL, f"the mail server does not offer {error}", _SECURITY)
+        case SecurityError():
+            return judged(Verdict.FATAL, str(error), _SECURITY)
+        case SilentError():
+            return judged(Verdict.UNREACHABLE, str(error), (*_ADDRESS, f"{_SMTP}security"))
         case smtplib.SMTPResponseException(smtp_code=code) if code // 100 == _NEVER:
             return judged(Verdict.FATAL, f"the mail server takes no mail from here (SMTP {code})")
         case smtplib.SMTPResponseException(smtp_code=code):
@@ -65,7 +76,12 @@ def no_session(error: OSError | ValueError, place: str) -> Outcome:
             # Raised for the letters of a host name, a user name or a password.
             return judged(Verdict.FATAL, "the mail server's name or the log-in is not ASCII")
         case _:
-            return judged(Verdict.UNREACHABLE, f"{place} cannot be reached ({_why_not(error)})")
+            return away(place, _why_not(error))
+
+
+def away(place: str, why: str) -> Outcome:
+    """Nobody is there at the address."""
+    return judged(Verdict.UNREACHABLE, f"{place} cannot be reached ({why})", _ADDRESS)
 
 
 def _why_not(error: OSError) -> str:

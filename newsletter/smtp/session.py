@@ -38,6 +38,10 @@ class SessionError(OSError):
     """The talk is over; the words are for people and hold nothing that the server said."""
 
 
+class EarlyError(SessionError):
+    """The server spoke before it was asked."""
+
+
 class Session(smtplib.SMTP):
     """A session that answers one question at a time.
 
@@ -189,6 +193,11 @@ class Session(smtplib.SMTP):
 
     # --- what else there is to be read -------------------------------------------------------
 
+    @property
+    def has_heard(self) -> bool:
+        """Whether the server has said anything at all."""
+        return self._heard_all > 0
+
     def is_silent(self) -> bool:
         """Whether the session can go on: nothing is there to be read, and nobody hung up."""
         return not self._heard() and not self._gone
@@ -240,7 +249,7 @@ class Session(smtplib.SMTP):
 
     def _expect_silence(self) -> None:
         if self._heard():
-            raise SessionError("the mail server spoke before it was asked")
+            raise EarlyError("the mail server spoke before it was asked")
         if self._gone:
             raise SessionError("the mail server hung up")
 

@@ -58,25 +58,28 @@ def test_a_mail_server_that_takes_the_log_in_is_well_and_gets_no_mail(by_smtp):
 
 
 @pytest.mark.parametrize(
-    ("script", "security", "words"),
+    ("script", "security", "words", "setting"),
     [
-        ({"greeting": "554 not you"}, "none", "takes no mail from here (SMTP 554)"),
-        ({}, "starttls", "the mail server does not offer STARTTLS"),
-        ({"greeting": "hang up"}, "none", "the mail server hung up"),
+        ({"greeting": "554 not you"}, "none", "takes no mail from here (SMTP 554)", "PASSWORD"),
+        ({}, "starttls", "the mail server does not offer STARTTLS", "SECURITY"),
+        ({}, "tls", "does not begin with TLS: set transport.smtp.security", "SECURITY"),
+        ({"greeting": "hang up"}, "none", "the mail server hung up", "PASSWORD"),
     ],
 )
-def test_a_mail_server_that_cannot_be_used_is_told_why(by_smtp, script, security, words):
+def test_a_mail_server_that_cannot_be_used_is_told_why(by_smtp, script, security, words, setting):
     with scripted(**script) as server:
         ran = by_smtp(server.port, security)
     assert (ran.code, found(ran)) == (5, {"smtp": "error"})
     assert words in told(ran, "smtp")[0]
-    assert "NEWSLETTER_TRANSPORT__SMTP__PASSWORD" in told(ran, "smtp")[1]
+    assert f"NEWSLETTER_TRANSPORT__SMTP__{setting}" in told(ran, "smtp")[1]
 
 
 def test_a_mail_server_whose_certificate_nobody_trusts_is_told(by_smtp, certificate):
     with scripted(tls=server_side(certificate)) as server:
         ran = by_smtp(server.port, "tls")
+        other = by_smtp(server.port, "starttls")
     assert told(ran, "smtp")[0] == "the mail server's certificate is not trusted"
+    assert "begins with TLS: set transport.smtp.security" in told(other, "smtp")[0]
 
 
 # --- Amazon SES ---------------------------------------------------------------------------------

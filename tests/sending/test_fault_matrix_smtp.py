@@ -372,7 +372,6 @@ def test_ses_that_cannot_be_reached_any_more_is_waited_for(world, name, certific
 MAIL_WAYS = {
     "untrusted": "the mail server's certificate is not trusted",
     "other-host": "the mail server's certificate is not trusted",
-    "no-tls": "cannot be reached (no encrypted connection comes about)",
 }
 SET_BY = "NEWSLETTER_TRANSPORT__SMTP__"
 NOT_THERE = {
@@ -401,8 +400,7 @@ def test_a_mail_server_that_is_not_there_is_told_at_once_and_nothing_is_begun(wo
 def test_a_mail_server_that_cannot_be_reached_is_waited_for(world, name, certificate):
     cell = unreachable("the mail server")
     world.hurry()
-    speak = speaking(b"220 ready\r\n") if name == "no-tls" else shaking_hands(certificate)
-    with answering(speak) as (port, heard):
+    with answering(shaking_hands(certificate)) as (port, heard):
         host = "localhost" if name == "other-host" else "127.0.0.1"
         world.configure(KIND="smtp", SMTP__HOST=host, SMTP__SECURITY="tls", SMTP__PORT=port)
         if name == "other-host":
@@ -415,4 +413,16 @@ def test_a_mail_server_that_cannot_be_reached_is_waited_for(world, name, certifi
     go_on(world, cell)
 
 
-CELLS = len(ONE) + len(ALL) + len(LOGGING_IN) + 2 * len(WAYS) + len(MAIL_WAYS) + len(NOT_THERE) + 1
+def test_a_mail_server_without_tls_is_told_at_once_and_nothing_is_begun(world):
+    with answering(speaking(b"220 ready\r\n")) as (port, heard):
+        world.configure(KIND="smtp", SMTP__HOST="127.0.0.1", SMTP__SECURITY="tls", SMTP__PORT=port)
+        ran = world.send()
+        assert heard == []
+    assert ran.code == 4, ran.err
+    way = 'set transport.smtp.security = "starttls"'
+    assert f"port {port} does not begin with TLS: {way}\n" in ran.err
+    assert world.newsletter.ask("select count(*) from runs") == [(0,)]
+    assert not (world.newsletter.root / "issues/.ledger").exists()
+
+
+CELLS = len(ONE) + len(ALL) + len(LOGGING_IN) + 2 * len(WAYS) + len(MAIL_WAYS) + len(NOT_THERE) + 2

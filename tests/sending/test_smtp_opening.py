@@ -1,0 +1,133 @@
+"""A mail server's port that begins in another way than `transport.smtp.security` says."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import time
+
+import pytest
+
+from newsletter import smtp
+from newsletter.smtp import Server, opening, try_session
+from tests.support.certificates import certificate, server_side
+from tests.support.cli_fixtures import Folder, folder, plain_environment, ready
+from tests.support.commands import started
+from tests.support.smtp_servers import STALL, scripted
+
+__all__ = ["certificate", "folder", "plain_environment", "ready"]
+
+pytestmark = pytest.mark.processes
+
+SET_BY = "NEWSLETTER_TRANSPORT__SMTP__"
+SEE = f"hint: see that transport.smtp.security ({SET_BY}SECURITY) and transport.smtp.port ({SET_BY}PORT) are right"
+IN_CLEAR = 'port {} does not begin with TLS: set transport.smtp.security = "starttls"'
+WITH_TLS = 'port {} begins with TLS: set transport.smtp.security = "tls"'
+WAYS = [("tls", IN_CLEAR), ("starttls", WITH_TLS), ("none", WITH_TLS)]
+
+
+@pytest.fixture
+def hurried(monkeypatch):
+    monkeypatch.setattr(opening, "_SILENT", 0.3)
+    monkeypatch.setattr(smtp, "_GREETS", 1.0)
+
+
+def through(newsletter: Folder, port: int, security: str) -> Folder:
+    for name, value in {
+        "KIND": "smtp", "SMTP__HOST": "127.0.0.1", "SMTP__PORT": str(port), "SMTP__SECURITY": security,
+    }.items():  # fmt: skip
+        newsletter.patch.setenv(f"NEWSLETTER_TRANSPORT__{name}", value)
+    return newsletter
+
+
+@pytest.mark.parametrize(("security", "words"), WAYS)
+@pytest.mark.parametrize("command", ["send", "test"])
+@pytest.mark.usefixtures("hurried")
+def test_the_wrong_security_is_told_at_once_with_the_setting(
+    ready, certificate, security, words, command
+):
+    with scripted(tls=None if security == "tls" else server_side(certificate)) as server:
+        through(ready, server.port, security)
+        ran = ready.send() if command == "send" else trial(ready)
+        told = words.format(server.port)
+    assert ran.code == 4, ran.err
+    assert told in ran.err
+    assert SEE in ran.err
+    assert not server.mails
+    assert ready.ask("select count(*) from runs") == [(0,)]
+
+
+def trial(newsletter):
+    return newsletter.run("test", "--issue", "74", "--to", "me@elsewhere.example.net")
+
+
+@pytest.mark.parametrize(("greeting", "security"), [("", "tls"), ("220 ready", "tls")])
+def test_clear_words_are_known_whenever_they_come(greeting, security):
+    """Before the first byte of TLS, and in answer to it."""
+    with scripted(greeting=greeting) as server:
+        where = Server(host="127.0.0.1", port=server.port, security=security)
+        outcome = try_session(where, seconds=5.0)
+    assert outcome
+    assert outcome.reason == IN_CLEAR.format(server.port)
+
+
+def test_who_lets_everybody_wait_is_waited_for(hurried, monkeypatch):
+    through = smtp.SmtpTransport
+    with scripted() as server:
+        where = Server(host="127.0.0.1", port=server.port, security="none")
+        answer = server._answer
+
+        def late(connection, what):
+            if what == "greeting":
+                time.sleep(0.6)
+            return answer(connection, what)
+
+        monkeypatch.setattr(server, "_answer", late)
+        with contextlib.closing(through(where)) as found:
+            assert found.reach() is None
+
+
+def test_who_says_nothing_is_told_and_nothing_is_begun(ready, hurried):
+    with scripted(greeting=STALL) as server:
+        ran = through(ready, server.port, "starttls").send()
+    assert ran.code == 6, ran.err
+    assert "the mail server did not answer in time; nothing was sent now" in ran.err
+    assert f"transport.smtp.security ({SET_BY}SECURITY)" in ran.err
+    assert ready.ask("select count(*) from runs") == [(0,)]
+
+
+def test_a_signal_ends_the_wait_for_a_silent_server(ready):
+    with scripted(greeting=STALL) as server:
+        through(ready, server.port, "starttls")
+        with started(ready.root, "send", "--issue", "74", "--confirm", "74") as process:
+            for line in process.stderr:
+                if "findings" in line:
+                    break
+            time.sleep(1.0)
+            begun = time.monotonic()
+            process.send_signal(signal.SIGINT)
+            process.stderr.read()
+            assert process.wait(timeout=60) == 130
+        assert time.monotonic() - begun < 4.0
+    assert ready.ask("select count(*) from runs") == [(0,)]
+
+
+@pytest.mark.parametrize(
+    ("script", "words", "code"),
+    [
+        ({"EHLO": "250-here\r\n250 AUTH PLAIN LOGIN", "AUTH": "535 no"}, "username", 4),
+        (None, "host", 6),
+    ],
+)
+def test_a_test_names_the_settings_that_a_send_names(ready, script, words, code):
+    ready.patch.setenv(f"{SET_BY}USERNAME", "wren")
+    ready.patch.setenv(f"{SET_BY}PASSWORD", "secret")
+    with scripted(**(script or {})) as server:
+        if script is None:
+            server.close()
+        through(ready, server.port, "none")
+        send, test = ready.send(), trial(ready)
+    hints = {ran.err.partition("hint: ")[2].partition(" right")[0] for ran in (send, test)}
+    assert (send.code, test.code) == (code, code)
+    assert len(hints) == 1, hints
+    assert f"see that transport.smtp.{words} ({SET_BY}{words.upper()}) and" in hints.pop()
