@@ -173,21 +173,9 @@ def _waiting(project: Project, store: Store | None, plan: Timetable) -> Occurren
 
 
 def _closed(project: Project, store: Store) -> dict[int, IssueStanding]:
-    """The issues that no schedule sends any more; a rehearsal alone says nothing of that."""
-    from newsletter.delivery import RunState
-    from newsletter.schedule.outlook import IssueStanding
-    from newsletter.store import runs
+    from newsletter.sending.closed import closed_issues
 
-    closed = {}
-    # What is true of the real send is said last, so that no rehearsal hides it.
-    for run in sorted(runs.find_all(store), key=lambda one: not one.rehearsal):
-        if run.state is RunState.CANCELLED and (project.rehearses or not run.rehearsal):
-            closed[run.content.issue] = IssueStanding.CANCELLED
-        elif not run.rehearsal and run.state is RunState.FINISHED:
-            closed[run.content.issue] = IssueStanding.SENT
-        elif not run.rehearsal and run.begun:
-            closed[run.content.issue] = IssueStanding.BEGUN
-    return closed
+    return closed_issues(store, rehearses=project.rehearses)
 
 
 def _sameness(project: Project) -> Callable[[Issue], bool]:

@@ -189,7 +189,13 @@ def _next(
     readable = [entry.issue for entry in issues if entry.issue is not None]
     try:
         table = timetable(project.settings, moved=moved(readable, project.zone))
-        found = outlook(table, readable, now, is_same=_sameness(reading), most=1)
+        found = outlook(
+            table, readable, now, is_same=_sameness(reading), most=1,
+            closed={
+                number: IssueStanding.SENT for number, (run, _) in history.real.items()
+                if run.begun or run.state is RunState.CANCELLED
+            },
+        )  # fmt: skip
     except InputError as fault:
         return None, Notice(said=str(fault), way=fault.hint or "")
     if not found:

@@ -169,10 +169,11 @@ def _rivals(root: Path, issue: Issue, settings: Settings, today: dt.date) -> tup
     """
     zone = ZoneInfo(settings.site.timezone)
     day, names = day_of(issue, zone), files.issue_files(root)
+    begun = ledger.issues(root)
     ahead = settings.schedule.rrule and day is not None and day >= today
-    if not ahead or issue.status != "ready" or issue.file not in names:
+    if not ahead or issue.number in begun or issue.status != "ready" or issue.file not in names:
         return ()
-    sent, found = max(ledger.issues(root), default=-1), list[str]()
+    sent, found = max(begun, default=-1), list[str]()
     for name in names:
         if name == issue.file or (number_of(name) or 0) <= sent:
             continue

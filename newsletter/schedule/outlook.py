@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final, NamedTuple
@@ -85,9 +85,19 @@ def appointment(table: Timetable, issue: Issue) -> Occurrence | None:
     return occurrence(table, day) if found == day else None
 
 
-def free_day(table: Timetable, issues: Iterable[Issue], now: dt.datetime) -> dt.date | None:
-    """The next date of the schedule that no issue has; None when the schedule has ended."""
-    taken = frozenset(day for issue in issues if (day := day_of(issue, table.zone)))
+def free_day(
+    table: Timetable, issues: Iterable[Issue], now: dt.datetime, *, closed: Container[int] = ()
+) -> dt.date | None:
+    """The next date of the schedule that no issue has; None when the schedule has ended.
+
+    Args:
+        table: the schedule.
+        issues: all of them.
+        now: with a time zone.
+        closed: as for `candidates`.
+    """
+    ahead = (issue for issue in issues if issue.number not in closed)
+    taken = frozenset(day for issue in ahead if (day := day_of(issue, table.zone)))
     return next_free(table, now, taken=taken)
 
 
@@ -102,8 +112,27 @@ def moved(issues: Iterable[Issue], zone: ZoneInfo) -> dict[dt.date, dt.time]:
     }
 
 
+def candidates(
+    issues: Iterable[Issue], day: dt.date, zone: ZoneInfo, closed: Container[int]
+) -> list[Issue]:
+    """The issues of a day; one that is closed only where no other has it.
+
+    Args:
+        issues: all of them.
+        day: a local date.
+        zone: the newsletter's time zone.
+        closed: numbers of issues that no schedule sends any more: sent, begun, cancelled.
+    """
+    found = [issue for issue in issues if day_of(issue, zone) == day]
+    return [issue for issue in found if issue.number not in closed] or found[-1:]
+
+
 def there(
-    issues: Iterable[Issue], day: dt.date, zone: ZoneInfo, is_same: Callable[[Issue], bool]
+    issues: Iterable[Issue],
+    day: dt.date,
+    zone: ZoneInfo,
+    is_same: Callable[[Issue], bool],
+    closed: Container[int] = (),
 ) -> tuple[Issue | None, IssueStanding]:
     """The issue of a day and how far it is: drafts count only where nothing else is there.
 
@@ -112,8 +141,9 @@ def there(
         day: a local date.
         zone: the newsletter's time zone.
         is_same: whether an approved issue is still what was approved; asked for the one that is.
+        closed: as for `candidates`.
     """
-    found = [issue for issue in issues if day_of(issue, zone) == day]
+    found = candidates(issues, day, zone, closed)
     ready = [issue for issue in found if issue.status == "ready"]
     if not found:
         return None, IssueStanding.NONE
@@ -152,7 +182,7 @@ def outlook(
     found = []
     over = {IssueStanding.NONE, IssueStanding.BEGUN, IssueStanding.SENT}
     for date in (*([waiting] if waiting else ()), *itertools.islice(ahead(table, now), most)):
-        issue, standing = there(known, date.day, table.zone, is_same)
+        issue, standing = there(known, date.day, table.zone, is_same, closed)
         if issue and standing is not IssueStanding.TWICE:
             standing = closed.get(issue.number, standing)
         if date is waiting and standing in over:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,6 +17,7 @@ from newsletter.project import Project, files
 from newsletter.project.issues import PreparedIssue
 from newsletter.schedule import Occurrence, is_in_time
 from newsletter.schedule.outlook import appointment, day_of, free_day, moved
+from newsletter.sending.closed import closed_issues
 from newsletter.sending.gate import refuse, sent_elsewhere, unfit
 from newsletter.settings.dates import timetable
 from newsletter.store import Store, runs
@@ -66,7 +68,7 @@ def approve_issue(
         place = issue.place(mark.key)
         raise NotFitError(f"issue {number} {mark.said}", place=place, hint=mark.way)
     refuse([sent_elsewhere(issue), unfit(prepared)])
-    due = _due(project, issue, now)
+    due = _due(project, issue, now, _closed(project))
     if not isinstance(due, RefusedError):
         due = _on_record(project, issue, due) or due
     if isinstance(due, RefusedError) and not anyway:
@@ -79,7 +81,9 @@ def approve_issue(
     )
 
 
-def _due(project: Project, issue: Issue, now: dt.datetime) -> Occurrence | RefusedError:
+def _due(
+    project: Project, issue: Issue, now: dt.datetime, closed: Collection[int]
+) -> Occurrence | RefusedError:
     """When the schedule sends an issue once it is approved, or why it never will."""
     settings, number = project.settings.schedule, issue.number
     by_hand = f"send it by hand: newsletter send --issue {number}"
@@ -90,7 +94,7 @@ def _due(project: Project, issue: Issue, now: dt.datetime) -> Occurrence | Refus
         )
     issues = project.issues()
     table = timetable(project.settings, moved=moved(issues, project.zone))
-    free = free_day(table, issues, now)
+    free = free_day(table, issues, now, closed=closed)
     key = "send_at" if issue.send_at else "date"  # which of the two counts
     redate = f'write "{key}: {free}", the next free one' if free else "the schedule has ended"
     place = issue.place(key)
@@ -111,16 +115,24 @@ def _due(project: Project, issue: Issue, now: dt.datetime) -> Occurrence | Refus
             f"the date of issue {number}, {day:%a %Y-%m-%d}, has passed, so no schedule sends it",
             place=place, hint=f"{by_hand}; or {redate}{_ANYWAY}",
         )  # fmt: skip
-    others = [
-        one for one in issues
-        if one.status == "ready" and one.file != issue.file and day_of(one, table.zone) == day
-    ]  # fmt: skip
+    ready = (i for i in issues if i.status == "ready" and i.number not in {number, *closed})
+    others = [one for one in ready if day_of(one, table.zone) == day]
     if others:
         return RefusedError(
             f"{others[0].file} is ready for {day:%a %Y-%m-%d} as well, so neither would be sent",
             place=place, hint=f"give one of them another date; {redate}{_ANYWAY}",
         )  # fmt: skip
     return due
+
+
+def _closed(project: Project) -> Collection[int]:
+    """The issues whose real send is begun or cancelled, which take no date from another."""
+    try:
+        opened = Store.open(project.store_url, create=False, read_only=True)
+    except NoStoreError:
+        return ()
+    with opened as store:
+        return closed_issues(store, rehearses=False)
 
 
 def _on_record(project: Project, issue: Issue, due: Occurrence) -> RefusedError | None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable, Container
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 from newsletter import clocks
 from newsletter.delivery import OccurrenceState, Run, RunState, State, goes_on_by_itself
@@ -12,16 +12,17 @@ from newsletter.errors import LockedError, RefusedError
 from newsletter.humanize import duration
 from newsletter.issue import Issue
 from newsletter.project import Project
-from newsletter.project.issues import PreparedIssue
 from newsletter.reporter import Reporter
 from newsletter.schedule import Occurrence, Timetable, latest
 from newsletter.schedule.decision import Due, Ledger, due, reminder
-from newsletter.schedule.outlook import IssueStanding, day_of, moved, there
+from newsletter.schedule.outlook import IssueStanding, candidates, day_of, moved, there
 from newsletter.sending import second_ledger
 from newsletter.sending.clock import refuse_wrong_clock, went_back
+from newsletter.sending.closed import closed_issues
 from newsletter.sending.context import SendContext
 from newsletter.sending.gate import refuse, unapproved, unfit
 from newsletter.sending.options import SendOptions
+from newsletter.sending.owner import Owner
 from newsletter.sending.plan import plan_send
 from newsletter.sending.result import AlreadySent, DueResult, SendResult
 from newsletter.sending.run import send
@@ -41,29 +42,6 @@ _WHY = {
 }
 
 
-class Owner(Protocol):
-    """The newsletter's owner, who is told each thing once."""
-
-    @property
-    def has_mail(self) -> bool:
-        """Whether there is an address for announcements and reminders."""
-        ...
-
-    def alert(self, topic: str, subject: str, text: str) -> None:
-        """Tell of something that the owner must decide, once per topic."""
-        ...
-
-    def remind(self, topic: str, subject: str, text: str) -> None:
-        """Tell of what is still to be done, once per topic."""
-        ...
-
-    def announce(
-        self, prepared: PreparedIssue, *, recipients: int, goes_at: dt.datetime, window: int
-    ) -> None:
-        """Send the letter itself, with the count, the time and how to cancel above it."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class _Trigger:
     """One call, and what it looks at."""
@@ -75,6 +53,7 @@ class _Trigger:
     calendar: Calendar
     issues: tuple[Issue, ...]
     table: Timetable
+    closed: Container[int]
 
     @property
     def project(self) -> Project:
@@ -111,7 +90,8 @@ def run_due(
     calendar = Calendar(context.store, rehearsal=project.rehearses)
     issues = project.issues()
     table = timetable(project.settings, moved=moved(issues, project.zone))
-    trigger = _Trigger(context, options, owner, now, calendar, issues, table)
+    closed = closed_issues(context.store, rehearses=project.rehearses)
+    trigger = _Trigger(context, options, owner, now, calendar, issues, table, closed)
     try:
         return _foresee(trigger) if options.dry_run else _act(trigger)
     except LockedError as error:
@@ -207,7 +187,7 @@ _CANCELLED = "a person has cancelled it"
 
 
 def _missed(trigger: _Trigger, date: Occurrence) -> Used:
-    issue, standing = there(trigger.issues, date.day, trigger.table.zone, lambda _: True)
+    issue, standing = _there(trigger, date, lambda _: True)
     run = _run(trigger, issue) if issue else None
     if run and run.begun:  # by hand, whenever that was
         state, reason = OccurrenceState.TAKEN, ""
@@ -251,7 +231,7 @@ def _remind(trigger: _Trigger, found: Due) -> None:
     if trigger.calendar.is_told(topic):
         return
     zone = trigger.table.zone
-    issue, standing = there(trigger.issues, date.day, zone, lambda i: _is_same(trigger, i))
+    issue, standing = _there(trigger, date, lambda i: _is_same(trigger, i))
     if standing is IssueStanding.APPROVED:
         return
     local = date.at.astimezone(zone)
@@ -260,6 +240,12 @@ def _remind(trigger: _Trigger, found: Due) -> None:
     trigger.owner.remind(
         topic, f"Nothing is ready for {date.day}", f"{when} is the next date, and {what}."
     )
+
+
+def _there(
+    trigger: _Trigger, date: Occurrence, is_same: Callable[[Issue], bool]
+) -> tuple[Issue | None, IssueStanding]:
+    return there(trigger.issues, date.day, trigger.table.zone, is_same, trigger.closed)
 
 
 def _is_same(trigger: _Trigger, issue: Issue) -> bool:
@@ -344,8 +330,8 @@ def _alert(trigger: _Trigger, number: int, result: SendResult | AlreadySent) -> 
 
 def _approved(trigger: _Trigger, day: dt.date) -> Issue | None:
     """The issue of a day that is ready and approved, None when there is none."""
-    zone = trigger.table.zone
-    found = [i for i in trigger.issues if day_of(i, zone) == day and i.status == "ready"]
+    there = candidates(trigger.issues, day, trigger.table.zone, trigger.closed)
+    found = [issue for issue in there if issue.status == "ready"]
     if len(found) > 1:
         raise RefusedError(
             f"two issues have the date {day}: {found[0].file} and {found[1].file}",

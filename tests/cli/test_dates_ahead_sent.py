@@ -35,3 +35,52 @@ def test_a_rehearsal_takes_no_date(ready, at):
     before = state(ready)
     assert ready.send().code == 0
     assert state(ready) == before == "not approved"
+
+
+RIVAL = "issues/077-late.md"
+
+
+def rival(newsletter, number=77):
+    """Another ready issue of the same date."""
+    text = (newsletter.root / ISSUE).read_text("utf-8")
+    lines = (line for line in text.splitlines() if not line.startswith("approved:"))
+    newsletter.write(RIVAL, "\n".join(lines).replace("number: 74", f"number: {number}"))
+
+
+@pytest.mark.parametrize("ended", ["sent", "begun", "cancelled"])
+def test_an_issue_that_no_schedule_sends_keeps_no_date_from_another(post, at, ended):
+    newsletter = post.newsletter
+    at("2026-11-20 07:00")
+    match ended:
+        case "cancelled":
+            assert newsletter.run("cancel", "--issue", "74").code == 0
+        case "begun":
+            assert newsletter.send("--limit", "5").code == 6
+        case _:
+            assert newsletter.send().code == 0
+    rival(newsletter)
+    assert state(newsletter) == "not approved"
+    if ended == "sent":
+        for number in ("74", "77"):
+            assert "date-twice" not in newsletter.run("check", "--issue", number).err
+    ran = newsletter.run("approve", "--issue", "77")
+    assert ran.code == 0, ran.err
+    assert state(newsletter) == "approved"
+    at("2026-11-22 08:00")
+    before = len(post.readers)
+    assert post.due().code == 0
+    assert len(post.readers) == before + 25
+    assert newsletter.ask("select issue from runs where state = 'finished' and issue = 77")
+
+
+def test_two_that_may_still_go_are_refused(post):
+    rival(post.newsletter)
+    assert "two issues have the date" in post.due().err
+    assert post.newsletter.run("approve", "--issue", "77").code == 8
+
+
+def test_the_date_of_an_issue_that_went_early_is_free_for_a_new_one(post, at):
+    at("2026-11-20 07:00")
+    assert post.newsletter.send().code == 0
+    ran = post.newsletter.run("new", "Another")
+    assert "2026-11-22" in ran.out + ran.err

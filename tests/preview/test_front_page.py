@@ -136,6 +136,9 @@ def test_two_issues_of_one_date_and_one_that_does_not_go_are_told(ready):
     assert said == "Issue 74 was cancelled."
     text = (ready.root / ISSUE).read_text("utf-8")
     ready.write("issues/076-again.md", text.replace("number: 74", "number: 76"))
+    # What no schedule sends keeps no date from another.
+    assert missing(ready, before) == [("It is not approved.", "newsletter approve --issue 76")]
+    ready.write("issues/077-once-more.md", text.replace("number: 74", "number: 77"))
     assert "Two issues have this date, so neither goes." in str(missing(ready, before))
 
 
