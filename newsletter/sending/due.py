@@ -104,7 +104,7 @@ def _foresee(trigger: _Trigger) -> DueResult:
     _refuse_lost_entries(trigger)
     found = _decide(trigger, window=0)
     issue = _approved(trigger, found.send.day) if found.send else None
-    return _send(trigger, issue, found.send) if issue else DueResult(reason=_next(found))
+    return _send(trigger, issue, found.send) if issue else DueResult(reason=_next(trigger, found))
 
 
 def _act(trigger: _Trigger) -> DueResult:
@@ -127,7 +127,7 @@ def _act(trigger: _Trigger) -> DueResult:
             reason=f"the issue of {found.waiting.day} is announced, and may be cancelled yet"
         )
     done = _done_before(trigger)
-    return DueResult(done_before=done) if done else DueResult(reason=_next(found))
+    return DueResult(done_before=done) if done else DueResult(reason=_next(trigger, found))
 
 
 def _refuse_lost_entries(trigger: _Trigger) -> None:
@@ -362,7 +362,15 @@ def _done_before(trigger: _Trigger) -> AlreadySent | None:
     return _already(trigger, run) if run and run.state is RunState.FINISHED else None
 
 
-def _next(found: Due) -> str:
+def _next(trigger: _Trigger, found: Due) -> str:
+    """Why nothing is sent now, and when the next date is."""
+    why, date = "nothing due", found.waiting
+    issue, standing = _there(trigger, date, lambda _: True) if date else (None, IssueStanding.NONE)
+    if issue and standing is IssueStanding.DRAFT:
+        why = f"issue {issue.number} is due now and a draft"
+    elif issue and standing is IssueStanding.NOT_APPROVED:
+        approve = f"newsletter approve --issue {issue.number}"
+        why = f"issue {issue.number} is due now and not approved ({approve})"
     coming = found.coming
     more = f"; the next date is {coming.day} ({coming.at:%Y-%m-%d %H:%M} UTC)" if coming else ""
-    return f"nothing due{more}"
+    return f"{why}{more}"

@@ -172,12 +172,16 @@ def test_an_approved_issue_goes_when_its_time_comes_and_once(approved, at):
 
 
 def test_what_is_not_approved_or_a_draft_is_not_due(ready, at):
-    ran = ready.run(*DUE)
-    assert ran.code == 0
-    assert "nothing due" in ran.err
+    for words in (DUE, (*DUE, "--dry-run")):
+        ran = ready.run(*words)
+        assert ran.code == 0
+        told = "issue 74 is due now and not approved (newsletter approve --issue 74); the next date"
+        assert f"{told} is 2026-12-06" in ran.err
     ready.run("approve", "--issue", "74")
     ready.edit(ISSUE, "status: ready", "status: draft")
-    assert ready.run(*DUE).code == 0
+    ran = ready.run(*DUE)
+    assert ran.code == 0
+    assert "issue 74 is due now and a draft; the next date is 2026-12-06" in ran.err
     assert ready.mails() == []
 
 
