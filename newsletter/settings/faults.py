@@ -10,7 +10,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 from newsletter.errors import InputError, Place
-from newsletter.settings.registry import Path, Setting, as_toml, as_variable
+from newsletter.settings.registry import DID_YOU_MEAN, Path, Setting, as_toml, as_variable
+
+#: What is said of a name that is none.
+NO_SETTING: Final = "is not a setting"
 
 _WANTED: Final[Mapping[str, str]] = {
     "string_type": "a text in quotes",
@@ -78,10 +81,21 @@ class Fault(NamedTuple):
     hint: str
 
     @property
-    def order(self) -> tuple[bool, bool, int, int, str]:
-        """Sorts faults by their source, the weaker first, and there by their place or name."""
+    def order(self) -> tuple[bool, bool, bool, int, int, str]:
+        """Sorts faults: slips of the pen, which others may come of; then by source and place.
+
+        The weaker source comes first.
+        """
         setter, place = self.setter, self.setter.place or Place("")
-        return setter.place is None, setter.is_variable, place.line, place.column, setter.name
+        meant = self.hint.startswith(DID_YOU_MEAN) and self.problem == NO_SETTING
+        return (
+            not meant,
+            setter.place is None,
+            setter.is_variable,
+            place.line,
+            place.column,
+            setter.name,
+        )
 
     def error(self, more: int = 0) -> InputError:
         """The fault as an exception that also tells how many others there are."""

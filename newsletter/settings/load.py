@@ -64,8 +64,8 @@ def load(
         dotenv: the text of `.env`.
 
     Raises:
-        InputError: the first fault in the order file, `.env`, environment; its hint tells how
-            many more there are.
+        InputError: the first fault: a misspelled name, then in the order file, `.env`,
+            environment; its hint tells how many more there are.
     """
     given, faults = _read(file, environ, dotenv)
     settings = Settings()

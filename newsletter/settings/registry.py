@@ -20,6 +20,8 @@ Path = tuple[str, ...]
 Kind = Literal["text", "switch", "whole", "number", "list", "table", "date", "time", "secret"]
 
 PREFIX: Final = "NEWSLETTER_"
+#: How a hint begins that knows what was meant.
+DID_YOU_MEAN: Final = "did you mean"
 
 _KINDS: Final[Mapping[object, Kind]] = {
     str: "text",
@@ -105,7 +107,7 @@ def near_key(path: Path) -> str:
     near = [".".join([*group, match]) for match in difflib.get_close_matches(name, names, 1)]
     elsewhere = [setting.key for setting in SETTINGS.values() if setting.path[-1] == name]
     if meant := near + elsewhere[:1]:
-        return 'did you mean "' + '" or "'.join(meant) + '"?'
+        return f'{DID_YOU_MEAN} "' + '" or "'.join(meant) + '"?'
     inside = f"[{'.'.join(group)}]" if group else "the file"
     return f"{inside} takes {_listed(names)}"
 
@@ -115,7 +117,7 @@ def near_variable(name: str) -> str:
     # The prefix they share would make all of them look alike.
     known = [variable.removeprefix(PREFIX) for variable in VARIABLES]
     if near := difflib.get_close_matches(name.removeprefix(PREFIX), known, 1):
-        return f"did you mean {PREFIX}{near[0]}?"
+        return f"{DID_YOU_MEAN} {PREFIX}{near[0]}?"
     return 'unset it; "newsletter settings" lists those there are'
 
 

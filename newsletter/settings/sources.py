@@ -11,7 +11,7 @@ from typing import Final, Literal, NamedTuple
 
 from newsletter.errors import InputError, Place
 from newsletter.settings import toml_places
-from newsletter.settings.faults import Fault, GivenValue, Setter
+from newsletter.settings.faults import NO_SETTING, Fault, GivenValue, Setter
 from newsletter.settings.registry import (
     GROUPS,
     PREFIX,
@@ -119,9 +119,7 @@ class _File(NamedTuple):
             elif opens:
                 yield self.not_a_group(here)
             elif setting is None:
-                yield Fault(
-                    setter=self.setter(here), problem="is not a setting", hint=near_key(here)
-                )
+                yield Fault(setter=self.setter(here), problem=NO_SETTING, hint=near_key(here))
             else:
                 yield self.entry(setting, here, value)
 
@@ -191,7 +189,7 @@ def _variable(name: str, text: str | None, setter: Setter) -> Reading:
         path = ("fields", _utf8(name.removeprefix(_FIELD).lower()))
         setting = SETTINGS["fields",]
     if setting is None:
-        yield Fault(setter=setter, problem="is not a setting", hint=near_variable(name))
+        yield Fault(setter=setter, problem=NO_SETTING, hint=near_variable(name))
     elif text is None:
         yield Fault(setter=setter, problem="has no value", hint=f"write {name}=the value")
     else:

@@ -152,7 +152,9 @@ MALFORMED = [
     ("[schedule]\nrrule = 'FREQ=WEEKLY;BYDAY=SU'\nanchor = 2026-11-09\n", ":3:1", '"schedule.anchor" is 2026-11-09, a Monday, which is no day of "schedule.rrule"', "write 2026-11-15, or the date of another issue"),
     # several faults
     ("[utm]\nmedum = 'x'\n[site]\nname = 3\n[fields]\nX = ''\n", ":2:1", '"utm.medum" is not a setting', 'did you mean "utm.medium"? (2 more faults after this one)'),
-    ("[site]\nname = 3\nnmae = 'x'\n", ":2:1", '"site.name" has to be a text in quotes, not a number', 'write it like this: name = "Slack Water" (1 more fault after this one)'),
+    ("[site]\nname = 3\nnmae = 'x'\n", ":3:1", '"site.nmae" is not a setting', 'did you mean "site.name"? (1 more fault after this one)'),
+    ("[site]\nname = 3\nqqq = 'x'\n", ":2:1", '"site.name" has to be a text in quotes, not a number', 'write it like this: name = "Slack Water" (1 more fault after this one)'),
+    ("[transport]\nkind = 'smtp'\n[transport.smtp]\nhots = 'x'\n", ":4:1", '"transport.smtp.hots" is not a setting', 'did you mean "transport.smtp.host"? (1 more fault after this one)'),
     ("utm = { medum = 'x' }\nzzz = 1\n", ":1:9", '"utm.medum" is not a setting', 'did you mean "utm.medium"? (1 more fault after this one)'),
     # a byte-order mark shifts nothing
     ("\ufeffqqq = 'x'\n", ":1:1", '"qqq" is not a setting', "the file takes site, sender, theme, utm, store, transport, schedule, web, archive, images, clicks, ratings, retention, checks and fields"),
