@@ -7,6 +7,7 @@ newsletter has to do with lies outside 1970 to 2200.
 from __future__ import annotations
 
 import datetime as dt
+import re
 from typing import Final
 
 FIRST_YEAR: Final = 1970
@@ -42,6 +43,17 @@ def day(text: str) -> dt.date:
     found = dt.date.fromisoformat(text)
     expect_in_range(found)
     return found
+
+
+def is_no_day(text: str) -> bool:
+    """Whether a text has the form of a date, and there is no such day: 2026-02-30."""
+    if not re.match(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?![0-9])", text):
+        return False
+    try:
+        dt.date.fromisoformat(text[:10])
+    except ValueError:
+        return True
+    return False
 
 
 def expect_in_range(found: dt.date) -> None:

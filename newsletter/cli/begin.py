@@ -225,6 +225,10 @@ def _day(text: str, name: str) -> dt.date:
     try:
         return moments.day(text.strip())
     except ValueError:  # a day out of range is one, too
+        if moments.is_no_day(text.strip()):
+            raise InputError(
+                f"{name} is a day that does not exist", hint="see its month and day"
+            ) from None
         raise InputError(f"{name} is not a date", hint="write it like this: 2026-11-22") from None
 
 

@@ -105,6 +105,9 @@ class Values(NamedTuple):
         except moments.OutOfRangeError as error:
             raise self.error(key, f'"{key}" {error}', "see its year") from error
         except ValueError as error:
+            if moments.is_no_day(text):
+                said = f'"{key}" is a day that does not exist'
+                raise self.error(key, said, "see its month and day") from error
             raise self.error(
                 key, f'"{key}" is not a date', "write it as 2026-11-22 or 2026-11-22T09:00"
             ) from error

@@ -104,16 +104,17 @@ def _due(
             f"issue {number} is still the one that init wrote, so no schedule sends it",
             place=issue.place("title"), hint=f"write your own words into it{_ANYWAY}",
         )  # fmt: skip
+    late = not is_in_time(due, now, catch_up=settings.catch_up) if due else False
+    if late or (day and not due and day < project.today(now)):
+        return RefusedError(
+            f"the date of issue {number}, {day:%a %Y-%m-%d}, has passed, so no schedule sends it",
+            place=place, hint=f"{by_hand}; or {redate}{_ANYWAY}",
+        )  # fmt: skip
     if due is None:
         dated = f"is dated {day:%a %Y-%m-%d}, which is no date of the schedule" if day else ""
         return RefusedError(
             f"issue {number} {dated or 'has no date, so no schedule sends it'}",
             place=place, hint=f"{redate}; or {by_hand}{_ANYWAY}",
-        )  # fmt: skip
-    if not is_in_time(due, now, catch_up=settings.catch_up):
-        return RefusedError(
-            f"the date of issue {number}, {day:%a %Y-%m-%d}, has passed, so no schedule sends it",
-            place=place, hint=f"{by_hand}; or {redate}{_ANYWAY}",
         )  # fmt: skip
     ready = (i for i in issues if i.status == "ready" and i.number not in {number, *closed})
     others = [one for one in ready if day_of(one, table.zone) == day]

@@ -52,6 +52,13 @@ def test_a_date_that_is_not_in_the_schedule_is_told_with_the_next_free_one(ready
     )  # fmt: skip
 
 
+@pytest.mark.parametrize("day", ["2026-11-21", "2020-01-05"])
+def test_a_date_that_has_passed_is_told_as_passed_in_the_schedule_or_not(ready, at, day):
+    ready.edit(ISSUE, "date: 2026-11-22", f"date: {day}")
+    named = f"{dt.date.fromisoformat(day):%a %Y-%m-%d}"
+    refused(ready, f"the date of issue 74, {named}, has passed", 'write "date: 2026-12-20"')
+
+
 def test_a_send_at_may_name_another_date_of_the_schedule(ready, at):
     ready.edit(ISSUE, "date: 2026-11-22", "date: 2026-11-24\nsend_at: 2026-11-22 18:00")
     ran = approve(ready)

@@ -62,7 +62,7 @@ def test_what_is_not_told_is_named_as_what_is_missing(empty):
         (("--name", "a\x07b"), "--name holds the control character U+0007", "remove it; it is often pasted along from another program"),
         (("--first", "2026-11-29"), "--first counts from nothing without a rhythm", "add --rhythm weekly"),
         (("--rhythm", "weekly", "--first", "29.11.2026"), "--first is not a date", "write it like this: 2026-11-22"),
-        (("--rhythm", "weekly", "--first", "2026-02-30"), "--first is not a date", "write it like this: 2026-11-22"),
+        (("--rhythm", "weekly", "--first", "2026-02-30"), "--first is a day that does not exist", "see its month and day"),
     ],
 )  # fmt: skip
 def test_a_flag_that_cannot_be_is_told_and_nothing_is_made(empty, words, told, hint):
