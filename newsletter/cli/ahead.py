@@ -50,6 +50,10 @@ def approve(
     if isinstance(found.due, RefusedError):
         say(f"warning: {found.due}")
     else:
+        if project.rehearses:
+            origin = project.settings.origin("transport.kind")
+            say(f'warning: transport.kind is "folder" ({origin}), so it will only be rehearsed; '
+                'for real mails set "smtp" or "ses"')  # fmt: skip
         local = f"{found.due.at.astimezone(project.zone):%a %Y-%m-%d %H:%M}"
         say(f"it is due on {local} ({project.zone.key}), {found.due.at:%Y-%m-%d %H:%M} UTC; "
             "a timer must run newsletter send --due --yes then")  # fmt: skip

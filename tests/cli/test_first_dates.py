@@ -44,7 +44,15 @@ def test_the_first_issue_has_the_first_day_and_can_be_approved(empty, rhythm, fi
     assert f"date: {following}" in front_matter(empty, "002-*")
     approved = empty.run("approve", "--issue", "1")
     assert approved.code == 0
-    due, hint = approved.err.splitlines()[-2:]
+    warning, due, hint = approved.err.splitlines()[-3:]
+    assert warning.startswith('warning: transport.kind is "folder" (newsletter.toml:')
+    assert ", so it will only be rehearsed; " in warning
+    with empty.patch.context() as patch:
+        patch.setenv("NEWSLETTER_TRANSPORT__KIND", "smtp")
+        patch.setenv("NEWSLETTER_TRANSPORT__SMTP__HOST", "mail.example.org")
+        real = empty.run("approve", "--issue", "1", "--anyway")
+    assert "it is due on" in real.err
+    assert "rehearsed" not in real.err
     assert due.startswith(f"it is due on Sun {first} 09:00 (UTC), {first} 09:00 UTC; ")
     assert due.endswith("; a timer must run newsletter send --due --yes then")
     assert hint.startswith("hint: newsletter schedule --print systemd")
