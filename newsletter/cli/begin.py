@@ -112,7 +112,7 @@ def init(
     from newsletter.project import files, git, scaffold
 
     root = from_directory(directory)
-    _expect_none(root)
+    _expect_none(root.resolve())  # a link may lead into another newsletter
     export = _export(from_directory(past)) if past else None
     flags = {
         "site.name": name, "sender.from_name": from_name, "sender.from_address": from_address,

@@ -82,8 +82,12 @@ def test_init_twice_is_refused(empty):
 def test_init_inside_a_newsletter_is_refused_with_a_way_that_works(empty, settings):
     empty.write(f"outer/{settings}", "[tool.newsletter.site]\nname = 'x'\n")
     (empty.root / "outer/drafts").mkdir()
+    (empty.root / "link").symlink_to("outer/drafts")
     whole = snapshot(empty.root)
-    for words in (("init", "outer/drafts/in ner"), ("-C", "outer/drafts", "init", "in ner")):
+    for words in (
+        ("init", "outer/drafts/in ner"), ("-C", "outer/drafts", "init", "in ner"),
+        ("init", "link/in ner"), ("-C", "link", "init", "in ner"),
+    ):  # fmt: skip
         ran = empty.run(*words)
         assert (ran.code, snapshot(empty.root)) == (2, whole)
         assert ran.error.endswith(
