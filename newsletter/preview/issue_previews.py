@@ -15,7 +15,7 @@ from newsletter.check import Finding
 from newsletter.issue import number_of
 from newsletter.pictures import MadePicture
 from newsletter.preview.readers import Reader
-from newsletter.project import Project, files
+from newsletter.project import Project, files, ledger
 from newsletter.project.issues import PreparedIssue, read_theme
 from newsletter.project.letters import FOLDER as LETTERS
 from newsletter.render import RenderedLink
@@ -48,6 +48,7 @@ class IssuePreview:
             they are published as they are.
         size: bytes of the HTML part as the usual reader gets it, as the checks and a send tell it.
         source: names everything it was made from, whoever the reader.
+        begun: whether its real send was begun, by the files in `issues/.ledger`.
         own: whether the author has written it, as they have not where a letter is the shipped one.
     """
 
@@ -67,6 +68,7 @@ class IssuePreview:
     pictures: Mapping[str, MadePicture] = field(default_factory=dict)
     size: int = 0
     source: str = ""
+    begun: bool = False
     own: bool = True
 
 
@@ -76,6 +78,7 @@ class _Made:
 
     sources: object
     prepared: PreparedIssue
+    begun: bool
     previews: dict[str, IssuePreview] = field(default_factory=dict)
 
 
@@ -139,10 +142,11 @@ class IssuePreviews:
             return None
         name = files.find_issue(self._root, number)
         project, now = Project(self._root, settings), self._clock()
-        sources = self._sources(name, settings, project.today(now))
+        begun = number in ledger.issues(self._root)
+        sources = self._sources(name, settings, project.today(now)), begun
         made = self._made.get(number)
         if made is None or made.sources != sources:
-            made = self._made[number] = _Made(sources, project.issue_at(name, now=now))
+            made = self._made[number] = _Made(sources, project.issue_at(name, now=now), begun)
         return made
 
     def _sources(self, name: str, settings: Settings, today: dt.date) -> object:
@@ -161,6 +165,7 @@ def _sample(made: _Made, settings: Settings, reader: Reader) -> IssuePreview:
         file=prepared.issue.file,
         title=prepared.issue.title,
         status=_status(prepared),
+        begun=made.begun,
         sender=settings.sender.from_name or settings.sender.from_address,
         subject=letter.subject,
         preheader=letter.preheader,

@@ -34,6 +34,7 @@ IssueState = Literal[
     "due",
     "missed",
     "sending",
+    "paused",
     "cancelled",
     "sent",
 ]
@@ -215,7 +216,8 @@ def _of_run(run: Run) -> tuple[IssueState | None, str]:
     if run.state is RunState.CANCELLED:
         return "cancelled", "no schedule sends it any more"
     if run.begun or run.state is RunState.FREEZING:
-        return "sending", run.reason or run.state.value
+        state: IssueState = "paused" if run.state is RunState.PAUSED else "sending"
+        return state, run.reason or run.state.value
     return None, ""
 
 

@@ -21,8 +21,8 @@ pytestmark = pytest.mark.processes
 FILE = "issues/.ledger/74.json"
 
 
-@pytest.mark.parametrize("copy", ["before.db", "five.db"])
-def test_an_issue_that_has_gone_in_part_is_none_that_waits(post, copy):
+@pytest.mark.parametrize(("copy", "state"), [("before.db", "sending"), ("five.db", "paused")])
+def test_an_issue_that_has_gone_in_part_is_none_that_waits(post, copy, state):
     newsletter = post.newsletter
     assert newsletter.run("db", "backup", "before.db").code == 0
     assert newsletter.send("--limit", "5").code == 6
@@ -31,7 +31,7 @@ def test_an_issue_that_has_gone_in_part_is_none_that_waits(post, copy):
     assert FILE not in shelf(newsletter)[74].note
     assert newsletter.run("db", "restore", copy, "--yes").code == 0
     entry = shelf(newsletter)[74]
-    assert (entry.state, FILE in entry.note) == ("sending", True)
+    assert (entry.state, FILE in entry.note) == (state, True)
     [notice] = front_page(newsletter).notices
     assert notice.said.startswith("Issue 74: ")
     assert FILE in notice.said

@@ -282,7 +282,7 @@ def test_what_was_sent_for_real_is_counted_by_state_and_dated(ready):
         assert ready.send("--limit", "10").code == 6
         entry = shelf(ready)[74]
         assert (entry.state, dict(entry.counts)) == (
-            "sending", {"accepted": 10, "queued": len(ADDRESSES) - 11, "refused": 1}
+            "paused", {"accepted": 10, "queued": len(ADDRESSES) - 11, "refused": 1}
         )  # fmt: skip
         assert ready.send().code == 0
     entry = shelf(ready)[74]
@@ -291,6 +291,10 @@ def test_what_was_sent_for_real_is_counted_by_state_and_dated(ready):
     )  # fmt: skip
     assert entry.note.startswith("on 20")
     assert entry.rehearsed == 0
+    settings = settings_of((ready.root / "newsletter.toml").read_text("utf-8"))
+    made = IssuePreviews(ready.root, lambda: settings, clocks.now).preview(74, READERS[0])
+    assert made is not None
+    assert made.begun
 
 
 def test_settings_that_cannot_be_read_leave_the_list_standing(folder):

@@ -79,6 +79,17 @@ def test_what_cannot_be_shown_is_not_called_ready(desk):
     assert with_class(by_id(page, "overview"), "fine") == []
 
 
+def test_what_was_sent_is_not_asked_to_be_ready(desk):
+    desk.made[74] = a_preview()
+    before = words_of(by_id(desk.client().get("/issues/74").text, "overview"))
+    assert "Ready to send? No check blocks it." in before
+    desk.made[74] = a_preview(begun=True)
+    after = words_of(by_id(desk.client().get("/issues/74").text, "overview"))
+    assert "Ready to send" not in after
+    assert "No check blocks it" not in after
+    assert after.endswith("Begun or sent already How far it is")
+
+
 @pytest.mark.sweep
 @pytest.mark.parametrize("tab", ["overview", *dict(TABS)])
 def test_nothing_of_the_last_good_version_passes_for_what_is_there_now(desk, tab):
