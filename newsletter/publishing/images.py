@@ -20,6 +20,7 @@ from newsletter.pictures import MadePicture
 from newsletter.project import Project, files
 from newsletter.project.issues import PreparedIssue
 from newsletter.project.published import PublishedLetter
+from newsletter.render.pictures import local_pictures
 from newsletter.reporter import Reporter
 
 
@@ -106,18 +107,22 @@ def publish_first(project: Project, prepared: PreparedIssue) -> None:
 
 
 def expect_public(project: Project, prepared: PreparedIssue, reporter: Reporter) -> None:
-    """What lies in a folder is public once somebody has published it: look, before a real send.
+    """Pictures that no bucket has got are public once somebody has published them: look.
+
+    Of a folder, and of an issue's own pictures where `images.to` is not set; before a real send.
 
     Raises:
         NotFitError: a picture is not where the mail says.
     """
-    to = project.settings.images.to
-    if not to or to.startswith("s3://") or not prepared.pictures:
+    to, base = project.settings.images.to, project.settings.site.assets_url.rstrip("/")
+    if to.startswith("s3://") or not base:
         return
-    base = project.settings.site.assets_url.rstrip("/")
+    names = prepared.pictures if to else local_pictures(prepared.rendered.html, base)
+    if not names:
+        return
     fetcher = Fetcher(allowed=lambda _: True)  # the author's own address, wherever that leads
     missing = []
-    for name in sorted(prepared.pictures):
+    for name in sorted(names):
         reply = fetcher.ask(f"{base}/{quote(name)}")
         if reply.problem:  # the next one would only wait as long
             told = f"{reply.url}: {reply.problem}"
@@ -127,10 +132,10 @@ def expect_public(project: Project, prepared: PreparedIssue, reporter: Reporter)
             missing.append(f"{reply.url} {why}")
     if missing:
         pictures = plural(len(missing), "picture is", "pictures are")
+        way = f"publish the folder {to}" if to else "publish them there, or set images.to"
         raise NotFitError(
             f"{pictures} not public yet: {missing[0]}",
-            hint=f"publish the folder {to}, then the same command; --skip-check image-dead "
-            "sends without",
+            hint=f"{way}, then the same command; --skip-check image-dead sends without",
         )
 
 

@@ -293,6 +293,31 @@ def test_who_answers_for_pictures_that_are_not_public_sends(public, web, monkeyp
     assert len(keeper.mails) == 25
 
 
+def test_pictures_that_nothing_publishes_are_looked_for_as_well(ready, certificate, monkeypatch):
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    with web_server(Told({}), tls=server_side(certificate)) as told, smtp(monkeypatch) as keeper:
+        ready.edit("newsletter.toml", ASSETS, told.url("", scheme="https"))
+        ran = ready.send()
+        assert (ran.code, keeper.mails) == (5, [])
+        assert re.search(r"pictures? (is|are) not public yet: https://127.0.0.1:", ran.error)
+        assert ran.error.endswith(".png answers 404")
+        assert "publish them there, or set images.to, then the same command" in ran.hint
+        names = [asked.split()[1] for asked in told.asked]
+        told.answers = {name: (200, {"Content-Type": "image/png"}, b"x") for name in names}
+        ran = ready.send()
+        assert (ran.code, "public" in ran.err) == (0, False)
+    assert len(keeper.mails) == 25
+
+
+def test_where_no_such_host_is_a_real_send_without_images_to_warns(ready, monkeypatch):
+    ready.edit("newsletter.toml", ASSETS, "https://pictures.nowhere.invalid")
+    with smtp(monkeypatch) as keeper:
+        ran = ready.send()
+    assert (ran.code, len(keeper.mails)) == (0, 25)
+    told = "warning: nobody could see whether the pictures are public: https://pictures.nowhere."
+    assert told in ran.err
+
+
 def test_where_nothing_answers_a_real_send_warns(public, monkeypatch):
     public.edit("newsletter.toml", ASSETS, f"https://127.0.0.1:{free_port()}")
     with smtp(monkeypatch) as keeper:
