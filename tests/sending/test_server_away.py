@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import socket
 
 import pytest
 
@@ -95,12 +96,13 @@ def test_where_none_could_go_the_corrected_letter_goes_to_the_list_of_then(world
 
 
 def test_a_signal_before_anything_is_begun_leaves_nothing_behind(world):
-    call(world, free_port())
-    with started(world.newsletter.root, "send", "--issue", "74", "--confirm", "74") as process:
-        for line in process.stderr:
-            if "findings" in line:  # the last row of what would go out
-                break
-        process.send_signal(signal.SIGINT)
-        process.stderr.read()
-        assert process.wait(timeout=60) == 130
+    words = ("send", "--issue", "74", "--confirm", "74")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        call(world, silent.getsockname()[1])
+        with started(world.newsletter.root, *words) as process:
+            called, _ = silent.accept()
+            with called:
+                process.send_signal(signal.SIGINT)
+                process.stderr.read()
+                assert process.wait() == 130
     assert world.newsletter.ask("select count(*) from runs") == [(0,)]

@@ -94,7 +94,7 @@ MALFORMED = {
     "encoded word in a subject": (front("title: x", 'subject: "=?utf-8?Q?x?="'), "3:1", "=?...?=", "themselves"),
     "encoded word by entities": (front("title: x", 'preheader: "&#61;?utf-8?b?x?="'), "3:1", "=?...?=", "themselves"),
     "date in words": (front("title: x", "date: next Sunday"), "3:1", "not a date", "2026-11-22"),
-    "impossible date": (front("title: x", "date: 2026-02-30"), "3:1", "not a date", "2026-11-22"),
+    "impossible date": (front("title: x", "date: 2026-02-30"), "3:1", "a day that does not exist", "see its month and day"),
     "no date": (front("title: x", "date:"), "3:1", "not a date", "2026-11-22"),
     "send_at in words": (front("title: x", "send_at: noon"), "3:1", "not a date", "T09:00"),
     "number in words": (front("title: x", "number: seventy-four"), "3:1", "whole number", "74"),
