@@ -58,14 +58,14 @@ def find_all(store: Database) -> tuple[Run, ...]:
 
 def nobody_has(store: Database, run: Run) -> bool:
     """Whether nobody can have got anything of a run, as far as the records know."""
-    untried = [State.QUEUED.value, State.DEFERRED.value, State.SKIPPED.value]
-    tried = sa.exists().where(
+    not_got = [State.QUEUED.value, State.DEFERRED.value, State.SKIPPED.value]
+    got = sa.exists().where(
         deliveries.c.run_id == run.id,
-        sa.or_(deliveries.c.state.not_in(untried), deliveries.c.risked > 0),
+        sa.or_(deliveries.c.state.not_in(not_got), deliveries.c.risked > 0),
     )
     forgotten = sa.exists().where(runs.c.id == run.id, runs.c.forgotten_attempts > 0)
     with store.reading() as connection:
-        return not connection.execute(sa.select(sa.or_(tried, forgotten))).scalar()
+        return not connection.execute(sa.select(sa.or_(got, forgotten))).scalar()
 
 
 def find_moved(store: Database) -> tuple[Run, ...]:

@@ -13,13 +13,12 @@ import pytest
 
 from newsletter.cli.context import open_project
 from newsletter.cli.sending import send_issue
-from newsletter.delivery import Allowance, Outcome, Result
 from newsletter.errors import RefusedError
-from newsletter.message import Message
 from newsletter.project import Project
 from newsletter.sending import transports
 from newsletter.sending.options import SendOptions
 from tests.support.cli_fixtures import ISSUE, Folder, folder, plain_environment, ready
+from tests.support.postbox import Postbox
 from tests.support.terminal import Terminal
 
 __all__ = ["folder", "plain_environment", "ready"]
@@ -28,36 +27,6 @@ pytestmark = pytest.mark.processes
 
 
 # --- the real thing --------------------------------------------------------------------------
-
-
-class Postbox:
-    """A way out that counts, as the real ones will be: no rehearsal."""
-
-    name = "postbox"
-    rehearsal = False
-    stamps = True
-
-    def __init__(self) -> None:
-        self.taken: list[str] = []
-        self.signals: dict[int, list[signal.Signals]] = {}
-
-    def describe(self) -> str:
-        return "a postbox"
-
-    def allowance(self) -> Allowance:
-        return Allowance()
-
-    def begin(self, issue: int) -> None:
-        pass
-
-    def deliver(self, message: Message) -> Outcome:
-        self.taken.append(message.to)
-        for number in self.signals.pop(len(self.taken), []):
-            signal.raise_signal(number)
-        return Outcome(result=Result.ACCEPTED, message_id=f"m{message.position}")
-
-    def close(self) -> None:
-        pass
 
 
 @dataclass(slots=True)

@@ -2,53 +2,39 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
 from newsletter.cli.context import open_project
 from newsletter.cli.sending import send_issue
-from newsletter.delivery import Allowance, Outcome
-from newsletter.delivery.outcomes import Verdict, accepted_as, judged
+from newsletter.delivery import Outcome
+from newsletter.delivery.outcomes import Verdict, judged
 from newsletter.errors import AccountError, RefusedError
 from newsletter.message import Message
 from newsletter.sending import transports
 from newsletter.sending.options import SendOptions
 from tests.support.cli_fixtures import ISSUE, Folder, folder, plain_environment, ready
+from tests.support.postbox import Postbox
 
 __all__ = ["folder", "plain_environment", "ready"]
 
 pytestmark = pytest.mark.processes
 
 
-@dataclass(slots=True)
-class Server:
+class Server(Postbox):
     """A way out that says of each mail what it is told to; it takes what it is told nothing of."""
 
-    says: list[Verdict] = field(default_factory=list)
-    taken: list[Message] = field(default_factory=list)
-    name = "postbox"
-    rehearsal = False
-    stamps = True
-
-    def describe(self) -> str:
-        return "a postbox"
-
-    def allowance(self) -> Allowance:
-        return Allowance()
-
-    def begin(self, issue: int) -> None:
-        pass
+    def __init__(self) -> None:
+        super().__init__()
+        self.says: list[Verdict] = []
+        self.mails: list[Message] = []
 
     def deliver(self, message: Message) -> Outcome:
         if self.says:
             return judged(self.says.pop(0), "so it is")
-        self.taken.append(message)
-        return accepted_as(f"m{message.position}")
-
-    def close(self) -> None:
-        pass
+        self.mails.append(message)
+        return super().deliver(message)
 
 
 @pytest.fixture
@@ -84,8 +70,8 @@ def test_where_nobody_has_got_it_another_number_is_the_way(server, ready):
     ready.edit(ISSUE, "number: 74\n", "number: 99\n")
     (ready.root / ISSUE).rename(ready.root / ISSUE.replace("074", "099"))
     assert send(ready, issue=99) == 0
-    assert len({one.to for one in server.taken}) == len(server.taken) == 25
-    assert all(b"Put the lamp out" in one.data for one in server.taken)
+    assert len(set(server.taken)) == len(server.taken) == 25
+    assert all(b"Put the lamp out" in one.data for one in server.mails)
 
 
 @pytest.mark.parametrize(
