@@ -193,6 +193,7 @@ class Run(NamedTuple):
         reason: the same in words, without any address; "" unless it is paused.
         finished_at: UTC, None until nothing is left.
         begun: whether content and all recipients are frozen.
+        recipients: how many they are; 0 while it is not begun.
     """
 
     id: int
@@ -205,6 +206,7 @@ class Run(NamedTuple):
     reason: str = ""
     finished_at: dt.datetime | None = None
     begun: bool = True
+    recipients: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -79,21 +79,17 @@ def send(context: SendContext, plan: Plan) -> SendResult | AlreadySent:
     """
     store = context.store
     with store.lock():
-        with _begun(context, plan) as begun:
+        with _paused_for_all_at_once(context, plan), _begun(context, plan) as begun:
             run, counts = begun.run, begun.counts
             if begun.finished:
                 return AlreadySent(run=run, counts=counts)
             mark = second_ledger.write(context.project, store, run, counts)
-            try:
-                with following(store, run, mark, reporter=context.reporter):
-                    drained = drain_part(
-                        context, run, plan.transport, plan.allowance, counts=counts,
-                        stopped=begun.stopped, log=begun.log, leads=True, limit=plan.options.limit,
-                    )  # fmt: skip
-                ended = _conclude(context, plan, begun, drained)
-            except SystemExit:
-                _pause_for_all(context, plan, run)
-                raise
+            with following(store, run, mark, reporter=context.reporter):
+                drained = drain_part(
+                    context, run, plan.transport, plan.allowance, counts=counts,
+                    stopped=begun.stopped, log=begun.log, leads=True, limit=plan.options.limit,
+                )  # fmt: skip
+            ended = _conclude(context, plan, begun, drained)
         return store.when_back(lambda: _result(context, begun, drained, ended))
 
 
@@ -105,7 +101,7 @@ def detach(context: SendContext, plan: Plan) -> Detached | SendResult | AlreadyS
     """
     project, store = context.project, context.store
     with store.lock():
-        with _begun(context, plan) as begun:
+        with _paused_for_all_at_once(context, plan), _begun(context, plan) as begun:
             run, counts = begun.run, begun.counts
             if begun.finished:
                 return AlreadySent(run=run, counts=counts)
@@ -133,11 +129,22 @@ def _conclude(context: SendContext, plan: Plan, begun: _Begun, drained: Drained)
     return ended
 
 
-def _pause_for_all(context: SendContext, plan: Plan, run: Run) -> None:
+@contextlib.contextmanager
+def _paused_for_all_at_once(context: SendContext, plan: Plan) -> Iterator[None]:
     """A second signal ends this process at once; others would go on with what it has begun."""
-    if not _shared(context, plan):
-        return
     try:
+        yield
+    except SystemExit:
+        if _shared(context, plan):
+            _pause_for_all(context, plan)
+        raise
+
+
+def _pause_for_all(context: SendContext, plan: Plan) -> None:
+    try:
+        run = runs.find(context.store, plan.options.issue, rehearsal=False)
+        if run is None or run.state is not RunState.RUNNING:
+            return  # nobody goes on with it
         runs.pause(context.store, run, Stop(Pause.INTERRUPTED, "interrupted"))
     except NewsletterError as error:
         number = plan.options.issue
@@ -188,8 +195,8 @@ def _begun(context: SendContext, plan: Plan) -> Iterator[_Begun]:
             publish_first(project, plan.prepared)  # no mail looks for what is not there yet
             if "image-dead" not in plan.options.skip_checks:
                 expect_public(project, plan.prepared, context.reporter)
-        run = _freeze_or_resume(context, plan, stopped)
-        begun = _Begun(run, runs.counts(store, run), stopped, log)
+        run, counts = _freeze_or_resume(context, plan, stopped)
+        begun = _Begun(run, counts, stopped, log)
         if not begun.finished:
             _back_up(context, begun)
         yield begun
@@ -200,7 +207,9 @@ def _log(store: Store, plan: Plan) -> RunLog:
     return RunLog(store.folder, f"{plan.content.issue}-{kind}", clocks.now)
 
 
-def _freeze_or_resume(context: SendContext, plan: Plan, stopped: Callable[[], bool]) -> Run:
+def _freeze_or_resume(
+    context: SendContext, plan: Plan, stopped: Callable[[], bool]
+) -> tuple[Run, Counts]:
     """The run to drain, looked up again under the lock: another sender may have been here.
 
     Who gets what is frozen for good. So none is begun that comes to nothing at once: not once it
@@ -212,7 +221,7 @@ def _freeze_or_resume(context: SendContext, plan: Plan, stopped: Callable[[], bo
         freezing.clear_rehearsal(store, options.issue)
     run = runs.find(store, options.issue, rehearsal=transport.rehearsal)
     if run is not None and run.state is RunState.FINISHED:
-        return run
+        return run, runs.counts(store, run)
     begun = run is not None and run.begun
     if not (options.scheduled or options.detach):
         expect_server(context, plan, stopped, begun=begun)
@@ -224,6 +233,7 @@ def _freeze_or_resume(context: SendContext, plan: Plan, stopped: Callable[[], bo
         if lost:
             deliveries = plural(lost, "delivery", "deliveries")
             context.reporter.say(f"{deliveries} of an earlier run: outcome unknown")
+        counts = runs.counts(store, run)
     else:
         transport.begin(options.issue)
         run = freezing.start(
@@ -237,9 +247,11 @@ def _freeze_or_resume(context: SendContext, plan: Plan, stopped: Callable[[], bo
             occurrence=options.occurrence,
             stopped=stopped,
         )
+        # They were counted when it was let go: to count a million again takes half a second.
+        counts = Counts(by_state={State.QUEUED: run.recipients})
         runs.share(store, run, _shared(context, plan))
     store.feedback.note_account(run, plan.allowance.account)
-    return run
+    return run, counts
 
 
 def _shared(context: SendContext, plan: Plan) -> str:

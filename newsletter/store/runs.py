@@ -333,4 +333,5 @@ def _run(row: sa.Row[Any], envelope: bytes) -> Run:
         started_at=row.started_at,
         finished_at=row.finished_at,
         begun=_is_begun(row.recipients, row.state),
+        recipients=row.recipients,
     )

@@ -8,6 +8,7 @@ import datetime as dt
 import os
 import signal
 import threading
+import time
 
 import pytest
 
@@ -195,16 +196,14 @@ def test_a_send_that_nobody_could_take_is_not_left_to_workers(
 
 
 class _Stopped(signals.Signals):
-    """Ctrl-C after a few mails."""
+    """Ctrl-C once a mail has left."""
+
+    mails: tuple[object, ...] | list[object] = ()
 
     @contextlib.contextmanager
     def noted(self):
-        asked = 0
-
         def stopped() -> bool:
-            nonlocal asked
-            asked += 1
-            self.number = 2 if asked > 8 else 0
+            self.number = 2 if self.mails else 0
             return bool(self.number)
 
         yield stopped
@@ -214,7 +213,8 @@ def test_ctrl_c_in_a_send_pauses_it_for_all_and_says_so(
     folder: Folder, database: str, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(commands, "Signals", _Stopped)
-    with aiosmtpd(Keeper()) as port, another(database, tmp_path) as worker:
+    with aiosmtpd(keeper := Keeper()) as port, another(database, tmp_path) as worker:
+        monkeypatch.setattr(_Stopped, "mails", keeper.mails)
         through_smtp(folder, port)
         ran = folder.send()
         assert ran.code == 130
@@ -224,18 +224,20 @@ def test_ctrl_c_in_a_send_pauses_it_for_all_and_says_so(
 
 
 class _StoppedTwice(signals.Signals):
-    """Ctrl-C after a few mails, and once more as soon as it was heard."""
+    """Ctrl-C once a mail has left, and once more as soon as it was heard."""
+
+    mails: tuple[object, ...] | list[object] = ()
 
     @contextlib.contextmanager
     def noted(self):
         with super().noted() as heard:
-            asked, pressed = 0, 0
+            first = threading.Lock()
 
             def stopped() -> bool:
-                nonlocal asked, pressed
-                asked += 1
-                if pressed == bool(self.number) and asked > 8 and pressed < 2:
-                    pressed += 1
+                if self.mails and first.acquire(blocking=False):
+                    os.kill(os.getpid(), signal.SIGINT)
+                    while not heard():
+                        time.sleep(0.01)
                     os.kill(os.getpid(), signal.SIGINT)
                 return heard()
 
@@ -246,7 +248,8 @@ def test_a_second_ctrl_c_ends_at_once_and_pauses_it_for_all(
     folder: Folder, database: str, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(commands, "Signals", _StoppedTwice)
-    with aiosmtpd(Keeper()) as port, another(database, tmp_path) as worker:
+    with aiosmtpd(keeper := Keeper()) as port, another(database, tmp_path) as worker:
+        monkeypatch.setattr(_StoppedTwice, "mails", keeper.mails)
         through_smtp(folder, port)
         with pytest.raises(SystemExit, match="130"):
             folder.send()
@@ -263,13 +266,29 @@ def test_where_a_second_ctrl_c_cannot_pause_it_says_what_does(
 
     monkeypatch.setattr(commands, "Signals", _StoppedTwice)
     monkeypatch.setattr(runs, "pause", away)
-    with aiosmtpd(Keeper()) as port, another(database, tmp_path):
+    with aiosmtpd(keeper := Keeper()) as port, another(database, tmp_path):
+        monkeypatch.setattr(_StoppedTwice, "mails", keeper.mails)
         through_smtp(folder, port)
         with pytest.raises(SystemExit, match="130"):
             folder.send()
         said = folder.capture.readouterr().err
         assert "it could not be paused: the database does not answer" in said
         assert "newsletter cancel --issue 74" in said
+
+
+def test_a_second_ctrl_c_before_the_first_mail_pauses_it_for_all(
+    folder: Folder, database: str, tmp_path, monkeypatch
+):
+    def interrupted(*_, **__):
+        raise SystemExit(130)
+
+    monkeypatch.setattr(sending, "following", interrupted)
+    with aiosmtpd(keeper := Keeper()) as port, another(database, tmp_path) as worker:
+        through_smtp(folder, port)
+        with pytest.raises(SystemExit, match="130"):
+            folder.send()
+        assert "paused for all" in folder.capture.readouterr().err
+        assert (runs.find_shared(worker), keeper.mails) == (None, [])
 
 
 class _StoppedWhenTold(signals.Signals):
