@@ -6,6 +6,7 @@ import codecs
 import contextlib
 import sys
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TextIO
 
@@ -17,7 +18,7 @@ from newsletter.errors import InputError, NotFitError, Place
 from newsletter.humanize import plural
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Container, Iterable, Iterator
 
     from newsletter.check import Finding
     from newsletter.issue import Issue
@@ -65,6 +66,7 @@ def check(
 
     VOICE.json = as_json
     project = open_project()
+    closed = partial(_closed, project)
     alone = issue is not None
     names = (
         files.issue_files(project.root)
@@ -76,7 +78,7 @@ def check(
     if fix_encoding:
         for name in names:
             _repair(project, name)
-    prepared = [project.issue_at(name, now=clocks.now()) for name in names]
+    prepared = [project.issue_at(name, now=clocks.now(), closed=closed) for name in names]
     looked_at = [one for one in prepared if alone or not _why_left_out(one.issue)]
     if online:
         from newsletter.cli.online import asked
@@ -98,6 +100,12 @@ def check(
     _warn(project, letters=not alone)
     if errors(findings):
         raise typer.Exit(NotFitError.exit_code)
+
+
+def _closed(project: Project) -> Container[int]:
+    from newsletter.sending.closed import closed_here
+
+    return closed_here(project)
 
 
 def _why_left_out(issue: Issue) -> str:

@@ -191,10 +191,7 @@ def _next(
         table = timetable(project.settings, moved=moved(readable, project.zone))
         found = outlook(
             table, readable, now, is_same=_sameness(reading), most=1,
-            closed={
-                number: IssueStanding.SENT for number, (run, _) in history.real.items()
-                if run.begun or run.state is RunState.CANCELLED
-            },
+            closed=history.closed,
         )  # fmt: skip
     except InputError as fault:
         return None, Notice(said=str(fault), way=fault.hint or "")
@@ -240,7 +237,7 @@ def _missing(
                 command='newsletter new "A title"',
             ),
         )
-    if gone := _gone(issue.number, history, rehearses=project.rehearses):
+    if gone := _gone(issue.number, one, history, rehearses=project.rehearses):
         return (Notice(said=gone, way="Nothing else has this date."),)
     number = issue.number
     approve = f"newsletter approve --issue {number}"
@@ -266,15 +263,18 @@ def _missing(
     return (*_closed(project, history), *_errors(number, reading), *((step,) if step else ()))
 
 
-def _gone(number: int, history: History, *, rehearses: bool) -> str:
-    """Why no schedule sends an issue on its date, "" when it does."""
-    runs = [history.real.get(number), history.rehearsals.get(number) if rehearses else None]
-    for run, _ in filter(None, runs):
-        if run.state is RunState.CANCELLED:
-            return f"Issue {number} was cancelled."
-        if run.begun:
-            return f"Issue {number} was {'rehearsed' if run.rehearsal else 'sent'} already."
-    return ""
+def _gone(number: int, one: Prospect, history: History, *, rehearses: bool) -> str:
+    """Why no schedule sends the issue of a date, "" when it does."""
+    closed = {
+        IssueStanding.CANCELLED: "cancelled",
+        IssueStanding.BEGUN: "begun already",
+        IssueStanding.SENT: "sent already",
+    }
+    gone = closed.get(one.standing, "")
+    # A rehearsal closes nothing for the real send, and yet it is not rehearsed twice.
+    if not gone and rehearses and number in history.rehearsals:
+        gone = "rehearsed already" if history.rehearsals[number][0].begun else ""
+    return f"Issue {number} was {gone}." if gone else ""
 
 
 def _closed(project: Project, history: History) -> Iterator[Notice]:

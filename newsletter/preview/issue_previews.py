@@ -8,6 +8,7 @@ import hashlib
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Final, Literal
 
@@ -20,6 +21,7 @@ from newsletter.project.issues import PreparedIssue, read_theme
 from newsletter.project.letters import FOLDER as LETTERS
 from newsletter.render import RenderedLink
 from newsletter.render.markdown import Image
+from newsletter.sending.closed import closed_here
 from newsletter.sending.sample import sample
 from newsletter.settings import Settings
 
@@ -145,8 +147,10 @@ class IssuePreviews:
         begun = number in ledger.issues(self._root)
         sources = self._sources(name, settings, project.today(now)), begun
         made = self._made.get(number)
-        if made is None or made.sources != sources:
-            made = self._made[number] = _Made(sources, project.issue_at(name, now=now), begun)
+        # A rival may be cancelled or sent meanwhile, which changes no file.
+        if made is None or made.sources != sources or made.prepared.letter.rivals:
+            prepared = project.issue_at(name, now=now, closed=partial(closed_here, project))
+            made = self._made[number] = _Made(sources, prepared, begun)
         return made
 
     def _sources(self, name: str, settings: Settings, today: dt.date) -> object:

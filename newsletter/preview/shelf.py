@@ -15,7 +15,9 @@ from newsletter.issue import Issue, number_of, parse
 from newsletter.preview.sending import Reading
 from newsletter.project import Project, files
 from newsletter.schedule import Occurrence, is_in_time
-from newsletter.schedule.outlook import appointment, moved
+from newsletter.schedule.decision import Ledger
+from newsletter.schedule.outlook import IssueStanding, appointment, moved
+from newsletter.sending.closed import closed_issues
 from newsletter.settings.dates import timetable
 from newsletter.store import Store, runs
 from newsletter.store.agreement import all_forgotten
@@ -74,6 +76,8 @@ class History:
     Attributes:
         real: real runs and their deliveries, by issue.
         rehearsals: the same of rehearsals.
+        closed: issues that no schedule sends any more, and why.
+        dates: what earlier calls of the schedule have left behind.
         missed: why dates of the schedule were missed.
         forgotten: what of an issue has gone that the records do not know, in words.
         reported: what the provider reported of the real run begun last: how many mails bounced,
@@ -86,6 +90,8 @@ class History:
 
     real: Mapping[int, tuple[Run, Counts]] = field(default_factory=dict)
     rehearsals: Mapping[int, tuple[Run, Counts]] = field(default_factory=dict)
+    closed: Mapping[int, IssueStanding] = field(default_factory=dict)
+    dates: Ledger = field(default_factory=Ledger)
     missed: Mapping[dt.date, str] = field(default_factory=dict)
     forgotten: Mapping[int, str] = field(default_factory=dict)
     reported: tuple[int, int] = (0, 0)
@@ -106,7 +112,7 @@ def read_history(project: Project, *, since: dt.datetime) -> History:
         with Store.open(project.store_url, create=False, read_only=True) as store:
             for run in runs.find_all(store):
                 found[run.rehearsal][run.content.issue] = run, runs.counts(store, run)
-            used = Calendar(store, rehearsal=project.rehearses).used()
+            calendar = Calendar(store, rehearsal=project.rehearses)
             begun = [run for run, _ in found[False].values() if run.begun]
             newest = max(begun, key=lambda run: run.started_at, default=None)
             since = newest.started_at if newest else since
@@ -115,9 +121,11 @@ def read_history(project: Project, *, since: dt.datetime) -> History:
             return History(
                 real=found[False],
                 rehearsals=found[True],
+                closed=closed_issues(store, rehearses=project.rehearses),
+                dates=calendar.ledger(),
                 missed={
                     one.occurrence.day: one.reason
-                    for one in used
+                    for one in calendar.used()
                     if one.state is OccurrenceState.MISSED
                 },
                 forgotten=all_forgotten(project.root, store),

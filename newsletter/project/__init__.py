@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable, Container
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
@@ -58,15 +59,19 @@ class Project(NamedTuple):
         """The author's date, in the newsletter's time zone."""
         return now.astimezone(self.zone).date()
 
-    def issue(self, number: int, *, now: dt.datetime) -> PreparedIssue:
+    def issue(
+        self, number: int, *, now: dt.datetime, closed: Callable[[], Container[int]] = tuple
+    ) -> PreparedIssue:
         """Read, render and check an issue by its number."""
-        return self.issue_at(files.find_issue(self.root, number), now=now)
+        return self.issue_at(files.find_issue(self.root, number), now=now, closed=closed)
 
-    def issue_at(self, name: str, *, now: dt.datetime) -> PreparedIssue:
-        """Read, render and check an issue by its file."""
+    def issue_at(
+        self, name: str, *, now: dt.datetime, closed: Callable[[], Container[int]] = tuple
+    ) -> PreparedIssue:
+        """Read, render and check an issue by its file; `closed` as for `prepare_issue`."""
         from newsletter.project.issues import prepare_issue  # noqa: PLC0415  # rendering is heavy
 
-        return prepare_issue(self.root, name, self.settings, today=self.today(now))
+        return prepare_issue(self.root, name, self.settings, today=self.today(now), closed=closed)
 
     def issues(self) -> tuple[Issue, ...]:
         """Every issue of the folder as it is written, by number.

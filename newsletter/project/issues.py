@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import datetime as dt
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote, unquote
@@ -75,7 +75,14 @@ def read_theme(root: Path, settings: Settings) -> Theme:
     return Theme(folder=folder, files=tuple(sorted(texts.items())))
 
 
-def prepare_issue(root: Path, name: str, settings: Settings, *, today: dt.date) -> PreparedIssue:
+def prepare_issue(
+    root: Path,
+    name: str,
+    settings: Settings,
+    *,
+    today: dt.date,
+    closed: Callable[[], Container[int]] = tuple,
+) -> PreparedIssue:
     """Read, render and check one issue.
 
     Args:
@@ -83,6 +90,7 @@ def prepare_issue(root: Path, name: str, settings: Settings, *, today: dt.date) 
         name: the issue's file: relative to `root`, or an absolute path anywhere.
         settings: the newsletter's.
         today: the author's date.
+        closed: tells which issues no schedule sends any more; asked only where two have one date.
 
     Raises:
         InputError: the issue, its segment or the theme cannot be read.
@@ -110,7 +118,7 @@ def prepare_issue(root: Path, name: str, settings: Settings, *, today: dt.date) 
         today=None if issue.sent_elsewhere or _is_past(root, issue.number) else today,
         assets=assets | {quote(name) for name in mailed.pictures},
         twins=_twins(root, name),
-        rivals=_rivals(root, issue, settings, today),
+        rivals=_rivals(root, issue, settings, today, closed),
         ignore=settings.checks.ignore,
         filled_size=len(_as_read(rendered, settings, issue.number).encode()),
         real=settings.transport.kind != "folder",
@@ -162,7 +170,13 @@ def _assets(folder: Path, rendered: RenderedIssue, options: Options) -> frozense
     return frozenset(source for source in sources if files.image_exists(folder, unquote(source)))
 
 
-def _rivals(root: Path, issue: Issue, settings: Settings, today: dt.date) -> tuple[str, ...]:
+def _rivals(
+    root: Path,
+    issue: Issue,
+    settings: Settings,
+    today: dt.date,
+    closed: Callable[[], Container[int]],
+) -> tuple[str, ...]:
     """The other issues that are ready for the day of one that a schedule may still send.
 
     What was sent is not read, so that it takes no longer with every issue.
@@ -181,7 +195,8 @@ def _rivals(root: Path, issue: Issue, settings: Settings, today: dt.date) -> tup
             other = parse(files.read_issue(root, name), file=name)
             if other.status == "ready" and day_of(other, zone) == day:
                 found.append(name)
-    return tuple(found)
+    gone = closed() if found else ()
+    return () if issue.number in gone else tuple(n for n in found if number_of(n) not in gone)
 
 
 def _twins(root: Path, name: str) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from newsletter.check import Finding
@@ -62,7 +63,7 @@ def approve_issue(
         RefusedError: no schedule would send it.
         InputError: it or the records cannot be read, or its front matter cannot take the approval.
     """
-    prepared = project.issue(number, now=now)
+    prepared = project.issue(number, now=now, closed=partial(_closed, project))
     issue = prepared.issue
     if mark := draft_mark(issue.raw):
         place = issue.place(mark.key)

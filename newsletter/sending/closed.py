@@ -1,8 +1,12 @@
-"""Which issues no schedule sends any more, by the records."""
+"""Which issues no schedule sends any more: whoever wants to know asks here."""
 
 from __future__ import annotations
 
+import contextlib
+
 from newsletter.delivery import RunState
+from newsletter.errors import NewsletterError
+from newsletter.project import Project, ledger
 from newsletter.schedule.outlook import IssueStanding
 from newsletter.store import Store, runs
 
@@ -24,4 +28,18 @@ def closed_issues(store: Store, *, rehearses: bool) -> dict[int, IssueStanding]:
             closed[run.content.issue] = IssueStanding.SENT
         elif not run.rehearsal and run.begun:
             closed[run.content.issue] = IssueStanding.BEGUN
+    return closed
+
+
+def closed_here(project: Project) -> dict[int, IssueStanding]:
+    """The same for who has no records open: by the second ledger, too, which a clone has as well.
+
+    Records that are not there or cannot be read tell nothing; whoever needs them says why.
+    """
+    closed = dict.fromkeys(ledger.issues(project.root), IssueStanding.BEGUN)
+    with (
+        contextlib.suppress(NewsletterError),
+        Store.open(project.store_url, create=False, read_only=True) as store,
+    ):
+        closed |= closed_issues(store, rehearses=project.rehearses)
     return closed

@@ -9,6 +9,7 @@ import contextlib
 import datetime as dt
 import hashlib
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 from newsletter import clocks
@@ -26,6 +27,7 @@ from newsletter.render.markdown.fields import RATE
 from newsletter.schedule.outlook import appointment, day_of, moved
 from newsletter.sending import second_ledger, transports
 from newsletter.sending.changed import require_same_content
+from newsletter.sending.closed import closed_issues
 from newsletter.sending.context import SendContext
 from newsletter.sending.gate import (
     refuse,
@@ -59,7 +61,8 @@ def plan_send(context: SendContext, options: SendOptions) -> Plan | AlreadySent:
     """
     project, store = context.project, context.store
     refuse_unknown_checks(options.skip_checks)
-    prepared = project.issue(options.issue, now=clocks.now())
+    closed = partial(closed_issues, store, rehearses=project.rehearses)
+    prepared = project.issue(options.issue, now=clocks.now(), closed=closed)
     transport = transports.open_transport(project, context.environ)
     if not options.dry_run:
         context.fetch_events()

@@ -23,7 +23,13 @@ DATED = "date: 2026-12-06"
 
 
 def found(
-    folder: Path, other: str, *, mine: str = DATED, settings: str = SCHEDULE, sent: int = 0
+    folder: Path,
+    other: str,
+    *,
+    mine: str = DATED,
+    settings: str = SCHEDULE,
+    sent: int = 0,
+    closed: int = 0,
 ) -> list[str]:
     """What is said of issue 7, beside another with these lines."""
     (folder / f"issues/.ledger/{sent}.json").write_text("{}")
@@ -31,7 +37,7 @@ def found(
         text = f"---\ntitle: x\n{lines}\n---\nHello.\n"
         (folder / f"issues/{number:03d}-x.md").write_text(text, encoding="utf-8")
     read: Settings = load(ConfigText("newsletter.toml", settings), environ={})
-    done = prepare_issue(folder, "issues/007-x.md", read, today=TODAY)
+    done = prepare_issue(folder, "issues/007-x.md", read, today=TODAY, closed=lambda: {closed})
     return [f"{f.place} {f.message}" for f in done.findings if f.id == "date-twice"]
 
 
@@ -63,3 +69,8 @@ def test_nothing_is_said_of_what_no_schedule_comes_to(folder: Path) -> None:
     assert found(folder, DATED, mine=f"{DATED}\nstatus: draft") == []
     assert found(folder, "date: 2026-11-22", mine="date: 2026-11-22") == []
     assert found(folder, DATED, sent=8) == []
+
+
+@pytest.mark.parametrize("closed", [7, 8])
+def test_an_issue_that_no_schedule_sends_any_more_is_no_rival(folder: Path, closed: int) -> None:
+    assert found(folder, DATED, closed=closed) == []
