@@ -6,7 +6,7 @@ keeps its pictures.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -96,20 +96,33 @@ def push_images(
     return _push(_target(project), pictures, plan=plan) if pictures else _NOTHING
 
 
-def publish_first(project: Project, prepared: PreparedIssue) -> None:
+def publish_first(project: Project, prepared: PreparedIssue, *, plan: bool = False) -> PushedImages:
     """Publish the pictures of a mail that is about to leave, where `images.to` says where to.
 
     Raises:
         NewsletterError: as `push_images`; no mail may leave then.
     """
     if project.settings.images.to and prepared.pictures:
-        push_images(project, [prepared])
+        return push_images(project, [prepared], plan=plan)
+    return _NOTHING
 
 
-def expect_public(project: Project, prepared: PreparedIssue, reporter: Reporter) -> None:
+def expect_public(
+    project: Project,
+    prepared: PreparedIssue,
+    reporter: Reporter,
+    *,
+    missing_yet: Container[str] = (),
+) -> None:
     """Pictures that no bucket has got are public once somebody has published them: look.
 
     Of a folder, and of an issue's own pictures where `images.to` is not set; before a real send.
+
+    Args:
+        project: the newsletter.
+        prepared: the issue.
+        reporter: hears of what cannot be seen.
+        missing_yet: the pictures that are not looked for, as a dry run has put none anywhere.
 
     Raises:
         NotFitError: a picture is not where the mail says.
@@ -122,7 +135,7 @@ def expect_public(project: Project, prepared: PreparedIssue, reporter: Reporter)
         return
     fetcher = Fetcher(allowed=lambda _: True)  # the author's own address, wherever that leads
     missing = []
-    for name in sorted(names):
+    for name in sorted(name for name in names if name not in missing_yet):
         reply = fetcher.ask(f"{base}/{quote(name)}")
         if reply.problem:  # the next one would only wait as long
             told = f"{reply.url}: {reply.problem}"

@@ -191,15 +191,35 @@ def _begun(context: SendContext, plan: Plan) -> Iterator[_Begun]:
         _log(store, plan) as log,
     ):
         store.backend.hurry.heed(stopped)
-        if not plan.transport.rehearsal:
-            publish_first(project, plan.prepared)  # no mail looks for what is not there yet
-            if "image-dead" not in plan.options.skip_checks:
-                expect_public(project, plan.prepared, context.reporter)
+        _publish_pictures(context, plan)  # no mail looks for what is not there yet
         run, counts = _freeze_or_resume(context, plan, stopped)
         begun = _Begun(run, counts, stopped, log)
         if not begun.finished:
             _back_up(context, begun)
         yield begun
+
+
+def foresee_pictures(context: SendContext, plan: Plan) -> None:
+    """In a dry run: what a send would say of the pictures before its first mail.
+
+    Raises:
+        NewsletterError: it would refuse for them.
+    """
+    _publish_pictures(context, plan, dry_run=True)
+
+
+def _publish_pictures(context: SendContext, plan: Plan, *, dry_run: bool = False) -> None:
+    if plan.transport.rehearsal:
+        return
+    project, reporter = context.project, context.reporter
+    pushed = publish_first(project, plan.prepared, plan=dry_run)
+    absent = pushed.sent if dry_run else ()
+    if absent:
+        number, to = plural(len(absent), "picture"), project.settings.images.to
+        looks = "" if to.startswith("s3://") else ", and looks whether readers see what is there"
+        reporter.say(f"the send puts {number} into {to} first{looks}")
+    if "image-dead" not in plan.options.skip_checks:
+        expect_public(project, plan.prepared, reporter, missing_yet=absent)
 
 
 def _log(store: Store, plan: Plan) -> RunLog:

@@ -268,9 +268,15 @@ def web(public, certificate, monkeypatch):
 
 def test_a_real_send_waits_until_the_folder_is_published(public, web, monkeypatch):
     with smtp(monkeypatch) as keeper:
+        dry = public.send("--dry-run")
+        assert (dry.code, web.asked) == (0, [])
+        assert "the send puts 3 pictures into public first, and looks whether" in dry.err
+        assert not (public.root / "public").exists()
         ran = public.send()
         assert (ran.code, keeper.mails) == (5, [])
         assert ran.error.startswith("error: 3 pictures are not public yet: https://127.0.0.1:")
+        dry = public.send("--dry-run")
+        assert (dry.code, dry.error, dry.hint) == (5, ran.error, ran.hint)
         assert ran.error.endswith(" answers 404")
         assert ran.hint.startswith("hint: publish the folder public, then the same command")
         for kind in ("text/html; charset=utf-8", "image/png"):
@@ -297,8 +303,9 @@ def test_pictures_that_nothing_publishes_are_looked_for_as_well(ready, certifica
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     with web_server(Told({}), tls=server_side(certificate)) as told, smtp(monkeypatch) as keeper:
         ready.edit("newsletter.toml", ASSETS, told.url("", scheme="https"))
-        ran = ready.send()
+        ran, dry = ready.send(), ready.send("--dry-run")
         assert (ran.code, keeper.mails) == (5, [])
+        assert (dry.code, dry.error) == (5, ran.error)
         assert re.search(r"pictures? (is|are) not public yet: https://127.0.0.1:", ran.error)
         assert ran.error.endswith(".png answers 404")
         assert "publish them there, or set images.to, then the same command" in ran.hint
