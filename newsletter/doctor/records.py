@@ -184,8 +184,12 @@ def _never_called(subject: Subject) -> Diagnosis:
     waiting = [one.number for one in issues if one.approved and one.number not in gone]
     if not waiting:
         return ok("no trigger has come yet, and no issue waits for one")
-    told = f"issue {waiting[-1]} is approved, and nothing calls newsletter send --due"
-    return warning(told, f"{TIMERS}; or newsletter send --issue {waiting[-1]}")
+    numbers = [str(number) for number in waiting]
+    which = f"issues {', '.join(numbers[:-1])} and {numbers[-1]} are"
+    if len(numbers) == 1:
+        which = f"issue {numbers[0]} is"
+    told = f"{which} approved, and nothing calls newsletter send --due"
+    return warning(told, f"{TIMERS}; or newsletter send --issue {numbers[0]}")
 
 
 def lists(subject: Subject) -> Diagnosis:

@@ -62,6 +62,14 @@ def test_an_approved_issue_that_nothing_will_send_is_told(ready, looked):
     assert "newsletter send --issue 75" in hint
 
 
+def test_of_several_approved_issues_all_are_named(ready, looked):
+    for number in (80, 81, 82):
+        ready.write(f"issues/{number:03}-x.md", f"---\ntitle: x\napproved: {'a' * 64}\n---\nx\n")
+    _, told, hint = looked(None)
+    assert told.startswith("issues 80, 81 and 82 are approved, and nothing calls")
+    assert "newsletter send --issue 80" in hint
+
+
 def test_without_a_schedule_nothing_has_to_call(looked, monkeypatch):
     monkeypatch.setenv("NEWSLETTER_SCHEDULE__RRULE", "")
     assert looked(None)[1] == "there is no schedule"
