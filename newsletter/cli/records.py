@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 from dataclasses import asdict
 from pathlib import Path
@@ -28,6 +29,8 @@ AsJson = Annotated[bool, typer.Option("--json", help="One JSON object.")]
 
 #: Unknown deliveries shown one by one.
 _SHOWN = 20
+#: Mail servers give up after some five days; what comes back later is rare.
+_BOUNCING = dt.timedelta(days=7)
 
 
 def status(
@@ -155,17 +158,19 @@ def _refuse_incomplete(issue: int | None, listed: str, file: Path | None) -> Non
 def _remind_of_bounces(store: Store, counted: list[tuple[Run, Counts]]) -> None:
     """Where no provider reports what came back, the author has to; asked of the last run.
 
-    What no server has accepted cannot come back.
+    What no server has accepted cannot come back, and nothing does so long after it was.
     """
     from newsletter.delivery import State
     from newsletter.store.suppressions import reported_since
 
     through = [run for run, counts in counted if run.transport == "smtp" and counts[State.ACCEPTED]]
     last = through[-1] if through else None
-    if last and not reported_since(store, last.started_at):
+    if last is None or clocks.now() - (last.finished_at or last.started_at) > _BOUNCING:
+        return
+    if not reported_since(store, last.started_at):
         say(
-            f"hint: what bounced of issue {last.content.issue} is in the sender's mailbox; "
-            "note it: newsletter subscribers suppress FILE|ADDR --reason bounced"
+            f"hint: mails of issue {last.content.issue} that bounce come back to the sender's "
+            "mailbox; note them: newsletter subscribers suppress FILE|ADDR --reason bounced"
         )
 
 

@@ -6,6 +6,7 @@ import datetime as dt
 
 import pytest
 
+from newsletter import clocks
 from newsletter.audience.reported import read_reported
 from newsletter.audience.roster import Reject
 from newsletter.feedback import Suppression
@@ -142,12 +143,15 @@ def test_where_no_mail_was_accepted_none_can_have_come_back(ready):
 
 
 @pytest.mark.processes
-def test_status_reminds_of_the_mailbox_until_something_is_noted(ready):
+def test_status_reminds_of_the_mailbox_until_something_is_noted(ready, monkeypatch):
     with aiosmtpd(Keeper()) as port:
         through_smtp(ready, port)
         ready.send("--limit", "2")
-    hint = "hint: what bounced of issue 74 is in the sender's mailbox"
+    hint = "hint: mails of issue 74 that bounce come back to the sender's mailbox"
     assert hint in ready.run("status").err
+    with monkeypatch.context() as later:
+        later.setattr(clocks, "now", lambda: dt.datetime.now(dt.UTC) + dt.timedelta(days=8))
+        assert "mailbox" not in ready.run("status").err
     shown = ready.run("stats", "--issue", "74")
     assert [line.split(maxsplit=1) for line in shown.out.splitlines()[:4]] == [
         ["accepted", "2"],
