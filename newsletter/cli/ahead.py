@@ -167,13 +167,11 @@ def coming(project: Project, store: Store | None) -> tuple[Prospect, ...]:
 
 def _waiting(project: Project, store: Store | None, plan: Timetable) -> Occurrence | None:
     """The date that has come and whose issue a call may still begin, None where there is none."""
-    from newsletter.schedule.decision import Ledger, due
+    from newsletter.schedule.decision import Ledger, waiting
     from newsletter.store.calendar import Calendar
 
     ledger = Calendar(store, rehearsal=project.rehearses).ledger() if store else Ledger()
-    return due(
-        clocks.now(), plan, ledger, catch_up=project.settings.schedule.catch_up, window=0
-    ).waiting
+    return waiting(clocks.now(), plan, ledger, catch_up=project.settings.schedule.catch_up)
 
 
 def _closed(project: Project, store: Store) -> dict[int, IssueStanding]:

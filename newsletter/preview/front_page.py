@@ -17,6 +17,8 @@ from newsletter.preview.letter_previews import ListedLetter
 from newsletter.preview.sending import Reading
 from newsletter.preview.shelf import History, ListedIssue, list_issues, read_history
 from newsletter.project import Project
+from newsletter.schedule import Occurrence, Timetable
+from newsletter.schedule.decision import waiting
 from newsletter.schedule.outlook import IssueStanding, Prospect, moved, outlook
 from newsletter.sending.gate import no_way_out, nobody_mailable
 from newsletter.settings import Settings
@@ -51,7 +53,7 @@ class NextDate:
     Attributes:
         when: local, for people.
         zone: the IANA name of the time zone.
-        away: how far that is: "today", "in 8 days".
+        away: how far that is: "today", "in 8 days"; "due now" where it has come.
         number: of the issue that has this date, 0 where none has.
         title: its title.
         missing: what is to be done before it goes, the first thing first; none when nothing is.
@@ -191,25 +193,32 @@ def _next(
         table = timetable(project.settings, moved=moved(readable, project.zone))
         found = outlook(
             table, readable, now, is_same=_sameness(reading), most=1,
-            closed=history.closed,
+            closed=history.closed, waiting=_waiting(project, history, table, now),
         )  # fmt: skip
     except InputError as fault:
         return None, Notice(said=str(fault), way=fault.hint or "")
-    if not found:
+    open_ = [one for one in found if not (one.is_now and _gone(one, project, history))]
+    if not open_:
         return None, Notice(
             said="The schedule has no date any more.",
             way="schedule.rrule in newsletter.toml makes them.",
         )
-    [one] = found
+    one = open_[0]
     local = one.occurrence.at.astimezone(project.zone)
     return NextDate(
         when=f"{local:%A} {local.day} {local:%B %Y, %H:%M}",
         zone=project.zone.key,
-        away=_away((one.occurrence.day - project.today(now)).days),
+        away="due now" if one.is_now else _away((one.occurrence.day - project.today(now)).days),
         number=one.issue.number if one.issue else 0,
         title=one.issue.title if one.issue else "",
         missing=_missing(one, project, history, reading),
     ), None
+
+
+def _waiting(
+    project: Project, history: History, table: Timetable, now: dt.datetime
+) -> Occurrence | None:
+    return waiting(now, table, history.dates, catch_up=project.settings.schedule.catch_up)
 
 
 def _sameness(reading: Reading) -> Callable[[Issue], bool]:
@@ -237,7 +246,7 @@ def _missing(
                 command='newsletter new "A title"',
             ),
         )
-    if gone := _gone(issue.number, one, history, rehearses=project.rehearses):
+    if gone := _gone(one, project, history):
         return (Notice(said=gone, way="Nothing else has this date."),)
     number = issue.number
     approve = f"newsletter approve --issue {number}"
@@ -263,8 +272,11 @@ def _missing(
     return (*_closed(project, history), *_errors(number, reading), *((step,) if step else ()))
 
 
-def _gone(number: int, one: Prospect, history: History, *, rehearses: bool) -> str:
-    """Why no schedule sends the issue of a date, "" when it does."""
+def _gone(one: Prospect, project: Project, history: History) -> str:
+    """Why no schedule sends the issue of a date, "" when it does, or there is none."""
+    if one.issue is None:
+        return ""
+    number = one.issue.number
     closed = {
         IssueStanding.CANCELLED: "cancelled",
         IssueStanding.BEGUN: "begun already",
@@ -272,7 +284,7 @@ def _gone(number: int, one: Prospect, history: History, *, rehearses: bool) -> s
     }
     gone = closed.get(one.standing, "")
     # A rehearsal closes nothing for the real send, and yet it is not rehearsed twice.
-    if not gone and rehearses and number in history.rehearsals:
+    if not gone and project.rehearses and number in history.rehearsals:
         gone = "rehearsed already" if history.rehearsals[number][0].begun else ""
     return f"Issue {number} was {gone}." if gone else ""
 

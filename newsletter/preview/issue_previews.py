@@ -7,7 +7,7 @@ import datetime as dt
 import hashlib
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Final, Literal
@@ -16,6 +16,7 @@ from newsletter.check import Finding
 from newsletter.issue import number_of
 from newsletter.pictures import MadePicture
 from newsletter.preview.readers import Reader
+from newsletter.preview.shelf import IssueState, state_once_due
 from newsletter.project import Project, files, ledger
 from newsletter.project.issues import PreparedIssue, read_theme
 from newsletter.project.letters import FOLDER as LETTERS
@@ -35,7 +36,8 @@ class IssuePreview:
     Attributes:
         file: its path relative to the newsletter's folder.
         title: one line, merge fields as written.
-        status: how far it is, in the words of the list of issues, but without the records.
+        status: how far it is, in the words of the list of issues; without the records as long as
+            its date has not come.
         sender: the name readers see, or the address where there is none.
         subject: one line.
         preheader: one line, may be empty.
@@ -56,7 +58,7 @@ class IssuePreview:
 
     file: str
     title: str
-    status: Literal["draft", "ready", "changed", "approved"]
+    status: IssueState
     sender: str
     subject: str
     preheader: str
@@ -117,7 +119,8 @@ class IssuePreviews:
             known = made.previews.get(reader.key)
             if known is None:
                 known = made.previews[reader.key] = _sample(made, settings, reader)
-            return known
+            status = self._status(known, made, settings)
+            return known if status == known.status else replace(known, status=status)
 
     def prepared(self, number: int) -> tuple[Settings, PreparedIssue] | None:
         """One issue, rendered and checked, with the settings of now; None as for `preview`.
@@ -129,6 +132,13 @@ class IssuePreviews:
             settings = self._settings()
             made = self._open(number, settings)
             return (settings, made.prepared) if made else None
+
+    def _status(self, known: IssuePreview, made: _Made, settings: Settings) -> IssueState:
+        """How far it is: the records are asked only of what is approved and may have to go."""
+        if known.status != "approved" or made.begun:
+            return known.status
+        project = Project(self._root, settings)
+        return state_once_due(project, made.prepared, self._clock()) or known.status
 
     def folders(self) -> tuple[Path, ...]:
         """Every folder in which a change may change a preview."""

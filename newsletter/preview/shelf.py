@@ -14,8 +14,9 @@ from newsletter.errors import InputError, NewsletterError
 from newsletter.issue import Issue, number_of, parse
 from newsletter.preview.sending import Reading
 from newsletter.project import Project, files
-from newsletter.schedule import Occurrence, is_in_time
-from newsletter.schedule.decision import Ledger
+from newsletter.project.issues import PreparedIssue
+from newsletter.schedule import Occurrence, Timetable
+from newsletter.schedule.decision import Ledger, waiting
 from newsletter.schedule.outlook import IssueStanding, appointment, moved
 from newsletter.sending.closed import closed_issues
 from newsletter.settings.dates import timetable
@@ -123,11 +124,7 @@ def read_history(project: Project, *, since: dt.datetime) -> History:
                 rehearsals=found[True],
                 closed=closed_issues(store, rehearses=project.rehearses),
                 dates=calendar.ledger(),
-                missed={
-                    one.occurrence.day: one.reason
-                    for one in calendar.used()
-                    if one.state is OccurrenceState.MISSED
-                },
+                missed=_missed(calendar),
                 forgotten=all_forgotten(project.root, store),
                 reported=store.feedback.setbacks(newest, since=since) if newest else (0, 0),
                 people=people,
@@ -137,6 +134,42 @@ def read_history(project: Project, *, since: dt.datetime) -> History:
         return History(people=ListSize())
     except NewsletterError as problem:
         return History(problem=problem)
+
+
+def read_standing(project: Project, issue: int) -> History:
+    """What the records hold of one issue and its date; nothing where they cannot be read."""
+    try:
+        with Store.open(project.store_url, create=False, read_only=True) as store:
+            run = runs.find(store, issue, rehearsal=False)
+            calendar = Calendar(store, rehearsal=project.rehearses)
+            return History(
+                real={issue: (run, runs.counts(store, run))} if run else {},
+                dates=calendar.ledger(),
+                missed=_missed(calendar),
+            )
+    except NewsletterError:
+        return History()
+
+
+def _missed(calendar: Calendar) -> dict[dt.date, str]:
+    return {
+        one.occurrence.day: one.reason
+        for one in calendar.used()
+        if one.state is OccurrenceState.MISSED
+    }
+
+
+def state_once_due(
+    project: Project, prepared: PreparedIssue, now: dt.datetime
+) -> IssueState | None:
+    """How far an approved issue is by the records, None before its date has come."""
+    table = _table(prepared.issue, project)
+    occurrence = appointment(table, prepared.issue) if table else None
+    if occurrence is None or now < occurrence.at:
+        return None
+    history = read_standing(project, prepared.issue.number)
+    shelf = _Shelf(project, history, lambda _: (project.settings, prepared), now)
+    return shelf.state(prepared.issue)[0]
 
 
 def list_issues(
@@ -169,9 +202,7 @@ class _Shelf:
             return ListedIssue(number=number_of(name) or 0, state="broken", fault=str(fault))
         run, counts = self.history.real.get(issue.number, (None, None))
         _, rehearsed = self.history.rehearsals.get(issue.number, (None, None))
-        state, note = _of_run(run) if run else (None, "")
-        if state is None:
-            state, note = self._of_issue(issue)
+        state, note = self.state(issue)
         if lost := self.history.forgotten.get(issue.number):
             state, note = (state if run and run.begun else "sending"), lost
         by_state = counts.by_state if counts else {}
@@ -185,6 +216,12 @@ class _Shelf:
             rehearsed=rehearsed.total if rehearsed else 0,
             issue=issue,
         )
+
+    def state(self, issue: Issue) -> tuple[IssueState, str]:
+        """How far an issue is, and when it will go or went."""
+        run, _ = self.history.real.get(issue.number, (None, None))
+        state, note = _of_run(run) if run else (None, "")
+        return self._of_issue(issue) if state is None else (state, note)
 
     def _of_issue(self, issue: Issue) -> tuple[IssueState, str]:
         """How far an issue is that was not begun."""
@@ -200,19 +237,25 @@ class _Shelf:
             return "ready", ""
         if read is None or issue.approved != read[1].approval:
             return "changed", "since it was approved"
-        occurrence = _occurrence(issue, self.project)
-        if occurrence is None:
+        table = _table(issue, self.project)
+        occurrence = appointment(table, issue) if table else None
+        if table is None or occurrence is None:
             return "approved", "its date is not in the schedule"
         if occurrence.day in self.history.missed:
             why = self.history.missed[occurrence.day]
             return "missed", f"{why}; no schedule sends it any more"
-        return self._when(occurrence, self.project)
+        return self._when(occurrence, table, self.project)
 
-    def _when(self, occurrence: Occurrence, project: Project) -> tuple[IssueState, str]:
+    def _when(
+        self, occurrence: Occurrence, table: Timetable, project: Project
+    ) -> tuple[IssueState, str]:
         if self.now < occurrence.at:
             local = occurrence.at.astimezone(project.zone)
             return "approved", f"goes {local:%a} {local.day} {local:%b, %H:%M}"
-        if is_in_time(occurrence, self.now, catch_up=project.settings.schedule.catch_up):
+        if occurrence.day in self.history.dates.used:
+            return "missed", "its date is used up"
+        catch_up = project.settings.schedule.catch_up
+        if waiting(self.now, table, self.history.dates, catch_up=catch_up) == occurrence:
             return "due", "goes with the next run of the schedule"
         return "missed", "too late to go by itself"
 
@@ -229,12 +272,11 @@ def _of_run(run: Run) -> tuple[IssueState | None, str]:
     return None, ""
 
 
-def _occurrence(issue: Issue, project: Project) -> Occurrence | None:
-    """The date of the schedule on which an issue goes, None when it has none there."""
+def _table(issue: Issue, project: Project) -> Timetable | None:
+    """The schedule, with the time of day that an issue asks for; None where there is none."""
     if not project.settings.schedule.rrule:
         return None
     try:
-        table = timetable(project.settings, moved=moved([issue], project.zone))
+        return timetable(project.settings, moved=moved([issue], project.zone))
     except InputError:
         return None
-    return appointment(table, issue)

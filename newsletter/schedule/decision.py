@@ -91,6 +91,16 @@ def due(now: dt.datetime, table: Timetable, ledger: Ledger, *, catch_up: float, 
     )
 
 
+def waiting(
+    now: dt.datetime, table: Timetable, ledger: Ledger, *, catch_up: float
+) -> Occurrence | None:
+    """The date that has come and whose issue may still begin, None where there is none.
+
+    The arguments are those of `due`.
+    """
+    return due(now, table, ledger, catch_up=catch_up, window=0).waiting
+
+
 def reminder(coming: Occurrence, now: dt.datetime) -> int | None:
     """Which reminder is due for a date without an issue: hours before it, None for not yet."""
     left = coming.at - now

@@ -7,8 +7,13 @@ from typing import Any
 
 import pytest
 
+from newsletter.delivery import OccurrenceState
 from newsletter.preview.front_page import FrontPage, LastResult, NextDate, Notice
+from newsletter.preview.issue_previews import IssuePreviews
+from newsletter.preview.readers import READERS
+from newsletter.schedule import Occurrence
 from newsletter.store import subscribers
+from newsletter.store.calendar import Calendar, Used
 from newsletter.store.list_size import ListSize
 from tests.preview.test_preview_sending import NOON, front_page
 from tests.support.cli_fixtures import ADDRESSES, ISSUE, Folder, folder, plain_environment, ready
@@ -16,6 +21,7 @@ from tests.support.pages import parse_page
 from tests.support.preview_fixtures import by_id, desk, words_of
 from tests.support.schedule_fixtures import store_of
 from tests.support.smtp_servers import scripted
+from tests.support.web_fixtures import settings_of
 
 __all__ = ["desk", "folder", "plain_environment", "ready"]
 
@@ -98,7 +104,7 @@ def test_records_that_cannot_be_read_are_told_with_the_way_out(ready):
 def test_what_keeps_every_issue_in_is_missing_too(folder):
     assert missing(folder)[0][0] == "Nobody is on the list yet."
     folder.imported()
-    assert [said for said, _ in missing(folder)] == ["It is a draft."]
+    assert [said for said, _ in missing(folder)] == ["It is not approved."]
     folder.edit("newsletter.toml", 'kind = "folder"', 'kind = "smtp"\nsmtp.host = "mail.example"')
     public = 'public_url = "https://letters.slackwater.example.org"'
     folder.edit("newsletter.toml", public, 'public_url = ""')
@@ -122,11 +128,44 @@ def test_the_next_date_names_its_issue_and_what_is_to_be_done_first(ready):
 
 
 def test_a_draft_and_a_date_without_an_issue_say_what_to_do(ready):
-    [draft] = next_date(ready).missing
+    after = NOON + 2 * DAY
+    [draft] = next_date(ready, after).missing
     assert draft == Notice(said="It is a draft.", way=f'In {DRAFT}: set "status: ready".')
     (ready.root / DRAFT).unlink()
-    assert missing(ready) == [("No issue has this date.", 'newsletter new "A title"')]
-    assert next_date(ready).number == 0
+    assert missing(ready, after) == [("No issue has this date.", 'newsletter new "A title"')]
+    assert next_date(ready, after).number == 0
+
+
+def test_a_date_that_has_come_is_due_now_until_it_is_used_up(ready):
+    found = next_date(ready)
+    assert (found.number, found.away, found.when) == (
+        74,
+        "due now",
+        "Sunday 22 November 2026, 09:00",
+    )
+    assert missing(ready) == [("It is not approved.", "newsletter approve --issue 74")]
+    assert ready.run("approve", "--issue", "74", "--anyway").code == 0
+    assert missing(ready) == []
+    assert page_state(ready, NOON) == front_page(ready).issues[1].state == "due"
+    use_up(ready, NOON)
+    assert next_date(ready).number == 75
+    assert page_state(ready, NOON) == front_page(ready).issues[1].state == "missed"
+
+
+def page_state(folder: Folder, now: dt.datetime) -> str:
+    """How far issue 74 is, as its own page calls it."""
+    settings = settings_of((folder.root / "newsletter.toml").read_text("utf-8"))
+    preview = IssuePreviews(folder.root, lambda: settings, lambda: now).preview(74, READERS[0])
+    assert preview is not None
+    return preview.status
+
+
+def use_up(folder: Folder, now: dt.datetime) -> None:
+    """Have another issue taken the date, as by a schedule that rehearses."""
+    date = Occurrence(dt.date(2026, 11, 22), dt.datetime(2026, 11, 22, 8, tzinfo=dt.UTC))
+    used = Used(occurrence=date, state=OccurrenceState.TAKEN, issue=73, reason="")
+    with store_of(folder) as store:
+        Calendar(store, rehearsal=True).note([used], now=now)
 
 
 def test_two_issues_of_one_date_and_one_that_does_not_go_are_told(ready):
