@@ -16,24 +16,40 @@ _NO_REPOSITORY = "not a git repository (or any"
 
 
 def state(root: Path, name: str) -> str:
-    """Whether a file is "committed", "changed" or "not in git"; "no git" where there is none."""
+    """Whether a file is "committed", "changed" or "not in git"; "no git" outside a work tree.
+
+    "git does not say" where it is not installed, takes too long, or refuses a work tree that is
+    another user's.
+    """
     program = shutil.which("git")
     if program is None:
-        return "no git"
+        return _unsaid(root)
     try:
         done = subprocess.run(  # noqa: S603  # a fixed program; the name is an argument, not a shell word
             # Without the option git would write down in its index what it has looked at.
             [program, "--no-optional-locks", "-C", str(root), "status", "--porcelain=v1",
              "--ignored", "--", name],
-            capture_output=True, text=True, timeout=_SECONDS, check=False,
+            capture_output=True, text=True, errors="replace", timeout=_SECONDS, check=False,
+            env=os.environ | {"LC_ALL": "C"},  # what it says is read
         )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired):
-        return "no git"
+        return _unsaid(root)
     if done.returncode:
-        return "no git"
+        there = done.stderr.removeprefix("fatal: ").startswith(_NO_REPOSITORY)
+        return "no git" if there else "git does not say"
     if not done.stdout.strip():
         return "committed"
     return "not in git" if done.stdout[:2] in {"??", "!!"} else "changed"
+
+
+def _unsaid(root: Path) -> str:
+    """The state of a file where git cannot be asked."""
+    return "git does not say" if _in_work_tree(root) else "no git"
+
+
+def _in_work_tree(root: Path) -> bool:
+    folder = root.resolve()
+    return any((one / ".git").exists() for one in (folder, *folder.parents))
 
 
 def tracked(root: Path) -> tuple[str, ...]:
@@ -58,8 +74,7 @@ def has(root: Path, name: str) -> bool | None:
     None where git does not say: it is not installed, takes too long, or refuses a work tree that
     is another user's.
     """
-    folder = root.resolve()
-    if not any((one / ".git").exists() for one in (folder, *folder.parents)):
+    if not _in_work_tree(root):
         return False
     program = shutil.which("git")
     if program is None:
@@ -131,12 +146,11 @@ def _silent(path: Path, why: str) -> InputError:
 def begin(root: Path) -> bool:
     """Make a repository of a folder that is in none; false where there is one, or no git."""
     program = shutil.which("git")
-    folder = root.resolve()
-    if program is None or any((one / ".git").exists() for one in (folder, *folder.parents)):
+    if program is None or _in_work_tree(root):
         return False
     try:
         done = subprocess.run(  # noqa: S603  # as above
-            [program, "-C", str(folder), "init", "--quiet"],
+            [program, "-C", str(root.resolve()), "init", "--quiet"],
             capture_output=True, timeout=_SECONDS, check=False, env=_plain_environment(),
         )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired):

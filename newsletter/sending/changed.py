@@ -71,6 +71,10 @@ def _in_git(root: Path, file: str) -> str:
     """What git can do to bring back an earlier letter."""
     if git.state(root, file) == "no git":
         return ""
-    if git.has(root, file):
-        return " (git log -p shows what is committed of it)"
-    return f" (from a copy of yours: {file} is in no commit)"
+    match git.has(root, file):
+        case True:
+            return " (git log -p shows what is committed of it)"
+        case False:
+            return f" (from a copy of yours: {file} is in no commit)"
+        case None:
+            return " (git does not say here whether it has that)"

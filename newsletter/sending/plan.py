@@ -246,8 +246,14 @@ def uncommitted(root: Path, file: str) -> str:
         root: the newsletter's folder.
         file: of the letter.
     """
-    if git.state(root, file) in {"no git", "committed"}:
+    state = git.state(root, file)
+    if state in {"no git", "committed"}:
         return ""
+    if state == "git does not say":
+        return (
+            f"git does not say whether {file} is committed as it is: perhaps it could not tell "
+            "later what readers got"
+        )
     found = "has changes that are not committed" if git.has(root, file) else "is in no commit"
     return f"{file} {found}: git could not tell later what readers got"
 

@@ -11,6 +11,8 @@ from email.utils import parseaddr
 
 import pytest
 
+from newsletter.project import git
+from newsletter.sending.plan import uncommitted
 from newsletter.store import Store, runs
 from newsletter.store.consents import Evidence
 from tests.support import claiming
@@ -276,6 +278,26 @@ def test_a_dry_run_leaves_git_alone(ready):
     assert f"{ISSUE} (changed)" in ready.run("send", "--issue", "74", "--dry-run").err
     ready.write("issues/080-new.md", "---\ntitle: New\npreheader: x\n---\nHello.\n")
     assert "issues/080-new.md (not in git)" in ready.run("send", "--issue", "80", "--dry-run").err
+
+
+@pytest.mark.parametrize("why", ["not installed", "does not answer", "damaged"])
+def test_where_git_cannot_say_it_is_not_called_no_git(tmp_path, monkeypatch, why):
+    assert git.state(tmp_path, "a.md") == "no git"
+    (tmp_path / ".git").mkdir()
+    assert git.state(tmp_path, "a.md") == "no git"  # a folder of that name
+    (tmp_path / ".git").rmdir()
+    subprocess.run(["git", "-C", str(tmp_path), "init", "-q"], check=True)
+    (tmp_path / "a.md").write_text("x")
+    assert git.state(tmp_path, "a.md") == "not in git"
+    match why:
+        case "not installed":
+            monkeypatch.setattr("newsletter.project.git.shutil.which", lambda _: None)
+        case "does not answer":
+            monkeypatch.setattr(git, "_SECONDS", 0)
+        case _:
+            (tmp_path / ".git/config").write_text("[core\n")
+    assert git.state(tmp_path, "a.md") == "git does not say"
+    assert uncommitted(tmp_path, "a.md").startswith("git does not say whether a.md is committed")
 
 
 def test_without_git_the_state_of_the_file_is_left_open(ready, monkeypatch, tmp_path):

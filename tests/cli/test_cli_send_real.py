@@ -114,7 +114,7 @@ def test_a_real_run_that_changed_must_go_on_as_it_began(counter, ready, capsys):
 
 
 def test_what_git_does_not_have_is_told_before_it_goes_and_promised_by_no_hint(
-    counter, ready, capsys
+    counter, ready, capsys, monkeypatch
 ):
     git = ["git", "-C", str(ready.root), "-c", "user.name=x", "-c", "user.email=x@example.org"]
     subprocess.run([*git, "init", "-q"], check=True)
@@ -128,6 +128,11 @@ def test_what_git_does_not_have_is_told_before_it_goes_and_promised_by_no_hint(
     assert f"first (from a copy of yours: {ISSUE} is in no commit); the rest" in str(
         caught.value.hint
     )
+    with monkeypatch.context() as patch:
+        patch.setattr("newsletter.project.git._SECONDS", 0)
+        with pytest.raises(RefusedError) as caught:
+            counter.send(SendOptions(issue=74))
+    assert "first (git does not say here whether it has that); the rest" in str(caught.value.hint)
     subprocess.run([*git, "add", ISSUE], check=True)
     with pytest.raises(RefusedError, match="changed since it was begun") as caught:
         counter.send(SendOptions(issue=74))
