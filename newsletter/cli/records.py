@@ -165,9 +165,8 @@ def _remind_of_bounces(store: Store, counted: list[tuple[Run, Counts]]) -> None:
 
     through = [run for run, counts in counted if run.transport == "smtp" and counts[State.ACCEPTED]]
     last = through[-1] if through else None
-    if last is None or clocks.now() - (last.finished_at or last.started_at) > _BOUNCING:
-        return
-    if not reported_since(store, last.started_at):
+    lately = last and clocks.now() - (last.finished_at or last.started_at) < _BOUNCING
+    if last and lately and not reported_since(store, last.started_at):
         say(
             f"hint: mails of issue {last.content.issue} that bounce come back to the sender's "
             "mailbox; note them: newsletter subscribers suppress FILE|ADDR --reason bounced"
