@@ -10,13 +10,17 @@ import pytest
 
 from newsletter.check import RuleContext, check
 from newsletter.issue import KEYS, parse
+from newsletter.message import filled
 from newsletter.render import Theme
 from newsletter.render.pipeline import render
 from newsletter.schedule.rule import fault
 from newsletter.settings import ConfigText, load
 from tests.conftest import ROOT, example_options, issue_with
+from tests.support.letter_samples import WAY_OUT
+from tests.support.mails import person
 from tests.support.pages import elements, letter_of, parse_page, text_of
 from tests.support.rendering import rendered
+from tests.support.rosters import the_row
 
 WRITING = (ROOT / "docs/writing.md").read_text("utf-8")
 THEMES = (ROOT / "docs/themes.md").read_text("utf-8")
@@ -70,6 +74,17 @@ def test_what_the_page_says_about_writing_is_so(markdown: str) -> None:
     told = WRITING.replace("\\|", "|")
     assert all(line.strip() in told for line in re.split(r"\n+", markdown) if len(line) > 1)
     assert WRITTEN[markdown] in rendered(markdown).html
+
+
+@pytest.mark.parametrize(("first", "greeted"), [("Ada", "Dear Ada,"), ("", "Dear there,")])
+def test_a_reader_is_greeted_by_first_name_as_the_page_says(first: str, greeted: str) -> None:
+    assert "`Dear {{ first_name }},`" in WRITING
+    [settings] = blocks(WRITING, "toml")
+    fields = load(ConfigText("newsletter.toml", settings), environ={}).fields
+    row = the_row(f"email,First name,Last name\na@b.org,{first},Lovelace\n")
+    assert row.name == f"{first} Lovelace".strip()
+    letter = rendered("Dear {{ first_name }},", fields=fields)
+    assert greeted in filled(letter, person(row.name, **row.fields), WAY_OUT).text
 
 
 def test_the_theme_settings_of_the_page_are_settings() -> None:
