@@ -154,10 +154,14 @@ def test_a_date_that_has_come_is_due_now_until_it_is_used_up(ready):
 
 def page_state(folder: Folder, now: dt.datetime) -> str:
     """How far issue 74 is, as its own page calls it."""
-    settings = settings_of((folder.root / "newsletter.toml").read_text("utf-8"))
-    preview = IssuePreviews(folder.root, lambda: settings, lambda: now).preview(74, READERS[0])
+    preview = previews_of(folder, now).preview(74, READERS[0])
     assert preview is not None
     return preview.status
+
+
+def previews_of(folder: Folder, now: dt.datetime) -> IssuePreviews:
+    settings = settings_of((folder.root / "newsletter.toml").read_text("utf-8"))
+    return IssuePreviews(folder.root, lambda: settings, lambda: now)
 
 
 def use_up(folder: Folder, now: dt.datetime) -> None:
@@ -179,6 +183,17 @@ def test_two_issues_of_one_date_and_one_that_does_not_go_are_told(ready):
     assert missing(ready, before) == [("It is not approved.", "newsletter approve --issue 76")]
     ready.write("issues/077-once-more.md", text.replace("number: 74", "number: 77"))
     assert "Two issues have this date, so neither goes." in str(missing(ready, before))
+    previews = previews_of(ready, before)
+    assert told_of(previews, 76) == ["issues/077-once-more.md"]
+    assert ready.run("cancel", "--issue", "77").code == 0
+    assert told_of(previews, 76) == []
+
+
+def told_of(previews: IssuePreviews, number: int) -> list[str]:
+    """The other issues of its date of which the page of an issue warns."""
+    preview = previews.preview(number, READERS[0])
+    assert preview is not None
+    return [f.message.split()[0] for f in preview.findings if f.id == "date-twice"]
 
 
 @pytest.mark.processes
