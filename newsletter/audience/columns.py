@@ -18,6 +18,7 @@ from newsletter.audience.standing import (
     ReaderStanding,
     confirmed,
     marked,
+    says_gone,
     yes_or_no,
 )
 from newsletter.errors import Place
@@ -29,6 +30,9 @@ _MARKED: Final = {
     Role.COMPLAINED: ReaderStanding.COMPLAINED,
     Role.BLOCKED: ReaderStanding.BLOCKED,
 }
+
+#: What is read for something else, or for nothing as it has no name or is a service's own.
+_UNJUDGED: Final = frozenset({Role.FIELD, Role.TAGS, Role.JOINED, Role.IGNORE})
 
 
 class RejectedError(Exception):
@@ -103,7 +107,7 @@ class Columns:
         self._unjudged = [
             (at, column.role is Role.TAGS)
             for at, column in enumerate(columns)
-            if _is_unjudged(column) and not own and plain(column.header) not in choices.columns
+            if column.role in _UNJUDGED and not own and plain(column.header) not in choices.columns
         ]
         self._judges: list[tuple[int, Callable[[str], ReaderStanding]]] = [
             (at, self._judge(column))
@@ -188,12 +192,13 @@ class Columns:
     def _aside(self, cells: Sequence[str]) -> str:
         """Which column that is read for something else says that they left, with the way on."""
         for at, tagged in self._unjudged:
-            cell = folded(cells[at].strip())
-            if cell in GONE or (tagged and not GONE.isdisjoint(tags_of(cell))):
-                header = one_line(self.columns[at].header)
+            if not (cell := folded(cells[at].strip())):
+                continue
+            if says_gone(cell) or (tagged and not GONE.isdisjoint(tags_of(cell))):
+                header, role = one_line(self.columns[at].header), self.columns[at].role
                 if not header:
                     return f"column {at + 1} without a name says that they left; name it"
-                way = f'--map "{header}={"tags" if tagged else "field"}" where it does not'
+                way = f'--map "{header}={role}" where it does not'
                 return f'the column "{header}" says that they left; {way}'
         return ""
 
@@ -256,8 +261,3 @@ def _confirmed(cell: str, header: str) -> ReaderStanding:
             f'the column "{header}" says neither yes nor no to being confirmed; --map it'
         )
     return ReaderStanding.ACTIVE if said else ReaderStanding.PENDING
-
-
-def _is_unjudged(column: Column) -> bool:
-    """Whether its cells are read for something else, or for nothing because it has no name."""
-    return column.role in {Role.FIELD, Role.TAGS} or not column.header.strip()

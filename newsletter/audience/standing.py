@@ -99,15 +99,18 @@ _GONE: Final = (
     "marked-as-spam blocklisted blacklisted do-not-contact do-not-email"
 ).split()
 GONE: Final = frozenset(map(folded, _GONE)) | {folded(word).replace("-", " ") for word in _GONE}
+#: Longer cells are sentences, in which such a word may be about anything.
+_LONGEST: Final = 40
+_SIGNS: Final = "()[]*.,;:!"
 #: What may mean that a person is not to be mailed, or anything else: "left", "paused".
 DOUBTFUL: Final = frozenset(folded(word) for word, meant in WORDS.items() if meant) - GONE
 _SAYS_YES: Final = (
-    "true yes 1 t y on x checked ja oui si sí sim wahr vrai verdadero vero waar ano áno tak igen "
-    "kyllä da evet да так はい 是 예 네 כן نعم ✓ ✔ ☑"
+    "true yes 1 1.0 1,0 t y on x checked ja oui si sí sim wahr vrai verdadero vero waar ano áno "
+    "tak igen kyllä da evet да так はい 是 예 네 כן نعم ✓ ✔ ☑"
 ).split()
 _SAYS_NO: Final = (
-    "false no 0 f n off unchecked nein non nee não nao falsch faux falso onwaar nej nei ne nie nem "
-    "ei nu hay\u0131r нет ні いいえ 否 아니요 לא لا ✗ ✘ ☐"
+    "false no 0 0.0 0,0 f n off unchecked nein non nee não nao falsch faux falso onwaar nej nei "
+    "ne nie nem ei nu hay\u0131r нет ні いいえ 否 아니요 לא لا ✗ ✘ ☐"
 ).split()
 YES: Final = frozenset((*_SAYS_YES, *map(folded, _SAYS_YES)))
 NO: Final = frozenset((*_SAYS_NO, *map(folded, _SAYS_NO)))
@@ -115,10 +118,18 @@ NO: Final = frozenset((*_SAYS_NO, *map(folded, _SAYS_NO)))
 BLANK: Final = frozenset(
     {
         "", "null", "none", "nil", "nan", "n/a", "-", "\u2013", "\u2014", "never", "0000-00-00",
-        "0000-00-00 00:00:00",
+        "0000-00-00 00:00:00", "00.00.0000", "00/00/0000", "1900-01-00", "nat", "<na>", "\\n",
+        "#n/a", "#nv", "(null)", "<null>", "[null]", "(none)", "undefined", "--", "[]", "{}",
     }
 )  # fmt: skip
 _NO_DATE: Final = NO | BLANK
+
+
+def says_gone(cell: str) -> bool:
+    """Whether a folded cell is such a word, or a short remark that begins with one."""
+    if cell in GONE:
+        return True
+    return len(cell) <= _LONGEST and cell.partition(" ")[0].strip(_SIGNS) in GONE
 
 
 def marked(cell: str) -> bool:

@@ -12,7 +12,7 @@ from typing import Final
 
 from newsletter.audience.joined import is_like_a_date
 from newsletter.audience.roles import folded
-from newsletter.audience.standing import BLANK, DOUBTFUL, GONE, NO, WORDS, YES
+from newsletter.audience.standing import BLANK, DOUBTFUL, NO, WORDS, YES, says_gone
 
 #: A column with more words than these is no status.
 _FEW: Final = 2
@@ -104,7 +104,7 @@ class _Cells:
             return bool(self.answers) or (self.dated and self.blank)
         if self.dated or not self.words.isdisjoint(DOUBTFUL):
             return True
-        if not self.words.isdisjoint(GONE):
+        if any(map(says_gone, self.words)):
             return False  # each row with such a word counts as unsubscribed
         values = len(self.words) + len(self.answers)
         return values <= _FEW <= values + self.blank and self.rows >= _MANY_ROWS

@@ -113,6 +113,33 @@ def test_no_in_any_language_is_no_where_a_column_tells_who_left():
     assert set(others) == {Status.ACTIVE}
 
 
+def test_what_programs_write_for_nothing_tells_of_nobody_that_they_left():
+    cells = ("0.0", "0,0", "NaT", "\\N", "#N/A", "(null)", "<NA>", "1900-01-00", "00.00.0000", "[]")
+    assert set(statuses(column("unsubscribed", *cells))) == {Status.ACTIVE}
+    assert statuses(column("unsubscribed", "1.0", "0.0"))[0] is Status.UNSUBSCRIBED
+    assert statuses(column("active", "1.0", "0.0")) == [Status.ACTIVE, Status.UNSUBSCRIBED]
+
+
+@pytest.mark.parametrize(
+    "remark", ["UNSUBSCRIBED!", "unsubscribed by mail", "Abgemeldet am 3.4.2024", "(bounced) twice", "désinscrit le 1/2/24"]
+)  # fmt: skip
+def test_a_short_remark_that_begins_with_such_a_word_is_not_passed_over(remark):
+    longer = "Bounced back into my life was what this newsletter did"
+    found = statuses(column("Notes", remark, "has not unsubscribed", longer))
+    assert found == [Status.UNSUBSCRIBED, Status.ACTIVE, Status.ACTIVE]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Email Address,LEID,EUID,NOTES\na@b.org,1,a,unsubscribed\n", "Email,Stripe plan,Start date,Info\na@b.org,,,unsubscribed\n",
+     "email,subscribed on\na@b.org,unsubscribed\n"],
+)  # fmt: skip
+def test_nor_is_it_in_a_column_that_is_left_out_or_has_dates(text):
+    name = text.partition("\n")[0].rpartition(",")[2]
+    assert statuses(text) == [Status.UNSUBSCRIBED]
+    assert statuses(text, f"{name}=ignore") == [Status.ACTIVE]
+
+
 @pytest.mark.parametrize("word", ["gekündigt", "gekundigt", "Gekuendigt", "geku\u0308ndigt", "DESABONNE", "supprime"])  # fmt: skip
 def test_a_word_of_a_status_is_known_without_its_accents(word):
     assert the_row(column("status", word)).status is Status.UNSUBSCRIBED
