@@ -76,7 +76,7 @@ def understood(
         _check(found, place, fit=str.isidentifier)
     else:
         open_ = [at for at, one in enumerate(found) if plain(one.header) not in choices.columns]
-        _check(found, place, open_, () if _is_told(found, service) else rows)
+        _check(found, place, open_, rows, told=_is_told(found, service))
     return found, service, own
 
 
@@ -138,6 +138,8 @@ def _check(
     place: Callable[[int], Place],
     asked: Iterable[int] = (),
     rows: Iterable[Sequence[str]] = (),
+    *,
+    told: bool = False,
     fit: Callable[[str], object] = FIELD_NAME.fullmatch,
 ) -> None:
     """Ask about columns that can be no field, or may tell who left.
@@ -147,21 +149,22 @@ def _check(
         place: where the header of the n-th stands.
         asked: those that may be asked about, for nobody has said what they are.
         rows: the cells below.
+        told: whether a service says who left.
         fit: tells whether a field can have a name.
     """
     fields = [at for at, column in enumerate(columns) if column.role is Role.FIELD]
     unfit = {at for at in fields if not fit(columns[at].name)}
     spoken = {at for at in asked if at in fields and speaks_of_standing(columns[at].name)}
     unknown = [at for at in asked if _says_nothing(columns[at]) and at not in unfit | spoken]
-    told = telling(rows, unknown)
-    undecided = spoken | {at for at in told if columns[at].header.strip()}
+    open_ = telling(rows, unknown, beside=told)
+    undecided = spoken | {at for at in open_ if columns[at].header.strip()}
     if found := sorted(unfit | undecided):
         headers = [one_line(columns[at].header) for at in found]
         raise (_undecided if undecided else _unfit)(headers, place(found[0]))
-    if told:
+    if open_:
         raise InputError(
-            f"column {told[0] + 1} has no name, and may tell who left",
-            place=place(told[0]),
+            f"column {open_[0] + 1} has no name, and may tell who left",
+            place=place(open_[0]),
             hint="name it in the first line, left where it tells who left; or delete it",
         )
 

@@ -2,10 +2,12 @@
 
 No list of words has every language: a column of dates that some rows have and others do not, of
 yes and no, or of two words is asked about whatever its name, and never read as a field unasked.
+So are those beside the columns of a service that tell, where they tell one row from another.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -18,7 +20,11 @@ from newsletter.audience.standing import BLANK, DOUBTFUL, NO, WORDS, YES, says_g
 _FEW: Final = 2
 _LONGEST: Final = 40
 #: In so many rows two words are a choice; in fewer any column has no more.
-_MANY_ROWS: Final = 10
+_MANY_ROWS: Final = 4
+#: Dates that stand for none: the first day of a computer, or one that nobody will see.
+_NEVER: Final = re.compile(
+    r"1970-01-01.*|1900-01-0[01].*|0?1[./-]0?1[./-]19[07]0|.*(?:20[5-9]\d|2[1-9]\d\d|9999)(?!\d).*"
+)
 
 #: What is about the person in any list, and tells nothing about where they stand.
 _ORDINARY: Final = frozenset(
@@ -33,14 +39,23 @@ _ORDINARY: Final = frozenset(
     urodzenia fodselsdag syntymaaika language lang locale sprache langue idioma lingua taal jezyk
     jazyk nyelv kieli gender sex geschlecht genre sexo sesso geslacht salutation anrede title titel
     titulo civilite aanhef plan tier paket tarif source quelle origine origen bron referrer utm note
-    notes notiz notizen bemerkung bemerkungen kommentar comment comments remark remarks opmerking
+    notes notiz notizen bemerkung bemerkungen kommentar ip comment comments remark remarks opmerking
     website url web job position beruf department abteilung timezone age alter kundennummer
     category kategorie categorie categoria id nr nummer number
+    vip premium customer kunde client cliente klant employee mitarbeiter school schule child
+    children kinder kids enfants team kurs course class klasse event interests interessen
+    score points punkte stars rating donation donations spende spenden don dons
+    amount quantity anzahl menge spend betrag montant importe revenue umsatz price preis
+    currency year jahr annee anno mobil
+    open opens opened click clicks clicked sent seen visit visits visited login logins activity
+    purchase purchases order orders contacted modified updated changed geandert format page form
+    campaign medium term content referral referring ansprache
     """.split()
 )
 #: What may stand beside such a word.
 _BESIDE: Final = frozenset(
-    "name code no date datum day of de du di da der des home work 1 2 3".split()
+    "name code no date datum day of de du di da der des home work 1 2 3 is has at on time last "
+    "first rate count total avg preferred sign up signup site gmt utc emails lead".split()
 )
 
 
@@ -50,12 +65,15 @@ def is_ordinary(name: str) -> bool:
     return not words.isdisjoint(_ORDINARY) and words <= _ORDINARY | _BESIDE
 
 
-def telling(rows: Iterable[Sequence[str]], columns: Iterable[int]) -> list[int]:
+def telling(
+    rows: Iterable[Sequence[str]], columns: Iterable[int], *, beside: bool = False
+) -> list[int]:
     """Which of some columns may tell who left by their cells.
 
     Args:
         rows: the cells of each row; read until nothing is open any more.
         columns: the places of those that nobody knows by their names.
+        beside: whether others tell already; then one that says the same of everybody does not.
     """
     seen = {at: _Cells() for at in columns}
     for cells in rows if seen else ():
@@ -63,7 +81,7 @@ def telling(rows: Iterable[Sequence[str]], columns: Iterable[int]) -> list[int]:
             del seen[at]
         if not seen:
             break
-    return [at for at, one in seen.items() if one.tell()]
+    return [at for at, one in seen.items() if one.tell() and not (beside and one.is_even())]
 
 
 @dataclass(slots=True)
@@ -88,7 +106,10 @@ class _Cells:
         elif word in YES or word in NO:
             self.answers.add(word in YES)
         elif is_like_a_date(word):
-            self.dated = True
+            if _NEVER.fullmatch(word):
+                self.blank = True
+            else:
+                self.dated = True
             return True  # there may be as many of them as rows
         else:
             self.words.add(word)
@@ -97,6 +118,10 @@ class _Cells:
                 return False
         self._met.add(cell)
         return True
+
+    def is_even(self) -> bool:
+        """Whether they say one and the same of everybody."""
+        return len(self._met) == 1 and not self.dated
 
     def tell(self) -> bool:
         """Whether all of them together may tell who left."""

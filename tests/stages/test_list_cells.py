@@ -63,13 +63,28 @@ def test_one_who_left_far_below_is_found(at):
         opened(column("Uit", *cells))
 
 
-def test_words_of_no_known_language_are_asked_about_where_ten_rows_have_but_two():
-    cells = ["läuft"] * 9 + ["weg"]
+def test_words_of_no_known_language_are_asked_about_where_four_rows_have_but_two():
+    cells = ["läuft"] * 3 + ["weg"]
     assert opened(column("Typ", *cells[1:])).columns[1].role is Role.FIELD
-    for text in (column("Typ", *cells), column("Typ", *([""] * 9), "weg")):
+    for text in (column("Typ", *cells), column("Typ", "", "", "", "will nicht mehr")):
         with pytest.raises(InputError, match=ASKED):
             opened(text)
     assert opened(column("Typ", *cells, "neu")).columns[1].role is Role.FIELD
+
+
+@pytest.mark.parametrize("never", ["31.12.9999", "2099-12-31", "1970-01-01 00:00:00", "01.01.1970", "1900-01-01"])  # fmt: skip
+def test_a_date_that_stands_for_none_is_none(never):
+    with pytest.raises(InputError, match=ASKED):
+        opened(column("Ende", "2024-01-31", never))
+    assert opened(column("Ende", "2024-01-31", "2024-02-01")).columns[1].role is Role.FIELD
+
+
+@pytest.mark.parametrize(
+    "name", ["VIP", "Kinder", "Open count", "Lead score", "Last clicked at", "Sign-up page", "Spende", "Birth year"]
+)  # fmt: skip
+@pytest.mark.parametrize("cells", [("0", "1"), ("yes", ""), ("2024-01-31", "")])
+def test_what_is_counted_and_when_somebody_last_read_is_a_field(name, cells):
+    assert opened(column(name, *cells)).columns[1].role is Role.FIELD
 
 
 @pytest.mark.parametrize("name", ["City", "Plan", "Geburtstag", "Date of birth", "Langue", "Company name", "Id"])  # fmt: skip
@@ -151,6 +166,20 @@ def test_a_word_of_a_status_is_known_without_its_accents(word):
 )  # fmt: skip
 def test_further_columns_of_a_service_that_tells_who_left_are_fields(text):
     assert opened(text).columns[-1].role is Role.FIELD
+
+
+@pytest.mark.parametrize("cells", [("1.2.2024", ""), ("x", ""), ("1", "0"), ("gone", "here")])
+@pytest.mark.parametrize(
+    "service", [("Email Address,LEID,EUID,UNSUB_TIME", ",1,a,"), ("email,uuid,attributes,status", ",u,{},enabled"),
+                ("email,active_subscription,email_disabled", ",false,false")]
+)  # fmt: skip
+def test_a_column_of_ones_own_beside_those_of_a_service_is_asked_about(service, cells):
+    names, told = service
+    rows = (f"p{number}@example.org{told},{cell}\n" for number, cell in enumerate(cells * 2))
+    text = f"{names},Ende\n{''.join(rows)}"
+    with pytest.raises(InputError, match='the column "Ende" may tell who left'):
+        opened(text)
+    assert opened(text, "Ende=field").columns[-1].role is Role.FIELD
 
 
 @pytest.mark.parametrize(
