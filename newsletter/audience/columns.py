@@ -10,10 +10,11 @@ from newsletter.audience.cells import UnfitCellError, table_of, tags_of
 from newsletter.audience.choices import Choices
 from newsletter.audience.header import Column, by_file, understood
 from newsletter.audience.joined import joined, unread
-from newsletter.audience.roles import STANDING, Role, folded, plain
+from newsletter.audience.roles import BY_NAME, STANDING, Role, folded, plain
 from newsletter.audience.services import Service
 from newsletter.audience.standing import (
     GONE,
+    NO,
     WORDS,
     ReaderStanding,
     confirmed,
@@ -96,7 +97,9 @@ class Columns:
             next(iter(self._at(role)), None) for role in (Role.NAME, Role.FIRST, Role.LAST)
         )
         self._tagged = self._at(Role.TAGS)
-        self._tables = self._at(Role.TABLE)
+        self._tables = [
+            (at, plain(columns[at].header) not in choices.columns) for at in self._at(Role.TABLE)
+        ]
         self.dated = self._at(Role.JOINED)
         self._fields = [
             (at, column.name)
@@ -177,12 +180,18 @@ class Columns:
             if cell := cells[at]:
                 tags |= tags_of(cell)
         fields: dict[str, str] = {}
-        for at in self._tables:
+        for at, unjudged in self._tables:
             try:
-                fields.update(table_of(cells[at]))
+                table = dict(table_of(cells[at]))
             except UnfitCellError as error:
                 if standing < ReaderStanding.LEFT:
                     raise RejectedError(str(error)) from error
+                continue
+            fields.update(table)
+            if unjudged and standing < ReaderStanding.LEFT and (said := _said_in(table)):
+                standing, header = ReaderStanding.LEFT, one_line(self.columns[at].header)
+                way = f'--map "{header}=table" where it does not'
+                aside = f'"{said}" in the column "{header}" says that they left; {way}'
         for at, name in self._fields:
             if (cell := cells[at]) and (line := one_line(cell)):
                 fields[name] = line
@@ -194,8 +203,13 @@ class Columns:
         for at, tagged in self._unjudged:
             if not (cell := folded(cells[at].strip())):
                 continue
-            if says_gone(cell) or (tagged and not GONE.isdisjoint(tags_of(cell))):
-                header, role = one_line(self.columns[at].header), self.columns[at].role
+            role = self.columns[at].role
+            if (
+                says_gone(cell)
+                or (tagged and not GONE.isdisjoint(tags_of(cell)))
+                or (role is Role.JOINED and cell in NO and not cell[0].isdigit())
+            ):
+                header = one_line(self.columns[at].header)
                 if not header:
                     return f"column {at + 1} without a name says that they left; name it"
                 way = f'--map "{header}={role}" where it does not'
@@ -243,6 +257,20 @@ class Columns:
         raise RejectedError(
             f'the column "{header}" is empty; --map-status "=active" where that means active'
         )
+
+
+def _said_in(table: Mapping[str, str]) -> str:
+    """Which value of an object says that the person left, as a column of its name would; or ""."""
+    return next((name for name, value in table.items() if _says_left(name, folded(value))), "")
+
+
+def _says_left(name: str, cell: str) -> bool:
+    role = BY_NAME.get(name)
+    if role is Role.STATUS:
+        return WORDS.get(cell, ReaderStanding.ACTIVE) >= ReaderStanding.LEFT
+    if role is Role.SUBSCRIBED:
+        return yes_or_no(cell) is False
+    return says_gone(cell) or (role in _MARKED and marked(cell))
 
 
 def _subscribed(cell: str, header: str) -> ReaderStanding:

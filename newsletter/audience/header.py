@@ -156,7 +156,8 @@ def _check(
     unfit = {at for at in fields if not fit(columns[at].name)}
     spoken = {at for at in asked if at in fields and speaks_of_standing(columns[at].name)}
     unknown = [at for at in asked if _says_nothing(columns[at]) and at not in unfit | spoken]
-    open_ = telling(rows, unknown, beside=told)
+    joined = {at for at in unknown if columns[at].role is Role.JOINED}
+    open_ = telling(rows, unknown, beside=told, joined=joined)
     undecided = spoken | {at for at in open_ if columns[at].header.strip()}
     if found := sorted(unfit | undecided):
         headers = [one_line(columns[at].header) for at in found]
@@ -170,8 +171,8 @@ def _check(
 
 
 def _says_nothing(column: Column) -> bool:
-    """Whether the name of a column leaves open what it is."""
-    if not column.header.strip():
+    """Whether the name of a column leaves open what it is; "signed up" may have yes and no."""
+    if not column.header.strip() or column.role is Role.JOINED:
         return True
     return column.role is Role.FIELD and not is_ordinary(column.name)
 

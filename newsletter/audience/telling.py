@@ -8,7 +8,7 @@ So are those beside the columns of a service that tell, where they tell one row 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -66,7 +66,11 @@ def is_ordinary(name: str) -> bool:
 
 
 def telling(
-    rows: Iterable[Sequence[str]], columns: Iterable[int], *, beside: bool = False
+    rows: Iterable[Sequence[str]],
+    columns: Iterable[int],
+    *,
+    beside: bool = False,
+    joined: Container[int] = (),
 ) -> list[int]:
     """Which of some columns may tell who left by their cells.
 
@@ -74,8 +78,9 @@ def telling(
         rows: the cells of each row; read until nothing is open any more.
         columns: the places of those that nobody knows by their names.
         beside: whether others tell already; then one that says the same of everybody does not.
+        joined: those of them that tell since when by their names; one date shows that they do.
     """
-    seen = {at: _Cells() for at in columns}
+    seen = {at: _Cells(joined=at in joined) for at in columns}
     for cells in rows if seen else ():
         for at in [at for at, one in seen.items() if not one.goes_on(cells[at])]:
             del seen[at]
@@ -86,8 +91,9 @@ def telling(
 
 @dataclass(slots=True)
 class _Cells:
-    """What the cells of a column have been so far."""
+    """What the cells of a column have been so far; `joined` where dates are what it should have."""
 
+    joined: bool = False
     rows: int = 0
     blank: bool = False
     dated: bool = False
@@ -110,7 +116,7 @@ class _Cells:
                 self.blank = True
             else:
                 self.dated = True
-            return True  # there may be as many of them as rows
+            return not self.joined  # there may be as many of them as rows
         else:
             self.words.add(word)
             few = len(self.words) <= _FEW or self.words <= WORDS.keys()

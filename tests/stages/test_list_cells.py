@@ -155,6 +155,29 @@ def test_nor_is_it_in_a_column_that_is_left_out_or_has_dates(text):
     assert statuses(text, f"{name}=ignore") == [Status.ACTIVE]
 
 
+@pytest.mark.parametrize("cells", [("no", "yes"), ("0", "1"), ("ja", "")])
+def test_a_column_that_should_have_dates_and_has_yes_and_no_is_asked_about(cells):
+    text = column("Signed up", *cells)
+    with pytest.raises(InputError, match=ASKED):
+        opened(text)
+    assert opened(text, "Signed up=joined").columns[1].role is Role.JOINED
+
+
+def test_no_among_dates_of_joining_says_that_one_has_not_and_nothing_says_nothing():
+    text = column("Signed up", "2024-01-31", "Nein", "", "0", "-")
+    assert statuses(text) == [Status.ACTIVE, Status.UNSUBSCRIBED, *[Status.ACTIVE] * 3]
+
+
+@pytest.mark.parametrize(
+    "fields", ["'unsubscribed': 'yes'", "'group': 'unsubscribed'", "'left': True", "'active': False", "'status': 'inactive'"]
+)  # fmt: skip
+def test_an_object_of_fields_that_says_that_one_left_is_not_passed_over(fields):
+    never = "{'unsubscribed': 'no', 'left': '', 'active': True, 'status': 'active', 'note': 'x'}"
+    text = f'email,creation_date,metadata\na@b.org,,"{{{fields}}}"\nb@b.org,,"{never}"\n'
+    assert statuses(text) == [Status.UNSUBSCRIBED, Status.ACTIVE]
+    assert set(statuses(text, "metadata=table")) == {Status.ACTIVE}
+
+
 @pytest.mark.parametrize("word", ["gekündigt", "gekundigt", "Gekuendigt", "geku\u0308ndigt", "DESABONNE", "supprime"])  # fmt: skip
 def test_a_word_of_a_status_is_known_without_its_accents(word):
     assert the_row(column("status", word)).status is Status.UNSUBSCRIBED
