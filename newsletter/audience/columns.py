@@ -13,6 +13,7 @@ from newsletter.audience.joined import joined, unread
 from newsletter.audience.roles import BY_NAME, STANDING, Role, folded, plain
 from newsletter.audience.services import Service
 from newsletter.audience.standing import (
+    DOUBTFUL,
     GONE,
     NO,
     WORDS,
@@ -32,6 +33,8 @@ _MARKED: Final = {
     Role.BLOCKED: ReaderStanding.BLOCKED,
 }
 
+#: What no date of joining is, but for a zero, which programs write for none.
+_NOT_SINCE: Final = frozenset(word for word in NO | DOUBTFUL if not word[0].isdigit())
 #: What is read for something else, or for nothing as it has no name or is a service's own.
 _UNJUDGED: Final = frozenset({Role.FIELD, Role.TAGS, Role.JOINED, Role.IGNORE})
 
@@ -207,7 +210,7 @@ class Columns:
             if (
                 says_gone(cell)
                 or (tagged and not GONE.isdisjoint(tags_of(cell)))
-                or (role is Role.JOINED and cell in NO and not cell[0].isdigit())
+                or (role is Role.JOINED and cell in _NOT_SINCE)
             ):
                 header = one_line(self.columns[at].header)
                 if not header:

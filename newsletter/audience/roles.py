@@ -185,28 +185,42 @@ def plain(header: str) -> str:
 BY_NAME: Final[Mapping[str, Role]] = {
     plain(name): role for role, names in _NAMES.items() for name in names.split()
 }
-_SPEAKS: Final = re.compile(
+_LEAVES: Final = (
     # English, and what other languages have in common with it
-    r"stat|subscri|unsub|opt_?(?:in|out)|(?:^|_)opted|optedout|confirm|conferm|consent|permission|bounc|complain|spam|abuse"
-    r"|blo[ck]|black|suppress|disabl|delet|clean|valid|verif|gdpr|cancel|remov|undeliver|unreach"
-    r"|do_?not|no_?e?_?mail|enabled|withdr[ae]w|churn|archived|trashed|expired|signed_?off"
-    r"|suspen[ds]|deactivat|revok|refus|unmail|unengag|(?:^|_)(?:lapsed|resigned|paused|dormant|junk)(?:_|$)"
-    r"|(?:^|_)(?:left|leave|leaving|gone|dnc|dnm|dnd|banned|quit|e?mailable|marketing|newsletter)(?:_|$)"
-    r"|(?:^|_)(?:objected|objection|rejected|mailing|allow_e?mails?|receives?_e?mails?)(?:_|$)"
-    r"|(?:^|(?<!last)_)(?:in)?(?:activ[eo]|aktiv|actif|attivo)(?:_|$)"
+    r"unsub|opt_?out|optedout|(?:^|_)opted|bounc|complain|spam|abuse|suppress|delet|cancel|remov|undeliver|unreach"
+    r"|blo[ck]k?(?:ed|list)|blackl|do_?not|no_?e?_?mail|withdr[ae]w|churn|trashed|signed_?off"
+    r"|suspen[ds]|deactivat|revok|refus|unmail|(?:^|_)(?:lapsed|resigned|junk)(?:_|$)"
+    r"|(?:^|_)(?:left|leave|leaving|gone|dnc|dnm|dnd|banned|quit|objected|rejected)(?:_|$)"
     # German, Dutch, the North
-    r"|abgemeld|abmeld|abbestell|angemeld|bestat|gesperrt|gelosch|einwillig|zustimm|unzustell"
-    r"|ausgetr|austr(?:itt|ag)|ausgeschied|gekue?ndigt|kue?ndigung|widerruf|widerspr|deaktiv|gel(?:oe|o)sch|bestaet"
-    r"|sperr|blockier|ungue?lt|unerreich|beschwer|stornier|abgelehnt|keine?_?(?:e_?)?mail"
-    r"|opgezegd|klacht|uitgeschr|uitschrij|ingeschr|afgemeld|afmeld|bevestig|geblok|toestemm|avregistr|avprenum|avmeld|afmeldt"
+    r"|abgemeld|abmeld|abbestell|gesperrt|gelosch|unzustell"
+    r"|ausgetr|austr(?:itt|ag)|ausgeschied|gekue?ndigt|kue?ndigung|widerruf|widerspr|deaktiv|gel(?:oe|o)sch"
+    r"|sperr|blockier|unerreich|beschwer|stornier|abgelehnt|keine?_?(?:e_?)?mail"
+    r"|opgezegd|klacht|uitgeschr|uitschrij|afgemeld|afmeld|geblok|avregistr|avprenum|avmeld|afmeldt"
     # French, Spanish, Italian, Portuguese, Polish
-    r"|desinscri|desabon|abonn|inscri|rebond|rejet|bloq|consenti|suscri|rebot|estado|(?:^|_)baja(?:_|$)"
+    r"|desinscri|desabon|rebond|rejet|bloqu|rebot|(?:^|_)baja(?:_|$)"
     r"|resili|desactiv|plainte|supprim|radiee?(?:_|$)|indesirable|signalee?(?:_|$)|annulee?(?:_|$)|liste?a?_n(?:oire|egra|era)"
     r"|anulad|queja|rechaz|eliminad|borrad[oa](?:_|$)|devuelt|dad[oa]_de|no_deseado"
-    r"|iscri|rimbalz|descadast|(?:^|_)etat(?:_|$)|wypisan|potwierdz|zgoda"
+    r"|disiscri|rimbalz|descadast|wypisan"
+    # elsewhere
+    r"|odhlas|zrusen|vypoved|odjav|leiratk|lemond|peruut|frameld|utmeld|dezabon"
+)
+#: What speaks of an end.
+_LEAVING: Final = re.compile(_LEAVES)
+_SPEAKS: Final = re.compile(
+    _LEAVES
+    # English, and what other languages have in common with it
+    + r"|stat|subscri|opt_?in|confirm|conferm|consent|permission|blo[ck]|black|disabl|clean"
+    r"|valid|verif|gdpr|enabled|archived|expired|unengag|(?:^|_)(?:paused|dormant)(?:_|$)"
+    r"|(?:^|_)(?:e?mailable|marketing|newsletter)(?:_|$)"
+    r"|(?:^|_)(?:objection|mailing|allow_e?mails?|receives?_e?mails?)(?:_|$)"
+    r"|(?:^|(?<!last)_)(?:in)?(?:activ[eo]|aktiv|actif|attivo)(?:_|$)"
+    # German, Dutch
+    r"|angemeld|bestat|bestaet|einwillig|zustimm|ungue?lt|ingeschr|bevestig|toestemm"
+    # French, Spanish, Italian, Polish
+    r"|abonn|inscri|bloq|consenti|suscri|estado|iscri|(?:^|_)etat(?:_|$)|potwierdz|zgoda"
     # Words for a state, and for an end, elsewhere
     r"|(?:^|_)(?:zustand|toestand|stav|stan|stanje|stare|tila|durum|allapot|situa[ct]i?[a-z]+)(?:_|$)"
-    r"|(?:^|_)exit(?:_|$)|odhlas|zrusen|vypoved|odjav|leiratk|lemond|peruut|frameld|utmeld|dezabon"
+    r"|(?:^|_)exit(?:_|$)"
 )
 #: Names of such columns that are long enough to be known with a slip in them.
 _LONG_ENOUGH: Final = 6
@@ -232,6 +246,11 @@ def speaks_of_standing(name: str) -> bool:
     if _NUMBERS.fullmatch(name):
         return False
     return _SPEAKS.search(name) is not None or any(is_slip(name, one) for one in _TELLING)
+
+
+def speaks_of_leaving(text: str) -> bool:
+    """Whether a remark, as `plain` writes it, speaks of leaving, bouncing or complaining."""
+    return _LEAVING.search(text) is not None
 
 
 def name_tells(file: str) -> str:

@@ -7,7 +7,7 @@ from enum import IntEnum
 from typing import Final
 
 from newsletter.audience import Status
-from newsletter.audience.roles import folded
+from newsletter.audience.roles import folded, plain, speaks_of_leaving
 
 
 class ReaderStanding(IntEnum):
@@ -100,10 +100,17 @@ _GONE: Final = (
 ).split()
 GONE: Final = frozenset(map(folded, _GONE)) | {folded(word).replace("-", " ") for word in _GONE}
 #: Longer cells are sentences, in which such a word may be about anything.
-_LONGEST: Final = 40
+LONGEST_REMARK: Final = 40
 _SIGNS: Final = "()[]*.,;:!"
 #: What may mean that a person is not to be mailed, or anything else: "left", "paused".
-DOUBTFUL: Final = frozenset(folded(word) for word, meant in WORDS.items() if meant) - GONE
+_MAYBE: Final = (
+    "former ex ex-member ex-subscriber gone quit out dead deceased expired lapsed churned "
+    "ehemalig ehemalige ehemaliger ehemaliges ehem. ex-mitglied raus weg verstorben "
+    "storno storniert ancien ancienne sorti parti décédé décédée fallecido ex-miembro"
+).split()
+DOUBTFUL: Final = (
+    frozenset(folded(word) for word, meant in WORDS.items() if meant) | {*map(folded, _MAYBE)}
+) - GONE
 _SAYS_YES: Final = (
     "true yes 1 1.0 1,0 t y on x checked ja oui si sí sim wahr vrai verdadero vero waar ano áno "
     "tak igen kyllä da evet да так はい 是 예 네 כן نعم ✓ ✔ ☑"
@@ -129,7 +136,19 @@ def says_gone(cell: str) -> bool:
     """Whether a folded cell is such a word, or a short remark that begins with one."""
     if cell in GONE:
         return True
-    return len(cell) <= _LONGEST and cell.partition(" ")[0].strip(_SIGNS) in GONE
+    return len(cell) <= LONGEST_REMARK and _first_word(cell) in GONE
+
+
+def may_say_gone(cell: str) -> bool:
+    """Whether a short remark may say that somebody left: "please remove", "ex-member since May"."""
+    cell = folded(cell)
+    if len(cell) > LONGEST_REMARK:
+        return False
+    return _first_word(cell) in DOUBTFUL or speaks_of_leaving(plain(cell))
+
+
+def _first_word(cell: str) -> str:
+    return cell.partition(" ")[0].strip(_SIGNS)
 
 
 def marked(cell: str) -> bool:

@@ -52,6 +52,11 @@ _ORDINARY: Final = frozenset(
     campaign medium term content referral referring ansprache
     """.split()
 )
+#: Where people write what they have no column for.
+_NOTES: Final = frozenset(
+    "note notes notiz notizen bemerkung bemerkungen kommentar comment comments remark remarks "
+    "opmerking category kategorie categorie categoria".split()
+)
 #: What may stand beside such a word.
 _BESIDE: Final = frozenset(
     "name code no date datum day of de du di da der des home work 1 2 3 is has at on time last "
@@ -63,6 +68,11 @@ def is_ordinary(name: str) -> bool:
     """Whether the plain name of a column says that it is about something else than standing."""
     words = frozenset(name.split("_"))
     return not words.isdisjoint(_ORDINARY) and words <= _ORDINARY | _BESIDE
+
+
+def has_remarks(name: str) -> bool:
+    """Whether the plain name of a column leaves room for remarks: notes, or nothing known."""
+    return not is_ordinary(name) or not _NOTES.isdisjoint(name.split("_"))
 
 
 def telling(

@@ -125,6 +125,13 @@ def _say_columns(tally: RowTally) -> None:
         where = f'"{word}" stands in the column "{column}" of {rows}'
         way = f'--map "{column}=status" where it tells who left'
         say(f"warning: {where}, taken as active: {way}")
+    for column, (remark, odd) in tally.remarks.items():
+        rows = f"{plural(odd.number, 'row')}, the first in line {odd.line}"
+        where = (
+            f'what may say that they left ("{remark}") stands in the column "{column}" of {rows}'
+        )
+        way = f'give who left a yes in a column "left", or --map "{column}=field" where nobody has'
+        say(f"warning: {where}, taken as active: {way}")
 
 
 def _say_nobody(added: Added, rejected: int) -> None:
@@ -158,6 +165,9 @@ def _facts(listed: OpenList, added: Added, rejected: int, tally: RowTally) -> di
         "doubtful": [
             {"column": column, "word": word, "rows": odd.number}
             for (column, word), odd in tally.doubted.items()
+        ] + [
+            {"column": column, "word": remark, "rows": odd.number}
+            for column, (remark, odd) in tally.remarks.items()
         ],
     }  # fmt: skip
 

@@ -90,6 +90,13 @@ class OpenList:
             if role.startswith("field:") and plain(header) not in self.choices.columns
         }
 
+    @property
+    def tagged(self) -> str:
+        """The first column that is read as tags, where nobody said so; or ""."""
+        columns = (column for sheet in self.sheets if not sheet.own for column in sheet.columns)
+        found = (header for header, role in columns if role == Role.TAGS)
+        return next((one for one in found if plain(one) not in self.choices.columns), "")
+
     @contextmanager
     def rows(self) -> Iterator[Iterator[Row | Reject]]:
         """What it holds, read as it is needed."""
@@ -185,7 +192,7 @@ def check_list(listed: OpenList, store: Store | None, *, now: dt.datetime) -> Li
     """
     with listed.rows() as rows:
         outdone = {row.instead_of for row in rows if isinstance(row, Row)} - {None}
-    tally, rejected = RowTally(fields=listed.unjudged), len(outdone)
+    tally, rejected = RowTally(fields=listed.unjudged, tagged=listed.tagged), len(outdone)
 
     def counted(rows: Iterable[Row | Reject]) -> Iterator[Row]:
         nonlocal rejected
@@ -233,7 +240,7 @@ def import_list(
         source=source, now=now, file_name=listed.name, file_hash=listed.sha256,
         choices=str(listed.choices), told=progressed,
     )  # fmt: skip
-    tally, kept = RowTally(fields=listed.unjudged), None
+    tally, kept = RowTally(fields=listed.unjudged, tagged=listed.tagged), None
 
     def keep(rejects: Iterable[Reject]) -> None:
         nonlocal kept

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 from newsletter.audience import Status
 from newsletter.audience.roles import folded
 from newsletter.audience.roster import Reject, Row
-from newsletter.audience.standing import DOUBTFUL, GONE
+from newsletter.audience.standing import DOUBTFUL, GONE, LONGEST_REMARK, may_say_gone
+from newsletter.audience.telling import has_remarks
 from newsletter.text_rules import one_line, stands_in_header
 
 #: So many rejected rows are told one by one; the file beside the list has them all.
@@ -18,9 +20,15 @@ _SHOWN: Final = 5
 #: So many words of a status are counted; a column with more is none.
 _WORDS: Final = 20
 _LONGEST_WORD: Final = 40
-_LONGEST_DOUBT: Final = max(map(len, DOUBTFUL | GONE))
+_LONGEST_NAME: Final = max(map(len, GONE))
 #: What spreadsheets put before a text, or take for the begin of a formula.
 _MARKS: Final = frozenset("'=+-")
+
+
+@lru_cache(maxsize=4096)
+def _is_doubtful(name: str, value: str) -> bool:
+    """Whether a remark in a column may say that somebody left; many rows have the same."""
+    return has_remarks(name) and may_say_gone(value)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -47,7 +55,9 @@ class RowTally:
             first of their lines.
         undated: why dates count as none, in the same way.
         doubted: such columns with words that may mean it; these rows count as active.
+        remarks: such columns with short remarks that may say it, and the first of them.
         fields: the columns that are read as fields, see `OpenList.unjudged`.
+        tagged: the column that is read as tags in the same way, or "".
     """
 
     rejected: int = 0
@@ -59,7 +69,9 @@ class RowTally:
     aside: dict[str, Odd] = field(default_factory=dict)
     undated: dict[str, Odd] = field(default_factory=dict)
     doubted: dict[tuple[str, str], Odd] = field(default_factory=dict)
+    remarks: dict[str, tuple[str, Odd]] = field(default_factory=dict)
     fields: Mapping[str, str] = field(default_factory=dict)
+    tagged: str = ""
 
     def looked_at(self, rows: Iterable[Row | Reject]) -> Iterator[Row | Reject]:
         """The same rows, counted by what they say."""
@@ -85,11 +97,18 @@ class RowTally:
 
     def _doubt(self, row: Row) -> None:
         """Count words of a status where nobody has said what the column is, or in a name."""
-        if len(row.name) <= _LONGEST_DOUBT and folded(row.name) in GONE:
+        if len(row.name) <= _LONGEST_NAME and folded(row.name) in GONE:
             self._note_doubt("name", row.name, row.line)
+        if self.tagged and not row.tags.isdisjoint(DOUBTFUL):
+            self._note_doubt(self.tagged, min(row.tags & DOUBTFUL), row.line)
         for name, value in row.fields.items():
-            if len(value) <= _LONGEST_DOUBT and folded(value) in DOUBTFUL and name in self.fields:
+            if len(value) > LONGEST_REMARK or name not in self.fields:
+                continue
+            if folded(value) in DOUBTFUL:
                 self._note_doubt(self.fields[name], value, row.line)
+            elif _is_doubtful(name, value):
+                _, odd = self.remarks.setdefault(self.fields[name], (value, Odd(line=row.line)))
+                odd.number += 1
 
     def _note_doubt(self, column: str, word: str, line: int) -> None:
         self.doubted.setdefault((column, word.lower()), Odd(line=line)).number += 1

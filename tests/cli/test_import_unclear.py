@@ -192,3 +192,24 @@ def test_a_packed_file_is_called_one(folder):
     ran = folder.run("subscribers", "import", "list.csv", "--consent-source", "x")
     assert ran.code == 2
     assert "list.csv: this is a packed file" in ran.error
+
+
+def test_remarks_and_tags_that_may_say_that_somebody_left_are_told_once_a_column(folder):
+    text = (
+        "email,Notes,Group,Tags,City\na@example.org,please remove,Choir,VIP,Blackpool\n"
+        "b@example.org,Will keine Mails mehr,Ehemalige,VIP,Bath\n"
+        "c@example.org,active as ever,Band,ausgetreten,Rome\nd@example.org,,Crew,,Bounceville\n"
+    )
+    ran = imported(folder, text)
+    warned = [line for line in ran.err.splitlines() if "taken as active: " in line]
+    group, tags, notes = [line.partition(", taken as active: ") for line in warned]
+    row = "1 row, the first in line"
+    assert group[0] == f'warning: "ehemalige" stands in the column "Group" of {row} 3'
+    assert tags[0] == f'warning: "ausgetreten" stands in the column "Tags" of {row} 4'
+    assert notes[0] == (
+        'warning: what may say that they left ("please remove") stands in the column "Notes" '
+        "of 2 rows, the first in line 2"
+    )
+    assert notes[2].endswith('a yes in a column "left", or --map "Notes=field" where nobody has')
+    told = ("--map", "Notes=field", "--map", "Group=field", "--map", "Tags=tags")
+    assert "taken as active" not in imported(folder, text, *told).err
