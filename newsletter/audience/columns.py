@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Final, NamedTuple
 
 from newsletter.audience.cells import UnfitCellError, table_of, tags_of
@@ -78,6 +79,7 @@ class Columns:
         order: which number of a date such as 1/2/2024 is the day.
         least: where everybody stands by the name of the file.
         dated: which columns hold dates.
+        about_whom: which columns tell who somebody is, the first among them.
     """
 
     def __init__(
@@ -99,6 +101,9 @@ class Columns:
         self._name, self._first, self._last = (
             next(iter(self._at(role)), None) for role in (Role.NAME, Role.FIRST, Role.LAST)
         )
+        named = (Role.EMAIL, Role.NAME, Role.FIRST, Role.LAST)
+        first = () if columns[0].role in STANDING else (0,)
+        self.about_whom = {*first, *chain.from_iterable(map(self._at, named))}
         self._tagged = self._at(Role.TAGS)
         self._tables = [
             (at, plain(columns[at].header) not in choices.columns) for at in self._at(Role.TABLE)
@@ -204,9 +209,10 @@ class Columns:
     def _aside(self, cells: Sequence[str]) -> str:
         """Which column that is read for something else says that they left, with the way on."""
         for at, tagged in self._unjudged:
-            if not (cell := folded(cells[at].strip())):
-                continue
-            role = self.columns[at].role
+            cell = cells[at]
+            if not cell or (cell[0].isdigit() and not tagged):
+                continue  # most of what a service adds: dates and numbers
+            role, cell = self.columns[at].role, folded(cell.strip())
             if (
                 says_gone(cell)
                 or (tagged and not GONE.isdisjoint(tags_of(cell)))

@@ -18,7 +18,9 @@ from newsletter.audience.choices import Choices
 from newsletter.audience.columns import Columns, Person, RejectedError
 from newsletter.audience.joined import DayOrder, day_order
 from newsletter.audience.records import CsvRecords, Record, empty, sniff
-from newsletter.errors import InputError
+from newsletter.audience.standing import may_say_gone
+from newsletter.errors import InputError, Place
+from newsletter.text_rules import one_line
 
 __all__ = ["Added", "Reject", "Row", "guarded", "header", "read", "sniff", "unguarded"]
 
@@ -200,7 +202,10 @@ def read(
         )
         rest = chain(sample, records)
     for place, record in enumerate(rest, start=before):
-        yield _row(record, columns, seen, place)
+        row = _row(record, columns, seen, place)
+        if isinstance(row, Reject):
+            _expect_no_heading(record, columns, file)
+        yield row
 
 
 def _columns(
@@ -245,6 +250,20 @@ def _row(record: Record, columns: Columns, seen: Seen, place: int) -> Row | Reje
         person.fields, standing.suppression, person.joined, None if met is None else met.place,
         person.aside, person.undated,
     )  # fmt: skip
+
+
+def _expect_no_heading(record: Record, columns: Columns, file: str) -> None:
+    """A line such as "Unsubscribed" between the rows: those below it are not to be mailed."""
+    filled = [at for at, cell in enumerate(record.cells) if cell.strip()]
+    if len(filled) != 1 or filled[0] not in columns.about_whom:
+        return
+    word = one_line(record.cells[filled[0]])
+    if "@" not in word and may_say_gone(word):
+        raise InputError(
+            f'this line says "{word}" and has no address, and those below it may have left',
+            place=Place(file, record.line),
+            hint='delete it, and give those who left a yes in a column "left"',
+        )
 
 
 def _person(record: Record, columns: Columns) -> Person:

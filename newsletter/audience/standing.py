@@ -134,9 +134,7 @@ _NO_DATE: Final = NO | BLANK
 
 def says_gone(cell: str) -> bool:
     """Whether a folded cell is such a word, or a short remark that begins with one."""
-    if cell in GONE:
-        return True
-    return len(cell) <= LONGEST_REMARK and _first_word(cell) in GONE
+    return cell in GONE or (len(cell) <= LONGEST_REMARK and _first_word(cell) in GONE)
 
 
 def may_say_gone(cell: str) -> bool:
@@ -144,7 +142,8 @@ def may_say_gone(cell: str) -> bool:
     cell = folded(cell)
     if len(cell) > LONGEST_REMARK:
         return False
-    return _first_word(cell) in DOUBTFUL or speaks_of_leaving(plain(cell))
+    first = _first_word(cell)
+    return first in DOUBTFUL or first in GONE or speaks_of_leaving(plain(cell))
 
 
 def _first_word(cell: str) -> str:

@@ -180,6 +180,19 @@ def test_an_object_of_fields_that_says_that_one_left_is_not_passed_over(fields):
     assert set(statuses(text, "metadata=table")) == {Status.ACTIVE}
 
 
+@pytest.mark.parametrize("line", ["Unsubscribed,", "Unsubscribed", ",Abgemeldet:", "Former readers,", "--- bounced ---,"])  # fmt: skip
+def test_a_heading_between_the_rows_stops_the_list_for_those_below_may_have_left(line):
+    text = f"email,name\na@b.org,Ada\n{line}\nb@b.org,Bo\n"
+    with pytest.raises(InputError, match="those below it may have left") as caught:
+        statuses(text)
+    assert str(caught.value.place).startswith("list.csv:3")
+
+
+@pytest.mark.parametrize("line", [",unsubscribed,", ",,unsubscribed", "Choir,,", "spam,left,x", "unsubscribed @x,,"])  # fmt: skip
+def test_a_row_without_an_address_is_no_heading(line):
+    assert statuses(f"email,status,Lage\na@b.org,active,\n{line}\n") == [Status.ACTIVE]
+
+
 @pytest.mark.parametrize("word", ["gekündigt", "gekundigt", "Gekuendigt", "geku\u0308ndigt", "DESABONNE", "supprime"])  # fmt: skip
 def test_a_word_of_a_status_is_known_without_its_accents(word):
     assert the_row(column("status", word)).status is Status.UNSUBSCRIBED
