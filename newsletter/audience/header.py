@@ -14,6 +14,7 @@ from newsletter.audience.roles import (
     STANDING,
     Role,
     name_tells,
+    parted,
     plain,
     speaks_of_standing,
 )
@@ -83,13 +84,14 @@ def understood(
 def _column(header: str, name: str, service: Service | None) -> Column:
     if not header.strip():
         return Column(header=header, name=name, role=Role.IGNORE)
+    known = BY_NAME.get(name) or BY_NAME.get(parted(header))
     if service is None:
-        return Column(header=header, name=name, role=BY_NAME.get(name, Role.FIELD))
+        return Column(header=header, name=name, role=known or Role.FIELD)
     bare = name.removeprefix(service.stripped) if service.stripped else name
     role = service.roles.get(name) or _by_prefix(name, service)
     if name in service.dropped:
         role = Role.IGNORE
-    role = role or BY_NAME.get(bare)
+    role = role or BY_NAME.get(bare) or known
     if role is None:
         role = Role.IGNORE if service.only_known else Role.FIELD
     return Column(header=header, name=bare or name, role=role)
@@ -154,7 +156,7 @@ def _check(
     """
     fields = [at for at, column in enumerate(columns) if column.role is Role.FIELD]
     unfit = {at for at in fields if not fit(columns[at].name)}
-    spoken = {at for at in asked if at in fields and speaks_of_standing(columns[at].name)}
+    spoken = {at for at in asked if at in fields and _speaks(columns[at])}
     unknown = [at for at in asked if _says_nothing(columns[at]) and at not in unfit | spoken]
     joined = {at for at in unknown if columns[at].role is Role.JOINED}
     open_ = telling(rows, unknown, beside=told, joined=joined)
@@ -170,11 +172,22 @@ def _check(
         )
 
 
+def _speaks(column: Column) -> bool:
+    return any(map(speaks_of_standing, _names(column)))
+
+
+def _names(column: Column) -> tuple[str, str]:
+    """How its name may be read: "leftOn" is one word, or two."""
+    return column.name, parted(column.header)
+
+
 def _says_nothing(column: Column) -> bool:
     """Whether the name of a column leaves open what it is; "signed up" may have yes and no."""
     if not column.header.strip() or column.role is Role.JOINED:
         return True
-    return column.role is Role.FIELD and not is_ordinary(column.name)
+    return column.role is Role.FIELD and not (
+        is_ordinary(column.name) or is_ordinary(parted(column.header))
+    )
 
 
 def _expect_one_of_each(columns: Sequence[Column], place: Callable[[int], Place]) -> None:

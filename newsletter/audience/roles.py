@@ -181,6 +181,11 @@ def plain(header: str) -> str:
     return re.sub(r"[\W_]+", "_", name).strip("_") or " ".join(name.split())
 
 
+def parted(header: str) -> str:
+    """The same, where programs write several words as one: "unsubscribedAt" as two."""
+    return plain(re.sub(r"(?<=[a-z])(?=[A-Z])", "_", header))
+
+
 #: The role of a column by its name, as `plain` writes it.
 BY_NAME: Final[Mapping[str, Role]] = {
     plain(name): role for role, names in _NAMES.items() for name in names.split()
@@ -227,8 +232,10 @@ _LONG_ENOUGH: Final = 6
 _TELLING: Final = tuple(
     name for name, role in BY_NAME.items() if role in STANDING and len(name) >= _LONG_ENOUGH
 )
-#: Which subscriber it is tells nothing of where they stand.
-_NUMBERS: Final = re.compile(r"subscri(?:ber|ption)_?(?:id|uuid|guid|key|hash|ip)")
+#: Which subscriber it is, and from where, tells nothing of where they stand.
+_NUMBERS: Final = re.compile(
+    r"subscri(?:ber|ption)_?(?:id|uuid|guid|key|hash|ip)|(?:opt_?in|subscribe|confirm(?:ation)?)_?ip"
+)
 
 #: Mailchimp's names, and those that people give such files.
 _NAME_TELLS: Final = re.compile(

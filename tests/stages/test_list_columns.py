@@ -153,6 +153,19 @@ def test_nobody_of_whom_a_known_column_says_so_stays_active(name):
     assert the_row(f"email,{name}\na@example.org,{cell}\n").status is not Status.ACTIVE
 
 
+def test_names_that_programs_write_as_one_word_are_read_as_several():
+    text = (
+        "emailAddress,firstName,isSubscribed,unsubscribedAt,bouncedAt,createdAt,openCount,optInIp\n"
+        "a@example.org,Ada,true,,,2024-01-31,0,1.1.1.1\nb@example.org,Bo,false,,,2024-01-31,1,\n"
+        "c@example.org,Cy,true,2024-02-01,,2024-01-31,0,\n"
+    )
+    ada, *others = all_rows(text)
+    assert (ada.status, ada.fields["opencount"]) == (Status.ACTIVE, "0")
+    assert {row.status for row in others} == {Status.UNSUBSCRIBED}
+    with pytest.raises(InputError, match='the column "dateLeftIt" may tell who left'):
+        all_rows("email,dateLeftIt\na@example.org,x\n")
+
+
 def test_a_persons_own_word_decides():
     text = "email,State\na@example.org,Ohio\nb@example.org,gone\n"
     plain_field = chosen(text, columns=["State=field"])
