@@ -159,8 +159,9 @@ def _check(
     spoken = {at for at in asked if at in fields and _speaks(columns[at])}
     unknown = [at for at in asked if _says_nothing(columns[at]) and at not in unfit | spoken]
     joined = {at for at in unknown if columns[at].role is Role.JOINED}
-    open_ = telling(rows, unknown, beside=told, joined=joined)
-    undecided = spoken | {at for at in open_ if columns[at].header.strip()}
+    nameless = {at for at in unknown if not columns[at].header.strip()}
+    open_ = telling(rows, unknown, beside=told, joined=joined, nameless=nameless)
+    undecided = spoken | {at for at in open_ if at not in nameless}
     if found := sorted(unfit | undecided):
         headers = [one_line(columns[at].header) for at in found]
         raise (_undecided if undecided else _unfit)(headers, place(found[0]))

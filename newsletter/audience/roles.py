@@ -226,6 +226,8 @@ _SPEAKS: Final = re.compile(
     # Words for a state, and for an end, elsewhere
     r"|(?:^|_)(?:zustand|toestand|stav|stan|stanje|stare|tila|durum|allapot|situa[ct]i?[a-z]+)(?:_|$)"
     r"|(?:^|_)exit(?:_|$)"
+    # Why somebody left is said of nobody else
+    r"|(?:^|_)(?:reason|grund|motif|raison|motivo|reden)(?:_|$)"
 )
 #: Names of such columns that are long enough to be known with a slip in them.
 _LONG_ENOUGH: Final = 6

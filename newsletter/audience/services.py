@@ -214,7 +214,7 @@ SERVICES: Final = (
         },
         dropped=frozenset(
             "sent opened clicked opens clicks open_rate click_rate location source updated ip "
-            "signup_ip optin_ip".split()
+            "signup_ip optin_ip state".split()
         ),
         unsaid="without a status MailerLite's file holds whom you chose there: take the active "
         "ones",

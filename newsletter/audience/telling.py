@@ -49,7 +49,7 @@ _ORDINARY: Final = frozenset(
     currency year jahr annee anno mobil
     open opens opened click clicks clicked sent seen visit visits visited login logins activity
     purchase purchases order orders contacted modified updated changed geandert format page form
-    campaign medium term content referral referring ansprache
+    lead campaign medium term content referral referring ansprache
     """.split()
 )
 #: Where people write what they have no column for.
@@ -60,7 +60,8 @@ _NOTES: Final = frozenset(
 #: What may stand beside such a word.
 _BESIDE: Final = frozenset(
     "name code no date datum day of de du di da der des home work 1 2 3 is has at on time last "
-    "first rate count total avg preferred sign up signup site gmt utc emails lead".split()
+    "first rate count total avg preferred sign up signup site gmt utc email emails became "
+    "a recent sales".split()
 )
 
 
@@ -81,6 +82,7 @@ def telling(
     *,
     beside: bool = False,
     joined: Container[int] = (),
+    nameless: Container[int] = (),
 ) -> list[int]:
     """Which of some columns may tell who left by their cells.
 
@@ -89,8 +91,9 @@ def telling(
         columns: the places of those that nobody knows by their names.
         beside: whether others tell already; then one that says the same of everybody does not.
         joined: those of them that tell since when by their names; one date shows that they do.
+        nameless: those without a name, in which any word beside some rows may tell.
     """
-    seen = {at: _Cells(joined=at in joined) for at in columns}
+    seen = {at: _Cells(joined=at in joined, nameless=at in nameless) for at in columns}
     for cells in rows if seen else ():
         for at in [at for at, one in seen.items() if not one.goes_on(cells[at])]:
             del seen[at]
@@ -104,6 +107,7 @@ class _Cells:
     """What the cells of a column have been so far; `joined` where dates are what it should have."""
 
     joined: bool = False
+    nameless: bool = False
     rows: int = 0
     blank: bool = False
     dated: bool = False
@@ -128,9 +132,11 @@ class _Cells:
                 self.dated = True
             return not self.joined  # there may be as many of them as rows
         else:
+            if self.nameless and len(self.words) > _FEW:
+                return True
             self.words.add(word)
             few = len(self.words) <= _FEW or self.words <= WORDS.keys()
-            if not few or len(word) > _LONGEST or "@" in word:
+            if not self.nameless and (not few or len(word) > _LONGEST or "@" in word):
                 return False
         self._met.add(cell)
         return True
@@ -145,6 +151,8 @@ class _Cells:
             return bool(self.answers) or (self.dated and self.blank)
         if self.dated or not self.words.isdisjoint(DOUBTFUL):
             return True
+        if self.nameless and self.blank and not all(map(str.isdecimal, self.words)):
+            return not all(map(says_gone, self.words))
         if any(map(says_gone, self.words)):
             return False  # each row with such a word counts as unsubscribed
         values = len(self.words) + len(self.answers)

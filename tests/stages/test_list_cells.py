@@ -116,8 +116,10 @@ def test_all_columns_are_asked_about_in_one_message_however_they_were_found():
 
 def test_a_column_without_a_name_is_asked_about_too_and_an_empty_one_is_not():
     assert opened(column("", "", "")).columns[1].role is Role.IGNORE
-    with pytest.raises(InputError, match="column 2 has no name, and may tell who left"):
-        opened(column("", "", "2024-01-31"))
+    assert opened(column("", "0", "1", "2", "")).columns[1].role is Role.IGNORE
+    for cells in (("", "2024-01-31"), ("", "weg", "raus", "tot"), ("", "w" * 41)):
+        with pytest.raises(InputError, match="column 2 has no name, and may tell who left"):
+            opened(column("", *cells))
 
 
 def test_no_in_any_language_is_no_where_a_column_tells_who_left():

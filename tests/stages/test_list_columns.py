@@ -75,7 +75,7 @@ def test_columns_are_known_in_other_languages(header, name):
         "Paused", "Austritt", "Ausgetreten seit", "Kündigung", "Gelöschte", "Sperrgrund", "Beschwerden", "Widerrufen",
         "Keine Mails", "Résiliation", "Plaintes", "Indésirable", "Anulación o baja", "Quejas", "Rechazado", "Devueltos", "Iscrizione", "Disiscrizione",
         "Descadastrado", "Afmelding", "Geblokkeerd", "Avregistrerad", "Wypisany", "Sattus", "Stauts", "Subcribed",
-        "Buonced", "Blokced",
+        "Buonced", "Blokced", "Reason", "Grund", "Motif",
     ],
 )  # fmt: skip
 def test_a_column_that_speaks_of_leaving_and_is_not_understood_stops_the_list(header):
