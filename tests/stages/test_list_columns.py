@@ -115,7 +115,8 @@ def test_columns_that_tell_who_left_are_known_in_other_languages(header):
     ["City", "Country", "Company", "Birthday", "Language", "Phone", "Notes", "Plan", "Source", "Address",
      "Description", "Title", "Zip", "Favourite colour", "Adopted", "Last active", "Postal code", "Donations",
      "Quite", "Newsletters read", "Kundennummer", "Abteilung", "Straße", "Sprache", "Département", "Société", "Ville",
-     "Ciudad", "Empresa", "Cumpleaños", "Exclusive", "Retired", "Signal", "Annual income"],
+     "Ciudad", "Empresa", "Cumpleaños", "Exclusive", "Retired", "Signal", "Annual income", "Mailing City",
+     "MailingPostalCode", "Opt-in IP"],
 )  # fmt: skip
 def test_what_speaks_of_nothing_of_the_kind_is_a_field(header):
     assert the_row(f"email,{header}\na@example.org,x\n").fields == {plain(header): "x"}
