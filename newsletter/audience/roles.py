@@ -234,7 +234,7 @@ _LONG_ENOUGH: Final = 6
 _TELLING: Final = tuple(
     name for name, role in BY_NAME.items() if role in STANDING and len(name) >= _LONG_ENOUGH
 )
-#: Which subscriber it is, from where, and where letters go on paper, tells nothing of where they stand.
+#: Which subscriber it is, from where, and their address on paper: nothing of where they stand.
 _NUMBERS: Final = re.compile(
     r"subscri(?:ber|ption)_?(?:id|uuid|guid|key|hash|ip)|(?:opt_?in|subscribe|confirm(?:ation)?)_?ip"
     r"|mailing_(?:address|street|city|zip|postal|post_?code|state|province|country)\w*"

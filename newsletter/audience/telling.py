@@ -19,8 +19,9 @@ from newsletter.audience.standing import BLANK, DOUBTFUL, NO, WORDS, YES, says_g
 #: A column with more words than these is no status.
 _FEW: Final = 2
 _LONGEST: Final = 40
-#: In so many rows two words are a choice; in fewer any column has no more.
-_MANY_ROWS: Final = 4
+#: In how many rows so many kinds of cell are a choice, nothing among them; in fewer any column has
+#: no more.
+_ENOUGH: Final = {2: 4, 3: 10}
 #: Dates that stand for none: the first day of a computer, or one that nobody will see.
 _NEVER: Final = re.compile(
     r"1970-01-01.*|1900-01-0[01].*|0?1[./-]0?1[./-]19[07]0|.*(?:20[5-9]\d|2[1-9]\d\d|9999)(?!\d).*"
@@ -49,7 +50,7 @@ _ORDINARY: Final = frozenset(
     currency year jahr annee anno mobil
     open opens opened click clicks clicked sent seen visit visits visited login logins activity
     purchase purchases order orders contacted modified updated changed geandert format page form
-    lead campaign medium term content referral referring ansprache
+    size grosse taille talla lead campaign medium term content referral referring ansprache
     """.split()
 )
 #: Where people write what they have no column for.
@@ -156,4 +157,5 @@ class _Cells:
         if any(map(says_gone, self.words)):
             return False  # each row with such a word counts as unsubscribed
         values = len(self.words) + len(self.answers)
-        return values <= _FEW <= values + self.blank and self.rows >= _MANY_ROWS
+        enough = _ENOUGH.get(values + self.blank, 0)
+        return 0 < enough <= self.rows and values <= _FEW

@@ -70,6 +70,9 @@ def test_words_of_no_known_language_are_asked_about_where_four_rows_have_but_two
         with pytest.raises(InputError, match=ASKED):
             opened(text)
     assert opened(column("Typ", *cells, "neu")).columns[1].role is Role.FIELD
+    assert opened(column("Typ", *cells, *[""] * 5)).columns[1].role is Role.FIELD
+    with pytest.raises(InputError, match=ASKED):
+        opened(column("Typ", *cells, *[""] * 6))
 
 
 @pytest.mark.parametrize("never", ["31.12.9999", "2099-12-31", "1970-01-01 00:00:00", "01.01.1970", "1900-01-01"])  # fmt: skip
