@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from enum import IntEnum
 from typing import Final
@@ -102,6 +103,7 @@ GONE: Final = frozenset(map(folded, _GONE)) | {folded(word).replace("-", " ") fo
 #: Longer cells are sentences, in which such a word may be about anything.
 LONGEST_REMARK: Final = 40
 _SIGNS: Final = "()[]*.,;:!"
+_IN_BRACKETS: Final = re.compile(r"[(\[]([^()\[\]]+)[)\]]")
 #: What may mean that a person is not to be mailed, or anything else: "left", "paused".
 _MAYBE: Final = (
     "former ex ex-member ex-subscriber gone quit out dead deceased expired lapsed churned "
@@ -113,11 +115,11 @@ DOUBTFUL: Final = (
 ) - GONE
 _SAYS_YES: Final = (
     "true yes 1 1.0 1,0 t y on x checked ja oui si sí sim wahr vrai verdadero vero waar ano áno "
-    "tak igen kyllä da evet да так はい 是 예 네 כן نعم ✓ ✔ ☑"
+    "tak igen kyllä da evet да так はい 是 예 네 כן نعم ✓ ✔ ☑ ✅"
 ).split()
 _SAYS_NO: Final = (
     "false no 0 0.0 0,0 f n off unchecked nein non nee não nao falsch faux falso onwaar nej nei "
-    "ne nie nem ei nu hay\u0131r нет ні いいえ 否 아니요 לא لا ✗ ✘ ☐"
+    "ne nie nem ei nu hay\u0131r нет ні いいえ 否 아니요 לא لا ✗ ✘ ☐ ❌"
 ).split()
 YES: Final = frozenset((*_SAYS_YES, *map(folded, _SAYS_YES)))
 NO: Final = frozenset((*_SAYS_NO, *map(folded, _SAYS_NO)))
@@ -144,6 +146,18 @@ def may_say_gone(cell: str) -> bool:
         return False
     first = _first_word(cell)
     return first in DOUBTFUL or first in GONE or speaks_of_leaving(plain(cell))
+
+
+def gone_in_name(name: str) -> str:
+    """What stands beside or instead of a name and says that its bearer left; or ""."""
+    cell = folded(name)
+    if cell in GONE:
+        return cell
+    found = (word.strip(_SIGNS) for word in cell.split())
+    word = next((word for word in found if word in GONE), "")
+    if not word and (remark := _IN_BRACKETS.search(cell)) and may_say_gone(remark[1]):
+        return remark[1]
+    return word
 
 
 def _first_word(cell: str) -> str:

@@ -11,7 +11,7 @@ from typing import Final
 from newsletter.audience import Status
 from newsletter.audience.roles import folded
 from newsletter.audience.roster import Reject, Row
-from newsletter.audience.standing import DOUBTFUL, GONE, LONGEST_REMARK, may_say_gone
+from newsletter.audience.standing import DOUBTFUL, LONGEST_REMARK, gone_in_name, may_say_gone
 from newsletter.audience.telling import has_remarks
 from newsletter.text_rules import one_line, stands_in_header
 
@@ -20,7 +20,6 @@ _SHOWN: Final = 5
 #: So many words of a status are counted; a column with more is none.
 _WORDS: Final = 20
 _LONGEST_WORD: Final = 40
-_LONGEST_NAME: Final = max(map(len, GONE))
 #: What spreadsheets put before a text, or take for the begin of a formula.
 _MARKS: Final = frozenset("'=+-")
 
@@ -97,8 +96,8 @@ class RowTally:
 
     def _doubt(self, row: Row) -> None:
         """Count words of a status where nobody has said what the column is, or in a name."""
-        if len(row.name) <= _LONGEST_NAME and folded(row.name) in GONE:
-            self._note_doubt("name", row.name, row.line)
+        if word := gone_in_name(row.name):
+            self._note_doubt("name", word, row.line)
         if self.tagged and not row.tags.isdisjoint(DOUBTFUL):
             self._note_doubt(self.tagged, min(row.tags & DOUBTFUL), row.line)
         for name, value in row.fields.items():

@@ -213,3 +213,15 @@ def test_remarks_and_tags_that_may_say_that_somebody_left_are_told_once_a_column
     assert notes[2].endswith('a yes in a column "left", or --map "Notes=field" where nobody has')
     told = ("--map", "Notes=field", "--map", "Group=field", "--map", "Tags=tags")
     assert "taken as active" not in imported(folder, text, *told).err
+
+
+def test_what_stands_beside_a_name_and_says_that_its_bearer_left_is_told_without_the_name(folder):
+    text = (
+        "email,Vorname,Nachname\na@example.org,Ada,Ray (abgemeldet)\nb@example.org,UNSUBSCRIBED:,Bo\n"
+        "c@example.org,Cy,Low [left in May]\nd@example.org,Di,Left (she/her)\n"
+    )
+    ran = imported(folder, text)
+    warned = [line for line in ran.err.splitlines() if "taken as active" in line]
+    words = ("abgemeldet", "unsubscribed", "left in may")
+    begins = [f'warning: "{word}" stands in the column "name" of 1 row' for word in words]
+    assert [line.partition(",")[0] for line in warned] == begins

@@ -42,7 +42,7 @@ def statuses(text: str, *columns: str) -> list[Status]:
 @pytest.mark.parametrize(
     "cells",
     [("2024-01-31", ""), ("", "31.1.24"), ("1. ledna 2024", "-"), ("x", ""), ("1", "0"), ("ja", "nee"),
-     ("ano", "ne"), ("Igen", "nem"), ("kyllä", "ei"), ("✓", ""), ("gone 1/2/2024", ""), ("2024-01-31", "unknown"),
+     ("ano", "ne"), ("Igen", "nem"), ("kyllä", "ei"), ("✓", ""), ("❌", "✅"), ("gone 1/2/2024", ""), ("2024-01-31", "unknown"),
      ("0", "2024-01-31 10:00:00"), ("gekündigt", "aktiv"), ("GEKUNDIGT", ""), ("geku\u0308ndigt", "laufend")],
 )  # fmt: skip
 def test_a_column_that_may_tell_who_left_by_its_cells_is_asked_about(name, cells):
