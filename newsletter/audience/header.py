@@ -92,9 +92,7 @@ def _column(header: str, name: str, service: Service | None) -> Column:
     if name in service.dropped:
         role = Role.IGNORE
     role = role or BY_NAME.get(bare) or known
-    if role is None:
-        role = Role.IGNORE if service.only_known else Role.FIELD
-    return Column(header=header, name=bare or name, role=role)
+    return Column(header=header, name=bare or name, role=role or Role.FIELD)
 
 
 def _by_prefix(name: str, service: Service) -> Role | None:

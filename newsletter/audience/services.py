@@ -26,7 +26,6 @@ class Service:
         prefixes: the same by how a column's name begins.
         dropped: columns of the service's own, which nobody would greet a reader with.
         stripped: what columns with the author's own fields begin with, "" for nothing.
-        only_known: whether all columns that have no role are the service's own.
         words: what words of its status mean, where that differs.
         by_file: where everybody of a file stands, by a word in its name, when no column tells.
         forgotten: a domain of addresses that stand for people who were deleted.
@@ -41,7 +40,6 @@ class Service:
     prefixes: Mapping[str, Role] = field(default_factory=dict)
     dropped: frozenset[str] = frozenset()
     stripped: str = ""
-    only_known: bool = False
     words: Mapping[str, ReaderStanding] = field(default_factory=dict)
     by_file: Mapping[str, ReaderStanding] = field(default_factory=dict)
     forgotten: str = ""
@@ -306,7 +304,17 @@ SERVICES: Final = (
         marks=_marks("email stripe_plan start_date", "email cancel_date start_date"),
         # Cancel date ends a payment, not the mail.
         roles={"start_date": Role.JOINED},
-        only_known=True,
+        prefixes=dict.fromkeys(
+            ("emails_", "num_email", "unique_emails_seen", "post_views", "unique_posts_seen",
+             "comments", "shares", "subscription_source", "days_active"), Role.IGNORE,
+        ),
+        dropped=frozenset(
+            "type stripe_plan subscription_interval cancel_date paid_upgrade_date first_paid_date "
+            "paid_attempt_date free_attempt_date expiration_date bestseller revenue activity "
+            "last_email_open links_clicked last_clicked_at subscriptions_gifted bundle "
+            "bundle_origin can_see_paid_content group_membership sections country "
+            "state_province".split()
+        ),
         forgotten="deletion-request.substack.com",
     ),
 )  # fmt: skip

@@ -225,6 +225,21 @@ def test_a_column_of_ones_own_beside_those_of_a_service_is_asked_about(service, 
     assert opened(text, "Ende=field").columns[-1].role is Role.FIELD
 
 
+def test_the_columns_of_substacks_dashboard_are_its_own_and_any_other_is_asked_about():
+    names = (
+        "Email,Name,Stripe plan,Cancel date,Start date,Paid upgrade date,Bestseller,Emails opened (7d),"
+        "num_emails_opened,Last email open,Comments (30d),First paid date,Subscription source (free),"
+        "Days active (30d),State/Province,Expiration date,Type,Sections"
+    )
+    day = "2024-01-31"
+    own = f",,{{0}},{day},{{0}},{{1}},{{1}},0,{{0}},{{1}},{{0}},x,3,BE,{{0}},{{2}},\n"
+    rows = f"a@b.org,{own.format(day, 1, 'Paid')}b@b.org,{own.format('', 0, 'Free')}"
+    columns = opened(f"{names}\n{rows}").columns
+    assert {column.role for column in columns[5:]} == {Role.IGNORE}
+    with pytest.raises(InputError, match='the column "Ende" may tell who left'):
+        opened(f"{names},Ende\n" + rows.replace(",\n", f",,{day}\n", 1).replace(",\n", ",,\n"))
+
+
 @pytest.mark.parametrize(
     ("cell", "is_one"),
     [("31.1.24", True), ("2024/01/31 10:00", True), ("2024年1月31日", True), ("march 2024", True), ("2024", True),
