@@ -103,6 +103,7 @@ GONE: Final = frozenset(map(folded, _GONE)) | {folded(word).replace("-", " ") fo
 #: Longer cells are sentences, in which such a word may be about anything.
 LONGEST_REMARK: Final = 40
 _SIGNS: Final = "()[]*.,;:!"
+_SIGN: Final = re.compile(f"[{re.escape(_SIGNS)}]")
 _IN_BRACKETS: Final = re.compile(r"[(\[]([^()\[\]]+)[)\]]")
 #: What may mean that a person is not to be mailed, or anything else: "left", "paused".
 _MAYBE: Final = (
@@ -153,6 +154,8 @@ def gone_in_name(name: str) -> str:
     cell = folded(name)
     if cell in GONE:
         return cell
+    if GONE.isdisjoint(cell.split()) and not _SIGN.search(cell):
+        return ""  # as nearly all are
     found = (word.strip(_SIGNS) for word in cell.split())
     word = next((word for word in found if word in GONE), "")
     if not word and (remark := _IN_BRACKETS.search(cell)) and may_say_gone(remark[1]):
