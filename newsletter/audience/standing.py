@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping
 from enum import IntEnum
@@ -102,6 +103,8 @@ _GONE: Final = (
 GONE: Final = frozenset(map(folded, _GONE)) | {folded(word).replace("-", " ") for word in _GONE}
 #: Longer cells are sentences, in which such a word may be about anything.
 LONGEST_REMARK: Final = 40
+#: Most cells of a list say again what others have said.
+_KEPT: Final = 4096
 _SIGNS: Final = "()[]*.,;:!"
 _SIGN: Final = re.compile(f"[{re.escape(_SIGNS)}]")
 _IN_BRACKETS: Final = re.compile(r"[(\[]([^()\[\]]+)[)\]]")
@@ -135,11 +138,13 @@ BLANK: Final = frozenset(
 _NO_DATE: Final = NO | BLANK
 
 
+@functools.lru_cache(_KEPT)
 def says_gone(cell: str) -> bool:
     """Whether a folded cell is such a word, or a short remark that begins with one."""
     return cell in GONE or (len(cell) <= LONGEST_REMARK and _first_word(cell) in GONE)
 
 
+@functools.lru_cache(_KEPT)
 def may_say_gone(cell: str) -> bool:
     """Whether a short remark may say that somebody left: "please remove", "ex-member since May"."""
     cell = folded(cell)
@@ -149,6 +154,7 @@ def may_say_gone(cell: str) -> bool:
     return first in DOUBTFUL or first in GONE or speaks_of_leaving(plain(cell))
 
 
+@functools.lru_cache(_KEPT)
 def gone_in_name(name: str) -> str:
     """What stands beside or instead of a name and says that its bearer left; or ""."""
     cell = folded(name)

@@ -7,6 +7,7 @@ So are those beside the columns of a service that tell, where they tell one row 
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -66,12 +67,14 @@ _BESIDE: Final = frozenset(
 )
 
 
+@functools.cache
 def is_ordinary(name: str) -> bool:
     """Whether the plain name of a column says that it is about something else than standing."""
     words = frozenset(name.split("_"))
     return not words.isdisjoint(_ORDINARY) and words <= _ORDINARY | _BESIDE
 
 
+@functools.cache
 def has_remarks(name: str) -> bool:
     """Whether the plain name of a column leaves room for remarks: notes, or nothing known."""
     return not is_ordinary(name) or not _NOTES.isdisjoint(name.split("_"))
