@@ -145,6 +145,9 @@ LOOKS: tuple[tuple[int, Literal["light", "dark"]], ...] = (
 
 def test_axe_finds_nothing(root, tab):
     edit(root, WORDS, "TODO [here](http://example.org/x) ![](images/none.png)")
+    # Of a letter's source axe looks at every word, and a short one has each kind of them.
+    text = (root / ISSUE).read_text("utf-8")
+    (root / ISSUE).write_text("\n## ".join(text.split("\n## ")[:2]), "utf-8")
     with preview(root, "--port", "7800") as running:
         seen = {}
         for path in ("", "nothing", *(f"issues/74?tab={part}" for part in [OVERVIEW, *dict(TABS)])):

@@ -10,13 +10,16 @@ import newsletter
 from newsletter.settings.registry import GROUPS, SETTINGS
 from tests.support.setting_readers import MODELS, reads, reads_below
 
-READ = reads_below(Path(newsletter.__file__).parent)
+
+@pytest.fixture(scope="module")
+def read():
+    return reads_below(Path(newsletter.__file__).parent)
 
 
 @pytest.mark.parametrize("setting", SETTINGS.values(), ids=lambda setting: setting.key)
-def test_every_setting_has_a_reader(setting):
+def test_every_setting_has_a_reader(setting, read):
     group = GROUPS[setting.path[:-1]]
-    assert (group, setting.path[-1]) in READ, f"nothing reads {setting.key}"
+    assert (group, setting.path[-1]) in read, f"nothing reads {setting.key}"
 
 
 @pytest.mark.parametrize(
