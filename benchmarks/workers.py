@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import psycopg
-from figures import Figure, note
+from figures import Figure, Share, note
 from scale import IMPORT, IMPORT_MEMORY, MEMORY, Cost, cost
 from smtp import Sink
 from world import COMMAND, copy_example, database, spent
@@ -137,14 +137,27 @@ def send(issue: int, *more: str) -> tuple[str, ...]:
     return (COMMAND, "send", "--issue", str(issue), "--confirm", str(issue), *more)
 
 
-def begin(folder: Path, environ: dict[str, str], readers: int) -> None:
-    """Freeze an issue for all, and go on with it."""
-    for step, bound in (("frozen", 20.0), ("resumed", 2.0)):
-        took = cost(folder, environ, send(74, "--limit", "1"))
-        print(f"{readers:,} recipients {step} in {took.seconds:.2f} s, {took.memory:.0f} MB")
+def begin(folder: Path, environ: dict[str, str]) -> tuple[Cost, Cost]:
+    """What it takes to freeze an issue for all, and to go on with it."""
+    words = send(74, "--limit", "1")
+    return cost(folder, environ, words), cost(folder, environ, words)
+
+
+def compare(few: tuple[Cost, Cost], many: tuple[Cost, Cost], readers: int) -> None:
+    """Tell what a list of many takes, and how much of it the same commands take for a short one."""
+    for step, bound, one, all_ in zip(("frozen", "resumed"), (20.0, 2.0), few, many, strict=True):
         what = f"{readers:,} recipients {step} on PostgreSQL"
-        note(Figure(what=what, ours=took.seconds, unit="s", bound=bound))
-        note(Figure(what=what, ours=took.memory, unit="MB", bound=MEMORY))
+        print(
+            f"{readers:,} recipients {step} in {all_.seconds:.2f} s, {all_.memory:.0f} MB; "
+            f"{SMALL:,} in {one.seconds:.2f} s"
+        )
+        note(Figure(what=what, ours=all_.seconds, unit="s", bound=bound))
+        note(Figure(what=what, ours=all_.memory, unit="MB", bound=MEMORY))
+        for part, seconds in (
+            (f"with {SMALL:,} readers", one.seconds),
+            ("what the others add", all_.seconds - one.seconds),
+        ):
+            note(Share(of=what, part=part, cost=seconds, unit="s"))
 
 
 def claim(url: str, folder: str, most: int, threads: int, seconds: float) -> None:
@@ -354,7 +367,9 @@ def main() -> None:
         what = f"{number} imported into PostgreSQL"
         note(Figure(what=what, ours=took.seconds, unit="s"))
         note(Figure(what=what, ours=took.memory, unit="MB", bound=IMPORT_MEMORY))
-        begin(many, environ, options.readers)
+        brief = environ | {URL: f"{url}&schema=brief"}
+        fill(place / "brief", brief, SMALL)
+        compare(begin(place / "brief", brief), begin(many, environ), options.readers)
         exhaust(url, many, options.seconds)
         records = Records(url, "newsletter")
         for apart in (False, *((True,) if os.geteuid() == 0 else ())):
