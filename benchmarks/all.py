@@ -177,8 +177,8 @@ SUBJECTS: Final = (
         "its own takes is more.",
         missed="The statements that freeze take about 26 microseconds of this processor for each "
         "row, on two connections at once, and two cores are full of them: nearly half is the index "
-        "that lets no address get an issue twice, the rest the row, four other indexes and the look "
-        "at who gets it. Going on counts all deliveries three times: each count of a million takes "
+        "that lets no address get an issue twice, the rest the row, four other indexes and finding "
+        "who gets it. Going on counts all deliveries three times: each count of a million takes "
         "a third of a second, and has to find as many as were frozen. The rest is the command "
         "itself, which takes as long for a short list. Two workers, the server and the mail server "
         "share two cores, and two workers fill them.",

@@ -358,6 +358,7 @@ def test_while_a_server_has_just_begun_it_is_said_why_nothing_leaves(
     monkeypatch.setattr(histories, "LOOKED", 3600)
     monkeypatch.setattr(commands, "Signals", _Stopped)
     with aiosmtpd(keeper := Keeper()) as port:
+        monkeypatch.setattr(_Stopped, "mails", keeper.mails)
         through_smtp(folder, port)
         assert folder.send().code == 130
         before = len(keeper.mails)
@@ -378,6 +379,7 @@ def test_who_knows_of_more_than_the_records_says_so_before_anything_is_claimed(
     monkeypatch.setattr(histories, "LOOKED", 3600)
     monkeypatch.setattr(commands, "Signals", _Stopped)
     with aiosmtpd(keeper := Keeper()) as port:
+        monkeypatch.setattr(_Stopped, "mails", keeper.mails)
         through_smtp(folder, port)
         assert folder.send().code == 130
         before = len(keeper.mails)
@@ -387,7 +389,6 @@ def test_who_knows_of_more_than_the_records_says_so_before_anything_is_claimed(
                     "state = 'running', pause = '', reason = ''")  # fmt: skip
             execute("set session_replication_role = replica")
             execute("update deliveries set state = 'queued', attempt = 0, message_id = ''")
-        monkeypatch.setattr(signals, "Signals", _Stopped)
         ran = folder.run("worker", "--once")
         assert ran.code == 8
         told = "select state, told_attempts from runs"
