@@ -14,6 +14,7 @@ from newsletter.audience.joined import joined, unread
 from newsletter.audience.roles import BY_NAME, STANDING, Role, folded, plain
 from newsletter.audience.services import Service
 from newsletter.audience.standing import (
+    BLANK,
     DOUBTFUL,
     GONE,
     NO,
@@ -153,6 +154,15 @@ class Columns:
         if not columns.tells_standing:
             columns.least = by_file(place(0).file, service)
         return columns
+
+    def is_heading(self, cells: Sequence[str]) -> bool:
+        """Whether a row says one thing, and that where an address would be: "No longer here"."""
+        filled = [at for at, cell in enumerate(cells) if cell.strip()]
+        if filled != [self._email] or len(self.columns) == 1:
+            return False
+        said = folded(cells[self._email].strip())
+        # An address with a slip in it has a sign of one.
+        return said not in BLANK and "@" not in said and (" " in said or said.isalpha())
 
     @property
     def tells_standing(self) -> bool:

@@ -134,6 +134,8 @@ _NAMES: Final[Mapping[Role, str]] = {
         subscription_date date_subscribed signup_date sign_up_date signed_up signed_up_at created
         created_at created_on created_date createddate create_date date_created creation_date
         creation_time date_added added_at added_on added_time subscriber_since member_since
+        subscribed_since newsletter_since newsletter_seit abonnent_seit abonnentin_seit
+        abonne_depuis abonnee_depuis suscriptor_desde iscritto_dal abonnee_sinds
         anmeldedatum angemeldet_am angemeldet_seit abonniert_am date_d_inscription inscrit_le
         date_d_abonnement abonne_le fecha_de_alta fecha_de_registro fecha_de_suscripcion suscrito_el
         data_di_iscrizione data_de_inscricao inschrijfdatum
@@ -265,5 +267,6 @@ def speaks_of_leaving(text: str) -> bool:
 
 def name_tells(file: str) -> str:
     """The word in a file's name that says its people left, or must not be mailed; or ""."""
-    found = _NAME_TELLS.search(file.lower().replace("_", " "))
-    return found[0] if found else ""
+    if found := _NAME_TELLS.search(file.lower().replace("_", " ")):
+        return found[0]
+    return next((word for word in plain(file).split("_") if speaks_of_leaving(word)), "")

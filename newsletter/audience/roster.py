@@ -201,10 +201,15 @@ def read(
             record.cells[at] for record in sample for at in columns.dated if at < len(record.cells)
         )
         rest = chain(sample, records)
+    heading = None
     for place, record in enumerate(rest, start=before):
         row = _row(record, columns, seen, place)
         if isinstance(row, Reject):
             _expect_no_heading(record, columns, file)
+            if heading is None and columns.is_heading(record.cells):
+                heading = record
+        elif heading is not None:
+            raise _unclear(heading, file)
         yield row
 
 
@@ -264,6 +269,15 @@ def _expect_no_heading(record: Record, columns: Columns, file: str) -> None:
             place=Place(file, record.line),
             hint='delete it, and give those who left a yes in a column "left"',
         )
+
+
+def _unclear(heading: Record, file: str) -> InputError:
+    [said] = filter(None, map(str.strip, heading.cells))
+    return InputError(
+        f'this line says "{one_line(said)}" for an address, and there are people below it',
+        place=Place(file, heading.line),
+        hint='delete it; if those below it have left, give them a yes in a column "left"',
+    )
 
 
 def _person(record: Record, columns: Columns) -> Person:

@@ -119,7 +119,7 @@ def _due(
         )  # fmt: skip
     ready = (i for i in issues if i.status == "ready" and i.number not in {number, *closed})
     others = [one for one in ready if day_of(one, table.zone) == day]
-    if others:
+    if others and number not in closed:
         return RefusedError(
             f"{others[0].file} is ready for {day:%a %Y-%m-%d} as well, so neither would be sent",
             place=place, hint=f"give one of them another date; {redate}{_ANYWAY}",

@@ -103,6 +103,14 @@ def test_another_issue_ready_for_the_same_day_is_told(ready, at):
     assert ready.mails() == []
 
 
+def test_a_cancelled_issue_is_told_as_such_whatever_else_is_ready_for_its_day(ready, at):
+    text = (ready.root / ISSUE).read_text("utf-8")
+    ready.write("issues/080-x.md", text.replace("number: 74", "number: 80"))
+    assert ready.run("cancel", "--issue", "74").code == 0
+    ran = approve(ready)
+    assert (ran.code, "issue 74 is cancelled" in ran.error) == (8, True)
+
+
 def test_an_approval_that_was_true_once_is_told_when_it_is_no_longer(ready, at):
     assert approve(ready).code == 0
     assert approve(ready).out == "issue 74 is approved already\n"

@@ -234,6 +234,7 @@ _GOOD = {"MAIL": "250 ok", "RCPT": "250 ok", "DATA": "354 go on"}
         ({"DATA": "451 later"}, DEFERRED, "SMTP 451"),
         ({"dot": "452 full"}, DEFERRED, "SMTP 452"),
         ({"MAIL": "550 not you"}, ABORTED, "the sender is refused (SMTP 550)"),
+        ({"MAIL": "530 5.7.0 log in"}, ABORTED, "the mail server wants a log-in (SMTP 530)"),
         ({"RCPT": "550 nobody"}, REFUSED, "SMTP 550"),
         ({"DATA": "554 no"}, REFUSED, "SMTP 554"),
         ({"dot": "554 spam"}, REFUSED, "SMTP 554"),

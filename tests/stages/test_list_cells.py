@@ -193,6 +193,26 @@ def test_a_heading_between_the_rows_stops_the_list_for_those_below_may_have_left
     assert str(caught.value.place).startswith("list.csv:3")
 
 
+@pytest.mark.parametrize("line", ["Nicht mehr dabei,", "Bajas", "--- old ---,"])
+def test_words_where_an_address_would_be_stop_the_list_where_people_stand_below(line):
+    text = f"email,name\na@b.org,Ada\n{line}\n"
+    assert statuses(text) == [Status.ACTIVE]
+    with pytest.raises(InputError, match="there are people below it") as caught:
+        statuses(f"{text},Bo\nb@b.org,Bo\n")
+    assert str(caught.value.place) == "list.csv:3"
+
+
+@pytest.mark.parametrize(
+    "line", ["n/a,", "ada.example.org,", "12,", ",Ada Lovelace", "Ada,Lovelace", ","]
+)
+def test_a_person_without_an_address_is_left_out_alone(line):
+    assert statuses(f"email,name\n{line}\nb@b.org,Bo\n") == [Status.ACTIVE]
+
+
+def test_in_a_list_of_addresses_alone_any_other_word_is_left_out():
+    assert statuses("email\nfriends\nb@b.org\n") == [Status.ACTIVE]
+
+
 @pytest.mark.parametrize("line", [",unsubscribed,", ",,unsubscribed", "Choir,,", "spam,left,x", "unsubscribed @x,,"])  # fmt: skip
 def test_a_row_without_an_address_is_no_heading(line):
     assert statuses(f"email,status,Lage\na@b.org,active,\n{line}\n") == [Status.ACTIVE]

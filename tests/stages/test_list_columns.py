@@ -205,7 +205,15 @@ def test_a_service_that_is_named_is_read_as_such_and_plain_as_none():
 
 
 @pytest.mark.parametrize(
-    "file", ["unsubscribed.csv", "old-bounces.csv", "a/spam 2024.csv", "Inactive_export.csv"]
+    "file",
+    [
+        "unsubscribed.csv",
+        "old-bounces.csv",
+        "a/spam 2024.csv",
+        "Inactive_export.csv",
+        "Abmeldungen 2024.csv",
+        "désinscrits.csv",
+    ],
 )
 def test_a_file_whose_name_alone_says_who_left_stops(file):
     with pytest.raises(InputError, match="and no column says who left") as caught:
