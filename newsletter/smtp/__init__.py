@@ -144,12 +144,12 @@ class SmtpTransport:
             return no_session(error, self.server.place)
         session.allow(self._timeout)
         try:
-            _log_in(session, self.server, self._timeout, patience=_GREETS)
+            _log_in(session, self.server, min(self._timeout, 2 * _GREETS), patience=_GREETS)
         except (OSError, ValueError) as error:
             session.close()
             outcome = no_session(error, self.server.place)
-            refused = outcome.effect is Effect.ABORT or isinstance(error, SilentError)
-            return outcome if refused else None
+            mute = isinstance(error, SilentError | TimeoutError)
+            return outcome if mute or outcome.effect is Effect.ABORT else None
         self._idle.append(_Idle(session, self._clock()))
         return None
 
