@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from newsletter.preview.front_page import Notice
-from tests.preview.test_front_page import next_date
+from tests.preview.test_front_page import DAY, next_date
+from tests.preview.test_preview_sending import NOON
 from tests.support.cli_fixtures import ISSUE, folder, plain_environment, ready
 from tests.support.preview_fixtures import desk
 from tests.support.schedule_fixtures import at
@@ -49,6 +50,6 @@ def test_the_projects_own_word_is_set_to_ready(ready, at):
 def test_the_first_page_of_the_preview_names_the_line_too(ready):
     draft = next((ready.root / "issues").glob("075-*.md")).relative_to(ready.root).as_posix()
     ready.edit(draft, "\nstatus: draft\n", "\npublished: false\n")
-    [notice] = next_date(ready).missing
+    [notice] = next_date(ready, NOON + 2 * DAY).missing
     said = 'It is a draft: it says "published: false".'
     assert notice == Notice(said=said, way=f"In {draft}: {TAKE_OUT}.")
