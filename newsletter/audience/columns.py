@@ -155,14 +155,12 @@ class Columns:
             columns.least = by_file(place(0).file, service)
         return columns
 
-    def is_heading(self, cells: Sequence[str]) -> bool:
-        """Whether a row says one thing, and that where an address would be: "No longer here"."""
-        filled = [at for at, cell in enumerate(cells) if cell.strip()]
-        if filled != [self._email] or len(self.columns) == 1:
+    def is_heading(self, at: int, word: str) -> bool:
+        """Whether the only words of a row are some where an address would be: "Old readers"."""
+        if at != self._email or len(self.columns) == 1:
             return False
-        said = folded(cells[self._email].strip())
         # An address with a slip in it has a sign of one.
-        return said not in BLANK and "@" not in said and (" " in said or said.isalpha())
+        return folded(word) not in BLANK and "@" not in word and (" " in word or word.isalpha())
 
     @property
     def tells_standing(self) -> bool:

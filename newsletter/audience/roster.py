@@ -205,11 +205,9 @@ def read(
     for place, record in enumerate(rest, start=before):
         row = _row(record, columns, seen, place)
         if isinstance(row, Reject):
-            _expect_no_heading(record, columns, file)
-            if heading is None and columns.is_heading(record.cells):
-                heading = record
+            heading = heading or _heading(record, columns, file)
         elif heading is not None:
-            raise _unclear(heading, file)
+            raise heading
         yield row
 
 
@@ -257,25 +255,27 @@ def _row(record: Record, columns: Columns, seen: Seen, place: int) -> Row | Reje
     )  # fmt: skip
 
 
-def _expect_no_heading(record: Record, columns: Columns, file: str) -> None:
-    """A line such as "Unsubscribed" between the rows: those below it are not to be mailed."""
+def _heading(record: Record, columns: Columns, file: str) -> InputError | None:
+    """What is wrong once people stand below a line of words alone; None where it is no heading.
+
+    Raises:
+        InputError: it says "Unsubscribed", so that whoever stands below is not to be mailed.
+    """
     filled = [at for at, cell in enumerate(record.cells) if cell.strip()]
     if len(filled) != 1 or filled[0] not in columns.about_whom:
-        return
-    word = one_line(record.cells[filled[0]])
+        return None
+    [at], place = filled, Place(file, record.line)
+    word = one_line(record.cells[at])
     if "@" not in word and may_say_gone(word):
         raise InputError(
             f'this line says "{word}" and has no address, and those below it may have left',
-            place=Place(file, record.line),
-            hint='delete it, and give those who left a yes in a column "left"',
-        )
-
-
-def _unclear(heading: Record, file: str) -> InputError:
-    [said] = filter(None, map(str.strip, heading.cells))
+            place=place, hint='delete it, and give those who left a yes in a column "left"',
+        )  # fmt: skip
+    if not columns.is_heading(at, word):
+        return None
     return InputError(
-        f'this line says "{one_line(said)}" for an address, and there are people below it',
-        place=Place(file, heading.line),
+        f'this line says "{word}" for an address, and there are people below it',
+        place=place,
         hint='delete it; if those below it have left, give them a yes in a column "left"',
     )
 

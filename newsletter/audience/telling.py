@@ -67,7 +67,6 @@ _BESIDE: Final = frozenset(
 )
 
 
-@functools.cache
 def is_ordinary(name: str) -> bool:
     """Whether the plain name of a column says that it is about something else than standing."""
     words = frozenset(name.split("_"))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Final
 
 from newsletter.audience import Status
@@ -22,12 +21,6 @@ _WORDS: Final = 20
 _LONGEST_WORD: Final = 40
 #: What spreadsheets put before a text, or take for the begin of a formula.
 _MARKS: Final = frozenset("'=+-")
-
-
-@lru_cache(maxsize=4096)
-def _is_doubtful(name: str, value: str) -> bool:
-    """Whether a remark in a column may say that somebody left; many rows have the same."""
-    return has_remarks(name) and may_say_gone(value)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -105,7 +98,7 @@ class RowTally:
                 continue
             if folded(value) in DOUBTFUL:
                 self._note_doubt(self.fields[name], value, row.line)
-            elif _is_doubtful(name, value):
+            elif has_remarks(name) and may_say_gone(value):
                 _, odd = self.remarks.setdefault(self.fields[name], (value, Odd(line=row.line)))
                 odd.number += 1
 

@@ -23,7 +23,7 @@ from newsletter.delivery.outcomes import Verdict, judged
 from newsletter.message import Message
 from newsletter.smtp import dots
 from newsletter.smtp.opening import SilentError, encrypt_at_once, hear_greeting
-from newsletter.smtp.outcomes import away, no_session, smtp_reply, what_broke
+from newsletter.smtp.outcomes import away, no_session, sender_refused, smtp_reply, what_broke
 from newsletter.smtp.session import Session, SessionError
 
 Security = Literal["starttls", "tls", "none"]
@@ -45,7 +45,6 @@ _OK: Final = 250
 _TLS_READY: Final = 220
 _READY: Final = 354
 _BYE: Final = 421
-_LOG_IN: Final = 530  # RFC 4954, 6
 _TAKEN, _LATER, _NEVER = 2, 4, 5  # the first digit of an answer (RFC 5321, 4.2.1)
 
 
@@ -311,11 +310,8 @@ def _prepare(session: Session, message: Message, *, begun: bool) -> tuple[Outcom
         raise SessionError("the mail server's answer makes no sense")
     if session.is_contradicted(code):
         raise SessionError("the mail server spoke before it was asked")
-    if code == _LOG_IN and seen is Verdict.FATAL:
-        wanted = ("transport.smtp.username", "transport.smtp.password")
-        return judged(seen, f"the mail server wants a log-in (SMTP {code})", wanted), True
     if code // 100 == _NEVER and seen is Verdict.FATAL:
-        return judged(seen, f"the sender is refused (SMTP {code})"), code != _BYE
+        return sender_refused(code), code != _BYE
     return smtp_reply(code, ""), code != _BYE
 
 

@@ -13,6 +13,7 @@ from newsletter.delivery.outcomes import Verdict, accepted_as, judged
 from newsletter.smtp.opening import SecurityError, SilentError
 from newsletter.smtp.session import SessionError
 
+_WANTS_LOG_IN: Final = 530  # RFC 4954, 6
 _NEVER: Final = 5  # the first digit of an answer (RFC 5321, 4.2.1)
 #: "Done", here or on the way (RFC 5321, 4.2.3). A greeting (220) or a goodbye (221) in its place
 #: is of the 200s, too, and says nothing about a mail.
@@ -39,6 +40,13 @@ def smtp_reply(code: int, message_id: str) -> Outcome:
             return judged(Verdict.REFUSED, f"SMTP {code}")
         case _:
             return judged(Verdict.UNPROVEN, f"SMTP {code}")
+
+
+def sender_refused(code: int) -> Outcome:
+    """A mail server's "no" to whoever sends, and so to every mail."""
+    if code == _WANTS_LOG_IN:
+        return judged(Verdict.FATAL, f"the mail server wants a log-in (SMTP {code})", _LOG_IN)
+    return judged(Verdict.FATAL, f"the sender is refused (SMTP {code})")
 
 
 def no_session(error: OSError | ValueError, place: str) -> Outcome:
