@@ -18,11 +18,11 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from newsletter import clocks, text_rules
-from newsletter.delivery import Allowance, Effect, Outcome
+from newsletter.delivery import Allowance, Outcome
 from newsletter.delivery.outcomes import Verdict, judged
 from newsletter.message import Message
 from newsletter.smtp import dots
-from newsletter.smtp.opening import SilentError, encrypt_at_once, hear_greeting
+from newsletter.smtp.opening import encrypt_at_once, hear_greeting
 from newsletter.smtp.outcomes import away, no_session, sender_refused, smtp_reply, what_broke
 from newsletter.smtp.session import Session, SessionError
 
@@ -131,7 +131,7 @@ class SmtpTransport:
     def reach(self) -> Outcome | None:
         """Connect and log in for the first mail; why no mail could go, None where they can.
 
-        What may be otherwise in a while (a server that is busy) is left to the first mail.
+        A server that says "later" is left to the first mail.
         """
         session = Session(seconds=self._timeout)
         session.allow(min(self._timeout, _THERE))
@@ -146,9 +146,8 @@ class SmtpTransport:
             _log_in(session, self.server, min(self._timeout, 2 * _GREETS), patience=_GREETS)
         except (OSError, ValueError) as error:
             session.close()
-            outcome = no_session(error, self.server.place)
-            mute = isinstance(error, SilentError | TimeoutError)
-            return outcome if mute or outcome.effect is Effect.ABORT else None
+            said = error.smtp_code if isinstance(error, smtplib.SMTPResponseException) else 0
+            return None if said // 100 == _LATER else no_session(error, self.server.place)
         self._idle.append(_Idle(session, self._clock()))
         return None
 

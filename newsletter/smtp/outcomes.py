@@ -76,7 +76,9 @@ def no_session(error: OSError | ValueError, place: str) -> Outcome:
         case SessionError() | TimeoutError():
             return judged(Verdict.UNREACHABLE, what_broke(error))
         case ssl.SSLCertVerificationError():
-            return judged(Verdict.UNREACHABLE, "the mail server's certificate is not trusted")
+            why = error.verify_message.rstrip(".")
+            words = f"the mail server's certificate is not trusted: {why}"
+            return judged(Verdict.UNREACHABLE, words, _ADDRESS)
         case binascii.Error():
             # A challenge while logging in that is not base64.
             return judged(Verdict.UNREACHABLE, "the mail server's answer makes no sense")

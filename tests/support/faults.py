@@ -67,9 +67,9 @@ UNKNOWN = Cell(
 )
 
 
-def nothing(says: str) -> Cell:
+def nothing(says: str, code: int = 4) -> Cell:
     """Stopped before the first claim: no run, nothing sent."""
-    return Cell(code=4, says=says)
+    return Cell(code=code, says=says)
 
 
 def refused_by_all(says: str, code: int = 4, pause: str = "account", attempts: int = 1) -> Cell:
