@@ -27,7 +27,7 @@ from newsletter.sending.context import SendContext
 from newsletter.sending.options import SendOptions
 from newsletter.sending.plan import early, plan_send, rows, uncommitted
 from newsletter.sending.result import AlreadySent, Detached, Plan
-from newsletter.sending.run import detach, foresee_pictures, send
+from newsletter.sending.run import detach, foresee, send
 from newsletter.store import Store
 from newsletter.store.shares import RunProgress
 
@@ -61,7 +61,7 @@ def send_issue(project: Project, options: SendOptions, *, confirmed: int | None)
             return exit_code(plan)
         context.reporter.planned(plan)
         if options.dry_run:
-            foresee_pictures(context, plan)
+            foresee(context, plan)
             show_dry_run(plan)
             return exit_code(plan)
         if confirmed is None:

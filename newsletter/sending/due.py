@@ -25,7 +25,7 @@ from newsletter.sending.options import SendOptions
 from newsletter.sending.owner import Owner
 from newsletter.sending.plan import plan_send
 from newsletter.sending.result import AlreadySent, DueResult, SendResult
-from newsletter.sending.run import foresee_pictures, send
+from newsletter.sending.run import foresee, send
 from newsletter.settings.dates import timetable
 from newsletter.store import Store, subscribers
 from newsletter.store import runs as run_records
@@ -305,7 +305,7 @@ def _send_number(trigger: _Trigger, number: int, date: Occurrence | None) -> Due
     else:
         trigger.context.reporter.planned(plan)
         if options.dry_run:
-            foresee_pictures(trigger.context, plan)
+            foresee(trigger.context, plan)
             return DueResult(planned=plan)
         result = send(trigger.context, plan)
     if not options.dry_run:

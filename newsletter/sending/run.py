@@ -199,13 +199,23 @@ def _begun(context: SendContext, plan: Plan) -> Iterator[_Begun]:
         yield begun
 
 
-def foresee_pictures(context: SendContext, plan: Plan) -> None:
-    """In a dry run: what a send would say of the pictures before its first mail.
+def foresee(context: SendContext, plan: Plan) -> None:
+    """In a dry run: look at what a send looks at before its first mail, pictures and mail server.
 
     Raises:
         NewsletterError: it would refuse for them.
     """
-    _publish_pictures(context, plan, dry_run=True)
+    with contextlib.closing(plan.transport):
+        _publish_pictures(context, plan, dry_run=True)
+        _expect_server(context, plan, lambda: False, begun=False)
+
+
+def _expect_server(
+    context: SendContext, plan: Plan, stopped: Callable[[], bool], *, begun: bool
+) -> None:
+    """A schedule begins all the same, and goes on: its date would pass; workers have their own."""
+    if not (plan.options.scheduled or plan.options.detach):
+        expect_server(context, plan, stopped, begun=begun)
 
 
 def _publish_pictures(context: SendContext, plan: Plan, *, dry_run: bool = False) -> None:
@@ -233,8 +243,7 @@ def _freeze_or_resume(
     """The run to drain, looked up again under the lock: another sender may have been here.
 
     Who gets what is frozen for good. So none is begun that comes to nothing at once: not once it
-    was to stop, and not where the mail server is not there or takes nothing. A schedule begins it
-    there all the same, and goes on with it: its date would pass.
+    was to stop, and not where the mail server is not there or takes nothing.
     """
     store, options, transport = context.store, plan.options, plan.transport
     if options.again and transport.rehearsal:
@@ -243,8 +252,7 @@ def _freeze_or_resume(
     if run is not None and run.state is RunState.FINISHED:
         return run, runs.counts(store, run)
     begun = run is not None and run.begun
-    if not (options.scheduled or options.detach):
-        expect_server(context, plan, stopped, begun=begun)
+    _expect_server(context, plan, stopped, begun=begun)
     if run is not None and begun:
         require_same_content(context.project, store, run, plan.content, plan.prepared.issue.file)
         runs.share(store, run, _shared(context, plan))

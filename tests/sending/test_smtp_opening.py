@@ -43,20 +43,30 @@ def through(newsletter: Folder, port: int, security: str) -> Folder:
 
 
 @pytest.mark.parametrize(("security", "words"), WAYS)
-@pytest.mark.parametrize("command", ["send", "test"])
+@pytest.mark.parametrize("command", ["send", "dry run", "test"])
 @pytest.mark.usefixtures("hurried")
 def test_the_wrong_security_is_told_at_once_with_the_setting(
     ready, certificate, security, words, command
 ):
     with scripted(tls=None if security == "tls" else server_side(certificate)) as server:
         through(ready, server.port, security)
-        ran = ready.send() if command == "send" else trial(ready)
+        dry = ["--dry-run"] * (command == "dry run")
+        ran = trial(ready) if command == "test" else ready.send(*dry)
         told = words.format(server.port)
     assert ran.code == 4, ran.err
     assert told in ran.err
     assert SEE in ran.err
     assert not server.mails
     assert ready.ask("select count(*) from runs") == [(0,)]
+
+
+def test_a_dry_run_calls_the_mail_server_and_begins_no_mail(ready):
+    with scripted() as server:
+        assert through(ready, server.port, "none").send("--dry-run").code == 0
+    assert server.verbs() == ["EHLO", "QUIT"]
+    ran = ready.send("--dry-run")
+    assert ran.code == 6, ran.err
+    assert "cannot be reached (it refuses connections); nothing was sent now" in ran.err
 
 
 def trial(newsletter):
