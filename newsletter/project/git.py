@@ -13,59 +13,34 @@ from newsletter.errors import InputError, Place
 _SECONDS = 30
 #: What it says where a folder of the name .git is none of its own.
 _NO_REPOSITORY = "not a git repository (or any"
+#: Inside a hook of git's these name the repository that is committed to.
+_OF_A_HOOK = frozenset({
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_COMMON_DIR", "GIT_DIR", "GIT_INDEX_FILE",
+    "GIT_OBJECT_DIRECTORY", "GIT_PREFIX", "GIT_WORK_TREE",
+})  # fmt: skip
 
 
 def state(root: Path, name: str) -> str:
-    """Whether a file is "committed", "changed" or "not in git"; "no git" outside a work tree.
+    """Whether a file that is there is "committed", "changed" or "not in git".
 
-    "git does not say" where it is not installed, takes too long, or refuses a work tree that is
-    another user's.
+    "no git" outside a work tree, and "git does not say" where it is not installed, takes too long,
+    or refuses a work tree that is another user's.
     """
-    program = shutil.which("git")
-    if program is None:
-        return _unsaid(root)
-    try:
-        done = subprocess.run(  # noqa: S603  # a fixed program; the name is an argument, not a shell word
-            # Without the option git would write down in its index what it has looked at.
-            [program, "--no-optional-locks", "-C", str(root), "status", "--porcelain=v1",
-             "--ignored", "--", name],
-            capture_output=True, text=True, errors="replace", timeout=_SECONDS, check=False,
-            env=os.environ | {"LC_ALL": "C"},  # what it says is read
-        )  # fmt: skip
-    except (OSError, subprocess.TimeoutExpired):
-        return _unsaid(root)
+    done = _ask(root, "status", "--porcelain=v1", "--ignored", "--", name)
+    if done is None:
+        return "git does not say" if _in_work_tree(root) else "no git"
     if done.returncode:
-        there = done.stderr.removeprefix("fatal: ").startswith(_NO_REPOSITORY)
-        return "no git" if there else "git does not say"
+        return "no git" if _said(done).startswith(_NO_REPOSITORY) else "git does not say"
     if not done.stdout.strip():
         return "committed"
-    return "not in git" if done.stdout[:2] in {"??", "!!"} else "changed"
-
-
-def _unsaid(root: Path) -> str:
-    """The state of a file where git cannot be asked."""
-    return "git does not say" if _in_work_tree(root) else "no git"
-
-
-def _in_work_tree(root: Path) -> bool:
-    folder = root.resolve()
-    return any((one / ".git").exists() for one in (folder, *folder.parents))
+    return "not in git" if done.stdout[:2] in {b"??", b"!!"} else "changed"
 
 
 def tracked(root: Path) -> tuple[str, ...]:
     """The files of a folder that git keeps, relative to it; none where there is no git."""
-    program = shutil.which("git")
-    if program is None:
-        return ()
-    try:
-        done = subprocess.run(  # noqa: S603  # as above
-            [program, "--no-optional-locks", "-C", str(root), "ls-files", "-z"],
-            capture_output=True, timeout=_SECONDS, check=False, env=_plain_environment(),
-        )  # fmt: skip
-    except (OSError, subprocess.TimeoutExpired):
-        return ()
+    done = _ask(root, "ls-files", "-z")
     # A name need not be text; with -z none is quoted.
-    return tuple(os.fsdecode(name) for name in done.stdout.split(b"\0") if name)
+    return tuple(os.fsdecode(name) for name in done.stdout.split(b"\0") if name) if done else ()
 
 
 def has(root: Path, name: str) -> bool | None:
@@ -76,17 +51,8 @@ def has(root: Path, name: str) -> bool | None:
     """
     if not _in_work_tree(root):
         return False
-    program = shutil.which("git")
-    if program is None:
-        return None
-    try:
-        done = subprocess.run(  # noqa: S603  # as above
-            [program, "-C", str(root), "rev-parse", "--verify", "--quiet", f"HEAD:./{name}"],
-            capture_output=True, timeout=_SECONDS, check=False, env=_plain_environment(),
-        )  # fmt: skip
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return {0: True, 1: False}.get(done.returncode)
+    done = _ask(root, "rev-parse", "--verify", "--quiet", f"HEAD:./{name}")
+    return {0: True, 1: False}.get(done.returncode) if done else None
 
 
 def would_take(path: Path) -> bool:
@@ -99,23 +65,17 @@ def would_take(path: Path) -> bool:
     """
     # Where a link leads is where the file will be.
     folder = path.parent.resolve()
-    program = shutil.which("git")
     above = (folder, *folder.parents)
-    if program is None or not any((one / ".git").exists() for one in above):
+    if shutil.which("git") is None or not _in_work_tree(folder):
         return False
     if any(one.name == ".git" for one in above):
         return False
     there = next(one for one in above if one.is_dir())
-    try:
-        done = subprocess.run(  # noqa: S603  # as above
-            [program, "-C", str(there), "check-ignore", "--quiet", "--", str(folder / path.name)],
-            capture_output=True, timeout=_SECONDS, check=False, env=_plain_environment(),
-        )  # fmt: skip
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise _silent(path, type(error).__name__) from error
-    said = done.stderr.decode("utf-8", "replace").removeprefix("fatal: ")
-    if done.returncode not in {0, 1} and not said.startswith(_NO_REPOSITORY):
-        raise _silent(path, " ".join(said.split()))
+    done = _ask(there, "check-ignore", "--quiet", "--", str(folder / path.name))
+    if done is None:
+        raise _silent(path, f"it gave no answer within {_SECONDS} s")
+    if done.returncode not in {0, 1} and not _said(done).startswith(_NO_REPOSITORY):
+        raise _silent(path, _said(done))
     return done.returncode == 1
 
 
@@ -145,38 +105,43 @@ def _silent(path: Path, why: str) -> InputError:
 
 def begin(root: Path) -> bool:
     """Make a repository of a folder that is in none; false where there is one, or no git."""
-    program = shutil.which("git")
-    if program is None or _in_work_tree(root):
+    if _in_work_tree(root):
         return False
-    try:
-        done = subprocess.run(  # noqa: S603  # as above
-            [program, "-C", str(root.resolve()), "init", "--quiet"],
-            capture_output=True, timeout=_SECONDS, check=False, env=_plain_environment(),
-        )  # fmt: skip
-    except (OSError, subprocess.TimeoutExpired):
-        return False
-    return done.returncode == 0
-
-
-def _plain_environment() -> dict[str, str]:
-    # Inside a hook of git's these name the repository that is committed to.
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    return kept | {"LC_ALL": "C"}  # what it says is read
+    done = _ask(root.resolve(), "init", "--quiet")
+    return done is not None and done.returncode == 0
 
 
 def commit(root: Path, name: str, message: str) -> bool:
     """Commit one file and nothing else; false where git cannot, for whatever reason."""
+    for words in (("add", "--", name), ("commit", "--quiet", "-m", message, "--", name)):
+        done = _ask(root, *words)
+        if done is None or done.returncode:
+            return False
+    return True
+
+
+def _in_work_tree(root: Path) -> bool:
+    folder = root.resolve()
+    return any((one / ".git").exists() for one in (folder, *folder.parents))
+
+
+def _ask(root: Path, *words: str) -> subprocess.CompletedProcess[bytes] | None:
+    """What git says and does in a folder; None where it is not installed or takes too long."""
     program = shutil.which("git")
     if program is None:
-        return False
+        return None
+    environ = {name: value for name, value in os.environ.items() if name not in _OF_A_HOOK}
     try:
-        for words in (("add", "--", name), ("commit", "--quiet", "-m", message, "--", name)):
-            done = subprocess.run(  # noqa: S603  # as above
-                [program, "-C", str(root), *words],
-                capture_output=True, text=True, timeout=_SECONDS, check=False,
-            )  # fmt: skip
-            if done.returncode:
-                return False
+        return subprocess.run(  # noqa: S603  # a fixed program; names are arguments, not shell words
+            # Without the option git would write down in its index what it has looked at.
+            [program, "--no-optional-locks", "-C", str(root), *words],
+            capture_output=True, timeout=_SECONDS, check=False,
+            env=environ | {"LC_ALL": "C"},  # what it says is read
+        )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired):
-        return False
-    return True
+        return None
+
+
+def _said(done: subprocess.CompletedProcess[bytes]) -> str:
+    """What git complains about, in one line."""
+    return " ".join(done.stderr.decode("utf-8", "replace").removeprefix("fatal: ").split())

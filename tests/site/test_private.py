@@ -204,7 +204,16 @@ def test_what_git_would_take(tmp_path, monkeypatch):
     # A hook of another repository is running this.
     monkeypatch.setenv("GIT_DIR", str(outside / ".git"))
     monkeypatch.setenv("GIT_WORK_TREE", str(outside))
+    for name in ("AUTHOR", "COMMITTER"):
+        monkeypatch.setenv(f"GIT_{name}_NAME", "Wren")
+        monkeypatch.setenv(f"GIT_{name}_EMAIL", "wren@example.org")
     assert git.would_take(inside / "a.db")
+    (inside / "letter.md").write_text("Ahoy")
+    assert git.state(inside, "letter.md") == "not in git"
+    assert git.commit(inside, "letter.md", "The first")
+    assert git.state(inside, "letter.md") == "committed"
+    assert git.has(inside, "letter.md")
+    assert not git.has(inside, "there")
     monkeypatch.setenv("PATH", str(outside))
     assert not git.would_take(inside / "a.db")
 
