@@ -112,8 +112,21 @@ _IN_BRACKETS: Final = re.compile(r"[(\[]([^()\[\]]+)[)\]]")
 _MAYBE: Final = (
     "former ex ex-member ex-subscriber gone quit out dead deceased expired lapsed churned "
     "ehemalig ehemalige ehemaliger ehemaliges ehem. ex-mitglied raus weg verstorben "
-    "storno storniert ancien ancienne sorti parti décédé décédée fallecido ex-miembro"
+    "storno storniert ancien ancienne sorti parti décédé décédée fallecido ex-miembro "
+    "died rip stop tot gestorben mort morte overleden deceduto muerto"
 ).split()
+#: A "no" and, a word or two behind it, what it is about; or that a person, or their address, is
+#: not there any more: "kein Interesse mehr", "ne plus contacter", "email dead".
+_NO_MORE: Final = re.compile(
+    r"(?:^|_)(?:no|not|never|stop|kein|keine|keinen|nicht|nichts|nie|non|ne|pas|plus|geen|niet|nooit"
+    r"|sin|sem|nao|inte|ikke|ingen|ei|brak)(?:_[a-z]+){0,2}?"
+    r"_(?:(?:any_?)?more|longer|wants?|send(?:ing)?|write|writing|mehr|anschreiben|schicken|meer"
+    r"|mas|mais|piu|enaa|quier[eo]|quer|chce|news_?letters?|(?:e_?)?mail(?:s|ing)?|letters?|post"
+    r"|contact\w*|kontakt\w*|\w*interes\w*|intress\w*)(?:_|$)"
+    r"|(?:^|_)(?:wants_out|moved_away|weggezogen|verzogen|kommt_zurue?ck)(?:_|$)"
+    r"|(?:^|_)(?:e?_?mail|add?r\w*)_(?:is_|ist_)?(?:invalid|ungue?ltig|wrong|falsch|dead|tot)(?:_|$)"
+    r"|(?:^|_)(?:invalid|ungue?ltig|wrong|falsche|dead|tote|old|alte)_e?_?(?:mail|add?r\w*)(?:_|$)"
+)
 DOUBTFUL: Final = (
     frozenset(folded(word) for word, meant in WORDS.items() if meant) | {*map(folded, _MAYBE)}
 ) - GONE
@@ -151,7 +164,8 @@ def may_say_gone(cell: str) -> bool:
     if len(cell) > LONGEST_REMARK:
         return False
     first = _first_word(cell)
-    return first in DOUBTFUL or first in GONE or speaks_of_leaving(plain(cell))
+    words = plain(cell)
+    return first in DOUBTFUL | GONE or bool(speaks_of_leaving(words) or _NO_MORE.search(words))
 
 
 @functools.lru_cache(_KEPT)

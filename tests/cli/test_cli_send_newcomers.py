@@ -11,6 +11,7 @@ from newsletter.audience import MAILABLE
 from newsletter.audience.roster import Row
 from newsletter.store import Store, freezing, imports, subscribers
 from tests.support.cli_fixtures import Folder, folder, plain_environment
+from tests.support.smtp_servers import scripted
 from tests.support.store_samples import a_content, a_row, people
 
 __all__ = ["folder", "plain_environment"]
@@ -24,14 +25,22 @@ LATER = FIRST + dt.timedelta(days=3)
 @pytest.fixture
 def sent(folder, monkeypatch):
     """Twenty readers, to whom issue 73 has gone through a mail server."""
-    monkeypatch.setenv("NEWSLETTER_TRANSPORT__KIND", "smtp")
-    monkeypatch.setenv("NEWSLETTER_TRANSPORT__SMTP__HOST", "127.0.0.1")
+    with scripted() as server:
+        for name, value in {
+            "KIND": "smtp", "SMTP__HOST": "127.0.0.1", "SMTP__PORT": str(server.port),
+            "SMTP__SECURITY": "none",
+        }.items():  # fmt: skip
+            monkeypatch.setenv(f"NEWSLETTER_TRANSPORT__{name}", value)
+        prepare(folder)
+        yield folder
+
+
+def prepare(folder: Folder) -> None:
     with Store.open(f"sqlite:///{folder.root}/.newsletter/newsletter.db") as store:
         imports.add(store, people(20), source="before", now=FIRST - dt.timedelta(days=9))
         freezing.start(
             store, a_content(73), rehearsal=False, transport="smtp", eligible=MAILABLE, now=FIRST
         )
-    return folder
 
 
 def come(folder: Folder, *rows: Row) -> None:

@@ -9,6 +9,7 @@ import zipfile
 
 import pytest
 
+from newsletter.audience.standing import may_say_gone
 from tests.support.cli_fixtures import Folder, folder, plain_environment
 
 __all__ = ["folder", "plain_environment"]
@@ -213,6 +214,32 @@ def test_remarks_and_tags_that_may_say_that_somebody_left_are_told_once_a_column
     assert notes[2].endswith('a yes in a column "left", or --map "Notes=field" where nobody has')
     told = ("--map", "Notes=field", "--map", "Group=field", "--map", "Tags=tags")
     assert "taken as active" not in imported(folder, text, *told).err
+
+
+#: Remarks of lists that people keep by hand.
+ENDS = (
+    "died 2021", "RIP", "kein Interesse mehr", "not interested", "no longer here", "moved away",
+    "bitte nicht mehr anschreiben", "ne plus contacter", "plus intéressé", "no quiere", "não quer",
+    "geen interesse", "niet meer mailen", "non più interessato", "inte intresserad", "nie chce",
+    "please stop mailing", "no more mails", "Adresse ungültig", "email dead", "wrong address",
+    "mail kommt zurück", "unbekannt verzogen", "wants out",
+)  # fmt: skip
+OTHERS = (
+    "no sugar", "kein Brot", "not a doctor", "plus two tickets", "ne parle pas anglais", "no phone",
+    "interested in boats", "interested in mail art", "pays by post", "more of the same", "no. 5",
+    "moved to Berlin", "write her in French", "prefers letters", "stopped by in May",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("remark", ENDS)
+def test_a_remark_that_may_say_that_somebody_left_is_known(remark):
+    assert may_say_gone(remark)
+    assert may_say_gone(remark.upper())
+
+
+@pytest.mark.parametrize("remark", OTHERS)
+def test_a_remark_about_something_else_is_none_of_these(remark):
+    assert not may_say_gone(remark)
 
 
 def test_what_stands_beside_a_name_and_says_that_its_bearer_left_is_told_without_the_name(folder):
