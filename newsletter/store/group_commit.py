@@ -62,8 +62,9 @@ class GroupCommit:
         #: How mails leave from here, where another process leads the run.
         self._way = ""
         self._writing = False
-        #: The rows that callers have, and whether some were claimed that no caller heard of.
-        self._held: set[int] = set()
+        #: What callers have, each row with the attempt that it was claimed for: what is told of an
+        #: earlier one says nothing of it. And whether some was claimed that no caller heard of.
+        self._held: set[tuple[int, int]] = set()
         self._unheard = False
         #: How many connections there had been when the records were last held against the mark.
         self._compared = 0
@@ -315,8 +316,9 @@ class GroupCommit:
             job.recorded = True
         self._unheard, lost = unheard, lost or refusal
         if worker:
-            self._held |= {one.id for mine in taken.values() for one in mine}
-            self._held -= {one.delivery.id for job in jobs for one in job.settled}
+            self._held |= {(one.id, one.attempt) for mine in taken.values() for one in mine}
+            told = (one.delivery for job in jobs for one in job.settled)
+            self._held -= {(one.id, one.attempt) for one in told}
         if self._mark is not None:
             self._mark.count(taken.get(self._mark.run, ()))
             self._remember(self._mark.run, taken, jobs)

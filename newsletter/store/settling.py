@@ -101,14 +101,16 @@ def _is_told(connection: sa.Connection, told: Mapping[str, Any]) -> bool:
     return row.risked > 0 or row.state in {State.ACCEPTED, State.REFUSED, State.ASSUMED}
 
 
-def give_back(connection: sa.Connection, run: int, worker: str, *, held: Collection[int]) -> None:
+def give_back(
+    connection: sa.Connection, run: int, worker: str, *, held: Collection[tuple[int, int]]
+) -> None:
     """Queue again what a worker has claimed without hearing of it: nothing has left for it.
 
     Args:
         connection: inside a transaction.
         run: the row of the run.
         worker: whose claims.
-        held: the rows that it knows it has.
+        held: the rows that it knows it has, each with its attempt.
     """
     connection.execute(
         sa.update(deliveries)
@@ -116,7 +118,7 @@ def give_back(connection: sa.Connection, run: int, worker: str, *, held: Collect
             deliveries.c.run_id == run,
             deliveries.c.state == State.CLAIMED,
             deliveries.c.worker == worker,
-            deliveries.c.id.not_in(held),
+            sa.tuple_(deliveries.c.id, deliveries.c.attempt).not_in(held),
         )
         .values(state=State.QUEUED, settled_at=None)
     )

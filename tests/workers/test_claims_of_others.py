@@ -21,6 +21,10 @@ from tests.support.two_machines import two_machines
 
 pytestmark = [pytest.mark.processes, pytest.mark.usefixtures("way_in"), pytest.mark.pooled]
 
+ACCEPTED = Outcome(result=Result.ACCEPTED, message_id="m")
+DEFERRED = Outcome(result=Result.DEFERRED, reason="451 greylisted")
+NOT_SENT = Outcome(result=Result.NOT_SENT, reason="refused with others")
+
 
 class _Outlet:
     """Keeps what is handed over."""
@@ -59,6 +63,41 @@ def test_after_a_lost_answer_only_what_nobody_heard_of_is_queued_again(tmp_path,
             assert wire.cuts == 1
             assert sorted(one.position for one in (held, *more)) == list(range(1, 13))
             assert {one.attempt for one in more} == {1, 2}  # the unheard were claimed before
+
+
+def _and_claimed_anew(worker, run, first):
+    """A request refused as a whole: its mails go again, and one commit says both."""
+    [second] = worker.settle_and_claim(run, [(first, NOT_SENT)], 1, now=NOW)
+    return second
+
+
+def _while_it_waits_to_be_told_again(worker, run, first):
+    """Its commit came through without an answer, and is repeated once the next attempt is out."""
+    worker.settle_and_claim(run, [(first, DEFERRED)], 0, now=NOW)
+    deliveries.requeue(worker, run)
+    [second] = worker.settle_and_claim(run, (), 1, now=NOW)
+    worker.settle_and_claim(run, [(first, DEFERRED)], 0, now=NOW)
+    return second
+
+
+@pytest.mark.parametrize("tried_again", [_and_claimed_anew, _while_it_waits_to_be_told_again])
+def test_what_is_told_of_one_attempt_lets_nobody_forget_that_the_next_is_out(
+    tmp_path, database, tried_again
+):
+    with tempfile.TemporaryDirectory() as short:
+        wire = Wire(postgres.server().reached, Path(short) / "wire")
+        url = f"postgresql://nobody@/{database}?host={wire.folder}"
+        with contextlib.closing(wire), two_machines(url, tmp_path) as (_leader, worker, run):
+            [first] = worker.settle_and_claim(run, (), 1, now=NOW)
+            out = tried_again(worker, run, first)
+            assert (out.id, out.attempt) == (first.id, 2)
+            wire.cut()
+            with pytest.raises(UnreachableError):
+                worker.settle_and_claim(run, (), 2, now=NOW)
+            more = worker.settle_and_claim(run, (), 12, now=NOW)  # gives back what nobody heard of
+            assert sorted(one.position for one in more) == list(range(2, 13))
+            worker.settle_and_claim(run, [(out, ACCEPTED)], 0, now=NOW)
+            assert runs.counts(worker, run).by_state == {State.ACCEPTED: 1, State.CLAIMED: 11}
 
 
 def test_a_machine_that_was_frozen_hands_nothing_over_that_others_may_take_for_lost(
