@@ -149,16 +149,19 @@ class SharedRun(NamedTuple):
 
 
 def find_shared(store: Database) -> SharedRun | None:
-    """The oldest real run that is going on and that others may send some of; None for none."""
+    """A real run that is going on and that others may send some of; None for none.
+
+    The oldest of which something is to be claimed, else the oldest.
+    """
     queued = sa.select(deliveries.c.id).where(
         deliveries.c.run_id == runs.c.id, deliveries.c.state == State.QUEUED
     )
-    waits = SettlesIn(runs.c.server).label("waits")
-    query = sa.select(runs, queued.exists().label("queued"), waits).where(
+    waits, is_queued = SettlesIn(runs.c.server).label("waits"), queued.exists().label("queued")
+    query = sa.select(runs, is_queued, waits).where(
         runs.c.way != "", *_trusted(), SameHistory(runs.c.server), runs.c.rehearsal.is_(False)
     )
     with store.reading() as connection:
-        row = connection.execute(query.order_by(runs.c.id).limit(1)).one_or_none()
+        row = connection.execute(query.order_by(is_queued.desc(), runs.c.id).limit(1)).one_or_none()
         if row is None:
             return None
         run = _run(row, row.envelope)
@@ -176,8 +179,13 @@ def _trusted() -> tuple[sa.ColumnElement[bool], ...]:
 
 
 def pause(store: Database, run: Run, stop: Stop) -> None:
-    """Pause a run that is going on, for everybody who sends some of it; else it stays as it is."""
+    """Pause a run that is going on, for everybody who sends some of it; else it stays as it is.
+
+    Raises:
+        PausedError: a lease of this process has ended, so that it is for others to say.
+    """
     with store.writing() as connection:
+        store.backend.expect_held(connection)
         update_pause(connection, run.id, stop)
 
 
@@ -273,9 +281,11 @@ def set_state(
     """Note how a run stands, and when it is paused, why; what is cancelled stays so then.
 
     Raises:
+        PausedError: a lease of this process has ended: another one may lead it, or have ended it.
         NewsletterError: it would be called finished with deliveries left: a bug.
     """
     with store.writing() as connection:
+        store.backend.expect_held(connection)
         update_state(connection, run, state, now, pause=pause, reason=reason)
 
 

@@ -7,17 +7,19 @@ import threading
 import pytest
 import sqlalchemy as sa
 
-from newsletter.delivery import Outcome, Result, State
+from newsletter.audience import MAILABLE
+from newsletter.delivery import Outcome, Pause, Result, RunState, State, Stop
 from newsletter.errors import PausedError
-from newsletter.store import Store, runs, subscribers
+from newsletter.store import Store, freezing, runs, subscribers
 from tests.support import postgres
-from tests.support.store_samples import NOW
-from tests.support.two_machines import two_machines
+from tests.support.store_samples import NOW, a_content
+from tests.support.two_machines import WAY, two_machines
 
 pytestmark = [pytest.mark.processes, pytest.mark.usefixtures("way_in"), pytest.mark.pooled]
 
 ACCEPTED = Outcome(result=Result.ACCEPTED, message_id="m")
 DEFERRED = Outcome(result=Result.DEFERRED, reason="451 greylisted")
+ENDED = "update leases set until = clock_timestamp() - interval '1 second' where name = ?"
 
 
 @pytest.fixture
@@ -28,12 +30,44 @@ def database() -> str:
 def test_whose_lease_has_ended_claims_nothing_though_its_connection_is_open(tmp_path, database):
     with two_machines(postgres.server().url(database), tmp_path) as (leader, worker, run):
         assert leader.settle_and_claim(run, (), 1, now=NOW)
-        ended = "update leases set until = clock_timestamp() - interval '1 second' where name = ?"
-        postgres.server().ask(database, ended, "sending")
+        postgres.server().ask(database, ENDED, "sending")
         with worker.lock():  # which is free by now
             with pytest.raises(PausedError, match="silent for a minute"):
                 leader.settle_and_claim(run, (), 1, now=NOW)
             assert worker.settle_and_claim(run, (), 1, now=NOW)
+
+
+def test_whose_lease_has_ended_has_no_say_in_how_a_run_ends(tmp_path, database):
+    with two_machines(postgres.server().url(database), tmp_path) as (leader, worker, run):
+        postgres.server().ask(database, ENDED, "sending")
+        with worker.lock():
+            with pytest.raises(PausedError, match="silent for a minute"):
+                runs.pause(leader, run, Stop(Pause.BREAKER, "too many"))
+            while claimed := worker.settle_and_claim(run, (), 12, now=NOW):
+                worker.settle_and_claim(run, [(one, ACCEPTED) for one in claimed], 0, now=NOW)
+            runs.set_state(worker, run, RunState.FINISHED, NOW)
+        with pytest.raises(PausedError, match="silent for a minute"):
+            runs.set_state(leader, run, RunState.PAUSED, NOW, pause=Pause.PUT_OFF)
+        found = runs.find(worker, run.content.issue, rehearsal=False)
+        assert found is not None
+        assert found.state is RunState.FINISHED
+
+
+def test_a_run_with_nothing_to_claim_keeps_nobody_from_a_later_one(tmp_path, database):
+    with two_machines(postgres.server().url(database), tmp_path) as (leader, worker, run):
+        claimed = leader.settle_and_claim(run, (), 12, now=NOW)
+        leader.settle_and_claim(run, [(one, DEFERRED) for one in claimed], 0, now=NOW)
+        later = freezing.start(
+            leader, a_content(75), rehearsal=False, transport="smtp", eligible=MAILABLE, now=NOW
+        )
+        runs.share(leader, later, WAY)
+        shared = runs.find_shared(worker)
+        assert shared is not None
+        assert (shared.run.id, shared.queued) == (later.id, True)
+        leader.settle_and_claim(later, (), 12, now=NOW)
+        shared = runs.find_shared(worker)
+        assert shared is not None
+        assert (shared.run.id, shared.queued) == (run.id, False)
 
 
 def test_who_takes_an_ended_lease_while_it_is_given_back_holds_it(tmp_path, database):
