@@ -66,8 +66,10 @@ _DELIVERIES: Final = (
         "deliveries_accepted",
         "UPDATE OF state ON deliveries",
         "NEW.state = 'accepted' AND OLD.state NOT IN ('claimed', 'accepted') "
-        # A worker that was given up answers late; each attempt was claimed by one.
-        "AND NOT (OLD.state = 'unknown' AND OLD.worker <> '' AND OLD.message_id = '') "
+        # A worker that was given up answers late, maybe once a person has had it queued again; each
+        # attempt was claimed by one.
+        "AND NOT (OLD.worker <> '' AND OLD.message_id = '' "
+        "AND (OLD.state = 'unknown' OR (OLD.state = 'queued' AND OLD.risked = 1))) "
         "AND NOT EXISTS "
         "(SELECT 1 FROM events WHERE delivery_id = OLD.id "
         "AND kind NOT IN ('reject', 'rendering failure'))",

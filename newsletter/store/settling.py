@@ -92,13 +92,14 @@ def _is_told(connection: sa.Connection, told: Mapping[str, Any]) -> bool:
         return False
     if told["to"] != State.ACCEPTED:
         return True
-    if row.state == State.UNKNOWN:
+    if row.state == State.UNKNOWN or (row.state == State.QUEUED and row.risked):
+        # Given up, and maybe queued again by a person: it need not be sent again.
         late = {"state": State.ACCEPTED.value, "message_id": told["message"], "reason": ""}
         late["settled_at"] = told["now"]
-        these = _PLAIN.c.id == told["this"], _PLAIN.c.state == State.UNKNOWN.value
+        these = _PLAIN.c.id == told["this"], _PLAIN.c.state == row.state
         connection.execute(sa.update(_PLAIN).where(*these).values(late))
         return True
-    return row.risked > 0 or row.state in {State.ACCEPTED, State.REFUSED, State.ASSUMED}
+    return row.state in {State.ACCEPTED, State.REFUSED, State.ASSUMED}
 
 
 def give_back(

@@ -100,6 +100,21 @@ def test_what_is_told_of_one_attempt_lets_nobody_forget_that_the_next_is_out(
             assert runs.counts(worker, run).by_state == {State.ACCEPTED: 1, State.CLAIMED: 11}
 
 
+def test_who_wakes_with_an_answer_spares_the_mail_that_a_person_had_queued_again(
+    tmp_path, database
+):
+    with two_machines(postgres.server().url(database), tmp_path) as (leader, worker, run):
+        [claimed] = worker.settle_and_claim(run, (), 1, now=NOW)
+        ended = "update leases set until = clock_timestamp() - interval '1 hour' where name <> ?"
+        postgres.server().ask(database, ended, "sending")
+        assert deliveries.sweep(leader, run, now=NOW) == 1
+        assert deliveries.risk(leader, run, now=NOW) == 1
+        worker.settle_and_claim(run, [(claimed, ACCEPTED)], 0, now=NOW)
+        runs.resume(leader, run, by_hand=True)
+        assert [one.position for one in leader.settle_and_claim(run, (), 1, now=NOW)] == [2]
+        assert runs.counts(leader, run)[State.ACCEPTED] == 1
+
+
 def test_a_machine_that_was_frozen_hands_nothing_over_that_others_may_take_for_lost(
     tmp_path, url, monkeypatch
 ):
