@@ -23,6 +23,7 @@ from tests.sending.test_smtp import (
     transport,
 )
 from tests.support.certificates import certificate, server_side
+from tests.support.commands import HANGS
 from tests.support.smtp_servers import HANG_UP, SAY_NO_MORE, STALL, Scripted, scripted
 
 __all__ = ["certificate"]
@@ -112,7 +113,7 @@ def changing_its_mind(*later: str) -> Iterator[tuple[int, list[bytes]]]:
 
     def serve() -> None:
         connection, _ = door.accept()
-        connection.settimeout(10)
+        connection.settimeout(HANGS)
         with connection, connection.makefile("rb") as lines, contextlib.suppress(OSError):
             connection.sendall(b"220 ready\r\n")
             for line in lines:

@@ -15,7 +15,7 @@ from newsletter.smtp import Server, opening, try_session
 from tests.support.certificates import certificate, server_side
 from tests.support.cli_fixtures import Folder, folder, plain_environment, ready
 from tests.support.commands import HANGS, started
-from tests.support.smtp_servers import STALL, scripted
+from tests.support.smtp_servers import STALL, Late, scripted
 
 __all__ = ["certificate", "folder", "plain_environment", "ready"]
 
@@ -84,18 +84,10 @@ def test_clear_words_are_known_whenever_they_come(greeting, security):
 
 
 def test_who_lets_everybody_wait_is_waited_for(hurried, monkeypatch):
-    through = smtp.SmtpTransport
-    with scripted() as server:
+    monkeypatch.setattr(smtp, "_GREETS", HANGS)
+    with scripted(greeting=Late("220 ready", 0.6)) as server:
         where = Server(host="127.0.0.1", port=server.port, security="none")
-        answer = server._answer
-
-        def late(connection, what):
-            if what == "greeting":
-                time.sleep(0.6)
-            return answer(connection, what)
-
-        monkeypatch.setattr(server, "_answer", late)
-        with contextlib.closing(through(where)) as found:
+        with contextlib.closing(smtp.SmtpTransport(where)) as found:
             assert found.reach() is None
 
 
@@ -111,14 +103,15 @@ def test_who_says_nothing_is_told_and_nothing_is_begun(ready, hurried):
 def test_a_signal_ends_the_wait_for_a_silent_server(ready):
     with scripted(greeting=STALL) as server:
         through(ready, server.port, "starttls")
-        with started(ready.root, "send", "--issue", "74", "--confirm", "74") as process:
-            for line in process.stderr:
-                if "findings" in line:
-                    break
-            time.sleep(1.0)
+        send = "send", "--issue", "74", "--confirm", "74"
+        # It would wait for this server for an hour.
+        with started(ready.root, *send, world="patient") as process:
+            while not server.connections:
+                assert process.poll() is None, process.communicate()
+                time.sleep(0.02)
             process.send_signal(signal.SIGINT)
-            process.stderr.read()
-            assert process.wait(timeout=HANGS) == 130
+            process.communicate(timeout=HANGS)
+            assert process.returncode == 130
     assert ready.ask("select count(*) from runs") == [(0,)]
 
 

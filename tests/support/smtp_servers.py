@@ -13,6 +13,7 @@ from typing import Any, BinaryIO, Self
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
+from tests.support.commands import HANGS
 from tests.support.traced_threads import untraced
 
 #: Words of a script: close the connection; close it for writing; say nothing more.
@@ -40,6 +41,18 @@ class Drip(str):  # noqa: SLOT000  # it has what a script says of it
         drip = super().__new__(cls, piece)
         drip.end, drip.first, drip.begun = end, first, begun
         return drip
+
+
+class Late(str):  # noqa: SLOT000  # it has what a script says of it
+    """An answer that comes whole, after so many seconds of silence."""
+
+    seconds: float
+
+    def __new__(cls, answer: str, seconds: float) -> Self:
+        """Make one."""
+        late = super().__new__(cls, answer)
+        late.seconds = seconds
+        return late
 
 
 #: So many pieces a drip has, and so many seconds lie between two.
@@ -167,9 +180,10 @@ class Scripted:
                 self._threads[-1].start()
 
     def _serve(self, connection: socket.socket) -> None:
-        connection.settimeout(10)
+        connection.settimeout(HANGS)
         with contextlib.ExitStack() as stack:
-            stack.enter_context(contextlib.suppress(ConnectionError, ssl.SSLError))
+            broken = contextlib.suppress(ConnectionError, TimeoutError, ssl.SSLError)
+            stack.enter_context(broken)
             if self._tls and self._at_once:
                 connection = self._tls.wrap_socket(connection, server_side=True)
             stack.enter_context(connection)
@@ -212,9 +226,11 @@ class Scripted:
             connection.shutdown(socket.SHUT_WR)
             return answer
         if answer == STALL:
-            self._over.wait(20)
+            self._over.wait(2 * HANGS)  # longer than a command is waited for
         if answer in {STALL, HANG_UP}:
             return ""
+        if isinstance(answer, Late):
+            self._over.wait(answer.seconds)
         if isinstance(answer, Drip):
             self._drip(connection, answer)
             return answer.end
