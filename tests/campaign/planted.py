@@ -19,6 +19,7 @@ import newsletter.clocks
 import newsletter.delivery
 import newsletter.server
 import newsletter.ses.client
+import newsletter.smtp
 from newsletter.delivery import Attempt, Delivery, Result, State
 from newsletter.delivery.deliver import Hand
 from newsletter.delivery.outcomes import Verdict, judged
@@ -31,14 +32,13 @@ from newsletter.ses.wire import Wire
 from newsletter.smtp import SmtpTransport
 from newsletter.store import Store, deliveries, filling, hurry, settling
 from newsletter.store.group_commit import GroupCommit
-from newsletter.store.postgres import backend as server_backend
-from newsletter.store.postgres import connections, histories, leases, silence
 from newsletter.store.postgres import engine as server_engine
+from newsletter.store.postgres import histories, leases, silence
 from newsletter.store.postgres.backend import PostgresBackend
 from newsletter.store.postgres.schema import leases as lease_rows
 from newsletter.store.sqlite import backend, engine
 from newsletter.store.tables import moment_text
-from tests.support import claiming
+from tests.support import claiming, impatience
 
 Bug = Callable[[], None]
 
@@ -262,10 +262,8 @@ def short_leases() -> None:
 
 def unanswered() -> None:
     """A server that does not answer is given up after a second, by who ends as well."""
-    for module in (silence, server_engine, server_backend):
-        module.ANSWERED = 1.0  # type: ignore[attr-defined]
-    connections.PatientConnection.patience, silence.HURRIED = 1.0, 0.5  # type: ignore[misc]
-    silence.DOUBTED = 1.0  # type: ignore[misc]
+    impatience.shorten(setattr, answered=1.0, doubted=1.0)
+    silence.HURRIED = 0.5  # type: ignore[misc]
     server_engine._CONNECT, hurry.STOPPING = 2, 3.0  # type: ignore[misc]
 
 
@@ -335,6 +333,7 @@ def patient() -> None:
     """Wait an hour for a mail server that does not answer: what ends sooner has not waited."""
     defaults: Any = SmtpTransport.__init__.__kwdefaults__
     defaults |= {"timeout": 3600.0, "patience": 3600.0}
+    newsletter.smtp._GREETS = 3600.0  # type: ignore[misc]
 
 
 def three_a_request() -> None:
