@@ -236,8 +236,12 @@ def test_a_schema_beside_another_holds_records_of_its_own(newsletter):
     assert newsletter.ask("select count(*) from newsletter.deliveries") == [(0,)]
 
 
-def test_the_folder_of_this_machine_is_its_owners_alone(newsletter):
-    for path in (newsletter.root / ".newsletter").rglob("*"):
+def test_the_folder_of_this_machine_is_its_owners_alone(empty):
+    empty.imported()  # and not copied, which would set what is looked at here
+    made = empty.root / ".newsletter"
+    inside = list(made.rglob("*"))
+    assert any(path.is_file() for path in inside)
+    for path in (made, *inside):
         assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
 
 
