@@ -9,6 +9,7 @@ import contextlib
 import datetime as dt
 import itertools
 import os
+import signal
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -17,6 +18,7 @@ from botocore.awsrequest import AWSPreparedRequest
 
 import newsletter.clocks
 import newsletter.delivery
+import newsletter.s3
 import newsletter.server
 import newsletter.ses.client
 import newsletter.smtp
@@ -336,6 +338,28 @@ def patient() -> None:
     newsletter.smtp._GREETS = 3600.0  # type: ignore[misc]
 
 
+def _or_die(call: Callable[..., Any]) -> Callable[..., Any]:
+    """The same, and the end of the process where it is asked for the KILLED_AT-th time."""
+    turns = itertools.count(1)
+
+    def called(*words: Any, **more: Any) -> Any:
+        if next(turns) == int(os.environ["KILLED_AT"]):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return call(*words, **more)
+
+    return called
+
+
+def killed_at_a_file() -> None:
+    """Killed with a whole file written, which has yet to take the place of another."""
+    os.replace = _or_die(os.replace)
+
+
+def killed_at_an_object() -> None:
+    """Killed before it puts something into a bucket."""
+    newsletter.s3.Bucket.put = _or_die(newsletter.s3.Bucket.put)  # type: ignore[method-assign]
+
+
 def three_a_request() -> None:
     """A request in bulk holds three mails and not fifty."""
     newsletter.ses.client.SesTransport.most = 3
@@ -356,6 +380,8 @@ def unhurried_account() -> None:
 WORLDS: dict[str, Bug] = {
     "graceful": graceful,
     "impatient": impatient,
+    "killed_at_a_file": killed_at_a_file,
+    "killed_at_an_object": killed_at_an_object,
     "jumping_clock": jumping_clock,
     "other_machine": other_machine,
     "patient": patient,

@@ -10,9 +10,6 @@ import hashlib
 import io
 import json
 import re
-import subprocess
-import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +26,7 @@ from newsletter.project.letters import prepare_letter
 from newsletter.publishing.images import _PictureFolder
 from tests.support.certificates import certificate, server_side
 from tests.support.cli_fixtures import ISSUE, Folder, folder, plain_environment, ready
+from tests.support.commands import killed
 from tests.support.mailroom import post_office
 from tests.support.ports import free_port
 from tests.support.smtp_servers import Keeper, aiosmtpd
@@ -463,25 +461,19 @@ def test_a_push_that_is_killed_leaves_whole_files(public):
         "issues/076-x.md",
         f"---\ntitle: X\ndate: 2026-12-20\nstatus: ready\n---\nWords.\n\n{body}\n",
     )
-    assert (
-        public.run("images", "push", "--issue", "76", "--plan").code == 0
-    )  # made once, so that pushes are quick
-    command = [str(Path(sys.executable).with_name("newsletter")), "images", "push", "--issue", "76"]
+    push = "images", "push", "--issue", "76"
+    assert public.run(*push, "--plan").code == 0  # what is made for it is a file as well
     root = public.root / "public/images"
-    for goal in (1, 6):
-        with subprocess.Popen(
-            command, cwd=public.root, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        ) as process:
-            while process.poll() is None and len(list(root.glob("n*.png"))) < goal:
-                time.sleep(0.001)
-            process.kill()
-        _expect_whole(root)
-    assert public.run("images", "push", "--issue", "76").code == 0
-    _expect_whole(root)
-    assert len(list(root.glob("n*.png"))) == 12
+    for moment, there in ((2, 1), (7, 7)):
+        killed(public.root, *push, at=moment)
+        _expect_whole(root, there)
+    assert public.run(*push).code == 0
+    _expect_whole(root, 12)
 
 
-def _expect_whole(root: Path) -> None:
-    for path in root.glob("n*.png"):
+def _expect_whole(root: Path, number: int) -> None:
+    pictures = list(root.glob("n*.png"))
+    assert len(pictures) == number
+    for path in pictures:
         data = path.read_bytes()
         assert hashlib.sha256(data).hexdigest()[:8] == path.name.rsplit(".", 2)[1]

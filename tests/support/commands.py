@@ -159,6 +159,21 @@ class Command:
         self.stderr.close()
 
 
+def killed(root: Path, *words: str, at: int, of: str = "a_file") -> None:
+    """Run a command until it is killed, before it puts something in its place.
+
+    Args:
+        root: where it is run.
+        words: what follows "newsletter".
+        at: the number of that thing, from 1.
+        of: "a_file", or "an_object" for what goes into a bucket.
+    """
+    env = os.environ | {"KILLED_AT": str(at)}
+    with Command(root, words, env=env, bugs=[f"killed_at_{of}"]) as command:
+        said = command.communicate(timeout=HANGS)
+        assert command.returncode == -signal.SIGKILL, said
+
+
 def script(
     root: Path, *words: str, env: Mapping[str, str] | None = None, umask: int | None = None
 ) -> subprocess.CompletedProcess[str]:

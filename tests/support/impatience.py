@@ -8,7 +8,9 @@ from newsletter.store.postgres import backend, engine, silence
 from newsletter.store.postgres.connections import PatientConnection
 
 
-def shorten(put: Callable[[object, str, float], object], *, answered: float, doubted: float) -> None:
+def shorten(
+    put: Callable[[object, str, float], object], *, answered: float, doubted: float
+) -> None:
     """Give up a server that does not answer after other times.
 
     Args:
