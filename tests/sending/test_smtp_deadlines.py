@@ -34,6 +34,7 @@ from tests.sending.test_smtp import (
 )
 from tests.support.certificates import certificate, server_side
 from tests.support.cli_fixtures import plain_environment
+from tests.support.commands import HANGS
 from tests.support.faults import imported, world
 from tests.support.smtp_servers import PIECES, STALL, WHILE, Drip, scripted
 
@@ -43,6 +44,9 @@ pytestmark = pytest.mark.processes
 
 LATE = "the mail server did not answer in time"
 ADA: dict[str, Any] = {"username": "ada", "password": PASSWORD}
+#: Seconds for a step, the next where a busy machine did not come as far as what takes long; all of
+#: them are shorter than a drip.
+STEPS = (1.0, 4.0, 16.0)
 GOOD = {
     "greeting": "220 ready", "EHLO": "250 here", "AUTH": "235 welcome", "MAIL": "250 ok",
     "RCPT": "250 ok", "DATA": "354 go on", "dot": "250 taken", "RSET": "250 ok", "QUIT": "221 bye",
@@ -63,11 +67,14 @@ def test_an_answer_that_drips_does_not_outlive_its_deadline(verb, how, monkeypat
     monkeypatch.setattr("newsletter.smtp.session._MOST_LINES", 10 * PIECES)
     # Silence after the dot is borne for long; an answer that has begun is not.
     script: dict[str, Any] = {"EHLO": LOGINS, "AUTH": "235 ok", verb: drip(verb, how)}
-    with scripted(**script) as server:
-        outcome = handed(server, timeout=1.0, patience=60, **ADA)
+    for seconds in STEPS:
+        with scripted(**script) as server:
+            outcome = handed(server, timeout=seconds, patience=HANGS, **ADA)
+        if server.dripped:
+            break
     assert meaning(outcome) == (UNKNOWN if verb == "dot" else BACKED_OFF)
     assert outcome.reason.startswith(LATE)
-    assert server.dripped < PIECES
+    assert 0 < server.dripped < PIECES
     assert server.mails == ([DATA] if verb == "dot" else [])
 
 
@@ -76,12 +83,15 @@ def test_an_answer_that_drips_does_not_outlive_its_deadline(verb, how, monkeypat
 def test_a_kept_connection_that_drips_costs_a_connection_and_no_mail(how, verb):
     script: dict[str, Any] = {"RCPT": ["550 nobody", "250 ok"], "MAIL": ["250 ok"]}
     script[verb] = [*script.get(verb, []), drip(verb, how), "250 ok"]
-    with scripted(**script) as server:
-        with transport(server.port, timeout=1.0) as through:
+    expected = [Result.REFUSED, Result.ACCEPTED]
+    for seconds in STEPS:
+        with scripted(**script) as server, transport(server.port, timeout=seconds) as through:
             results = [through.deliver(mail()).result for _ in range(2)]
-        assert results == [Result.REFUSED, Result.ACCEPTED]
-        assert server.connections == 2
-    assert server.dripped < PIECES
+        if results == expected:
+            break
+    assert results == expected
+    assert server.connections == 2
+    assert 0 < server.dripped < PIECES
 
 
 @pytest.mark.parametrize("how", ["lines", "letters"])
@@ -145,19 +155,25 @@ def test_a_handshake_that_drips_does_not_outlive_its_deadline(security, before):
             connection.sendall(b"\x02")
             dripped += 1
 
-    with listening(talk) as port, transport(port, security, timeout=1.0) as through:
-        outcome = through.deliver(mail())
-    assert meaning(outcome) == BACKED_OFF
-    assert outcome.reason == LATE
+    for seconds in STEPS:
+        with listening(talk) as port, transport(port, security, timeout=seconds) as through:
+            outcome = through.deliver(mail())
+        assert meaning(outcome) == BACKED_OFF
+        assert outcome.reason == LATE
+        if dripped:
+            break
     assert 0 < dripped < PIECES
 
 
 def test_an_encrypted_answer_that_drips_does_not_outlive_its_deadline(certificate, monkeypatch):
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-    with scripted(tls=server_side(certificate), dot=drip("dot", "letters")) as server:
-        outcome = handed(server, security="tls", timeout=1.0)
+    for seconds in STEPS:
+        with scripted(tls=server_side(certificate), dot=drip("dot", "letters")) as server:
+            outcome = handed(server, security="tls", timeout=seconds)
+        if server.dripped:
+            break
     assert meaning(outcome) == UNKNOWN
-    assert server.dripped < PIECES
+    assert 0 < server.dripped < PIECES
 
 
 def test_a_mail_that_is_read_drop_by_drop_does_not_outlive_its_deadline():
@@ -171,7 +187,7 @@ def test_a_mail_that_is_read_drop_by_drop_does_not_outlive_its_deadline():
         while not over.wait(0.1) and (data := connection.recv(65536)):
             read += len(data)
 
-    for seconds in (1.0, 4.0, 16.0):  # on a busy machine the first may end before the mail begins
+    for seconds in STEPS:
         with listening(talk) as port, transport(port, timeout=seconds) as through:
             outcome = through.deliver(mail(data=huge))
         assert meaning(outcome) == BACKED_OFF

@@ -12,6 +12,7 @@ from newsletter.ses.client import SesTransport
 from tests.fake_ses import FakeSes, Fault
 from tests.fake_ses.shapes import model
 from tests.ses.test_ses import error, transport, world
+from tests.support.commands import HANGS
 from tests.support.letter_samples import NAME, SENDER, a_letter
 
 __all__ = ["world"]
@@ -137,8 +138,9 @@ WHOLE = [
 def test_what_happens_to_a_request_concerns_all_of_it_and_it_is_sent_once(
     world, fault, several, alone
 ):
+    read_seconds = 0.5 if fault.kind == "stall" else HANGS
     for number, meaning in ((SIZE, several), (1, alone or several)):
-        with FakeSes(fault) as fake, transport(world(fake), read_seconds=0.5) as ses:
+        with FakeSes(fault) as fake, transport(world(fake), read_seconds=read_seconds) as ses:
             outcomes = give(ses, mails(number))
             assert meanings(outcomes) == [meaning] * number
             assert max(fake.received.values(), default=1) == 1

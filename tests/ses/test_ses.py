@@ -13,6 +13,7 @@ from newsletter.errors import AccountError, InputError
 from newsletter.message import Message
 from newsletter.ses.client import SesTransport
 from tests.fake_ses import FakeSes, Fault
+from tests.support.commands import HANGS
 
 pytestmark = pytest.mark.processes
 
@@ -91,7 +92,7 @@ def test_every_row_of_the_table_is_one_request_and_one_outcome(
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "5")
     monkeypatch.setenv("AWS_RETRY_MODE", "legacy")
     with FakeSes(fault) as fake:
-        with transport(world(fake), read_seconds=0.3) as ses:
+        with transport(world(fake), read_seconds=0.3 if fault.kind == "stall" else HANGS) as ses:
             outcome = ses.deliver(message())
         assert fake.quiet().operations == {"SendEmail": 1}
     assert (outcome.result, outcome.effect) == (result, effect)
