@@ -10,8 +10,6 @@ import re
 import select
 import shutil
 import signal
-import socket
-import threading
 import time
 import urllib.request
 
@@ -24,6 +22,7 @@ from tests.fake_ses import FakeSes, Fault
 from tests.support.cli_fixtures import copy_example, folder, plain_environment, ready
 from tests.support.commands import HANGS, script, started
 from tests.support.mailroom import mailroom, post_office, send_event_of
+from tests.support.ports import free_port
 from tests.support.ses_events import Sent, bounce, event, everything, in_envelope
 
 __all__ = ["folder", "plain_environment", "ready"]
@@ -93,21 +92,6 @@ def doubtful(sent_in_doubt, queue, folder, monkeypatch, tmp_path):
     shutil.copytree(root, folder.root)
     point_to(monkeypatch, tmp_path, queue.environ | environ)
     return folder, accepted
-
-
-def heard(process, words):
-    """What a command says up to the line that begins with these words; two minutes at most."""
-    said = []
-    timer = threading.Timer(120, process.kill)
-    timer.start()
-    try:
-        for line in iter(process.stderr.readline, ""):
-            said.append(line)
-            if line.startswith(words):
-                return "".join(said)
-    finally:
-        timer.cancel()
-    pytest.fail("".join(said))
 
 
 def wait_for_an_event(newsletter, process):
@@ -218,15 +202,14 @@ def test_it_follows_until_it_is_told_to_stop(letters, queue):
 def test_events_are_fetched_beside_the_pages(letters, queue):
     queue.put(json.dumps({"Type": ["Notification"]}))
     queue.publish(event("Send"))
-    with socket.create_server(("127.0.0.1", 0)) as door:
-        port = str(door.getsockname()[1])
+    port = str(free_port())
     with started(letters.root, "serve", "--with-events", "--port", port) as process:
         assert select.select([process.stderr], [], [], 60)[0]
         url = re.search(r"http://127\.0\.0\.1:\d+", process.stderr.readline())
         assert url
         wait_for_an_event(letters, process)
         # The message that cannot be read may come after the other one.
-        err = heard(process, "warning: ")
+        err = process.heard("warning: ")
         with urllib.request.urlopen(f"{url[0]}/healthz", timeout=60) as answer:
             assert answer.status == 200
         process.send_signal(signal.SIGTERM)

@@ -15,6 +15,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -131,6 +132,20 @@ class Command:
                 self.kill()  # or the readers would wait for ever
                 raise
             return out.result(), err.result()
+
+    def heard(self, words: str) -> str:
+        """What it tells as an error up to the line with these words; it may not end before."""
+        said = ""
+        timer = threading.Timer(HANGS, self.kill)
+        timer.start()
+        try:
+            for line in iter(self.stderr.readline, ""):
+                said += line
+                if words in line:
+                    return said
+        finally:
+            timer.cancel()
+        raise AssertionError(said)
 
     def send_signal(self, number: int) -> None:
         """As `kill` does it, unless it has ended."""

@@ -18,7 +18,7 @@ from newsletter.store.postgres import histories
 from tests.campaign.fleet import Cluster, cluster
 from tests.support import effort
 from tests.support.cli_fixtures import Folder, folder, plain_environment
-from tests.support.commands import Command, started
+from tests.support.commands import HANGS, Command, started
 from tests.support.poolers import Pooler, pooler
 from tests.support.schedule_fixtures import through_smtp
 from tests.support.smtp_servers import Keeper, aiosmtpd
@@ -32,42 +32,58 @@ pytestmark = [pytest.mark.processes, pytest.mark.uncounted]
 #: Waits for a silent server, and after its start, are short.
 WORLD = "unanswered,soon_settled"
 SEND = ("send", "--issue", "74", "--confirm", "74")
-#: How long the server is away; and how long a pooler remembers that it could not log in: seconds.
-AWAY, REMEMBERED = 5.0, effort.either(1, 15)
+#: How long the server is away once that was noticed; and how long a pooler remembers that it could
+#: not log in: seconds.
+AWAY, REMEMBERED = 3.0, effort.either(1, 15)
 #: A pooler that asks the server only when it is asked, so that it misses nothing.
 QUICK = {"min_pool_size": 0, "server_login_retry": 1}
 
 
-def restart(server: Cluster) -> None:
-    """At once: a pooler has its clients wait, who notice nothing."""
-    server.restart("fast")
-
-
-def crash(server: Cluster) -> None:
-    server.stop("immediate")
-    time.sleep(AWAY)
-    server.start()
-
-
-def freeze(server: Cluster) -> None:
-    server.freeze()
-    time.sleep(AWAY)
-    server.thaw()
-
-
 class Troubled(Keeper):
-    """Something happens to the server as it takes the third mail."""
+    """Something happens to the server as it takes the third mail, and is over before the last.
 
-    def __init__(self, happens: Callable[[], None]) -> None:
+    Attributes:
+        begun: set when it has begun; the third mail is answered then.
+        noticed: set when it may end.
+    """
+
+    def __init__(self, server: Cluster, happens: Callable[[Cluster, Troubled], None]) -> None:
         super().__init__()
-        self.happening = threading.Thread(target=happens)
+        self.begun, self.noticed = threading.Event(), threading.Event()
+        self.happening = threading.Thread(target=happens, args=(server, self))
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
-        await asyncio.sleep(0.05)
         answer = await super().handle_DATA(server, session, envelope)
         if len(self.mails) == 3:
             self.happening.start()
+            await asyncio.to_thread(self.begun.wait, HANGS)
+        if len(self.mails) == 20:
+            await asyncio.to_thread(self.happening.join, HANGS)
         return answer
+
+    def goes_on(self) -> None:
+        """Return when it may end."""
+        self.begun.set()
+        self.noticed.wait(HANGS)
+        time.sleep(AWAY)
+
+
+def restart(server: Cluster, trouble: Troubled) -> None:
+    """At once: a pooler has its clients wait, who notice nothing."""
+    trouble.begun.set()
+    server.restart("fast")
+
+
+def crash(server: Cluster, trouble: Troubled) -> None:
+    server.stop("immediate")
+    trouble.goes_on()
+    server.start()
+
+
+def freeze(server: Cluster, trouble: Troubled) -> None:
+    server.freeze()
+    trouble.goes_on()
+    server.thaw()
 
 
 @contextlib.contextmanager
@@ -107,16 +123,19 @@ def test_nobody_is_mailed_twice_and_nobody_is_lost(folder: Folder, both, happens
     folder.patch.setenv("NEWSLETTER_STORE__URL", f"{before.url('postgres')}&schema={schema}")
     folder.patch.setenv("NEWSLETTER_TRANSPORT__CONCURRENCY", "1")
     folder.imported()
-    keeper = Troubled(lambda: happens(server))
+    keeper = Troubled(server, happens)
     with aiosmtpd(keeper) as port, contextlib.ExitStack() as stack:
         through_smtp(folder, port)
         if helped:
             stack.enter_context(a_worker(folder, server, schema))
         with started(folder.root, *SEND, world=WORLD) as command:
-            code = command.wait(120)
-            said = command.communicate()[1]
+            try:
+                said = "" if happens is restart else command.heard("cannot be reached any more")
+            finally:
+                keeper.noticed.set()
+            said += command.communicate(timeout=HANGS)[1]
         keeper.happening.join()
-    assert code == 0, said
+    assert command.returncode == 0, said
     assert len({to[0] for _, to, _ in keeper.mails}) == len(keeper.mails) == 25
     with server.connect() as connection:
         states = f"select state, count(*) from {schema}.deliveries group by 1"

@@ -7,7 +7,6 @@ import contextlib
 import os
 import shutil
 import signal
-import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -21,8 +20,9 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from tests.campaign.fleet import Cluster, cluster
 from tests.support.certificates import certificate
 from tests.support.cli_fixtures import Folder, folder, plain_environment
-from tests.support.commands import started
+from tests.support.commands import HANGS, started
 from tests.support.poolers import pooler
+from tests.support.ports import free_port
 from tests.support.schedule_fixtures import through_smtp
 from tests.support.smtp_servers import Keeper, aiosmtpd
 
@@ -136,12 +136,6 @@ def test_where_there_is_no_server_it_is_said(folder: Folder, url, why):
     assert "store.url" in hint
 
 
-def a_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as door:
-        port: int = door.getsockname()[1]
-        return port
-
-
 def test_a_pooler_says_why(folder: Folder, server):
     known = f"letters = host={server.folder} user=wren"
     nobody_there = "letters = host=/nowhere user=wren"
@@ -185,7 +179,7 @@ def test_a_pooler_without_room_says_so(folder: Folder, server):
 
 
 def test_encryption_that_one_side_has_not_is_said(folder: Folder, server, certificate, tmp_path):
-    port = a_port()
+    port = free_port()
     url = f"postgresql://wren@127.0.0.1:{port}/letters"
     door = {"listen_addr": "127.0.0.1", "listen_port": port}
     with pooler(server.folder, door):
@@ -213,26 +207,29 @@ def test_encryption_that_one_side_has_not_is_said(folder: Folder, server, certif
 
 
 class Crowded(Keeper):
-    """Nobody is let in any more as it takes the third mail, for a few seconds."""
+    """Nobody is let in any more as it takes the third mail, until that is noticed."""
 
     def __init__(self, server: Cluster) -> None:
         super().__init__()
+        self.begun, self.noticed = threading.Event(), threading.Event()
         self.crowding = threading.Thread(target=self._crowd, args=(server,))
 
     def _crowd(self, server: Cluster) -> None:
         with server.connect() as connection:
             connection.execute("alter role wren connection limit 0")
             connection.execute(
-                "select pg_terminate_backend(pid) from pg_stat_activity where usename = 'wren'"
+                "select pg_terminate_backend(pid, 60000) from pg_stat_activity "
+                "where usename = 'wren'"
             )
-            time.sleep(4)
+            self.begun.set()
+            self.noticed.wait(HANGS)
             connection.execute("alter role wren connection limit -1")
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
         answer = await super().handle_DATA(server, session, envelope)
         if len(self.mails) == 3:
             self.crowding.start()
-            await asyncio.sleep(0.3)
+            await asyncio.to_thread(self.begun.wait, HANGS)
         return answer
 
 
@@ -244,9 +241,13 @@ def test_a_server_without_room_in_the_middle_is_waited_for(folder: Folder, serve
     with aiosmtpd(keeper) as port:
         through_smtp(folder, port)
         with started(folder.root, "send", "--issue", "74", "--confirm", "74") as command:
-            code, said = command.wait(60), command.communicate()[1]
+            try:
+                said = command.heard("nothing leaves from here")
+            finally:
+                keeper.noticed.set()
+            said += command.communicate(timeout=HANGS)[1]
         keeper.crowding.join()
-    assert code == 0, said
+    assert command.returncode == 0, said
     assert len({to[0] for _, to, _ in keeper.mails}) == len(keeper.mails) == 25
     why = "its server takes no more connections of this user, or to this database"
     assert f"cannot be reached any more ({why}); nothing leaves from here until it is" in said
