@@ -8,7 +8,6 @@ import io
 import json
 import re
 import select
-import socket
 from email import message_from_bytes
 from typing import Literal
 
@@ -18,9 +17,11 @@ from playwright.sync_api import Browser, Page, ViewportSize, expect
 
 from tests.support.cli_fixtures import folder, plain_environment, ready
 from tests.support.commands import started
+from tests.support.ports import free_port
 from tests.support.preview_browser import chromium
 from tests.support.schedule_fixtures import through_smtp
 from tests.support.smtp_servers import Keeper, aiosmtpd
+from tests.support.web_fixtures import fresh
 
 __all__ = ["chromium", "folder", "plain_environment", "ready"]
 
@@ -55,7 +56,7 @@ def sent(ready):
 
 def expect_heading(page: Page, words: str) -> None:
     """The page that says so is there, or comes; a busy machine takes its time."""
-    expect(page.locator("h1")).to_have_text(words, timeout=120_000)
+    expect(page.locator("h1")).to_have_text(words)
 
 
 def audit(page: Page, tab: Page, kept) -> None:
@@ -76,14 +77,12 @@ def test_a_reader_answers_without_mouse_or_script_and_changes_it(
     (_, _, tested), (reader, text, html), *_ = sent
     [path] = set(LINK.findall(text))
     assert re.findall(rf'href="{HOST}{path}/(\w+)"', html) == list(ANSWERS)
-    with socket.create_server(("127.0.0.1", 0)) as door:
-        port = str(door.getsockname()[1])
-    with started(ready.root, "serve", "--port", port) as process:
+    with started(ready.root, "serve", "--port", str(free_port())) as process:
         assert select.select([process.stderr], [], [], 120)[0]
         found = re.search(r"http://127\.0\.0\.1:\d+", process.stderr.readline())
         assert found
-        plain = chromium.new_context(java_script_enabled=False, viewport=SMALL)
-        scripted = chromium.new_context(viewport=SMALL)
+        plain = fresh(chromium, java_script_enabled=False, viewport=SMALL)
+        scripted = fresh(chromium, viewport=SMALL)
         page, tab, kept = plain.new_page(), scripted.new_page(), tmp_path_factory.mktemp("pages")
         page.goto(f"{found[0]}{path}/fine")
         expect_heading(page, "How was it?")

@@ -30,6 +30,7 @@ from tests.conftest import (
     read_theme,
 )
 from tests.support.preview_browser import chromium
+from tests.support.web_fixtures import fresh
 
 __all__ = ["chromium"]
 
@@ -67,7 +68,7 @@ def asked() -> list[str]:
 @pytest.fixture
 def tab(chromium: Browser, asked: list[str]) -> Iterator[Page]:
     """A page in a profile of its own, cut off from the network."""
-    context = chromium.new_context()
+    context = fresh(chromium)
     opened = context.new_page()
     opened.route("**/*", lambda route: answer(route, asked))
     yield opened

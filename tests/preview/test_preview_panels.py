@@ -17,6 +17,7 @@ from newsletter.preview.readers import READERS
 from tests.support.cli_fixtures import ISSUE, copy_example, plain_environment
 from tests.support.commands import script
 from tests.support.preview_browser import WORDS, Preview, chromium, edit, letter, look, preview, tab
+from tests.support.web_fixtures import fresh
 
 __all__ = ["chromium", "plain_environment", "tab"]
 
@@ -62,7 +63,7 @@ def pixel(tab: Page, selector: str) -> tuple[int, ...]:
 @pytest.mark.processes
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_both_dark_modes_look_dark_whatever_the_author_s_machine_prefers(running, chromium, scheme):
-    context = chromium.new_context(color_scheme=scheme)
+    context = fresh(chromium, color_scheme=scheme)
     page = context.new_page()
     seen = {}
     for colours in ("light", "dark", "inverted"):
@@ -135,7 +136,7 @@ def test_another_look_keeps_the_place_in_the_letter(running, tab):
     steps = tab.evaluate("history.length")
     for choice in ("#colours-dark", "#images-off", "#colours-inverted", "#images-on"):
         tab.locator(choice).click()
-        tab.wait_for_function(LOOKED, arg=choice, timeout=10_000)
+        tab.wait_for_function(LOOKED, arg=choice)
     assert tab.evaluate("history.length") == steps
 
 

@@ -9,7 +9,7 @@ from axe_playwright_python.sync_playwright import Axe
 
 from tests.publishing.test_archive_build import build, dated
 from tests.support.cli_fixtures import folder, plain_environment
-from tests.support.web_fixtures import browser
+from tests.support.web_fixtures import browser, fresh
 
 __all__ = ["dated", "folder", "plain_environment"]
 VIEWS: list[tuple[str, Literal["light", "dark"]]] = [("site", "light"), ("right", "dark")]
@@ -26,9 +26,9 @@ def test_pages_are_readable_by_everybody_in_light_and_dark_on_a_small_screen_and
     with browser() as opened:
         for out, scheme in VIEWS:
             # axe is a script, and the pages allow none.
-            page = opened.new_page(
-                color_scheme=scheme, viewport={"width": 320, "height": 640}, bypass_csp=True
-            )
+            page = fresh(
+                opened, color_scheme=scheme, viewport={"width": 320, "height": 640}, bypass_csp=True
+            ).new_page()
             for name in ("index", "74/index"):
                 page.goto(f"file://{dated.root}/{out}/{name}.html")
                 wide = page.evaluate("document.documentElement.scrollWidth")

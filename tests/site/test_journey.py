@@ -27,6 +27,7 @@ from tests.support.commands import HANGS, Command
 from tests.support.ports import free_port
 from tests.support.preview_browser import chromium
 from tests.support.smtp_servers import Keeper, aiosmtpd
+from tests.support.web_fixtures import fresh
 from tests.support.web_servers import Told, web_server
 
 __all__ = ["chromium", "folder", "plain_environment", "ready"]
@@ -131,8 +132,8 @@ def test_from_a_form_elsewhere_to_leaving_and_back(ready, chromium: Browser, tmp
             html = f"<!doctype html><html lang=en><title>A blog</title>{form.replace(PUBLIC, url)}"
             blog = Told({"/": (200, {"Content-Type": "text/html"}, html.encode())})
             small: ViewportSize = {"width": 320, "height": 640}
-            plain = chromium.new_context(java_script_enabled=False, viewport=small)
-            scripted = chromium.new_context(viewport=small)
+            plain = fresh(chromium, java_script_enabled=False, viewport=small)
+            scripted = fresh(chromium, viewport=small)
             auditor = Auditor(scripted.new_page(), kept)
             with web_server(blog):
                 _go(plain.new_page(), blog.url("/"), url, Mailbox(keeper), auditor)

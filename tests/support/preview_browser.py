@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, FrameLocator, Page, expect
 
 from tests.support.cli_fixtures import ISSUE, copy_example
 from tests.support.commands import HANGS, Command, started
-from tests.support.web_fixtures import browser
+from tests.support.web_fixtures import browser, fresh
 
 #: Words that stand once in issue 74.
 WORDS = "Put the kettle on"
@@ -61,7 +61,7 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture
 def tab(chromium: Browser) -> Iterator[Page]:
-    context = chromium.new_context(viewport={"width": 1280, "height": 800})
+    context = fresh(chromium, viewport={"width": 1280, "height": 800})
     yield context.new_page()
     context.close()
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import contextlib
 import shutil
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
 
 from newsletter.settings import ConfigText, Settings, load
 from tests.conftest import require
 
+#: Milliseconds: however busy the machine, a page that takes longer hangs.
+_HANGS: Final = 120_000
 ARGUMENTS = """
     --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking
     --disable-component-update --disable-sync
@@ -29,9 +31,17 @@ def browser() -> Iterator[Browser]:
     path = shutil.which("chromium") or shutil.which("chromium-browser")
     require(path, "chromium is not installed")
     with sync_playwright() as playwright:
+        expect.set_options(timeout=_HANGS)
         opened = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
         yield opened
         opened.close()
+
+
+def fresh(opened: Browser, **options: Any) -> BrowserContext:
+    """Pages without a past, which wait as long as `expect` does."""
+    context = opened.new_context(**options)
+    context.set_default_timeout(_HANGS)
+    return context
 
 
 def policy(headers: Mapping[str, Any]) -> dict[str, str]:
