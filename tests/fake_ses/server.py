@@ -15,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from tests.support.commands import HANGS
 from tests.support.traced_threads import untraced
 
 from .account import Account, Settings
@@ -27,7 +28,6 @@ from .signature import ACCESS_KEY, SECRET_KEY
 from .wire import Connection, Hall
 
 T = TypeVar("T")
-_PATIENCE = 10.0
 #: More turns of the loop than asyncio takes from the kernel's queue to connection_made.
 _TURNS = 6
 
@@ -129,14 +129,14 @@ class FakeSes:
         )
         with untraced():
             self._thread.start()
-        self._port = begun.result(_PATIENCE)
+        self._port = begun.result(HANGS)
 
     def stop(self) -> None:
         """Close every connection and end the thread; counts can still be read."""
         loop, thread = self._loop, self._thread
         if loop is not None and thread is not None and thread.is_alive():
             loop.call_soon_threadsafe(loop.stop)
-            thread.join(_PATIENCE)
+            thread.join(HANGS)
         self._loop = self._thread = None
         self._desk.publisher.stop()
         if self._log is not None:
@@ -209,7 +209,7 @@ class FakeSes:
         """Forget counts, kept messages, faults, the day's quota and what was set up."""
         self._ask(lambda: reset(self._desk))
 
-    def quiet(self, timeout: float = 5.0) -> State:
+    def quiet(self, timeout: float = HANGS) -> State:
         """Wait until no client is connected any more, then take a snapshot.
 
         After a kill of the client this is the moment when everything it had written was read.
@@ -234,7 +234,7 @@ class FakeSes:
                 await asyncio.sleep(0)
             return self._desk.record.open_connections
 
-        return asyncio.run_coroutine_threadsafe(turns(), self._loop).result(_PATIENCE)
+        return asyncio.run_coroutine_threadsafe(turns(), self._loop).result(HANGS)
 
     def _ask(self, question: Callable[[], T]) -> T:
         """Answer in the server's thread, so that no request is half counted."""
@@ -250,7 +250,7 @@ class FakeSes:
                 answer.set_exception(error)
 
         loop.call_soon_threadsafe(give)
-        return answer.result(_PATIENCE)
+        return answer.result(HANGS)
 
     def _run(self, begun: Future[int]) -> None:
         with asyncio.Runner() as runner:

@@ -27,6 +27,7 @@ from newsletter.preview.readers import READERS, reader
 from newsletter.preview.reload import Changes
 from newsletter.settings import ConfigText, load
 from tests.support.cli_fixtures import copy_example
+from tests.support.commands import HANGS
 from tests.support.pages import parse_page
 from tests.support.preview_fixtures import Desk, a_preview, desk
 
@@ -202,7 +203,7 @@ async def _is_heard(changes: Changes, file: Path) -> None:
                 await asyncio.wait_for(bell.wait(), 0.6)
                 bell.clear()
         _append(file, "\n")
-        await asyncio.wait_for(bell.wait(), 10)
+        await asyncio.wait_for(bell.wait(), HANGS)
 
 
 def test_changes_on_disk_ring_even_after_folders_were_taken_away_and_made_anew(
@@ -216,7 +217,7 @@ def test_changes_on_disk_ring_even_after_folders_were_taken_away_and_made_anew(
 
         async def scene() -> None:
             task = asyncio.ensure_future(reload.watch(previews.folders, changes))
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(HANGS):
                 await _is_heard(changes, root / "newsletter.toml")
                 await _is_heard(changes, root / "issues/074-the-long-minute.md")
                 shutil.rmtree(theme)

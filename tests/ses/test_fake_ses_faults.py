@@ -24,6 +24,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from tests.fake_ses import FakeSes, Fault
 from tests.fake_ses.faults import Kind
 from tests.fake_ses.record import Record
+from tests.support.commands import HANGS
 from tests.support.ses_client import (
     EMAIL,
     RAW,
@@ -183,7 +184,7 @@ def test_a_bulk_answer_may_lack_a_result_or_the_ids():
 
 def test_an_idle_connection_is_closed():
     with FakeSes(idle_close=0.05) as ses:
-        with socket.create_connection(ses.address, timeout=5) as line:
+        with socket.create_connection(ses.address, timeout=HANGS) as line:
             line.sendall(b"GET /v2/email/account HTTP/1.1\r\nHost: x\r\n\r\n")
             assert line.recv(65536).startswith(b"HTTP/1.1 403 ")
             assert line.recv(1) == b""
@@ -217,7 +218,7 @@ def test_a_fault_that_cannot_be_is_refused(change):
 def test_requests_share_a_connection_and_may_come_in_pieces_or_together():
     get = b"GET /v2/email/account HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}"
     with FakeSes(signatures=False) as ses:
-        with socket.create_connection(ses.address, timeout=5) as line:
+        with socket.create_connection(ses.address, timeout=HANGS) as line:
             for byte in get:
                 line.sendall(bytes([byte]))
             line.sendall(get * 2)
@@ -239,7 +240,7 @@ def test_requests_share_a_connection_and_may_come_in_pieces_or_together():
 ])  # fmt: skip
 def test_what_is_not_http_is_refused_and_the_connection_closed(head, status):
     with FakeSes() as ses:
-        with socket.create_connection(ses.address, timeout=5) as line:
+        with socket.create_connection(ses.address, timeout=HANGS) as line:
             line.sendall(head.encode() + (b"" if status == 431 else b"\r\n\r\n"))
             answer = b"".join(iter(lambda: line.recv(65536), b""))
         assert answer.startswith(f"HTTP/1.1 {status} ".encode())
@@ -319,7 +320,7 @@ def test_waiting_for_quiet_ends_when_a_connection_stays_open():
 
 def ask(url, method="GET", content=None):
     body = None if content is None else json.dumps(content).encode()
-    with urlopen(Request(url, body, method=method), timeout=5) as answer:
+    with urlopen(Request(url, body, method=method), timeout=HANGS) as answer:
         return json.load(answer)
 
 
@@ -371,7 +372,7 @@ def test_another_process_scripts_reads_and_resets_over_http(tmp_path):
         ask(f"{control}/reset", "POST")
         assert ask(f"{control}/state")["accepted"] == {}
         server.send_signal(signal.SIGTERM)
-        _, told = server.communicate(timeout=5)
+        _, told = server.communicate(timeout=HANGS)
     assert server.returncode == 0
     assert told.startswith("0 requests on 0 connections, 0 messages accepted for 0 recipients")
 
@@ -394,7 +395,7 @@ def test_a_script_file_and_options_set_the_fake_up(tmp_path):
         body = json.dumps(email(Content=raw_content(RAW))).encode()
         request = Request(environ["AWS_ENDPOINT_URL_SESV2"] + EMAIL, body)
         with pytest.raises(HTTPError) as caught:
-            urlopen(request, timeout=5)
+            urlopen(request, timeout=HANGS)
         with caught.value as error:
             assert error.code == 502
 

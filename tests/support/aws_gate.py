@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from xml.sax.saxutils import escape
 
+from tests.support.commands import HANGS
 from tests.support.traced_threads import untraced
 
 #: What services say of a thing that is not there.
@@ -21,7 +22,6 @@ _ABSENT = {
     "sns": ("NotFound", 404),
     "iam": ("NoSuchEntity", 404),
 }
-_PATIENCE = 10
 
 
 class AwsGate:
@@ -113,7 +113,7 @@ class AwsGate:
     def _forward(
         self, path: str, headers: dict[str, str], body: bytes
     ) -> tuple[int, dict[str, str], bytes]:
-        with contextlib.closing(http.client.HTTPConnection(self._moto, timeout=_PATIENCE)) as line:
+        with contextlib.closing(http.client.HTTPConnection(self._moto, timeout=HANGS)) as line:
             line.request("POST", path, body, headers)
             got = line.getresponse()
             content = got.read()
@@ -146,7 +146,7 @@ def aws_gate(moto: str) -> Iterator[AwsGate]:
         yield gate
     finally:
         gate.stop()
-        thread.join(_PATIENCE)
+        thread.join(HANGS)
 
 
 def _refusal(service: str, code: str, status: int) -> tuple[int, dict[str, str], bytes]:

@@ -20,6 +20,7 @@ from typing import Self
 
 from tests.fake_ses import FakeSes
 from tests.support.certificates import server_side
+from tests.support.commands import HANGS
 from tests.support.odd_answers import GOOD_ANSWERS, INSTEAD, PREVIOUS, half, page
 from tests.support.traced_threads import untraced
 
@@ -317,7 +318,7 @@ class Gateway:
             side.sendall(data[at : at + 1])
 
     def _forwarded(self, request: bytes) -> bytes:
-        with socket.create_connection(self.fake.address, timeout=10) as behind:
+        with socket.create_connection(self.fake.address, timeout=HANGS) as behind:
             behind.sendall(request)
             return _request(_Plain(behind))
 

@@ -12,6 +12,7 @@ import boto3
 from botocore.config import Config
 
 from tests.fake_ses import ACCESS_KEY, SECRET_KEY
+from tests.support.commands import HANGS
 
 ROOT = Path(__file__).parents[2]
 EMAIL = "/v2/email/outbound-emails"
@@ -82,7 +83,7 @@ def raw_content(data):
 def send(ses, method, path, body=b"", headers=None):
     """One request without an SDK; status, error name and content of the answer."""
     with contextlib.closing(
-        http.client.HTTPConnection(ses.url.removeprefix("http://"), timeout=5)
+        http.client.HTTPConnection(ses.url.removeprefix("http://"), timeout=HANGS)
     ) as line:
         line.request(method, path, body, headers or {})
         answer = line.getresponse()
