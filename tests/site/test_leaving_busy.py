@@ -231,12 +231,23 @@ def test_who_leaves_while_somebody_is_being_claimed_is_told_so_when_that_is_dura
                 handles(tmp_path)[0], Evidence(source="page"), now=LATER
             )
         )
-        real = deliveries.claim
+        real, lock, has_to_wait = deliveries.claim, fcntl.flock, threading.Event()
+
+        def locking(*words: Any) -> None:
+            try:
+                lock(*words)
+            except BlockingIOError:
+                has_to_wait.set()
+                raise
+
+        monkeypatch.setattr(fcntl, "flock", locking)
 
         def claim(*words: Any, **by: Any) -> Any:
             found = real(*words, **by)
+            has_to_wait.clear()
             leave.start()
-            leave.join(0.3)
+            while leave.is_alive() and not has_to_wait.wait(0.02):
+                pass
             seen.append(leave.is_alive())
             return found
 
@@ -244,7 +255,7 @@ def test_who_leaves_while_somebody_is_being_claimed_is_told_so_when_that_is_dura
         taken = claiming.claim(store, run, now=NOW)
         assert taken is not None
         assert taken.position == 1
-        leave.join(60)
+        leave.join(HANGS)
     assert seen == [True]
     assert remembered(tmp_path) == ["w"]
 
