@@ -208,6 +208,7 @@ def test_two_thousand_connections_for_a_minute(tmp_path, request):
     long = request.config.getoption("--long")
     number, seconds = (2000, 60) if long else (400, 3)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    request.addfinalizer(lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard)))
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, max(soft, 8192)), hard))
     half = b"POST /u/x HTTP/1.1\r\nHost: "
     with serving(tmp_path) as server, many(server, number, half) as held:
