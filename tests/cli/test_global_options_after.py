@@ -6,6 +6,7 @@ import pytest
 import typer.main
 
 from newsletter.cli.app import app
+from newsletter.errors import InputError
 from tests.support.cli_commands import empty, only_json
 from tests.support.cli_fixtures import Folder, folder, plain_environment, ready
 
@@ -51,7 +52,7 @@ def test_other_settings_colours_and_silence_are_taken_after_the_command(ready):
 
 
 def test_debug_after_the_command_shows_the_fault_itself(ready):
-    with pytest.raises(Exception, match="there is no issue 999"):
+    with pytest.raises(InputError, match="there is no issue 999"):
         ready.run("send", "--issue", "999", "--debug")
 
 

@@ -73,6 +73,7 @@ def test_the_rules_of_atom_hold(dated):
     assert links["self"].get("type") == "application/atom+xml"
     assert root.findtext(f"{ATOM}author/{ATOM}name") == "Wren Halloran"
     moments = [root.findtext(f"{ATOM}updated")]
+    assert len(root.findall(f"{ATOM}entry")) == 2
     for entry in root.findall(f"{ATOM}entry"):
         for name in ("id", "title", "published", "updated", "content", "summary"):
             assert len(entry.findall(f"{ATOM}{name}")) == 1, name
@@ -85,6 +86,7 @@ def test_the_rules_of_rss_hold(dated):
     channel: Any = etree.fromstring(feeds(dated)["rss.xml"]).find("channel")
     assert channel.findtext("link") == f"{URL}/"
     assert channel.find(f"{ATOM}link").get("href") == f"{URL}/rss.xml"
+    assert len(channel.findall("item")) == 2
     for item in channel.findall("item"):
         assert item.find("guid").get("isPermaLink") == "false"
         assert re.fullmatch(
@@ -106,7 +108,9 @@ NEVER = [
 @pytest.mark.parametrize("pattern", NEVER)
 def test_content_stands_by_itself(dated, pattern):
     for name, data in feeds(dated).items():
-        for entry in etree.fromstring(data).iter(f"{ATOM}content", CONTENT):
+        entries = list(etree.fromstring(data).iter(f"{ATOM}content", CONTENT))
+        assert len(entries) == 2, name
+        for entry in entries:
             assert re.search(pattern, entry.text or "") is None, name
 
 

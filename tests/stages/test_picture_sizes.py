@@ -52,7 +52,9 @@ def drawn(body: str) -> list[tuple[str | None, str | None, dict[str, str]]]:
     ],
 )
 def test_an_icon_stays_in_its_line(body: str) -> None:
-    for width, height, style in drawn(body):
+    found = drawn(body)
+    assert len(found) == body.count("icon.png")
+    for width, height, style in found:
         assert (width, height) == ("16", "16")
         assert "display" not in style
         assert style.get("width") is None
