@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import urllib.request
 
 import pytest
@@ -15,6 +14,7 @@ from newsletter.store.signups import Request
 from tests.support.cli_fixtures import Folder, folder, plain_environment, ready
 from tests.support.commands import started
 from tests.support.pages import parse_page
+from tests.support.ports import free_port
 from tests.support.store_samples import NOW
 
 __all__ = ["folder", "plain_environment", "ready"]
@@ -116,9 +116,8 @@ def test_who_has_not_confirmed_is_pending_and_no_subscriber(ready):
 @pytest.mark.processes
 def test_serve_says_what_is_wrong_with_a_letter_and_lets_readers_leave_all_the_same(ready):
     ready.write("letters/confirm.md", "---\ntitle: A\n---\nHello\n")
-    with socket.create_server(("127.0.0.1", 0)) as door:
-        port = str(door.getsockname()[1])
-    with started(ready.root, "serve", "--port", port) as process:
+    port = free_port()
+    with started(ready.root, "serve", "--port", str(port)) as process:
         lines = [process.stderr.readline() for _ in range(3)]
         told = next(line for line in lines if line.startswith("warning"))
         assert any(line.startswith("serving on") for line in lines)

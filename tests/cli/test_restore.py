@@ -6,7 +6,6 @@ import contextlib
 import os
 import resource
 import shutil
-import socket
 import sqlite3
 import sys
 
@@ -20,6 +19,7 @@ from newsletter.store.sqlite import files
 from tests.support.cli_fixtures import Folder, snapshot
 from tests.support.commands import installed, script
 from tests.support.commands import started as starting
+from tests.support.ports import free_port
 from tests.support.schedule_fixtures import (
     approved,
     at,
@@ -233,9 +233,7 @@ def test_not_while_a_send_or_another_program_has_them(ready, copy):
 
 
 def test_a_server_that_answers_readers_keeps_it_out(ready, copy):
-    with socket.create_server(("127.0.0.1", 0)) as door:
-        port = str(door.getsockname()[1])
-    with starting(ready.root, "serve", "--port", port) as server:
+    with starting(ready.root, "serve", "--port", str(free_port())) as server:
         while "serving on" not in (line := server.stderr.readline()):
             assert line
         done = script(ready.root, "db", "restore", "copy.db", "--yes")

@@ -25,6 +25,7 @@ from tests.support.faults import (
     refused_by_all,
     world,
 )
+from tests.support.ports import free_port
 from tests.support.smtp_servers import HANG_UP, SAY_NO_MORE, STALL, scripted
 
 __all__ = ["certificate", "imported", "plain_environment", "world"]
@@ -292,12 +293,6 @@ def speaking(text):
     return speak
 
 
-def closed_port():
-    with socket.socket() as closed:
-        closed.bind(("127.0.0.1", 0))
-        return closed.getsockname()[1]
-
-
 PROXY_LOG_IN = b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n"
 #: What stands in the way, and what a person sees as its cause.
 WAYS = {
@@ -320,7 +315,7 @@ def in_the_way(world, name, certificate):
         "no-tls": speaking(b"220 ready\r\n"), "proxy-wants-a-log-in": speaking(PROXY_LOG_IN),
     }.get(name)  # fmt: skip
     with contextlib.ExitStack() as stack:
-        port, heard = stack.enter_context(answering(speak)) if speak else (closed_port(), [])
+        port, heard = stack.enter_context(answering(speak)) if speak else (free_port(), [])
         host = "localhost" if name == "other-host" else "127.0.0.1"
         url = f"https://{host}:{port}"
         if name == "nobody-listens":
@@ -388,7 +383,7 @@ SEE = (
 @pytest.mark.parametrize("name", NOT_THERE)
 def test_a_mail_server_that_is_not_there_is_told_at_once_and_nothing_is_begun(world, name):
     host, why = NOT_THERE[name]
-    port = closed_port()
+    port = free_port()
     world.configure(KIND="smtp", SMTP__HOST=host, SMTP__PORT=port, SMTP__SECURITY="none")
     ran = world.send()
     assert ran.code == 6, ran.err

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from newsletter.http import Address, Fetcher, Reply, is_public
 from tests.support.certificates import certificate, server_side
+from tests.support.ports import free_port
 from tests.support.web_servers import Told, dripping, silent, torn, web_server
 
 __all__ = ["certificate"]
@@ -190,9 +191,7 @@ def test_an_address_is_as_public_in_the_clothes_of_another_version(address):
 
 
 def test_a_closed_port_is_told():
-    with socket.create_server(("127.0.0.1", 0)) as door:
-        port = door.getsockname()[1]
-    reply = HERE.ask(f"http://127.0.0.1:{port}/")
+    reply = HERE.ask(f"http://127.0.0.1:{free_port()}/")
     assert (reply.problem, reply.certain) == ("nobody answers there", False)
 
 

@@ -24,6 +24,7 @@ from tests.stages.test_merge import MARA, ODD, made, mail_for, odd_letter, previ
 from tests.stages.test_merge_letters import letter
 from tests.support.effort import either
 from tests.support.letter_samples import a_letter
+from tests.support.ports import free_port
 
 PROGRAM = shutil.which("aws-ses-v2-local")
 PATH = "/v2/email/outbound-bulk-emails"
@@ -38,9 +39,7 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def line():
     """A connection to it, while it runs."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port = taken.getsockname()[1]
+    port = free_port()
     words = [str(PROGRAM), "--host", "127.0.0.1", "--port", str(port)]
     with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as program:
         try:

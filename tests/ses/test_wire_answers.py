@@ -19,6 +19,7 @@ from newsletter.ses.outcomes import api_error, api_success, error_code
 from tests.fake_ses import FakeSes, Fault
 from tests.ses.test_wire import message, opened, plain_aws
 from tests.support.gateway import Gateway
+from tests.support.ports import free_port
 
 __all__ = ["plain_aws"]
 
@@ -257,8 +258,7 @@ def test_credentials_that_cannot_be_fetched_are_proven_not_sent(monkeypatch, tmp
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
             monkeypatch.delenv(name, raising=False)
         environ = {k: v for k, v in gateway.environ.items() if "KEY" not in k}
-        with socket.create_server(("127.0.0.1", 0)) as closed:
-            nowhere = f"http://127.0.0.1:{closed.getsockname()[1]}"
+        nowhere = f"http://127.0.0.1:{free_port()}"
         environ |= {
             "AWS_ROLE_ARN": "arn:aws:iam::123456789012:role/newsletter",
             "AWS_WEB_IDENTITY_TOKEN_FILE": str(tmp_path / "token"),

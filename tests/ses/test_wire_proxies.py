@@ -9,7 +9,6 @@ import os
 import random
 import shutil
 import signal
-import socket
 import sys
 
 import pytest
@@ -24,6 +23,7 @@ from tests.support.cli_fixtures import Folder, plain_environment
 from tests.support.faults import PEOPLE, imported, world
 from tests.support.gateway import WAYS, Gateway
 from tests.support.odd_answers import LOST
+from tests.support.ports import free_port
 from tests.support.real_proxies import choose_ways, proxied, squid, tinyproxy
 
 __all__ = [
@@ -176,9 +176,7 @@ def test_a_proxy_that_is_not_there_sends_nothing_and_says_so(world, certificate)
     world.configure(KIND="ses")
     with FakeSes() as fake, Gateway(fake, "connect", certificate) as gateway:
         world.environ(gateway.environ)
-        with socket.create_server(("127.0.0.1", 0)) as closed:
-            port = closed.getsockname()[1]
-        world.environ({"https_proxy": f"http://someone:secret@127.0.0.1:{port}"})
+        world.environ({"https_proxy": f"http://someone:secret@127.0.0.1:{free_port()}"})
         ran = world.send()
         assert fake.quiet().requests == 0
     assert ran.code == 4
