@@ -95,7 +95,7 @@ def send_context(project: Project, store: Store, signals: Signals) -> SendContex
         fetch_events=lambda: pull_before_send(project, store, os.environ, reporter),
         watch=lambda run: ReputationWatch(
             project, store, run, environ=os.environ, reporter=reporter
-        ),
+        ).going(),
         stopping=signals.noted,
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -32,12 +31,10 @@ class Breaker:
     Attributes:
         total: recipients of the run, for the shares.
         batch: mails in one request at most; two lost answers are borne, of whatever size.
-        guard: says why the run must stop for what came back about mails accepted before.
     """
 
     total: int
     batch: int = 1
-    guard: Callable[[], Stop | None] = lambda: None
     refused: int = 0
     in_a_row: int = 0
     unknown: int = 0
@@ -52,7 +49,7 @@ class Breaker:
         """
         if outcome.effect is Effect.OURS or outcome.effect is Effect.ONE_BY_ONE:
             # No refusal of the provider's that is this one's; what is asked again is heard again.
-            return self.guard()
+            return None
         refused = outcome.result is Result.REFUSED
         self.in_a_row = self.in_a_row + 1 if refused else 0
         self.refused += refused
@@ -65,7 +62,7 @@ class Breaker:
             return Stop(_STOPS[outcome.effect], outcome.reason)
         if outcome.result is Result.NOT_SENT:
             return Stop(Pause.ACCOUNT, outcome.reason)
-        return self._too_much(outcome, now) or self.guard()
+        return self._too_much(outcome, now)
 
     def _too_much(self, outcome: Outcome, now: float) -> Stop | None:
         most = max(self.total, _ENOUGH)

@@ -9,14 +9,14 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from newsletter import clocks
-from newsletter.delivery import Attempt, Pause, Run, Stop
+from newsletter.delivery import Pause, Run, Stop
 from newsletter.delivery.reputation import Reputation, judge, warm_up
 from newsletter.errors import UnreachableError
 from newsletter.events.background import EventFetcher
 from newsletter.humanize import plural
 from newsletter.project import Project
 from newsletter.reporter import Reporter
-from newsletter.store import Store
+from newsletter.store import Store, runs
 
 #: How long one looks back for the busiest day.
 _MONTH: Final = dt.timedelta(days=30)
@@ -28,7 +28,9 @@ def growth_warning(store: Store, recipients: int) -> str:
 
 
 class ReputationWatch:
-    """Looks at what comes back while a run goes on, and says when it costs too much.
+    """Looks at what comes back while a run goes on, and pauses it for all when it costs too much.
+
+    What is judged is on record, whoever has sent it: mails accepted since the watch began.
 
     Args:
         project: the newsletter.
@@ -49,23 +51,14 @@ class ReputationWatch:
     ) -> None:
         self._store = store
         self._run = run
-        self._since = clocks.now()
-        self._sent = 0
-        self._stop: Stop | None = None
+        # Whoever goes on with a run knows what came back until then.
+        self._since, self._known = store.clock()(), store.feedback.unrendered(run)
         self._over = threading.Event()
         # That the records are away, the send says itself.
         self._fetcher = EventFetcher(
             project, store, self._over, environ=environ, reporter=reporter,
             told_elsewhere=(UnreachableError,),
         )  # fmt: skip
-
-    def told(self, attempt: Attempt) -> None:
-        """Hear one settled attempt."""
-        self._sent += bool(attempt.outcome.message_id)
-
-    def stop(self) -> Stop | None:
-        """Why the run must pause, None to go on."""
-        return self._stop
 
     @contextlib.contextmanager
     def going(self) -> Iterator[None]:
@@ -88,11 +81,18 @@ class ReputationWatch:
                 self._fetcher.survive(self._judge)
 
     def _judge(self) -> None:
-        if unrendered := self._store.feedback.unrendered(self._run, since=self._since):
+        if stop := self._found():
+            # Here, and not by who leads: that one may be waiting for a slow answer of its own.
+            runs.pause(self._store, self._run, stop)
+
+    def _found(self) -> Stop | None:
+        if unrendered := self._store.feedback.unrendered(self._run) - self._known:
             # A fault of the letter and not of a reader: everybody else's would be lost as well.
             mails, them = plural(unrendered, "mail"), "it" if unrendered == 1 else "them"
             reason = f"SES accepted {mails} and could not render {them}"
-            self._stop = Stop(Pause.BREAKER, reason)
-            return
+            return Stop(Pause.BREAKER, reason)
         bounced, complained = self._store.feedback.setbacks(self._run, since=self._since)
-        self._stop = judge(Reputation(sent=self._sent, bounced=bounced, complained=complained))
+        if not bounced and not complained:
+            return None  # a million mails are not counted for that
+        sent = self._store.feedback.accepted(self._run, since=self._since)
+        return judge(Reputation(sent=sent, bounced=bounced, complained=complained))

@@ -126,7 +126,7 @@ def read_history(project: Project, *, since: dt.datetime) -> History:
                 dates=calendar.ledger(),
                 missed=_missed(calendar),
                 forgotten=all_forgotten(project.root, store),
-                reported=store.feedback.setbacks(newest, since=since) if newest else (0, 0),
+                reported=store.feedback.setbacks(newest) if newest else (0, 0),
                 people=people,
                 left_out={why: number for why, number in left_out.items() if number},
             )

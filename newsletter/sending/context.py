@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
-from newsletter.delivery import Attempt, Run, Stop
+from newsletter.delivery import Attempt, Run
 from newsletter.project import Project
 from newsletter.reporter import Reporter
 from newsletter.sending.result import Plan
@@ -41,22 +41,6 @@ class SendReporter(Reporter, Protocol):
         ...
 
 
-class Watch(Protocol):
-    """Looks at what the provider reports while a run goes on."""
-
-    def going(self) -> AbstractContextManager[None]:
-        """Watch for the length of a `with`."""
-        ...
-
-    def told(self, attempt: Attempt) -> None:
-        """Hear one settled attempt."""
-        ...
-
-    def stop(self) -> Stop | None:
-        """Why the run must pause, None to go on."""
-        ...
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SendContext:
     """What a send is done with.
@@ -67,7 +51,7 @@ class SendContext:
         environ: the environment, for the transport.
         reporter: hears how it comes along.
         fetch_events: fetches what the provider has reported since last time.
-        watch: makes what watches a run.
+        watch: pauses a run for what the provider reports, for the length of a `with`.
         stopping: listens for the wish to stop.
     """
 
@@ -76,5 +60,5 @@ class SendContext:
     environ: Mapping[str, str]
     reporter: SendReporter
     fetch_events: Callable[[], None]
-    watch: Callable[[Run], Watch]
+    watch: Callable[[Run], AbstractContextManager[None]]
     stopping: Stopping

@@ -30,7 +30,7 @@ from newsletter.delivery import (
 )
 from newsletter.delivery.breaker import UNREACHABLE_SECONDS, Breaker
 from newsletter.delivery.bulk import BulkOutlet, BulkTransport
-from newsletter.delivery.deliver import Hand, Outlet, Press, SingleOutlet, Transport
+from newsletter.delivery.deliver import Clock, Hand, Outlet, Press, SingleOutlet, Transport
 from newsletter.delivery.pace import Pace
 from newsletter.errors import InputError, NewsletterError, PausedError
 from newsletter.humanize import duration, plural
@@ -108,7 +108,7 @@ def drain_part(
     outlet = _outlet(context, run, transport)
     throttle = _throttle(context, transport, allowance)
     _note_begin(log, run, transport, allowance=allowance, counts=counts, throttle=throttle)
-    watch = context.watch(run) if leads else _Unwatched()
+    clock = store.clock()
     cancelled, departing = _cancelled(store, run), threading.Event()
     tell_why, tries = _why_deferred(context.reporter, leads=leads), Tries()
 
@@ -120,20 +120,20 @@ def drain_part(
     with (
         _paused_on_the_way(departing.is_set),
         _kept(context, run, log),
-        watch.going(),
-        _progress(context, run, counts, leads=leads) as shown,
+        # Whoever leads says it to all.
+        context.watch(run) if leads else contextlib.nullcontext(),
+        _progress(context, run, counts, clock, leads=leads) as shown,
     ):
 
         def settled(attempt: Attempt) -> None:
             log.settled(attempt)
             tries.hear(attempt)
-            watch.told(attempt)
             shown(attempt)
             tell_why(attempt)
 
         drained = drain(
-            _hand(run, store, outlet),
-            breaker=Breaker(total=counts.total, batch=throttle.batch, guard=watch.stop),
+            _hand(run, store, outlet, clock),
+            breaker=Breaker(total=counts.total, batch=throttle.batch),
             limit=limit,
             stopped=lambda: stopped() or cancelled(),
             settled=settled,
@@ -163,14 +163,14 @@ def _kept(context: SendContext, run: Run, log: RunLog) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _progress(
-    context: SendContext, run: Run, counts: Counts, *, leads: bool
+    context: SendContext, run: Run, counts: Counts, clock: Clock, *, leads: bool
 ) -> Iterator[Callable[[Attempt], None]]:
     """Show how it comes along: all of it to who leads it, else what leaves from here of it."""
     if not context.store.backend.on_server or run.rehearsal:
         with context.reporter.progress(counts.left) as told:
             yield told
     elif leads:
-        with telling(context, run):
+        with telling(context, run, clock):
             yield lambda _: None
     else:
         with context.reporter.progress(counts.total, shared=True) as told:
@@ -199,21 +199,6 @@ def _why_deferred(reporter: Reporter, *, leads: bool) -> Callable[[Attempt], Non
             tell(f"{so_long}; Ctrl-C stops it safely: nothing is sent twice")
 
     return hear
-
-
-class _Unwatched:
-    """What is no concern of those who do not lead; see `Watch`."""
-
-    def going(self) -> contextlib.AbstractContextManager[None]:
-        """Nobody watches."""
-        return contextlib.nullcontext()
-
-    def told(self, attempt: Attempt) -> None:
-        """Nobody hears."""
-
-    def stop(self) -> Stop | None:
-        """Whoever leads says it to all."""
-        return None
 
 
 def _note_begin(
@@ -284,10 +269,10 @@ def _outlet(context: SendContext, run: Run, transport: Transport) -> Outlet[Any]
     return SingleOutlet(transport=transport, press=press)
 
 
-def _hand(run: Run, store: Store, outlet: Outlet[Any]) -> Callable[[], Hand[Any]]:
+def _hand(run: Run, store: Store, outlet: Outlet[Any], clock: Clock) -> Callable[[], Hand[Any]]:
     """Makes what each thread delivers with."""
     return lambda: Hand(
-        run=run, records=store, outlet=outlet, clock=clocks.now, may_hand_over=store.may_hand_over
+        run=run, records=store, outlet=outlet, clock=clock, may_hand_over=store.may_hand_over
     )
 
 
@@ -357,11 +342,13 @@ def _stop_of(store: Store, run: Run, counts: Counts, drained: Drained) -> Stop |
     """Why the run stands still, None when it is finished."""
     if is_finished(counts):
         return None
+    found = runs.find(store, run.content.issue, rehearsal=run.rehearsal)
+    if found and found.pause:  # who was first: a worker, or the watch
+        return Stop(found.pause, found.reason)
     if drained.stop:
         return drained.stop
-    found = runs.find(store, run.content.issue, rehearsal=run.rehearsal)
-    if found and (found.pause or found.state is RunState.CANCELLED):  # by a worker, or a person
-        return Stop(found.pause or Pause.INTERRUPTED, found.reason)
+    if found and found.state is RunState.CANCELLED:  # by a person
+        return Stop(Pause.INTERRUPTED, found.reason)
     if not counts.left:  # somebody has claimed, and has not told
         mails = plural(counts[State.CLAIMED], "mail")
         return Stop(Pause.FAULT, f"what became of {mails} could not be recorded")

@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from newsletter import clocks
 from newsletter.delivery import Run
+from newsletter.delivery.deliver import Clock
 from newsletter.errors import NewsletterError
 from newsletter.humanize import duration
 from newsletter.sending.context import SendContext
@@ -21,11 +21,18 @@ _SHARE: Final = 0.05
 
 
 @contextlib.contextmanager
-def telling(context: SendContext, run: Run) -> Iterator[None]:
-    """Show how it comes along for the length of a `with`, whoever sends it."""
+def telling(context: SendContext, run: Run, clock: Clock) -> Iterator[None]:
+    """Show how it comes along for the length of a `with`, whoever sends it.
+
+    Args:
+        context: what it is done with.
+        run: begun.
+        clock: that of the records.
+    """
     ended = threading.Event()
     with context.reporter.standing() as shown:
-        thread = threading.Thread(target=_tell, args=(context, run, shown, ended), daemon=True)
+        given = context, run, clock, shown, ended
+        thread = threading.Thread(target=_tell, args=given, daemon=True)
         thread.start()
         try:
             yield
@@ -43,14 +50,18 @@ def why_wait(seconds: float) -> str:
 
 
 def _tell(
-    context: SendContext, run: Run, shown: Callable[[RunProgress], None], ended: threading.Event
+    context: SendContext,
+    run: Run,
+    clock: Clock,
+    shown: Callable[[RunProgress], None],
+    ended: threading.Event,
 ) -> None:
     waiting, pause = False, _LOOK_SECONDS
     while not ended.wait(pause):
         began = time.monotonic()
         # What is wrong with the records, the next claim tells.
         with contextlib.suppress(NewsletterError):
-            found = standing(context.store, run, now=clocks.now())
+            found = standing(context.store, run, now=clock())
             if found.waits and not waiting:
                 context.reporter.say(why_wait(found.waits))
             waiting = bool(found.waits)

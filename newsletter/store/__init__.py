@@ -36,13 +36,14 @@ connection is part of its caller's.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from newsletter import clocks
 from newsletter.delivery import Delivery, Outcome, Run
 from newsletter.errors import InputError, NewsletterError
 from newsletter.project.ledger import HighWaterMark
@@ -226,6 +227,22 @@ class Store(Database):
             PausedError: a lease of this process has ended.
         """
         self._group_commit.look()
+
+    def clock(self) -> Callable[[], dt.datetime]:
+        """Tells the time by which what several machines write of a send can be compared, in UTC.
+
+        That is the server's, wherever their own clocks are, and though one of these is set right
+        meanwhile; this machine's where the records are in a file.
+
+        Raises:
+            UnreachableError: the records are on a server that is away.
+        """
+        if not self.backend.on_server:
+            return clocks.now
+        with self.reading() as connection:
+            asked, now = clocks.seconds(), clocks.now()
+            began = now - self.backend.ahead(connection, now)
+        return lambda: began + dt.timedelta(seconds=clocks.seconds() - asked)
 
     def workers(self) -> Mapping[str, str]:
         """Which workers there are, as "pid 7 on host", by what their claims are written down by."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import sqlalchemy as sa
 
@@ -18,6 +18,10 @@ from newsletter.store.events import Recorded
 from newsletter.store.signing_keys import address_hash, address_key
 from newsletter.store.tables import deliveries, runs, subscribers, suppressions
 from newsletter.store.tables import events as reported
+
+#: What was received longer before something than this was so by any clock: whoever fetches events
+#: writes down by their own when it was.
+_CLOCKS_APART: Final = dt.timedelta(days=1)
 
 
 class Coverage(NamedTuple):
@@ -148,16 +152,24 @@ class Feedback:
                 ).scalar(),
             )  # fmt: skip
 
-    def setbacks(self, run: Run, *, since: dt.datetime) -> tuple[int, int]:
-        """How many mails of a run, accepted since then, bounced for good; and complaints."""
+    def accepted(self, run: Run, *, since: dt.datetime) -> int:
+        """How many mails of a run were accepted since then, from all machines; it reads each."""
+        query = sa.select(sa.func.count()).where(*_accepted(run, since))
+        with self._database.reading() as connection:
+            return connection.execute(query).scalar_one()
+
+    def setbacks(self, run: Run, *, since: dt.datetime | None = None) -> tuple[int, int]:
+        """How many mails of a run bounced for good, and how many brought a complaint.
+
+        Args:
+            run: begun.
+            since: of those accepted since then, as `accepted` counts them; None of all.
+        """
         back = (
             sa.select(sa.func.count(reported.c.delivery_id.distinct()))
             .join(deliveries, deliveries.c.id == reported.c.delivery_id)
-            .where(
-                reported.c.received_at >= since,
-                deliveries.c.run_id == run.id,
-                deliveries.c.settled_at >= since,
-            )
+            .where(reported.c.received_at >= (since or run.started_at) - _CLOCKS_APART)
+            .where(*(_accepted(run, since) if since else [deliveries.c.run_id == run.id]))
         )
         bounced = reported.c.kind == EventKind.BOUNCE, *weighing("permanent%")
         complained = reported.c.kind == EventKind.COMPLAINT, *weighing("%")
@@ -167,16 +179,12 @@ class Feedback:
                 connection.execute(back.where(*complained)).scalar_one(),
             )
 
-    def unrendered(self, run: Run, *, since: dt.datetime) -> int:
-        """How many mails of a run the provider accepted and could not put together, since then."""
+    def unrendered(self, run: Run) -> int:
+        """How many mails of a run the provider accepted and could not put together."""
         found = (
             sa.select(sa.func.count(reported.c.delivery_id.distinct()))
             .join(deliveries, deliveries.c.id == reported.c.delivery_id)
-            .where(
-                reported.c.received_at >= since,
-                reported.c.kind == EventKind.RENDERING,
-                deliveries.c.run_id == run.id,
-            )
+            .where(reported.c.kind == EventKind.RENDERING, deliveries.c.run_id == run.id)
         )
         with self._database.reading() as connection:
             return connection.execute(found).scalar_one()
@@ -258,6 +266,14 @@ def settle(store: Database, ids: Sequence[int]) -> int:
         with batches.writing() as connection:
             number += events.settle_proven(connection, part)
     return number
+
+
+def _accepted(run: Run, since: dt.datetime) -> tuple[sa.ColumnElement[bool], ...]:
+    return (
+        deliveries.c.run_id == run.id,
+        deliveries.c.state == State.ACCEPTED,
+        deliveries.c.settled_at >= since,
+    )
 
 
 def weighing(pattern: str) -> tuple[sa.ColumnElement[bool], ...]:

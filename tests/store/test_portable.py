@@ -163,6 +163,8 @@ def live(store):
     follow(store)
     store.feedback.coverage(run)
     store.feedback.setbacks(run, since=NOW)
+    store.feedback.accepted(run, since=NOW)
+    store.feedback.unrendered(run)
     store.feedback.busiest_day(since=NOW)
     freezing.start(
         store, a_content(75), rehearsal=True, transport="ses", eligible=rule, now=NOW

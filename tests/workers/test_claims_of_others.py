@@ -121,7 +121,7 @@ def test_a_machine_that_was_frozen_hands_nothing_over_that_others_may_take_for_l
     monkeypatch.setattr(leases, "RENEWED", 3600)
     outlet, now = _Outlet(), clocks.seconds
     with two_machines(url, tmp_path) as (_leader, worker, run):
-        deliver = sending._hand(run, worker, outlet)().deliver_next
+        deliver = sending._hand(run, worker, outlet, clocks.now)().deliver_next
         assert [one.outcome.result for one in deliver(1, lambda: None)] == [Result.ACCEPTED]
 
         def freeze() -> None:
