@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from newsletter.store.deliveries import Doubt
     from newsletter.store.shares import Share
 
+    Alive = frozenset[int]  # the rows of runs that somebody may be at work on
+
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object.")]
 
 #: Unknown deliveries shown one by one.
@@ -69,16 +71,14 @@ def status(
 
             list_recipients(store, runs, listed, file)
             return
-        sender, workers = store.sender(), of_workers(store, now=clocks.now())
-        # Where the one that led a run has died, a worker will.
-        alive = sender or next((one.worker for one in workers), "")
+        alive, workers = run_records.at_work(store), of_workers(store, now=store.clock()())
         due = [one for one in coming(project, store) if issue is None or _is_about(one, issue)]
         if as_json:
             found = [_as_dict(store, run, alive) for run in runs]
-            dates = [as_dict(one) for one in due]
             lost = [{"issue": number, "reason": what} for number, what in forgotten.items()]
-            there = {"sending": sender or None, "workers": [one._asdict() for one in workers]}
-            result_json(there | {"runs": found, "forgotten": lost, "next": dates})
+            there = [one._asdict() for one in workers]
+            told = {"sending": store.sender() or None, "workers": there, "runs": found}
+            result_json(told | {"forgotten": lost, "next": [as_dict(one) for one in due]})
             return
         counted = [(run, run_records.counts(store, run)) for run in runs]
         if runs:
@@ -87,7 +87,7 @@ def status(
             result(_nothing_sent(issue))
         for number, what in forgotten.items():
             result(f"  {number}: {what}")
-        _show_workers(workers, runs)
+        _show_workers(workers, [run for run in runs if run.id in alive])
         _remind_of_bounces(store, counted)
     _show_dates(due)
 
@@ -290,45 +290,45 @@ def _tell(issue: int, number: int, nothing: str) -> None:
         result(f"issue {issue}: nothing to retry, {nothing}")
 
 
-def _show(store: Store, counted: list[tuple[Run, Counts]], sender: str, *, whole: bool) -> None:
+def _show(store: Store, counted: list[tuple[Run, Counts]], alive: Alive, *, whole: bool) -> None:
     from newsletter.sending.recipients import run_name
 
     header = ("issue", "run", "state", "recipients", "outcomes")
-    result(table([header, *(_row(run, counts, sender) for run, counts in counted)]))
+    result(table([header, *(_row(run, counts, alive) for run, counts in counted)]))
     for run, counts in counted:
-        for line in _details(store, run, counts, sender, whole=whole):
+        for line in _details(store, run, counts, alive, whole=whole):
             result(f"  {run.content.issue} {run_name(run)}: {line}")
 
 
-def _row(run: Run, counts: Counts, sender: str) -> tuple[str, ...]:
+def _row(run: Run, counts: Counts, alive: Alive) -> tuple[str, ...]:
     from newsletter.sending.recipients import run_name
 
-    state = _stands(run, sender)
+    state = _stands(run, alive)
     return str(run.content.issue), run_name(run), state, f"{counts.total:,}", _outcomes(counts)
 
 
-def _stands(run: Run, sender: str) -> str:
+def _stands(run: Run, alive: Alive) -> str:
     """The state of a run; one whose process died still says that it freezes or runs."""
     from newsletter.delivery import RunState
 
-    alive = {RunState.FREEZING, RunState.RUNNING}
-    return "interrupted" if run.state in alive and not sender else run.state.value
+    dead = run.state in {RunState.FREEZING, RunState.RUNNING} and run.id not in alive
+    return "interrupted" if dead else run.state.value
 
 
-def _details(store: Store, run: Run, counts: Counts, sender: str, *, whole: bool) -> list[str]:
+def _details(store: Store, run: Run, counts: Counts, alive: Alive, *, whole: bool) -> list[str]:
     from newsletter.delivery import State
     from newsletter.store import deliveries
     from newsletter.store import runs as run_records
 
     lines = [f"{run.state.value}: {run.reason}"] if run.reason else []
-    if counts[State.CLAIMED] and not sender:
+    if counts[State.CLAIMED] and run.id not in alive:
         gone = plural(counts[State.CLAIMED], "delivery was", "deliveries were")
         lines.append(f"{gone} in flight when the process ended, and will be unknown")
     for (state, reason), number in _reasons(store, run).items():
         before = ", tried before" if state is State.QUEUED else ""
         lines.append(f"{state.value} {number:,}{before}: {reason}")
     if whole:
-        rate = run_records.rate(store, run, now=clocks.now()) if sender else None
+        rate = run_records.rate(store, run, now=store.clock()()) if run.id in alive else None
         lines += [f"{rate:.3g} mails/s recently"] if rate else []
         lines += [_doubt(doubt) for doubt in deliveries.doubtful(store, run, most=_SHOWN)]
     if counts[State.UNKNOWN]:
@@ -364,18 +364,18 @@ def _outcomes(counts: Counts) -> str:
     return ", ".join(f"{name} {number:,}" for name, number in sorted(shown)) or "no recipients"
 
 
-def _as_dict(store: Store, run: Run, sender: str) -> dict[str, object]:
+def _as_dict(store: Store, run: Run, alive: Alive) -> dict[str, object]:
     from newsletter.store import deliveries
     from newsletter.store import runs as run_records
 
     counts = run_records.counts(store, run)
-    rate = run_records.rate(store, run, now=clocks.now()) if sender else None
+    rate = run_records.rate(store, run, now=store.clock()()) if run.id in alive else None
     return {
         "issue": run.content.issue,
         "title": run.content.title,
         "rehearsal": run.rehearsal,
         "transport": run.transport,
-        "state": _stands(run, sender),
+        "state": _stands(run, alive),
         "pause": run.pause.value if run.pause else None,
         "reason": run.reason,
         "started_at": run.started_at.isoformat(),

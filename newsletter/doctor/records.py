@@ -130,16 +130,16 @@ def _gone(root: Path, run: Run) -> Diagnosis:
 def waiting(subject: Subject) -> Diagnosis:
     """Whether a run or a delivery waits for a decision of the operator."""
     store, found = subject.store, []
-    workers = store.workers()
-    sending = bool(store.sender() or workers)
+    workers, at_work = store.workers(), runs.at_work(store)
     for run in _real(subject):
         counts, issue = runs.counts(store, run), run.content.issue
         go_on = f"newsletter send --issue {issue}"
-        if not sending and run.state in {RunState.FREEZING, RunState.RUNNING}:
+        alive = run.id in at_work
+        if not alive and run.state in {RunState.FREEZING, RunState.RUNNING}:
             found.append(warning(f"issue {issue} was interrupted", f"{go_on} goes on"))
         if run.state is RunState.PAUSED:
             found.append(warning(f"issue {issue} is paused: {run.reason}", f"{go_on} goes on"))
-        if not sending and counts[State.CLAIMED]:
+        if not alive and counts[State.CLAIMED]:
             gone = plural(counts[State.CLAIMED], "mail was", "mails were")
             found.append(
                 warning(f"issue {issue}: {gone} in flight when it ended", f"{go_on} goes on")

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from newsletter.delivery import Content, Counts, Pause, Run, RunState, State, Stop, is_finished
 from newsletter.errors import NewsletterError, RefusedError
-from newsletter.store.database import Database, UnreadableError
+from newsletter.store.database import SENDING_LOCK, Database, UnreadableError
 from newsletter.store.histories import PresentHistory, SameHistory, SettledHistory, SettlesIn
 from newsletter.store.tables import deliveries, runs
 
@@ -157,15 +157,32 @@ def find_shared(store: Database) -> SharedRun | None:
         deliveries.c.run_id == runs.c.id, deliveries.c.state == State.QUEUED
     )
     waits, is_queued = SettlesIn(runs.c.server).label("waits"), queued.exists().label("queued")
-    query = sa.select(runs, is_queued, waits).where(
-        runs.c.way != "", *_trusted(), SameHistory(runs.c.server), runs.c.rehearsal.is_(False)
-    )
+    query = sa.select(runs, is_queued, waits).where(*_for_workers(), *_trusted())
     with store.reading() as connection:
         row = connection.execute(query.order_by(is_queued.desc(), runs.c.id).limit(1)).one_or_none()
         if row is None:
             return None
         run = _run(row, row.envelope)
         return SharedRun(run=run, way=row.way, queued=row.queued, waits=row.waits)
+
+
+def at_work(store: Database) -> frozenset[int]:
+    """The runs that somebody who lives may be at work on, by their rows.
+
+    Who sends by hand may be at any of them, workers only at those that they may take up.
+    """
+    sender = store.backend.holder(SENDING_LOCK)
+    with store.reading() as connection:
+        workers = store.backend.workers(connection).values()
+        these = sa.select(runs.c.id)
+        if not sender or sender in workers:
+            these = these.where(*_for_workers()) if workers else these.where(sa.false())
+        return frozenset(connection.execute(these).scalars())
+
+
+def _for_workers() -> tuple[sa.ColumnElement[bool], ...]:
+    """It is shared with workers, and on the server that they know; whether it goes on or not."""
+    return runs.c.way != "", SameHistory(runs.c.server), runs.c.rehearsal.is_(False)
 
 
 def claimable() -> sa.ColumnElement[bool]:

@@ -446,8 +446,8 @@ def test_a_trigger_that_died_freezing_is_gone_on_with_by_the_next(ready, clock, 
     assert ready.ask("select state from runs") == [("freezing",)]
     with Store.open(f"sqlite:///{ready.root}/.newsletter/newsletter.db") as store:
         run = begun(store, rehearsal=True)
-    assert records._stands(run, "") == "interrupted"
-    assert records._stands(run, "pid 7 on host") == "freezing"
+    assert records._stands(run, frozenset()) == "interrupted"
+    assert records._stands(run, frozenset({run.id})) == "freezing"
     ran = ready.run(*DUE)
     assert ran.code == 0, ran.err
     assert ready.states() == {"accepted": 25}

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import datetime as dt
 import json
+from collections.abc import Callable
 
 import pytest
 
 from newsletter import clocks
 from newsletter.delivery import Outcome, Result
-from newsletter.store import runs
+from newsletter.store import Store, runs
 from tests.support import postgres
 from tests.support.cli_fixtures import Folder, folder, plain_environment
+from tests.support.commands import Command
+from tests.support.schedule_fixtures import through_smtp
+from tests.support.smtp_servers import Keeper, aiosmtpd
 from tests.support.two_machines import two_machines
 
 __all__ = ["folder", "plain_environment"]
@@ -46,3 +52,41 @@ def test_a_run_that_only_workers_go_on_with_is_not_called_interrupted(folder: Fo
         out = folder.run("status").out
         assert "running" in out
         assert "interrupted" not in out
+
+
+class Dying(Keeper):
+    """Answers two mails; at the third, who sends is killed."""
+
+    kill: Callable[[], object]
+
+    async def handle_DATA(self, server, session, envelope):  # noqa: N802
+        if len(self.mails) == 2:
+            self.kill()
+            await asyncio.sleep(3600)  # until its connection ends
+        return await super().handle_DATA(server, session, envelope)
+
+
+@pytest.mark.parametrize("leads", [False, True])
+def test_a_limited_send_that_died_is_interrupted_whatever_workers_do(
+    folder: Folder, tmp_path, leads
+):
+    url = postgres.server().url(postgres.new_database())
+    folder.patch.setenv("NEWSLETTER_STORE__URL", url)
+    folder.patch.setenv("NEWSLETTER_TRANSPORT__CONCURRENCY", "1")
+    folder.imported()
+    keeper = Dying()
+    with aiosmtpd(keeper) as port, Store.open(f"{url}&folder={tmp_path}/b") as store:
+        through_smtp(folder, port)
+        words = ("send", "--issue", "74", "--confirm", "74", "--limit", "9")
+        with Command(folder.root, words) as dead:
+            keeper.kill = dead.kill
+            assert dead.wait() < 0
+        # A worker lives; it may lead another issue, and never this one.
+        with store.work(), store.lock() if leads else contextlib.nullcontext():
+            assert runs.find_shared(store) is None
+            told = folder.run("status")
+            [run] = json.loads(folder.run("status", "--json").out)["runs"]
+            assert run["state"] == "interrupted"
+            assert "1 delivery was in flight when the process ended" in told.out
+            assert "waits for something to send" in told.out
+            assert "issue 74 was interrupted" in folder.run("doctor").out
