@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from typing import Final
 
@@ -20,6 +21,8 @@ from newsletter.store import Store, runs
 
 #: How long one looks back for the busiest day.
 _MONTH: Final = dt.timedelta(days=30)
+#: Judging takes no more than such a part of the time.
+_SHARE: Final = 0.05
 
 
 def growth_warning(store: Store, recipients: int) -> str:
@@ -53,6 +56,7 @@ class ReputationWatch:
         self._run = run
         # Whoever goes on with a run knows what came back until then.
         self._since, self._known = store.clock()(), store.feedback.unrendered(run)
+        self._next = 0.0
         self._over = threading.Event()
         # That the records are away, the send says itself.
         self._fetcher = EventFetcher(
@@ -81,9 +85,13 @@ class ReputationWatch:
                 self._fetcher.survive(self._judge)
 
     def _judge(self) -> None:
+        if (began := time.monotonic()) < self._next:
+            return
         if stop := self._found():
-            # Here, and not by who leads: that one may be waiting for a slow answer of its own.
+            # Here, and not where mails leave: they may all be waiting for slow answers.
             runs.pause(self._store, self._run, stop)
+        now = time.monotonic()
+        self._next = now + (now - began) / _SHARE
 
     def _found(self) -> Stop | None:
         if unrendered := self._store.feedback.unrendered(self._run) - self._known:
@@ -93,6 +101,6 @@ class ReputationWatch:
             return Stop(Pause.BREAKER, reason)
         bounced, complained = self._store.feedback.setbacks(self._run, since=self._since)
         if not bounced and not complained:
-            return None  # a million mails are not counted for that
+            return None  # a million mails need not be counted for that
         sent = self._store.feedback.accepted(self._run, since=self._since)
         return judge(Reputation(sent=sent, bounced=bounced, complained=complained))
