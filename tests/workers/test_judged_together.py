@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Callable
 
 import pytest
 
 from newsletter import clocks
+from newsletter.cli import sending as commands
+from newsletter.cli import signals
 from newsletter.delivery import Outcome, Pause, Result, RunState, State
 from newsletter.events import background
 from newsletter.ses.event_format import read_event
@@ -127,10 +130,24 @@ def test_what_few_own_mails_would_make_much_is_little_among_all(folder, url, tmp
         assert (ran.code, others.state()) == (0, RunState.FINISHED), ran.err
 
 
+@pytest.mark.parametrize("ctrl_c", [False, True])
 def test_too_many_pause_it_for_all_before_the_leader_has_any_answer(
-    folder, url, tmp_path, monkeypatch
+    folder, url, tmp_path, monkeypatch, ctrl_c
 ):
-    looks = Looks(monkeypatch)
+    looks, pressed = Looks(monkeypatch), threading.Event()
+
+    class Pressed(signals.Signals):
+        """Ctrl-C once it is paused."""
+
+        @contextlib.contextmanager
+        def noted(self):
+            def stopped() -> bool:
+                self.number = 2 if pressed.is_set() else 0
+                return pressed.is_set()
+
+            yield stopped
+
+    monkeypatch.setattr(commands, "Signals", Pressed)
     seen = []
     with Store.open(f"{url}&folder={tmp_path}/b") as store, store.work():
         imports.add(store, people(READERS), source="test", now=NOW)
@@ -144,15 +161,18 @@ def test_too_many_pause_it_for_all_before_the_leader_has_any_answer(
             others.bounce(1)
             looks.twice_more()
             seen.append(others.state())
+            if ctrl_c:
+                pressed.set()
 
         with aiosmtpd(Held(0, meanwhile)) as port:
             through_smtp(folder, port)
             ran = folder.send()
             assert seen == [RunState.RUNNING, RunState.PAUSED]
-            assert ran.code == 6
+            assert ran.code == (130 if ctrl_c else 6)
             assert "4.1 % of 979 mails bounced, and 4 % is the most" in ran.err
             [run] = runs.find_all(store)
             assert run.pause is Pause.BREAKER
             assert runs.counts(store, run)[State.QUEUED] == 20
+            pressed.clear()
             # Whoever goes on knows of these.
             assert folder.send().code == 0
