@@ -38,12 +38,22 @@ class Reached(NamedTuple):
     Attributes:
         recipients: how many were frozen.
         attempts: claims in all; never falls.
-        position: the last place among the recipients that was ever claimed, 0 before the first.
+        position: the last place among the recipients that was ever claimed or passed over, 0 before
+            the first; never falls.
     """
 
     recipients: int
     attempts: int
     position: int
+
+    def lacks(self, told: Reached) -> bool:
+        """Whether records that say this know less of a run than was told of it.
+
+        Either number tells of it alone: a machine's file lags behind what others have claimed, so
+        that a claim of its own may raise the position in it above the records', and the attempts
+        not; a second attempt raises the attempts only.
+        """
+        return self.attempts < told.attempts or self.position < told.position
 
 
 class Entry(NamedTuple):
@@ -152,7 +162,7 @@ def is_behind(entry: Entry, run: Run | None, reached: Reached) -> bool:
     known = run is not None and run.begun and entry.is_of(run)
     # Nothing more leaves of a run that is finished on record, whatever has left of it.
     told = entry.vouches or (run is not None and run.state is RunState.FINISHED)
-    if known and told and reached.attempts >= entry.reached.attempts:
+    if known and told and not reached.lacks(entry.reached):
         return False
     # Only when all are frozen does everybody stand at the position that the file speaks of.
     if known and reached.recipients == entry.reached.recipients:
@@ -171,8 +181,8 @@ class HighWaterMark:
     """How far the claims of one real run have come, as its file says it.
 
     It rises in two steps: `count`, in the order of the commits, and `flush`, by any thread. What a
-    mail leaves for is flushed before; the records have it before that. So records that know of
-    fewer attempts than the file have lost some, and others have lost none.
+    mail leaves for is flushed before; the records have it before that. So records that lack any of
+    what the file tells have lost some.
 
     Args:
         path: the file.
@@ -188,8 +198,12 @@ class HighWaterMark:
         self._made = self._flushed = self._told = reached
         self._flushing = threading.Lock()
 
+    def begin(self) -> None:
+        """Call this before a claim: it comes on top of what others are known to have claimed."""
+        self._made = highest(self._made, self._told)
+
     def count(self, taken: Iterable[Delivery]) -> None:
-        """Note what was claimed, after its commit and before the next one."""
+        """Note what was claimed, after its commit and before the next one begins."""
         places = [delivery.position for delivery in taken]
         self._made = self._made._replace(
             attempts=self._made.attempts + len(places),

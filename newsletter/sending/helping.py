@@ -60,7 +60,7 @@ def help_send(context: SendContext, *, stopped: Callable[[], bool]) -> Help | No
     store = context.store
     store.expect_held()
     store.expect_remembered()
-    _tell_who_took_over(context)
+    _tell_of_what_left_here(context)
     shared = runs.find_shared(store)
     if shared is None or (not shared.waits and store.sender() and not shared.queued):
         return None
@@ -177,9 +177,9 @@ def _refuse_forgotten(context: SendContext, run: Run) -> None:
         raise
 
 
-def _tell_who_took_over(context: SendContext) -> None:
-    """Say how far this folder knows a run to have come that another server has taken over."""
-    for run in runs.find_moved(context.store):
+def _tell_of_what_left_here(context: SendContext) -> None:
+    """Say how far this folder knows a run to have come whose records are known to lack some."""
+    for run in runs.find_doubted(context.store):
         if second_ledger.tell(context.project, context.store, run, claims.MOVED):
             number = run.content.issue
             context.reporter.say(f"issue {number}: the records now know which mails left from here")

@@ -118,7 +118,7 @@ def tell(project: Project, store: Store, run: Run, reason: str) -> bool:
     if entry is None:
         return False
     known = found.reached if found else claims.reached(store, run)
-    told = run.state is RunState.RUNNING or ledger.highest(known, entry.reached) != known
+    told = run.state is RunState.RUNNING or known.lacks(entry.reached)
     if told:
         claims.distrust(store, run.id, entry.reached, reason)
     return told

@@ -24,11 +24,13 @@ class Lost(NamedTuple):
         entry: how far it came, by its file and by what other machines have told.
         reached: how far it came as the records say.
         moved: whether another server has taken them over.
+        shared: whether other machines may have sent some of it.
     """
 
     entry: Entry
     reached: Reached
     moved: bool
+    shared: bool
 
 
 def lost(root: Path, store: Store, issue: int) -> Lost | None:
@@ -52,9 +54,10 @@ def lost(root: Path, store: Store, issue: int) -> Lost | None:
 def refusal(lost: Lost) -> RefusedError:
     """What to say of records that know only a part of a run, or may, and the way out."""
     entry, reached, number = lost.entry, lost.reached, lost.entry.issue
-    if lost.moved or (entry.vouches and reached.attempts >= entry.reached.attempts):
+    if lost.moved or (entry.vouches and not reached.lacks(entry.reached)):
         return _perhaps(lost)
-    if reached.attempts >= entry.reached.attempts:
+    fewer = reached.attempts < entry.reached.attempts
+    if not fewer and not entry.vouches:
         return RefusedError(
             ledger.begun_but(
                 entry, "this file, of an older version, does not tell how far it came"
@@ -65,29 +68,39 @@ def refusal(lost: Lost) -> RefusedError:
             "who is left as unknown; only if these records were never put back from a backup, "
             f"remove {entry.file} instead",
         )
+    known = (
+        f"{reached.attempts:,} of {plural(entry.reached.attempts, 'attempt')}"
+        if fewer
+        else f"up to recipient {reached.position:,} of the first {entry.reached.position:,}"
+    )
     return RefusedError(
-        ledger.begun_but(
-            entry,
-            f"these records know only in part of it: {reached.attempts:,} of "
-            f"{plural(entry.reached.attempts, 'attempt')}",
-        ),
+        ledger.begun_but(entry, f"these records know only in part of it: {known}"),
         place=Place(entry.file),
         cause=ledger.OLDER_COPY,
-        hint="restore newer records, or send from the machine that has them; where there are none,"
-        f" newsletter send --issue {number} --restored counts everybody who may have got it as "
-        "unknown, and goes on with the rest",
+        hint="restore newer records, or send from the machine that has them; where there are none, "
+        f"{_restored(lost)}",
+    )
+
+
+def _restored(lost: Lost) -> str:
+    """The way out that is a person's."""
+    first = (
+        "first run newsletter worker --once on each machine that sent some of it: it tells the "
+        "records what left from there; then "
+    )
+    return (
+        f"{first if lost.shared else ''}newsletter send --issue {lost.entry.issue} --restored "
+        "counts everybody who may have got it as unknown, and goes on with the rest"
     )
 
 
 def _perhaps(lost: Lost) -> RefusedError:
     """Of records whose numbers show nothing."""
-    way = (
-        f"newsletter send --issue {lost.entry.issue} --restored counts everybody who may have got "
-        "it as unknown, and goes on with the rest"
-    )
     if not lost.moved:
-        lack = "these records lack some, so mails may have left that they do not know of"
-        return RefusedError(ledger.begun_but(lost.entry, lack), cause=ledger.OLDER_COPY, hint=way)
+        lack = ledger.begun_but(
+            lost.entry, "these records lack some, so mails may have left that they do not know of"
+        )
+        return RefusedError(lack, cause=ledger.OLDER_COPY, hint=_restored(lost))
     return RefusedError(
         ledger.begun_but(
             lost.entry,
@@ -95,8 +108,7 @@ def _perhaps(lost: Lost) -> RefusedError:
             "know of",
         ),
         cause="a standby may lack the last moments, as a backup does",
-        hint="first run newsletter worker --once on each machine that sent some of it: it tells "
-        f"the records what left from there; then {way}",
+        hint=_restored(lost),
     )
 
 
@@ -117,7 +129,7 @@ def forgotten(root: Path, store: Store, issue: int) -> str:
         return ""
     entry = found.entry
     more = entry.reached.attempts - found.reached.attempts
-    if found.moved or not entry.vouches:
+    if found.moved or not entry.vouches or more <= 0:
         more = max(more, claims.exposed(store, run, entry.reached.position))
     if found.moved:
         return f"another server took these records over: {plural(more, 'more mail')} may have gone"
@@ -146,4 +158,5 @@ def _lost(root: Path, store: Store, issue: int) -> Lost | None:
         entry=entry._replace(reached=ledger.highest(reached, *known)),
         reached=reached,
         moved=told is not None and told.moved,
+        shared=store.backend.on_server,
     )

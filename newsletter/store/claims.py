@@ -28,17 +28,7 @@ _FORGOTTEN: Final = (
 def reached(store: Database, run: Run) -> Reached:
     """How far a run has come; attempts that a restored backup was told of count."""
     with store.reading() as connection:
-        return reached_within(connection, run)
-
-
-def attempts(connection: sa.Connection, run: int) -> int:
-    """How many attempts of a run are on record, by its row; they never become fewer."""
-    made = sa.select(sa.func.coalesce(sa.func.sum(rows.c.attempt), 0)).where(
-        rows.c.run_id == run, runs.ATTEMPTED
-    )
-    forgotten = sa.select(run_rows.c.forgotten_attempts).where(run_rows.c.id == run)
-    number: int = connection.execute(made).scalar_one() + connection.execute(forgotten).scalar_one()
-    return number
+        return reached_within(connection, run.id)
 
 
 class Distrust(NamedTuple):
@@ -66,7 +56,7 @@ def distrusted(store: Database, run: Run) -> Distrust | None:
         row = connection.execute(query).one_or_none()
         if row is None or not (row.told_position or row.moved):
             return None
-        known = reached_within(connection, run)
+        known = reached_within(connection, run.id)
     told = known._replace(attempts=row.told_attempts, position=row.told_position)
     return Distrust(reached=highest(known, told), moved=row.moved)
 
@@ -93,7 +83,7 @@ def distrust(store: Database, run: int, reached: Reached, reason: str) -> None:
 def why_distrusted(
     connection: sa.Connection,
     run: int,
-    least: int,
+    least: Reached | None,
     claimed: Delivery | None,
     settled: Delivery | None,
 ) -> str:
@@ -102,7 +92,7 @@ def why_distrusted(
     Args:
         connection: inside a transaction.
         run: its row.
-        least: how many attempts they have told of, 0 where that is not asked.
+        least: how far they have told that it came, None where that is not asked.
         claimed: what they have granted last.
         settled: what they were told last.
 
@@ -119,7 +109,7 @@ def why_distrusted(
         return MOVED
     forgotten = (
         row.told_position
-        or (least and attempts(connection, run) < least)
+        or (least and reached_within(connection, run).lacks(least))
         or (claimed and _is_forgotten(connection, claimed, open_states=()))
         or (settled and _is_forgotten(connection, settled, open_states=(State.CLAIMED,)))
     )
@@ -145,19 +135,23 @@ def exposed(store: Database, run: Run, position: int) -> int:
         return connection.execute(query).scalar_one()
 
 
-def reached_within(connection: sa.Connection, run: Run) -> Reached:
-    """As `reached`, inside a transaction."""
-    query = sa.select(
-        sa.func.coalesce(sa.func.sum(rows.c.attempt), 0),
-        sa.func.coalesce(sa.func.max(rows.c.position), 0),
-    ).where(rows.c.run_id == run.id, runs.ATTEMPTED)
-    attempts, position = connection.execute(query).one()
+def reached_within(connection: sa.Connection, run: int) -> Reached:
+    """As `reached`, inside a transaction and by the row of the run."""
+    last = sa.func.coalesce(sa.func.max(rows.c.position), 0)
+    query = sa.select(sa.func.coalesce(sa.func.sum(rows.c.attempt), 0), last).where(
+        rows.c.run_id == run, runs.ATTEMPTED
+    )
+    attempts, claimed = connection.execute(query).one()
+    # Nobody is claimed after that: whoever was attempted in records that are gone, and has left
+    # since, could never be counted as attempted again.
+    skipped = sa.select(last).where(rows.c.run_id == run, rows.c.state == State.SKIPPED)
+    passed: int = connection.execute(skipped).scalar_one()
     recipients, forgotten = connection.execute(
-        sa.select(run_rows.c.recipients, run_rows.c.forgotten_attempts).where(
-            run_rows.c.id == run.id
-        )
+        sa.select(run_rows.c.recipients, run_rows.c.forgotten_attempts).where(run_rows.c.id == run)
     ).one()
-    return Reached(recipients=recipients, attempts=attempts + forgotten, position=position)
+    return Reached(
+        recipients=recipients, attempts=attempts + forgotten, position=max(claimed, passed)
+    )
 
 
 def exposed_rows(run: Run, position: int) -> tuple[sa.ColumnElement[Any], ...]:

@@ -51,7 +51,7 @@ def doubt(store: Database, run: Run, reached: Reached, *, now: dt.datetime) -> i
             number += _doubt(connection, run, last, upto, now)
         last = upto
     with store.writing() as connection:
-        missing = reached.attempts - reached_within(connection, run).attempts
+        missing = reached.attempts - reached_within(connection, run.id).attempts
         known = {
             "forgotten_attempts": run_rows.c.forgotten_attempts + max(0, missing),
             "server": PresentHistory(), "told_attempts": 0, "told_position": 0,

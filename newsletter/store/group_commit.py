@@ -19,7 +19,7 @@ import sqlalchemy as sa
 
 from newsletter.delivery import Delivery, Outcome, Result
 from newsletter.errors import ForgottenError, NewsletterError, PausedError, UnreachableError
-from newsletter.project.ledger import HighWaterMark
+from newsletter.project.ledger import HighWaterMark, Reached
 from newsletter.store import claims, deliveries, settling
 from newsletter.store.commit_job import Job
 from newsletter.store.database import Database
@@ -176,7 +176,7 @@ class GroupCommit:
         """
         # Before the snapshot, in which nothing may be missing that is committed meanwhile.
         memory = self._memory and replace(self._memory)
-        least = memory.mark.reached.attempts if memory and thoroughly else 0
+        least = memory.mark.reached if memory and thoroughly else None
         try:
             with self._database.reading() as connection:
                 self._database.backend.expect_held(connection)
@@ -190,20 +190,18 @@ class GroupCommit:
         made = self._database.backend.connections
         if made != self._compared:
             memory = self._memory
-            self._expect_remembered(
-                connection, memory, memory.mark.reached.attempts if memory else 0
-            )
+            self._expect_remembered(connection, memory, memory.mark.reached if memory else None)
             self._compared = made
 
     def _expect_remembered(
-        self, connection: sa.Connection, memory: _Memory | None, least: int = 0
+        self, connection: sa.Connection, memory: _Memory | None, least: Reached | None = None
     ) -> None:
         """Refuse to go on where the records have forgotten what was done here.
 
         Args:
             connection: inside a transaction that sees all that `memory` holds.
             memory: what is asked for.
-            least: how many attempts there must be of all machines; 0 does not ask, which is slow.
+            least: how far all machines have come at least; None does not ask, which is slow.
 
         Raises:
             ForgottenError: they have, or another server may have.
@@ -309,6 +307,8 @@ class GroupCommit:
         unheard = self._unheard
         if worker and claiming:
             self._unheard = True  # until the commit has answered
+        if self._mark is not None:
+            self._mark.begin()
         with self._beside_others() as connection:
             settling.settle(connection, [one for job in jobs for one in job.settled])
             taken, refusal = self._grant(connection, claiming, max(job.now for job in jobs))

@@ -70,9 +70,19 @@ def nobody_has(store: Database, run: Run) -> bool:
 
 def find_moved(store: Database) -> tuple[Run, ...]:
     """Real runs under way that another server has taken over, without their frozen issues."""
+    return _find_under_way(store, moved())
+
+
+def find_doubted(store: Database) -> tuple[Run, ...]:
+    """As `find_moved`, and those that were paused because a machine knew of more."""
+    told = sa.and_(runs.c.told_position > 0, runs.c.state == RunState.PAUSED)
+    return _find_under_way(store, sa.or_(moved(), told))
+
+
+def _find_under_way(store: Database, which: sa.ColumnElement[bool]) -> tuple[Run, ...]:
     columns = [column for column in runs.c if column is not runs.c.envelope]
     query = sa.select(*columns).where(
-        runs.c.rehearsal.is_(False), runs.c.state != RunState.FINISHED, moved()
+        runs.c.rehearsal.is_(False), runs.c.state != RunState.FINISHED, which
     )
     with store.reading() as connection:
         return tuple(_run(row, b"") for row in connection.execute(query))
