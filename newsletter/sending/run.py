@@ -256,6 +256,7 @@ def _freeze_or_resume(
     if run is not None and begun:
         require_same_content(context.project, store, run, plan.content, plan.prepared.issue.file)
         runs.share(store, run, _shared(context, plan))
+        # Asked again, under the lock: whoever sent it when a trigger looked may have stopped since.
         runs.resume(store, run, by_hand=not options.scheduled)
         lost = delivery_records.recover(store, run, now=clocks.now())
         if lost:

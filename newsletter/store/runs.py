@@ -11,7 +11,17 @@ from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 
-from newsletter.delivery import Content, Counts, Pause, Run, RunState, State, Stop, is_finished
+from newsletter.delivery import (
+    Content,
+    Counts,
+    Pause,
+    Run,
+    RunState,
+    State,
+    Stop,
+    goes_on_by_itself,
+    is_finished,
+)
 from newsletter.errors import NewsletterError, RefusedError
 from newsletter.store.database import SENDING_LOCK, Database, UnreadableError
 from newsletter.store.histories import PresentHistory, SameHistory, SettledHistory, SettlesIn
@@ -107,6 +117,21 @@ def expect_not_cancelled(run: Run) -> None:
         )
 
 
+def _expect_to_go_on_by_itself(run: Run) -> None:
+    """Refuse what only a person lets go on.
+
+    Raises:
+        RefusedError: it is cancelled, or paused for more than passes by itself.
+    """
+    expect_not_cancelled(run)
+    if not goes_on_by_itself(run):
+        number, why = run.content.issue, f" ({run.reason})" if run.reason else ""
+        raise RefusedError(
+            f"issue {number} is {run.state.value}{why} and waits for you",
+            hint=f"to go on with it: newsletter send --issue {number}",
+        )
+
+
 def insert_empty(
     connection: sa.Connection, issue: int, *, rehearsal: bool, state: RunState, now: dt.datetime
 ) -> None:
@@ -123,13 +148,13 @@ def resume(store: Database, run: Run, *, by_hand: bool) -> None:
     """Let a begun run go on.
 
     Raises:
-        RefusedError: a person has cancelled it, and it is not a person who asks.
+        RefusedError: it waits for a person, and it is not a person who asks.
     """
     with store.writing() as connection:
         now = select_run(connection, run.content.issue, rehearsal=run.rehearsal)
         assert now is not None
         if not by_hand:
-            expect_not_cancelled(now)
+            _expect_to_go_on_by_itself(now)
         # A rehearsal lands in a folder of this machine, wherever its records are.
         new = sa.or_(runs.c.server == "", runs.c.rehearsal)
         server = sa.case((new, PresentHistory()), else_=runs.c.server)

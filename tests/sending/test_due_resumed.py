@@ -6,6 +6,10 @@ import contextlib
 
 import pytest
 
+from newsletter.delivery import RESUMED, Pause, Stop
+from newsletter.sending import due
+from newsletter.sending.plan import plan_send
+from newsletter.store import runs
 from tests.fake_ses import FakeSes
 from tests.store.test_ledger import git, tracked
 from tests.support.cli_fixtures import ADDRESSES, Folder
@@ -18,6 +22,7 @@ from tests.support.schedule_fixtures import (
     plain_environment,
     post,
     ready,
+    store_of,
     through_smtp,
 )
 from tests.support.smtp_servers import Keeper, Scripted, aiosmtpd
@@ -48,6 +53,38 @@ def test_a_run_that_the_breaker_stopped_waits_for_a_person(approved):
         assert (attempts(approved), keeper.mails) == (tried, [])
         approved.send()
     assert len(keeper.mails) > 0
+
+
+@pytest.mark.parametrize("why", [*Pause])
+def test_a_run_that_stops_while_a_trigger_gets_ready_goes_on_only_by_itself(
+    approved, monkeypatch, why
+):
+    """The trigger looked while another process was sending it."""
+    with contextlib.closing(Scripted({"RCPT": "550 no such user"})) as refusing:
+        through_smtp(approved, refusing.port)
+        assert approved.run(*DUE).code == 6
+    with store_of(approved) as store:
+        run = runs.find(store, 74, rehearsal=False)
+        assert run
+        runs.resume(store, run, by_hand=True)
+
+    def stopped_meanwhile(*words):
+        planned = plan_send(*words)
+        with store_of(approved) as store:
+            runs.pause(store, run, Stop(why, "said elsewhere"))
+        return planned
+
+    monkeypatch.setattr(due, "plan_send", stopped_meanwhile)
+    keeper = Keeper()
+    with aiosmtpd(keeper) as port:
+        through_smtp(approved, port)
+        ran = approved.run(*DUE)
+    if why in RESUMED:
+        assert (ran.code, bool(keeper.mails)) == (0, True)
+        return
+    assert (ran.code, keeper.mails) == (8, [])
+    assert "issue 74 is paused (said elsewhere) and waits for you" in ran.error
+    assert approved.ask("select state, pause from runs") == [("paused", why.value)]
 
 
 def test_a_run_that_the_days_quota_stopped_goes_on_the_next_day(approved, at):
