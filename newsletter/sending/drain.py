@@ -280,11 +280,12 @@ class _Drain:
             mails = 1 if self.singly else self._most_together()
             if self.limit is not None:
                 mails = min(mails, self.limit - self.begun)
-            if self.over.is_set() or mails < 1:
+            now = self.throttle.clock()
+            # While nothing may leave, a place shared with other machines would be lost to all.
+            if self.over.is_set() or mails < 1 or self.throttle.pace.held(now=now):
                 return None
             self.begun += mails
-            at = self.throttle.pace.reserve(now=self.throttle.clock(), mails=mails)
-            return _Slot(at, mails)
+            return _Slot(self.throttle.pace.reserve(now=now, mails=mails), mails)
 
     def _most_together(self) -> int:
         """Mails in the next request: a server's bucket may hold no more than a second's."""
@@ -319,12 +320,12 @@ class _Drain:
     def _wait_for_slot(self, slot: _Slot) -> None:
         """Wait for the slot, or for a later one when it was missed: nobody catches up."""
         while not -LATE <= (wait := slot.at - self.throttle.clock()) <= 0:
-            if wait > 0:
+            now = self.throttle.clock()
+            if wait > 0 or self.throttle.pace.held(now=now):
                 # Not with `over`: what is claimed leaves, also when the drain has ended.
-                self.throttle.sleep(threading.Event(), wait)
+                self.throttle.sleep(threading.Event(), wait if wait > 0 else _POLL_SECONDS)
             else:
                 with self.lock:
-                    now = self.throttle.clock()
                     slot.at = self.throttle.pace.reserve(now=now, mails=slot.mails)
         self.departing()
 

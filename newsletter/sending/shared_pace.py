@@ -43,11 +43,11 @@ class SharedPace(Pace):
         self._taken: deque[float] = deque()
 
     def reserve(self, *, now: float, mails: int = 1) -> float:
-        """Take the next place; one that was missed is lost."""
+        """Take the next place, where mails may leave now; one that was missed is lost."""
         while mails == 1 and self._taken:
             place = self._taken.popleft()
             if place >= now - LATE:
-                return max(place, self._held)
+                return place
         number = mails if mails > 1 else max(1, math.ceil(self._rate * _AHEAD))
         try:
             wait, self._rate = self._backend.take_places(self._account, number, self._full)
@@ -56,7 +56,7 @@ class SharedPace(Pace):
         first = self._clock() + wait
         if mails == 1:
             self._taken.extend(first + n / self._rate for n in range(1, number))
-        return max(first, self._held)
+        return first
 
     def change(self, rate: float, *, now: float) -> None:  # noqa: ARG002  # as in Pace
         """The account's rate is another one; the records hear of it with the next place."""

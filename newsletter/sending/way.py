@@ -16,12 +16,14 @@ _SMTP: Final = ("host", "port", "security", "username")
 
 def way_of(project: Project, transport: Transport, allowance: Allowance) -> str:
     """The way out as this machine has it: a JSON object of settings' names and values."""
-    settings, way = project.settings, {"transport.kind": transport.name}
+    settings, way = project.settings, dict[str, object]({"transport.kind": transport.name})
     way["site.public_url"] = settings.site.public_url
     if isinstance(transport, BulkTransport):
         way["the account"] = allowance.account
         way["transport.ses.region"] = transport.region
         way["transport.ses.configuration_set"] = settings.transport.ses.configuration_set
+        # They share one pace: who takes its places at another rate sets it for all.
+        way["transport.ses.max_rate"] = settings.transport.ses.max_rate
     if transport.name == "smtp":
         smtp = settings.transport.smtp
         way |= {f"transport.smtp.{name}": getattr(smtp, name) for name in _SMTP}

@@ -119,6 +119,9 @@ def test_a_mark_that_cannot_be_flushed_gives_back_the_claim_and_keeps_the_outcom
 
         run, flushed = here.run.id, 0
 
+        def begin(self):
+            pass
+
         def count(self, taken):
             pass
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import socket
+from collections.abc import Mapping
+from types import MappingProxyType
 
 import pytest
 
 from newsletter.sending import run as sending
 from newsletter.sending import way
 from newsletter.store import Store
+from tests.campaign.servers import serving
 from tests.support import postgres
 from tests.support.cli_fixtures import Folder, folder, plain_environment
 from tests.support.schedule_fixtures import through_smtp
@@ -28,8 +31,10 @@ def begun(folder: Folder, tmp_path, monkeypatch):
     folder.patch.setenv("NEWSLETTER_STORE__URL", url)
     folder.imported()
 
-    def begin(port: int) -> Folder:
+    def begin(port: int, environ: Mapping[str, str] = MappingProxyType({})) -> Folder:
         through_smtp(folder, port)
+        for name, value in environ.items():
+            folder.patch.setenv(name, value)
         with Store.open(f"{url}&folder={tmp_path}/another") as store, store.work():
             assert folder.send("--detach").code == 6
         return folder
@@ -51,6 +56,18 @@ def test_a_worker_with_another_way_out_sends_nothing_and_names_it(begun, setting
     assert (ran.code, keeper.mails) == (8, [])
     assert "settings are not those issue 74 was begun with" in ran.err
     assert f"different here: transport.smtp.{setting.lower()}\n" in ran.err
+
+
+def test_machines_that_share_a_pace_have_one_rate(begun, tmp_path):
+    with serving("ses", tmp_path) as server:
+        machine = begun(1, server.environ)
+        machine.patch.setenv("NEWSLETTER_TRANSPORT__SES__MAX_RATE", "5")
+        ran = machine.run("worker", "--once")
+        assert (ran.code, server.ledger.update()) == (8, 0)
+        assert "different here: transport.ses.max_rate\n" in ran.err
+        machine.patch.delenv("NEWSLETTER_TRANSPORT__SES__MAX_RATE")
+        assert machine.run("worker", "--once").code == 0
+        assert server.ledger.update() == 25
 
 
 def test_what_stops_a_worker_says_on_which_machine(begun):
