@@ -221,7 +221,7 @@ def places() -> dict[str, list[Place]]:
 
     import newsletter.smtp.dots
     from newsletter.delivery.deliver import SingleOutlet
-    from newsletter.project.ledger import HighWaterMark
+    from newsletter.project.high_water import HighWaterMark
     from newsletter.sending.drain import _Drain
     from newsletter.smtp.session import Session
     from newsletter.store import Store, deliveries, settling

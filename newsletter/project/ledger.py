@@ -9,17 +9,13 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import os
 import re
-import threading
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Self
 
-from newsletter.delivery import Counts, Delivery, Run, RunState, State
+from newsletter.delivery import Run, RunState, State
 from newsletter.errors import InputError, Place, RefusedError
 from newsletter.project import files, git
-from newsletter.project.disk import flush, unwritten
 
 #: More than any newsletter has; what is larger was written by another hand.
 _MOST: Final = 10**12
@@ -177,115 +173,13 @@ def is_behind(entry: Entry, run: Run | None, reached: Reached) -> bool:
     )
 
 
-class HighWaterMark:
-    """How far the claims of one real run have come, as its file says it.
-
-    It rises in two steps: `count`, in the order of the commits, and `flush`, by any thread. What a
-    mail leaves for is flushed before; the records have it before that. So records that lack any of
-    what the file tells have lost some.
-
-    Args:
-        path: the file.
-        run: the row of the run.
-        text: what the file says now, made by `write`.
-        reached: as in it.
-    """
-
-    def __init__(self, path: Path, run: int, text: bytes, reached: Reached) -> None:
-        self.run = run
-        self._path = path
-        self._text = text
-        self._made = self._flushed = self._told = reached
-        self._flushing = threading.Lock()
-
-    def begin(self) -> None:
-        """Call this before a claim: it comes on top of what others are known to have claimed."""
-        self._made = highest(self._made, self._told)
-
-    def count(self, taken: Iterable[Delivery]) -> None:
-        """Note what was claimed, after its commit and before the next one begins."""
-        places = [delivery.position for delivery in taken]
-        self._made = self._made._replace(
-            attempts=self._made.attempts + len(places),
-            position=max(self._made.position, *places, 0),
-        )
-
-    @property
-    def reached(self) -> Reached:
-        """How far the records have told that it came; those that know of less have lost some."""
-        return highest(self._made, self._told, self._flushed)
-
-    def rise(self, reached: Reached) -> None:
-        """Note how far the run has come by the records, where others send some of it as well."""
-        self._told = reached
-
-    def flush(self) -> None:
-        """Return when all that was counted until now is in the file and on the disk.
-
-        Raises:
-            PausedError: the disk is full.
-            InputError: the file cannot be written.
-        """
-        with self._flushing:
-            made = highest(self._made, self._told, self._flushed)
-            if made == self._flushed:
-                return
-            before, after = _marked(self._flushed), _marked(made)
-            new = self._text.replace(before, after, 1)
-            try:
-                there = _overwrite(self._path, self._text.index(before), before, after)
-            except OSError as error:
-                hint = "make the file and its folder writable for this user"
-                message = "the ledger cannot be written"
-                raise unwritten(self._path, error, message, hint=hint) from error
-            if not there:  # taken away or changed by another hand, such as git's
-                files.write_atomic(self._path, new)
-            self._text, self._flushed = new, made
-
-
-def write(
-    root: Path,
-    run: Run,
-    counts: Counts,
-    reached: Reached,
-    *,
-    occurrence: dt.date | None,
-) -> HighWaterMark:
-    """Write the file of a real run, whole and on the disk when this returns.
-
-    Args:
-        root: the newsletter's folder.
-        run: the real run.
-        counts: deliveries by state.
-        reached: how far it has come.
-        occurrence: the date of the schedule it was begun for, None by hand.
-
-    Returns:
-        what raises the mark in it while the run goes on.
-
-    Raises:
-        PausedError: the disk is full.
-        InputError: the folder cannot be made or written.
-    """
-    number = run.content.issue
-    body = {
-        "schema": 1,
-        "issue": number,
-        "attempts": reached.attempts,
-        "position": reached.position,
-        "occurrence": occurrence.isoformat() if occurrence else None,
-        "run": _named(run),
-        "content_hash": run.content.content_hash,
-        "source_hash": run.content.source_hash,
-        "recipients": reached.recipients,
-        "by_state": {state.value: n for state, n in sorted(counts.by_state.items()) if n},
-    }
-    plain = f'"attempts": {reached.attempts},\n  "position": {reached.position},'.encode()
-    text = f"{json.dumps(body, indent=2)}\n".encode().replace(plain, _marked(reached), 1)
-    path = root / name_of(number)
-    files.make_folder(root / FOLDER)
-    files.write_atomic(path, text)
-    return HighWaterMark(path, run.id, text, reached)
+def entry_of(root: Path, run: Run) -> Entry | None:
+    """What the file of a run says, None where there is none that can be read."""
+    try:
+        found = entry(root, run.content.issue)
+    except InputError:
+        return None
+    return found if found is not None and found.is_of(run) else None
 
 
 def highest(*reached: Reached) -> Reached:
@@ -294,27 +188,6 @@ def highest(*reached: Reached) -> Reached:
         attempts=max(one.attempts for one in reached),
         position=max(one.position for one in reached),
     )
-
-
-def _marked(reached: Reached) -> bytes:
-    """Two of the numbers as they stand in the file: always of one length, within one sector."""
-    return f'"attempts": {reached.attempts:>12},\n  "position": {reached.position:>12},'.encode()
-
-
-def _overwrite(path: Path, offset: int, before: bytes, after: bytes) -> bool:
-    """Change bytes in place, durably; false where others stand there by now."""
-    try:
-        handle = os.open(path, os.O_RDWR)
-    except FileNotFoundError:
-        return False
-    try:
-        if os.pread(handle, len(before), offset) != before:
-            return False
-        os.pwrite(handle, after, offset)
-        flush(handle)
-    finally:
-        os.close(handle)
-    return True
 
 
 #: Why they mostly do.

@@ -10,7 +10,7 @@ from typing import Final
 
 from newsletter.delivery import Run
 from newsletter.errors import NewsletterError, UnreachableError
-from newsletter.project.ledger import HighWaterMark
+from newsletter.project.high_water import HighWaterMark
 from newsletter.reporter import Reporter
 from newsletter.store import Store, claims
 

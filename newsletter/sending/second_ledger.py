@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 from newsletter import clocks
 from newsletter.delivery import RunState, State, is_finished
-from newsletter.errors import InputError
 from newsletter.humanize import plural
-from newsletter.project import git, ledger
+from newsletter.project import git, high_water, ledger
 from newsletter.sending.result import LedgerFile
 from newsletter.store import agreement, claims, doubting, runs
 from newsletter.store.calendar import Calendar
@@ -17,7 +16,8 @@ from newsletter.store.calendar import Calendar
 if TYPE_CHECKING:
     from newsletter.delivery import Counts, Run
     from newsletter.project import Project
-    from newsletter.project.ledger import Entry, HighWaterMark
+    from newsletter.project.high_water import HighWaterMark
+    from newsletter.project.ledger import Entry
     from newsletter.reporter import Reporter
     from newsletter.store import Store
 
@@ -66,7 +66,7 @@ def accept_backup(
     if run and entry:
         # Should this end in the middle, nothing may look as if the records agreed.
         counts = runs.counts(store, run)
-        ledger.write(project.root, run, counts, entry.reached, occurrence=_day(store, run))
+        high_water.write(project.root, run, counts, entry.reached, occurrence=_day(store, run))
         claims.distrust(store, run.id, entry.reached, "what may have left is not written down yet")
         number = doubting.doubt(store, run, entry.reached, now=clocks.now())
         reporter.say(
@@ -96,10 +96,8 @@ def write(project: Project, store: Store, run: Run, counts: Counts) -> HighWater
     """
     if run.rehearsal:
         return None
-    reached = claims.reached(store, run)
-    if (entry := _entry(project, run)) is not None:  # it never falls
-        reached = ledger.highest(reached, entry.reached)
-    return ledger.write(project.root, run, counts, reached, occurrence=_day(store, run))
+    day = _day(store, run)
+    return high_water.write(project.root, run, counts, claims.reached(store, run), occurrence=day)
 
 
 def tell(project: Project, store: Store, run: Run, reason: str) -> bool:
@@ -114,7 +112,7 @@ def tell(project: Project, store: Store, run: Run, reason: str) -> bool:
     Returns:
         whether there was something to tell.
     """
-    entry, found = _entry(project, run), claims.distrusted(store, run)
+    entry, found = ledger.entry_of(project.root, run), claims.distrusted(store, run)
     if entry is None:
         return False
     known = found.reached if found else claims.reached(store, run)
@@ -122,15 +120,6 @@ def tell(project: Project, store: Store, run: Run, reason: str) -> bool:
     if told:
         claims.distrust(store, run.id, entry.reached, reason)
     return told
-
-
-def _entry(project: Project, run: Run) -> Entry | None:
-    """What the file of a run says, None where there is none that can be read."""
-    try:
-        found = ledger.entry(project.root, run.content.issue)
-    except InputError:
-        return None
-    return found if found is not None and found.is_of(run) else None
 
 
 def write_again(project: Project, store: Store, run: Run, reporter: Reporter) -> None:

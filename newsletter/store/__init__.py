@@ -46,7 +46,7 @@ from typing import TYPE_CHECKING, Self
 from newsletter import clocks
 from newsletter.delivery import Delivery, Outcome, Run
 from newsletter.errors import InputError, NewsletterError
-from newsletter.project.ledger import HighWaterMark
+from newsletter.project.high_water import HighWaterMark
 from newsletter.store.database import SENDING_LOCK, WORKER_LOCK, Backend, Database
 from newsletter.store.folder.departures import Departures, attach
 from newsletter.store.folder.lock import SENDING

@@ -19,7 +19,8 @@ import sqlalchemy as sa
 
 from newsletter.delivery import Delivery, Outcome, Result
 from newsletter.errors import ForgottenError, NewsletterError, PausedError, UnreachableError
-from newsletter.project.ledger import HighWaterMark, Reached
+from newsletter.project.high_water import HighWaterMark
+from newsletter.project.ledger import Reached
 from newsletter.store import claims, deliveries, settling
 from newsletter.store.commit_job import Job
 from newsletter.store.database import Database

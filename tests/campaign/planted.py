@@ -27,7 +27,7 @@ from newsletter.delivery.deliver import Hand
 from newsletter.delivery.outcomes import Verdict, judged
 from newsletter.errors import UnknownOutcomesError
 from newsletter.project import ledger
-from newsletter.project.ledger import HighWaterMark
+from newsletter.project.high_water import HighWaterMark
 from newsletter.ses import outcomes
 from newsletter.ses.http1 import ClosedError, HttpResponse
 from newsletter.ses.wire import Wire

@@ -103,13 +103,13 @@ def test_a_ledger_that_cannot_be_written_holds_the_whole_batch_back(
             raise OSError(5, "input/output error")
         real(handle)
 
-    monkeypatch.setattr("newsletter.project.ledger.flush", failing)
+    monkeypatch.setattr("newsletter.project.high_water.flush", failing)
     with FakeSes() as fake:
         letters.environ(fake.environ)
         ran = letters.newsletter.send()
         assert ran.code == code, ran.err
         assert before_request[1] == [BATCH] * (before - 1)
-        monkeypatch.setattr("newsletter.project.ledger.flush", real)
+        monkeypatch.setattr("newsletter.project.high_water.flush", real)
         ledger.mkdir()
         _, states = sent(letters, fake)
     assert states == {"accepted": 25}
@@ -126,7 +126,7 @@ def test_the_mark_is_on_the_disk_for_a_whole_batch_before_its_request(
         flushed.append(json.loads(os.pread(handle, 4096, 0))["attempts"])
 
     acts.update({number: lambda: seen.append(flushed[-1]) for number in range(1, 6)})
-    monkeypatch.setattr("newsletter.project.ledger.flush", watched)
+    monkeypatch.setattr("newsletter.project.high_water.flush", watched)
     with FakeSes() as fake:
         _, states = sent(letters, fake)
     assert states == {"accepted": 25}

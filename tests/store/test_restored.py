@@ -75,7 +75,7 @@ def test_the_mark_is_flushed_before_a_mail_leaves(post, monkeypatch, threads):
         ahead.append(flushed[-1] - message.position if flushed else -1)
         return deliver(transport, message)
 
-    monkeypatch.setattr("newsletter.project.ledger.flush", watched)
+    monkeypatch.setattr("newsletter.project.high_water.flush", watched)
     monkeypatch.setattr(smtp.SmtpTransport, "deliver", leaving)
     monkeypatch.setenv("NEWSLETTER_TRANSPORT__CONCURRENCY", str(threads))
     assert post.newsletter.send().code == 0
@@ -96,7 +96,7 @@ def test_the_mark_never_tells_of_more_than_the_records(post, monkeypatch):
         [(made,)] = post.newsletter.ask("select sum(attempt) from deliveries")
         seen.append(made - told)
 
-    monkeypatch.setattr("newsletter.project.ledger.flush", watched)
+    monkeypatch.setattr("newsletter.project.high_water.flush", watched)
     monkeypatch.setenv("NEWSLETTER_TRANSPORT__CONCURRENCY", "8")
     assert post.newsletter.send().code == 0
     assert seen

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from newsletter.audience import MAILABLE
 from newsletter.delivery import Run
-from newsletter.project import ledger
+from newsletter.project import high_water
 from newsletter.store import Store, claims, freezing, imports, runs
 from tests.support.store_samples import NOW, a_content, people
 
@@ -37,6 +37,8 @@ def two_machines(url: str, place: Path) -> Iterator[tuple[Store, Store, Run]]:
         )  # fmt: skip
         runs.share(leader, run, WAY)
         reached, counts = claims.reached(leader, run), runs.counts(leader, run)
-        marks = [ledger.write(place / name, run, counts, reached, occurrence=None) for name in "ab"]
+        marks = [
+            high_water.write(place / name, run, counts, reached, occurrence=None) for name in "ab"
+        ]
         with leader.marked(marks[0]), worker.marked(marks[1], way=WAY):
             yield leader, worker, run

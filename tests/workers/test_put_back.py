@@ -6,13 +6,14 @@ import pytest
 
 from newsletter.delivery import Outcome, Result
 from newsletter.errors import RefusedError
-from newsletter.store import Store, agreement, claims, deliveries, doubting
+from newsletter.project import high_water, ledger
+from newsletter.store import Store, agreement, claims, deliveries, doubting, runs
 from tests.support import postgres
 from tests.support.cli_fixtures import Folder, folder, plain_environment
 from tests.support.schedule_fixtures import through_smtp
 from tests.support.smtp_servers import Keeper, aiosmtpd
 from tests.support.store_samples import NOW
-from tests.support.two_machines import two_machines
+from tests.support.two_machines import WAY, two_machines
 
 __all__ = ["folder", "plain_environment"]
 
@@ -96,6 +97,29 @@ def test_who_was_passed_over_since_is_no_question_for_ever(tmp_path, database):
         _put_back(database, [10])
         doubting.doubt(leader, run, claims.reached(leader, run)._replace(position=9), now=NOW)
         assert _lost(tmp_path, leader, run) is None
+
+
+def test_processes_of_one_machine_share_a_file_that_never_falls(tmp_path, database):
+    with two_machines(postgres.server().url(database), tmp_path) as (leader, worker, run):
+        reached, counts = claims.reached(leader, run), runs.counts(leader, run)
+        one, other = (
+            high_water.write(tmp_path, run, counts, reached, occurrence=None) for _ in "ab"
+        )
+        told = [reached]
+        with leader.marked(one), worker.marked(other, way=WAY):
+            for store, most in ((leader, 4), (worker, 1), (leader, 2), (worker, 1)):
+                taken = store.settle_and_claim(run, (), most, now=NOW)
+                store.settle_and_claim(run, [(one, DEFERRED) for one in taken], 0, now=NOW)
+                deliveries.requeue(leader, run)
+                entry = ledger.entry(tmp_path, 74)
+                assert entry
+                told.append(entry.reached)
+        high_water.write(tmp_path, run, counts, reached, occurrence=None)
+        entry = ledger.entry(tmp_path, 74)
+        assert entry
+        told.append(entry.reached)
+        assert told == sorted(told)
+        assert told[-1].attempts <= claims.reached(leader, run).attempts
 
 
 def test_a_healthy_run_is_refused_nowhere(tmp_path, database):

@@ -7,7 +7,7 @@ import pytest
 from newsletter.audience import MAILABLE
 from newsletter.delivery import Outcome, Result
 from newsletter.errors import ForgottenError, PausedError
-from newsletter.project import ledger
+from newsletter.project import high_water
 from newsletter.project.ledger import Reached
 from newsletter.store import Store, claims, doubting, freezing, imports, runs
 from tests.support import postgres
@@ -48,7 +48,7 @@ def _begun(store: Store, place):
         now=NOW, occurrence=None,
     )  # fmt: skip
     reached, counts = claims.reached(store, run), runs.counts(store, run)
-    return run, ledger.write(place, run, counts, reached, occurrence=None)
+    return run, high_water.write(place, run, counts, reached, occurrence=None)
 
 
 @pytest.mark.parametrize("in_flight", [False, True])
