@@ -9,19 +9,26 @@ import json
 import os
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from newsletter.delivery import Counts, Delivery, Run
 from newsletter.project import files
 from newsletter.project.disk import flush, unwritten
-from newsletter.project.ledger import FOLDER, Entry, Reached, entry_of, highest, name_of
+from newsletter.project.ledger import FOLDER, Claim, Entry, Reached, entry_of, highest, name_of
 
 #: How long another process of this machine is waited for that writes a file of a run, and how often
 #: it is looked; seconds.
 _PATIENCE: Final = 1.0
 _LOOK: Final = 0.001
+
+
+class _Told(NamedTuple):
+    """What rises in a file, beside what stays in it."""
+
+    reached: Reached
+    claimed: Claim
 
 
 class HighWaterMark:
@@ -37,33 +44,38 @@ class HighWaterMark:
         root: the newsletter's folder.
         run: the run.
         text: what the file says now, made by `write`.
-        reached: as in it.
+        told: as in it.
     """
 
-    def __init__(self, root: Path, run: Run, text: bytes, reached: Reached) -> None:
+    def __init__(self, root: Path, run: Run, text: bytes, told: _Told) -> None:
         self.run = run.id
         self._root, self._of = root, run
         self._path = root / name_of(run.content.issue)
         self._text = text
-        self._made = self._flushed = self._told = reached
+        self._flushed = told
+        self._made = self._told = told.reached
+        #: Of this process, or as the file had it; and the last of it that was written.
+        self._claimed = self._written = told.claimed
         self._flushing = threading.Lock()
 
     def begin(self) -> None:
         """Call this before a claim: it comes on top of what others are known to have claimed."""
         self._made = self.reached
 
-    def count(self, taken: Iterable[Delivery]) -> None:
+    def count(self, taken: Sequence[Delivery]) -> None:
         """Note what was claimed, after its commit and before the next one begins."""
         places = [delivery.position for delivery in taken]
         self._made = self._made._replace(
             attempts=self._made.attempts + len(places),
             position=max(self._made.position, *places, 0),
         )
+        if taken:
+            self._claimed = Claim(taken[-1].position, taken[-1].attempt)
 
     @property
     def reached(self) -> Reached:
         """How far the records have told that it came; those that know of less have lost some."""
-        return highest(self._made, self._told, self._flushed)
+        return highest(self._made, self._told, self._flushed.reached)
 
     def rise(self, reached: Reached) -> None:
         """Note how far the run has come by the records, where others send some of it as well."""
@@ -77,7 +89,9 @@ class HighWaterMark:
             InputError: the file cannot be written.
         """
         with self._flushing:
-            made = self.reached
+            mine = self._claimed
+            last = self._flushed.claimed if mine == self._written else mine
+            made = _Told(self.reached, last)
             if made == self._flushed:
                 return
             try:
@@ -88,8 +102,9 @@ class HighWaterMark:
                 hint = "make the file and its folder writable for this user"
                 message = "the ledger cannot be written"
                 raise unwritten(self._path, error, message, hint=hint) from error
+            self._written = mine
 
-    def _write_over_another_hand(self, made: Reached) -> None:
+    def _write_over_another_hand(self, made: _Told) -> None:
         """Where others have changed the file, or taken it away: a process, or a hand such as git's.
 
         Raises:
@@ -97,16 +112,18 @@ class HighWaterMark:
         """
         known = entry_of(self._root, self._of)
         there = self._path.read_bytes() if known else b""
-        if known and _marked(known.reached) in there:
-            self._text, self._flushed = there, known.reached
-            made = highest(made, known.reached)
+        if known and _marked(theirs := _Told(known.reached, known.claimed)) in there:
+            # The last claim is this process's where it has claimed any since it wrote.
+            last = theirs.claimed if made.claimed == self._flushed.claimed else made.claimed
+            made = _Told(highest(made.reached, theirs.reached), last)
+            self._text, self._flushed = there, theirs
             if self._overwrite(made):
                 return
         text = self._text.replace(_marked(self._flushed), _marked(made), 1)
         files.write_atomic(self._path, text)
         self._text, self._flushed = text, made
 
-    def _overwrite(self, made: Reached) -> bool:
+    def _overwrite(self, made: _Told) -> bool:
         """Change the file in place; false where it is not as this process knows it.
 
         Raises:
@@ -147,26 +164,26 @@ def write(
     with _alone(root / FOLDER):
         if known := entry_of(root, run):
             reached = highest(reached, known.reached)
-        text = _text_of(run, counts, reached, occurrence)
+        told = _Told(reached, known.claimed if known else Claim())
+        text = _text_of(run, counts, told, occurrence)
         files.write_atomic(root / name_of(run.content.issue), text)
-    return HighWaterMark(root, run, text, reached)
+    return HighWaterMark(root, run, text, told)
 
 
-def _text_of(run: Run, counts: Counts, reached: Reached, occurrence: dt.date | None) -> bytes:
+def _text_of(run: Run, counts: Counts, told: _Told, occurrence: dt.date | None) -> bytes:
     body = {
         "schema": 1,
         "issue": run.content.issue,
-        "attempts": reached.attempts,
-        "position": reached.position,
+        "attempts": None,  # and what else rises
         "occurrence": occurrence.isoformat() if occurrence else None,
-        "run": Entry.of(run, reached).run,
+        "run": Entry.of(run, told.reached).run,
         "content_hash": run.content.content_hash,
         "source_hash": run.content.source_hash,
-        "recipients": reached.recipients,
+        "recipients": told.reached.recipients,
         "by_state": {state.value: n for state, n in sorted(counts.by_state.items()) if n},
     }
-    plain = f'"attempts": {reached.attempts},\n  "position": {reached.position},'.encode()
-    return f"{json.dumps(body, indent=2)}\n".encode().replace(plain, _marked(reached), 1)
+    text = f"{json.dumps(body, indent=2)}\n".encode()
+    return text.replace(b'"attempts": null,', _marked(told), 1)
 
 
 @contextlib.contextmanager
@@ -193,9 +210,13 @@ def _lock(handle: int) -> None:
         time.sleep(_LOOK)
 
 
-def _marked(reached: Reached) -> bytes:
-    """Two of the numbers as they stand in the file: always of one length, within one sector."""
-    return f'"attempts": {reached.attempts:>12},\n  "position": {reached.position:>12},'.encode()
+def _marked(told: _Told) -> bytes:
+    """What rises, as it stands in the file: always of one length, within one sector."""
+    (_, attempts, position), last = told
+    return (
+        f'"attempts": {attempts:>12},\n  "position": {position:>12},\n'
+        f'  "claimed": {{"position": {last.position:>12}, "attempt": {last.attempt:>12}}},'
+    ).encode()
 
 
 def _overwrite(path: Path, offset: int, before: bytes, after: bytes) -> bool:

@@ -52,6 +52,13 @@ class Reached(NamedTuple):
         return self.attempts < told.attempts or self.position < told.position
 
 
+class Claim(NamedTuple):
+    """One claim: the place among the recipients, and its attempt; 0 and 0 is none."""
+
+    position: int = 0
+    attempt: int = 0
+
+
 class Entry(NamedTuple):
     """What the file of one issue says.
 
@@ -64,6 +71,7 @@ class Entry(NamedTuple):
         vouches: whether no mail can have left of which it does not tell. A file without a mark, as
             older versions wrote it, did not rise with the claims: it tells of all of them only
             when nothing was left to be claimed.
+        claimed: the last claim that was made from here; its commit stands for all before it.
     """
 
     file: str
@@ -72,6 +80,7 @@ class Entry(NamedTuple):
     content_hash: str
     reached: Reached
     vouches: bool
+    claimed: Claim = Claim()
 
     @classmethod
     def of(cls, run: Run, reached: Reached) -> Self:
@@ -143,13 +152,14 @@ def entry(root: Path, issue: int) -> Entry | None:
     return _read(path, name_of(issue)) if path.exists() else None
 
 
-def is_behind(entry: Entry, run: Run | None, reached: Reached) -> bool:
+def is_behind(entry: Entry, run: Run | None, reached: Reached, *, unclaimed: bool) -> bool:
     """Whether a file tells, or may have to tell, of more of its run than the records do.
 
     Args:
         entry: the file.
         run: the real run of its issue on record.
         reached: how far it has come on record, looked up after the file was read.
+        unclaimed: whether its last claim is not on record, and could be made again.
 
     Raises:
         RefusedError: the records know nothing of the run: they are older than it, or another
@@ -158,7 +168,7 @@ def is_behind(entry: Entry, run: Run | None, reached: Reached) -> bool:
     known = run is not None and run.begun and entry.is_of(run)
     # Nothing more leaves of a run that is finished on record, whatever has left of it.
     told = entry.vouches or (run is not None and run.state is RunState.FINISHED)
-    if known and told and not reached.lacks(entry.reached):
+    if known and told and not (unclaimed or reached.lacks(entry.reached)):
         return False
     # Only when all are frozen does everybody stand at the position that the file speaks of.
     if known and reached.recipients == entry.reached.recipients:
@@ -228,7 +238,7 @@ def _left(body: dict[str, Any]) -> int:
 def _read(path: Path, name: str) -> Entry:
     try:
         body: dict[str, Any] = json.loads(path.read_text("utf-8"))
-        recipients = _number(body, "recipients", _MOST)
+        recipients, told = _number(body, "recipients", _MOST), body.get("claimed", {})
         found = Entry(
             file=name,
             issue=_number(body, "issue", _MOST),
@@ -241,6 +251,9 @@ def _read(path: Path, name: str) -> Entry:
                 position=_number({"position": recipients} | body, "position", recipients),
             ),
             vouches="position" in body or not _left(body),
+            claimed=Claim(
+                *(_number(Claim()._asdict() | told, name, _MOST) for name in Claim._fields)
+            ),
         )
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(

@@ -148,7 +148,8 @@ def _lost(root: Path, store: Store, issue: int) -> Lost | None:
     entry = ledger.entry(root, issue)
     run = runs.find(store, issue, rehearsal=False)
     reached = claims.reached(store, run) if run else _NOTHING
-    behind = entry is not None and ledger.is_behind(entry, run, reached)
+    unclaimed = bool(entry and run and claims.is_open(store, run, entry.claimed))
+    behind = entry is not None and ledger.is_behind(entry, run, reached, unclaimed=unclaimed)
     told = claims.distrusted(store, run) if run else None
     if run is None or not (behind or told):
         return None

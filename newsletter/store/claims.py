@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 import sqlalchemy as sa
 
 from newsletter.delivery import Delivery, Pause, Run, RunState, State, Stop
-from newsletter.project.ledger import Reached, highest
+from newsletter.project.ledger import Claim, Reached, highest
 from newsletter.store import runs
 from newsletter.store.database import Database
 from newsletter.store.tables import deliveries as rows
@@ -126,6 +126,21 @@ def _is_forgotten(
         return row is None or row.attempt < delivery.attempt
     # One that was taken as lost is nobody's.
     return row.worker not in {delivery.worker, ""} or row.state in open_states
+
+
+def is_open(store: Database, run: Run, claim: Claim) -> bool:
+    """Whether a claim that was made is not on record, and would be made again by itself.
+
+    What became unknown or was sent again since, a person has answered for.
+    """
+    query = sa.select(rows.c.id).where(
+        *exposed_rows(run, claim.position),
+        rows.c.position == claim.position,
+        rows.c.attempt < claim.attempt,
+        rows.c.risked == 0,
+    )
+    with store.reading() as connection:
+        return connection.execute(query).first() is not None
 
 
 def exposed(store: Database, run: Run, position: int) -> int:

@@ -82,6 +82,26 @@ def test_a_second_attempt_comes_on_top_of_what_others_have_claimed(tmp_path, dat
         assert _lost(tmp_path, leader, run)
 
 
+def test_the_last_claim_is_missed_also_where_others_had_claimed_more(tmp_path, database):
+    """Of whose claims the worker has not heard: neither of its numbers is above the records'."""
+    with two_machines(postgres.server().url(database), tmp_path) as (leader, worker, run):
+        first = leader.settle_and_claim(run, (), 5, now=NOW)
+        leader.settle_and_claim(run, [(one, DEFERRED) for one in first], 0, now=NOW)
+        assert deliveries.requeue(leader, run) == 5
+        leader.settle_and_claim(run, (), 2, now=NOW)
+        [again] = worker.settle_and_claim(run, (), 1, now=NOW)
+        assert (again.position, again.attempt) == (3, 2)
+        _put_back(database, [3])
+        lost = _lost(tmp_path, leader, run)
+        assert lost
+        assert "may have left that they do not know of" in agreement.refusal(lost).message
+        claims.distrust(leader, run.id, lost.entry.reached, "told")
+        doubting.doubt(leader, run, lost.entry.reached, now=NOW)
+        assert _lost(tmp_path, leader, run) is None
+        assert deliveries.risk(leader, run, now=NOW)
+        assert _lost(tmp_path, leader, run) is None
+
+
 def test_who_was_passed_over_since_is_no_question_for_ever(tmp_path, database):
     """Nobody is counted as attempted who has left: the place is passed all the same."""
     with two_machines(postgres.server().url(database), tmp_path) as (leader, worker, run):
