@@ -164,8 +164,10 @@ def may_say_gone(cell: str) -> bool:
     if len(cell) > LONGEST_REMARK:
         return False
     first = _first_word(cell)
+    if first in DOUBTFUL or first in GONE:
+        return True
     words = plain(cell)
-    return first in DOUBTFUL | GONE or bool(speaks_of_leaving(words) or _NO_MORE.search(words))
+    return speaks_of_leaving(words) or _NO_MORE.search(words) is not None
 
 
 @functools.lru_cache(_KEPT)
