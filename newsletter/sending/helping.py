@@ -12,7 +12,7 @@ from typing import Final
 from newsletter import clocks
 from newsletter.delivery import Allowance, Pause, Run, RunState, Stop
 from newsletter.delivery.deliver import Transport
-from newsletter.errors import LockedError, NewsletterError, RefusedError
+from newsletter.errors import InputError, LockedError, NewsletterError, RefusedError
 from newsletter.sending import second_ledger, transports
 from newsletter.sending.context import SendContext
 from newsletter.sending.drain import Drained
@@ -20,13 +20,15 @@ from newsletter.sending.following import following
 from newsletter.sending.part import conclude, drain_part
 from newsletter.sending.run_log import RunLog
 from newsletter.sending.way import differences, way_of
-from newsletter.store import Store, claims, deliveries, runs
+from newsletter.store import Store, agreement, claims, deliveries, runs
 from newsletter.store.runs import SharedRun
 
 #: What ends one worker's part, and no run: another machine may be better off.
 _OWN: frozenset[Pause] = frozenset({Pause.INTERRUPTED, Pause.NETWORK})
 #: How often it is looked whether somebody leads.
 _LEADER_SECONDS: Final = 2.0
+_KNOWS_MORE: Final = "a worker's folder knows of more than these records: are they a backup?"
+_TOLD: Final = "issue {}: the records now know which mails left from here"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,6 +164,25 @@ def _leaderless(store: Store) -> Callable[[], bool]:
     return ask
 
 
+def tell_of_what_stands(context: SendContext) -> None:
+    """Say how far this folder knows runs to have come of which nothing is to be sent at the moment.
+
+    Records that were put back may have them as they stood before they went on. Once for each lease:
+    it takes a look through all that was attempted, and none outlasts such records.
+    """
+    project, store = context.project, context.store
+    for run in runs.find_untold(store):
+        number = run.content.issue
+        # What is wrong with the file, or with records that know nothing of it, a send tells.
+        with contextlib.suppress(InputError, RefusedError):
+            lost = agreement.lost(project.root, store, number)
+            # Without a mark the file knows nothing: it only cannot say that all is well.
+            if lost is None or not lost.entry.vouches:
+                continue
+            if second_ledger.tell(project, store, run, _KNOWS_MORE):
+                context.reporter.say(_TOLD.format(number))
+
+
 def _refuse_forgotten(context: SendContext, run: Run) -> None:
     """Have nobody go on where this folder knows of claims that the records do not.
 
@@ -172,8 +193,7 @@ def _refuse_forgotten(context: SendContext, run: Run) -> None:
     try:
         second_ledger.lost_entry(project, store, run.content.issue, restored=False)
     except RefusedError:
-        reason = "a worker's folder knows of more than these records: are they a backup?"
-        second_ledger.tell(project, store, run, reason)
+        second_ledger.tell(project, store, run, _KNOWS_MORE)
         raise
 
 
@@ -181,5 +201,4 @@ def _tell_of_what_left_here(context: SendContext) -> None:
     """Say how far this folder knows a run to have come whose records are known to lack some."""
     for run in runs.find_doubted(context.store):
         if second_ledger.tell(context.project, context.store, run, claims.MOVED):
-            number = run.content.issue
-            context.reporter.say(f"issue {number}: the records now know which mails left from here")
+            context.reporter.say(_TOLD.format(run.content.issue))

@@ -101,7 +101,7 @@ def write(project: Project, store: Store, run: Run, counts: Counts) -> HighWater
 
 
 def tell(project: Project, store: Store, run: Run, reason: str) -> bool:
-    """Have nobody claim of a run that has come further, as its file here says, than the records.
+    """Have nobody claim of a run whose file here tells of more than the records do.
 
     Args:
         project: whose folder it is.
@@ -116,7 +116,7 @@ def tell(project: Project, store: Store, run: Run, reason: str) -> bool:
     if entry is None:
         return False
     known = found.reached if found else claims.reached(store, run)
-    told = run.state is RunState.RUNNING or known.lacks(entry.reached)
+    told = found is None or run.state is RunState.RUNNING or known.lacks(entry.reached)
     if told:
         claims.distrust(store, run.id, entry.reached, reason)
     return told

@@ -89,6 +89,12 @@ def find_doubted(store: Database) -> tuple[Run, ...]:
     return _find_under_way(store, sa.or_(moved(), told))
 
 
+def find_untold(store: Database) -> tuple[Run, ...]:
+    """Real runs under way of which no worker would take some, without their frozen issues."""
+    left = sa.or_(runs.c.state.in_((RunState.PAUSED, RunState.CANCELLED)), runs.c.way == "")
+    return _find_under_way(store, sa.and_(left, runs.c.recipients > 0))
+
+
 def _find_under_way(store: Database, which: sa.ColumnElement[bool]) -> tuple[Run, ...]:
     columns = [column for column in runs.c if column is not runs.c.envelope]
     query = sa.select(*columns).where(

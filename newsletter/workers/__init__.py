@@ -13,7 +13,7 @@ from typing import Final
 from newsletter.errors import ForgottenError, NewsletterError, PausedError, UnreachableError
 from newsletter.humanize import plural
 from newsletter.sending.context import SendContext
-from newsletter.sending.helping import Help, help_send
+from newsletter.sending.helping import Help, help_send, tell_of_what_stands
 from newsletter.sending.standing import why_wait
 
 #: How often a worker looks whether there is something to do, and how soon a signal is heard.
@@ -70,9 +70,12 @@ class _Once:
 
 
 def _rounds(context: SendContext, said: _Once, *, once: bool, stopped: Callable[[], bool]) -> None:
-    waiting = False
+    waiting = looked = False
     while not stopped():
         try:
+            if not looked:
+                tell_of_what_stands(context)
+                looked = True
             done = help_send(context, stopped=stopped)
         except PausedError:
             raise

@@ -179,3 +179,35 @@ def test_a_worker_tells_of_more_also_where_others_had_paused_the_run(folder: Fol
         (folder.root / "issues/.ledger/74.json").unlink()
         assert folder.send("--restored").code == 9
     assert len(keeper.mails) == len({to[0] for _, to, _ in keeper.mails}) == 25
+
+
+@pytest.mark.parametrize(
+    ("state", "pause"), [("paused", "limit"), ("cancelled", ""), ("running", "")]
+)
+def test_a_worker_tells_of_more_also_where_the_records_have_the_run_as_it_stood(
+    folder: Folder, state: str, pause: str
+) -> None:
+    """They were copied before it went on: nobody has paused it since, and no worker takes it up."""
+    database = postgres.new_database()
+    folder.patch.setenv("NEWSLETTER_STORE__URL", postgres.server().url(database))
+    folder.imported()
+    keeper = Keeper()
+    with aiosmtpd(keeper) as port:
+        through_smtp(folder, port)
+        assert folder.send("--limit", "10").code == 6
+        ran = folder.run("worker", "--once")
+        assert (ran.code, ran.err) == (0, "")  # all is well
+        with postgres.by_hand(database) as execute:
+            execute("SET session_replication_role = replica")
+            execute(f"UPDATE deliveries SET {UNCLAIMED}, message_id = '' WHERE position IN (9, 10)")
+            execute("UPDATE runs SET state = ?, pause = ?", [state, pause])
+        ran = folder.run("worker", "--once")
+        said = "issue 74: the records now know which mails left from here\n"
+        assert (ran.code, ran.err) == (0, said)
+        told = "SELECT told_attempts, told_position FROM runs"
+        assert postgres.server().ask(database, told) == [(10, 10)]
+        assert folder.run("worker", "--once").err == ""  # it is told once
+        # On another machine, which has another folder.
+        (folder.root / "issues/.ledger/74.json").unlink()
+        assert folder.send("--restored").code == 9
+    assert len(keeper.mails) == len({to[0] for _, to, _ in keeper.mails}) == 25
