@@ -7,7 +7,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from newsletter.delivery import Run, State
+from newsletter.delivery import Pause, Run, RunState, State
 from newsletter.project.ledger import Reached
 from newsletter.store import deliveries, events, runs
 from newsletter.store.batches import Batches
@@ -22,6 +22,8 @@ from newsletter.store.tables import runs as run_rows
 
 #: Why a delivery that a backup has as not attempted is unknown.
 RESTORED: Final = "may have been sent, which the records had forgotten"
+#: Why a run stands still then: whatever comes before its next mail may fail.
+_STANDS: Final = "what the records had forgotten is counted as unknown; a person sends the rest"
 
 
 def doubt(store: Database, run: Run, reached: Reached, *, now: dt.datetime) -> int:
@@ -29,11 +31,12 @@ def doubt(store: Database, run: Run, reached: Reached, *, now: dt.datetime) -> i
 
     Everything up to the position, whatever its state was when the backup was made: refused or
     deferred then, it may have been tried again since. The attempt is counted as the forgotten one
-    was, so that an event of the provider's finds its delivery.
+    was, so that an event of the provider's finds its delivery. The run stands still then; one that
+    was cancelled is so again.
 
     Args:
         store: where.
-        run: begun; a person lets it go on.
+        run: begun, as it stands before; a person lets it go on.
         reached: how far it had come, as its file says, or whoever told.
         now: with a time zone.
 
@@ -56,7 +59,14 @@ def doubt(store: Database, run: Run, reached: Reached, *, now: dt.datetime) -> i
             "forgotten_attempts": run_rows.c.forgotten_attempts + max(0, missing),
             "server": PresentHistory(), "told_attempts": 0, "told_position": 0,
         }  # fmt: skip
-        connection.execute(sa.update(run_rows).where(run_rows.c.id == run.id).values(known))
+        this = sa.update(run_rows).where(run_rows.c.id == run.id)
+        connection.execute(this.values(known))
+        stands: dict[str, object] = {
+            "state": RunState.PAUSED, "pause": Pause.FAULT, "reason": _STANDS,
+        }  # fmt: skip
+        if run.state is RunState.CANCELLED:
+            stands = {"state": run.state, "reason": run.reason}
+        connection.execute(this.where(run_rows.c.state == RunState.RUNNING).values(stands))
         doubtful = events.doubtful(connection)
     settle(store, doubtful)
     return number

@@ -61,6 +61,7 @@ def test_nobody_is_sent_what_another_machine_sent_and_the_records_forgot(
             assert told
             assert (told.moved, told.reached.position) == (promoted, 5)
             assert doubting.doubt(leader, run, told.reached, now=NOW) == 3
+            runs.resume(leader, run, by_hand=True)
             while more := _send(leader, run, 4):
                 sent += more
             assert sorted(sent) == list(range(1, 13))

@@ -63,6 +63,7 @@ def test_a_claim_that_only_its_own_file_knows_is_missed_by_its_place(tmp_path, d
         assert "newsletter worker --once" in str(refused.value.hint)
         assert "2 more mails may have gone" in agreement.forgotten(tmp_path / "b", leader, 74)
         assert doubting.doubt(leader, run, lost.entry.reached, now=NOW) == 2
+        runs.resume(leader, run, by_hand=True)
         assert _lost(tmp_path, leader, run) is None
         rest = leader.settle_and_claim(run, (), 3, now=NOW)
         assert [one.position for one in rest] == [10, 11, 12]
@@ -210,4 +211,38 @@ def test_a_worker_tells_of_more_also_where_the_records_have_the_run_as_it_stood(
         # On another machine, which has another folder.
         (folder.root / "issues/.ledger/74.json").unlink()
         assert folder.send("--restored").code == 9
+    assert len(keeper.mails) == len({to[0] for _, to, _ in keeper.mails}) == 25
+
+
+@pytest.mark.parametrize(
+    ("state", "reason"),
+    [("cancelled", "a person cancelled it"), ("running", "a person sends the rest")],
+)
+def test_who_accepts_a_backup_and_cannot_send_leaves_nothing_to_workers(
+    folder: Folder, state: str, reason: str
+) -> None:
+    database = postgres.new_database()
+    folder.patch.setenv("NEWSLETTER_STORE__URL", postgres.server().url(database))
+    folder.imported()
+    keeper = Keeper()
+    with aiosmtpd(keeper) as port:
+        through_smtp(folder, port)
+        assert folder.send("--limit", "10").code == 6
+        assert folder.run("cancel", "--issue", "74").code == 0
+        with postgres.by_hand(database) as execute:
+            execute("SET session_replication_role = replica")
+            execute(f"UPDATE deliveries SET {UNCLAIMED}, message_id = '' WHERE position IN (9, 10)")
+            execute("UPDATE runs SET state = ?, way = ?", [state, '{"transport.kind": "smtp"}'])
+        folder.patch.setenv("NEWSLETTER_TRANSPORT__SMTP__PORT", "1")
+        ran = folder.send("--restored")
+        assert ran.code == 6
+        assert "2 deliveries may have been sent" in ran.err
+        assert "nothing was sent now" in ran.err
+        folder.patch.setenv("NEWSLETTER_TRANSPORT__SMTP__PORT", str(port))
+        assert folder.run("worker", "--once").code == 0
+        assert len(keeper.mails) == 10
+        status = folder.run("status", "--issue", "74").out
+        assert "interrupted" not in status
+        assert reason in status
+        assert folder.send().code == 9
     assert len(keeper.mails) == len({to[0] for _, to, _ in keeper.mails}) == 25
