@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from newsletter.audience import Subscriber
 from newsletter.audience.tokens import TRIAL_KEY, rating_url, unsubscribe_url
 from newsletter.delivery import Delivery, Effect, Outcome, Run
-from newsletter.delivery.deliver import TRIAL_MARK, Press, Transport, trial_reader
+from newsletter.delivery.deliver import SILENT, TRIAL_MARK, Press, Transport, trial_reader
 from newsletter.delivery.outcomes import Verdict, judged
 from newsletter.message import SAMPLE, Message
 from newsletter.message.merge import MergeMail, MergeTemplate, merge
 
 #: Hands over mails of one template, each once; one outcome for each, in their order.
 HandOver = Callable[[Sequence[MergeMail]], Sequence[Outcome]]
+#: Whether mails may still be handed over that were claimed a while ago.
+MayHandOver = Callable[[], bool]
 
 
 @runtime_checkable
@@ -38,8 +40,15 @@ class BulkTransport(Transport, Protocol):
         """Mails in one request at most."""
         ...
 
-    def in_bulk(self, template: MergeTemplate) -> HandOver:
-        """Make ready for mails of this template; nothing is sent yet."""
+    def in_bulk(
+        self, template: MergeTemplate, may_hand_over: MayHandOver = lambda: True
+    ) -> HandOver:
+        """Make ready for mails of this template; nothing is sent yet.
+
+        Args:
+            template: the issue.
+            may_hand_over: asked before each request but the first.
+        """
         ...
 
 
@@ -52,6 +61,7 @@ class BulkOutlet:
         template: the issue that the run froze.
         give: hands over mails of it.
         press: makes whole mails of the same issue.
+        may_hand_over: asked before each of these but one that comes first.
 
     Raises:
         InputError: not even the sample person's mail can be composed, so nobody's could.
@@ -61,6 +71,7 @@ class BulkOutlet:
     template: MergeTemplate
     give: HandOver
     press: Press
+    may_hand_over: MayHandOver = lambda: True
 
     def __post_init__(self) -> None:
         self._merged(SAMPLE, issue=0, position=0, attempt=0)
@@ -86,7 +97,7 @@ class BulkOutlet:
         outcomes = dict(zip(merged, given, strict=True))
         for n, mail in enumerate(mails):
             if isinstance(mail, Message):
-                held = held_back(outcomes.values())
+                held = held_back(outcomes.values(), self.may_hand_over)
                 outcomes[n] = held or self.transport.deliver(mail)
         return [outcomes[n] for n in range(len(mails))]
 
@@ -100,10 +111,11 @@ class BulkOutlet:
         )  # fmt: skip
 
 
-def held_back(before: Iterable[Outcome]) -> Outcome | None:
+def held_back(before: Collection[Outcome], may_hand_over: MayHandOver) -> Outcome | None:
     """What becomes of a mail whose turn comes after others of its claim; None where it may go.
 
     After an answer that is about more than its own mail, it waits for what the run makes of that.
+    And an answer may have come so late that others took what was claimed as lost.
     """
     for outcome in before:
         if outcome.effect is Effect.BACK_OFF:
@@ -111,7 +123,7 @@ def held_back(before: Iterable[Outcome]) -> Outcome | None:
             return outcome
         if outcome.effect is not Effect.GO_ON:
             return judged(Verdict.DEFERRED, "held back after the request before it")
-    return None
+    return judged(Verdict.DEFERRED, SILENT) if before and not may_hand_over() else None
 
 
 def bulk_trial(

@@ -264,8 +264,11 @@ def _outlet(context: SendContext, run: Run, transport: Transport) -> Outlet[Any]
     press = Press(template=load_template(run.content.frozen), public_url=url, key=key, store=name)
     if bulk := transports.in_bulk(transport):
         merged = merge_template(load_issue(run.content.frozen))
-        give = bulk.in_bulk(merged)
-        return BulkOutlet(transport=bulk, template=merged, give=give, press=press)
+        may = store.may_hand_over
+        give = bulk.in_bulk(merged, may)
+        return BulkOutlet(
+            transport=bulk, template=merged, give=give, press=press, may_hand_over=may
+        )
     return SingleOutlet(transport=transport, press=press)
 
 

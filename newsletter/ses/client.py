@@ -27,7 +27,7 @@ from botocore.validate import ParamValidator
 
 from newsletter import __version__
 from newsletter.delivery import Allowance, Outcome
-from newsletter.delivery.bulk import HandOver, held_back
+from newsletter.delivery.bulk import HandOver, MayHandOver, held_back
 from newsletter.delivery.outcomes import Verdict, judged
 from newsletter.delivery.pace import SHARE
 from newsletter.errors import InputError
@@ -216,17 +216,19 @@ class SesTransport:
         answer = self._ask(single.OPERATION, body, lambda: self._client.send_email(Content={}))
         return self._each_named_once([outcome_of(answer)])[0]
 
-    def in_bulk(self, template: MergeTemplate) -> HandOver:
+    def in_bulk(
+        self, template: MergeTemplate, may_hand_over: MayHandOver = lambda: True
+    ) -> HandOver:
         """Make ready for mails of this template; whatever is raised for them is an outcome."""
         shared = bulk.parameters(template, self._configuration_set)
-        return functools.partial(self._deliver_in_bulk, shared)
+        return functools.partial(self._deliver_in_bulk, shared, may_hand_over)
 
     def _deliver_in_bulk(
-        self, shared: Mapping[str, Any], mails: Sequence[MergeMail]
+        self, shared: Mapping[str, Any], may_hand_over: MayHandOver, mails: Sequence[MergeMail]
     ) -> list[Outcome]:
         outcomes: list[Outcome] = []
         for request in bulk.requests(shared, mails):
-            if held := held_back(outcomes):
+            if held := held_back(outcomes, may_hand_over):
                 outcomes += [held] * len(request.mails)
             else:
                 outcomes += self._deliver_request(shared, request)

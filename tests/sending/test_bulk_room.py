@@ -11,6 +11,9 @@ import pytest
 
 from newsletter.delivery.pace import Pace
 from newsletter.sending.drain import Throttle
+from newsletter.ses.client import SesTransport
+from newsletter.store.group_commit import GroupCommit
+from newsletter.store.sqlite.backend import SqliteBackend
 from tests.fake_ses import FakeSes, Fault
 from tests.support.bulk_sends import BATCH, letters, paces, sent
 from tests.support.cli_fixtures import plain_environment
@@ -39,6 +42,37 @@ def long_names(letters):
     ran = letters.newsletter.run("subscribers", "import", "subscribers/long.csv", *source)
     assert ran.code == 0, ran.err
     return named
+
+
+def test_who_was_silent_in_a_request_hands_over_nothing_more_of_what_it_had_claimed(
+    letters, long_names, monkeypatch
+):
+    """Frozen while it waits for the answer, say: others may have taken the rest as lost."""
+    silent = False
+    give, commit = SesTransport._deliver_request, GroupCommit.settle_and_claim
+
+    def frozen(self, shared, request):
+        nonlocal silent
+        outcomes = give(self, shared, request)
+        silent = not any(mail.attempt > 1 for mail in request.mails)
+        return outcomes
+
+    def heard(self, *given, **more):
+        nonlocal silent
+        silent = False
+        return commit(self, *given, **more)
+
+    monkeypatch.setattr(SesTransport, "_deliver_request", frozen)
+    monkeypatch.setattr(GroupCommit, "settle_and_claim", heard)
+    monkeypatch.setattr(SqliteBackend, "may_hand_over", lambda _: not silent)
+    with FakeSes(keep_messages=True) as fake:
+        state, states = sent(letters, fake)
+        alone = [mail for mail in fake.messages if mail.raw is not None]
+    assert states == {"accepted": 25}
+    assert state.operations["SendEmail"] == len(alone) == len(long_names)
+    of = "select attempt from deliveries d join subscribers s on s.id = subscriber_id "
+    attempts = letters.newsletter.ask(f"{of} where email in {tuple(long_names)}")
+    assert attempts == [(2,)] * len(long_names)
 
 
 def test_a_reader_whose_lines_would_be_too_long_gets_the_mail_that_single_mode_sends(
