@@ -84,6 +84,7 @@ def send(context: SendContext, plan: Plan) -> SendResult | AlreadySent:
             if begun.finished:
                 return AlreadySent(run=run, counts=counts)
             mark = second_ledger.write(context.project, store, run, counts)
+            _let_workers_in(context, plan, run)
             with following(store, run, mark, reporter=context.reporter):
                 drained = drain_part(
                     context, run, plan.transport, plan.allowance, counts=counts,
@@ -106,6 +107,7 @@ def detach(context: SendContext, plan: Plan) -> Detached | SendResult | AlreadyS
             if begun.finished:
                 return AlreadySent(run=run, counts=counts)
             second_ledger.write(project, store, run, counts)
+            _let_workers_in(context, plan, run)
             stop = Stop(Pause.INTERRUPTED, "interrupted") if begun.stopped() else None
             drained = Drained(accepted=0, stop=stop)
             ended = _conclude(context, plan, begun, drained) if stop else None
@@ -131,13 +133,29 @@ def _conclude(context: SendContext, plan: Plan, begun: _Begun, drained: Drained)
 
 @contextlib.contextmanager
 def _paused_for_all_at_once(context: SendContext, plan: Plan) -> Iterator[None]:
-    """A second signal ends this process at once; others would go on with what it has begun."""
+    """A second signal ends this process at once; others would go on with what it has begun.
+
+    Where something else ends it, they do, and that is said.
+    """
     try:
         yield
+    except NewsletterError:
+        _tell_who_goes_on(context, plan)
+        raise
     except SystemExit:
         if _shared(context, plan):
             _pause_for_all(context, plan)
         raise
+
+
+def _tell_who_goes_on(context: SendContext, plan: Plan) -> None:
+    number, goes_on = plan.options.issue, False
+    with contextlib.suppress(NewsletterError):  # the records may be what is wrong
+        run = runs.find(context.store, number, rehearsal=False)
+        goes_on = run is not None and runs.is_shared(context.store, run)
+        goes_on = goes_on and bool(context.store.workers())
+    if goes_on:
+        context.reporter.warn(f"the workers go on; newsletter cancel --issue {number} stops them")
 
 
 def _pause_for_all(context: SendContext, plan: Plan) -> None:
@@ -255,7 +273,7 @@ def _freeze_or_resume(
     _expect_server(context, plan, stopped, begun=begun)
     if run is not None and begun:
         require_same_content(context.project, store, run, plan.content, plan.prepared.issue.file)
-        runs.share(store, run, _shared(context, plan))
+        runs.share(store, run, "")
         # Asked again, under the lock: whoever sent it when a trigger looked may have stopped since.
         runs.resume(store, run, by_hand=not options.scheduled)
         lost = delivery_records.recover(store, run, now=clocks.now())
@@ -278,9 +296,14 @@ def _freeze_or_resume(
         )
         # They were counted when it was let go: to count a million again takes half a second.
         counts = Counts(by_state={State.QUEUED: run.recipients})
-        runs.share(store, run, _shared(context, plan))
     store.feedback.note_account(run, plan.allowance.account)
     return run, counts
+
+
+def _let_workers_in(context: SendContext, plan: Plan, run: Run) -> None:
+    """Not before all is written here that may fail: nothing was sent then, says the screen."""
+    if way := _shared(context, plan):
+        runs.share(context.store, run, way)
 
 
 def _shared(context: SendContext, plan: Plan) -> str:

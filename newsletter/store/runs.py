@@ -174,6 +174,13 @@ def share(store: Database, run: Run, way: str) -> None:
         connection.execute(sa.update(runs).where(runs.c.id == run.id).values(way=way))
 
 
+def is_shared(store: Database, run: Run) -> bool:
+    """Whether a run goes on, and other machines may send some of it."""
+    these = sa.exists().where(runs.c.id == run.id, *_for_workers(), *_trusted())
+    with store.reading() as connection:
+        return bool(connection.execute(sa.select(these)).scalar_one())
+
+
 class SharedRun(NamedTuple):
     """A real run that is going on, of which other machines may send some.
 

@@ -100,6 +100,45 @@ def test_what_is_left_to_workers_is_sent_by_them_and_the_command_ends(
         assert len(keeper.mails) == 25
 
 
+def test_a_send_that_ends_before_its_first_mail_leaves_nothing_to_workers(
+    folder: Folder, database: str
+):
+    """It says that nothing was sent, and whoever waits somewhere would have begun at once."""
+    keeper = Keeper()
+    with aiosmtpd(keeper) as port:
+        through_smtp(folder, port)
+        ledger = folder.root / "issues/.ledger"
+        for _ in "twice":
+            ledger.write_text("in the way")
+            ran = folder.send()
+            assert (ran.code, "issues/.ledger: this file cannot be written" in ran.error) == (
+                2,
+                True,
+            )
+            ledger.unlink()
+            assert folder.run("worker", "--once").code == 0
+            assert keeper.mails == []
+
+
+def test_a_send_that_dies_says_that_the_workers_go_on(folder: Folder, database: str, tmp_path):
+    class Breaking(Keeper):
+        """The file of the run cannot be written any more from the third mail on."""
+
+        async def handle_DATA(self, server, session, envelope):  # noqa: N802
+            if len(self.mails) == 2:
+                ledger = folder.root / "issues/.ledger"
+                ledger.rename(folder.root / "issues/elsewhere")
+                ledger.write_text("in the way")
+            return await super().handle_DATA(server, session, envelope)
+
+    keeper = Breaking()
+    with aiosmtpd(keeper) as port, another(database, tmp_path):
+        through_smtp(folder, port)
+        ran = folder.send()
+        assert ran.code == 6
+        assert "warning: the workers go on; newsletter cancel --issue 74 stops them\n" in ran.err
+
+
 def test_workers_that_take_nothing_up_are_told_of(
     folder: Folder, database: str, tmp_path, monkeypatch
 ):
