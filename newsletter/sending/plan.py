@@ -169,6 +169,7 @@ def _look_up(
         recipients=recipients, left_out=left_out, run=run, allowance=transport.allowance(),
         doubtful=doubtful, exposed=exposed,
         newcomers=None if run or transport.rehearsal else _newcomers(store, prepared),
+        cancelled=options.again or (found is not None and found.state is RunState.CANCELLED),
     )  # fmt: skip
 
 

@@ -38,6 +38,7 @@ class Plan:
         doubtful: deliveries of that run whose outcome is unknown, or will be when it goes on.
         exposed: of a backup that was put back, how many mails may have left since it was made;
             None where the records are no such backup.
+        cancelled: whether a person had cancelled it: one who sends it then takes that back.
     """
 
     options: SendOptions
@@ -52,6 +53,7 @@ class Plan:
     doubtful: int
     exposed: int | None
     newcomers: tuple[int, int] | None = None
+    cancelled: bool = False
 
     @property
     def short(self) -> bool:

@@ -269,6 +269,8 @@ def _freeze_or_resume(
     run = runs.find(store, options.issue, rehearsal=transport.rehearsal)
     if run is not None and run.state is RunState.FINISHED:
         return run, runs.counts(store, run)
+    if run is not None and not plan.cancelled:
+        runs.expect_not_cancelled(run)  # since it was planned: who cancels has the last word
     begun = run is not None and run.begun
     _expect_server(context, plan, stopped, begun=begun)
     if run is not None and begun:
@@ -293,6 +295,7 @@ def _freeze_or_resume(
             now=clocks.now(),
             occurrence=options.occurrence,
             stopped=stopped,
+            anyway=plan.cancelled,
         )
         # They were counted when it was let go: to count a million again takes half a second.
         counts = Counts(by_state={State.QUEUED: run.recipients})

@@ -42,6 +42,7 @@ def start(
     expect: int | None = None,
     occurrence: Occurrence | None = None,
     stopped: Callable[[], bool] = lambda: False,
+    anyway: bool = True,
 ) -> Run:
     """Freeze content and recipients, all queued, and let the run go.
 
@@ -57,6 +58,7 @@ def start(
         expect: how many recipients there must be, None for any number.
         occurrence: the date a schedule begins it for, used up when it begins to run.
         stopped: asked until it begins to run whether it still shall.
+        anyway: whether it begins though a person has cancelled it before; no schedule does that.
 
     Raises:
         RefusedError: the issue was begun already, or there are not `expect` recipients; or a
@@ -73,6 +75,7 @@ def start(
         expect=expect,
         occurrence=occurrence,
         stopped=stopped,
+        anyway=anyway,
     ).run(store)
 
 
@@ -88,6 +91,7 @@ class _Freeze:
     expect: int | None = None
     occurrence: Occurrence | None = None
     stopped: Callable[[], bool]
+    anyway: bool
 
     def run(self, store: Database) -> Run:
         with store.writing() as connection:
@@ -148,7 +152,7 @@ class _Freeze:
                 f"issue {content.issue} has been started already",
                 hint="run the same command again; it goes on with what is left",
             )
-        if self.occurrence is not None:
+        if self.occurrence is not None or not self.anyway:
             expect_not_cancelled(before)
         connection.execute(sa.update(runs).where(runs.c.id == before.id).values(row))
         self._freeze_choices(connection)

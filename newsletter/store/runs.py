@@ -153,14 +153,22 @@ def insert_empty(
 def resume(store: Database, run: Run, *, by_hand: bool) -> None:
     """Let a begun run go on.
 
+    Args:
+        store: where.
+        run: as whoever asks knows it.
+        by_hand: whether a person asks, who lets it go on whatever it waits for.
+
     Raises:
-        RefusedError: it waits for a person, and it is not a person who asks.
+        RefusedError: it waits for a person, and it is not a person who asks; or one has cancelled
+            it meanwhile.
     """
     with store.writing() as connection:
         now = select_run(connection, run.content.issue, rehearsal=run.rehearsal)
         assert now is not None
         if not by_hand:
             _expect_to_go_on_by_itself(now)
+        elif run.state is not RunState.CANCELLED:
+            expect_not_cancelled(now)
         # A rehearsal lands in a folder of this machine, wherever its records are.
         new = sa.or_(runs.c.server == "", runs.c.rehearsal)
         server = sa.case((new, PresentHistory()), else_=runs.c.server)
