@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from newsletter import clocks
 from newsletter.delivery import Run
 from newsletter.errors import RefusedError
 from newsletter.events.pull import open_queue, pull, warn_of_unusable
@@ -79,7 +78,8 @@ def reconcile(
     if pulled.settled:
         reporter.say(f"{plural(pulled.settled, 'delivery', 'deliveries')} settled by events")
     if patient and found.unknown:
-        _require_complete(run, found, left)
+        # Claims are written down by the same clock.
+        _require_complete(run, found, left, now=store.clock()())
     if found.unknown:
         _report(found, reporter)
     return Reconciled(
@@ -88,11 +88,11 @@ def reconcile(
     )  # fmt: skip
 
 
-def _require_complete(run: Run, found: Coverage, left: int) -> None:
+def _require_complete(run: Run, found: Coverage, left: int, *, now: dt.datetime) -> None:
     """Refuse while events may be on their way or wait in the queue."""
     number = run.content.issue
-    ready = (found.last_claim or clocks.now()) + PATIENCE
-    if clocks.now() < ready:
+    ready = (found.last_claim or now) + PATIENCE
+    if now < ready:
         raise RefusedError(
             f"{plural(found.unknown, 'delivery is', 'deliveries are')} unknown, and it is too early"
             " to tell: events may still be on their way",

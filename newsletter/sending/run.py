@@ -352,5 +352,5 @@ def _reasons(store: Store, run: Run, counts: Counts) -> dict[tuple[State, str], 
 def _quota_frees_at(store: Store, stop: Stop | None) -> dt.datetime | None:
     if stop is None or stop.pause is not Pause.QUOTA:
         return None
-    first = runs.first_accepted(store, since=clocks.now() - _QUOTA_WINDOW)
+    first = runs.first_accepted(store, since=store.clock()() - _QUOTA_WINDOW)
     return first and first + _QUOTA_WINDOW

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime as dt
 import json
+from types import SimpleNamespace
 
 import pytest
 
 from newsletter import clocks
-from newsletter.delivery import Outcome, Result
+from newsletter.cli.show import Console
+from newsletter.delivery import Outcome, Pause, Result, Stop
+from newsletter.errors import RefusedError
+from newsletter.events import reconcile
 from newsletter.sending import run as sending
 from newsletter.store import Store
 from tests.support import postgres
@@ -85,3 +90,42 @@ def test_who_looks_with_a_wrong_clock_sees_what_others_see(
         told = json.loads(folder.run("status", "--json").out)
         assert [one["rate"] for one in told["workers"]] == [rate]
         assert bool(told["runs"][0]["mails_per_second"]) is bool(rate)
+
+
+@pytest.mark.parametrize("off", [3, -3])
+def test_when_the_quota_frees_up_is_told_by_the_server_s_clock(folder: Folder, tmp_path, off):
+    """Of a day ago, by whichever clock: what left before counts no more."""
+    url = postgres.server().url(postgres.new_database(postgres.template()))
+    accepted = Outcome(result=Result.ACCEPTED, message_id="m")
+    with two_machines(url, tmp_path) as (leader, _worker, run):
+        last = RIGHT() - dt.timedelta(hours=1)
+        for at in (RIGHT() - dt.timedelta(hours=30), last):
+            [one] = leader.settle_and_claim(run, (), 1, now=at)
+            leader.settle_and_claim(run, [(one, accepted)], 0, now=at)
+        _off(folder, off * 86400)
+        stop = Stop(Pause.QUOTA, "the day's quota is used up")
+        assert sending._quota_frees_at(leader, stop) == last + dt.timedelta(days=1)
+
+
+@pytest.mark.parametrize(("off", "minutes"), [(3600, 1), (-3600, 16), (3600, 16), (-3600, 1)])
+def test_whether_events_may_still_come_is_told_by_the_server_s_clock(
+    folder: Folder, tmp_path, monkeypatch, off, minutes
+):
+    """Who decides too early would have mails sent again whose events are on their way."""
+    queue = SimpleNamespace(close=lambda: None, size=lambda: 0)
+    monkeypatch.setattr(reconcile, "open_queue", lambda *_: queue)
+    nothing = SimpleNamespace(foreign=0, settled=0)
+    monkeypatch.setattr(reconcile, "pull", lambda *_: nothing)
+    monkeypatch.setattr(reconcile, "warn_of_unusable", lambda *_: None)
+    url = postgres.server().url(postgres.new_database(postgres.template()))
+    with two_machines(url, tmp_path) as (leader, _worker, run):
+        at = RIGHT() - dt.timedelta(minutes=minutes)
+        [one] = leader.settle_and_claim(run, (), 1, now=at)
+        lost = Outcome(result=Result.UNKNOWN, reason="no answer")
+        leader.settle_and_claim(run, [(one, lost)], 0, now=at)
+        _off(folder, off)
+        early = contextlib.nullcontext() if minutes > 15 else pytest.raises(RefusedError)
+        with early:
+            reconcile.reconcile(
+                None, leader, run, patient=True, environ={}, reporter=Console()
+            )  # fmt: skip
