@@ -115,7 +115,7 @@ def detach(context: SendContext, plan: Plan) -> Detached | SendResult | AlreadyS
             return store.when_back(lambda: _result(context, begun, drained, ended))
         file = second_ledger.keep_in_git(project, run, counts)
     # Only now can one of them lead it.
-    taken_up = _is_taken_up(context)
+    taken_up = _is_taken_up(context, run)
     there = tuple(sorted(store.workers().values()))
     return Detached(run=run, counts=counts, workers=there, taken_up=taken_up, ledger=file)
 
@@ -182,14 +182,17 @@ def _result(context: SendContext, begun: _Begun, drained: Drained, ended: Ended)
     )  # fmt: skip
 
 
-def _is_taken_up(context: SendContext) -> bool:
+def _is_taken_up(context: SendContext, run: Run) -> bool:
     """Wait until a worker leads what was left to them; false when none does within a while."""
-    end = time.monotonic() + _TAKEN_UP_SECONDS
+    end, store, over = time.monotonic() + _TAKEN_UP_SECONDS, context.store, False
     with context.stopping() as stopped:
-        while not (taken := bool(context.store.sender())):
+        while not (taken := bool(store.sender()) or over):
             if stopped() or time.monotonic() > end:
                 break
             time.sleep(_LOOK_SECONDS)
+            # One that led it may have come to its end since, and a person may have cancelled it.
+            found = runs.find(store, run.content.issue, rehearsal=False)
+            over = found is not None and found.state in {RunState.FINISHED, RunState.CANCELLED}
     return taken
 
 

@@ -15,7 +15,7 @@ import pytest
 from newsletter import clocks
 from newsletter.cli import sending as commands
 from newsletter.cli import signals
-from newsletter.delivery import Outcome, Pause, Result, State, Stop
+from newsletter.delivery import Outcome, Pause, Result, RunState, State, Stop
 from newsletter.errors import UnreachableError
 from newsletter.sending import helping, part, standing
 from newsletter.sending import run as sending
@@ -98,6 +98,48 @@ def test_what_is_left_to_workers_is_sent_by_them_and_the_command_ends(
         assert len({to[0] for _, to, _ in keeper.mails}) == len(keeper.mails) == 25
         assert folder.send("--detach").code == 0  # it was sent already
         assert len(keeper.mails) == 25
+
+
+@pytest.mark.parametrize("way", ["sent", "cancelled"])
+def test_what_is_over_between_two_looks_was_not_left_lying(
+    folder: Folder, database: str, tmp_path, monkeypatch, way
+):
+    looked, over, usual = threading.Event(), threading.Event(), Store.sender
+
+    def sender(store: Store) -> str:
+        if looked.is_set():
+            over.wait()
+        found = usual(store)
+        looked.set()
+        return found
+
+    monkeypatch.setattr(Store, "sender", sender)
+    with aiosmtpd(Keeper()) as port, another(database, tmp_path) as worker:
+        through_smtp(folder, port)
+
+        def end() -> None:
+            looked.wait()
+            run = runs.find(worker, 74, rehearsal=False)
+            assert run
+            if way == "cancelled":
+                Calendar(worker, rehearsal=False).cancel(74, now=clocks.now())
+            else:
+                with worker.lock():
+                    taken = worker.settle_and_claim(run, (), 25, now=clocks.now())
+                    done = [(one, ACCEPTED) for one in taken]
+                    worker.settle_and_claim(run, done, 0, now=clocks.now())
+                    runs.set_state(worker, run, RunState.FINISHED, clocks.now())
+            over.set()
+
+        machine = threading.Thread(target=end)
+        machine.start()
+        try:
+            ran = folder.send("--detach")
+        finally:
+            looked.set()
+            machine.join()
+        assert "no worker has begun" not in ran.err
+        assert ran.code == 0
 
 
 def test_a_send_that_ends_before_its_first_mail_leaves_nothing_to_workers(
