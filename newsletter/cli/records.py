@@ -318,7 +318,7 @@ def _stands(run: Run, alive: Alive) -> str:
 def _details(store: Store, run: Run, counts: Counts, alive: Alive, *, whole: bool) -> list[str]:
     from newsletter.delivery import State
     from newsletter.store import deliveries
-    from newsletter.store import runs as run_records
+    from newsletter.store.shares import rate as rate_of
 
     lines = [f"{run.state.value}: {run.reason}"] if run.reason else []
     if counts[State.CLAIMED] and run.id not in alive:
@@ -328,7 +328,7 @@ def _details(store: Store, run: Run, counts: Counts, alive: Alive, *, whole: boo
         before = ", tried before" if state is State.QUEUED else ""
         lines.append(f"{state.value} {number:,}{before}: {reason}")
     if whole:
-        rate = run_records.rate(store, run, now=store.clock()()) if run.id in alive else None
+        rate = rate_of(store, run, now=store.clock()()) if run.id in alive else None
         lines += [f"{rate:.3g} mails/s recently"] if rate else []
         lines += [_doubt(doubt) for doubt in deliveries.doubtful(store, run, most=_SHOWN)]
     if counts[State.UNKNOWN]:
@@ -365,11 +365,11 @@ def _outcomes(counts: Counts) -> str:
 
 
 def _as_dict(store: Store, run: Run, alive: Alive) -> dict[str, object]:
-    from newsletter.store import deliveries
-    from newsletter.store import runs as run_records
+    from newsletter.store import deliveries, runs
+    from newsletter.store.shares import rate as rate_of
 
-    counts = run_records.counts(store, run)
-    rate = run_records.rate(store, run, now=store.clock()()) if run.id in alive else None
+    counts = runs.counts(store, run)
+    rate = rate_of(store, run, now=store.clock()()) if run.id in alive else None
     return {
         "issue": run.content.issue,
         "title": run.content.title,

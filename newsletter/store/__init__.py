@@ -17,7 +17,7 @@
     signing_keys    what signs links and names addresses
     runs            issues on their way; freezing begins them
     deliveries      one mail each; claims tells how far they have come, doubting what a backup may
-                    have forgotten, shares who sent how many
+                    have forgotten, shares who sent how many and how fast
     histories       which server a run is on, and whether that one may have forgotten some
     events          what the provider reported; event_owners finds the delivery,
                     feedback records them, stats counts them

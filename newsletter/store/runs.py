@@ -29,10 +29,6 @@ from newsletter.store.tables import deliveries, runs
 
 #: What was attempted, as the index has it: a number that is bound would not be known to be its own.
 ATTEMPTED: Final = deliveries.c.attempt > sa.literal_column("0")
-#: What a rate is told from.
-_LAST: Final = 200
-#: What counts as lately where it is told how fast a run goes.
-LATELY: Final = dt.timedelta(minutes=1)
 
 
 def find(store: Database, issue: int, *, rehearsal: bool) -> Run | None:
@@ -308,25 +304,6 @@ def first_accepted(store: Database, *, since: dt.datetime) -> dt.datetime | None
     )
     with store.reading() as connection:
         return connection.execute(query).scalar()
-
-
-def rate(store: Database, run: Run, *, now: dt.datetime) -> float | None:
-    """Mails accepted a second in the last minute, or since the first of the last 200 in it.
-
-    Returns:
-        None where none was, or the run does not go on.
-    """
-    if run.state is not RunState.RUNNING:
-        return None
-    last = (
-        sa.select(deliveries.c.settled_at)
-        .where(deliveries.c.run_id == run.id, deliveries.c.state == State.ACCEPTED)
-        .order_by(deliveries.c.position.desc())
-        .limit(_LAST)
-    )
-    with store.reading() as connection:
-        moments = [one for one in connection.execute(last).scalars() if now - one <= LATELY]
-    return len(moments) / max((now - min(moments)).total_seconds(), 1.0) if moments else None
 
 
 def reasons(store: Database, run: Run) -> dict[tuple[State, str], int]:

@@ -12,9 +12,12 @@ import sqlalchemy as sa
 from newsletter.delivery import Counts, Run, RunState, State
 from newsletter.store.database import Database
 from newsletter.store.histories import SettlesIn
-from newsletter.store.runs import LATELY
 from newsletter.store.tables import deliveries, runs
 
+#: What the rate of a run is told from.
+_LAST: Final = 200
+#: What counts as lately where it is told how fast a run goes.
+LATELY: Final = dt.timedelta(minutes=1)
 #: What a rate is told from at least, where somebody has not been at work for so long as `LATELY`.
 _LEAST: Final = dt.timedelta(seconds=1)
 #: How this process is called among workers.
@@ -49,6 +52,25 @@ class RunProgress(NamedTuple):
     shares: Sequence[Share]
     rate: float
     waits: float
+
+
+def rate(store: Database, run: Run, *, now: dt.datetime) -> float | None:
+    """Mails accepted a second in the last minute, or since the first of the last 200 in it.
+
+    Returns:
+        None where none was, or the run does not go on.
+    """
+    if run.state is not RunState.RUNNING:
+        return None
+    last = (
+        sa.select(deliveries.c.settled_at)
+        .where(deliveries.c.run_id == run.id, deliveries.c.state == State.ACCEPTED)
+        .order_by(deliveries.c.position.desc())
+        .limit(_LAST)
+    )
+    with store.reading() as connection:
+        moments = [one for one in connection.execute(last).scalars() if now - one <= LATELY]
+    return len(moments) / max((now - min(moments)).total_seconds(), 1.0) if moments else None
 
 
 def of_workers(store: Database, *, now: dt.datetime) -> Sequence[Share]:

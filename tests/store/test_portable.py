@@ -29,6 +29,7 @@ from newsletter.store import (
     history,
     imports,
     runs,
+    shares,
     signing_keys,
     signups,
     stats,
@@ -150,7 +151,7 @@ def live(store):
     reached = claims.reached(store, run)
     assert claims.exposed(store, run, 9)
     doubting.doubt(store, run, reached, now=NOW)
-    runs.rate(store, run, now=NOW)
+    shares.rate(store, run, now=NOW)
     runs.reasons(store, run)
     runs.first_accepted(store, since=NOW)
     runs.set_state(store, run, RunState.PAUSED, NOW)

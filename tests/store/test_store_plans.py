@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from newsletter.delivery import Outcome, Result, RunState
-from newsletter.store import Store, claims, deliveries, runs
+from newsletter.store import Store, claims, deliveries, runs, shares
 from tests.support import claiming
 from tests.support.effort import either
 from tests.support.store_samples import NOW, store_with, url_in
@@ -89,7 +89,7 @@ def asked(request, folder):
             delivery = claiming.claim(store, run, now=NOW)
             assert delivery is not None
             claiming.settle(store, run, delivery, outcome, now=NOW)
-        runs.rate(store, run, now=NOW)
+        shares.rate(store, run, now=NOW)
         deliveries.doubtful(store, run, most=20)
         runs.reasons(store, run)
         runs.counts(store, run)

@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from newsletter.audience import HasTag, Status, eligible
 from newsletter.delivery import Outcome, Result, RunState, State
 from newsletter.errors import NewsletterError, RefusedError
-from newsletter.store import Store, deliveries, freezing, imports, runs
+from newsletter.store import Store, deliveries, freezing, imports, runs, shares
 from newsletter.store.consents import Evidence
 from tests.support import claiming
 from tests.support.effort import examples
@@ -314,18 +314,18 @@ def test_a_rate_is_of_the_last_minute_and_of_a_run_that_goes_on(tmp_path):
 
     with store_with(tmp_path, people(6)) as store:
         run = start(store)
-        assert runs.rate(store, run, now=NOW) is None
+        assert shares.rate(store, run, now=NOW) is None
         # One early, a pause, then four in ten seconds.
         for moment in (0, 300, 302, 304, 306):
             accepted = Outcome(result=Result.ACCEPTED, message_id="m")
             claiming.settle(
                 store, run, claimed(store, run, now=second(moment)), accepted, now=second(moment)
             )
-        assert runs.rate(store, run, now=second(310)) == 0.4
-        assert runs.rate(store, run, now=second(362)) == 0.05
-        assert runs.rate(store, run, now=second(367)) is None
+        assert shares.rate(store, run, now=second(310)) == 0.4
+        assert shares.rate(store, run, now=second(362)) == 0.05
+        assert shares.rate(store, run, now=second(367)) is None
         runs.set_state(store, run, RunState.PAUSED, NOW)
-        assert runs.rate(store, found(store), now=second(310)) is None
+        assert shares.rate(store, found(store), now=second(310)) is None
 
 
 def test_a_run_is_finished_only_when_nothing_is_left(tmp_path):
