@@ -32,7 +32,7 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 os.environ.pop("CI", None)
 
 _PLUGINS = """
-    in_memory tiers costs traced_threads counted read_once one_loop made_once database_files
+    in_memory tiers costs read_once one_loop made_once database_files
 """.split()
 pytest_plugins = [f"tests.support.{name}" for name in _PLUGINS]
 

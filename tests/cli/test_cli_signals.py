@@ -32,7 +32,7 @@ from tests.support.terminal import Session
 
 __all__ = ["folder", "plain_environment", "ready"]
 
-pytestmark = [pytest.mark.processes, pytest.mark.uncounted]
+pytestmark = pytest.mark.processes
 
 PEOPLE = 800
 SEND = ("send", "--issue", "74", "--confirm", "74")

@@ -16,7 +16,6 @@ from typing import Any, Final
 import boto3
 
 from tests.support.ses_events import Sent, body
-from tests.support.traced_threads import untraced
 
 from .account import SIMULATOR, Account
 from .record import Mail
@@ -72,8 +71,7 @@ class Publisher:
     def _start(self) -> None:
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="fake-ses-sns", daemon=True)
-            with untraced():
-                self._thread.start()
+            self._thread.start()
 
     def _run(self) -> None:
         clients: dict[str, Any] = {}

@@ -16,7 +16,6 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from tests.support.commands import HANGS
-from tests.support.traced_threads import untraced
 
 from .account import Account, Settings
 from .control import control, reset
@@ -127,8 +126,7 @@ class FakeSes:
         self._thread = threading.Thread(
             target=self._run, args=(begun,), name="fake-ses", daemon=True
         )
-        with untraced():
-            self._thread.start()
+        self._thread.start()
         self._port = begun.result(HANGS)
 
     def stop(self) -> None:

@@ -22,7 +22,7 @@ from tests.campaign.servers import Server, serving
 from tests.fake_ses import FakeSes
 from tests.support.commands import HANGS
 
-pytestmark = [pytest.mark.processes, pytest.mark.uncounted]
+pytestmark = pytest.mark.processes
 
 DUE = ("--no-input", "send", "--due", "--yes", "--json")
 PEOPLE = 6

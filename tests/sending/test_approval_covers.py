@@ -13,7 +13,7 @@ from tests.support.schedule_fixtures import DUE, at
 
 __all__ = ["at", "folder", "plain_environment", "ready"]
 
-pytestmark = [pytest.mark.processes, pytest.mark.uncounted]
+pytestmark = pytest.mark.processes
 
 ASSETS = "https://assets.slackwater.example.org"
 PIXEL = b"GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\xff\xff\xff!\xf9\x04\x01\x00\x00\x00\x00,\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02D\x01\x00;"

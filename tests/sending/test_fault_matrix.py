@@ -26,7 +26,7 @@ from tests.support.real_proxies import DIRECT
 
 __all__ = ["imported", "plain_environment", "world"]
 
-pytestmark = [pytest.mark.processes, pytest.mark.uncounted]
+pytestmark = pytest.mark.processes
 
 #: A proxy notices late that its client has gone.
 QUIET = 30.0

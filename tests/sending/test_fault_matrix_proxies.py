@@ -23,7 +23,7 @@ from tests.support.real_proxies import choose_ways, proxied, squid, tinyproxy
 
 __all__ = ["certificate", "imported", "plain_environment", "proxied", "squid", "tinyproxy", "world"]
 
-pytestmark = [pytest.mark.processes, pytest.mark.uncounted]
+pytestmark = pytest.mark.processes
 
 #: By name: the faults, what they come to directly, and what `run` takes besides.
 MATRIX = {

@@ -30,7 +30,7 @@ from tests.support.smtp_servers import HANG_UP, SAY_NO_MORE, STALL, scripted
 
 __all__ = ["certificate", "imported", "plain_environment", "world"]
 
-pytestmark = [pytest.mark.processes, pytest.mark.uncounted]
+pytestmark = pytest.mark.processes
 
 GARBAGE = "what is this?"
 LOGINS = "250-here\r\n250 AUTH PLAIN"

@@ -31,7 +31,7 @@ from tests.support.schedule_fixtures import (
 
 __all__ = ["approved", "at", "certificate", "folder", "owned", "plain_environment", "post", "ready"]
 
-pytestmark = [pytest.mark.processes, pytest.mark.uncounted]
+pytestmark = pytest.mark.processes
 
 
 @pytest.fixture

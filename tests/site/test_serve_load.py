@@ -26,7 +26,7 @@ from tests.support.store_samples import look, people, store_with, url_in
 
 __all__ = ["plain_environment"]
 
-pytestmark = [pytest.mark.processes, pytest.mark.uncounted]
+pytestmark = pytest.mark.processes
 
 SERVE = """
 import datetime as dt, os, resource, socket, sys

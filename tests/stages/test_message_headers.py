@@ -87,7 +87,6 @@ def test_a_sender_may_have_any_name(name):
     assert display(data, "From") == (name, "wren@slackwater.example.org")
 
 
-@pytest.mark.uncounted
 @given(
     one_line.filter(str.strip)
     | st.lists(st.sampled_from(["a" * n for n in range(1, 90)]), min_size=1).map(" ".join)

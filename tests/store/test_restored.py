@@ -35,7 +35,7 @@ from tests.support.ses_events import SOURCE, Sent, event
 
 __all__ = ["approved", "at", "folder", "owned", "plain_environment", "post", "ready"]
 
-pytestmark = [pytest.mark.processes, pytest.mark.uncounted]
+pytestmark = pytest.mark.processes
 
 FILE = "issues/.ledger/74.json"
 STATES = "select state, count(*) from deliveries where not rehearsal group by state"

@@ -14,7 +14,6 @@ from urllib.parse import parse_qs, urlsplit
 from xml.sax.saxutils import escape
 
 from tests.support.commands import HANGS
-from tests.support.traced_threads import untraced
 
 #: What services say of a thing that is not there.
 _ABSENT = {
@@ -140,8 +139,7 @@ def aws_gate(moto: str) -> Iterator[AwsGate]:
     """A gate on a port of this machine."""
     gate = AwsGate(moto)
     thread = threading.Thread(target=gate.serve, daemon=True)
-    with untraced():
-        thread.start()
+    thread.start()
     try:
         yield gate
     finally:

@@ -22,7 +22,6 @@ from tests.fake_ses import FakeSes
 from tests.support.certificates import server_side
 from tests.support.commands import HANGS
 from tests.support.odd_answers import GOOD_ANSWERS, INSTEAD, PREVIOUS, half, page
-from tests.support.traced_threads import untraced
 
 WAYS = ("direct", "tls", "plain", "connect")
 SECURE = frozenset({"tls", "connect"})
@@ -171,8 +170,7 @@ class Gateway:
     def _start(self, target: Callable[..., None], *arguments: object) -> None:
         thread = threading.Thread(target=target, args=arguments, daemon=True)
         self._threads.append(thread)
-        with untraced():
-            thread.start()
+        thread.start()
 
     def _serve(self) -> None:
         while True:

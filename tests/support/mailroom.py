@@ -14,7 +14,6 @@ from typing import Any
 import boto3
 
 from tests.support.ses_events import event, sent_of
-from tests.support.traced_threads import untraced
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # moto's own dependencies
@@ -74,8 +73,7 @@ class Mailroom:
 def post_office() -> Iterator[str]:
     """The server, on this machine's own network; its URL."""
     server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
-    with untraced():
-        server.start()
+    server.start()
     host, port = server.get_host_and_port()
     yield f"http://{host}:{port}"
     server.stop()

@@ -5,7 +5,6 @@ Starlette's client makes a loop and its threads anew for each request, for more 
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
@@ -13,15 +12,14 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 from starlette.testclient import TestClient
 
 _running = ExitStack()
-_portals: dict[bool, BlockingPortal] = {}
+_portals: list[BlockingPortal] = []
 
 
 def _portal() -> BlockingPortal:
-    """One for each process; its threads are watched by coverage if those of its test are."""
-    watched = threading.gettrace() is not None
-    if watched not in _portals:
-        _portals[watched] = _running.enter_context(start_blocking_portal())
-    return _portals[watched]
+    """One for each process."""
+    if not _portals:
+        _portals.append(_running.enter_context(start_blocking_portal()))
+    return _portals[0]
 
 
 @contextmanager

@@ -20,7 +20,6 @@ from newsletter import clocks
 from newsletter.store import Store
 from tests.support.cli_fixtures import Folder, Ran, folder, plain_environment, ready
 from tests.support.smtp_servers import Keeper, aiosmtpd
-from tests.support.traced_threads import untraced
 
 __all__ = ["folder", "plain_environment", "ready"]
 
@@ -137,8 +136,7 @@ def web_listener(web: Web, tls: Any = None) -> Iterator[Web]:
         server.socket = tls.wrap_socket(server.socket, server_side=True)
     web.port = server.server_address[1]
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    with untraced():
-        thread.start()
+    thread.start()
     try:
         yield web
     finally:

@@ -14,7 +14,6 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from tests.support.commands import HANGS
-from tests.support.traced_threads import untraced
 
 #: Words of a script: close the connection; close it for writing; say nothing more.
 HANG_UP, SAY_NO_MORE, STALL = "hang up", "say no more", "stall"
@@ -110,8 +109,7 @@ def aiosmtpd(keeper: Keeper, *, tls: ssl.SSLContext | None = None, **options: An
     """A real mail server on a free port of this machine."""
     door = socket.create_server(("127.0.0.1", 0))
     controller = _Controller(keeper, door, ssl_context=tls, **options)
-    with untraced():
-        controller.start()
+    controller.start()
     try:
         yield controller.port
     finally:
@@ -157,8 +155,7 @@ class Scripted:
         self.mails: list[bytes] = []
         self.connections = 0
         self._threads = [threading.Thread(target=self._listen)]
-        with untraced():
-            self._threads[0].start()
+        self._threads[0].start()
 
     def verbs(self) -> list[str]:
         """What was asked of it, without the arguments."""

@@ -10,8 +10,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from tests.support.traced_threads import untraced
-
 
 @dataclass
 class Told:
@@ -83,8 +81,7 @@ def web_server(told: Told, *, tls: ssl.SSLContext | None = None) -> Iterator[Tol
     server.handle_error = lambda *_: None  # type: ignore[method-assign]  # torn connections are meant
     told.port = server.server_address[1]
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    with untraced():
-        thread.start()
+    thread.start()
     try:
         yield told
     finally:

@@ -27,7 +27,7 @@ from tests.support.two_machines import two_machines
 
 __all__ = ["folder", "plain_environment"]
 
-pytestmark = [pytest.mark.processes, pytest.mark.uncounted]
+pytestmark = pytest.mark.processes
 
 #: Waits for a silent server, and after its start, are short.
 WORLD = "unanswered,soon_settled"

@@ -22,7 +22,7 @@ from tests.support.standstill import Relay, relay
 
 __all__ = ["folder", "plain_environment"]
 
-pytestmark = [pytest.mark.processes, pytest.mark.uncounted]
+pytestmark = pytest.mark.processes
 
 WORLD = "unanswered"
 SEND = ("send", "--issue", "74", "--confirm", "74")
