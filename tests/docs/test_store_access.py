@@ -13,18 +13,15 @@ PAST_THE_STORE = {
     "tests/cli/test_left_beside.py": "another program that writes",
     "tests/cli/test_moving_records.py": "the same rows in two databases",
     "tests/cli/test_restore.py": "the same",
-    "tests/cli/test_subscribers.py": "another program that reads",
     "tests/doctor/test_doctor.py": "records that a hand or an accident has changed",
     "tests/scenarios/test_planted_bugs.py": "takes the guards of the database away",
-    "tests/ses/test_event_contradictions.py": "the tables of an older version",
-    "tests/ses/test_event_old_tags.py": "the tables of an older version",
     "tests/ses/test_event_owners.py": "the guard of the id",
     "tests/ses/test_event_poison.py": "a guard that refuses one event",
-    "tests/site/test_leaving_busy.py": "another program that writes",
-    "tests/site/test_serve.py": "another program that writes, and a key from the future",
+    "tests/support/beside_the_program.py": "what no command tells, and other programs",
     "tests/support/cli_fixtures.py": "the question of a test that no command answers",
     "tests/support/raw_records.py": "the door for all of these",
     "tests/support/store_samples.py": "the same of a test without a newsletter",
+    "tests/support/upgrades.py": "the tables of an older version",
 }
 OPENS = re.compile(r"sqlite3\.connect\(|\bexec_driver_sql\(|raw_records im[p]ort")
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
 import json
-import sqlite3
 
 import pytest
 
@@ -17,12 +15,15 @@ from newsletter.store import Store, doubting, runs, schema
 from newsletter.store.event_owners import SKEW
 from newsletter.store.revisions import HEAD
 from tests.fake_ses import FakeSes
+from tests.support import readers
+from tests.support.beside_the_program import untold
 from tests.support.cli_fixtures import plain_environment
 from tests.support.faults import imported, world
 from tests.support.owned_events import begin, hand_over, hear, kept_out, moment, sent, states
 from tests.support.ses_events import STORE, bounce, complaint, event
-from tests.support.store_samples import LATER, NOW, look, named_store, url_in
+from tests.support.store_samples import LATER, NOW, named_store, url_in
 from tests.support.store_samples import people as crowd
+from tests.support.upgrades import begun_before
 
 __all__ = ["imported", "plain_environment", "world"]
 
@@ -66,7 +67,7 @@ def test_an_event_with_our_tag_that_is_contradicted_keeps_nobody_out(tmp_path, s
     done = hear(store, forged)
     assert kept_out(tmp_path) == []
     assert (done.suppressed, done.settled, done.unmatched) == (0, 0, 1)
-    assert look(tmp_path, "select 1 from events where issue is not null") == []
+    assert {row["issue"] for row in readers.rows_about(store, about.to, "events")} == {None}
 
 
 def test_passing_bounces_that_are_contradicted_never_add_up(tmp_path, store):
@@ -133,7 +134,7 @@ def test_only_an_account_that_the_run_left_from_is_believed(store, noted, named,
     assert states(tmp_path)[0] == ("accepted" if believed else "unknown")
     assert kept_out(tmp_path) == (["reader1@example.org"] if believed and kind == "Bounce" else [])
     if noted == [OTHER, ACCOUNT]:
-        assert look(tmp_path, "select accounts from runs") == [(f"{OTHER} {ACCOUNT}",)]
+        assert untold(tmp_path, "runs", "accounts") == [(f"{OTHER} {ACCOUNT}",)]
 
 
 def test_both_shapes_name_the_account():
@@ -143,26 +144,8 @@ def test_both_shapes_name_the_account():
         assert found.account == ACCOUNT
 
 
-def test_of_a_run_from_before_the_upgrade_no_account_is_known(tmp_path, store):
-    hand_over(store, begin(store), 1)
-    store.close()
-    with contextlib.closing(sqlite3.connect(tmp_path / "newsletter.db")) as records, records:
-        for column in ("accounts", "way", "server", "told_attempts", "told_position"):
-            records.execute(f"alter table runs drop column {column}")
-        records.execute("drop index ix_deliveries_attempted")
-        records.execute("drop trigger deliveries_accepted")
-        records.execute("alter table deliveries drop column worker")
-        for column in ("joined", "address_hash", "handle"):
-            records.execute(f"alter table staged_rows drop column {column}")
-        records.execute("drop trigger consents_fixed")
-        records.execute("alter table consents drop column since")
-        later = (
-            "letters confirmations signups moves network_keys limits clicks links unanswered proofs "
-            "ratings rating_labels"
-        )
-        for table in later.split():
-            records.execute(f"drop table {table}")
-        records.execute("update alembic_version set version_num = '0007'")
+def test_of_a_run_from_before_the_upgrade_no_account_is_known(tmp_path):
+    begun_before(tmp_path, "0007", NOW)
     assert schema.upgrade(url_in(tmp_path)) == ("0007", HEAD)
     with Store.open(url_in(tmp_path)) as upgraded:
         run = runs.find(upgraded, 74, rehearsal=False)
@@ -177,7 +160,7 @@ def test_a_send_notes_the_account_before_its_first_mail(world, monkeypatch):
     seen, deliver = [], SesTransport.deliver
 
     def watched(transport, message):
-        seen.extend(world.newsletter.ask("select accounts from runs"))
+        seen.extend(untold(world.newsletter.root / ".newsletter", "runs", "accounts"))
         return deliver(transport, message)
 
     monkeypatch.setattr(SesTransport, "deliver", watched)

@@ -21,10 +21,11 @@ from newsletter.audience.tokens import make_token
 from newsletter.store import Store, signing_keys, subscribers
 from tests.campaign.letters import letters
 from tests.fake_ses import FakeSes
+from tests.support.beside_the_program import everything
 from tests.support.cli_fixtures import Folder, folder, plain_environment, ready
 from tests.support.commands import HANGS, started
 from tests.support.ports import free_port
-from tests.support.store_samples import everything, look
+from tests.support.store_samples import look
 
 __all__ = ["folder", "plain_environment", "ready"]
 

@@ -32,7 +32,8 @@ from newsletter.store.consents import Evidence
 from newsletter.store.folder import backup as backups
 from newsletter.store.folder import departures
 from tests.store.test_departures import remembered, restore
-from tests.support import claiming
+from tests.support import claiming, readers
+from tests.support.beside_the_program import another_writes, untold
 from tests.support.cli_fixtures import Folder, folder, plain_environment, ready
 from tests.support.commands import HANGS, Command, started
 from tests.support.ports import free_port
@@ -42,7 +43,6 @@ from tests.support.store_samples import (
     a_content,
     a_row,
     count_by_status,
-    look,
     people,
     store_with,
     url_in,
@@ -52,15 +52,6 @@ from tests.support.web_fixtures import settings_of
 __all__ = ["folder", "plain_environment", "ready"]
 
 pytestmark = pytest.mark.processes
-
-HOLD = """
-import sqlite3, sys
-connection = sqlite3.connect(sys.argv[1], isolation_level=None)
-connection.execute("begin immediate")
-print("held", flush=True)
-sys.stdin.readline()
-connection.execute("rollback")
-"""
 
 CLAIM_ALL = """
 import sys, time
@@ -82,22 +73,6 @@ while True:
 """
 
 
-@contextlib.contextmanager
-def kept_locked(database: Path) -> Iterator[None]:
-    """Another program is in the middle of a long write, for the length of the block."""
-    words = [sys.executable, "-c", HOLD, str(database)]
-    with subprocess.Popen(
-        words, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as holder:
-        try:
-            assert holder.stdout
-            assert holder.stdout.readline() == "held\n"
-            yield
-            holder.communicate("go\n", timeout=HANGS)
-        finally:
-            holder.kill()
-
-
 def hurried(folder: Path) -> Store:
     """The same records as the public pages have them, without their two seconds."""
     return Store.open(url_in(folder), patience=0.05)
@@ -108,16 +83,22 @@ def pages(store: Store) -> TestClient:
     return TestClient(app, base_url="https://letters.example.org")
 
 
-def handles(folder: Path) -> list[str]:
-    return [handle for (handle,) in look(folder, "select handle from subscribers order by id")]
+def handles(store: Store) -> list[str]:
+    return [one.handle for one in subscribers.each(store)]
+
+
+def to_read(folder: Path) -> Store:
+    return Store.open(url_in(folder), read_only=True)
 
 
 def statuses(folder: Path) -> list[str]:
-    return [status for (status,) in look(folder, "select status from subscribers order by id")]
+    with to_read(folder) as store:
+        return list(readers.statuses(store).values())
 
 
 def lines_counted(folder: Path) -> int:
-    return int(look(folder, "pragma user_version")[0][0])
+    with to_read(folder) as store, store.reading() as connection:
+        return store.backend.counted(connection)
 
 
 def begin(store: Store) -> Any:
@@ -152,25 +133,25 @@ def test_one_click_counts_though_an_import_holds_the_records_and_the_server_is_k
     ready: Folder,
 ):
     database = ready.root / ".newsletter/newsletter.db"
-    [(address, handle)] = ready.ask("select email, handle from subscribers where id = 1")
-    with Store.open(f"sqlite:///{database}") as store:
-        token = make_token(handle, signing_keys.newest(store))
-    with serving(ready) as (process, url), kept_locked(database):
+    with ready.records() as store:
+        first = readers.people(store)[0]
+        token = make_token(first.handle, signing_keys.newest(store))
+    with serving(ready) as (process, url), another_writes(database):
         with urllib.request.urlopen(f"{url}/u/{token}", timeout=60) as page:
             assert page.status == 200
         assert press(f"{url}/u/{token}") == 200
         process.send_signal(signal.SIGKILL)
         process.wait(timeout=HANGS)
         # Nobody could write it into the records yet.
-        assert ready.ask("select status from subscribers where id = 1") == [("active",)]
+        assert ready.status_of(first.email) == "active"
     ran = ready.send()
     assert ran.code == 0
     assert "older than" not in ran.err
-    assert address not in "".join(path.read_text("utf-8") for path in ready.mails())
+    assert first.email not in "".join(path.read_text("utf-8") for path in ready.mails())
     assert len(ready.mails()) == 24
-    assert ready.ask("select status from subscribers where id = 1") == [("unsubscribed",)]
-    [(source,)] = ready.ask("select source from consents where event = 'unsubscribed'")
-    assert source == "unsubscribe link, while the records were busy"
+    assert ready.status_of(first.email) == "unsubscribed"
+    late = ("unsubscribed", "unsubscribe link, while the records were busy")
+    assert ready.consents(first.email)[1:] == [late]
 
 
 def test_a_run_that_is_going_on_skips_who_left_beside_the_records(tmp_path):
@@ -178,8 +159,8 @@ def test_a_run_that_is_going_on_skips_who_left_beside_the_records(tmp_path):
         run = begin(sender)
         first = claiming.claim(sender, run, now=NOW)
         assert first is not None
-        with kept_locked(tmp_path / "newsletter.db"):
-            path = f"/u/{make_token(handles(tmp_path)[1], signing_keys.newest(store))}"
+        with another_writes(tmp_path / "newsletter.db"):
+            path = f"/u/{make_token(handles(store)[1], signing_keys.newest(store))}"
             assert pages(store).post(path).status_code == 200
             assert store.departures.behind
         second = claiming.claim(sender, run, now=NOW)
@@ -197,7 +178,7 @@ def test_of_two_processes_no_claim_that_begins_after_somebody_has_left_is_theirs
         words = [sys.executable, "-c", CLAIM_ALL, url_in(tmp_path)]
         env = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
         left: dict[str, float] = {}
-        order = handles(tmp_path)
+        order = handles(store)
         random.Random(7).shuffle(order)
         with subprocess.Popen(words, text=True, stdout=subprocess.PIPE, env=env) as claimer:
             assert claimer.stdout
@@ -228,7 +209,7 @@ def test_who_leaves_while_somebody_is_being_claimed_is_told_so_when_that_is_dura
         other.departures._hurried_until = float("inf")
         leave = threading.Thread(
             target=lambda: other.departures.leave(
-                handles(tmp_path)[0], Evidence(source="page"), now=LATER
+                handles(store)[0], Evidence(source="page"), now=LATER
             )
         )
         real, lock, has_to_wait = deliveries.claim, fcntl.flock, threading.Event()
@@ -262,7 +243,7 @@ def test_who_leaves_while_somebody_is_being_claimed_is_told_so_when_that_is_dura
 
 def test_who_leaves_in_the_middle_of_an_import_has_left_when_it_ends(tmp_path):
     with store_with(tmp_path, people(2)) as store, hurried(tmp_path) as other:
-        [first, _] = handles(tmp_path)
+        [first, _] = handles(store)
 
         def rows() -> Iterator[Any]:
             yield a_row("reader2@example.org", suppression="complained")
@@ -283,14 +264,14 @@ def test_a_restored_backup_learns_it_whether_or_not_the_records_had(tmp_path):
     with store_with(tmp_path, people(3)) as store:
         backups.backup(store, tmp_path / "copy.db")
         copy = (tmp_path / "copy.db").read_bytes()
-        [first, second, third] = handles(tmp_path)
+        [first, second, third] = handles(store)
         with hurried(tmp_path) as other:
-            with kept_locked(tmp_path / "newsletter.db"):
+            with another_writes(tmp_path / "newsletter.db"):
                 other.departures.leave(first, Evidence(source="page"), now=LATER)
             subscribers.come_back(
                 store, third, Evidence(source="page"), now=LATER
             )  # and all are told
-            with kept_locked(tmp_path / "newsletter.db"):
+            with another_writes(tmp_path / "newsletter.db"):
                 other.departures.leave(second, Evidence(source="page"), now=LATER)
     restore(tmp_path, copy)
     Store.open(url_in(tmp_path)).close()
@@ -301,8 +282,8 @@ def test_who_came_back_after_leaving_so_stays_in_a_restored_backup(tmp_path):
     with store_with(tmp_path, people(1)) as store:
         backups.backup(store, tmp_path / "copy.db")
         copy = (tmp_path / "copy.db").read_bytes()
-        [handle] = handles(tmp_path)
-        with hurried(tmp_path) as other, kept_locked(tmp_path / "newsletter.db"):
+        [handle] = handles(store)
+        with hurried(tmp_path) as other, another_writes(tmp_path / "newsletter.db"):
             other.departures.leave(handle, Evidence(source="page"), now=LATER)
         assert subscribers.come_back(store, handle, Evidence(source="page"), now=LATER)
         assert statuses(tmp_path) == ["active"]
@@ -316,37 +297,38 @@ def test_who_came_back_after_leaving_so_stays_in_a_restored_backup(tmp_path):
 
 def test_leaving_three_times_meanwhile_is_leaving_once(tmp_path):
     with store_with(tmp_path, people(1)) as store, hurried(tmp_path) as other:
-        [handle] = handles(tmp_path)
-        with kept_locked(tmp_path / "newsletter.db"):
+        [handle] = handles(store)
+        with another_writes(tmp_path / "newsletter.db"):
             for _ in range(3):
                 assert other.departures.leave(handle, Evidence(source="page"), now=LATER)
         store.departures.catch_up()
         store.departures.catch_up()
-    told = "select source, at from consents where event = 'unsubscribed'"
-    assert look(tmp_path, told) == [
-        ("unsubscribe link, while the records were busy", "2026-11-22T08:05:00.000000Z")
-    ]
+        [_, told] = readers.rows_about(store, "reader1@example.org", "consents")
+    assert (told["event"], told["source"], told["at"]) == (
+        "unsubscribed", "unsubscribe link, while the records were busy",
+        LATER.replace(microsecond=0),
+    )  # fmt: skip
     assert lines_counted(tmp_path) == len(remembered(tmp_path)) == 3
 
 
 def test_a_link_nobody_is_known_for_is_kept(tmp_path):
     with store_with(tmp_path, people(1)) as store, hurried(tmp_path) as other:
         imports.add(store, [a_row("late@example.org")], source="list", now=NOW)
-        handle = handles(tmp_path)[1]
+        handle = handles(store)[1]
         subscribers.erase(store, "late@example.org", now=NOW)
-        with kept_locked(tmp_path / "newsletter.db"):
+        with another_writes(tmp_path / "newsletter.db"):
             assert not other.departures.leave(handle, Evidence(source="page"), now=LATER)
         store.departures.catch_up()
-    assert look(tmp_path, "select handle from left_handles") == [(handle,)]
+    assert untold(tmp_path, "left_handles", "handle") == [(handle,)]
 
 
 def test_a_lost_file_and_what_a_power_cut_has_left_of_a_line_lose_nobody(tmp_path):
     with store_with(tmp_path, people(4)) as store, hurried(tmp_path) as other:
-        order = handles(tmp_path)
+        order = handles(store)
         subscribers.remove(store, "reader1@example.org", now=LATER)
         [path] = tmp_path.glob("left-*.log")
         path.unlink()
-        with kept_locked(tmp_path / "newsletter.db"):
+        with another_writes(tmp_path / "newsletter.db"):
             other.departures.leave(order[1], Evidence(source="page"), now=LATER)
             with path.open("ab") as stream:  # a whole line of nothing, and a torn one
                 stream.write(bytes(67) + b"w 0123")
@@ -359,11 +341,11 @@ def test_a_lost_file_and_what_a_power_cut_has_left_of_a_line_lose_nobody(tmp_pat
 
 def test_where_neither_can_be_written_nobody_is_told_that_they_have_left(tmp_path):
     with store_with(tmp_path, people(1)) as store, hurried(tmp_path) as other:
-        token = make_token(handles(tmp_path)[0], signing_keys.newest(store))
+        token = make_token(handles(store)[0], signing_keys.newest(store))
         [path] = tmp_path.glob("left-*.log")
         path.unlink()
         path.symlink_to("/dev/full")
-        with kept_locked(tmp_path / "newsletter.db"):
+        with another_writes(tmp_path / "newsletter.db"):
             answer = pages(other).post(f"/u/{token}")
         assert answer.status_code == 503
         assert "did not work" in answer.text
@@ -379,20 +361,20 @@ def test_a_file_that_somebody_keeps_locked_is_not_waited_for_without_end(tmp_pat
         with path.open("rb") as stream:
             fcntl.flock(stream, fcntl.LOCK_EX)
             with pytest.raises(PausedError, match="those who left locked"):
-                store.departures.leave(handles(tmp_path)[0], Evidence(source="page"), now=LATER)
+                store.departures.leave(handles(store)[0], Evidence(source="page"), now=LATER)
     assert statuses(tmp_path) == ["active"]
 
 
 def test_the_records_catch_up_by_themselves_once_they_are_free(tmp_path, monkeypatch):
     monkeypatch.setattr(public, "_CATCH_UP_SECONDS", 0.02)
     with store_with(tmp_path, people(1)) as store, hurried(tmp_path) as other:
-        token = make_token(handles(tmp_path)[0], signing_keys.newest(store))
+        token = make_token(handles(store)[0], signing_keys.newest(store))
         with pages(other) as client:
-            with kept_locked(tmp_path / "newsletter.db"):
+            with another_writes(tmp_path / "newsletter.db"):
                 assert client.post(f"/u/{token}").status_code == 200
                 assert statuses(tmp_path) == ["active"]
             for _ in range(3000):
-                if statuses(tmp_path) == ["unsubscribed"]:
+                if readers.status_of(store, "reader1@example.org") == "unsubscribed":
                     break
                 time.sleep(0.02)
     assert statuses(tmp_path) == ["unsubscribed"]
@@ -400,12 +382,12 @@ def test_the_records_catch_up_by_themselves_once_they_are_free(tmp_path, monkeyp
 
 def test_a_store_opens_though_another_program_writes_and_somebody_left_meanwhile(tmp_path):
     with store_with(tmp_path, people(1)) as store, hurried(tmp_path) as other:
-        [handle] = handles(tmp_path)
-        with kept_locked(tmp_path / "newsletter.db"):
+        [handle] = handles(store)
+        with another_writes(tmp_path / "newsletter.db"):
             other.departures.leave(handle, Evidence(source="page"), now=LATER)
             with hurried(tmp_path) as third:
                 assert third.departures.behind
                 assert subscribers.by_handle(third, handle) is not None
         store.departures.catch_up()
-    assert look(tmp_path, "select count(*) from left_handles") == [(0,)]
+    assert untold(tmp_path, "left_handles", "handle") == []
     assert statuses(tmp_path) == ["unsubscribed"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -17,10 +16,12 @@ from newsletter.site import answers
 from newsletter.site.words import words
 from newsletter.store import Store, signing_keys
 from newsletter.store.sqlite import backend
+from tests.support import readers
+from tests.support.beside_the_program import another_writes
 from tests.support.cli_fixtures import plain_environment
 from tests.support.pages import parse_page, text_of
 from tests.support.site_fixtures import SETTINGS, Site, site
-from tests.support.store_samples import count_by_status, look, people, store_with
+from tests.support.store_samples import LATER, count_by_status, people, store_with
 from tests.support.web_fixtures import policy
 
 __all__ = ["plain_environment", "site"]
@@ -214,15 +215,14 @@ def test_twenty_at_once_all_leave(site):
         answers = list(pool.map(client.post, paths * 2))
     assert {answer.status_code for answer in answers} == {200}
     assert count_by_status(site.store)[Status.UNSUBSCRIBED] == 20
-    assert len(look(site.root, "select * from consents where event = 'unsubscribed'")) == 20
+    for person in range(1, 21):
+        [_, (event, _)] = readers.consents(site.store, f"reader{person}@example.org")
+        assert event == "unsubscribed"
 
 
 def test_a_key_made_later_opens_old_and_new_links(site):
     old = site.path()
-    with sqlite3.connect(site.root / "newsletter.db") as connection:
-        row = (7, bytes(range(32)), "links", "2099-01-01T00:00:00.000000Z")
-        connection.execute("insert into signing_keys (id, secret, purpose, created_at) values (?, ?, ?, ?)", row)  # fmt: skip
-    connection.close()
+    signing_keys.rotate(site.store, now=LATER)
     new = site.path(2)
     assert old != new
     client = site.client()
@@ -245,8 +245,7 @@ def test_a_wrong_link_gets_the_same_page_for_everybody_and_changes_nothing(site,
 
 
 def test_a_link_for_another_purpose_is_wrong_too(site):
-    handle = look(site.root, "select handle from subscribers where id = 1")[0][0]
-    token = make_token(handle, signing_keys.newest(site.store), "confirm")
+    token = make_token(site.person().handle, signing_keys.newest(site.store), "confirm")
     assert site.client().post(f"/u/{token}").status_code == 404
     assert site.status() == "active"
 
@@ -279,22 +278,18 @@ def test_choices_that_cannot_be_written_never_look_like_success(tmp_path, monkey
     monkeypatch.setattr(backend, "_BUSY_SECONDS", 0.05)
     with store_with(tmp_path, people(1)) as store:
         site = Site(tmp_path, store)
-        [(handle,)] = look(tmp_path, "select handle from subscribers")
-        token = make_token(handle, signing_keys.newest(store), "preferences")
-        lock = sqlite3.connect(tmp_path / "newsletter.db", isolation_level=None)
-        lock.execute("begin immediate")
-        assert site.client().get(f"/p/{token}").status_code == 200
-        answer = site.client().post(f"/p/{token}", content=b"name=Ada")
-        lock.execute("rollback")
-        lock.close()
+        token = make_token(site.person().handle, signing_keys.newest(store), "preferences")
+        with another_writes(tmp_path / "newsletter.db"):
+            assert site.client().get(f"/p/{token}").status_code == 200
+            answer = site.client().post(f"/p/{token}", content=b"name=Ada")
         assert answer.status_code == 503
         assert int(answer.headers["retry-after"]) > 0
         assert "did not work" in answer.text
         assert "kept the store locked" in caplog.text
         assert token not in caplog.text
-        assert look(tmp_path, "select name from subscribers") == [("Reader 1",)]
+        assert site.person().name == "Reader 1"
         assert site.client().post(f"/p/{token}", content=b"name=Ada").status_code == 200
-        assert look(tmp_path, "select name from subscribers") == [("Ada",)]
+        assert site.person().name == "Ada"
 
 
 def test_health_is_the_records_health(site, monkeypatch):

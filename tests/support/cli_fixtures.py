@@ -21,6 +21,13 @@ import pytest
 
 from newsletter.cli import unforeseen
 from newsletter.cli.app import main
+from newsletter.delivery import Run
+from newsletter.project.records import store_url
+from newsletter.store import Store, runs
+from newsletter.store.deliveries import Recipient
+from newsletter.store.subscribers import Member
+from tests.support import readers
+from tests.support.beside_the_program import everything
 
 ROOT = Path(__file__).parents[2]
 ISSUE = "issues/074-the-long-minute.md"
@@ -72,14 +79,18 @@ class Folder:
 
     def run(self, *words: str) -> Ran:
         """Run one command; whatever it is, it must not tell an address."""
+        ran = self.shown(*words)
+        expect_no_address(ran)
+        return ran
+
+    def shown(self, *words: str) -> Ran:
+        """Run one command that may show addresses."""
         self.patch.chdir(self.root)
         self.patch.setattr(sys, "argv", ["newsletter", *words])
         self.capture.readouterr()
         code = main()
         out, err = self.capture.readouterr()
-        ran = Ran(code, out, err)
-        expect_no_address(ran)
-        return ran
+        return Ran(code, out, err)
 
     def imported(self) -> Folder:
         """The same with the example list in the records."""
@@ -107,6 +118,40 @@ class Folder:
     def mails(self, issue: int = 74) -> list[Path]:
         """The mails of a rehearsal, in the order of the recipients."""
         return sorted((self.root / "mail" / f"{issue:03d}").glob("*.eml"))
+
+    def records(self) -> Store:
+        """The records, opened to be read."""
+        url = store_url(self.root, os.environ.get("NEWSLETTER_STORE__URL", ""))
+        return Store.open(url, read_only=True)
+
+    def people(self) -> list[Member]:
+        """Everybody on record, as they were added."""
+        with self.records() as store:
+            return readers.people(store)
+
+    def status_of(self, email: str) -> str:
+        """How somebody stands, "" for nobody."""
+        with self.records() as store:
+            return readers.status_of(store, email)
+
+    def consents(self, email: str) -> list[tuple[str, str]]:
+        """What an address agreed to or not, and where, the oldest first."""
+        with self.records() as store:
+            return readers.consents(store, email)
+
+    def runs(self) -> tuple[Run, ...]:
+        """All runs, the oldest first."""
+        with self.records() as store:
+            return runs.find_all(store)
+
+    def outcomes(self, issue: int = 74) -> list[Recipient]:
+        """What became of each mail of an issue, in their order."""
+        with self.records() as store:
+            return readers.outcomes(store, issue)
+
+    def everything(self) -> dict[str, list[tuple[Any, ...]]]:
+        """Every row of every table, to be compared with what it is later."""
+        return everything(self.root / ".newsletter")
 
     def ask(self, question: str, *values: Any) -> list[tuple[Any, ...]]:
         """What the records say, asked past the program."""

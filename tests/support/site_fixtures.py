@@ -13,7 +13,10 @@ from starlette.testclient import TestClient
 from newsletter import site as public
 from newsletter.audience.tokens import make_token
 from newsletter.store import Store, signing_keys
-from tests.support.store_samples import LATER, everything, look, people, store_with
+from newsletter.store.subscribers import Member
+from tests.support import readers
+from tests.support.beside_the_program import everything
+from tests.support.store_samples import LATER, people, store_with
 from tests.support.web_fixtures import settings_of
 
 SETTINGS = '[site]\nname = "Slack Water"\n'
@@ -33,15 +36,18 @@ class Site:
         )
         return TestClient(pages, base_url="https://letters.example.org", follow_redirects=False, **options)  # fmt: skip
 
+    def person(self, number: int = 1) -> Member:
+        """Who was added as the first, or a later one."""
+        return readers.people(self.store)[number - 1]
+
     def token(self, person: int = 1) -> str:
-        question = "select handle from subscribers where id = ?"
-        return make_token(look(self.root, question, person)[0][0], signing_keys.newest(self.store))
+        return make_token(self.person(person).handle, signing_keys.newest(self.store))
 
     def path(self, person: int = 1) -> str:
         return f"/u/{self.token(person)}"
 
     def status(self, person: int = 1) -> str:
-        return str(look(self.root, "select status from subscribers where id = ?", person)[0][0])
+        return self.person(person).status.value
 
     def everything(self) -> dict[str, list[tuple[Any, ...]]]:
         """Every row of every table."""

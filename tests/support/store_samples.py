@@ -235,10 +235,3 @@ def look(folder: Path, question: str, *values: Any) -> list[tuple[Any, ...]]:
         return postgres.server().ask(_databases[folder], question, *values)
     with raw(folder / "newsletter.db") as connection:
         return connection.execute(question, values).fetchall()
-
-
-def everything(folder: Path) -> dict[str, list[tuple[Any, ...]]]:
-    """Every row of every table of the store in a folder."""
-    with raw(folder / "newsletter.db") as connection:
-        names = connection.execute("select name from sqlite_master where type = 'table'").fetchall()
-        return {name: connection.execute(f'select * from "{name}"').fetchall() for (name,) in names}
