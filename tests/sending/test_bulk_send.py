@@ -6,8 +6,10 @@ import dataclasses
 
 import pytest
 
+from newsletter.delivery import Pause
 from newsletter.ses.client import SesTransport
 from tests.fake_ses import FakeSes, Fault
+from tests.support import readers
 from tests.support.bulk_sends import HEARD, letters, paces, sent
 from tests.support.cli_fixtures import plain_environment
 from tests.support.faults import imported, world
@@ -22,7 +24,7 @@ LOST = Fault(kind="reset", accept=True)
 
 
 def emails(letters):
-    return [mail for (mail,) in letters.newsletter.ask("select email from subscribers order by id")]
+    return [one.email for one in letters.newsletter.people()]
 
 
 def test_one_claim_one_request_one_settle_for_each_batch(letters):
@@ -31,11 +33,15 @@ def test_one_claim_one_request_one_settle_for_each_batch(letters):
         assert states == {"accepted": 25}
         assert state.operations["SendBulkEmail"] == 5
         names = {(m.recipients[0], m.message_id) for m in fake.messages}
-    moments = letters.newsletter.ask("select claimed_at, settled_at from deliveries")
-    assert len({claimed for claimed, _ in moments}) == len({settled for _, settled in moments}) == 5
-    assert names == set(letters.newsletter.ask(
-        "select s.email, d.message_id from deliveries d join subscribers s on s.id = d.subscriber_id"
-    ))  # fmt: skip
+    with letters.newsletter.records() as store:
+        kept = [
+            (one.email, row)
+            for one in readers.people(store)
+            for row in readers.rows_about(store, one.email, "deliveries")
+        ]
+    assert len({row["claimed_at"] for _, row in kept}) == 5
+    assert len({row["settled_at"] for _, row in kept}) == 5
+    assert names == {(email, row["message_id"]) for email, row in kept}
 
 
 def test_who_is_at_fault_is_refused_alone_after_the_whole_was_refused(letters):
@@ -44,7 +50,7 @@ def test_who_is_at_fault_is_refused_alone_after_the_whole_was_refused(letters):
         state, states = sent(letters, fake)
         assert states == {"accepted": 24, "refused": 1}
         assert poisoned not in state.accepted
-    tried = sorted(n for (n,) in letters.newsletter.ask("select attempt from deliveries"))
+    tried = sorted(one.attempt for one in letters.newsletter.outcomes())
     assert tried == [1] * 20 + [2] * 5
 
 
@@ -52,7 +58,7 @@ def test_a_letter_that_is_refused_for_everybody_stops_after_a_few_one_by_one(let
     with FakeSes(REFUSED) as fake:
         _, states = sent(letters, fake, code=6)
     assert states == {"refused": 3, "queued": 22}  # over 2 % of so few
-    assert letters.newsletter.ask("select pause from runs") == [("breaker",)]
+    assert [run.pause for run in letters.newsletter.runs()] == [Pause.BREAKER]
 
 
 def test_an_answer_too_fast_halves_the_pace_once_for_the_whole_request(letters, paces):
@@ -92,7 +98,7 @@ def test_what_was_accepted_beside_a_stop_stays_accepted_and_the_strongest_is_tol
     with FakeSes(*faults) as fake:
         _, states = sent(letters, fake, code=6)
         assert states == {"accepted": 2, "queued": 22, "deferred": 1}
-        assert letters.newsletter.ask("select pause from runs") == [("account",)]
+        assert [run.pause for run in letters.newsletter.runs()] == [Pause.ACCOUNT]
         _, states = sent(letters, fake)
     assert states == {"accepted": 25}
 
@@ -137,7 +143,7 @@ def test_what_nobody_would_hear_of_is_not_begun(letters, missing):
             assert ran.code == 2
             assert f"transport.ses.{missing} is not set" in ran.err
         assert not fake.received
-    assert letters.newsletter.ask("select count(*) from runs") == [(0,)]
+    assert letters.newsletter.runs() == ()
 
 
 def test_a_test_mail_takes_the_same_road(letters):

@@ -194,7 +194,7 @@ def test_workers_that_take_nothing_up_are_told_of(
         # Who stops it stops it for all.
         assert folder.run("cancel", "--issue", "74").code == 0
         assert folder.run("worker", "--once").code == 0
-        assert postgres.server().ask(database, "select sum(attempt) from deliveries") == [(0,)]
+        assert {one.attempt for one in folder.outcomes()} == {0}
 
 
 @pytest.mark.parametrize("leads", [True, False])
@@ -269,11 +269,12 @@ def test_a_send_that_nobody_could_take_is_not_left_to_workers(
             folder.patch.setenv("NEWSLETTER_TRANSPORT__KIND", "folder")
             assert "a rehearsal" in folder.send("--detach").error
         folder.patch.setenv("NEWSLETTER_TRANSPORT__KIND", "smtp")
+        assert folder.runs() == ()
         folder.patch.delenv("NEWSLETTER_STORE__URL")
         folder.imported()
         ran = folder.send("--detach")
         assert (ran.code, "on a server" in ran.error) == (2, True)
-    assert postgres.server().ask(database, "select count(*) from runs") == [(0,)]
+        assert folder.runs() == ()
 
 
 class _Stopped(signals.Signals):
@@ -408,7 +409,7 @@ def test_ctrl_c_before_it_is_left_to_workers_leaves_them_nothing(
         through_smtp(folder, port)
         ran = folder.send("--detach")
         assert (ran.code, "nothing is begun" in ran.err) == (130, True)
-        assert postgres.server().ask(database, "select count(*) from runs") == [(0,)]
+        assert folder.runs() == ()
         assert folder.run("worker", "--once").code == 0
         assert keeper.mails == []
 
@@ -472,8 +473,12 @@ def test_who_knows_of_more_than_the_records_says_so_before_anything_is_claimed(
             execute("update deliveries set state = 'queued', attempt = 0, message_id = ''")
         ran = folder.run("worker", "--once")
         assert ran.code == 8
-        told = "select state, told_attempts from runs"
-        assert postgres.server().ask(database, told) == [("paused", before)]
+        [run] = folder.runs()
+        assert run.state is RunState.PAUSED
+        with folder.records() as store:
+            told = claims.distrusted(store, run)
+        assert told is not None
+        assert told.reached.attempts == before
         assert len(keeper.mails) == before
 
 
