@@ -9,10 +9,10 @@ import pytest
 
 from tests.campaign.servers import serving
 from tests.cli.test_status import SEND
+from tests.support.beside_the_program import spoil
 from tests.support.cli_fixtures import plain_environment, snapshot
 from tests.support.commands import HANGS, installed, script, started
 from tests.support.faults import imported, world
-from tests.support.raw_records import raw
 
 __all__ = ["imported", "plain_environment", "world"]
 
@@ -29,9 +29,10 @@ def test_a_backup_is_one_file_for_this_user_and_says_nothing_of_what_is_in_it(wo
     )
     assert (root / "copy.db").stat().st_mode & 0o777 == 0o600
     assert [path.name for path in root.glob("*copy.db*")] == ["copy.db"]
-    secrets = world.newsletter.ask("select hex(secret) from signing_keys")
     said = (ran.out + ran.err).lower()
-    assert not [secret for (secret,) in secrets if secret.lower() in said]
+    secrets = [secret.hex() for (secret,) in world.newsletter.untold("signing_keys", "secret")]
+    assert len(secrets) == 2
+    assert not [secret for secret in secrets if secret in said]
 
 
 @pytest.mark.parametrize(
@@ -68,14 +69,7 @@ def test_a_disk_that_fills_up_leaves_no_half_of_a_backup(world):
 
 def test_records_that_are_damaged_make_no_backup(world):
     path = world.newsletter.root / ".newsletter/newsletter.db"
-    with raw(path) as connection:
-        (size,) = connection.execute("pragma page_size").fetchone()
-        (page,) = connection.execute(
-            "select rootpage from sqlite_master where name = 'subscribers'"
-        ).fetchone()
-    with path.open("r+b") as stream:
-        stream.seek((page - 1) * size)
-        stream.write(b"\xff" * 64)
+    spoil(path, "subscribers")
     ran = world.newsletter.run("db", "backup", "copy.db")
     assert ran.code in {1, 2}
     assert not list(world.newsletter.root.glob("*copy.db*"))

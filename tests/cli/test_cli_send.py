@@ -116,7 +116,7 @@ def test_every_mail_is_right_to_the_byte(ready):
 
 def test_a_person_who_leaves_between_two_runs_gets_nothing(ready):
     assert ready.send("--limit", "10").code == 6
-    (handle,) = ready.ask("select handle from subscribers order by id limit 1 offset 10")[0]
+    handle = ready.people()[10].handle
     with store_of(ready) as store:
         assert store.departures.leave(handle, Evidence(source="test"), now=NOW)
         assert suppress(store, "ines+slackwater@example.com", reason="bounced", now=NOW)
@@ -137,7 +137,7 @@ def test_nobody_on_the_list_is_no_reason_to_freeze_a_run(folder):
     ran = folder.send()
     assert ran.code == 5
     assert ran.error == "error: nobody is on the list yet"
-    assert folder.ask("select count(*) from runs") == [(0,)]
+    assert folder.runs() == ()
 
 
 def test_without_records_the_way_to_begin_is_said(folder):
@@ -173,7 +173,7 @@ def test_ses_without_a_region_is_refused_in_one_sentence(ready, monkeypatch, tmp
     assert ran.code == 2
     assert ran.error == "error: no AWS region is named"
     assert ran.hint == "hint: set transport.ses.region"
-    assert ready.ask("select count(*) from runs") == [(0,)]
+    assert ready.runs() == ()
 
 
 def test_without_a_sender_nothing_leaves(ready):

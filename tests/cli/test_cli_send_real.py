@@ -96,11 +96,11 @@ def test_who_typed_the_number_late_finds_it_sent(counter, ready, monkeypatch, ca
             return "74\n"
 
     monkeypatch.setattr(sys, "stdin", Slow())
-    finished = "select finished_at from runs"
     assert counter.send(SendOptions(issue=74), confirmed=None) == 0
     assert "issue 74 was already sent on " in capsys.readouterr().err
     assert len(counter.box.taken) == 25
-    assert ready.ask(finished)[0][0]
+    [run] = ready.runs()
+    assert run.finished_at
 
 
 def test_a_real_run_that_changed_must_go_on_as_it_began(counter, ready, capsys):

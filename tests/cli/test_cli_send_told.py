@@ -71,7 +71,7 @@ def test_an_old_mail_that_cannot_be_taken_away_stops_a_new_run(ready):
     assert ran.code == 4
     assert ran.error == "error: a mail of an earlier rehearsal cannot be taken away: 0001.eml"
     assert ran.hint == "hint: empty the folder 074/ yourself"
-    assert ready.ask("select count(*) from runs") == [(0,)]
+    assert ready.runs() == ()
 
 
 # --- progress and JSON -----------------------------------------------------------------------

@@ -107,7 +107,7 @@ def test_a_signal_lets_the_mail_in_flight_finish_and_the_run_goes_on_later(large
     assert set(states) == {"accepted", "queued"}
     assert sum(states.values()) == PEOPLE
     assert len(large.mails()) == states["accepted"]
-    assert large.ask("select state from runs") == [("paused",)]
+    assert [run.state for run in large.runs()] == ["paused"]
     before = snapshot(large.root / "mail")
     again = large.send()
     assert again.code == 0
@@ -126,7 +126,7 @@ def test_a_window_that_is_closed_lets_the_mail_in_flight_finish(large):
     states = large.states()
     assert set(states) == {"accepted", "queued"}
     assert len(large.mails()) == states["accepted"]
-    assert large.ask("select state from runs") == [("paused",)]
+    assert [run.state for run in large.runs()] == ["paused"]
 
 
 def test_who_leaves_it_running_behind_a_closed_window_is_not_stopped(large):
@@ -202,7 +202,7 @@ def test_at_a_terminal_the_number_is_typed(ready, typed, code, mails):
     assert len(ready.mails()) == mails
     if code:
         assert "cancelled; nothing was sent" in ran.err
-        assert ready.ask("select count(*) from runs") == [(0,)]
+        assert ready.runs() == ()
     else:
         assert ran.out == "issue 74: 25 mails rehearsed now; in all accepted 25\n"
 
@@ -212,13 +212,13 @@ def test_what_was_sent_while_the_prompt_waited_is_not_sent_again(ready):
     session.until("anything else cancels: ")
     assert ready.send().code == 0
     before = snapshot(ready.root / "mail")
-    finished = ready.ask("select finished_at from runs")
+    [run] = ready.runs()
     session.type("74\n")
     ran = session.end()
     assert ran.code == 0
     assert "issue 74 was already rehearsed on " in ran.err
     assert snapshot(ready.root / "mail") == before
-    assert ready.ask("select finished_at from runs") == finished
+    assert ready.runs() == (run,)
 
 
 def test_colour_goes_to_the_terminal_and_never_into_a_file(ready):

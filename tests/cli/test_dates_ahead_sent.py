@@ -71,7 +71,7 @@ def test_an_issue_that_no_schedule_sends_keeps_no_date_from_another(post, at, en
     assert went.code == 0
     assert "same date" not in ran.err + went.err
     assert len(post.readers) == before + 25
-    assert newsletter.ask("select issue from runs where state = 'finished' and issue = 77")
+    assert [run.state for run in newsletter.runs() if run.content.issue == 77] == ["finished"]
 
 
 def test_two_that_may_still_go_are_refused(post):

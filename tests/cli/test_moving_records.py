@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
-import sqlite3
 from typing import Any
 
 import pytest
@@ -15,6 +13,7 @@ from newsletter.store.every_table import metadata
 from newsletter.store.sqlite import files
 from tests.support import postgres
 from tests.support.cli_fixtures import Folder, folder, plain_environment
+from tests.support.raw_records import raw
 from tests.support.schedule_fixtures import through_smtp
 from tests.support.smtp_servers import Keeper, aiosmtpd
 
@@ -30,7 +29,7 @@ URL = "NEWSLETTER_STORE__URL"
 def lived(folder: Folder) -> Folder:
     """A newsletter that was sent in part, and that somebody has left and somebody was erased from."""
     folder.imported()
-    addresses = [row[0] for row in folder.ask("select email from subscribers order by id")]
+    addresses = [one.email for one in folder.people()]
     for ran in (
         folder.run("subscribers", "remove", addresses[3]),
         folder.run("subscribers", "erase", addresses[-1], "--yes"),  # the highest number
@@ -167,11 +166,11 @@ def test_records_that_another_server_took_over_are_not_copied_as_if_they_were_wh
 
 def test_one_who_left_before_is_no_departure_anew_and_one_who_came_back_stays(folder):
     folder.imported()
-    [(left,), (back,)] = folder.ask("select email from subscribers where id in (4, 5) order by id")
+    left, back = (one.email for one in folder.people()[3:5])
     for address in (left, back):
         assert folder.run("subscribers", "remove", address).code == 0
     assert folder.run("subscribers", "allow", back, "--yes").code in {0, 2}
-    before = dict(folder.ask("select id, status from subscribers"))
+    before = [(one.email, one.status) for one in folder.people()]
     database = postgres.new_database()
     assert folder.run("db", "copy", "--to", postgres.server().url(database)).code == 0
     folder.patch.setenv(URL, postgres.server().url(database))
@@ -182,8 +181,7 @@ def test_one_who_left_before_is_no_departure_anew_and_one_who_came_back_stays(fo
     ran = folder.run("db", "rotate-key")
     assert ran.code == 0
     assert "unsubscribed after" not in ran.err
-    query = "select id, status from subscribers"
-    assert dict(asked(file_url(folder, ".newsletter/again.db"), query)) == before
+    assert [(one.email, one.status) for one in folder.people()] == before
 
 
 def test_a_program_that_has_them_open_keeps_them_where_they_are(folder):
@@ -247,14 +245,11 @@ def test_a_place_that_is_none_is_refused_and_nothing_has_moved(folder, to, said)
 
 
 def test_a_delivery_of_no_run_is_not_taken_to_a_server(lived):
-    with contextlib.closing(
-        sqlite3.connect(lived.root / ".newsletter/newsletter.db")
-    ) as connection:
+    with raw(lived.root / ".newsletter/newsletter.db") as connection:
         connection.execute(  # as a hand may, with no key switched on
             "insert into deliveries (run_id, issue, rehearsal, subscriber_id, address_hash, "
             "position, state) values (999, 99, true, 1, 'x', 1, 'queued')"
         )
-        connection.commit()
     ran = lived.run("db", "copy", "--to", postgres.server().url(postgres.new_database()))
     assert ran.code == 1
     assert "deliveries are on record without the run that they were sent in" in ran.error
@@ -282,7 +277,7 @@ def test_a_backup_of_a_server_is_a_file_that_is_restored_as_one(folder):
     assert named.code == 0
     assert (folder.root / "copy.db").stat().st_mode & 0o777 == 0o600
     assert files.make_whole(folder.root / "copy.db") == ""
-    [(reader,)] = postgres.server().ask(database, "select email from subscribers where id = 9")
+    reader = folder.people()[8].email
     assert folder.run("subscribers", "erase", reader, "--yes").code == 0
     kept = list((folder.root / ".newsletter/backups").iterdir())
     assert len(kept) == 1  # who was erased is in none

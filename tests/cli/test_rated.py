@@ -95,7 +95,7 @@ def test_a_reader_answers_without_mouse_or_script_and_changes_it(
         page.keyboard.press("Enter")
         expect_heading(page, "Thank you")
         audit(page, tab, kept)
-        assert ready.ask("select answer, words from ratings") == [("good", "More tides, please.")]
+        assert ready.untold("ratings", "answer", "words") == [("good", "More tides, please.")]
         page.get_by_role("link", name="Change it").press("Enter")
         assert page.get_by_label("Loved it").is_checked()
         assert page.get_by_label("Anything to add?").input_value() == "More tides, please."
@@ -108,7 +108,7 @@ def test_a_reader_answers_without_mouse_or_script_and_changes_it(
         audit(page, tab, kept)
         plain.close()
         scripted.close()
-    assert ready.ask("select answer, words from ratings") == [("bad", "More tides, please.")]
+    assert ready.untold("ratings", "answer", "words") == [("bad", "More tides, please.")]
     expect_figures(ready)
     expect_reader(ready, reader)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import resource
 import shutil
@@ -11,15 +10,18 @@ import sys
 
 import pytest
 
-from newsletter.store import subscribers
+from newsletter.store import Store, subscribers, suppressions
 from newsletter.store.folder import backup as backups
 from newsletter.store.folder.backup import keep
 from newsletter.store.revisions import HEAD
 from newsletter.store.sqlite import files
+from tests.support import readers
+from tests.support.beside_the_program import spoil
 from tests.support.cli_fixtures import Folder, snapshot
 from tests.support.commands import installed, script
 from tests.support.commands import started as starting
 from tests.support.ports import free_port
+from tests.support.raw_records import raw
 from tests.support.schedule_fixtures import (
     approved,
     at,
@@ -45,11 +47,20 @@ __all__ = ["approved", "at", "folder", "owned", "plain_environment", "post", "re
 
 pytestmark = pytest.mark.processes
 
-COUNTS = "select (select count(*) from subscribers), (select count(*) from imports)"
-
 
 def database(newsletter):
     return newsletter.root / ".newsletter/newsletter.db"
+
+
+def opened(backup):
+    return Store.open(f"sqlite:///{backup}", read_only=True)
+
+
+def counts(path):
+    """How many people a file has, and how many lists they came with."""
+    with raw(path) as records:
+        question = "select (select count(*) from subscribers), (select count(*) from imports)"
+        return records.execute(question).fetchone()
 
 
 def kept(newsletter):
@@ -77,13 +88,12 @@ def test_it_shows_what_would_be_lost_and_keeps_the_records_from_before(ready, co
     assert [line.split() for line in ran.err.splitlines() if line.startswith("people")] == [
         ["people", "26", "25"]
     ]
-    assert ready.ask(COUNTS) == [(25, 1)]
+    assert counts(database(ready)) == (25, 1)
     [aside] = kept(ready)
     assert str(aside) in ran.err
     assert (aside.stat().st_mode & 0o777, aside.parent.stat().st_mode & 0o777) == (0o600, 0o700)
     assert database(ready).stat().st_mode & 0o777 == 0o600
-    with contextlib.closing(sqlite3.connect(aside)) as old:
-        assert old.execute(COUNTS).fetchall() == [(26, 1)]
+    assert counts(aside) == (26, 1)
     assert copy.exists()
     assert not list(database(ready).parent.glob(".restored*"))
 
@@ -98,7 +108,7 @@ def test_it_is_not_done_unasked(ready, copy, words, typed, code):
         ready.patch.setattr(sys, "stdin", Terminal(typed))
     ran = ready.run(*words, "db", "restore", "copy.db")
     assert ran.code == code
-    assert ready.ask(COUNTS) == [(25 if code == 0 else 26, 1)]
+    assert counts(database(ready)) == (25 if code == 0 else 26, 1)
 
 
 @pytest.mark.parametrize("bad", ["missing", "empty", "text", "torn", "other", "newer", "itself"])
@@ -111,7 +121,7 @@ def test_what_is_no_good_backup_changes_nothing(ready, copy, bad):
     if bad == "torn":
         copy.write_bytes(copy.read_bytes()[: copy.stat().st_size // 2])
     if bad in {"other", "newer"}:
-        with contextlib.closing(sqlite3.connect(copy)) as connection, connection:
+        with raw(copy) as connection:
             if bad == "newer":
                 connection.execute("update alembic_version set version_num = '9999'")
             else:
@@ -125,7 +135,7 @@ def test_what_is_no_good_backup_changes_nothing(ready, copy, bad):
     assert {name for name in after if "copy" not in name} == {
         name for name in before if "copy" not in name
     }
-    assert ready.ask(COUNTS) == [(25, 1)]
+    assert counts(database(ready)) == (25, 1)
 
 
 @pytest.mark.parametrize("state", ["missing", "no folder", "damaged", "text", "with a stale log"])
@@ -133,7 +143,7 @@ def test_records_that_are_missing_or_damaged_are_replaced(ready, copy, state):
     path = database(ready)
     log = path.with_name(f"{path.name}-wal")
     with store_of(ready) as store:  # open, so that the log is not folded
-        assert subscribers.remove(store, ready.ask("select email from subscribers")[0][0], now=NOW)
+        assert subscribers.remove(store, readers.people(store)[0].email, now=NOW)
         stale = log.read_bytes()
     for file in path.parent.glob("left-*.log"):
         file.unlink()
@@ -151,8 +161,8 @@ def test_records_that_are_missing_or_damaged_are_replaced(ready, copy, state):
         log.write_bytes(stale)
     ran = ready.run("db", "restore", "copy.db", "--yes")
     assert ran.code == 0, ran.err
-    assert ready.ask(COUNTS) == [(25, 1)]
-    assert ready.ask("select distinct status from subscribers") == [("active",)]
+    assert counts(database(ready)) == (25, 1)
+    assert {one.status for one in ready.people()} == {"active"}
     assert ready.run("status").code == 0
     if state in {"damaged", "text"}:
         assert len(kept(ready)) == 1
@@ -166,25 +176,26 @@ def test_a_copy_made_by_hand_takes_its_log_with_it(ready):
     assert (ready.root / "raw.db-wal").stat().st_size
     before = (ready.root / "raw.db").read_bytes()
     assert ready.run("db", "restore", "raw.db", "--yes").code == 0
-    assert ready.ask("select reason from suppressions") == [("blocked",)]
+    with ready.records() as store:
+        assert suppressions.reason(store, "late@example.org") == "blocked"
     assert (ready.root / "raw.db").read_bytes() == before
 
 
 def test_who_left_since_the_backup_stays_out(ready, copy):
-    [(address,)] = ready.ask("select email from subscribers where id = 1")
+    address = ready.people()[0].email
     assert ready.run("subscribers", "remove", address).code == 0
     ran = ready.run("db", "restore", "copy.db", "--yes")
     assert ran.code == 0
     assert "1 person unsubscribed after" in ran.err
-    assert ready.ask("select status from subscribers where id = 1") == [("unsubscribed",)]
+    assert ready.status_of(address) == "unsubscribed"
 
 
 def test_links_that_were_signed_since_the_backup_still_open(ready, copy):
     assert ready.run("db", "rotate-key").code == 0
-    keys = ready.ask("select id, hex(secret) from signing_keys order by id")
+    keys = ready.untold("signing_keys", "id", "secret")
     assert len(keys) == 3
     assert ready.run("db", "restore", "copy.db", "--yes").code == 0
-    assert ready.ask("select id, hex(secret) from signing_keys order by id") == keys
+    assert ready.untold("signing_keys", "id", "secret") == keys
 
 
 def test_an_older_version_s_backup_is_upgraded_afterwards(ready, tmp_path):
@@ -197,9 +208,9 @@ def test_an_older_version_s_backup_is_upgraded_afterwards(ready, tmp_path):
     assert ready.run("status").code == 0
     names = [path.name for path in kept(ready)]
     assert len(names) == 2  # of the restore, and of the upgrade
-    with contextlib.closing(sqlite3.connect(kept(ready)[-1])) as old:
+    with raw(kept(ready)[-1]) as old:
         assert old.execute("select version_num from alembic_version").fetchall() == [("0004",)]
-    assert ready.ask("select version_num from alembic_version") == [(HEAD,)]
+    assert ready.untold("alembic_version", "version_num") == [(HEAD,)]
 
 
 def test_another_newsletter_s_backup_buries_no_records_that_are_in_use(ready, tmp_path):
@@ -207,15 +218,15 @@ def test_another_newsletter_s_backup_buries_no_records_that_are_in_use(ready, tm
     with new_store(tmp_path / "other", people(3)) as store:
         backups.backup(store, tmp_path / "other.db")
     other = str(tmp_path / "other.db")
-    [(address,)] = ready.ask("select email from subscribers where id = 1")
+    address = ready.people()[0].email
     assert ready.run("subscribers", "remove", address).code == 0
     ran = ready.run("db", "restore", other, "--yes")
     assert ran.code == 8
     assert "a backup of other records" in ran.error
-    assert ready.ask(COUNTS) == [(25, 1)]
+    assert counts(database(ready)) == (25, 1)
     database(ready).unlink()
     assert ready.run("db", "restore", other, "--yes").code == 0
-    assert ready.ask("select count(*) from subscribers") == [(3,)]
+    assert len(ready.people()) == 3
 
 
 def test_not_while_a_send_or_another_program_has_them(ready, copy):
@@ -227,7 +238,7 @@ def test_not_while_a_send_or_another_program_has_them(ready, copy):
         assert ran.code == 7
         assert "another program has these records open" in ran.error
         add(ready, "late@example.org")
-    assert ready.ask(COUNTS) == [(26, 1)]
+    assert counts(database(ready)) == (26, 1)
     assert kept(ready) == []
     assert ready.run("db", "restore", "copy.db", "--yes").code == 0
 
@@ -313,9 +324,8 @@ def test_each_run_is_backed_up_once_before_its_first_claim_and_goes_on_from_ther
     [made] = kept(newsletter)
     assert newsletter.send("--limit", "5").code == 6
     assert kept(newsletter) == [made]
-    with contextlib.closing(sqlite3.connect(made)) as copy:
-        states = copy.execute("select state, count(*), sum(attempt) from deliveries").fetchall()
-    assert states == [("queued", 25, 0)]
+    with opened(made) as copy:
+        assert [(one.state, one.attempt) for one in readers.outcomes(copy)] == [("queued", 0)] * 25
     assert newsletter.run("db", "restore", str(made), "--yes").code == 0
     assert newsletter.send().code == 8
     assert newsletter.send("--restored").code == 9
@@ -346,14 +356,7 @@ def test_without_room_for_a_backup_the_issue_still_goes_and_that_is_said(post, m
 
 def test_damaged_records_send_nothing(post):
     path = database(post.newsletter)
-    with contextlib.closing(sqlite3.connect(path)) as connection:
-        (size,) = connection.execute("pragma page_size").fetchone()
-        (page,) = connection.execute(
-            "select rootpage from sqlite_master where name = 'ix_consents_address_hash'"
-        ).fetchone()
-    with path.open("r+b") as stream:
-        stream.seek((page - 1) * size)
-        stream.write(b"\xff" * 64)
+    spoil(path, "ix_consents_address_hash")
     ran = post.newsletter.send()
     assert ran.code == 2
     assert "the records are damaged, so no backup was made" in ran.error

@@ -22,6 +22,7 @@ from newsletter.store.consents import Evidence
 from newsletter.store.letters import Budget
 from newsletter.store.signup_tables import unanswered
 from newsletter.store.signups import Request
+from tests.support import readers
 from tests.support.pages import elements, parse_page, text_of
 from tests.support.store_samples import dialect, look, people, store_with
 
@@ -142,12 +143,12 @@ def test_asking_again_is_one_sign_up(arrivals):
 
 
 def test_who_only_changes_the_address_signs_up_for_nothing(arrivals, tmp_path):
-    one, other = look(tmp_path, "SELECT handle FROM subscribers ORDER BY id LIMIT 2")
-    arrivals.ask(1, START, moves=one[0])
+    one, other, *_ = readers.people(arrivals.store)
+    arrivals.ask(1, START, moves=one.handle)
     assert arrivals.told(START + DAY).signups == ()
     arrivals.answer(START + DAY, "confirmed")
     assert arrivals.told(START + DAY).signups == ()
-    arrivals.ask(2, START, moves=other[0])
+    arrivals.ask(2, START, moves=other.handle)
     signups.forget(arrivals.store, valid=VALID, now=START + 50 * DAY)
     assert arrivals.told(START + 50 * DAY).signups == ()
 

@@ -60,7 +60,11 @@ def wrong(folder: Folder, *changes: str) -> None:
 
 def past_the_guards(folder: Folder, *changes: str) -> None:
     """Change what the guards refuse; they are there again afterwards."""
-    guards = folder.ask("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
+    guards = [
+        row[1:]
+        for row in folder.untold("sqlite_master", "type", "name", "sql")
+        if row[0] == "trigger"
+    ]
     dropped = [f"DROP TRIGGER {name}" for name, _ in guards]
     wrong(folder, *dropped, *changes, *(sql for _, sql in guards))
 

@@ -33,8 +33,8 @@ LONG = ('"&<' * 180, "n" * 995, "\u65e5\u672c\u8a9e" * 115, "{{x}}\\" * 3_000)
 @pytest.fixture
 def long_names(letters):
     """Readers in the middle of batches whose names are long; their addresses, and names by them."""
-    people = letters.newsletter.ask("select id, email from subscribers order by id")
-    named = dict(zip([email for _, email in people[2::6]], LONG, strict=False))
+    people = letters.newsletter.people()
+    named = dict(zip([one.email for one in people[2::6]], LONG, strict=False))
     text = io.StringIO()
     csv.writer(text).writerows([("email", "name"), *named.items()])
     letters.newsletter.write("subscribers/long.csv", text.getvalue())
@@ -106,8 +106,7 @@ def test_who_is_alone_waits_for_what_the_request_before_them_was_told(letters, l
     with FakeSes(fault) as fake:
         _, states = sent(letters, fake)
     assert states == {"accepted": 25}
-    held = letters.newsletter.ask("select attempt from deliveries where position = 3")
-    assert held == [(2,)]
+    assert letters.newsletter.outcomes()[2].attempt == 2
 
 
 def test_a_lost_answer_to_a_whole_mail_is_that_mails_alone(letters, long_names):
@@ -115,9 +114,8 @@ def test_a_lost_answer_to_a_whole_mail_is_that_mails_alone(letters, long_names):
     with FakeSes(lost) as fake:
         _, states = sent(letters, fake, code=9)
     assert states == {"accepted": 24, "unknown": 1}
-    assert letters.newsletter.ask("select position from deliveries where state = 'unknown'") == [
-        (3,)
-    ]
+    unknown = [one.position for one in letters.newsletter.outcomes() if one.state == "unknown"]
+    assert unknown == [3]
 
 
 @pytest.mark.parametrize("limits", ["call", "entries"])

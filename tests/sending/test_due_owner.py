@@ -7,6 +7,7 @@ import socket
 import pytest
 
 from newsletter.http import calls
+from newsletter.store.calendar import Calendar
 from tests.support.certificates import certificate, server_side
 from tests.support.cli_fixtures import ISSUE
 from tests.support.schedule_fixtures import (
@@ -50,7 +51,7 @@ def test_the_letter_itself_is_announced_and_leaves_at_its_time(owned, at):
     page = mail.get_body(("html",)).get_content()
     assert page.index("25 people") < page.index("kettle")
     assert owned.readers == []
-    assert owned.newsletter.ask("select state from runs") == [("announced",)]
+    assert [run.state for run in owned.newsletter.runs()] == ["announced"]
     at("2026-11-22 07:55")
     assert owned.due().code == 0
     at("2026-11-22 08:00")
@@ -105,8 +106,9 @@ def test_what_a_person_cancels_in_the_window_does_not_go_until_a_person_sends_it
         assert owned.due().code == 0
     assert owned.readers == []
     assert len(owned.told) == 1  # no alert: the person knows
-    reason = owned.newsletter.ask("select state, reason from occurrences")
-    assert reason == [("missed", "a person has cancelled it")]
+    with owned.newsletter.records() as store:
+        [date] = Calendar(store, rehearsal=False).used()
+    assert (date.state, date.reason) == ("missed", "a person has cancelled it")
     # Put right, and by hand: nothing was frozen.
     owned.newsletter.edit(ISSUE, "Put the kettle on", "Put the lamp on")
     assert owned.newsletter.send().code == 0
@@ -174,7 +176,7 @@ def test_an_owner_who_cannot_be_reached_is_tried_five_times(owned, at):
     owned.newsletter.patch.setenv("NEWSLETTER_TRANSPORT__SMTP__PORT", "1")
     for _ in range(7):
         assert owned.due().code == 8
-    assert owned.newsletter.ask("select tries, told from notices") == [(5, 0)]
+    assert owned.newsletter.untold("notices", "tries", "told") == [(5, 0)]
 
 
 # --- webhook and heartbeat -------------------------------------------------------------------

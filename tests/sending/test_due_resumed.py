@@ -35,7 +35,7 @@ PEOPLE = len(ADDRESSES)
 
 
 def attempts(newsletter: Folder) -> int:
-    return int(newsletter.ask("select sum(attempt) from deliveries")[0][0])
+    return sum(one.attempt for one in newsletter.outcomes())
 
 
 def test_a_run_that_the_breaker_stopped_waits_for_a_person(approved):
@@ -43,7 +43,7 @@ def test_a_run_that_the_breaker_stopped_waits_for_a_person(approved):
         through_smtp(approved, refusing.port)
         first, second = approved.run(*DUE), approved.run(*DUE)
     assert (first.code, second.code) == (6, 0)
-    assert approved.ask("select state, pause from runs") == [("paused", "breaker")]
+    assert [(run.state, run.pause) for run in approved.runs()] == [("paused", "breaker")]
     assert "waits for you" in second.err
     tried = attempts(approved)
     keeper = Keeper()
@@ -84,7 +84,7 @@ def test_a_run_that_stops_while_a_trigger_gets_ready_goes_on_only_by_itself(
         return
     assert (ran.code, keeper.mails) == (8, [])
     assert "issue 74 is paused (said elsewhere) and waits for you" in ran.error
-    assert approved.ask("select state, pause from runs") == [("paused", why.value)]
+    assert [(run.state, run.pause) for run in approved.runs()] == [("paused", why.value)]
 
 
 def test_a_run_that_the_days_quota_stopped_goes_on_the_next_day(approved, at):
@@ -93,7 +93,7 @@ def test_a_run_that_the_days_quota_stopped_goes_on_the_next_day(approved, at):
         for name, value in fake.environ.items():
             approved.patch.setenv(name, value)
         assert approved.run(*DUE).code == 6
-        assert approved.ask("select state, pause from runs") == [("paused", "quota")]
+        assert [(run.state, run.pause) for run in approved.runs()] == [("paused", "quota")]
         at("2026-11-23 08:10")
         fake.change(daily=100)
         assert approved.run(*DUE).code == 0

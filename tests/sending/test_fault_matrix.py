@@ -260,7 +260,7 @@ def run_to_an_end(world, fault, pause, code, way=DIRECT):
         expect_once(world, fake, way)
         states = world.newsletter.states()
         assert ran.code == code, ran.err
-        assert world.newsletter.ask("select pause from runs") == [(pause,)]
+        assert [run.pause for run in world.newsletter.runs()] == [pause]
         assert sum(states.values()) == 25
         assert states["accepted"] == 8
         assert "claimed" not in states

@@ -57,7 +57,7 @@ def test_the_wrong_security_is_told_at_once_with_the_setting(
     assert told in ran.err
     assert SEE in ran.err
     assert not server.mails
-    assert ready.ask("select count(*) from runs") == [(0,)]
+    assert ready.runs() == ()
 
 
 def test_a_dry_run_calls_the_mail_server_and_begins_no_mail(ready):
@@ -97,7 +97,7 @@ def test_who_says_nothing_is_told_and_nothing_is_begun(ready, hurried):
     assert ran.code == 6, ran.err
     assert "the mail server did not answer in time; nothing was sent now" in ran.err
     assert f"transport.smtp.security ({SET_BY}SECURITY)" in ran.err
-    assert ready.ask("select count(*) from runs") == [(0,)]
+    assert ready.runs() == ()
 
 
 def test_a_signal_ends_the_wait_for_a_silent_server(ready):
@@ -112,7 +112,7 @@ def test_a_signal_ends_the_wait_for_a_silent_server(ready):
             process.send_signal(signal.SIGINT)
             process.communicate(timeout=HANGS)
             assert process.returncode == 130
-    assert ready.ask("select count(*) from runs") == [(0,)]
+    assert ready.runs() == ()
 
 
 def test_whoever_is_to_end_does_not_wait_for_an_answer(monkeypatch):
@@ -134,7 +134,7 @@ def test_who_stops_answering_before_the_first_mail_is_told_and_nothing_is_begun(
         ran = newsletter.send()
     assert ran.code == 6, ran.err
     assert "the mail server did not answer in time; nothing was sent now" in ran.err
-    assert ready.ask("select count(*) from runs") == [(0,)]
+    assert ready.runs() == ()
 
 
 @pytest.mark.parametrize(

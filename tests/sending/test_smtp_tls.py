@@ -203,4 +203,4 @@ def test_an_issue_goes_out_over_one_connection_each_mail_dated_and_named(ready):
         assert parsedate_to_datetime(letter["Date"]).tzinfo is not None
         assert re.fullmatch(r"<74\.\d+\.1\.\w+@slackwater\.example\.org>", letter["Message-ID"])
         named.add(letter["Message-ID"].strip("<>"))
-    assert named == {name for (name,) in ready.ask("select message_id from deliveries")}
+    assert named == {name for (name,) in ready.untold("deliveries", "message_id")}

@@ -103,7 +103,7 @@ def good(number):
 
 
 def names(newsletter):
-    return {name for (name,) in newsletter.ask("select message_id from events")}
+    return {name for (name,) in newsletter.untold("events", "message_id")}
 
 
 # --- one message -------------------------------------------------------------------------------
@@ -411,7 +411,7 @@ def test_any_mutation_of_any_event_leaves_all_others_alone(letters, room, reques
         assert "reader1@" not in ran.err + ran.out
         assert "Traceback" not in ran.err
     assert expected <= names(letters)
-    assert letters.ask("select distinct state from deliveries") == [("queued",)]
+    assert {one.state for one in letters.outcomes()} == {"queued"}
     dead = room.left(room.dead)
     assert 0 < dead < number
     with Store.open(f"sqlite:///{letters.root}/.newsletter/newsletter.db") as store:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tomllib
 import types
+from collections import Counter
 
 import dns.resolver
 import pytest
@@ -85,10 +86,8 @@ def test_what_setup_made_a_real_send_reports_through_and_a_real_pull_drains(
     account.ses.published()
     pulled = only_json(ready.run("events", "pull", "--json"))
     assert (pulled["new"], pulled["dead_lettered"], pulled["unmatched"]) == (6, 0, 0)
-    kinds = ready.ask(
-        "select kind, count(*) from events where delivery_id is not null group by kind"
-    )
-    assert kinds == [("delivery", 3), ("send", 3)]
+    kinds = Counter(kind for kind, one in ready.untold("events", "kind", "delivery_id") if one)
+    assert kinds == {"delivery": 3, "send": 3}
 
 
 def test_json_says_the_same(ready, account):

@@ -14,7 +14,7 @@ from newsletter.project.letters import prepare_letter
 from newsletter.settings import ConfigText, load
 from newsletter.signup.post import LetterPost, check_letters
 from tests.support.arriving import Harbour, harbour, link, text_of_mail
-from tests.support.store_samples import look
+from tests.support.beside_the_program import everything, untold
 
 __all__ = ["harbour"]
 
@@ -61,7 +61,8 @@ def write(harbour: Harbour, name: str, text: str) -> None:
 
 
 def letter(harbour: Harbour) -> str:
-    return str(look(harbour.root, "select state from letters order by id desc")[0][0])
+    """The state of the last one."""
+    return str(max(untold(harbour.root, "letters", "id", "state"))[1])
 
 
 @pytest.mark.sweep
@@ -184,8 +185,7 @@ def test_a_way_out_that_cannot_be_opened_is_told_to_the_owner_once_a_day(harbour
     assert [
         line for line in harbour.heard.lines if "no AWS credentials" in line and "warning" in line
     ] == ["warning: no confirmation mails are sent: no AWS credentials; trying again"]
-    topics = look(harbour.root, "select topic from notices")
-    assert topics == [("rehearsal letters stopped 2026-11-22",)]
+    assert untold(harbour.root, "notices", "topic") == [("rehearsal letters stopped 2026-11-22",)]
 
 
 def test_what_a_dead_process_has_left_is_unknown(harbour):
@@ -218,4 +218,4 @@ def test_what_nobody_asks_for_any_more_is_forgotten(harbour):
     harbour.later(days=31)
     post(harbour, Way()).step()
     for table in ("signups", "confirmations", "letters", "limits", "network_keys"):
-        assert look(harbour.root, f"select count(*) from {table}") == [(0,)], table
+        assert everything(harbour.root)[table] == [], table

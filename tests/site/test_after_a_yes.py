@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from newsletter.audience import Status
 from newsletter.audience.tokens import make_token
-from newsletter.store import signing_keys, subscribers
+from newsletter.store import signing_keys, signups, subscribers, suppressions
 from newsletter.store.consents import Evidence
+from tests.support import readers
 from tests.support.arriving import harbour, link
 from tests.support.pages import parse_page, text_of
-from tests.support.store_samples import look, suppress
+from tests.support.store_samples import suppress
 
 __all__ = ["harbour"]
 
@@ -34,7 +36,7 @@ def press(harbour, path: str, answer: str = "yes"):
 
 
 def events(harbour) -> list[str]:
-    return [event for (event,) in look(harbour.root, "select event from consents order by id")]
+    return [event for event, _ in readers.consents(harbour.store, ADA)]
 
 
 @pytest.mark.sweep
@@ -64,8 +66,8 @@ def test_not_me_counts_after_a_yes(harbour, used):
     [button] = parse_page(page.text).iter("button")
     assert (button.get("name"), button.get("value")) == ("answer", "no")
     assert title(press(harbour, used, "no")) == "We will not write to you again"
-    assert look(harbour.root, "select status from subscribers") == [("unsubscribed",)]
-    assert look(harbour.root, "select reason from suppressions") == [("refused",)]
+    assert readers.statuses(harbour.store) == {ADA: "unsubscribed"}
+    assert suppressions.reason(harbour.store, ADA) == "refused"
     assert events(harbour) == ["asked", "confirmed", "unsubscribed", "refused"]
     for answer in ("no", "yes"):
         assert title(press(harbour, used, answer)) == "We will not write to you again"
@@ -83,7 +85,7 @@ def test_not_me_outlasts_a_reason_that_a_form_would_forgive(harbour, reason):
     harbour.subscribe(ADA)
     [mail] = harbour.post()
     press(harbour, link(mail), "no")
-    assert look(harbour.root, "select reason from suppressions") == [("refused",)]
+    assert suppressions.reason(harbour.store, ADA) == "refused"
     harbour.later(days=40)
     harbour.subscribe(ADA)
     assert harbour.post() == []
@@ -93,7 +95,7 @@ def test_not_me_outlasts_a_reason_that_a_form_would_forgive(harbour, reason):
 
 
 def test_of_two_moves_one_counts(harbour, used):
-    [(handle,)] = look(harbour.root, "select handle from subscribers")
+    handle = readers.people(harbour.store)[0].handle
     page = f"/p/{make_token(handle, signing_keys.newest(harbour.store), 'preferences')}"
     links = []
     for new in ("one@example.org", "two@example.org"):
@@ -102,6 +104,6 @@ def test_of_two_moves_one_counts(harbour, used):
         links.append(link(mail))
     assert title(press(harbour, links[0])) == "You are on the list"
     assert title(press(harbour, links[1])) == "This link has expired"
-    rows = look(harbour.root, "select email from subscribers where status = 'active'")
-    assert rows == [("one@example.org",)]
-    assert look(harbour.root, "select * from signups") == []
+    active = subscribers.each(harbour.store, status=Status.ACTIVE)
+    assert [one.email for one in active] == ["one@example.org"]
+    assert list(signups.waiting(harbour.store)) == []

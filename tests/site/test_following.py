@@ -20,6 +20,7 @@ from newsletter.site import following
 from newsletter.site.following import RecentClicks
 from newsletter.store import clicks, freezing
 from newsletter.store.clicks import Click
+from tests.support.beside_the_program import untold
 from tests.support.effort import either
 from tests.support.site_fixtures import site
 from tests.support.store_samples import LATER, a_content
@@ -60,8 +61,7 @@ class Door:
 
     def counted(self):
         """What is on record once the server has ended: by link, of readers and of programs."""
-        rows = self.site.everything()["clicks"]
-        return sorted((number, sort, times) for _, number, _, sort, times in rows)
+        return sorted(untold(self.site.root, "clicks", "number", "sort", "times"))
 
 
 @pytest.fixture(autouse=True)

@@ -17,9 +17,11 @@ from pathlib import Path
 
 import pytest
 
+from newsletter.audience import Status
 from newsletter.audience.tokens import make_token
-from newsletter.store import Store, signing_keys
+from newsletter.store import Store, signing_keys, subscribers
 from tests.conftest import require
+from tests.support import readers
 from tests.support.certificates import certificate
 from tests.support.cli_fixtures import Folder, folder, plain_environment, ready
 from tests.support.commands import started
@@ -124,8 +126,8 @@ def test_a_reader_leaves_by_https_and_is_known_by_their_own_address(
         file.write("\n[web]\nrecord_visitors = true\n")
     text = ready.run("serve", "--port", str(inner), "--print", kind).out
     with Store.open(f"sqlite:///{ready.root}/.newsletter/newsletter.db") as store:
-        [(handle,)] = ready.ask("select handle from subscribers where status = 'active' limit 1")
-        token = make_token(handle, signing_keys.newest(store))
+        reader = next(subscribers.each(store, status=Status.ACTIVE))
+        token = make_token(reader.handle, signing_keys.newest(store))
     with (
         started(ready.root, "serve", "--port", str(inner)) as process,
         FRONTS[kind](text, there, certificate, free_port()),
@@ -135,12 +137,10 @@ def test_a_reader_leaves_by_https_and_is_known_by_their_own_address(
         assert (status, "<form" in page) == (200, True)
         status, _ = ask(port, certificate, f"POST {path}/u/{token}", b"List-Unsubscribe=One-Click")
         assert status == 200
-    assert ready.ask("select status from subscribers where handle = ?", handle) == [
-        ("unsubscribed",)
-    ]
-    assert {
-        row[0] for row in ready.ask("select ip from consents where event = 'unsubscribed'")
-    } == {READER}
+    assert ready.status_of(reader.email) == "unsubscribed"
+    with ready.records() as store:
+        log = readers.rows_about(store, reader.email, "consents")
+    assert {row["ip"] for row in log if row["event"] == "unsubscribed"} == {READER}
     said = [p.read_text(errors="replace") for p in there.rglob("*") if p.is_file()]
     assert not [text for text in said if token in text]
 

@@ -21,6 +21,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, ViewportSize
 
+from tests.support import readers
 from tests.support.arriving import text_of_mail
 from tests.support.cli_fixtures import Folder, folder, plain_environment, ready
 from tests.support.commands import HANGS, Command
@@ -143,17 +144,15 @@ def test_from_a_form_elsewhere_to_leaving_and_back(ready, chromium: Browser, tmp
             out, err = process.communicate(timeout=HANGS)
             assert (process.returncode, out) == (0, "")
             assert READER not in err
-    rows = ready.ask(
-        "select event from consents where event not in ('imported', 'preferences') order by id"
-    )
-    assert [event for (event,) in rows] == [
+    events = [event for event, _ in ready.consents(READER)]
+    assert [event for event in events if event != "preferences"] == [
         "asked",
         "confirmed",
         "welcomed",
         "unsubscribed",
         "came back",
     ]
-    assert ready.ask("select status from subscribers where email = ?", READER) == [("active",)]
+    assert ready.status_of(READER) == "active"
     assert len(keeper.mails) == 2
 
 
@@ -226,22 +225,29 @@ def test_a_kill_after_the_press_neither_loses_the_welcome_nor_doubles_it(ready, 
                 Mailbox(keeper).wait(2)
             process.kill()
             process.wait()
-        left = ready.ask("select state from letters where kind = 'welcome'")
+        left = [state for kind, state in letters(ready) if kind == "welcome"]
         with serving(ready.root):
-            if moment == "before the welcome" and left == [("queued",)]:
+            if moment == "before the welcome" and left == ["queued"]:
                 Mailbox(keeper).wait(2)
             until = time.monotonic() + 60
-            while ready.ask("select 1 from letters where state in ('queued', 'claimed')"):
+            while {"queued", "claimed"} & {state for _, state in letters(ready)}:
                 assert time.monotonic() < until
                 time.sleep(0.05)
-    states = ready.ask("select kind, state from letters order by id")
+    states = letters(ready)
     welcomes = [one for _, _, one in keeper.mails if b"Welcome aboard" in one]
     if moment == "while it is sent":
         assert states == [("confirm", "accepted"), ("welcome", "unknown")]
     else:
         assert states[1][1] in {"accepted", "unknown"}
     assert len(welcomes) == 1
-    assert ready.ask("select status from subscribers where email = ?", READER) == [("active",)]
+    assert ready.status_of(READER) == "active"
+
+
+def letters(newsletter: Folder) -> list[tuple[str, str]]:
+    """The reader's letters and their states, the oldest first."""
+    with newsletter.records() as store:
+        rows = readers.rows_about(store, READER, "letters")
+    return [(row["kind"], row["state"]) for row in rows]
 
 
 def _press(url: str, data: str) -> None:

@@ -6,8 +6,9 @@ import pytest
 
 from newsletter.audience.tokens import make_token
 from newsletter.store import signing_keys
+from tests.support import readers
 from tests.support.arriving import harbour, link
-from tests.support.store_samples import look
+from tests.support.beside_the_program import untold
 
 __all__ = ["harbour"]
 
@@ -18,13 +19,13 @@ BEN = "ben@example.org"
 def ada(harbour):
     """The preference page of somebody who has been on the list for a while."""
     harbour.join("ada@example.org")
-    [(handle,)] = look(harbour.root, "select handle from subscribers")
+    handle = readers.people(harbour.store)[0].handle
     key = signing_keys.newest(harbour.store)
     return f"/p/{make_token(handle, key, 'preferences')}"
 
 
 def people(harbour) -> dict[str, str]:
-    return dict(look(harbour.root, "select email, status from subscribers"))
+    return readers.statuses(harbour.store)
 
 
 @pytest.mark.parametrize("days", [0, 2])
@@ -38,7 +39,7 @@ def test_their_move_does_not_ride_on_a_strangers_sign_up(harbour, ada, days):
     for mail in (asked, *again):
         harbour.client().post(link(mail), data={"answer": "yes"})
     assert people(harbour) == {"ada@example.org": "active", BEN: "active"}
-    assert look(harbour.root, "select * from moves") == []
+    assert untold(harbour.root, "moves", "new_handle") == []
     # Nor do they learn that somebody has confirmed.
     assert harbour.post() == []
 

@@ -15,10 +15,10 @@ from newsletter.store import freezing, runs, signing_keys, subscribers
 from newsletter.store import suppressions as suppression_records
 from newsletter.store.consents import Evidence
 from newsletter.store.dossier import dossier
-from tests.support import claiming
+from tests.support import claiming, readers
 from tests.support.arriving import Harbour, harbour, link
 from tests.support.pages import parse_page, text_of
-from tests.support.store_samples import a_content, look, suppress
+from tests.support.store_samples import a_content, suppress
 
 __all__ = ["harbour"]
 
@@ -57,8 +57,11 @@ def send(harbour: Harbour, issue: int) -> set[str]:
 
 
 def status(harbour: Harbour, address: str) -> str:
-    rows = look(harbour.root, "select status from subscribers where email = ?", address)
-    return rows[0][0] if rows else ""
+    return readers.status_of(harbour.store, address)
+
+
+def tags(harbour: Harbour) -> frozenset[str]:
+    return readers.person(harbour.store, ADA).tags
 
 
 # --- breaks --------------------------------------------------------------------------------------
@@ -89,7 +92,7 @@ def test_a_break_can_be_ended_and_is_kept_by_other_choices(harbour, ada):
     assert send(harbour, 75) == set()
     client.post(ada, data={"pause": "0"})
     assert send(harbour, 76) == {ADA}
-    assert look(harbour.root, "select tag from tags") == []
+    assert tags(harbour) == set()
 
 
 @pytest.mark.sweep
@@ -97,18 +100,14 @@ def test_a_break_can_be_ended_and_is_kept_by_other_choices(harbour, ada):
 def test_an_odd_break_is_none_or_the_longest(harbour, ada, odd):
     send(harbour, 74)
     assert harbour.client().post(ada, data={"pause": odd}).status_code == 200
-    assert {tag for (tag,) in look(harbour.root, "select tag from tags")} <= {
-        skip_tag(75),
-        skip_tag(76),
-        skip_tag(77),
-    }
+    assert tags(harbour) <= {skip_tag(75), skip_tag(76), skip_tag(77)}
 
 
 def test_before_the_first_issue_there_is_no_break(harbour, ada):
     assert runs.last_issue(harbour.store) is None
     assert "Take a break" not in harbour.client().get(ada).text
     harbour.client().post(ada, data={"pause": "3"})
-    assert look(harbour.root, "select tag from tags") == []
+    assert tags(harbour) == set()
 
 
 # --- another address -----------------------------------------------------------------------------
@@ -179,8 +178,7 @@ def test_erasing_takes_two_presses_and_is_for_good(harbour, ada):
     assert status(harbour, ADA) == ""
     assert suppression_records.reason(harbour.store, ADA) == "erased"
     assert client.get(ada).status_code == 404
-    told = "select source from consents where event = 'erased'"
-    assert look(harbour.root, told) == [("preference page",)]
+    assert readers.consents(harbour.store, ADA)[-1] == ("erased", "preference page")
     files = b"".join(p.read_bytes() for p in harbour.root.iterdir() if p.is_file())
     assert ADA.encode() not in files
 

@@ -6,8 +6,8 @@ import pytest
 
 from newsletter.audience.tokens import make_token
 from newsletter.store import signing_keys
+from tests.support import readers
 from tests.support.arriving import Harbour, harbour, link, text_of_mail
-from tests.support.store_samples import look
 
 __all__ = ["harbour"]
 
@@ -21,7 +21,7 @@ def pages(harbour: Harbour) -> dict[str, str]:
     client, path = harbour.client(), link(mail)
     texts = {"form": client.get("/subscribe").text, "confirm": client.get(path).text}
     texts["confirmed"] = client.post(path, data={"answer": "yes"}).text
-    [(handle,)] = look(harbour.root, "select handle from subscribers")
+    handle = readers.people(harbour.store)[0].handle
     key = signing_keys.newest(harbour.store)
     texts["leave"] = client.get(f"/u/{make_token(handle, key)}").text
     texts["choices"] = client.get(f"/p/{make_token(handle, key, 'preferences')}").text

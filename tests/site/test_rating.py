@@ -21,11 +21,12 @@ from newsletter.audience.tokens import (
 from newsletter.site.words import NAMES, fault, missing, words
 from newsletter.store import freezing, signing_keys
 from tests.support import claiming
+from tests.support.beside_the_program import untold
 from tests.support.effort import either
 from tests.support.pages import elements, parse_page, text_of
 from tests.support.scanners import SCANNERS
 from tests.support.site_fixtures import site
-from tests.support.store_samples import LATER, NOW, a_content, look
+from tests.support.store_samples import LATER, NOW, a_content
 from tests.support.web_fixtures import settings_of
 
 __all__ = ["site"]
@@ -54,8 +55,7 @@ class Door:
         return TestClient(pages, base_url="https://letters.example.org")
 
     def handle(self, person=1):
-        question = "select handle from subscribers where id = ?"
-        return look(self.site.root, question, person)[0][0]
+        return self.site.person(person).handle
 
     def path(self, person=1, *, issue=74, key=None):
         key = key or signing_keys.newest(self.site.store)
@@ -64,7 +64,7 @@ class Door:
         )[2]
 
     def rated(self):
-        return [(row[2], row[3]) for row in self.site.everything()["ratings"]]
+        return untold(self.site.root, "ratings", "answer", "words")
 
 
 @pytest.fixture

@@ -20,9 +20,10 @@ import pytest
 from newsletter.audience.tokens import make_token
 from newsletter.server.connections import Limits, within_descriptors
 from newsletter.store import Store, signing_keys
+from tests.support import readers
 from tests.support.cli_fixtures import plain_environment
 from tests.support.commands import HANGS, Command
-from tests.support.store_samples import look, people, store_with, url_in
+from tests.support.store_samples import people, store_with, url_in
 
 __all__ = ["plain_environment"]
 
@@ -73,7 +74,8 @@ class Server:
         return head.encode() + body
 
     def status(self, person: int = 1) -> str:
-        return str(look(self.folder, "select status from subscribers where id = ?", person)[0][0])
+        with Store.open(url_in(self.folder), read_only=True) as store:
+            return readers.status_of(store, f"reader{person}@example.org")
 
     def end(self) -> str:
         """Stop it, and give what it has said."""
@@ -85,10 +87,8 @@ class Server:
 @contextlib.contextmanager
 def serving(tmp_path: Path, *, descriptors: int = 0, **limits: float) -> Iterator[Server]:
     with store_with(tmp_path, people(12)) as store:
-        handles = [
-            handle for (handle,) in look(tmp_path, "select handle from subscribers order by id")
-        ]
-        tokens = [make_token(handle, signing_keys.newest(store)) for handle in handles]
+        key = signing_keys.newest(store)
+        tokens = [make_token(one.handle, key) for one in readers.people(store)]
     log = tmp_path / "stderr"
     words = (url_in(tmp_path), str(descriptors), repr(limits), str(log))
     with Command(tmp_path, words, program=SERVE) as process:
@@ -290,15 +290,16 @@ def test_chunks_that_never_end_have_left_all_the_same_and_are_let_go(tmp_path, p
 def test_half_a_form_of_preferences_changes_nothing(tmp_path):
     with serving(tmp_path, body=0.5) as server:
         with Store.open(url_in(tmp_path)) as store:
-            [(handle,)] = look(tmp_path, "select handle from subscribers where id = 1")
-            token = make_token(handle, signing_keys.newest(store), "preferences")
+            first = readers.people(store)[0]
+            token = make_token(first.handle, signing_keys.newest(store), "preferences")
         head = f"POST /p/{token} HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nname=Ad"
         with server.connect(head.encode()) as one:
             assert rest(one) == b""
         large = f"POST /p/{token} HTTP/1.1\r\nHost: x\r\nContent-Length: 70000\r\n\r\n".encode()
         with server.connect(large + b"name=" + b"x" * 69_995) as one:
             assert answer(one)[:12] == b"HTTP/1.1 413"
-        assert look(tmp_path, "select name from subscribers where id = 1") == [("Reader 1",)]
+        with Store.open(url_in(tmp_path), read_only=True) as store:
+            assert readers.people(store)[0] == first
         assert "Traceback" not in server.end()
 
 

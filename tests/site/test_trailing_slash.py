@@ -6,11 +6,12 @@ from urllib.parse import urljoin
 
 import pytest
 
+from newsletter.audience import Status
 from newsletter.audience.tokens import make_token
 from newsletter.store import signing_keys, subscribers
+from tests.support import readers
 from tests.support.arriving import PUBLIC, harbour, link
 from tests.support.pages import parse_page
-from tests.support.store_samples import look
 
 __all__ = ["harbour"]
 
@@ -29,8 +30,9 @@ def reader(harbour):
     harbour.subscribe("ada@example.org")
     [mail] = harbour.post()
     assert harbour.client().post(link(mail) + "/", data={"answer": "yes"}).status_code == 200
-    [(handle,)] = look(harbour.root, "select handle from subscribers where status = 'active'")
-    return handle
+    person = readers.person(harbour.store, "ada@example.org")
+    assert person.status is Status.ACTIVE
+    return person.handle
 
 
 def tokens(harbour, handle: str) -> tuple[str, str]:

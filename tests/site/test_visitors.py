@@ -9,7 +9,8 @@ from newsletter import site as public
 from newsletter.audience.tokens import make_token
 from newsletter.errors import InputError
 from newsletter.store import signing_keys
-from tests.support.store_samples import LATER, look, people, store_with
+from tests.support import readers
+from tests.support.store_samples import LATER, people, store_with
 from tests.support.web_fixtures import settings_of
 
 pytestmark = pytest.mark.processes
@@ -22,12 +23,13 @@ def recorded(folder, settings, peer, *forwarded):
     """The address in the consent log after one press of the button."""
     with store_with(folder, people(1)) as store:
         app = public.application(store=store, settings=settings_of(settings), clock=lambda: LATER)
-        [(handle,)] = look(folder, "select handle from subscribers")
-        path = f"/u/{make_token(handle, signing_keys.newest(store))}"
+        [person] = readers.people(store)
+        path = f"/u/{make_token(person.handle, signing_keys.newest(store))}"
         headers = [("X-Forwarded-For", one) for one in forwarded]
         assert TestClient(app, client=(peer, 4711)).post(path, headers=headers).status_code == 200
-    [(ip,)] = look(folder, "select ip from consents where event = 'unsubscribed'")
-    return ip
+        [_, left] = readers.rows_about(store, person.email, "consents")
+    assert left["event"] == "unsubscribed"
+    return left["ip"]
 
 
 @pytest.mark.parametrize(

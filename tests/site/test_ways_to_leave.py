@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import pytest
 
+from tests.support import readers
 from tests.support.pages import parse_page
 from tests.support.site_fixtures import site
-from tests.support.store_samples import look
 
 __all__ = ["site"]
 
 
 def ways(site):
-    told = "select source from consents where event = 'unsubscribed'"
-    return [source for (source,) in look(site.root, told)]
+    log = readers.consents(site.store, "reader1@example.org")
+    return [source for event, source in log if event == "unsubscribed"]
 
 
 def test_the_button_of_the_page_says_that_it_is_the_page_s(site):

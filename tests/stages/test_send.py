@@ -17,9 +17,11 @@ from newsletter.message import Message, encode
 from newsletter.sending.drain import Drained
 from newsletter.store import runs, signing_keys
 from newsletter.store.consents import Evidence
+from tests.support import readers
+from tests.support.beside_the_program import untold
 from tests.support.letter_samples import SENDER
 from tests.support.runs import FROZEN, ODD, PUBLIC, Scripted, accepted, desk
-from tests.support.store_samples import LATER, look
+from tests.support.store_samples import LATER
 
 __all__ = ["desk"]
 
@@ -56,7 +58,7 @@ def test_everybody_gets_one_mail_of_their_own(desk):
 def test_each_mail_carries_its_own_way_out_that_the_records_know(desk):
     here = desk(2)
     here.drain()
-    handles = [row[0] for row in look(here.folder, "SELECT handle FROM subscribers ORDER BY id")]
+    handles = [one.handle for one in readers.people(here.store)]
     for handle, data in zip(handles, here.mails().values(), strict=True):
         header = email.message_from_bytes(data)["List-Unsubscribe"]
         url = header.partition(">")[0].removeprefix("<")
@@ -99,9 +101,7 @@ def test_a_transport_is_told_whose_mail_it_is(desk):
 
 def test_who_leaves_after_the_start_gets_nothing(desk):
     here = desk(2)
-    [(handle,)] = look(
-        here.folder, "SELECT handle FROM subscribers WHERE email = 'reader1@example.org'"
-    )
+    handle = readers.person(here.store, "reader1@example.org").handle
     here.store.departures.leave(handle, Evidence(source="test"), now=LATER)
     assert here.drain().accepted == 1
     assert here.states() == {"skipped": 1, "accepted": 1}
@@ -147,7 +147,7 @@ def test_when_told_to_stop_it_finishes_what_is_in_flight_and_claims_no_more(desk
 def test_names_of_files_and_of_mails_hold_no_address(desk):
     here = desk(1)
     here.drain()
-    [(name,)] = look(here.folder, "SELECT message_id FROM deliveries")
+    [(name,)] = untold(here.folder, "deliveries", "message_id")
     assert name == "074/0001.eml"
     names = {p.name for p in (here.folder / "mail").rglob("*")}
     assert names == {"074", ".gitignore", "0001.eml"}

@@ -302,7 +302,7 @@ def test_an_import_that_is_killed_goes_on_by_the_same_command(folder):
 
 def there(folder: Folder) -> int:
     try:
-        return int(folder.ask("select count(*) from subscribers")[0][0])
+        return len(folder.untold("subscribers", "id"))
     except sqlite3.OperationalError:
         return 0
 

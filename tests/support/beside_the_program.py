@@ -23,6 +23,17 @@ def untold(folder: Path, table: str, *columns: str) -> list[tuple[Any, ...]]:
         return connection.execute(f"select {', '.join(columns)} from {table}").fetchall()
 
 
+def spoil(path: Path, name: str) -> None:
+    """Damage a file where its database keeps the first rows of a table or an index."""
+    with raw(path) as connection:
+        (size,) = connection.execute("pragma page_size").fetchone()
+        question = "select rootpage from sqlite_master where name = ?"
+        (page,) = connection.execute(question, (name,)).fetchone()
+    with path.open("r+b") as stream:
+        stream.seek((page - 1) * size)
+        stream.write(b"\xff" * 64)
+
+
 @contextlib.contextmanager
 def another_writes(path: Path | str) -> Iterator[None]:
     """Another program is in the middle of writing, for the length of the block."""

@@ -10,7 +10,6 @@ import hashlib
 import io
 import os
 import shutil
-import sqlite3
 import sys
 import tempfile
 from dataclasses import dataclass, field
@@ -27,7 +26,7 @@ from newsletter.store import Store, runs
 from newsletter.store.deliveries import Recipient
 from newsletter.store.subscribers import Member
 from tests.support import readers
-from tests.support.beside_the_program import everything
+from tests.support.beside_the_program import everything, untold
 
 ROOT = Path(__file__).parents[2]
 ISSUE = "issues/074-the-long-minute.md"
@@ -120,9 +119,10 @@ class Folder:
         return sorted((self.root / "mail" / f"{issue:03d}").glob("*.eml"))
 
     def records(self) -> Store:
-        """The records, opened to be read."""
-        url = store_url(self.root, os.environ.get("NEWSLETTER_STORE__URL", ""))
-        return Store.open(url, read_only=True)
+        """The records, opened to be read, where the environment has them if it names a place."""
+        url = os.environ.get("NEWSLETTER_STORE__URL", "")
+        is_place = url.startswith(("postgresql:", "sqlite:"))
+        return Store.open(store_url(self.root, url if is_place else ""), read_only=True)
 
     def people(self) -> list[Member]:
         """Everybody on record, as they were added."""
@@ -153,16 +153,14 @@ class Folder:
         """Every row of every table, to be compared with what it is later."""
         return everything(self.root / ".newsletter")
 
-    def ask(self, question: str, *values: Any) -> list[tuple[Any, ...]]:
-        """What the records say, asked past the program."""
-        database = f"file:{self.root}/.newsletter/newsletter.db?mode=ro"
-        with contextlib.closing(sqlite3.connect(database, uri=True)) as connection:
-            return connection.execute(question, values).fetchall()
+    def untold(self, table: str, *columns: str) -> list[tuple[Any, ...]]:
+        """Columns that neither a command nor the store tells anybody."""
+        return untold(self.root / ".newsletter", table, *columns)
 
     def states(self, issue: int = 74) -> dict[str, int]:
-        """How many deliveries there are in each state."""
-        question = "select state, count(*) from deliveries where issue = ? group by state"
-        return dict(self.ask(question, issue))
+        """How many deliveries there are in each state, of a rehearsal and for real."""
+        with self.records() as store:
+            return readers.states(store, issue)
 
 
 def snapshot(root: Path) -> dict[str, tuple[str, int]]:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from newsletter.delivery import State
 from newsletter.delivery.pace import Pace
 from newsletter.issue import Issue
 from newsletter.render import Options, RenderedIssue, Theme
@@ -21,6 +22,8 @@ from newsletter.render.sizes import Measure
 from newsletter.sending.drain import Throttle
 from newsletter.ses.client import SesTransport
 from newsletter.smtp import SmtpTransport
+from newsletter.store import runs
+from tests.support import readers
 from tests.support.cli_fixtures import ADDRESSES, Folder, Ran, imported_example
 
 #: How many people there are.
@@ -161,16 +164,18 @@ class World:
             assert sum(states.values()) == PEOPLE
         else:
             assert states == cell.states, ran.err
+        with self.newsletter.records() as store:
+            found, tries = runs.find_all(store), [one.attempt for one in readers.outcomes(store)]
         if not states:
-            assert self.newsletter.ask("select count(*) from runs") == [(0,)]
+            assert found == ()
             return
-        tried = self.newsletter.ask("select sum(attempt) from deliveries")[0][0]
+        tried = sum(tries)
         wanted = sum(number for state, number in states.items() if state != "queued")
         if cell.attempts != -1:
             assert tried == (wanted if cell.attempts is None else cell.attempts)
         expect_log(self.newsletter, tried - states.get("accepted", 0))
-        ((state, pause),) = self.newsletter.ask("select state, pause from runs")
-        assert (state, pause) == ("paused" if cell.pause else "finished", cell.pause)
+        [run] = found
+        assert (run.state, run.pause or "") == ("paused" if cell.pause else "finished", cell.pause)
 
     def expect_again(self, cell: Cell, ran: Ran) -> None:
         """The same command once more, without the fault, goes on or says that it is done."""
@@ -184,18 +189,23 @@ class World:
 
     def attempts(self) -> set[tuple[str, str]]:
         """Every attempt there was, as SES's tags name it; the fake's second name is not used."""
-        rows = self.newsletter.ask("select position, attempt from deliveries where attempt > 0")
-        return self._tags((p, n) for p, most in rows for n in range(1, most + 1))
+        return self._tags(
+            (one.position, n)
+            for one in self.newsletter.outcomes()
+            for n in range(1, one.attempt + 1)
+        )
 
     def admitted(self) -> set[tuple[str, str]]:
         """The attempts that SES may have taken, as the records say: accepted or unknown."""
-        rows = self.newsletter.ask(
-            "select position, attempt from deliveries where state in ('accepted', 'unknown')"
+        return self._tags(
+            (one.position, one.attempt)
+            for one in self.newsletter.outcomes()
+            if one.state in {State.ACCEPTED, State.UNKNOWN}
         )
-        return self._tags(rows)
 
     def _tags(self, attempts: Iterable[tuple[int, int]]) -> set[tuple[str, str]]:
-        ((store,),) = self.newsletter.ask("select id from identity")
+        with self.newsletter.records() as records:
+            store = records.feedback.store_id()
         return {(f"{store}-74-{position}-{attempt}", "") for position, attempt in attempts}
 
 

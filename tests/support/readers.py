@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from newsletter.delivery import Run
@@ -48,6 +49,14 @@ def consents(store: Store, email: str) -> list[tuple[str, str]]:
 def outcomes(store: Store, issue: int = 74) -> list[Recipient]:
     """What became of each mail of an issue, in their order; [] where it was not begun."""
     return [one for run in runs_of(store, issue) for one in deliveries.recipients(store, run)]
+
+
+def states(store: Store, issue: int = 74) -> dict[str, int]:
+    """How many mails of an issue there are in each state, of a rehearsal and for real."""
+    found: Counter[str] = Counter()
+    for run in runs_of(store, issue):
+        found.update({str(state): n for state, n in runs.counts(store, run).by_state.items()})
+    return dict(found)
 
 
 def runs_of(store: Store, issue: int = 74) -> list[Run]:
