@@ -100,10 +100,15 @@ def _snapshot(connection: sqlite3.Connection) -> Snapshot:
 
 @dataclass(slots=True)
 class Ledger:
-    """What the server accepted, read from its log as it grows: JSON lines with "issue" and "to"."""
+    """What the server accepted, read from its log as it grows: JSON lines with "issue" and "to".
+
+    Attributes:
+        names: what the fake SES has called its mails.
+    """
 
     path: Path
     mails: list[Mail] = field(default_factory=list)
+    names: dict[Mail, set[str]] = field(default_factory=dict)
     _read: int = 0
 
     def update(self) -> int:
@@ -117,7 +122,10 @@ class Ledger:
             told = json.loads(line)
             # The fake SES knows the issue by the delivery's tag, "store-issue-position-attempt".
             issue = told["issue"] if "issue" in told else told["tags"]["delivery"].split("-")[1]
-            self.mails += [(int(issue), address.lower()) for address in told["to"]]
+            mails = [(int(issue), address.lower()) for address in told["to"]]
+            self.mails += mails
+            for mail in mails if "id" in told else ():
+                self.names.setdefault(mail, set()).add(told["id"])
         return len(self.mails)
 
 
@@ -143,6 +151,19 @@ def unrecorded(ledger: Ledger, now: Snapshot) -> list[str]:
 def invented(ledger: Ledger, now: Snapshot) -> list[str]:
     """Whoever is accepted here was taken by the server."""
     return _told(now.of("accepted").keys() - set(ledger.mails), "accepted only in the records:")
+
+
+def misnamed(ledger: Ledger, now: Snapshot) -> list[str]:
+    """Whoever is accepted here is so under the server's own name for their mail, where it has one.
+
+    Answers for several mails in one request are told apart by their order alone.
+    """
+    wrong = [
+        mail
+        for mail, row in now.of("accepted").items()
+        if mail in ledger.names and row.message_id not in ledger.names[mail]
+    ]
+    return _told(wrong, "accepted under the name of another mail:")
 
 
 def uncounted(now: Snapshot) -> list[str]:

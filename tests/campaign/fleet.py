@@ -13,25 +13,30 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
 import psycopg
 
+from newsletter.errors import LockedError
 from newsletter.store import Store, imports
+from newsletter.store.deliveries import ENDED
 from tests.campaign import checks
 from tests.campaign.checks import Row, Snapshot
 from tests.campaign.letters import FIRST, Letters, environment
 from tests.campaign.servers import Server, serving
+from tests.campaign.ways import SMTP, Way
 from tests.conftest import require
+from tests.fake_ses.record import Tagged
 from tests.support.cli_fixtures import copy_example
 from tests.support.commands import Command
 from tests.support.postgres import NOBODY, PLACES
+from tests.support.proven import prove_bulk_in
 from tests.support.store_samples import NOW, people
 
-#: What may happen.
+#: What may happen, whatever the way out; more is the way's own.
 KILL, STOP, TERMINATE, RESTART, CUT = "kill -9", "SIGSTOP", "terminate", "restart", "cut"
 EVENTS = (KILL, STOP, TERMINATE, RESTART, CUT)
 
@@ -39,7 +44,16 @@ EVENTS = (KILL, STOP, TERMINATE, RESTART, CUT)
 COMMIT = b"COMMIT\0"
 #: Longer than a lease and its grace, as `planted.short_leases` makes them.
 _FROZEN = 7.0
+#: For so long at most nothing happens while all stands still.
+_STANDS = 6.0
+#: How often a trouble of the way out comes with one of the network, how soon, and of how many
+#: commits at most.
+_TOGETHER = 0.75
+_SOON = 2.0
+_IN_A_ROW = 8
+_RESTS = 5.0
 _PATIENCE = 240.0
+_SHOWN = 5
 _SETTINGS = """
 listen_addresses = ''
 unix_socket_directories = '{folder}'
@@ -186,9 +200,9 @@ class Wire:
         self._wanted = threading.Semaphore(0)
         threading.Thread(target=self._serve, daemon=True).start()
 
-    def cut(self) -> None:
-        """Lose the answer of the next commit, and its connection."""
-        self._wanted.release()
+    def cut(self, times: int = 1) -> None:
+        """Lose the answer of the next commit, or of so many, each with its connection."""
+        self._wanted.release(times)
 
     def close(self) -> None:
         self._door.close()
@@ -239,6 +253,12 @@ class Fleet:
     Attributes:
         happened: how often each thing did.
         violations: sentences of the checks.
+        struck: the leases of processes that were killed or frozen.
+        senders: mails by the lease that claimed them.
+        cuts: when commits lose their answers, besides.
+        deck: what has yet to happen before anything does again.
+        turned_away: until when nobody tries to send, for a worker leads.
+        bugs: planted in all processes.
     """
 
     database: Cluster
@@ -247,28 +267,46 @@ class Fleet:
     root: Path
     machines: list[Letters]
     chance: random.Random
+    way: Way
     happened: Counter[str] = field(default_factory=Counter)
     violations: list[str] = field(default_factory=list)
     running: dict[int, Command] = field(default_factory=dict)
     frozen: dict[int, float] = field(default_factory=dict)
     senders: Counter[str] = field(default_factory=Counter)
+    struck: set[str] = field(default_factory=set)
+    cuts: list[float] = field(default_factory=list)
+    deck: list[str] = field(default_factory=list)
+    turned_away: float = 0.0
+    bugs: tuple[str, ...] = ()
 
     def send(self, issue: int, events: int) -> None:
         """One issue, with so many things that happen until it is finished."""
-        before, left, end = self.look(), events, time.monotonic() + _PATIENCE
-        while self.look().runs.get(issue) != "finished":
+        left, end, before, again = events, time.monotonic() + _PATIENCE, 0, 0.0
+        self._begin(issue)
+        while (stands := self._stands(issue))[0] != "finished":
             if self.violations or time.monotonic() > end:
                 self.violations.append(f"issue {issue} is not finished: {self.look().states()}")
                 break
             self._keep_running(issue)
-            if left and self._has_begun(issue):
-                self._happen(self.chance.choice(EVENTS))
-                left -= 1
+            claims = stands[1]
+            # What stands still is struck as well, but not again and again.
+            if left and claims and (claims > before or time.monotonic() > again):
+                self._happen(self._next())
+                left, before = left - 1, claims
+                again = time.monotonic() + self.chance.uniform(0, _STANDS)
                 end = time.monotonic() + _PATIENCE
             time.sleep(self.chance.uniform(0, 0.5))
             self._thaw()
+            self._cut()
         self._end()
-        self._check(before, issue)
+        self._check(issue)
+
+    def _begin(self, issue: int) -> None:
+        pattern = self.way.patterns[(issue - FIRST) % len(self.way.patterns)]
+        for machine in self.machines:
+            machine.bugs = (*self.bugs, *pattern.bugs)
+        if self.server.ses is not None:
+            self.server.ses.change(**pattern.account)
 
     def look(self) -> Snapshot:
         """The records, as the server has them."""
@@ -288,10 +326,22 @@ class Fleet:
             runs={issue: state for issue, _, state in runs},
         )
 
-    def _has_begun(self, issue: int) -> bool:
+    def _next(self) -> str:
+        """What happens now: everything in turn, in an order that chance makes anew each time."""
+        if not self.deck:
+            self.deck = [*EVENTS, *self.way.troubles]
+            self.chance.shuffle(self.deck)
+        return self.deck.pop()
+
+    def _stands(self, issue: int) -> tuple[str, int]:
+        """The state of its run, "" before there is one, and how many claims there were."""
+        query = (
+            "SELECT coalesce((SELECT state FROM runs WHERE issue = %(issue)s), ''), "
+            "(SELECT coalesce(sum(attempt), 0) FROM deliveries WHERE issue = %(issue)s)"
+        )
         with self.database.connect() as connection:
-            sent = "SELECT count(*) FROM deliveries WHERE issue = %s AND attempt > 0"
-            return bool(connection.execute(sent, (issue,)).fetchone()[0])  # type: ignore[index]
+            state, claims = connection.execute(query, {"issue": issue}).fetchone() or ("", 0)
+        return state, int(claims)
 
     def _keep_running(self, issue: int) -> None:
         """Start what has ended: the first sends, the others help."""
@@ -301,6 +351,8 @@ class Fleet:
                 continue
             if process is not None:
                 self._gone(number)
+            if self.turned_away > time.monotonic() and not number:
+                continue
             words = machine.words(issue) if not number else ["worker"]
             self.running[number] = machine.start(*words)
 
@@ -312,18 +364,25 @@ class Fleet:
         # One that starts while the server is away ends with 2; whoever runs it starts it again.
         if code == 1 or (code == 2 and "the database cannot be reached" not in said):
             self.violations.append(f"machine {number} ended with {code}: {said}")
+        if code == LockedError.exit_code:
+            # A worker leads, and whoever wants to send has heard so.
+            self.turned_away = time.monotonic() + _RESTS
         with process:
             pass
 
     def _happen(self, what: str) -> None:
         self.happened[what] += 1
-        number = self.chance.choice([n for n in self.running if n not in self.frozen] or [0])
+        number = self.chance.choice(
+            [n for n in self.running if n not in self.frozen] or [*self.running]
+        )
         match what:
             case "kill -9":
                 self.running[number].kill()
+                self._note_struck(number)
             case "SIGSTOP":
                 self.running[number].send_signal(signal.SIGSTOP)
                 self.frozen[number] = time.monotonic() + _FROZEN
+                self._note_struck(number)
             case "terminate":
                 with self.database.connect() as connection:
                     connection.execute(
@@ -335,6 +394,26 @@ class Fleet:
                 self.database.restart(self.chance.choice(["fast", "immediate"]))
             case "cut":
                 self.wire.cut()
+            case _:
+                assert self.server.ses is not None
+                self.server.ses.script(*self.way.troubles[what](self.chance))
+                # What a process knows of mails that are sent anew, a lost commit may cost it.
+                if self.chance.random() < _TOGETHER:
+                    self.cuts.append(time.monotonic() + self.chance.uniform(0, _SOON))
+
+    def _cut(self) -> None:
+        """Lose the answers of some commits in a row, where it is time for it."""
+        now = time.monotonic()
+        for _ in [at for at in self.cuts if at < now]:
+            self.wire.cut(self.chance.randint(1, _IN_A_ROW))
+        self.cuts = [at for at in self.cuts if at >= now]
+
+    def _note_struck(self, number: int) -> None:
+        """What was claimed under the leases of one that is dead or frozen may become unknown."""
+        held = "SELECT token FROM leases WHERE pid = %s"
+        with self.database.connect() as connection:
+            rows = connection.execute(held, (self.running[number].pid,)).fetchall()
+        self.struck |= {token for (token,) in rows}
 
     def _thaw(self, *, all_of_them: bool = False) -> None:
         for number, until in list(self.frozen.items()):
@@ -350,52 +429,79 @@ class Fleet:
         for number in list(self.running):
             self._gone(number)
 
-    def _check(self, before: Snapshot, issue: int) -> None:
+    def _check(self, issue: int) -> None:
         self.server.settle()
         now, ledger = self.look(), self.server.ledger
-        mine = Snapshot(
-            rows={mail: row for mail, row in now.rows.items() if mail[0] == issue},
-            frozen=now.frozen, runs=now.runs,
-        )  # fmt: skip
         self.violations += (
             checks.duplicates(ledger)
             + checks.unrecorded(ledger, now)
             + checks.invented(ledger, now)
+            + checks.misnamed(ledger, now)
             + checks.uncounted(now)
             + checks.lost(now)
+            + self._unfounded(issue)
         )
-        wrong = set(mine.states()) - {"accepted", "unknown"}
-        if wrong:
-            self.violations.append(f"issue {issue} left {mine.states()}")
         with self.database.connect() as connection:
             for machine, number in connection.execute(
                 "SELECT worker, count(*) FROM deliveries WHERE issue = %s GROUP BY 1", (issue,)
             ):
                 self.senders[machine] += number
 
+    def _unfounded(self, issue: int) -> list[str]:
+        """Who has come to another end than accepted, though nothing happened that can be why."""
+        untold: set[tuple[int, ...]] = set()
+        refused: set[tuple[int, ...]] = set()
+        if self.server.ses is not None:
+            state = self.server.ses.state
+            untold, refused = _attempts(state.untold_tags), _attempts(state.refused_tags)
+        query = (
+            "SELECT position, attempt, state, reason, worker FROM deliveries WHERE issue = %s "
+            "AND state NOT IN ('accepted', 'queued', 'deferred', 'claimed') ORDER BY position"
+        )
+        with self.database.connect() as connection:
+            rows = connection.execute(query, (issue,)).fetchall()
+        faults = []
+        for position, attempt, state, reason, worker in rows:
+            this = (issue, position, attempt)
+            if state == "unknown":
+                why = worker in self.struck if reason == ENDED else this in untold
+            else:
+                why = state == "refused" and this in refused
+            if not why:
+                faults.append(f"{this} is {state}, and nothing was why: {reason} ({worker})")
+        return faults[:_SHOWN]
+
+
+def _attempts(tags: Mapping[Tagged, int]) -> set[tuple[int, ...]]:
+    """Issue, position and attempt of the fake's tags."""
+    return {tuple(map(int, name.split("-")[1:])) for name, _ in tags}
+
 
 @contextlib.contextmanager
 def fleet(
     folder: Path, *, readers: int, issues: int, machines: int = 3, seed: int = 76,
-    bugs: tuple[str, ...] = (), latency: float = 0.2,
+    bugs: tuple[str, ...] = (), way: Way = SMTP,
 ) -> Iterator[Fleet]:  # fmt: skip
     """A newsletter with so many readers, and so many machines that send it."""
     with (
         cluster() as database,
         tempfile.TemporaryDirectory() as short,  # the name of a socket is short
-        serving("smtp", folder, latency=latency, seed=seed) as server,
+        serving(way.kind, folder, latency=way.latency, seed=seed) as server,
         contextlib.ExitStack() as stack,
     ):
         wire = Wire(database.folder, Path(short) / "wire")
         stack.callback(wire.close)
         url = f"postgresql://nobody@/postgres?host={quote(str(wire.folder))}"
         places = [folder / f"machine{n}" for n in range(machines + 1)]
-        made = [_machine(place, url, server.environ, issues) for place in places]
+        environ = {**server.environ, **way.environ}
+        made = [_machine(place, url, environ, issues) for place in places]
         with Store.open(f"{url}&folder={places[0]}/.newsletter") as store:
             imports.add(store, people(readers), source="test", now=NOW)
-        for one in made:
-            one.bugs = ("short_leases", "other_machine", *bugs)
-        made_fleet = Fleet(database, wire, server, folder, made, random.Random(seed))
+            prove_bulk_in(store)
+        made_fleet = Fleet(
+            database, wire, server, folder, made, random.Random(seed), way,
+            bugs=("short_leases", "other_machine", *bugs),
+        )  # fmt: skip
         try:
             yield made_fleet
         finally:

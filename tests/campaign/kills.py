@@ -15,6 +15,7 @@ from tests.campaign import checks
 from tests.campaign.checks import Snapshot
 from tests.campaign.letters import FIRST, Letters, letters
 from tests.campaign.servers import Kind, Server, serving
+from tests.campaign.ways import BULK_SETTINGS
 from tests.support.commands import Command
 
 #: At random moments: before anything can be on record; while it starts; while mails leave; at the
@@ -27,12 +28,6 @@ _PER_ISSUE = 10
 _START = 0.2
 _LATENCY = 0.03
 _AFTER_THE_LAST = 0.06
-#: Nothing listens where the events would be.
-_BULK = {
-    "NEWSLETTER_TRANSPORT__SES__MODE": "bulk",
-    "NEWSLETTER_TRANSPORT__SES__CONFIGURATION_SET": "letters",
-    "NEWSLETTER_TRANSPORT__SES__EVENTS_QUEUE": "http://127.0.0.1:9/queue/events",
-}
 #: A batch that the command is made to have, see `planted`.
 _FEW = 3
 
@@ -137,7 +132,7 @@ class Hunt:
     ) -> None:
         self._variant, self._server, self._chance = variant, server, chance
         issues = max(1, variant.kills)  # more than are ever begun
-        environ = server.environ | (_BULK if variant.batch > 1 else {})
+        environ = server.environ | (BULK_SETTINGS if variant.batch > 1 else {})
         self._letters: Letters = letters(
             folder / "letters", environ,
             people=variant.people, issues=issues, concurrency=variant.concurrency,

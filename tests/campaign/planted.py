@@ -11,7 +11,8 @@ import itertools
 import os
 import signal
 from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Set as AbstractSet
+from typing import Any, Self
 
 import sqlalchemy as sa
 from botocore.awsrequest import AWSPreparedRequest
@@ -33,6 +34,7 @@ from newsletter.ses.http1 import ClosedError, HttpResponse
 from newsletter.ses.wire import Wire
 from newsletter.smtp import SmtpTransport
 from newsletter.store import Store, deliveries, filling, hurry, settling
+from newsletter.store.database import Database
 from newsletter.store.group_commit import GroupCommit
 from newsletter.store.postgres import engine as server_engine
 from newsletter.store.postgres import histories, leases, silence
@@ -308,6 +310,26 @@ def give_back_everything() -> None:
     settling.give_back = lambda *words, held: real(*words, held=())
 
 
+class _ByNumber(set[tuple[int, int]]):
+    """Rows with their attempts, of which one takes all others of its row along."""
+
+    def __isub__(self, told: AbstractSet[tuple[int, int]]) -> Self:  # type: ignore[override, misc]
+        numbers = {number for number, _ in told}
+        self.difference_update([held for held in self if held[0] in numbers])
+        return self
+
+
+def held_by_number() -> None:
+    """What is told of one attempt lets a process forget that the next is out."""
+    make = GroupCommit.__init__
+
+    def forgetful(self: GroupCommit, database: Database) -> None:
+        make(self, database)
+        self._held = _ByNumber()
+
+    GroupCommit.__init__ = forgetful  # type: ignore[method-assign]
+
+
 def mark_at_begin_and_end() -> None:
     """The file beside the issues is written when a run begins and when it ends, and only then."""
     HighWaterMark.flush = lambda self: None  # type: ignore[method-assign]
@@ -327,8 +349,10 @@ LEDGER_BUGS: dict[str, Bug] = {
 #: Among several machines that send one issue.
 FLEET_BUGS: dict[str, Bug] = {
     bug.__name__: bug
-    for bug in (no_fence, give_up_the_living, requeue_the_lost, give_back_everything)
-}
+    for bug in (
+        no_fence, give_up_the_living, requeue_the_lost, give_back_everything, held_by_number,
+    )
+}  # fmt: skip
 
 
 def patient() -> None:

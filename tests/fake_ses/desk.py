@@ -23,7 +23,7 @@ from .answers import (
 from .configuration import Configuration
 from .faults import SENDS, Fault, Script
 from .publishing import Publisher
-from .record import Record
+from .record import Entry, Record
 from .sending import Draft, addressed, read_bulk, read_email
 from .shapes import check_input, routes
 from .signature import Request
@@ -131,6 +131,13 @@ class Desk:
         everyone = [address for entry in entries for address in entry.recipients]
         fault = self.script.for_request(operation, everyone, request.idle)
         if fault is not None and not fault.accepts:
+            if fault.mute:
+                self.record.untold(entries, self._tag_names())
+            elif fault.kind == "error" and len(entries) == 1:
+                self.record.refused(entries, self._tag_names())
+            if fault.again:
+                late = Fault(kind="delay", recipients=tuple(everyone), seconds=fault.again, times=1)
+                self.script.add([late])
             # Only the shape of a success: nothing was accepted.
             ids: list[Any] = [self.record.message_id() for _ in entries]
             return Reply(answer=self._spoiled(_success(operation, ids), fault), fault=fault)
@@ -139,7 +146,9 @@ class Desk:
         if operation == "SendEmail":
             results = self._accept_one(drafts, request)
         else:
-            results = self._accept_bulk(drafts, request)
+            results = self._accept_bulk(drafts, entries, request)
+        if fault is not None and fault.mute:
+            self.record.untold(entries, self._tag_names())
         self._publish(payload.get("ConfigurationSetName"), drafts, results)
         return Reply(answer=self._spoiled(_success(operation, results), fault), fault=fault)
 
@@ -153,7 +162,7 @@ class Desk:
         return self._accept([draft], request)
 
     def _accept_bulk(
-        self, drafts: Sequence[Draft | RefusedError], request: Request
+        self, drafts: Sequence[Draft | RefusedError], entries: list[Entry], request: Request
     ) -> list[str | RefusedError]:
         """Accept what may be accepted; positional results, an id or the entry's error."""
         recipients = [d.entry.recipients if isinstance(d, Draft) else () for d in drafts]
@@ -172,6 +181,12 @@ class Desk:
         if whole:
             self.account.admit(sum(len(draft.entry.recipients) for draft in fit))
         ids = iter(self._accept(fit, request))
+        refused = [
+            entry
+            for entry, result in zip(entries, results, strict=True)
+            if isinstance(result, RefusedError)
+        ]
+        self.record.refused(refused, self._tag_names())
         return [next(ids) if isinstance(result, Draft) else result for result in results]
 
     def _allowed(self, draft: Draft, *, admit: bool) -> Draft | RefusedError:

@@ -18,6 +18,11 @@ Kind = Literal[
 _AFTER_ACCEPTING = frozenset(
     ("delay", "drip", "truncated", "garbage", "no_message_id", "result_count")
 )
+_SERVER = 500
+#: What comes instead of an answer, or does not tell what became of the mails.
+_MUTE = frozenset(
+    ("html", "reset", "close", "stall", "truncated", "garbage", "no_message_id", "result_count")
+)
 SENDS = ("SendEmail", "SendBulkEmail")
 
 
@@ -44,6 +49,8 @@ class Fault:
         message: Text of `error`; the entry's error for `entry`.
         seconds: How long `delay` waits; the pause between two bytes of `drip`.
         body: Body of `garbage`.
+        again: So many seconds late is the answer when the first mail of a request that met this,
+            and was not accepted, comes once more.
     """
 
     kind: Kind
@@ -60,6 +67,7 @@ class Fault:
     message: str = "The request processing has failed because of an unknown error."
     seconds: float = 0.0
     body: str = "<<< this is not JSON"
+    again: float = 0.0
 
     def __post_init__(self) -> None:
         if self.kind not in get_args(Kind):
@@ -71,6 +79,11 @@ class Fault:
     def accepts(self) -> bool:
         """Whether the messages are accepted before the fault happens."""
         return self.kind in _AFTER_ACCEPTING if self.accept is None else self.accept
+
+    @property
+    def mute(self) -> bool:
+        """Whether nobody can tell by the answer, if any comes, what became of the mails."""
+        return self.kind in _MUTE or (self.kind == "error" and self.status >= _SERVER)
 
 
 def fault_from(described: dict[str, Any]) -> Fault:

@@ -61,6 +61,8 @@ class State:
         accepted: Per recipient, messages accepted.
         received_tags: The same per (delivery, attempt).
         accepted_tags: The same per (delivery, attempt).
+        refused_tags: Per (delivery, attempt), messages refused by themselves, not with others.
+        untold_tags: Per (delivery, attempt), messages whose answer was lost or proves nothing.
         rendering_failures: Accepted messages that a missing variable keeps from being sent.
         window_maximum: Most recipients accepted within any one second.
         faults: How often each scripted fault happened.
@@ -77,6 +79,8 @@ class State:
     accepted: dict[str, int]
     received_tags: dict[Tagged, int]
     accepted_tags: dict[Tagged, int]
+    refused_tags: dict[Tagged, int]
+    untold_tags: dict[Tagged, int]
     rendering_failures: tuple[dict[str, Any], ...]
     window_maximum: int
     faults: tuple[dict[str, Any], ...]
@@ -89,7 +93,7 @@ class State:
     def to_json(self) -> dict[str, Any]:
         """The snapshot for the control API; tags as delivery -> attempt -> count."""
         shown = {name: getattr(self, name) for name in self.__slots__}
-        for name in ("received_tags", "accepted_tags"):
+        for name in (name for name in self.__slots__ if name.endswith("_tags")):
             nested: dict[str, dict[str, int]] = {}
             for (delivery, attempt), count in shown[name].items():
                 nested.setdefault(delivery, {})[attempt] = count
@@ -139,6 +143,8 @@ class Record:
         self._accepted: Counter[str] = Counter()
         self._received_tags: Counter[Tagged] = Counter()
         self._accepted_tags: Counter[Tagged] = Counter()
+        self._refused_tags: Counter[Tagged] = Counter()
+        self._untold_tags: Counter[Tagged] = Counter()
         self._failures: list[dict[str, Any]] = []
         self.messages: list[Mail] = []
         #: When each recipient was accepted, in seconds of the monotonic clock.
@@ -155,6 +161,14 @@ class Record:
     def received(self, entries: list[Entry], tags: tuple[str, str]) -> None:
         """Count the messages of a request that was read whole."""
         _count(entries, tags, self._received, self._received_tags)
+
+    def refused(self, entries: list[Entry], tags: tuple[str, str]) -> None:
+        """Count messages that were refused by themselves."""
+        _count(entries, tags, Counter(), self._refused_tags)
+
+    def untold(self, entries: list[Entry], tags: tuple[str, str]) -> None:
+        """Count the messages of a request whose sender is told nothing of them."""
+        _count(entries, tags, Counter(), self._untold_tags)
 
     def accepted(
         self, entries: list[Entry], tags: tuple[str, str], *, ids: list[str], request: int
@@ -201,6 +215,8 @@ class Record:
             accepted=dict(self._accepted),
             received_tags=dict(self._received_tags),
             accepted_tags=dict(self._accepted_tags),
+            refused_tags=dict(self._refused_tags),
+            untold_tags=dict(self._untold_tags),
             rendering_failures=tuple(self._failures),
             window_maximum=self._window_maximum,
             faults=tuple(faults),

@@ -77,6 +77,9 @@ def test_the_records_and_the_server_are_held_against_each_other():
     assert checks.unrecorded(taken(BEN), records(row("accepted"))) != []
     assert checks.unrecorded(taken((8, "ada@example.org")), records(row("accepted"))) != []
     assert checks.duplicates(taken(ADA, BEN, ADA)) != []
+    assert checks.misnamed(taken(ADA), records(row("accepted"))) == []  # a mail server gives none
+    of_ben = checks.Ledger(Path("none"), [ADA], {ADA: {"of another mail"}})
+    assert checks.misnamed(of_ben, records(row("accepted"))) != []
     assert (
         checks.lost(
             records(

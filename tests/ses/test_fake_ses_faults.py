@@ -182,6 +182,45 @@ def test_a_bulk_answer_may_lack_a_result_or_the_ids():
     assert nameless == [{"Status": "SUCCESS"}] * 3
 
 
+def _tagged(number):
+    tags = [{"Name": "delivery", "Value": f"d{number}"}]
+    return bulk(*[one | {"ReplacementTags": tags} for one in people(number)][-2:])
+
+
+@pytest.mark.parametrize(
+    ("fault", "refused", "untold"),
+    [
+        (Fault(kind="truncated"), 0, 2),
+        (Fault(kind="close", accept=True), 0, 2),
+        (Fault(kind="error", status=503), 0, 2),
+        (Fault(kind="error", status=400, code="MessageRejected"), 0, 0),  # one of both, who knows
+        (Fault(kind="throttle"), 0, 0),
+        (Fault(kind="delay"), 0, 0),
+        (Fault(kind="entry", code="FAILED", entries=(1,)), 1, 0),
+    ],
+)
+def test_what_was_refused_by_itself_and_what_nobody_was_told_of_is_counted(fault, refused, untold):
+    with FakeSes(fault) as ses, client(ses) as aws:
+        seen_by(lambda: aws.send_bulk_email(**_tagged(2)))
+        state = ses.state
+    assert sum(state.refused_tags.values()) == refused
+    assert sum(state.untold_tags.values()) == untold
+
+
+def test_one_mail_that_is_refused_alone_is_refused_by_itself():
+    with FakeSes(Fault(kind="error", status=400)) as ses, client(ses) as aws:
+        seen_by(lambda: aws.send_bulk_email(**_tagged(1)))
+        assert ses.state.refused_tags == {("d1", ""): 1}
+
+
+def test_the_first_mail_of_what_was_refused_may_be_late_when_it_comes_again():
+    fault = Fault(kind="error", status=400, times=1, again=SILENCE * 3)
+    with FakeSes(fault) as ses, client(ses, read_timeout=SILENCE) as aws:
+        seen = [seen_by(lambda: aws.send_email(**email())) for _ in range(3)]
+        assert ses.accepted == {"ada@example.org": 2}
+    assert seen == ["InternalFailure", "ReadTimeoutError", "id"]
+
+
 def test_an_idle_connection_is_closed():
     with FakeSes(idle_close=0.05) as ses:
         with socket.create_connection(ses.address, timeout=HANGS) as line:

@@ -16,12 +16,17 @@ ACCOUNT, REGION = "123456789012", "eu-west-1"
 
 def prove_bulk(root: Path) -> None:
     """Note in the records of a newsletter's folder that bulk is proven for the fake account."""
-    at = dt.datetime(2026, 11, 20, tzinfo=dt.UTC)
     with Store.open(f"sqlite:///{root}/.newsletter/newsletter.db") as store:
-        proof = AccountProof(
-            account=ACCOUNT, region=REGION, mode="bulk", rules=RULES, program="0", at=at
-        )
-        keep(store, proof)
+        prove_bulk_in(store)
+
+
+def prove_bulk_in(store: Store) -> None:
+    """Note it in these records."""
+    at = dt.datetime(2026, 11, 20, tzinfo=dt.UTC)
+    proof = AccountProof(
+        account=ACCOUNT, region=REGION, mode="bulk", rules=RULES, program="0", at=at
+    )
+    keep(store, proof)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Three workers and one that sends, and what may happen to machines, networks and databases.
 
-Eight things usually; three hundred with `--long`.
+By SMTP, mail by mail, and through SES in bulk, where requests go wrong besides. Eight things
+usually; three hundred with `--long`.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import pytest
 
 from tests.campaign.fleet import EVENTS, fleet
 from tests.campaign.letters import FIRST
+from tests.campaign.ways import BULK, SMTP
 from tests.support.effort import either
 
 pytestmark = [pytest.mark.processes, pytest.mark.slow]
@@ -17,9 +19,10 @@ THINGS = either(8, 300)
 _PER_ISSUE = either(8, 10)
 
 
-def test_nobody_is_sent_twice_and_nobody_is_lost_whatever_happens(tmp_path, capsys):
+@pytest.mark.parametrize("way", [pytest.param(SMTP, id="smtp"), pytest.param(BULK, id="bulk")])
+def test_nobody_is_sent_twice_and_nobody_is_lost_whatever_happens(way, tmp_path, capsys):
     issues = -(-THINGS // _PER_ISSUE)
-    with fleet(tmp_path, readers=either(400, 1000), issues=issues) as ours:
+    with fleet(tmp_path, readers=either(400, 1000), issues=issues, way=way) as ours:
         for issue in range(FIRST, FIRST + issues):
             ours.send(issue, _PER_ISSUE)
         states = ours.look().states()
@@ -28,4 +31,4 @@ def test_nobody_is_sent_twice_and_nobody_is_lost_whatever_happens(tmp_path, caps
     assert ours.violations == []
     assert 0 < ours.happened.total() <= THINGS  # a run may be through before all have happened
     assert sum(states.values()) == issues * either(400, 1000)
-    assert set(ours.happened) <= set(EVENTS)
+    assert set(ours.happened) <= {*EVENTS, *way.troubles}
