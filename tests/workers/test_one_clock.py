@@ -15,7 +15,9 @@ from newsletter.cli.show import Console
 from newsletter.delivery import Outcome, Pause, Result, Stop
 from newsletter.errors import RefusedError
 from newsletter.events import reconcile
+from newsletter.project import Project
 from newsletter.sending import run as sending
+from newsletter.settings import load
 from newsletter.store import Store
 from tests.support import postgres
 from tests.support.cli_fixtures import Folder, folder, plain_environment
@@ -126,6 +128,7 @@ def test_whether_events_may_still_come_is_told_by_the_server_s_clock(
         _off(folder, off)
         early = contextlib.nullcontext() if minutes > 15 else pytest.raises(RefusedError)
         with early:
+            project = Project(tmp_path, load(None, environ={}, dotenv=""))
             reconcile.reconcile(
-                None, leader, run, patient=True, environ={}, reporter=Console()
+                project, leader, run, patient=True, environ={}, reporter=Console()
             )  # fmt: skip
