@@ -33,7 +33,8 @@ def growth_warning(store: Store, recipients: int) -> str:
 class ReputationWatch:
     """Looks at what comes back while a run goes on, and pauses it for all when it costs too much.
 
-    What is judged is on record, whoever has sent it: mails accepted since the watch began.
+    What is judged is on record, whoever has sent it: mails accepted since a person last let the run
+    go on, who knew what had come back. Workers that take over do not begin anew, nor do schedules.
 
     Args:
         project: the newsletter.
@@ -54,8 +55,7 @@ class ReputationWatch:
     ) -> None:
         self._store = store
         self._run = run
-        # Whoever goes on with a run knows what came back until then.
-        self._since, self._known = store.clock()(), store.feedback.unrendered(run)
+        self._since = store.feedback.judged_since(run)
         self._next = 0.0
         self._over = threading.Event()
         # That the records are away, the send says itself.
@@ -94,7 +94,7 @@ class ReputationWatch:
         self._next = now + (now - began) / _SHARE
 
     def _found(self) -> Stop | None:
-        if unrendered := self._store.feedback.unrendered(self._run) - self._known:
+        if unrendered := self._store.feedback.unrendered(self._run, since=self._since):
             # A fault of the letter and not of a reader: everybody else's would be lost as well.
             mails, them = plural(unrendered, "mail"), "it" if unrendered == 1 else "them"
             reason = f"SES accepted {mails} and could not render {them}"

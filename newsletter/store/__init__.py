@@ -240,8 +240,7 @@ class Store(Database):
         if not self.backend.on_server:
             return clocks.now
         with self.reading() as connection:
-            asked, now = clocks.seconds(), clocks.now()
-            began = now - self.backend.ahead(connection, now)
+            asked, began = clocks.seconds(), self.now(connection)
         return lambda: began + dt.timedelta(seconds=clocks.seconds() - asked)
 
     def workers(self) -> Mapping[str, str]:

@@ -17,6 +17,7 @@ from typing import Final, Protocol, TypeVar
 import sqlalchemy as sa
 from sqlalchemy import exc
 
+from newsletter import clocks
 from newsletter.errors import InputError, NewsletterError, PausedError, Place, UnreachableError
 from newsletter.store.hurry import Hurry
 from newsletter.store.traces import Traces
@@ -271,6 +272,11 @@ class Database:
         self._turn_seconds = backend.patience if hurried else -1
         #: Put around every write transaction; see `departures.Departures.kept`.
         self.around: _Around = lambda _, __: nullcontext()
+
+    def now(self, connection: sa.Connection) -> dt.datetime:
+        """What time it is in UTC, by the database's clock where it has one of its own."""
+        here = clocks.now()
+        return here - self.backend.ahead(connection, here)
 
     @contextmanager
     def reading(self, *, opening: bool = False) -> Iterator[sa.Connection]:

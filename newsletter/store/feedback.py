@@ -152,9 +152,17 @@ class Feedback:
                 ).scalar(),
             )  # fmt: skip
 
-    def accepted(self, run: Run, *, since: dt.datetime) -> int:
+    def judged_since(self, run: Run) -> dt.datetime | None:
+        """When a person last let a run go on, who knew what had come back; None where none did."""
+        query = sa.select(runs.c.resumed_at).where(runs.c.id == run.id)
+        with self._database.reading() as connection:
+            moment: dt.datetime | None = connection.execute(query).scalar_one()
+        return moment
+
+    def accepted(self, run: Run, *, since: dt.datetime | None = None) -> int:
         """How many mails of a run were accepted since then, from all machines; it reads each."""
-        query = sa.select(sa.func.count()).where(*_accepted(run, since))
+        accepted = deliveries.c.state == State.ACCEPTED
+        query = sa.select(sa.func.count()).where(*_settled(run, since), accepted)
         with self._database.reading() as connection:
             return connection.execute(query).scalar_one()
 
@@ -163,13 +171,13 @@ class Feedback:
 
         Args:
             run: begun.
-            since: of those accepted since then, as `accepted` counts them; None of all.
+            since: of those whose answer came since then; None: of all.
         """
         back = (
             sa.select(sa.func.count(reported.c.delivery_id.distinct()))
             .join(deliveries, deliveries.c.id == reported.c.delivery_id)
             .where(reported.c.received_at >= (since or run.started_at) - _CLOCKS_APART)
-            .where(*(_accepted(run, since) if since else [deliveries.c.run_id == run.id]))
+            .where(*_settled(run, since))
         )
         bounced = reported.c.kind == EventKind.BOUNCE, *weighing("permanent%")
         complained = reported.c.kind == EventKind.COMPLAINT, *weighing("%")
@@ -179,12 +187,13 @@ class Feedback:
                 connection.execute(back.where(*complained)).scalar_one(),
             )
 
-    def unrendered(self, run: Run) -> int:
-        """How many mails of a run the provider accepted and could not put together."""
+    def unrendered(self, run: Run, *, since: dt.datetime | None = None) -> int:
+        """How many mails of a run, answered since then, the provider could not put together."""
         found = (
             sa.select(sa.func.count(reported.c.delivery_id.distinct()))
             .join(deliveries, deliveries.c.id == reported.c.delivery_id)
-            .where(reported.c.kind == EventKind.RENDERING, deliveries.c.run_id == run.id)
+            .where(reported.c.kind == EventKind.RENDERING)
+            .where(*_settled(run, since))
         )
         with self._database.reading() as connection:
             return connection.execute(found).scalar_one()
@@ -268,12 +277,9 @@ def settle(store: Database, ids: Sequence[int]) -> int:
     return number
 
 
-def _accepted(run: Run, since: dt.datetime) -> tuple[sa.ColumnElement[bool], ...]:
-    return (
-        deliveries.c.run_id == run.id,
-        deliveries.c.state == State.ACCEPTED,
-        deliveries.c.settled_at >= since,
-    )
+def _settled(run: Run, since: dt.datetime | None) -> list[sa.ColumnElement[bool]]:
+    of_run = [deliveries.c.run_id == run.id]
+    return [*of_run, deliveries.c.settled_at >= since] if since else of_run
 
 
 def weighing(pattern: str) -> tuple[sa.ColumnElement[bool], ...]:

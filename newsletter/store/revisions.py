@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from newsletter.store.database import Backend
 
 #: The revision this program reads and writes: the newest file in migrations/versions.
-HEAD: Final = "0020"
+HEAD: Final = "0021"
 
 #: Alembic's own table, as it makes it.
 revisions: Final = sa.Table(

@@ -168,7 +168,9 @@ def resume(store: Database, run: Run, *, by_hand: bool) -> None:
         # A rehearsal lands in a folder of this machine, wherever its records are.
         new = sa.or_(runs.c.server == "", runs.c.rehearsal)
         server = sa.case((new, PresentHistory()), else_=runs.c.server)
-        values = {"state": RunState.RUNNING, "pause": "", "reason": "", "server": server}
+        values = dict[str, Any](state=RunState.RUNNING, pause="", reason="", server=server)
+        if by_hand:
+            values["resumed_at"] = store.now(connection)
         connection.execute(sa.update(runs).where(runs.c.id == run.id).values(values))
 
 

@@ -263,10 +263,10 @@ runs: Final = sa.Table(
     sa.Column("way", sa.Text, nullable=False, server_default=""),
     # The history of the server that it goes on in, see `histories`; "" in a file.
     sa.Column("server", sa.Text, nullable=False, server_default=""),
-    # How far it had come for certain, as a machine told that the records have forgotten some of it;
-    # 0 where none did.
+    # How far it had come for certain, as told by a machine of what the records forgot; 0: by none.
     sa.Column("told_attempts", sa.Integer, nullable=False, server_default="0"),
     sa.Column("told_position", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("resumed_at", Moment),  # when a person last let it go on, by the clock of its claims
     one_of("state", RunState),
     one_of("pause", ("", *Pause)),
     sa.UniqueConstraint("issue", "rehearsal"),

@@ -12,8 +12,12 @@ import pytest
 import sqlalchemy as sa
 
 from newsletter.audience import eligible
+from newsletter.cli.show import Console
 from newsletter.delivery import Outcome, Result, State
+from newsletter.events.reputation import ReputationWatch
+from newsletter.project import Project
 from newsletter.ses.event_format import read_event
+from newsletter.settings import load
 from newsletter.store import Store, deliveries, events, freezing, runs, subscribers
 from newsletter.store.consents import Evidence
 from newsletter.store.signing_keys import address_hash, address_key
@@ -353,3 +357,30 @@ def test_the_database_refuses_a_second_row_for_one_report(tmp_path, store):
     columns = "key, kind, detail, at, sent_at, received_at, message_id, delivery_id, attempt, address_hash, issue"
     with by_hand(tmp_path) as execute, pytest.raises(REFUSED, match=r"(?i)unique"):
         execute(f"insert into events ({columns}) select {columns} from events")
+
+
+def test_whoever_takes_over_a_run_judges_what_came_back_of_all_of_it(tmp_path):
+    """Else a mass of bounces would be forgiven whenever the worker died that led the issue."""
+    project = Project(tmp_path, load(None, environ={}, dotenv=""))
+
+    def stop():
+        watch = ReputationWatch(project, store, run, environ={}, reporter=Console())
+        return watch._found()
+
+    with named_store(tmp_path, crowd(200)) as store:
+        run = freezing.start(
+            store, a_content(), rehearsal=False, transport="ses", eligible=eligible(), now=NOW
+        )
+        taken = store.settle_and_claim(run, (), 200, now=NOW)
+        ids = [sent(one.position).message_id for one in taken]
+        answers = [Outcome(result=Result.ACCEPTED, message_id=one) for one in ids]
+        store.settle_and_claim(run, list(zip(taken, answers, strict=True)), 0, now=NOW)
+        assert stop() is None
+        record(store, *(bounce("Permanent", "NoEmail", sent(n)) for n in range(1, 9)))
+        assert "4 % of 200 mails bounced" in stop().reason
+        runs.resume(store, run, by_hand=False)
+        assert "4 % of 200 mails bounced" in stop().reason
+        record(store, event("Rendering Failure", sent(9)))
+        assert "could not render it" in stop().reason
+        runs.resume(store, run, by_hand=True)
+        assert stop() is None, "a person knew of it"
