@@ -39,7 +39,7 @@ def steps(folder: str) -> list[tuple[str, list[str]]]:
         ("contracts", ["lint-imports", "--no-cache"]),
         # Three at a time: many tests wait for a server, a clock or a browser.
         ("tests", ["python", "-m", "pytest", "-q", "-n", "3", "--dist", "worksteal", "--costs",
-                   "-p", _MEASURED, "--measured", folder]),
+                   "-p", _MEASURED, f"--measured={folder}"]),
         ("coverage", ["python", "-m", _MEASURED, folder, "--least", "95"]),
         ("coverage of the heart", ["python", "-m", _MEASURED, folder, "--least", "100", *WHOLE]),
     ]  # fmt: skip

@@ -25,7 +25,6 @@ __all__ = ["approved", "at", "folder", "owned", "plain_environment", "post", "re
 pytestmark = pytest.mark.processes
 
 FILE = "issues/.ledger/74.json"
-STATES = "select state, count(*) from deliveries where not rehearsal group by state"
 
 
 def in_the_old_form(newsletter, attempts, by_state):
@@ -75,7 +74,7 @@ def test_what_has_left_since_such_a_file_was_written_is_not_sent_again(
         assert "newsletter send --issue 74 --restored" in ran.hint
     assert len(owned.readers) == 9
     assert newsletter.send("--restored").code == 9
-    assert newsletter.ask(STATES) == [("accepted", 2), ("unknown", 23)]
+    assert newsletter.states() == {"accepted": 2, "unknown": 23}
     assert len(set(owned.readers)) == len(owned.readers) == 9
     assert newsletter.send().code == 9
 
@@ -140,7 +139,7 @@ def test_a_way_out_that_ended_in_the_middle_is_asked_for_again(owned, copy, monk
         patch.setattr(Batches, "rows", property(lambda _: 6, lambda _, __: None), raising=False)
         patch.setattr(doubting, "_doubt", ended)
         assert newsletter.send("--restored").code == 130
-    assert newsletter.ask(STATES) == [("accepted", 2), ("queued", 1), ("unknown", 22)]
+    assert newsletter.states() == {"accepted": 2, "queued": 1, "unknown": 22}
     entry = ledger.entry(newsletter.root, 74)
     assert entry
     assert entry.vouches

@@ -32,13 +32,13 @@ from tests.support.schedule_fixtures import (
     store_of,
 )
 from tests.support.ses_events import SOURCE, Sent, event
+from tests.support.store_samples import look
 
 __all__ = ["approved", "at", "folder", "owned", "plain_environment", "post", "ready"]
 
 pytestmark = pytest.mark.processes
 
 FILE = "issues/.ledger/74.json"
-STATES = "select state, count(*) from deliveries where not rehearsal group by state"
 
 
 def told(newsletter):
@@ -93,7 +93,9 @@ def test_the_mark_never_tells_of_more_than_the_records(post, monkeypatch):
     def watched(handle):
         flush(handle)
         told = json.loads(os.pread(handle, 4096, 0))["attempts"]
-        [(made,)] = post.newsletter.ask("select sum(attempt) from deliveries")
+        [(made,)] = look(
+            post.newsletter.root / ".newsletter", "select sum(attempt) from deliveries"
+        )
         seen.append(made - told)
 
     monkeypatch.setattr("newsletter.project.high_water.flush", watched)
@@ -138,7 +140,7 @@ def test_where_the_mark_cannot_be_written_nothing_leaves(post, monkeypatch):
     assert ran.code == 6, "three mails have left"
     assert "the ledger cannot be written" in ran.error
     assert len(post.readers) == 3
-    assert post.newsletter.ask(STATES) == [("accepted", 3), ("queued", 22)]
+    assert post.newsletter.states() == {"accepted": 3, "queued": 22}
     path.rmdir()
     assert post.newsletter.send().code == 0
     assert len(set(post.readers)) == len(post.readers) == 25
@@ -182,15 +184,16 @@ def test_whoever_may_have_got_it_is_unknown_and_the_rest_gets_it(post):
     assert "newsletter send --issue 74 --restored" in ran.hint
     ran = newsletter.send("--restored", "--dry-run")
     assert "7 mails of these may have left already, unknown to the records" in ran.err
-    assert newsletter.ask(STATES) == [("accepted", 5), ("queued", 20)]
+    assert newsletter.states() == {"accepted": 5, "queued": 20}
     ran = newsletter.send("--restored")
     assert ran.code == 9
     assert "7 deliveries may have been sent, which the records had forgotten" in ran.err
     assert len(set(post.readers)) == len(post.readers) == 25
-    assert newsletter.ask(STATES) == [("accepted", 18), ("unknown", 7)]
-    assert newsletter.ask(
+    assert newsletter.states() == {"accepted": 18, "unknown": 7}
+    assert look(
+        newsletter.root / ".newsletter",
         "select min(position), max(position), min(attempt), max(attempt), reason from deliveries "
-        "where state = 'unknown'"
+        "where state = 'unknown'",
     ) == [(6, 12, 1, 1, RESTORED)]
     assert told(newsletter)["attempts"] == 25
 
@@ -240,7 +243,10 @@ def test_attempts_that_no_delivery_accounts_for_are_kept_in_mind(post, monkeypat
     put_back(newsletter, first)
     assert newsletter.send("--restored", "--limit", "1").code == 6
     assert told(newsletter)["attempts"] > made
-    assert newsletter.ask("select forgotten_attempts > 0 from runs where not rehearsal") == [(1,)]
+    assert look(
+        newsletter.root / ".newsletter",
+        "select forgotten_attempts > 0 from runs where not rehearsal",
+    ) == [(1,)]
     put_back(newsletter, second)
     assert newsletter.send().code == 8
     assert newsletter.send("--restored").code == 9
@@ -252,7 +258,9 @@ def test_a_way_out_that_ended_in_the_middle_is_asked_for_again(post, monkeypatch
     newsletter = post.newsletter
     assert newsletter.send("--limit", "1").code == 6
     copy = backed_up(newsletter, "one.db")
-    for (address,) in newsletter.ask("select email from subscribers where id between 2 and 11"):
+    for (address,) in look(
+        newsletter.root / ".newsletter", "select email from subscribers where id between 2 and 11"
+    ):
         assert newsletter.run("subscribers", "remove", address).code == 0
     assert newsletter.send("--limit", "8").code == 6
     assert (told(newsletter)["attempts"], told(newsletter)["position"]) == (9, 19)
@@ -283,8 +291,7 @@ def test_events_that_came_before_the_way_out_settle_what_they_are_about(post):
     copy = backed_up(newsletter, "two.db")
     assert newsletter.send("--limit", "6").code == 6
     put_back(newsletter, copy)
-    who = dict(newsletter.ask("select position, email from deliveries join subscribers "
-                              "on subscribers.id = subscriber_id where not rehearsal"))  # fmt: skip
+    who = {one.position: one.address for one in newsletter.outcomes()}
     now = dt.datetime.now(dt.UTC)
     with store_of(newsletter) as store:
         ours = Sent(store=store.feedback.store_id(), at=now.isoformat())
@@ -297,11 +304,10 @@ def test_events_that_came_before_the_way_out_settle_what_they_are_about(post):
     assert (heard.new, heard.settled) == (4, 0)
     assert newsletter.send("--restored").code == 9
     question = "select position, message_id from deliveries where state = 'accepted'"
-    accepted = dict(newsletter.ask(question))
+    accepted = dict(look(newsletter.root / ".newsletter", question))
     assert (accepted[3], accepted[4]) == ("ses-3", "ses-4")
-    assert newsletter.ask(
-        "select position from deliveries where state = 'unknown' order by position"
-    ) == [(5,), (6,), (7,), (8,)]
+    unknown = [one.position for one in newsletter.outcomes() if one.state == "unknown"]
+    assert unknown == [5, 6, 7, 8]
 
 
 def test_records_that_lost_nothing_just_go_on(post):
@@ -319,7 +325,7 @@ def test_nothing_is_left_when_all_of_them_may_have_got_it(owned):
     assert newsletter.send().code == 0
     put_back(newsletter, copy)
     assert newsletter.send("--restored").code == 9
-    assert newsletter.ask(STATES) == [("accepted", 5), ("unknown", 20)]
+    assert newsletter.states() == {"accepted": 5, "unknown": 20}
     assert newsletter.send().code == 9
     assert len(owned.readers) == 25
 
@@ -384,4 +390,5 @@ def test_backups_made_at_random_moments_send_nobody_twice(tmp_path, request, cap
 
 def test_a_file_written_only_at_begin_and_end_sends_mails_twice(tmp_path):
     bugs = ("mark_at_begin_and_end",)
-    assert restores.campaign(tmp_path, moments=1, each_run=1, seed=2, bugs=bugs).duplicates
+    # Seed 15 puts a backup of after 3 mails back once 134 have left: too far apart for any luck.
+    assert restores.campaign(tmp_path, moments=1, each_run=1, seed=15, bugs=bugs).duplicates

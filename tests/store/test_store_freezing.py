@@ -405,7 +405,7 @@ def test_an_older_store_keeps_its_runs_and_goes_on(tmp_path):
     after = [look(tmp_path, f"select * from {t} order by id")  # fixed names
              for t in ("runs", "deliveries", "subscribers")]  # fmt: skip
     # No attempt of theirs is forgotten.
-    before[0] = [(*run, 0, "?", "", "", 0, 0) for run in before[0]]
+    before[0] = [(*run, 0, "?", "", "", 0, 0, None) for run in before[0]]
     before[1] = [(*delivery, "") for delivery in before[1]]
     assert after == before
     assert look(tmp_path, "pragma foreign_key_check") == []
@@ -443,7 +443,7 @@ DUE = ("--no-input", "send", "--due", "--yes")
 def test_a_trigger_that_died_freezing_is_gone_on_with_by_the_next(ready, clock, monkeypatch):
     assert ready.run("approve", "--issue", "74").code == 0
     died(ready, monkeypatch, *DUE)
-    assert ready.ask("select state from runs") == [("freezing",)]
+    assert look(ready.root / ".newsletter", "select state from runs") == [("freezing",)]
     with Store.open(f"sqlite:///{ready.root}/.newsletter/newsletter.db") as store:
         run = begun(store, rehearsal=True)
     assert records._stands(run, frozenset()) == "interrupted"

@@ -5,7 +5,7 @@ it was passed: so all tests count, and cost little more than without it. It has 
 anything of the program is, so pytest is told on its command line, with a folder in which each process
 of the tests leaves what it has reached:
 
-    python -m pytest -n 3 -p tests.support.measured --measured FOLDER
+    python -m pytest -n 3 -p tests.support.measured --measured=FOLDER
     python -m tests.support.measured FOLDER --least 95
 """
 
