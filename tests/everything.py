@@ -40,8 +40,8 @@ def steps(folder: str) -> list[tuple[str, list[str]]]:
         # Three at a time: many tests wait for a server, a clock or a browser.
         ("tests", ["python", "-m", "pytest", "-q", "-n", "3", "--dist", "worksteal", "--costs",
                    "-p", _MEASURED, f"--measured={folder}"]),
-        ("coverage", ["python", "-m", _MEASURED, folder, "--least", "95"]),
-        ("coverage of the heart", ["python", "-m", _MEASURED, folder, "--least", "100", *WHOLE]),
+        ("coverage", ["python", "-m", _MEASURED, "--least", "95", folder]),
+        ("coverage of the heart", ["python", "-m", _MEASURED, "--least", "100", folder, *WHOLE]),
     ]  # fmt: skip
 
 

@@ -6,7 +6,7 @@ anything of the program is, so pytest is told on its command line, with a folder
 of the tests leaves what it has reached:
 
     python -m pytest -n 3 -p tests.support.measured --measured=FOLDER
-    python -m tests.support.measured FOLDER --least 95
+    python -m tests.support.measured --least 95 FOLDER
 """
 
 from __future__ import annotations
