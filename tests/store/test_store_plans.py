@@ -60,7 +60,7 @@ def folder(tmp_path_factory):
         ):
             database.execute(
                 "INSERT INTO runs VALUES (?, ?, 0, 'ses', 'Title', 'mail', 'c', 's', '', ?, ?, "
-                "'2026-11-22T08:00:00.000000Z', NULL, '', '', 0, '', '', '', 0, 0)",
+                "'2026-11-22T08:00:00.000000Z', NULL, '', '', 0, '', '', '', 0, 0, NULL)",
                 (run, run + 70, "running" if run == 3 else "finished", rows),
             )
             database.execute(FILL.format(run=run, rows=rows, sent=sent))
