@@ -71,7 +71,7 @@ class BulkOutlet:
     template: MergeTemplate
     give: HandOver
     press: Press
-    may_hand_over: MayHandOver = lambda: True
+    may_hand_over: MayHandOver
 
     def __post_init__(self) -> None:
         self._merged(SAMPLE, issue=0, position=0, attempt=0)

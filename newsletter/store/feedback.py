@@ -159,7 +159,7 @@ class Feedback:
             moment: dt.datetime | None = connection.execute(query).scalar_one()
         return moment
 
-    def accepted(self, run: Run, *, since: dt.datetime | None = None) -> int:
+    def accepted(self, run: Run, *, since: dt.datetime | None) -> int:
         """How many mails of a run were accepted since then, from all machines; it reads each."""
         accepted = deliveries.c.state == State.ACCEPTED
         query = sa.select(sa.func.count()).where(*_settled(run, since), accepted)
@@ -187,7 +187,7 @@ class Feedback:
                 connection.execute(back.where(*complained)).scalar_one(),
             )
 
-    def unrendered(self, run: Run, *, since: dt.datetime | None = None) -> int:
+    def unrendered(self, run: Run, *, since: dt.datetime | None) -> int:
         """How many mails of a run, answered since then, the provider could not put together."""
         found = (
             sa.select(sa.func.count(reported.c.delivery_id.distinct()))

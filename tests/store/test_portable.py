@@ -165,7 +165,7 @@ def live(store):
     store.feedback.coverage(run)
     store.feedback.setbacks(run, since=NOW)
     store.feedback.accepted(run, since=NOW)
-    store.feedback.unrendered(run)
+    store.feedback.unrendered(run, since=NOW)
     store.feedback.busiest_day(since=NOW)
     freezing.start(
         store, a_content(75), rehearsal=True, transport="ses", eligible=rule, now=NOW

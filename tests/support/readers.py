@@ -1,4 +1,4 @@
-"""What is on record, read as the program itself reads it to people: for tests that are not about the database."""
+"""What is on record, read as the program reads it: for tests that are not about the database."""
 
 from __future__ import annotations
 
