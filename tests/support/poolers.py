@@ -80,8 +80,9 @@ def pooler(
         )  # fmt: skip
     try:
         end = time.monotonic() + 20
-        while not (folder / f".s.PGSQL.{chosen['listen_port']}").exists():
-            assert keeper.poll() is None, (folder / "log").read_text()
+        # Its socket is there a moment before anybody listens.
+        while "process up" not in (said := (folder / "log").read_text()):
+            assert keeper.poll() is None, said
             assert time.monotonic() < end
             time.sleep(0.02)
         yield Pooler(folder)
