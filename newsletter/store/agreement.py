@@ -15,6 +15,8 @@ from newsletter.project.ledger import Entry, Reached
 from newsletter.store import Store, claims, runs
 
 _NOTHING: Final = Reached(recipients=0, attempts=0, position=0)
+_STANDBY: Final = "a standby may lack the last moments, as a backup does"
+_OTHERS: Final = "what other machines have sent since, no file in this folder tells"
 
 
 class Lost(NamedTuple):
@@ -23,8 +25,8 @@ class Lost(NamedTuple):
     Attributes:
         entry: how far it came, by its file and by what other machines have told.
         reached: how far it came as the records say.
-        moved: whether another server has taken them over.
-        shared: whether other machines may have sent some of it.
+        moved: whether another server has taken them over, or they are a server's in a file.
+        shared: whether other machines can tell what they have sent of it.
     """
 
     entry: Entry
@@ -84,13 +86,17 @@ def refusal(lost: Lost) -> RefusedError:
 
 def _restored(lost: Lost) -> str:
     """The way out that is a person's."""
-    first = (
-        "first run newsletter worker --once on each machine that sent some of it: it tells the "
-        "records what left from there; then "
-    )
+    told = "newsletter worker --once on each machine that sent some of it: it tells the records"
+    send = f"newsletter send --issue {lost.entry.issue} --restored"
+    if lost.moved and not lost.shared:
+        return (
+            f"take them to a server with newsletter db copy, and run {told} what left from there; "
+            f"where nothing is left of these machines, {send} counts everybody who is left as "
+            "unknown"
+        )
+    first = f"first run {told} what left from there; then " if lost.shared else ""
     return (
-        f"{first if lost.shared else ''}newsletter send --issue {lost.entry.issue} --restored "
-        "counts everybody who may have got it as unknown, and goes on with the rest"
+        f"{first}{send} counts everybody who may have got it as unknown, and goes on with the rest"
     )
 
 
@@ -101,13 +107,12 @@ def _perhaps(lost: Lost) -> RefusedError:
             lost.entry, "these records lack some, so mails may have left that they do not know of"
         )
         return RefusedError(lack, cause=ledger.OLDER_COPY, hint=_restored(lost))
+    what, cause = "another server took these records over", _STANDBY
+    if not lost.shared:
+        what, cause = "these records are a backup of a server's", _OTHERS
     return RefusedError(
-        ledger.begun_but(
-            lost.entry,
-            "another server took these records over, so mails may have left that they do not "
-            "know of",
-        ),
-        cause="a standby may lack the last moments, as a backup does",
+        ledger.begun_but(lost.entry, f"{what}, so mails may have left that they do not know of"),
+        cause=cause,
         hint=_restored(lost),
     )
 
@@ -132,7 +137,9 @@ def forgotten(root: Path, store: Store, issue: int) -> str:
     if found.moved or not entry.vouches or more <= 0:
         more = max(more, claims.exposed(store, run, entry.reached.position))
     if found.moved:
-        return f"another server took these records over: {plural(more, 'more mail')} may have gone"
+        why = "another server took these records over"
+        why = why if found.shared else "these records are a backup of a server's"
+        return f"{why}: {plural(more, 'more mail')} may have gone"
     return (
         f"{plural(more, 'more mail')} may have gone: {name} knows of later ones than these records"
     )
@@ -154,10 +161,8 @@ def _lost(root: Path, store: Store, issue: int) -> Lost | None:
     if run is None or not (behind or told):
         return None
     known = [one.reached for one in (entry, told) if one]
-    entry = entry or Entry.of(run, reached)
-    return Lost(
-        entry=entry._replace(reached=ledger.highest(reached, *known)),
-        reached=reached,
-        moved=told is not None and told.moved,
-        shared=store.backend.on_server,
-    )
+    entry, shared = entry or Entry.of(run, reached), store.backend.on_server
+    moved, far = told is not None and told.moved, ledger.highest(reached, *known)
+    if moved and not shared:
+        far = far._replace(position=run.recipients)  # anybody may have been tried, elsewhere
+    return Lost(entry=entry._replace(reached=far), reached=reached, moved=moved, shared=shared)

@@ -12,16 +12,20 @@ import sqlalchemy as sa
 from newsletter.errors import NewsletterError
 from newsletter.store.database import Backend, Database
 from newsletter.store.every_table import metadata
+from newsletter.store.histories import as_backup
 from newsletter.store.revisions import finish
 from newsletter.store.rows import plain
 from newsletter.store.sqlite import files
 from newsletter.store.sqlite.backend import SqliteBackend
+from newsletter.store.tables import runs
 
 #: Rows in memory at a time.
 _PART: Final = 5000
 
 
-def copy_to_file(read: sa.Connection, source: Backend, path: Path, *, known: int = 0) -> str:
+def copy_to_file(
+    read: sa.Connection, source: Backend, path: Path, *, known: int = 0, backup: bool = False
+) -> str:
     """Make a SQLite database in an empty file of what a transaction sees in another one.
 
     Args:
@@ -29,6 +33,7 @@ def copy_to_file(read: sa.Connection, source: Backend, path: Path, *, known: int
         source: its database.
         path: the file.
         known: how many lines of the list of departures it counts.
+        backup: whether the other one goes on: what is sent from there the file does not know.
 
     Returns:
         what is wrong with the file, "" when nothing is.
@@ -41,6 +46,9 @@ def copy_to_file(read: sa.Connection, source: Backend, path: Path, *, known: int
         with Database(backend, read_only=False).writing(opening=True) as write:
             copy(read, source, write, backend)
             backend.count(write, known)
+            if backup:
+                real = sa.update(runs).where(runs.c.rehearsal.is_(False))
+                write.execute(real.values(server=as_backup(runs.c.server)))
     finally:
         backend.close()
     return files.make_whole(path)

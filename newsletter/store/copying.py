@@ -21,6 +21,7 @@ from newsletter.store.database import Backend, Database
 from newsletter.store.every_table import metadata
 from newsletter.store.folder.departures import lines_in, list_name
 from newsletter.store.folder.place import make_room
+from newsletter.store.histories import is_backup
 from newsletter.store.postgres.address import ServerAddress, is_server
 from newsletter.store.revisions import revision
 from newsletter.store.runs import find_moved
@@ -63,12 +64,14 @@ def move(source: str, target: str, *, now: dt.datetime) -> dict[str, int]:
 
 
 def _expect_known(store: Store) -> None:
-    """Refuse records that may lack mails: their copy could not tell that any more.
+    """Refuse records that may lack mails, where their copy could not tell that any more.
+
+    That of a backup can, and only on a server do machines tell what left from there.
 
     Raises:
         RefusedError: another server has taken them over in the middle of a run.
     """
-    if found := find_moved(store):
+    if store.backend.on_server and (found := find_moved(store)):
         number = found[0].content.issue
         raise RefusedError(
             f"another server took these records over while issue {number} was under way, so mails "
@@ -103,8 +106,10 @@ def _to_server(read: sa.Connection, source: Backend, url: str) -> dict[str, int]
                 raise _not_empty(backend.place)
             backend.make_folder()
             told = copy(read, source, write, backend)
-            # What a run had written down of the server it was on is no server's here.
-            write.execute(sa.update(runs).values(server=""))
+            # What a run had written down of the server it was on is no server's here; one that is
+            # from a backup is still to be asked about.
+            whole = sa.update(runs).where(~is_backup(runs.c.server))
+            write.execute(whole.values(server=""))
             # What the source has learnt from this machine's list, the copy knows.
             backend.count(write, lines_in(backend.departures_file(list_name(address_key(read)))))
             return told

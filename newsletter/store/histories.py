@@ -2,15 +2,31 @@
 
 A standby that takes over may lack the last commits, and whoever claimed them is another machine
 than the one that asks. So a run is written down with its server's history, and nothing is claimed
-of it in another one: that is part of the claim's own statement. What a file holds has no history.
+of it in another one: that is part of the claim's own statement. What a file holds has no history,
+but where it is a backup of a server's records: many machines may have sent some since it was made.
 """
 
 from __future__ import annotations
+
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
+
+#: Before the history of a run, in a backup: no server has that one, and no file.
+_BACKUP: Final = "backup "
+
+
+def as_backup(column: sa.ColumnElement[str]) -> sa.ColumnElement[str]:
+    """The history of a run as a backup has it, until a person lets it go on."""
+    return sa.literal(_BACKUP) + column
+
+
+def is_backup(column: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
+    """Whether a column has a history from a backup."""
+    return sa.func.substr(column, 1, len(_BACKUP)) == _BACKUP
 
 
 class PresentHistory(FunctionElement[str]):
@@ -56,8 +72,9 @@ def _no_history(_element: PresentHistory, _compiler: SQLCompiler, **_: object) -
 
 @compiles(SameHistory)
 @compiles(SettledHistory)
-def _always(_element: FunctionElement[bool], _compiler: SQLCompiler, **_: object) -> str:
-    return "1 = 1"
+def _no_backup(element: FunctionElement[bool], compiler: SQLCompiler, **more: Any) -> str:  # noqa: ANN401
+    column = compiler.process(element.clauses, **more)
+    return f"(substr({column}, 1, {len(_BACKUP)}) <> '{_BACKUP}')"
 
 
 @compiles(SettlesIn)

@@ -261,7 +261,7 @@ runs: Final = sa.Table(
     sa.Column("accounts", sa.Text, nullable=False, server_default=""),
     # How its mails leave, as JSON, where other machines may send some of them; else "".
     sa.Column("way", sa.Text, nullable=False, server_default=""),
-    # The history of the server that it goes on in, see `histories`; "" in a file.
+    # The history of the server that it goes on in, see `histories`; "" in a file of its own.
     sa.Column("server", sa.Text, nullable=False, server_default=""),
     # How far it had come for certain, as told by a machine of what the records forgot; 0: by none.
     sa.Column("told_attempts", sa.Integer, nullable=False, server_default="0"),

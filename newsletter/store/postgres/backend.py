@@ -276,7 +276,7 @@ class PostgresBackend:
     def copy_to(self, path: Path) -> str:
         """Copy all that is committed, as of one moment, into an empty file."""
         with Database(self, read_only=True).reading() as connection:
-            return copy_to_file(connection, self, path)
+            return copy_to_file(connection, self, path, backup=True)
 
     @property
     def unmark(self) -> str:
