@@ -74,14 +74,17 @@ def show_detached(found: Detached) -> int:
     """Say who sends it now, how to watch them, and how to stop it.
 
     Returns:
-        The exit code: 0, 6 when no worker has taken it up.
+        The exit code: 0, 6 when no worker has taken it up, or one has paused it.
     """
     number, there = found.run.content.issue, plural(len(found.workers), "worker")
     if VOICE.json:
         _show_counts(found.run, found.counts, sent_now=0, detached=True, workers=found.workers)
     else:
         result(f"issue {number}: {plural(found.counts.left, 'mail')} left to {there}")
-    if found.taken_up:
+    if found.paused:
+        say(f"paused: {found.paused}")
+        say(f"next: newsletter send --issue {number} goes on")
+    elif found.taken_up:
         say(f"watch: newsletter status --issue {number}")
     else:
         say("warning: no worker has begun to send it yet; each says on its machine what keeps it")

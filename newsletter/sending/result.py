@@ -142,6 +142,7 @@ class Detached:
         counts: deliveries by state, then.
         workers: who is there to send it, as "pid 7 on host".
         taken_up: whether one of them leads it by now.
+        paused: why one of them has paused it already, "" where none has.
         ledger: the file to keep in git, None where there is nothing to do.
     """
 
@@ -149,6 +150,7 @@ class Detached:
     counts: Counts
     workers: tuple[str, ...]
     taken_up: bool
+    paused: str
     ledger: LedgerFile | None
 
 

@@ -115,9 +115,11 @@ def detach(context: SendContext, plan: Plan) -> Detached | SendResult | AlreadyS
             return store.when_back(lambda: _result(context, begun, drained, ended))
         file = second_ledger.keep_in_git(project, run, counts)
     # Only now can one of them lead it.
-    taken_up = _is_taken_up(context, run)
+    taken_up, paused = _taken_up(context, run)
     there = tuple(sorted(store.workers().values()))
-    return Detached(run=run, counts=counts, workers=there, taken_up=taken_up, ledger=file)
+    return Detached(
+        run=run, counts=counts, workers=there, taken_up=taken_up, paused=paused, ledger=file
+    )
 
 
 def _conclude(context: SendContext, plan: Plan, begun: _Begun, drained: Drained) -> Ended:
@@ -182,18 +184,21 @@ def _result(context: SendContext, begun: _Begun, drained: Drained, ended: Ended)
     )  # fmt: skip
 
 
-def _is_taken_up(context: SendContext, run: Run) -> bool:
-    """Wait until a worker leads what was left to them; false when none does within a while."""
-    end, store, over = time.monotonic() + _TAKEN_UP_SECONDS, context.store, False
+def _taken_up(context: SendContext, run: Run) -> tuple[bool, str]:
+    """Wait until a worker has taken up what was left to them, for a while; why it has paused it."""
+    end, store = time.monotonic() + _TAKEN_UP_SECONDS, context.store
     with context.stopping() as stopped:
-        while not (taken := bool(store.sender()) or over):
-            if stopped() or time.monotonic() > end:
-                break
-            time.sleep(_LOOK_SECONDS)
+        while not store.sender():
             # One that led it may have come to its end since, and a person may have cancelled it.
             found = runs.find(store, run.content.issue, rehearsal=False)
-            over = found is not None and found.state in {RunState.FINISHED, RunState.CANCELLED}
-    return taken
+            if found and found.state is RunState.PAUSED:
+                return False, found.reason
+            if found and found.state in {RunState.FINISHED, RunState.CANCELLED}:
+                break
+            if stopped() or time.monotonic() > end:
+                return False, ""
+            time.sleep(_LOOK_SECONDS)
+    return True, ""
 
 
 @contextlib.contextmanager

@@ -100,7 +100,7 @@ def test_what_is_left_to_workers_is_sent_by_them_and_the_command_ends(
         assert len(keeper.mails) == 25
 
 
-@pytest.mark.parametrize("way", ["sent", "cancelled"])
+@pytest.mark.parametrize("way", ["sent", "cancelled", "paused"])
 def test_what_is_over_between_two_looks_was_not_left_lying(
     folder: Folder, database: str, tmp_path, monkeypatch, way
 ):
@@ -123,6 +123,8 @@ def test_what_is_over_between_two_looks_was_not_left_lying(
             assert run
             if way == "cancelled":
                 Calendar(worker, rehearsal=False).cancel(74, now=clocks.now())
+            elif way == "paused":
+                runs.pause(worker, run, Stop(Pause.QUOTA, "the quota is used up (on mail2)"))
             else:
                 with worker.lock():
                     taken = worker.settle_and_claim(run, (), 25, now=clocks.now())
@@ -139,7 +141,11 @@ def test_what_is_over_between_two_looks_was_not_left_lying(
             looked.set()
             machine.join()
         assert "no worker has begun" not in ran.err
-        assert ran.code == 0
+        assert ran.code == (6 if way == "paused" else 0)
+        paused = (
+            "paused: the quota is used up (on mail2)\nnext: newsletter send --issue 74 goes on\n"
+        )
+        assert (paused in ran.err) is (way == "paused")
 
 
 def test_a_send_that_ends_before_its_first_mail_leaves_nothing_to_workers(
