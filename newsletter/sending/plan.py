@@ -132,9 +132,14 @@ def _last_run(
     lost = None
     if not transport.rehearsal:
         lost = second_ledger.lost_entry(project, store, options.issue, restored=options.restored)
-    repeated = options.again and transport.rehearsal
-    run = None if repeated else runs.find(store, options.issue, rehearsal=transport.rehearsal)
-    return run, lost
+    if _is_repeated(options, transport):
+        return None, lost
+    return runs.find(store, options.issue, rehearsal=transport.rehearsal), lost
+
+
+def _is_repeated(options: SendOptions, transport: Transport) -> bool:
+    """Whether it begins anew, whatever became of it before; a real send never does."""
+    return options.again and transport.rehearsal
 
 
 def _look_up(
@@ -164,12 +169,13 @@ def _look_up(
         recipients, left_out = counts.left, _skipped(store, run, counts)
         doubtful = counts[State.CLAIMED] + counts[State.UNKNOWN]
     exposed = claims.exposed(store, found, lost.reached.position) if found and lost else None
+    cancelled = found is not None and found.state is RunState.CANCELLED
     return Plan(
         options=options, prepared=prepared, transport=transport, sender=who, content=content,
         recipients=recipients, left_out=left_out, run=run, allowance=transport.allowance(),
         doubtful=doubtful, exposed=exposed,
         newcomers=None if run or transport.rehearsal else _newcomers(store, prepared),
-        cancelled=options.again or (found is not None and found.state is RunState.CANCELLED),
+        cancelled=cancelled or _is_repeated(options, transport),
     )  # fmt: skip
 
 

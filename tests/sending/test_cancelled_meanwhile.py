@@ -16,7 +16,10 @@ pytestmark = pytest.mark.processes
 
 @pytest.mark.parametrize("begun", [False, True])
 @pytest.mark.parametrize("step", ["_publish_pictures", "_expect_server"])
-def test_who_cancels_has_the_last_word(folder: Folder, step: str, *, begun: bool) -> None:
+@pytest.mark.parametrize("words", [(), ("--again",)])
+def test_who_cancels_has_the_last_word(
+    folder: Folder, step: str, words: tuple[str, ...], *, begun: bool
+) -> None:
     """Pictures go up for minutes, and a mail server is called: nothing is begun by then."""
     folder.imported()
     keeper = Keeper()
@@ -33,7 +36,7 @@ def test_who_cancels_has_the_last_word(folder: Folder, step: str, *, begun: bool
 
         with folder.patch.context() as patch:
             patch.setattr(sending, step, meanwhile)
-            found = folder.send()
+            found = folder.send(*words)
         assert [one.code for one in ran] == [0]
         assert (found.code, found.error) == (8, "error: issue 74 was cancelled")
         assert len(keeper.mails) == there
