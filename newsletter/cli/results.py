@@ -33,7 +33,7 @@ def exit_code(found: SendResult | AlreadySent | Plan, *, signal: int = 0) -> int
     if isinstance(found, Plan):
         limit = found.options.limit
         left = found.short or (limit is not None and limit < found.recipients)
-        unknown = found.doubtful > 0
+        unknown = found.doubtful > 0 or bool(found.exposed)
     else:
         left = isinstance(found, SendResult) and found.stop is not None
         unknown = found.counts[State.UNKNOWN] > 0
