@@ -248,12 +248,24 @@ def _expect_here(database: Database) -> None:
     """
     with database.reading(opening=True) as connection:
         moved = database.backend.moved(connection)
+    expect_not_moved(database.backend, moved)
+
+
+def expect_not_moved(backend: Backend, moved: str) -> None:
+    """Refuse a place from which the records were moved.
+
+    Args:
+        backend: the place.
+        moved: what it says of that, "" for nothing.
+
+    Raises:
+        RefusedError: they were.
+    """
     if moved:
         raise RefusedError(
             f"these records {moved}",
-            place=database.backend.place,
-            hint=f"set store.url to that place; or, where they shall count again, "
-            f"{database.backend.unmark}",
+            place=backend.place,
+            hint=f"set store.url to that place; or, where they shall count again, {backend.unmark}",
         )
 
 

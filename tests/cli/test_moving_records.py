@@ -132,6 +132,26 @@ def test_where_they_were_they_take_no_more_writes_until_they_are_marked_back(fol
     assert folder.send().code == 0
 
 
+@pytest.mark.parametrize("gone", [False, True])
+def test_no_backup_is_put_where_they_were_before_they_are_marked_back(folder, gone):
+    folder.imported()
+    assert folder.run("db", "backup", "copy.db").code == 0
+    url = postgres.server().url(postgres.new_database())
+    assert folder.run("db", "copy", "--to", url).code == 0
+    records = folder.root / ".newsletter/newsletter.db"
+    if gone:
+        records.unlink()
+    ran = folder.run("db", "restore", "copy.db", "--yes")
+    assert (ran.code, ran.out) == (8, "")
+    assert "these records were moved to postgresql:///" in ran.error
+    assert f"remove {records}.moved" in ran.hint
+    assert records.exists() is not gone
+    assert not list((records.parent / "backups").glob("before-restore-*"))
+    (records.parent / "newsletter.db.moved").unlink()
+    assert folder.run("db", "restore", "copy.db", "--yes").code == 0
+    assert folder.send().code == 0
+
+
 def test_a_run_goes_on_after_each_of_three_moves_and_ends(lived):
     server, keeper = postgres.server(), Keeper()
     places = [

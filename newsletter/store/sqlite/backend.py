@@ -204,6 +204,11 @@ class SqliteBackend:
 
     def moved(self, connection: sa.Connection) -> str:  # noqa: ARG002  # a file tells
         """What a file beside the database says of where the records are now."""
+        return self.moved_to
+
+    @property
+    def moved_to(self) -> str:
+        """The same, also where the database is missing or damaged."""
         try:
             return self._mark.read_text("utf-8").strip()
         except FileNotFoundError:
