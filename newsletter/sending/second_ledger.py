@@ -23,14 +23,19 @@ if TYPE_CHECKING:
 
 
 def refuse_lost_entries(project: Project, store: Store) -> None:
-    """Refuse where a file tells of more of a real run than the records do.
+    """Refuse where a file tells of more of a real run than the records do, or may have to.
+
+    Not for an issue that a person has cancelled, where nothing shows it: it would keep every other
+    one from being sent until somebody sends what was not to be sent.
 
     Raises:
         RefusedError: they disagree.
         InputError: a file cannot be read.
     """
     for entry in ledger.entries(project.root):
-        lost_entry(project, store, entry.issue, restored=False)
+        found = agreement.lost(project.root, store, entry.issue)
+        if found and not found.rests:
+            raise agreement.refusal(found)
 
 
 def lost_entry(project: Project, store: Store, issue: int, *, restored: bool) -> Entry | None:

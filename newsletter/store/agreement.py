@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from newsletter.delivery import RunState
 from newsletter.errors import InputError, Place, RefusedError
 from newsletter.humanize import plural
 from newsletter.project import ledger
@@ -27,12 +28,15 @@ class Lost(NamedTuple):
         reached: how far it came as the records say.
         moved: whether another server has taken them over, or they are a server's in a file.
         shared: whether other machines can tell what they have sent of it.
+        rests: whether nothing shows that they lack any, and a person has cancelled it: only who
+            sends it after all has to know.
     """
 
     entry: Entry
     reached: Reached
     moved: bool
     shared: bool
+    rests: bool
 
 
 def lost(root: Path, store: Store, issue: int) -> Lost | None:
@@ -163,6 +167,8 @@ def _lost(root: Path, store: Store, issue: int) -> Lost | None:
     known = [one.reached for one in (entry, told) if one]
     entry, shared = entry or Entry.of(run, reached), store.backend.on_server
     moved, far = told is not None and told.moved, ledger.highest(reached, *known)
+    rests = run.state is RunState.CANCELLED and not (behind or (told and told.told))
     if moved and not shared:
         far = far._replace(position=run.recipients)  # anybody may have been tried, elsewhere
-    return Lost(entry=entry._replace(reached=far), reached=reached, moved=moved, shared=shared)
+    entry = entry._replace(reached=far)
+    return Lost(entry=entry, reached=reached, moved=moved, shared=shared, rests=rests)

@@ -37,10 +37,12 @@ class Distrust(NamedTuple):
     Attributes:
         reached: how far it had come at least, as machines told or the records know.
         moved: whether another server has taken them over.
+        told: whether a machine has told that they lack some.
     """
 
     reached: Reached
     moved: bool
+    told: bool
 
 
 def distrusted(store: Database, run: Run) -> Distrust | None:
@@ -58,7 +60,8 @@ def distrusted(store: Database, run: Run) -> Distrust | None:
             return None
         known = reached_within(connection, run.id)
     told = known._replace(attempts=row.told_attempts, position=row.told_position)
-    return Distrust(reached=highest(known, told), moved=row.moved)
+    shown = bool(row.told_position)
+    return Distrust(reached=highest(known, told), moved=row.moved, told=shown)
 
 
 def distrust(store: Database, run: int, reached: Reached, reason: str) -> None:
