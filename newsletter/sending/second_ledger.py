@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def refuse_lost_entries(project: Project, store: Store) -> None:
-    """Refuse where a file tells of more of a real run than the records do, or may have to.
+    """Refuse where a real run has come further than the records know, or may have.
 
     Not for an issue that a person has cancelled, where nothing shows it: it would keep every other
     one from being sent until somebody sends what was not to be sent.
@@ -32,8 +32,9 @@ def refuse_lost_entries(project: Project, store: Store) -> None:
         RefusedError: they disagree.
         InputError: a file cannot be read.
     """
-    for entry in ledger.entries(project.root):
-        found = agreement.lost(project.root, store, entry.issue)
+    known = [entry.issue for entry in ledger.entries(project.root)]
+    for issue in agreement.doubted(store, known):
+        found = agreement.lost(project.root, store, issue)
         if found and not found.rests:
             raise agreement.refusal(found)
 

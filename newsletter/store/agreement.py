@@ -5,6 +5,7 @@ Whoever says what has gone asks here first: records that were restored do not kn
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -143,7 +144,8 @@ def forgotten(root: Path, store: Store, issue: int) -> str:
     if found.moved:
         why = "another server took these records over"
         why = why if found.shared else "these records are a backup of a server's"
-        return f"{why}: {plural(more, 'more mail')} may have gone"
+        # This folder may be that of a machine that has sent none of it.
+        return f"{why}: {plural(more, 'more mail') if more > 0 else 'more mails'} may have gone"
     return (
         f"{plural(more, 'more mail')} may have gone: {name} knows of later ones than these records"
     )
@@ -151,8 +153,14 @@ def forgotten(root: Path, store: Store, issue: int) -> str:
 
 def all_forgotten(root: Path, store: Store) -> dict[int, str]:
     """The sentence of `forgotten` for each issue that has one, by number."""
-    told = {issue: forgotten(root, store, issue) for issue in ledger.issues(root)}
+    numbers = doubted(store, ledger.issues(root))
+    told = {issue: forgotten(root, store, issue) for issue in numbers}
     return {issue: sentence for issue, sentence in told.items() if sentence}
+
+
+def doubted(store: Store, issues: Iterable[int]) -> list[int]:
+    """Which issues to ask about: those of the files here, and what the records themselves doubt."""
+    return sorted({*issues, *(run.content.issue for run in runs.find_doubted(store))})
 
 
 def _lost(root: Path, store: Store, issue: int) -> Lost | None:

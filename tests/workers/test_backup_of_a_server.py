@@ -95,3 +95,17 @@ def test_on_another_server_the_machines_tell_who_got_it_since(lost: Lost) -> Non
     ran = lost.folder.send("--restored")
     assert (ran.code, "25 deliveries may have been sent" in ran.err) == (9, True)
     assert lost.nobody_twice()
+
+
+@pytest.mark.parametrize("where", ["file", "server"])
+def test_a_machine_that_sent_none_of_it_says_so_as_well(lost: Lost, where: str) -> None:
+    """It has no file of the run."""
+    said = "these records are a backup of a server's: 25 more mails may have gone"
+    if where == "server":
+        lost.on_another_server()
+        said = "another server took these records over: more mails may have gone"
+    (lost.folder.root / MARK).unlink()
+    assert said in lost.folder.run("status").out
+    assert said in lost.folder.run("doctor", "--only", "ledger").out
+    ran = lost.folder.run("send", "--due", "--yes")
+    assert (ran.code, "mails may have left that they do not know of" in ran.err) == (8, True)
