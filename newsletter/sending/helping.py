@@ -103,7 +103,7 @@ def _send(
         found = runs.find_shared(store)
         if found is None or (found.run.id, found.way) != (run.id, shared.way):
             return None
-        deliveries.recover(store, run, now=clocks.now())
+        deliveries.recover(store, run, now=store.clock()())
     with RunLog(store.folder, f"{run.content.issue}-{way_out.name}", clocks.now) as log:
         counts = runs.counts(store, run)
         mark = second_ledger.write(project, store, run, counts)

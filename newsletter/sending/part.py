@@ -228,7 +228,7 @@ def _conclude(store: Store, run: Run, drained: Drained, log: RunLog) -> Ended:
     if store.backend.on_server and drained.stop:
         runs.pause(store, run, drained.stop)
     while settling.is_elsewhere(store, run) and not _may_go_on(store, run):
-        delivery_records.sweep(store, run, now=clocks.now())
+        delivery_records.sweep(store, run, now=store.clock()())
         time.sleep(_OTHERS_SECONDS)
     counts = runs.counts(store, run)
     stop = _stop_of(store, run, counts, drained)
@@ -244,7 +244,7 @@ def _elsewhere(store: Store, run: Run) -> bool:
     """Whether others still have any, without those who died."""
     if not settling.is_elsewhere(store, run):
         return False
-    swept = delivery_records.sweep(store, run, now=clocks.now())
+    swept = delivery_records.sweep(store, run, now=store.clock()())
     return not swept or settling.is_elsewhere(store, run)
 
 

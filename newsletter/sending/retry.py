@@ -82,7 +82,7 @@ def settle_doubts(store: Store, run: Run, *, assume: bool, facts: Mapping[str, o
     Returns:
         how many deliveries.
     """
-    now = clocks.now()
+    now = store.clock()()
     done = (
         deliveries.assume(store, run, now=now) if assume else deliveries.risk(store, run, now=now)
     )

@@ -286,7 +286,7 @@ def _freeze_or_resume(
         runs.share(store, run, "")
         # Asked again, under the lock: whoever sent it when a trigger looked may have stopped since.
         runs.resume(store, run, by_hand=not options.scheduled)
-        lost = delivery_records.recover(store, run, now=clocks.now())
+        lost = delivery_records.recover(store, run, now=store.clock()())
         if lost:
             deliveries = plural(lost, "delivery", "deliveries")
             context.reporter.say(f"{deliveries} of an earlier run: outcome unknown")

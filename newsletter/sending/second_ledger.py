@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING
 
-from newsletter import clocks
 from newsletter.delivery import RunState, State, is_finished
 from newsletter.humanize import plural
 from newsletter.project import git, high_water, ledger
@@ -74,7 +73,7 @@ def accept_backup(
         counts = runs.counts(store, run)
         high_water.write(project.root, run, counts, entry.reached, occurrence=_day(store, run))
         claims.distrust(store, run.id, entry.reached, "what may have left is not written down yet")
-        number = doubting.doubt(store, run, entry.reached, now=clocks.now())
+        number = doubting.doubt(store, run, entry.reached, now=store.clock()())
         reporter.say(
             f"{plural(number, 'delivery', 'deliveries')} may have been sent, which the "
             "records had forgotten: counted as unknown, and not sent again"

@@ -132,3 +132,31 @@ def test_whether_events_may_still_come_is_told_by_the_server_s_clock(
             reconcile.reconcile(
                 project, leader, run, patient=True, environ={}, reporter=Console()
             )  # fmt: skip
+
+
+@pytest.mark.parametrize("off", [3600, -3600])
+def test_what_a_backup_had_forgotten_is_unknown_since_then_by_the_server_s_clock(
+    folder: Folder, off
+):
+    """Whether events may still come is reckoned from there."""
+    database = postgres.new_database()
+    folder.patch.setenv("NEWSLETTER_STORE__URL", postgres.server().url(database))
+    folder.imported()
+    ask = postgres.server().ask
+    with aiosmtpd(Keeper()) as port:
+        through_smtp(folder, port)
+        assert folder.send("--limit", "10").code == 6
+        with postgres.by_hand(database) as execute:
+            execute("SET session_replication_role = replica")
+            execute(
+                "UPDATE deliveries SET state = 'queued', attempt = 0, message_id = '' "
+                "WHERE position IN (9, 10)"
+            )
+        [(before,)] = ask(database, "select clock_timestamp()")
+        _off(folder, off)
+        assert folder.send("--restored").code == 9
+        [(after,)] = ask(database, "select clock_timestamp()")
+    told = ask(database, "select claimed_at, settled_at from deliveries where state = 'unknown'")
+    moments = [dt.datetime.fromisoformat(one) for row in told for one in row]
+    assert len(moments) == 4
+    assert before <= min(moments) <= max(moments) <= after
