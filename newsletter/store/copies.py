@@ -24,7 +24,12 @@ _PART: Final = 5000
 
 
 def copy_to_file(
-    read: sa.Connection, source: Backend, path: Path, *, known: int = 0, backup: bool = False
+    read: sa.Connection,
+    source: Backend,
+    path: Path,
+    *,
+    known: int = 0,
+    in_part: sa.ColumnElement[bool],
 ) -> str:
     """Make a SQLite database in an empty file of what a transaction sees in another one.
 
@@ -33,7 +38,7 @@ def copy_to_file(
         source: its database.
         path: the file.
         known: how many lines of the list of departures it counts.
-        backup: whether the other one goes on: what is sent from there the file does not know.
+        in_part: of which runs mails may have left, or leave yet, that are not in the file.
 
     Returns:
         what is wrong with the file, "" when nothing is.
@@ -46,9 +51,9 @@ def copy_to_file(
         with Database(backend, read_only=False).writing(opening=True) as write:
             copy(read, source, write, backend)
             backend.count(write, known)
-            if backup:
-                real = sa.update(runs).where(runs.c.rehearsal.is_(False))
-                write.execute(real.values(server=as_backup(runs.c.server)))
+            rows = read.execute(sa.select(runs.c.id).where(in_part)).scalars().all()
+            these = sa.update(runs).where(runs.c.id.in_(rows))
+            write.execute(these.values(server=as_backup(runs.c.server)))
     finally:
         backend.close()
     return files.make_whole(path)

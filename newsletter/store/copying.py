@@ -8,9 +8,11 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 from collections.abc import Iterator
+from typing import Final
 
 import sqlalchemy as sa
 
+from newsletter.delivery import RunState
 from newsletter.errors import InputError, NewsletterError, Place, RefusedError
 from newsletter.project import private
 from newsletter.project.disk import flush_path, unwritten
@@ -24,10 +26,13 @@ from newsletter.store.folder.place import make_room
 from newsletter.store.histories import is_backup
 from newsletter.store.postgres.address import ServerAddress, is_server
 from newsletter.store.revisions import revision
-from newsletter.store.runs import find_moved
+from newsletter.store.runs import find_moved, moved
 from newsletter.store.signing_keys import address_key
 from newsletter.store.sqlite.engine import file_of
 from newsletter.store.tables import runs
+
+#: Runs that the records may know only in part, which others have to hear of.
+_IN_PART: Final = sa.and_(runs.c.rehearsal.is_(False), runs.c.state != RunState.FINISHED, moved())
 
 
 def move(source: str, target: str, *, now: dt.datetime) -> dict[str, int]:
@@ -66,12 +71,14 @@ def move(source: str, target: str, *, now: dt.datetime) -> dict[str, int]:
 def _expect_known(store: Store) -> None:
     """Refuse records that may lack mails, where their copy could not tell that any more.
 
-    That of a backup can, and only on a server do machines tell what left from there.
+    That of a backup can, and only on a server do machines tell what left from there. What a person
+    has cancelled need not be sent before: the copy is a backup for it.
 
     Raises:
         RefusedError: another server has taken them over in the middle of a run.
     """
-    if store.backend.on_server and (found := find_moved(store)):
+    found = [run for run in find_moved(store) if run.state is not RunState.CANCELLED]
+    if store.backend.on_server and found:
         number = found[0].content.issue
         raise RefusedError(
             f"another server took these records over while issue {number} was under way, so mails "
@@ -126,7 +133,8 @@ def _to_file(read: sa.Connection, source: Backend, url: str) -> dict[str, int]:
         make_room(path)
         with private.drafting(path) as draft:
             draft.touch(private.FILE)
-            if found := copy_to_file(read, source, draft, known=lines_in(beside)):
+            known = lines_in(beside)
+            if found := copy_to_file(read, source, draft, known=known, in_part=_IN_PART):
                 raise NewsletterError("the copy is damaged", place=Place(str(path)), cause=found)
             flush_path(draft)
             draft.replace(path)

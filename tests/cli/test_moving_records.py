@@ -184,6 +184,25 @@ def test_records_that_another_server_took_over_are_not_copied_as_if_they_were_wh
     assert not (lived.root / "laundered.db").exists()
 
 
+def test_a_cancelled_issue_keeps_no_records_on_a_server_that_took_them_over(lived):
+    """Whoever sends it after all is asked in the file, too."""
+    server, name = postgres.server(), postgres.new_database()
+    assert lived.run("db", "copy", "--to", server.url(name)).code == 0
+    lived.patch.setenv(URL, server.url(name))
+    keeper = Keeper()
+    with aiosmtpd(keeper) as port:
+        through_smtp(lived, port)
+        assert lived.send("--limit", "3").code == 6
+        assert lived.run("cancel", "--issue", "74").code == 0
+        lived.patch.setenv(URL, server.url(postgres.new_database(name)))
+        ran = lived.run("db", "copy", "--to", file_url(lived, "back.db"))
+        assert ran.code == 0, ran.err
+        lived.patch.setenv(URL, file_url(lived, "back.db"))
+        ran = lived.send()
+    assert (ran.code, "these records are a backup of a server's" in ran.error) == (8, True)
+    assert len(keeper.mails) == 3
+
+
 def test_one_who_left_before_is_no_departure_anew_and_one_who_came_back_stays(folder):
     folder.imported()
     left, back = (one.email for one in folder.people()[3:5])

@@ -37,7 +37,7 @@ from newsletter.store.postgres.faults import BUSY, BUSY_HINT, DAMAGED, RESTORE, 
 from newsletter.store.postgres.leases import Leases
 from newsletter.store.postgres.others import expect_no_others
 from newsletter.store.postgres.silence import ANSWERED, Silence
-from newsletter.store.tables import subscribers, tags
+from newsletter.store.tables import runs, subscribers, tags
 from newsletter.store.traces import Traces
 
 #: Connections of a process, besides the two that renew its leases and ask for the pace.
@@ -276,7 +276,7 @@ class PostgresBackend:
     def copy_to(self, path: Path) -> str:
         """Copy all that is committed, as of one moment, into an empty file."""
         with Database(self, read_only=True).reading() as connection:
-            return copy_to_file(connection, self, path, backup=True)
+            return copy_to_file(connection, self, path, in_part=runs.c.rehearsal.is_(False))
 
     @property
     def unmark(self) -> str:
