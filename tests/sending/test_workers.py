@@ -50,6 +50,7 @@ class World:
 
     queue: list[Outcome]
     now: float = 0.0
+    threads: int = 1
     again: list[Outcome] = field(default_factory=list)
     slept: list[float] = field(default_factory=list)
     waits: list[float] = field(default_factory=list)
@@ -59,7 +60,8 @@ class World:
     def sleep(self, over, seconds):
         # Those who sleep at the same time wake at the same time: nobody adds up.
         until = self.now + seconds
-        threading.Event().wait(0.0002)
+        if self.threads > 1:
+            threading.Event().wait(0.0002)  # the others may go first
         with self.lock:
             self.now = max(self.now, until)
             self.slept.append(seconds)
@@ -80,6 +82,7 @@ class World:
         return tried(outcome)
 
     def drain(self, rate=14.0, threads=1, **options):
+        self.threads = threads
         throttle = Throttle(
             pace=Pace(rate, now=0.0), threads=threads, clock=lambda: self.now,
             sleep=self.sleep, jitter=self.jitter,

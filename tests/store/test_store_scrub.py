@@ -22,12 +22,12 @@ def worn(tmp_path_factory):
     store = store_with(folder, people(PEOPLE))
     chance = random.Random(1)  # the same at every run
     for _ in range(80):
+        rows = [
+            {"name": "m" * chance.randrange(1500), "id": chance.randrange(PEOPLE) + 1}
+            for _ in range(60)
+        ]
         with store.writing() as connection:
-            for _ in range(60):
-                row = {"name": "m" * chance.randrange(1500), "id": chance.randrange(PEOPLE) + 1}
-                connection.exec_driver_sql(
-                    "update subscribers set name = :name where id = :id", row
-                )
+            connection.exec_driver_sql("update subscribers set name = :name where id = :id", rows)
     assert empty_log(store)
     data = (folder / "newsletter.db").read_bytes()
     twice = [

@@ -35,7 +35,7 @@ from tests.support.store_samples import (
     url_in,
 )
 
-MANY = either(5_000, 20_000)
+MANY = either(3_000, 20_000)
 STEP = 1000
 #: A person is a row here, one in the consent log, a tag, and a row that leaves the stage.
 MOST = 4 * STEP + 10
