@@ -206,11 +206,20 @@ def is_terminal() -> bool:
 
 
 def console() -> Console:
-    """What they are drawn on."""
-    from rich.console import Console
+    """What they are drawn on: no line is so wide that the terminal's own "^C" breaks it in two.
+
+    What is broken is not drawn over, and would stand there twice.
+    """
+    from rich.console import Console, ConsoleDimensions
+
+    class Narrower(Console):
+        @property  # type: ignore[misc]  # it is only read
+        def size(self) -> ConsoleDimensions:
+            whole = super().size
+            return whole._replace(width=max(1, whole.width - len("^C")))
 
     plain = VOICE.colour is Colour.NEVER or bool(os.environ.get("NO_COLOR"))
-    return Console(file=cast("IO[str]", _Window(sys.stderr)), no_color=plain, highlight=False)
+    return Narrower(file=cast("IO[str]", _Window(sys.stderr)), no_color=plain, highlight=False)
 
 
 class _Window:

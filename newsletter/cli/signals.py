@@ -4,30 +4,54 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from queue import SimpleQueue
+
+from newsletter.cli.show import say
 
 
 @dataclass(slots=True)
 class Signals:
     """Notes the first signal, so that what is in flight can finish; the second ends at once.
 
+    An answer may take minutes, so it is said at once that the first was heard.
+
     Attributes:
         number: of the first signal, 0 for none.
     """
 
     number: int = 0
+    # The one kind of queue that a handler may put into, whatever it interrupts.
+    _heard: SimpleQueue[int] = field(default_factory=SimpleQueue)
 
     @contextlib.contextmanager
     def noted(self) -> Iterator[Callable[[], bool]]:
         """Listen for the length of a `with`; what it gives tells whether one has come."""
-        with _handled(self._note):
-            yield lambda: bool(self.number)
+        # Not said by the handler: it may interrupt a line that is just being printed.
+        teller = threading.Thread(target=self._tell, daemon=True)
+        teller.start()
+        try:
+            with _handled(self._note):
+                yield lambda: bool(self.number)
+        finally:
+            self._heard.put(0)
+            teller.join()
 
     def _note(self, number: int) -> None:
         if self.number:
             raise SystemExit(128 + number)
         self.number = number
+        self._heard.put(number)
+
+    def _tell(self) -> None:
+        while number := self._heard.get():
+            again = "Ctrl-C again" if number == signal.SIGINT else "a second signal"
+            say(
+                "stopping once any mails in flight are answered; "
+                f"{again} ends at once and leaves them unknown"
+            )
 
 
 @contextlib.contextmanager

@@ -9,6 +9,7 @@ import contextlib
 import datetime as dt
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,10 +22,11 @@ from newsletter.delivery import (
     State,
     Stop,
 )
-from newsletter.errors import AccountError, InputError, NewsletterError, PausedError
+from newsletter.errors import AccountError, InputError, PausedError
 from newsletter.humanize import plural
 from newsletter.publishing.images import expect_public, publish_first
 from newsletter.sending import second_ledger
+from newsletter.sending.breaking_off import told_how_it_breaks_off
 from newsletter.sending.changed import require_same_content
 from newsletter.sending.context import SendContext
 from newsletter.sending.drain import Drained
@@ -79,7 +81,7 @@ def send(context: SendContext, plan: Plan) -> SendResult | AlreadySent:
     """
     store = context.store
     with store.lock():
-        with _paused_for_all_at_once(context, plan), _begun(context, plan) as begun:
+        with _told(context, plan), _begun(context, plan) as begun:
             run, counts = begun.run, begun.counts
             if begun.finished:
                 return AlreadySent(run=run, counts=counts)
@@ -102,7 +104,7 @@ def detach(context: SendContext, plan: Plan) -> Detached | SendResult | AlreadyS
     """
     project, store = context.project, context.store
     with store.lock():
-        with _paused_for_all_at_once(context, plan), _begun(context, plan) as begun:
+        with _told(context, plan), _begun(context, plan) as begun:
             run, counts = begun.run, begun.counts
             if begun.finished:
                 return AlreadySent(run=run, counts=counts)
@@ -122,6 +124,10 @@ def detach(context: SendContext, plan: Plan) -> Detached | SendResult | AlreadyS
     )
 
 
+def _told(context: SendContext, plan: Plan) -> AbstractContextManager[None]:
+    return told_how_it_breaks_off(context, plan, shared=bool(_shared(context, plan)))
+
+
 def _conclude(context: SendContext, plan: Plan, begun: _Begun, drained: Drained) -> Ended:
     """Have all stop where there is a reason to, and record how it ended."""
     store, run = context.store, begun.run
@@ -131,47 +137,6 @@ def _conclude(context: SendContext, plan: Plan, begun: _Begun, drained: Drained)
     ended = conclude(store, run, drained, log=begun.log)
     store.when_back(lambda: second_ledger.write(context.project, store, run, ended.counts))
     return ended
-
-
-@contextlib.contextmanager
-def _paused_for_all_at_once(context: SendContext, plan: Plan) -> Iterator[None]:
-    """A second signal ends this process at once; others would go on with what it has begun.
-
-    Where something else ends it, they do, and that is said.
-    """
-    try:
-        yield
-    except NewsletterError:
-        _tell_who_goes_on(context, plan)
-        raise
-    except SystemExit:
-        if _shared(context, plan):
-            _pause_for_all(context, plan)
-        raise
-
-
-def _tell_who_goes_on(context: SendContext, plan: Plan) -> None:
-    number, goes_on = plan.options.issue, False
-    with contextlib.suppress(NewsletterError):  # the records may be what is wrong
-        run = runs.find(context.store, number, rehearsal=False)
-        goes_on = run is not None and runs.is_shared(context.store, run)
-        goes_on = goes_on and bool(context.store.workers())
-    if goes_on:
-        context.reporter.warn(f"the workers go on; newsletter cancel --issue {number} stops them")
-
-
-def _pause_for_all(context: SendContext, plan: Plan) -> None:
-    try:
-        run = runs.find(context.store, plan.options.issue, rehearsal=False)
-        if run is None or run.state is not RunState.RUNNING:
-            return  # nobody goes on with it
-        runs.pause(context.store, run, Stop(Pause.INTERRUPTED, "interrupted"))
-    except NewsletterError as error:
-        number = plan.options.issue
-        context.reporter.warn(f"the workers go on, for it could not be paused: {error.message}")
-        context.reporter.warn(f"this stops them: newsletter cancel --issue {number}")
-    else:
-        context.reporter.say("paused for all")
 
 
 def _result(context: SendContext, begun: _Begun, drained: Drained, ended: Ended) -> SendResult:

@@ -145,6 +145,18 @@ def is_elsewhere(store: Database, run: Run) -> bool:
         return bool(connection.execute(query).scalar_one())
 
 
+def in_flight_here(store: Database, run: Run | None = None) -> int:
+    """How many deliveries this process has claimed and not settled, of one run or of all."""
+    mine = deliveries.c.state == State.CLAIMED, deliveries.c.worker == store.backend.claimer()
+    # By their runs, as the index has them.
+    of = (runs.c.id == run.id) if run else (runs.c.state != RunState.FINISHED)
+    query = sa.select(sa.func.count()).where(
+        deliveries.c.run_id.in_(sa.select(runs.c.id).where(of)), *mine
+    )
+    with store.reading() as connection:
+        return int(connection.execute(query).scalar_one())
+
+
 def _row(one: Settled) -> dict[str, object]:
     state, outcome = next_state(one.outcome), one.outcome
     return {

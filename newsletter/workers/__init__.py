@@ -12,6 +12,7 @@ from typing import Final
 
 from newsletter.errors import ForgottenError, NewsletterError, PausedError, UnreachableError
 from newsletter.humanize import plural
+from newsletter.sending.breaking_off import told_of_in_flight
 from newsletter.sending.context import SendContext
 from newsletter.sending.helping import Help, help_send, tell_of_what_stands
 from newsletter.sending.standing import why_wait
@@ -40,7 +41,7 @@ def work(context: SendContext, *, once: bool) -> None:
         context.store.backend.hurry.heed(stopped)
         while True:
             try:
-                with context.store.work():
+                with context.store.work(), told_of_in_flight(context):
                     return _rounds(context, said, once=once, stopped=stopped)
             except PausedError as error:  # its lease has ended, or the records are away
                 if once or stopped():

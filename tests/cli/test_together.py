@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import io
+import re
+import sys
 
 from rich.console import Console
 
 from newsletter.cli import progress, together
 from newsletter.delivery import Attempt, Counts, Outcome, Result, State
 from newsletter.store.shares import RunProgress, Share
+from tests.support.terminal import Terminal
 
 COUNTS = Counts(by_state={
     State.QUEUED: 3000, State.CLAIMED: 30, State.ACCEPTED: 950, State.REFUSED: 20,
@@ -81,3 +84,16 @@ def test_the_bar_of_who_sends_a_part_is_as_long_as_the_whole(monkeypatch):
     last = drawn.getvalue().rpartition("/4000")
     assert last[0].endswith("   1")
     assert "from here" in last[2]
+
+
+def test_ctrl_c_that_a_terminal_shows_behind_a_bar_does_not_break_its_line(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", drawn := Terminal())
+    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setenv("TERM", "xterm")
+    with together.progress_of_all() as shown:
+        shown(standing(HERE, OTHER))
+    lines = [
+        len(re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", line))
+        for line in re.split(r"[\r\n]+", drawn.getvalue())
+    ]
+    assert 50 < max(lines) <= 60 - len("^C")
