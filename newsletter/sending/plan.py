@@ -176,7 +176,16 @@ def _look_up(
         doubtful=doubtful, exposed=exposed,
         newcomers=None if run or transport.rehearsal else _newcomers(store, prepared),
         cancelled=cancelled or _is_repeated(options, transport),
+        stopped=_stopped(found),
     )  # fmt: skip
+
+
+def _stopped(found: Run | None) -> str:
+    """That an issue was cancelled or paused, and why: whoever sends it takes that back."""
+    if found is None or found.state not in {RunState.CANCELLED, RunState.PAUSED}:
+        return ""
+    why = f"{found.state.value}: {found.reason}" if found.reason else found.state.value
+    return f"{why}; to send it takes that back"
 
 
 def _skipped(store: Store, run: Run, counts: Counts) -> Mapping[str, int]:
@@ -205,7 +214,7 @@ def rows(plan: Plan, root: Path) -> tuple[tuple[str, str], ...]:
         root: the newsletter's folder, for what git says of the issue.
     """
     issue, rendered = plan.prepared.issue, plan.prepared.rendered
-    return summary(
+    issue_row, *others = summary(
         issue=f"{issue.number}: {issue.title}",
         file=f"{issue.file} ({git.state(root, issue.file)})",
         sender=plan.sender,
@@ -219,6 +228,8 @@ def rows(plan: Plan, root: Path) -> tuple[tuple[str, str], ...]:
         links=len(rendered.links),
         findings=plan.prepared.findings,
     )
+    stopped = (("state", plan.stopped),) if plan.stopped else ()
+    return issue_row, *stopped, *others
 
 
 def sent_rows(

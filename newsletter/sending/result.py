@@ -39,6 +39,7 @@ class Plan:
         exposed: of a backup that was put back, how many mails may have left since it was made;
             None where the records are no such backup.
         cancelled: whether a person had cancelled it: one who sends it then takes that back.
+        stopped: that it was cancelled or paused, and why, in words; "" where it was not.
     """
 
     options: SendOptions
@@ -54,6 +55,7 @@ class Plan:
     exposed: int | None
     newcomers: tuple[int, int] | None = None
     cancelled: bool = False
+    stopped: str = ""
 
     @property
     def short(self) -> bool:

@@ -137,19 +137,19 @@ class Calendar:
         """Cancel an issue, begun or not; no delivery is claimed once this has returned.
 
         Returns:
-            the run as it was before, None when there was none. A finished one stays finished.
+            the run as it was before, None when there was none. A finished one stays finished, and
+            one that is cancelled already as it was cancelled first.
         """
         with self._store.writing() as connection:
             run = runs.select_run(connection, issue, rehearsal=self._rehearsal)
             if run is None:
                 self._insert(connection, issue, RunState.CANCELLED, now)
-            elif run.state is not RunState.FINISHED:
-                values = {
-                    "state": RunState.CANCELLED,
-                    "pause": "",
-                    "reason": "a person cancelled it",
-                }
-                connection.execute(sa.update(table).where(table.c.id == run.id).values(values))
+            if run is None or run.state not in {RunState.FINISHED, RunState.CANCELLED}:
+                # Nothing else tells when that was, and whoever sends it after all wants to know.
+                reason = f"a person cancelled it on {now:%Y-%m-%d at %H:%M} UTC"
+                values = {"state": RunState.CANCELLED, "pause": "", "reason": reason}
+                this = table.c.issue == issue, table.c.rehearsal.is_(self._rehearsal)
+                connection.execute(sa.update(table).where(*this).values(values))
         return run
 
     def is_cancelled(self, issue: int) -> bool:
