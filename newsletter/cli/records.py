@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from newsletter.schedule.outlook import Prospect
     from newsletter.store import Store
     from newsletter.store.deliveries import Doubt
-    from newsletter.store.shares import Share
 
     Alive = frozenset[int]  # the rows of runs that somebody may be at work on
+    Unsent = Mapping[int, str]  # why nobody sends runs that go on, by their rows
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object.")]
 
@@ -55,8 +55,9 @@ def status(
     """Show what happened to every recipient, issue by issue, and what is due next."""
     from newsletter.cli.ahead import as_dict, coming
     from newsletter.cli.context import open_if_begun, open_project
+    from newsletter.cli.senders import show_workers
     from newsletter.store import runs as run_records
-    from newsletter.store.shares import of_workers
+    from newsletter.store.shares import of_workers, unsent
 
     VOICE.json = as_json
     _refuse_incomplete(issue, listed, file)
@@ -82,12 +83,12 @@ def status(
             return
         counted = [(run, run_records.counts(store, run)) for run in runs]
         if runs:
-            _show(store, counted, alive, whole=issue is not None)
+            _show(store, counted, alive, unsent(store), whole=issue is not None)
         elif not forgotten:
             result(_nothing_sent(issue))
         for number, what in forgotten.items():
             result(f"  {number}: {what}")
-        _show_workers(workers, [run for run in runs if run.id in alive])
+        show_workers(workers, [run for run in runs if run.id in alive])
         _remind_of_bounces(store, counted)
     _show_dates(due)
 
@@ -137,15 +138,6 @@ def _on_record(
     if issue is not None and not runs and not forgotten:
         find_issue(project.root, issue)
     return runs, forgotten
-
-
-def _show_workers(workers: Sequence[Share], runs: Sequence[Run]) -> None:
-    from newsletter.delivery import RunState
-
-    going_on = any(run.state is RunState.RUNNING for run in runs)
-    for one in workers:
-        sent = f"{plural(one.mails, 'mail')} of what is being sent, {one.rate:.2g}/s lately"
-        result(f"  worker {one.worker}: {sent if going_on else 'waits for something to send'}")
 
 
 def _refuse_incomplete(issue: int | None, listed: str, file: Path | None) -> None:
@@ -290,13 +282,17 @@ def _tell(issue: int, number: int, nothing: str) -> None:
         result(f"issue {issue}: nothing to retry, {nothing}")
 
 
-def _show(store: Store, counted: list[tuple[Run, Counts]], alive: Alive, *, whole: bool) -> None:
+def _show(
+    store: Store, counted: list[tuple[Run, Counts]], alive: Alive, still: Unsent, *, whole: bool
+) -> None:
+    from newsletter.cli.senders import how_it_stands
     from newsletter.sending.recipients import run_name
 
     header = ("issue", "run", "state", "recipients", "outcomes")
     result(table([header, *(_row(run, counts, alive) for run, counts in counted)]))
     for run, counts in counted:
-        for line in _details(store, run, counts, alive, whole=whole):
+        stands = how_it_stands(run, still)
+        for line in [*filter(None, [stands]), *_details(store, run, counts, alive, whole=whole)]:
             result(f"  {run.content.issue} {run_name(run)}: {line}")
 
 
@@ -320,7 +316,7 @@ def _details(store: Store, run: Run, counts: Counts, alive: Alive, *, whole: boo
     from newsletter.store import deliveries
     from newsletter.store.shares import rate as rate_of
 
-    lines = [f"{run.state.value}: {run.reason}"] if run.reason else []
+    lines = list[str]()
     if counts[State.CLAIMED] and run.id not in alive:
         gone = plural(counts[State.CLAIMED], "delivery was", "deliveries were")
         lines.append(f"{gone} in flight when the process ended, and will be unknown")

@@ -87,7 +87,8 @@ def show_detached(found: Detached) -> int:
     elif found.taken_up:
         say(f"watch: newsletter status --issue {number}")
     else:
-        say("warning: no worker has begun to send it yet; each says on its machine what keeps it")
+        why = found.why_not or "each says on its machine what keeps it"
+        say(f"warning: no worker has begun to send it yet; {why}")
         say(f"hint: newsletter send --issue {number} sends it from here")
     say(f"stop:  newsletter cancel --issue {number}")
     if found.ledger:

@@ -190,7 +190,8 @@ class Run(NamedTuple):
         transport: the transport's name at the start.
         started_at: UTC; of a run that is not begun, when it was announced or cancelled.
         pause: why it stands still, None unless it is paused.
-        reason: the same in words, without any address; "" unless it is paused.
+        reason: the same in words, without any address; of one that goes on, why a worker cannot
+            send any of it, and of one that is cancelled, when it was; "" otherwise.
         finished_at: UTC, None until nothing is left.
         begun: whether content and all recipients are frozen.
         recipients: how many they are; 0 while it is not begun.

@@ -14,7 +14,7 @@ from newsletter.humanize import duration, plural
 from newsletter.people.changed import changed_lists
 from newsletter.project import git, ledger
 from newsletter.schedule.units import TIMERS
-from newsletter.store import Store, agreement, deliveries, imports, runs, signing_keys
+from newsletter.store import Store, agreement, deliveries, imports, runs, shares, signing_keys
 from newsletter.store.calendar import Calendar
 from newsletter.store.sqlite.inspection import inspect
 
@@ -130,13 +130,18 @@ def _gone(root: Path, run: Run) -> Diagnosis:
 def waiting(subject: Subject) -> Diagnosis:
     """Whether a run or a delivery waits for a decision of the operator."""
     store, found = subject.store, []
-    workers, at_work = store.workers(), runs.at_work(store)
+    workers, at_work, unsent = store.workers(), runs.at_work(store), shares.unsent(store)
     for run in _real(subject):
         counts, issue = runs.counts(store, run), run.content.issue
         go_on = f"newsletter send --issue {issue}"
         alive = run.id in at_work
         if not alive and run.state in {RunState.FREEZING, RunState.RUNNING}:
             found.append(warning(f"issue {issue} was interrupted", f"{go_on} goes on"))
+        if run.id in unsent:
+            why = f": {unsent[run.id]}" if unsent[run.id] else ""
+            found.append(
+                warning(f"issue {issue}: nobody sends it at the moment{why}", f"{go_on} sends it")
+            )
         if run.state is RunState.PAUSED:
             found.append(warning(f"issue {issue} is paused: {run.reason}", f"{go_on} goes on"))
         if not alive and counts[State.CLAIMED]:

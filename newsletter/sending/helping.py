@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import time
 from collections.abc import Callable
@@ -20,7 +21,7 @@ from newsletter.sending.following import following
 from newsletter.sending.part import conclude, drain_part
 from newsletter.sending.run_log import RunLog
 from newsletter.sending.way import differences, way_of
-from newsletter.store import Store, agreement, claims, deliveries, runs
+from newsletter.store import Store, agreement, claims, deliveries, runs, shares
 from newsletter.store.runs import SharedRun
 
 #: What ends one worker's part, and no run: another machine may be better off.
@@ -103,6 +104,8 @@ def _send(
         found = runs.find_shared(store)
         if found is None or (found.run.id, found.way) != (run.id, shared.way):
             return None
+        if found.run.reason:
+            shares.note_unsent(store, run, "")
         deliveries.recover(store, run, now=store.clock()())
     with RunLog(store.folder, f"{run.content.issue}-{way_out.name}", clocks.now) as log:
         counts = runs.counts(store, run)
@@ -162,6 +165,25 @@ def _leaderless(store: Store) -> Callable[[], bool]:
         return answer
 
     return ask
+
+
+def tell_why_not(context: SendContext, error: NewsletterError, *, anew: bool) -> None:
+    """Let all know why this worker sends nothing of a run that nobody leads.
+
+    It stands on its own screen only, and whoever looks at the records sees a run that goes on.
+
+    Args:
+        context: what it is done with.
+        error: what keeps it.
+        anew: whether that is another reason than a moment ago.
+    """
+    store = context.store
+    why = f"{error} ({error.cause})" if error.cause else str(error)
+    with contextlib.suppress(NewsletterError):  # it is said here in any case
+        shared = runs.find_shared(store)
+        if shared and not store.sender() and (anew or not shared.run.reason):
+            here = f"pid {os.getpid()} on {socket.gethostname()}"
+            shares.note_unsent(store, shared.run, f"worker {here}: {why}")
 
 
 def tell_of_what_stands(context: SendContext) -> None:

@@ -145,6 +145,7 @@ class Detached:
         workers: who is there to send it, as "pid 7 on host".
         taken_up: whether one of them leads it by now.
         paused: why one of them has paused it already, "" where none has.
+        why_not: what keeps one of them from it, "" where it leads it, or has not said.
         ledger: the file to keep in git, None where there is nothing to do.
     """
 
@@ -153,6 +154,7 @@ class Detached:
     workers: tuple[str, ...]
     taken_up: bool
     paused: str
+    why_not: str
     ledger: LedgerFile | None
 
 

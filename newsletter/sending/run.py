@@ -36,7 +36,7 @@ from newsletter.sending.reaching import expect_server, refused
 from newsletter.sending.result import AlreadySent, Detached, Plan, SendResult
 from newsletter.sending.run_log import RunLog
 from newsletter.sending.way import way_of
-from newsletter.store import Store, freezing, runs
+from newsletter.store import Store, freezing, runs, shares
 from newsletter.store import deliveries as delivery_records
 from newsletter.store.folder import backup as backups
 
@@ -119,9 +119,11 @@ def detach(context: SendContext, plan: Plan) -> Detached | SendResult | AlreadyS
     # Only now can one of them lead it.
     taken_up, paused = _taken_up(context, run)
     there = tuple(sorted(store.workers().values()))
+    why_not = "" if taken_up else shares.unsent(store).get(run.id, "")
     return Detached(
-        run=run, counts=counts, workers=there, taken_up=taken_up, paused=paused, ledger=file
-    )
+        run=run, counts=counts, workers=there, taken_up=taken_up, paused=paused, why_not=why_not,
+        ledger=file,
+    )  # fmt: skip
 
 
 def _told(context: SendContext, plan: Plan) -> AbstractContextManager[None]:

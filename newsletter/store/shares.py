@@ -10,8 +10,9 @@ from typing import Any, Final, NamedTuple
 import sqlalchemy as sa
 
 from newsletter.delivery import Counts, Run, RunState, State
-from newsletter.store.database import Database
+from newsletter.store.database import SENDING_LOCK, Database
 from newsletter.store.histories import SettlesIn
+from newsletter.store.runs import at_work
 from newsletter.store.tables import deliveries, runs
 
 #: What the rate of a run is told from.
@@ -81,6 +82,26 @@ def of_workers(store: Database, *, now: dt.datetime) -> Sequence[Share]:
         there = store.backend.workers(connection)
         rows = connection.execute(_sent(now).where(*these)).all() if there else []
     return _shares(there, rows, now)
+
+
+def unsent(store: Database) -> Mapping[int, str]:
+    """The runs that go on and that nobody leads though workers live, by their rows, each with why.
+
+    That is what the last worker said that could not; "" where none has, as when one is about to.
+    """
+    if store.backend.holder(SENDING_LOCK):
+        return {}
+    these = runs.c.state == RunState.RUNNING, runs.c.id.in_(at_work(store))
+    with store.reading() as connection:
+        rows = connection.execute(sa.select(runs.c.id, runs.c.reason).where(*these)).all()
+        return {row.id: row.reason for row in rows}
+
+
+def note_unsent(store: Database, run: Run, why: str) -> None:
+    """Let all know why a worker sends nothing of a run that goes on; "" once somebody leads it."""
+    these = runs.c.id == run.id, runs.c.state == RunState.RUNNING
+    with store.writing() as connection:
+        connection.execute(sa.update(runs).where(*these).values(reason=why))
 
 
 def standing(store: Database, run: Run, *, now: dt.datetime) -> RunProgress:

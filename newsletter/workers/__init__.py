@@ -14,7 +14,7 @@ from newsletter.errors import ForgottenError, NewsletterError, PausedError, Unre
 from newsletter.humanize import plural
 from newsletter.sending.breaking_off import told_of_in_flight
 from newsletter.sending.context import SendContext
-from newsletter.sending.helping import Help, help_send, tell_of_what_stands
+from newsletter.sending.helping import Help, help_send, tell_of_what_stands, tell_why_not
 from newsletter.sending.standing import why_wait
 
 #: How often a worker looks whether there is something to do, and how soon a signal is heard.
@@ -57,17 +57,27 @@ class _Once:
     def __init__(self, warn: Callable[[str], None]) -> None:
         self._warn, self._last = warn, ""
 
+    def is_new(self, error: NewsletterError) -> bool:
+        """Whether it would be warned of."""
+        return self._fault(error) != self._last
+
     def warn(self, error: NewsletterError, *, hint: str | None = None) -> None:
         hint = hint or error.hint
-        text = f"{error} ({error.cause})" if error.cause else str(error)
-        # A server that goes away has a cause for each step of it.
-        fault = str(error) if isinstance(error, UnreachableError) else text
-        if fault != self._last:
+        if self.is_new(error):
+            text = _with_cause(error)
             self._warn(f"{text}; {hint}" if hint else text)
-        self._last = fault
+        self._last = self._fault(error)
 
     def over(self) -> None:
         self._last = ""
+
+    def _fault(self, error: NewsletterError) -> str:
+        # A server that goes away has a cause for each step of it.
+        return str(error) if isinstance(error, UnreachableError) else _with_cause(error)
+
+
+def _with_cause(error: NewsletterError) -> str:
+    return f"{error} ({error.cause})" if error.cause else str(error)
 
 
 def _rounds(context: SendContext, said: _Once, *, once: bool, stopped: Callable[[], bool]) -> None:
@@ -81,6 +91,7 @@ def _rounds(context: SendContext, said: _Once, *, once: bool, stopped: Callable[
         except PausedError:
             raise
         except NewsletterError as error:
+            tell_why_not(context, error, anew=said.is_new(error))
             if once:
                 raise
             said.warn(error)
