@@ -55,9 +55,9 @@ def status(
     """Show what happened to every recipient, issue by issue, and what is due next."""
     from newsletter.cli.ahead import as_dict, coming
     from newsletter.cli.context import open_if_begun, open_project
-    from newsletter.cli.senders import show_workers
+    from newsletter.cli.senders import senders_as_dict, show_senders
     from newsletter.store import runs as run_records
-    from newsletter.store.shares import of_workers, unsent
+    from newsletter.store.shares import senders, unsent
 
     VOICE.json = as_json
     _refuse_incomplete(issue, listed, file)
@@ -72,13 +72,12 @@ def status(
 
             list_recipients(store, runs, listed, file)
             return
-        alive, workers = run_records.at_work(store), of_workers(store, now=store.clock()())
+        alive, there = run_records.at_work(store), senders(store, now=store.clock()())
         due = [one for one in coming(project, store) if issue is None or _is_about(one, issue)]
         if as_json:
             found = [_as_dict(store, run, alive) for run in runs]
             lost = [{"issue": number, "reason": what} for number, what in forgotten.items()]
-            there = [one._asdict() for one in workers]
-            told = {"sending": store.sender() or None, "workers": there, "runs": found}
+            told = {"sending": store.sender() or None, **senders_as_dict(there), "runs": found}
             result_json(told | {"forgotten": lost, "next": [as_dict(one) for one in due]})
             return
         counted = [(run, run_records.counts(store, run)) for run in runs]
@@ -88,7 +87,7 @@ def status(
             result(_nothing_sent(issue))
         for number, what in forgotten.items():
             result(f"  {number}: {what}")
-        show_workers(workers, [run for run in runs if run.id in alive])
+        show_senders(there, [run for run in runs if run.id in alive])
         _remind_of_bounces(store, counted)
     _show_dates(due)
 
@@ -106,13 +105,15 @@ def _show_dates(due: Sequence[Prospect]) -> None:
 def _show_nothing(project: Project, issue: int | None, *, as_json: bool) -> None:
     """The status of a newsletter without any records."""
     from newsletter.cli.ahead import as_dict, coming
+    from newsletter.cli.senders import senders_as_dict
     from newsletter.project.files import find_issue
+    from newsletter.store.shares import NOBODY
 
     if issue is not None:
         find_issue(project.root, issue)
     due = [one for one in coming(project, None) if issue is None or _is_about(one, issue)]
     if as_json:
-        none: dict[str, object] = {"sending": None, "workers": [], "runs": [], "forgotten": []}
+        none = {"sending": None, **senders_as_dict(NOBODY), "runs": [], "forgotten": []}
         result_json(none | {"next": [as_dict(one) for one in due]})
     else:
         result(_nothing_sent(issue))

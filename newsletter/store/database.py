@@ -148,6 +148,9 @@ class Backend(Protocol):
     def workers(self, connection: sa.Connection) -> Mapping[str, str]:
         """Which workers there are, as "pid 7 on host", by what their claims are written down by."""
 
+    def leader(self, connection: sa.Connection) -> Mapping[str, str]:
+        """As `workers`, who holds the lock for sending and is none of them."""
+
     def take_places(self, account: str, number: int, full: float) -> tuple[float, float]:
         """Take places in the pace of an account that several machines share, one after another.
 

@@ -26,10 +26,10 @@ HERE: Final = "here"
 
 
 class Share(NamedTuple):
-    """What one worker has sent of the runs that go on.
+    """What one worker, or who leads, has sent of the runs that go on.
 
     Attributes:
-        worker: as "pid 7 on host".
+        worker: its name, as "pid 7 on host".
         mails: how many were accepted from it.
         rate: a second, over the last minute.
     """
@@ -37,6 +37,22 @@ class Share(NamedTuple):
     worker: str
     mails: int
     rate: float
+
+
+class Senders(NamedTuple):
+    """Who sends, or would, of the runs that go on.
+
+    Attributes:
+        leader: the one that leads and is no worker, None for none.
+        workers: each that lives, the first by its name first.
+    """
+
+    leader: Share | None
+    workers: Sequence[Share]
+
+
+#: Where there are no records yet.
+NOBODY: Final = Senders(leader=None, workers=())
 
 
 class RunProgress(NamedTuple):
@@ -74,14 +90,15 @@ def rate(store: Database, run: Run, *, now: dt.datetime) -> float | None:
     return len(moments) / max((now - min(moments)).total_seconds(), 1.0) if moments else None
 
 
-def of_workers(store: Database, *, now: dt.datetime) -> Sequence[Share]:
-    """What each living worker has sent, the first by its name first."""
+def senders(store: Database, *, now: dt.datetime) -> Senders:
+    """Who sends from a server's records, and what each has sent."""
     going_on = sa.select(runs.c.id).where(runs.c.state == RunState.RUNNING)
     these = deliveries.c.run_id.in_(going_on), deliveries.c.state == State.ACCEPTED
     with store.reading() as connection:
-        there = store.backend.workers(connection)
-        rows = connection.execute(_sent(now).where(*these)).all() if there else []
-    return _shares(there, rows, now)
+        there, leads = store.backend.workers(connection), store.backend.leader(connection)
+        rows = connection.execute(_sent(now).where(*these)).all() if there or leads else []
+    leader = next(iter(_shares(leads, rows, now)), None)
+    return Senders(leader=leader, workers=_shares(there, rows, now))
 
 
 def unsent(store: Database) -> Mapping[int, str]:

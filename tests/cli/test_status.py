@@ -55,7 +55,7 @@ def test_before_anything_was_sent_there_is_nothing_to_tell(world):
     assert world.newsletter.run("status").out == "no issue was sent yet\n"
     assert world.newsletter.run("status", "--issue", "74").out == "issue 74 was not sent yet\n"
     assert as_json(world) == {
-        "schema": 1, "sending": None, "workers": [], "runs": [], "forgotten": [], "next": [],
+        "schema": 1, "sending": None, "leader": None, "workers": [], "runs": [], "forgotten": [], "next": [],
     }  # fmt: skip
 
 

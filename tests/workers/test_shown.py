@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 import datetime as dt
 import json
+import re
+import socket
 from collections.abc import Callable
 
 import pytest
@@ -15,7 +17,7 @@ from newsletter.delivery import Outcome, Result
 from newsletter.store import Store, runs
 from tests.support import postgres
 from tests.support.cli_fixtures import Folder, folder, plain_environment
-from tests.support.commands import Command
+from tests.support.commands import HANGS, Command, script
 from tests.support.schedule_fixtures import through_smtp
 from tests.support.smtp_servers import Keeper, aiosmtpd
 from tests.support.two_machines import two_machines
@@ -90,3 +92,47 @@ def test_a_limited_send_that_died_is_interrupted_whatever_workers_do(
             assert "1 delivery was in flight when the process ended" in told.out
             assert "waits for something to send" in told.out
             assert "issue 74 was interrupted" in folder.run("doctor").out
+
+
+def test_who_leads_is_named_beside_the_workers_with_what_it_has_sent(folder: Folder, tmp_path):
+    url = postgres.server().url(postgres.new_database())
+    folder.patch.setenv("NEWSLETTER_STORE__URL", url)
+    folder.patch.setenv("NEWSLETTER_TRANSPORT__CONCURRENCY", "1")
+    folder.imported()
+    looked = list[tuple[str, str]]()
+
+    class Looking(Keeper):
+        """At the third mail a person looks."""
+
+        async def handle_DATA(self, server, session, envelope):  # noqa: N802
+            if len(self.mails) == 2:
+                looked.append(await asyncio.to_thread(look))
+            return await super().handle_DATA(server, session, envelope)
+
+    def look() -> tuple[str, str]:
+        ran = [script(folder.root, "status", *words) for words in ((), ("--json",))]
+        return ran[0].stdout, ran[1].stdout
+
+    with (
+        Store.open(f"{url}&folder={tmp_path}/another") as store,
+        store.work(),
+        aiosmtpd(Looking()) as port,
+    ):
+        through_smtp(folder, port)
+        with Command(folder.root, ("send", "--issue", "74", "--confirm", "74")) as process:
+            process.communicate(timeout=HANGS)
+        [(told, found)] = looked
+        name = f"pid {process.pid} on {socket.gethostname()}"
+        assert re.search(
+            rf"^  send {name}: \d mails? of what is being sent, [\d.]+/s lately$",
+            told,
+            re.MULTILINE,
+        )
+        assert re.search(
+            r"^  worker pid .*: 0 mails of what is being sent, 0/s lately$", told, re.MULTILINE
+        )
+        assert json.loads(found)["leader"]["worker"] == name
+        # A worker that leads is named once.
+        with store.lock():
+            assert "  send pid" not in folder.run("status").out
+            assert json.loads(folder.run("status", "--json").out)["leader"] is None

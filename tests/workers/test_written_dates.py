@@ -6,7 +6,7 @@ import pytest
 
 from newsletter import clocks
 from newsletter.store import runs
-from newsletter.store.shares import of_workers
+from newsletter.store.shares import senders
 from tests.support import postgres
 from tests.support.store_samples import NOW
 from tests.support.two_machines import two_machines
@@ -22,7 +22,7 @@ def test_dates_are_read_and_written_as_ever(tmp_path, style):
         assert len(worker.settle_and_claim(run, (), 2, now=NOW)) == 2
         [found] = runs.find_all(leader)
         assert found.started_at == run.started_at
-        assert len(of_workers(leader, now=clocks.now())) == 1
+        assert len(senders(leader, now=clocks.now()).workers) == 1
         [(claimed,), *_] = server.ask(
             database, "select claimed_at::text from deliveries where attempt > 0"
         )

@@ -230,6 +230,10 @@ class PostgresBackend:
         """Who works now, by the lease."""
         return self._leases.workers(connection)
 
+    def leader(self, connection: sa.Connection) -> dict[str, str]:
+        """Who leads and is no worker, by the lease."""
+        return self._leases.leader(connection)
+
     def take_places(self, account: str, number: int, full: float) -> tuple[float, float]:
         """Take places in the pace of an account, on whichever machine."""
         with self._translated(), self._transaction(self._renewing) as connection:

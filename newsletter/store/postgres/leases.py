@@ -162,6 +162,17 @@ class Leases:
         }
         return dict(newest.values())
 
+    def leader(self, connection: sa.Connection) -> dict[str, str]:
+        """Who holds the lock for sending and is no worker, as "pid 7 on host", by the lease."""
+        row = connection.execute(_row(SENDING_LOCK)).one_or_none()
+        if row is None or _is_over(row):
+            return {}
+        mine = leases.c.host == row.host, leases.c.boot == row.boot, leases.c.pid == row.pid
+        works = sa.select(leases.c.name).where(
+            leases.c.name.startswith(WORKER_LOCK, autoescape=True), *mine
+        )
+        return {} if connection.execute(works).first() else {row.token: _called(row)}
+
     def _take(self, connection: sa.Connection, name: str, token: str, doing: str) -> None:
         row = connection.execute(_row(name)).one_or_none()
         if row is not None and not _is_over(row):

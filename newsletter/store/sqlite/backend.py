@@ -156,6 +156,10 @@ class SqliteBackend:
         """Other machines have no file in common."""
         return {}
 
+    def leader(self, connection: sa.Connection) -> dict[str, str]:  # noqa: ARG002  # as above
+        """Whoever sends is alone."""
+        return {}
+
     def take_places(self, account: str, number: int, full: float) -> tuple[float, float]:  # noqa: ARG002
         """Whoever sends is alone, and keeps its pace itself."""
         return 0.0, full
