@@ -74,6 +74,8 @@ class RunProgress(NamedTuple):
 def rate(store: Database, run: Run, *, now: dt.datetime) -> float | None:
     """Mails accepted a second in the last minute, or since the first of the last 200 in it.
 
+    What was before a person last let it go on counts no more, nor does the time it stood still.
+
     Returns:
         None where none was, or the run does not go on.
     """
@@ -85,8 +87,11 @@ def rate(store: Database, run: Run, *, now: dt.datetime) -> float | None:
         .order_by(deliveries.c.position.desc())
         .limit(_LAST)
     )
+    resumed = sa.select(runs.c.resumed_at).where(runs.c.id == run.id)
     with store.reading() as connection:
-        moments = [one for one in connection.execute(last).scalars() if now - one <= LATELY]
+        since = connection.execute(resumed).scalar()
+        settled = connection.execute(last).scalars().all()
+    moments = [one for one in settled if now - one <= LATELY and (since is None or one > since)]
     return len(moments) / max((now - min(moments)).total_seconds(), 1.0) if moments else None
 
 
@@ -143,12 +148,21 @@ def standing(store: Database, run: Run, *, now: dt.datetime) -> RunProgress:
 
 
 def _sent(now: dt.datetime) -> sa.Select[Any]:
-    """By worker and state, how many there are, how many of them lately, and when it began."""
-    lately = sa.case((deliveries.c.settled_at > now - LATELY, 1), else_=0)
-    by = deliveries.c.worker, deliveries.c.state
-    began = sa.func.min(deliveries.c.claimed_at).label("began")
-    number = sa.func.count().label("mails")
-    return sa.select(*by, number, sa.func.sum(lately).label("lately"), began).group_by(*by)
+    """By worker and state, how many there are, how many of them lately, and when it began.
+
+    Both since a person last let the run go on: a worker stays while it stands still.
+    """
+    rows, since = deliveries.c, runs.c.resumed_at
+    is_late = sa.and_(rows.settled_at > now - LATELY, _since(rows.settled_at, since))
+    lately = sa.func.sum(sa.case((is_late, 1), else_=0)).label("lately")
+    began = sa.func.min(sa.case((_since(rows.claimed_at, since), rows.claimed_at))).label("began")
+    query = sa.select(rows.worker, rows.state, sa.func.count().label("mails"), lately, began)
+    of_run = rows.run_id == runs.c.id
+    return query.join_from(deliveries, runs, of_run).group_by(rows.worker, rows.state)
+
+
+def _since(at: sa.ColumnElement[Any], since: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
+    return sa.or_(since.is_(None), at > since)
 
 
 def _shares(there: Mapping[str, str], rows: Sequence[Any], now: dt.datetime) -> Sequence[Share]:
@@ -164,5 +178,7 @@ def _shares(there: Mapping[str, str], rows: Sequence[Any], now: dt.datetime) -> 
 
 
 def _rate(row: Any, now: dt.datetime) -> float:  # noqa: ANN401  # a row of `_sent`
+    if row.began is None:
+        return 0.0
     seconds = max(_LEAST, min(LATELY, now - row.began)).total_seconds()
     return float(row.lately / seconds)

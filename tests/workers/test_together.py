@@ -69,6 +69,31 @@ def test_who_leads_sees_how_fast_each_is_and_itself_among_them(tmp_path):
         assert found.waits == 0
 
 
+def test_the_time_that_a_run_stood_still_makes_nobody_slow(tmp_path, monkeypatch):
+    url = postgres.server().url(postgres.new_database(postgres.template()))
+    resumed = clocks.now()
+
+    def at(seconds: float) -> dt.datetime:
+        return resumed + dt.timedelta(seconds=seconds)
+
+    with two_machines(url, tmp_path) as (leader, worker, run):
+        for number, claimed, settled in ((5, -300, -5), (4, 10, 12)):
+            taken = worker.settle_and_claim(run, (), number, now=at(claimed))
+            worker.settle_and_claim(run, [(one, ACCEPTED) for one in taken], 0, now=at(settled))
+            if claimed < 0:
+                runs.pause(leader, run, Stop(Pause.INTERRUPTED, "interrupted"))
+                monkeypatch.setattr(leader, "now", lambda _: resumed)
+                runs.resume(leader, run, by_hand=True)
+                # Before the first answer nothing tells how fast it goes.
+                found = shares.standing(leader, run, now=at(1))
+                assert (found.rate, shares.rate(leader, run, now=at(1))) == (0, None)
+        found = shares.standing(leader, run, now=at(20))
+        assert (found.counts[State.ACCEPTED], round(found.rate, 3)) == (9, 0.4)
+        [told] = shares.senders(leader, now=at(20)).workers
+        assert (told.mails, round(told.rate, 3)) == (9, 0.4)
+        assert shares.rate(leader, run, now=at(20)) == 0.5
+
+
 def test_what_is_left_to_workers_is_sent_by_them_and_the_command_ends(
     folder: Folder, database: str, tmp_path, monkeypatch
 ):
