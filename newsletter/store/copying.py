@@ -61,11 +61,13 @@ def move(source: str, target: str, *, now: dt.datetime) -> dict[str, int]:
     with Store.open(source, create=False) as store, store.lock(), alone(store):
         _expect_known(store)
         there = _to_server if is_server(target) else _to_file
-        place = (
-            ServerAddress.parse(target).place if is_server(target) else Place(str(file_of(target)))
-        )
-        with _moving(store, str(place), now), store.writing() as connection:
+        with _moving(store, _written(target), now), store.writing() as connection:
             return there(connection, store.backend, target)
+
+
+def _written(url: str) -> str:
+    """A place as it may be written as `store.url`; without a password."""
+    return str(ServerAddress.parse(url).place) if is_server(url) else f"sqlite:///{file_of(url)}"
 
 
 def _expect_known(store: Store) -> None:
@@ -90,7 +92,13 @@ def _expect_known(store: Store) -> None:
 
 @contextlib.contextmanager
 def _moving(store: Store, place: str, now: dt.datetime) -> Iterator[None]:
-    """Let nobody begin to write meanwhile; afterwards nobody writes for good."""
+    """Let nobody begin to write meanwhile; afterwards nobody writes for good.
+
+    Args:
+        store: what is moved.
+        place: where to, see `_written`.
+        now: with a time zone.
+    """
     at = f"{now.astimezone(dt.UTC):%Y-%m-%d %H:%M} UTC"
     store.backend.mark(f"are being moved to {place}, begun {at}")
     try:

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from newsletter.errors import PausedError, Place, UnreachableError
+from newsletter.project.records import store_url
 from newsletter.store.postgres.address import ServerAddress
 from newsletter.store.postgres.faults import fault
 
@@ -34,3 +35,33 @@ def test_a_connection_without_a_sign_of_the_other_end_is_given_up():
     query = ServerAddress.parse("postgresql://wren@db.example.org/letters").url.query
     assert query["tcp_user_timeout"] == "30000"
     assert query["keepalives_idle"] == "10"
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "postgresql://wren@127.0.0.1:54329/letters",
+        "postgresql://wren@[::1]:54329/letters",
+        "postgresql://wren@%2Frun%2Fpg/letters",
+        "postgresql://wren@/letters?host=/run/pg&port=5433",
+        "postgresql://a%40b@db.example.org/letters?schema=other&sslmode=verify-full",
+        "postgresql:///letters",
+    ],
+)
+@pytest.mark.parametrize("secret", ["", "a&b"])
+def test_a_place_is_named_as_store_url_is_written_without_its_password(tmp_path, written, secret):
+    parsed = ServerAddress.parse(store_url(tmp_path, written, secret))
+    assert str(parsed.place) == written
+    assert parsed.url.password == (secret or None)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://wren:tern%40@db:5433/letters",
+        "postgresql://wren@db:5433/letters?password=tern",
+        "postgresql://wren@db:5433/letters?sslpassw%6Frd=tern&passw%6Frd=tern",
+    ],
+)
+def test_no_place_tells_a_password_wherever_it_stands(url):
+    assert str(ServerAddress.parse(url).place) == "postgresql://wren@db:5433/letters"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Final, NamedTuple, Self
+from urllib.parse import unquote
 
 import sqlalchemy as sa
 
@@ -18,6 +20,10 @@ _UNHEARD: Final = {
     "tcp_user_timeout": "30000",
     "keepalives_idle": "10", "keepalives_interval": "5", "keepalives_count": "4",
 }  # fmt: skip
+#: Between user and host, as SQLAlchemy reads it.
+_PASSWORD: Final = re.compile(r"^(\w+://[^:/]*):[^@]*@")
+#: Options that are not shown: two are secret, and the program itself adds the folder.
+_UNSHOWN: Final = frozenset({"password", "sslpassword", "folder"})
 #: What files of this machine that belong to the records are called after.
 _NAME: Final = "postgresql"
 
@@ -29,7 +35,7 @@ class ServerAddress(NamedTuple):
         url: for SQLAlchemy.
         schema: of the tables.
         path: what files of this machine that belong to it are called after.
-        place: how messages name it, without user and password.
+        place: how messages name it: what may be written as `store.url`, so without a password.
     """
 
     url: sa.URL
@@ -63,8 +69,16 @@ class ServerAddress(NamedTuple):
             url=read.set(drivername=f"{_SCHEME}+psycopg", password=password, query=query),
             schema=schema,
             path=Path(folder).absolute() / _NAME,
-            place=Place(f"{_SCHEME}://{'' if host.startswith('/') else host}/{read.database}"),
+            place=Place(_shown(url)),
         )
+
+
+def _shown(url: str) -> str:
+    """A URL as its author wrote it, without secrets: port, user and options tell places apart."""
+    address, _, options = url.partition("?")
+    kept = [one for one in options.split("&") if unquote(one.partition("=")[0]) not in _UNSHOWN]
+    address = _PASSWORD.sub(r"\1@", address)
+    return f"{address}?{'&'.join(kept)}" if any(kept) else address
 
 
 def is_server(url: str) -> bool:
