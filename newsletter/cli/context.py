@@ -98,11 +98,18 @@ def open_store(
     read_only: bool = False,
     patience: float | None = None,
 ) -> Store:
-    """Open the records, see `Store.open`; they learn who has left beside them, as by a backup."""
+    """Open the records, see `Store.open`; they learn who has left beside them, as by a backup.
+
+    Whoever only looks at records that were moved is told that others count.
+    """
     from newsletter.store import Store
+    from newsletter.store.schema import moved_away
 
     store = Store.open(project.store_url, create=create, read_only=read_only, patience=patience)
-    if read_only and store.departures.behind:
+    if read_only and (moved := moved_away(store)):
+        say(f"warning: {moved}")
+        say(f"hint: {moved.hint}")
+    elif read_only and store.departures.behind:
         store.close()
         with suppress(NewsletterError):
             open_store(project, create=False, patience=_CATCH_UP_SECONDS).close()

@@ -193,7 +193,8 @@ def _look(check: Check, subject: Subject) -> Diagnosis:
 
 def _of_fault(fault: NewsletterError, subject: Subject) -> Diagnosis:
     told = f"{fault} ({fault.cause})" if fault.cause else str(fault)
+    hint = fault.hint or ""
     # In the folder everybody knows where they are; whose home it lies in is nobody's business.
     if "project" in vars(subject):
-        told = told.replace(f"{subject.project.root}/", "")
-    return error(told, fault.hint or "")
+        told, hint = (text.replace(f"{subject.project.root}/", "") for text in (told, hint))
+    return error(told, hint)

@@ -16,6 +16,7 @@ from newsletter.project import git, ledger
 from newsletter.schedule.units import TIMERS
 from newsletter.store import Store, agreement, deliveries, imports, runs, shares, signing_keys
 from newsletter.store.calendar import Calendar
+from newsletter.store.schema import moved_away
 from newsletter.store.sqlite.inspection import inspect
 
 #: Bytes of the write-ahead log; it is folded into the file at 32 MB, unless somebody keeps it.
@@ -32,10 +33,16 @@ _CLOCK_BACK: Final = dt.timedelta(hours=1)
 
 
 def whole(subject: Subject) -> Diagnosis:
-    """Whether the records can be opened, are undamaged and have their guards."""
+    """Whether the records can be opened, are undamaged and have their guards.
+
+    Raises:
+        RefusedError: they were moved.
+    """
     if not subject.has_records:
         return skipped("there are no records yet", "newsletter subscribers import FILE makes them")
     backend = subject.store.backend
+    if moved := moved_away(subject.store):
+        raise moved  # whatever else is true of them, nothing is sent from here
     found = [] if backend.on_server else _of_file(subject.store)
     with subject.store.reading() as connection:
         guards = ", ".join(backend.deviations(connection))

@@ -240,33 +240,32 @@ def _checked(database: Opened, *, create: bool) -> Opened:
     return database
 
 
-def _expect_here(database: Database) -> None:
-    """Refuse to write to records that were moved: what counts is elsewhere.
-
-    Raises:
-        RefusedError: they were.
-    """
+def moved_away(database: Database) -> RefusedError | None:
+    """Why nothing is written to records that were moved: what counts is elsewhere."""
     with database.reading(opening=True) as connection:
         moved = database.backend.moved(connection)
-    expect_not_moved(database.backend, moved)
+    return refusal(database.backend, moved)
 
 
-def expect_not_moved(backend: Backend, moved: str) -> None:
-    """Refuse a place from which the records were moved.
+def refusal(backend: Backend, moved: str) -> RefusedError | None:
+    """Why nothing is written to a place from which the records were moved.
 
     Args:
         backend: the place.
         moved: what it says of that, "" for nothing.
-
-    Raises:
-        RefusedError: they were.
     """
-    if moved:
-        raise RefusedError(
-            f"these records {moved}",
-            place=backend.place,
-            hint=f"set store.url to that place; or, where they shall count again, {backend.unmark}",
-        )
+    if not moved:
+        return None
+    return RefusedError(
+        f"these records {moved}",
+        place=backend.place,
+        hint=f"set store.url to that place; or, where they shall count again, {backend.unmark}",
+    )
+
+
+def _expect_here(database: Database) -> None:
+    if fault := moved_away(database):
+        raise fault
 
 
 def expect_ours(found: str | None, place: Place) -> None:

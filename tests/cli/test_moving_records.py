@@ -125,7 +125,13 @@ def test_where_they_were_they_take_no_more_writes_until_they_are_marked_back(
         ran = folder.run(*words)
         assert (ran.code, ran.out) == (8, ""), words
         assert "set store.url to that place" in ran.hint
-    assert folder.run("status").code == 0
+    for name, code in (("status", 0), ("schedule", 0), ("doctor", 5)):
+        looked = folder.run(name)
+        assert looked.code == code, name
+        assert "these records were moved to " in looked.out + looked.err, name
+        assert "set store.url to that place" in looked.out + looked.err, name
+    assert looked.out.startswith("error store: ")
+    assert str(folder.root) not in looked.out
     # What the message names is written as store.url as it stands.
     told = re.search(r"these records were moved to (\S+) on ", ran.error)
     assert told
@@ -137,6 +143,9 @@ def test_where_they_were_they_take_no_more_writes_until_they_are_marked_back(
     else:
         (folder.root / ".newsletter/newsletter.db.moved").unlink()
     assert folder.send().code == 0
+    for name in ("status", "doctor"):
+        looked = folder.run(name)
+        assert "moved" not in looked.out + looked.err
 
 
 @pytest.mark.parametrize("gone", [False, True])

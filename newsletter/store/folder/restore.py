@@ -21,7 +21,7 @@ from newsletter.store.folder.backup import folder_of
 from newsletter.store.folder.lock import alone_in, locked
 from newsletter.store.folder.place import expect_one_name
 from newsletter.store.revisions import HEAD, revision
-from newsletter.store.schema import expect_not_moved, expect_ours
+from newsletter.store.schema import expect_ours, refusal
 from newsletter.store.sqlite import files
 from newsletter.store.sqlite.backend import SqliteBackend
 from newsletter.store.sqlite.contents import Contents, contents
@@ -117,7 +117,8 @@ def restoring(path: Path, file: Path) -> Iterator[Restoration]:
         PausedError: the disk is full.
     """
     place = SqliteBackend(path, read_only=True, create=False)
-    expect_not_moved(place, place.moved_to)
+    if fault := refusal(place, place.moved_to):
+        raise fault
     if not file.is_file():
         raise InputError(
             "there is no such backup", place=Place(str(file)), hint="see .newsletter/backups/"
