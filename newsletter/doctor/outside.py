@@ -8,7 +8,6 @@ from typing import Final
 from newsletter.check.placeholder import PLACEHOLDERS
 from newsletter.doctor.diagnosis import Diagnosis, error, ok, skipped, warning, worst
 from newsletter.doctor.subject import PATIENCE, Subject
-from newsletter.errors import NewsletterError
 from newsletter.humanize import duration, plural
 from newsletter.sending.gate import no_way_out, unheard_in_bulk
 from newsletter.sending.reaching import suspected
@@ -112,21 +111,17 @@ def queue(subject: Subject) -> Diagnosis:
 
 def _unheard(subject: Subject) -> int | None:
     """The last issue of which SES took mails an hour ago, where nothing was heard of any."""
-    try:
-        if not subject.has_records:
-            return None
-    except NewsletterError:
-        # Of records that cannot be opened a check of their own tells.
+    if (store := subject.readable) is None:
         return None
     found = [
         run
-        for run in runs.find_all(subject.store)
+        for run in runs.find_all(store)
         if run.begun and not run.rehearsal and run.transport == "ses"
     ]
     last = max(found, key=lambda run: run.started_at, default=None)
     if last is None or subject.now - (last.finished_at or last.started_at) < _HEARD_WITHIN:
         return None
-    covered = subject.store.feedback.coverage(last)
+    covered = store.feedback.coverage(last)
     return last.content.issue if covered.accepted and not covered.seen else None
 
 
@@ -163,7 +158,6 @@ def leaving(subject: Subject) -> Diagnosis:
 
 
 def people(subject: Subject) -> int:
-    """How many would get an issue for everybody, 0 while there are no records."""
-    if not subject.has_records:
-        return 0
-    return list_size.count(subject.store, since=subject.now).mailable
+    """How many would get an issue for everybody, 0 where no records tell."""
+    store = subject.readable
+    return list_size.count(store, since=subject.now).mailable if store else 0

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, overload
 
 from newsletter import domains
+from newsletter.errors import NewsletterError
 from newsletter.http import Fetcher
 from newsletter.project import Project
 from newsletter.store import Store
@@ -117,6 +118,17 @@ class Subject:
             return bool(self.store)
         except NoStoreError:
             return False
+
+    @Shared
+    def readable(self) -> Store | None:
+        """The records, for a check that wants a detail of them; None where they cannot be opened.
+
+        Why they cannot, the check of the records tells, and that once.
+        """
+        try:
+            return self.store if self.has_records else None
+        except NewsletterError:
+            return None
 
     @Shared
     def caller(self) -> Caller:

@@ -127,3 +127,12 @@ def test_what_init_wrote_is_told_before_send_refuses_it(ready, monkeypatch):
     monkeypatch.setenv("NEWSLETTER_SENDER__FROM_ADDRESS", "me@example.org")
     ran = ready.run("doctor", "--only", "sending")
     assert (ran.code, 'sender.from_address is still "me@example.org"' in ran.out) == (5, True)
+
+
+def test_records_that_cannot_be_opened_are_one_fault_whatever_else_asks_for_their_number(
+    account, monkeypatch
+):
+    monkeypatch.setenv("NEWSLETTER_STORE__URL", "postgresql://wren@127.0.0.1:1/letters")
+    found = told(account, ZONE | {POLICY: ()}, only=("store", "account", "queue", "dns-dmarc"))
+    assert [name for name, one in found.items() if "database" in one[1]] == ["store"]
+    assert found["dns-dmarc"][:2] == ("warning", f"{DOMAIN} has no DMARC record")
