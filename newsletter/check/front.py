@@ -171,12 +171,13 @@ def _past(context: RuleContext) -> Iterator[Fault]:
 @rule("date-twice", "warning", "Two ready issues have the same date; the schedule sends neither.")
 def _rivals(context: RuleContext) -> Iterator[Fault]:
     key = "send_at" if context.issue.send_at else "date"
+    then = "the schedule would send neither"
+    message, hint = f"so {then}", "give one of them another date, or make it a draft"
+    if why := context.rivals_unknown:
+        message = f"and no records tell whether one of them was sent ({why})"
+        hint = f"if none was, {then}: {hint}"
     for rival in context.rivals:
-        yield (
-            context.issue.place(key),
-            f"{rival} is ready for the same date, so the schedule would send neither",
-            "give one of them another date, or make it a draft",
-        )
+        yield context.issue.place(key), f"{rival} is ready for the same date, {message}", hint
 
 
 @rule("ignore-unknown", "warning", "An ignored finding id does not exist.")

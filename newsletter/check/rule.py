@@ -69,6 +69,8 @@ class RuleContext:
             paths as files.
         twins: other files with the same number.
         rivals: other ready issues for the same date of the schedule.
+        rivals_unknown: why nothing tells whether one of them, or this one, was sent; "" where it is
+            known that none was.
         ignore: finding ids the newsletter's settings answer for.
         answers: what the web said about addresses of the letter; None without `--online`.
         filled_size: bytes of the HTML part as a reader gets it, with everything filled in; 0 when
@@ -85,6 +87,7 @@ class RuleContext:
     picture_faults: Mapping[str, tuple[PictureFault, ...]] = dataclasses.field(default_factory=dict)
     twins: tuple[str, ...] = ()
     rivals: tuple[str, ...] = ()
+    rivals_unknown: str = ""
     ignore: Mapping[str, str] = dataclasses.field(default_factory=dict)
     answers: Mapping[str, UrlStatus] | None = None
     filled_size: int = 0

@@ -144,20 +144,15 @@ def open_if_begun(project: Project) -> Iterator[Store | None]:
     Raises:
         InputError: they are gone, elsewhere, or on a server without tables.
     """
-    from newsletter.project import ledger
+    from newsletter.store.agreement import missing
     from newsletter.store.postgres.address import is_server
-    from newsletter.store.schema import LostStoreError, NoStoreError
+    from newsletter.store.schema import NoStoreError
 
     try:
         store = open_store(project, create=False, read_only=True)
     except NoStoreError as fault:
-        if isinstance(fault, LostStoreError) or is_server(project.store_url):
-            raise
-        if sent := ledger.issues(project.root):
-            raise LostStoreError(
-                "the ledger tells of a send, and there are no records of it here",
-                place=Place(ledger.name_of(sent[0])),
-            ) from fault
+        if why := missing(project.root, fault, on_server=is_server(project.store_url)):
+            raise why from fault
         yield None
         return
     with store:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from newsletter import clocks
-from newsletter.errors import InputError
+from newsletter.errors import InputError, NewsletterError
 from newsletter.issue import number_of, parse
 from newsletter.project import files
 from newsletter.schedule.outlook import free_day
@@ -76,11 +76,15 @@ def _free_day(project: Project, names: tuple[str, ...]) -> tuple[dt.date | None,
     """The next date of the schedule that no issue has, None for today; and why that."""
     if not project.settings.schedule.rrule:
         return None, "today, for there is no schedule"
-    from newsletter.sending.closed import closed_here
+    from newsletter.sending.closed import closed_by_ledger, closed_here
 
     table = timetable(project.settings)
     issues = (parse(files.read_issue(project.root, name), file=name) for name in names)
-    free = free_day(table, issues, clocks.now(), closed=closed_here(project))
+    try:
+        closed = closed_here(project)
+    except NewsletterError:
+        closed = closed_by_ledger(project)  # one taken date too many; its author sees the date
+    free = free_day(table, issues, clocks.now(), closed=closed)
     ended = "today, for the schedule has no date any more"
     return free, "the next free date of the schedule" if free else ended
 

@@ -14,7 +14,7 @@ import typer
 
 from newsletter import clocks
 from newsletter.cli.show import VOICE, Console, paint, result, result_json, say
-from newsletter.errors import InputError, NotFitError, Place
+from newsletter.errors import InputError, NewsletterError, NotFitError, Place
 from newsletter.humanize import plural
 
 if TYPE_CHECKING:
@@ -258,12 +258,15 @@ def _warn(project: Project, *, letters: bool) -> None:
     if not files.list_files(project.root):
         return  # the records load slowly, and there is nothing to compare with them
     from newsletter.people.changed import warn_of_changed_lists
+    from newsletter.store.schema import NoStoreError
 
-    with (
-        contextlib.suppress(InputError),  # without records nothing was imported
-        open_store(project, create=False, read_only=True) as store,
-    ):
-        warn_of_changed_lists(project, store, Console())
+    try:
+        with open_store(project, create=False, read_only=True) as store:
+            warn_of_changed_lists(project, store, Console())
+    except NoStoreError:
+        pass  # nothing was imported
+    except NewsletterError as fault:
+        Console().warn(f"whether lists changed since they were imported is not known: {fault}")
 
 
 def _warn_of_letters(project: Project) -> None:

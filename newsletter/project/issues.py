@@ -16,7 +16,7 @@ from newsletter.audience import Expression, eligible
 from newsletter.audience.segment import parse_segment
 from newsletter.audience.tokens import TRIAL_KEY, rating_url, unsubscribe_url
 from newsletter.check import Finding, RuleContext, UrlStatus, check
-from newsletter.errors import InputError
+from newsletter.errors import InputError, NewsletterError
 from newsletter.issue import Issue, number_of, parse
 from newsletter.issue.approval import approval
 from newsletter.message import SAMPLE, filled, unsubscribe_by_mail
@@ -91,6 +91,7 @@ def prepare_issue(
         settings: the newsletter's.
         today: the author's date.
         closed: tells which issues no schedule sends any more; asked only where two have one date.
+            A NewsletterError of it says that it cannot tell, and why.
 
     Raises:
         InputError: the issue, its segment or the theme cannot be read.
@@ -109,6 +110,7 @@ def prepare_issue(
     assets = _assets(path.parent, rendered, options)
     mailed = published_letter(rendered, settings, root=root, home=home, folders=(path.parent,))
     rendered = mailed.rendered
+    rivals, unknown = _rivals(root, issue, settings, today, closed)
     letter = RuleContext(
         issue=issue,
         rendered=rendered,
@@ -118,7 +120,8 @@ def prepare_issue(
         today=None if issue.sent_elsewhere or _is_past(root, issue.number) else today,
         assets=assets | {quote(name) for name in mailed.pictures},
         twins=_twins(root, name),
-        rivals=_rivals(root, issue, settings, today, closed),
+        rivals=rivals,
+        rivals_unknown=unknown,
         ignore=settings.checks.ignore,
         filled_size=len(_as_read(rendered, settings, issue.number).encode()),
         real=settings.transport.kind != "folder",
@@ -176,17 +179,20 @@ def _rivals(
     settings: Settings,
     today: dt.date,
     closed: Callable[[], Container[int]],
-) -> tuple[str, ...]:
+) -> tuple[tuple[str, ...], str]:
     """The other issues that are ready for the day of one that a schedule may still send.
 
     What was sent is not read, so that it takes no longer with every issue.
+
+    Returns:
+        their files, and why some of them may have been sent all the same, "" where none was.
     """
     zone = ZoneInfo(settings.site.timezone)
     day, names = day_of(issue, zone), files.issue_files(root)
     begun = ledger.issues(root)
     ahead = settings.schedule.rrule and day is not None and day >= today
     if not ahead or issue.number in begun or issue.status != "ready" or issue.file not in names:
-        return ()
+        return (), ""
     sent, found = max(begun, default=-1), list[str]()
     for name in names:
         if name == issue.file or (number_of(name) or 0) <= sent:
@@ -195,8 +201,13 @@ def _rivals(
             other = parse(files.read_issue(root, name), file=name)
             if other.status == "ready" and day_of(other, zone) == day:
                 found.append(name)
-    gone = closed() if found else ()
-    return () if issue.number in gone else tuple(n for n in found if number_of(n) not in gone)
+    try:
+        gone = closed() if found else ()
+    except NewsletterError as fault:
+        return tuple(found), fault.message
+    if issue.number in gone:
+        return (), ""
+    return tuple(name for name in found if number_of(name) not in gone), ""
 
 
 def _twins(root: Path, name: str) -> tuple[str, ...]:

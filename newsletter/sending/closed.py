@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-
 from newsletter.delivery import RunState
-from newsletter.errors import NewsletterError
 from newsletter.project import Project, ledger
 from newsletter.schedule.outlook import IssueStanding
 from newsletter.store import Store, runs
+from newsletter.store.agreement import missing
+from newsletter.store.postgres.address import is_server
+from newsletter.store.schema import NoStoreError
 
 
 def closed_issues(store: Store, *, rehearses: bool) -> dict[int, IssueStanding]:
@@ -32,14 +32,22 @@ def closed_issues(store: Store, *, rehearses: bool) -> dict[int, IssueStanding]:
 
 
 def closed_here(project: Project) -> dict[int, IssueStanding]:
-    """The same for who has no records open: by the second ledger, too, which a clone has as well.
+    """The same for who has no records open; what the second ledger tells is in, too.
 
-    Records that are not there or cannot be read tell nothing; whoever needs them says why.
+    Raises:
+        NewsletterError: the records cannot be read, or are not here and may be elsewhere.
     """
-    closed = dict.fromkeys(ledger.issues(project.root), IssueStanding.BEGUN)
-    with (
-        contextlib.suppress(NewsletterError),
-        Store.open(project.store_url, create=False, read_only=True) as store,
-    ):
-        closed |= closed_issues(store, rehearses=project.rehearses)
-    return closed
+    closed = closed_by_ledger(project)
+    try:
+        store = Store.open(project.store_url, create=False, read_only=True)
+    except NoStoreError as fault:
+        if why := missing(project.root, fault, on_server=is_server(project.store_url)):
+            raise why from fault
+        return closed
+    with store:
+        return closed | closed_issues(store, rehearses=project.rehearses)
+
+
+def closed_by_ledger(project: Project) -> dict[int, IssueStanding]:
+    """What the second ledger alone tells, which a clone has as well: issues that were begun."""
+    return dict.fromkeys(ledger.issues(project.root), IssueStanding.BEGUN)

@@ -15,6 +15,7 @@ from newsletter.humanize import plural
 from newsletter.project import ledger
 from newsletter.project.ledger import Entry, Reached
 from newsletter.store import Store, claims, runs
+from newsletter.store.schema import LostStoreError, NoStoreError
 
 _NOTHING: Final = Reached(recipients=0, attempts=0, position=0)
 _STANDBY: Final = "a standby may lack the last moments, as a backup does"
@@ -38,6 +39,24 @@ class Lost(NamedTuple):
     moved: bool
     shared: bool
     rests: bool
+
+
+def missing(root: Path, fault: NoStoreError, *, on_server: bool) -> NoStoreError | None:
+    """Why records that are not there are a fault, None where this newsletter has not begun.
+
+    Args:
+        root: the newsletter's folder.
+        fault: what opening them said.
+        on_server: whether other machines may have made them.
+    """
+    if isinstance(fault, LostStoreError) or on_server:
+        return fault
+    if sent := ledger.issues(root):
+        return LostStoreError(
+            "the ledger tells of a send, and there are no records of it here",
+            place=Place(ledger.name_of(sent[0])),
+        )
+    return None
 
 
 def lost(root: Path, store: Store, issue: int) -> Lost | None:

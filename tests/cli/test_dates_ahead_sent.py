@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 
@@ -87,3 +88,22 @@ def test_the_date_of_an_issue_that_went_early_is_free_for_a_new_one(post, at, en
     assert post.newsletter.run(ended, "--issue", "74", *words).code == 0
     ran = post.newsletter.run("new", "Another")
     assert "2026-11-22" in ran.out + ran.err
+
+
+@pytest.mark.parametrize("where", ["a clone", "a server that is away"])
+def test_who_cannot_read_the_records_is_told_so_and_not_that_nothing_was_sent(post, where):
+    newsletter = post.newsletter
+    rival(newsletter)
+    if where == "a clone":
+        shutil.rmtree(newsletter.root / ".newsletter")
+        newsletter.write("issues/.ledger/73.json", "{}")
+        why = "no records of it here"
+    else:
+        newsletter.patch.setenv("NEWSLETTER_STORE__URL", "postgresql://wren@127.0.0.1:1/letters")
+        why = "the database cannot be reached: nothing listens there"
+    ran = newsletter.run("check", "--issue", "77")
+    (said,) = (line for line in ran.out.splitlines() if "date-twice" in line)
+    assert "no records tell whether one of them was sent" in said
+    assert why in said
+    assert ("whether lists changed" in ran.err) == (where != "a clone")
+    assert newsletter.run("new", "Another").code == 0

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Container
 from pathlib import Path
 
 import pytest
 
+from newsletter.errors import InputError
 from newsletter.project.issues import prepare_issue
 from newsletter.settings import Settings
 from newsletter.settings.load import load
@@ -30,6 +32,7 @@ def found(
     settings: str = SCHEDULE,
     sent: int = 0,
     closed: int = 0,
+    ask: Callable[[], Container[int]] | None = None,
 ) -> list[str]:
     """What is said of issue 7, beside another with these lines."""
     (folder / f"issues/.ledger/{sent}.json").write_text("{}")
@@ -37,7 +40,9 @@ def found(
         text = f"---\ntitle: x\n{lines}\n---\nHello.\n"
         (folder / f"issues/{number:03d}-x.md").write_text(text, encoding="utf-8")
     read: Settings = load(ConfigText("newsletter.toml", settings), environ={})
-    done = prepare_issue(folder, "issues/007-x.md", read, today=TODAY, closed=lambda: {closed})
+    done = prepare_issue(
+        folder, "issues/007-x.md", read, today=TODAY, closed=ask or (lambda: {closed})
+    )
     return [f"{f.place} {f.message}" for f in done.findings if f.id == "date-twice"]
 
 
@@ -74,3 +79,14 @@ def test_nothing_is_said_of_what_no_schedule_comes_to(folder: Path) -> None:
 @pytest.mark.parametrize("closed", [7, 8])
 def test_an_issue_that_no_schedule_sends_any_more_is_no_rival(folder: Path, closed: int) -> None:
     assert found(folder, DATED, closed=closed) == []
+
+
+def test_where_nothing_tells_whether_one_was_sent_it_is_not_called_unsent(folder: Path) -> None:
+    def away() -> set[int]:
+        raise InputError("the database cannot be reached")
+
+    (said,) = found(folder, DATED, ask=away)
+    assert said == (
+        "issues/007-x.md:3:1 issues/008-x.md is ready for the same date, and no records tell "
+        "whether one of them was sent (the database cannot be reached)"
+    )
