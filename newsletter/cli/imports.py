@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from newsletter.audience.roster import Added
     from newsletter.people.importing import ImportResult, ListCheck, OpenList, Sheet
     from newsletter.people.tally import RowTally
+    from newsletter.project import Project
+    from newsletter.store import Store
 
 
 def say_sheets(sheets: Iterable[Sheet]) -> None:
@@ -47,6 +50,24 @@ def confirm_import(listed: OpenList) -> None:
         "import", to="to import them", subject="importing", hint="--dry-run",
         unchanged="nobody was imported",
     )  # fmt: skip
+
+
+def open_to_import(project: Project) -> Store:
+    """The records to add people to, made where there are none.
+
+    Who imports on a build machine hears before the send that nothing goes out from there.
+
+    Raises:
+        NewsletterError: see `Store.open`.
+    """
+    from newsletter.cli.context import open_store
+    from newsletter.sending.gate import soon_gone
+
+    store = open_store(project)
+    if not project.rehearses and (fault := soon_gone(store, os.environ)):
+        say(f"warning: {fault.message}")
+        say(f"hint: {fault.hint}")
+    return store
 
 
 def show_check(listed: OpenList, found: ListCheck, *, as_json: bool) -> None:

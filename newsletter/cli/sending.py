@@ -24,11 +24,13 @@ from newsletter.humanize import plural
 from newsletter.people.changed import warn_of_changed_lists
 from newsletter.project import Project
 from newsletter.sending.context import SendContext
+from newsletter.sending.gate import never_kept, refuse
 from newsletter.sending.options import SendOptions
 from newsletter.sending.plan import early, plan_send, rows, uncommitted
 from newsletter.sending.result import AlreadySent, Detached, Plan
 from newsletter.sending.run import detach, foresee, send
 from newsletter.store import Store
+from newsletter.store.schema import NoStoreError
 from newsletter.store.shares import RunProgress
 
 
@@ -53,7 +55,7 @@ def send_issue(project: Project, options: SendOptions, *, confirmed: int | None)
             hint="use the same number twice",
         )
     signals = Signals()
-    with open_store(project, create=False, read_only=options.dry_run) as store, findings_shown():
+    with open_to_send(project, dry_run=options.dry_run) as store, findings_shown():
         context = send_context(project, store, signals)
         plan = plan_send(context, options)
         if isinstance(plan, AlreadySent):
@@ -75,6 +77,20 @@ def send_issue(project: Project, options: SendOptions, *, confirmed: int | None)
         return show_detached(result)
     show_send(project, result)
     return exit_code(result, signal=signals.number)
+
+
+def open_to_send(project: Project, *, dry_run: bool) -> Store:
+    """The records to send from.
+
+    Raises:
+        InputError: there are none; a build machine is told that it would not keep any.
+        NewsletterError: see `Store.open`.
+    """
+    try:
+        return open_store(project, create=False, read_only=dry_run)
+    except NoStoreError as fault:
+        refuse([never_kept(project, os.environ, fault.place)])
+        raise
 
 
 def _confirm(number: int) -> None:

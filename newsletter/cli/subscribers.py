@@ -79,8 +79,8 @@ def import_(
 ) -> None:
     """Add subscribers from a list or another service's export; who has left is not added again."""
     from newsletter.audience.choices import read_choices
-    from newsletter.cli.context import from_directory, open_project, open_records, open_store
-    from newsletter.cli.imports import confirm_import, say_sheets, show_check, show_import
+    from newsletter.cli import imports
+    from newsletter.cli.context import from_directory, open_project, open_records
     from newsletter.cli.progress import progress_of_rows
     from newsletter.people import consent
     from newsletter.people.importing import check_list, import_list, open_list
@@ -98,17 +98,17 @@ def import_(
     if dry_run:
         with open_records(project) as records:
             found = check_list(listed, records, now=clocks.now())
-        say_sheets(listed.sheets)
-        show_check(listed, found, as_json=as_json)
+        imports.say_sheets(listed.sheets)
+        imports.show_check(listed, found, as_json=as_json)
         return
-    say_sheets(listed.sheets)
-    confirm_import(listed)
-    with open_store(project) as store, progress_of_rows(listed.lines) as progressed:
+    imports.say_sheets(listed.sheets)
+    imports.confirm_import(listed)
+    with imports.open_to_import(project) as store, progress_of_rows(listed.lines) as progressed:
         done = import_list(
             listed, store, source=source, now=clocks.now(), reporter=Console(),
             progressed=progressed,
         )  # fmt: skip
-    show_import(listed, done, as_json=as_json)
+    imports.show_import(listed, done, as_json=as_json)
 
 
 @app.command("export")

@@ -69,16 +69,14 @@ def tell(fault: NewsletterError) -> None:
 def _answer(options: SendOptions, owner: Notifier, opened: contextlib.ExitStack) -> int:
     # Here, so that a broken installation is told as well.
     from newsletter.cli.results import show_due
-    from newsletter.cli.sending import send_context
+    from newsletter.cli.sending import open_to_send, send_context
     from newsletter.cli.signals import Signals
     from newsletter.cli.write import findings_shown
     from newsletter.sending.due import run_due
     from newsletter.store.calendar import Calendar
 
     project, signals = owner.project, Signals()
-    store = opened.enter_context(
-        context.open_store(project, create=False, read_only=options.dry_run)
-    )
+    store = opened.enter_context(open_to_send(project, dry_run=options.dry_run))
     if not options.dry_run:
         owner.records = Calendar(store, rehearsal=project.rehearses)
     with findings_shown():

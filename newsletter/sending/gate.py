@@ -13,19 +13,21 @@ from newsletter.audience import OUTSIDE
 from newsletter.audience.segment import parse_segment, tags_of
 from newsletter.check import RULES, Finding, errors
 from newsletter.delivery.deliver import Transport
-from newsletter.errors import InputError, NewsletterError, NotFitError, RefusedError
+from newsletter.errors import InputError, NewsletterError, NotFitError, Place, RefusedError
 from newsletter.humanize import is_slip, nearest, plural
 from newsletter.issue import Issue
 from newsletter.issue.approval import is_approval
 from newsletter.message import freeze
 from newsletter.message.folding import overlong
 from newsletter.message.merge import merge_template
+from newsletter.project import Project
 from newsletter.project.issues import PreparedIssue
 from newsletter.sending import transports
 from newsletter.sending.options import SendOptions
 from newsletter.settings import Settings
 from newsletter.settings.mail import sender
 from newsletter.store import Store, imports, list_size, proofs, runs
+from newsletter.store.postgres.address import is_server
 
 #: Bytes of a template; beside it a request has room for people.
 MOST_BYTES: Final = 800_000
@@ -306,13 +308,45 @@ def soon_gone(store: Store, environ: Mapping[str, str]) -> InputError | None:
 
     Those that know an earlier send were not made for this job alone.
     """
-    on_build_machine = environ.get("CI", "").lower() not in {"", "0", "false"}
-    if store.backend.on_server or not on_build_machine or runs.last_issue(store) is not None:
+    if store.backend.on_server or not _is_build_machine(environ):
         return None
+    known = runs.last_issue(store) is not None
+    return (
+        None
+        if known
+        else _forgetful(
+            "these records are new, and a build machine (CI is set) does not keep them",
+            store.backend.place,
+        )
+    )
+
+
+def never_kept(
+    project: Project, environ: Mapping[str, str], place: Place | None
+) -> InputError | None:
+    """The same where there are none yet: to make them would lead nowhere.
+
+    Args:
+        project: the newsletter.
+        environ: the environment's variables.
+        place: where they would be.
+    """
+    if project.rehearses or is_server(project.store_url) or not _is_build_machine(environ):
+        return None
+    return _forgetful(
+        "there are no records here yet, and a build machine (CI is set) does not keep new ones",
+        place,
+    )
+
+
+def _is_build_machine(environ: Mapping[str, str]) -> bool:
+    return environ.get("CI", "").lower() not in {"", "0", "false"}
+
+
+def _forgetful(why: str, place: Place | None) -> InputError:
     return InputError(
-        "these records are new, and a build machine (CI is set) does not keep them: who got what "
-        "would be forgotten, and the next job would send it again",
-        place=store.backend.place,
+        f"{why}: who got what would be forgotten, and the next job would send it again",
+        place=place,
         hint="set store.url to a PostgreSQL database (docs/postgresql.md); where this file does "
         "stay, send the first issue by hand",
     )
