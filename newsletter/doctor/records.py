@@ -61,8 +61,8 @@ def _of_file(store: Store) -> list[Diagnosis]:
         hint = "newsletter db restore FILE brings a backup back; keep this file"
         found.append(error("SQLite's own check finds faults in the database", hint))
     if seen.journal != "wal":
-        hint = "newsletter db upgrade opens it to write, which puts that right"
-        found.append(warning(f"the journal mode is {seen.journal} in place of wal", hint))
+        told = f"who writes the file keeps out who reads it (its journal mode is {seen.journal})"
+        found.append(warning(told, "newsletter db upgrade puts that right"))
     if seen.log > _LONG_LOG:
         hint = "end the program that has kept the database open to read for so long"
         found.append(warning(f"the write-ahead log has {seen.log >> 20:,} MB", hint))

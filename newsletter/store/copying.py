@@ -28,6 +28,7 @@ from newsletter.store.postgres.address import ServerAddress, is_server
 from newsletter.store.revisions import revision
 from newsletter.store.runs import find_moved, moved
 from newsletter.store.signing_keys import address_key
+from newsletter.store.sqlite import files
 from newsletter.store.sqlite.engine import file_of
 from newsletter.store.tables import runs
 
@@ -118,7 +119,9 @@ def _to_server(read: sa.Connection, source: Backend, url: str) -> dict[str, int]
         backend.expect_safe()
         with Database(backend, read_only=False).writing(opening=True) as write:
             if revision(write, backend.schema) is not None:
-                raise _not_empty(backend.place)
+                raise _not_empty(
+                    backend.place, "name an empty database, or another schema in it (?schema=NAME)"
+                )
             backend.make_folder()
             told = copy(read, source, write, backend)
             # What a run had written down of the server it was on is no server's here; one that is
@@ -135,7 +138,7 @@ def _to_server(read: sa.Connection, source: Backend, url: str) -> dict[str, int]
 def _to_file(read: sa.Connection, source: Backend, url: str) -> dict[str, int]:
     path = file_of(url)
     if path.exists():
-        raise _not_empty(Place(str(path)))
+        raise _not_empty(Place(str(path)), "name a new file")
     beside = path.with_name(f"left-{list_name(address_key(read))}.log")
     try:
         make_room(path)
@@ -144,6 +147,7 @@ def _to_file(read: sa.Connection, source: Backend, url: str) -> dict[str, int]:
             known = lines_in(beside)
             if found := copy_to_file(read, source, draft, known=known, in_part=_IN_PART):
                 raise NewsletterError("the copy is damaged", place=Place(str(path)), cause=found)
+            files.give_log(draft)
             flush_path(draft)
             draft.replace(path)
             flush_path(path.parent)
@@ -157,9 +161,5 @@ def _count(connection: sa.Connection, table: sa.Table) -> int:
     return connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
 
 
-def _not_empty(place: Place) -> InputError:
-    return InputError(
-        "there is a database in this place already",
-        place=place,
-        hint="name a new file, or an empty database or another schema",
-    )
+def _not_empty(place: Place, hint: str) -> InputError:
+    return InputError("there is a database in this place already", place=place, hint=hint)

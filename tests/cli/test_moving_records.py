@@ -13,6 +13,7 @@ from newsletter.store import Store, copies
 from newsletter.store.every_table import metadata
 from newsletter.store.sqlite import files
 from tests.support import postgres
+from tests.support.cli_commands import only_json
 from tests.support.cli_fixtures import Folder, folder, plain_environment
 from tests.support.raw_records import raw
 from tests.support.schedule_fixtures import through_smtp
@@ -99,6 +100,9 @@ def test_they_move_to_a_server_and_back_and_go_on_there(lived):
     assert back.code == 0, back.err
     assert rows(file_url(lived, "back.db")) == after
     lived.patch.setenv(URL, "sqlite:///back.db")
+    looked = lived.run("doctor", "--only", "store", "--json")
+    assert [one["severity"] for one in only_json(looked)["checks"]] == ["ok"], looked.out
+    assert not list(lived.root.glob("back.db-*"))
     assert lived.run("doctor").code == 0
     assert lived.run("subscribers", "erase", "new@reader.example", "--yes").code == 0
     assert lived.run("subscribers", "add", "newer@reader.example", *source).code == 0
@@ -318,6 +322,8 @@ def test_a_place_that_is_taken_is_refused(folder):
     ran = folder.run("db", "copy", "--to", postgres.server().url(database))
     assert ran.code == 2
     assert "there is a database in this place already" in ran.error
+    assert "?schema=NAME" in ran.hint
+    assert "file" not in ran.hint
     assert folder.send().code == 0
 
 

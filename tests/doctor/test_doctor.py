@@ -242,7 +242,7 @@ BROKEN = [
     (_no_guard, "store", "error", "guards of the database are missing or changed: deliveries_arrow"),
     (_weaker_guard, "store", "error", "deliveries_kept"),
     (_other_guard, "store", "error", "mine"),
-    (_other_journal, "store", "warning", "the journal mode is delete in place of wal"),
+    (_other_journal, "store", "warning", "its journal mode is delete"),
     (_long_log, "store", "warning", "the write-ahead log has"),
     (_no_key, "key", "error", "the key that signs links is gone"),
     (_unknown_send, "ledger", "error", "issue 74: issues/.ledger/74.json tells of mails"),

@@ -49,6 +49,12 @@ def make_whole(path: Path) -> str:
         return type(error).__name__
 
 
+def give_log(path: Path) -> None:
+    """Have a file that is whole write ahead, as the records do; it takes no log along."""
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL").fetchone()
+
+
 def fold_log(path: Path, *, patience: float) -> bool:
     """Fold the log into the file, which nobody else may have open; false when somebody has.
 
