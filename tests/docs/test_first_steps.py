@@ -45,3 +45,12 @@ def test_a_rehearsal_ends_by_naming_the_preview_first(folder):
     look = sent.err.partition("look: ")[2].splitlines()
     assert look[0] == "newsletter preview --issue 74 shows it with its pictures"
     assert "mail/074/0001.eml" in look[1]
+
+
+@pytest.mark.processes
+def test_a_newsletter_of_ones_own_is_begun_from_where_the_reader_stands(folder):
+    told = re.findall(r"`newsletter (init [^`]+)`", (ROOT / "README.md").read_text("utf-8"))
+    assert told
+    for words in told:
+        ran = folder.run(*words.split())
+        assert ran.code == 0, ran.err

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from types import SimpleNamespace
 
 import pytest
 
-from newsletter.errors import PausedError, Place, UnreachableError
+from newsletter.errors import InputError, PausedError, Place, UnreachableError
 from newsletter.project.records import store_url
+from newsletter.store import Store
 from newsletter.store.postgres.address import ServerAddress
+from newsletter.store.postgres.backend import PostgresBackend
 from newsletter.store.postgres.faults import fault
 
 PLACE = Place("postgresql://db.example.org/letters")
@@ -65,3 +68,36 @@ def test_a_place_is_named_as_store_url_is_written_without_its_password(tmp_path,
 )
 def test_no_place_tells_a_password_wherever_it_stands(url):
     assert str(ServerAddress.parse(url).place) == "postgresql://wren@db:5433/letters"
+
+
+def test_without_the_driver_each_way_of_installing_it_is_told(monkeypatch):
+    monkeypatch.setitem(sys.modules, "newsletter.store.postgres.connections", None)
+    with pytest.raises(InputError) as caught:
+        Store.open("postgresql://wren@127.0.0.1:1/letters")
+    assert "the driver for PostgreSQL is not installed" in str(caught.value)
+    assert "pipx inject gitletter 'psycopg[binary]'" in (caught.value.hint or "")
+
+
+class DeniedError(Exception):
+    """As the driver has it."""
+
+    sqlstate = "42501"
+
+    def __init__(self, words: str) -> None:
+        super().__init__(words)
+        self.diag = SimpleNamespace(severity_nonlocalized="ERROR", message_primary=words)
+
+
+@pytest.mark.parametrize(
+    ("thing", "statement"),
+    [
+        ("database letters", 'CREATE SCHEMA other AUTHORIZATION "le-an"'),
+        ("schema other", 'ALTER SCHEMA other OWNER TO "le-an"'),
+    ],
+)
+def test_a_right_that_is_missing_is_told_with_the_statement_that_gives_it(thing, statement):
+    error = DeniedError(f"permission denied for {thing}")
+    address = ServerAddress.parse("postgresql://le-an@127.0.0.1:1/letters?schema=other")
+    backend = PostgresBackend(address)
+    assert statement in (backend.fault(error, opening=True).hint or "")
+    backend.close()

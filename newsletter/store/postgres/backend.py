@@ -98,6 +98,9 @@ class PostgresBackend:
             silence=Silence(self.hurry),
         )  # fmt: skip
         self.engine = reach(_CONNECTIONS)
+        #: Who connects, as SQL names them; the driver finds one that the address does not name.
+        quoted = self.engine.dialect.identifier_preparer.quote
+        self._user = quoted(address.url.username) if address.url.username else "NAME"
         self.connections = 0
         #: When the server that was written to last had begun.
         self._since = ""
@@ -152,7 +155,10 @@ class PostgresBackend:
 
     def fault(self, error: BaseException | None, *, opening: bool) -> NewsletterError:
         """What an error of the driver means."""
-        return fault(error, self.place, opening=opening, seconds=self.patience)
+        return fault(
+            error, self.place, opening=opening, seconds=self.patience, schema=self.schema,
+            user=self._user,
+        )  # fmt: skip
 
     def damaged(self) -> InputError:
         """The fault of records that cannot be read."""

@@ -46,7 +46,8 @@ def open_engine(
     except ModuleNotFoundError as error:
         raise InputError(
             "the driver for PostgreSQL is not installed",
-            hint="pip install 'psycopg[binary]', as docs/postgresql.md says",
+            hint="pip install 'psycopg[binary]', or pipx inject gitletter 'psycopg[binary]'; "
+            "docs/postgresql.md has the way of uv",
         ) from error
     for name in _TALKERS:
         if not (talker := logging.getLogger(name)).handlers:

@@ -17,7 +17,11 @@ BUSY: Final = "another program kept the records locked for {seconds:g} seconds"
 BUSY_HINT: Final = "close what else is writing to them, then run the same command again"
 DAMAGED: Final = "the records are damaged"
 RESTORE: Final = "restore a backup of the database; keep this one, it tells who got what"
-_GRANT: Final = "let it use the schema and create tables in it, or create the schema itself"
+_GRANT: Final = "as a superuser, in this database: CREATE SCHEMA {schema} AUTHORIZATION {user}"
+_GRANT_SCHEMA: Final = (
+    "as a superuser, in this database: ALTER SCHEMA {schema} OWNER TO {user}; or choose another "
+    "schema, ?schema=NAME behind store.url"
+)
 _GRANT_THESE: Final = "let it own the schema and its tables again, then run the same command again"
 #: A right that everybody has, unless it was taken away.
 _UNASKED: Final = (
@@ -62,7 +66,13 @@ _FAULTS: Final[dict[str, tuple[type[NewsletterError], str, str]]] = {
 
 
 def fault(
-    error: BaseException | None, place: Place, *, opening: bool, seconds: float
+    error: BaseException | None,
+    place: Place,
+    *,
+    opening: bool,
+    seconds: float,
+    schema: str = "newsletter",
+    user: str = "NAME",
 ) -> NewsletterError:
     """What an error of the driver means.
 
@@ -71,6 +81,8 @@ def fault(
         place: the database.
         opening: whether it was just being opened.
         seconds: how long another writer was waited for.
+        schema: of the tables.
+        user: who should own it, as SQL names them.
     """
     state = getattr(error, "sqlstate", None)
     # The driver is an extra, and has kinds of it, such as one for a connection that took too long.
@@ -98,11 +110,14 @@ def fault(
         said = getattr(getattr(error, "diag", None), "message_primary", None)
         named = f"{said} ({named})" if said else named
         hint = hint if opening else _GRANT_THESE
+        if opening and "for schema" in named:
+            hint = _GRANT_SCHEMA
     if state == "42501" and any(name.partition("(")[0] in str(error) for name in FUNCTIONS):
         message, hint = _UNASKED
     # Who cannot even open it has sent nothing that could be paused.
     if opening and issubclass(kind, PausedError):
         kind = InputError
+    hint = hint.format(schema=schema, user=user)
     return kind(message.format(seconds=seconds), place=place, cause=named, hint=hint)
 
 
