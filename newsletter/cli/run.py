@@ -324,12 +324,13 @@ def restore(
 def _compared(restoration: Restoration) -> list[str]:
     """What is in the records and what is in the backup, side by side."""
     copy, now = restoration.copy, restoration.present
+    unknown = "none" if restoration.missing else "?"
     rows = [("", "now", "backup")]
     rows += [
-        (what, f"{now.numbers[what]:,}" if now and what in now.numbers else "?", f"{number:,}")
+        (what, f"{now.numbers[what]:,}" if now and what in now.numbers else unknown, f"{number:,}")
         for what, number in copy.numbers.items()
     ]
-    rows.append(("last change", now.latest[:16] if now else "?", copy.latest[:16]))
+    rows.append(("last change", now.latest[:16] if now else unknown, copy.latest[:16]))
     widths = [max(len(row[n]) for row in rows) for n in range(3)]
     return [f"{a:<{widths[0]}}  {b:>{widths[1]}}  {c:>{widths[2]}}".rstrip() for a, b, c in rows]
 

@@ -28,7 +28,7 @@ from newsletter.store.imports import Import
 from newsletter.store.sqlite.repeats import Repeats
 from newsletter.text_rules import one_line
 
-#: Of a list with more lines somebody says first that it is read as it should be.
+#: Of a list with so many lines somebody says first that it is read as it should be.
 _ASKED: Final = 100
 
 
@@ -62,7 +62,7 @@ class OpenList:
         file: where it is.
         name: how the records name it.
         sha256: of its bytes, in hex.
-        lines: how many it has, as its bytes tell.
+        lines: how many its files have below their headers, as their bytes tell.
         sheets: its files; one, but for an archive.
         choices: what a person knows better than its header.
     """
@@ -78,7 +78,7 @@ class OpenList:
     @property
     def is_long(self) -> bool:
         """Whether somebody should have looked at how it is read before it is imported."""
-        return self.lines > _ASKED
+        return self.lines >= _ASKED
 
     @property
     def unjudged(self) -> dict[str, str]:

@@ -18,6 +18,7 @@ from typing import IO, Final
 from newsletter.audience.roster import sniff
 from newsletter.errors import InputError, Place
 from newsletter.project.files import ListFile, look_through
+from newsletter.project.lists import LineCount
 from newsletter.text_rules import one_line
 
 _ZIP: Final = b"PK\x03\x04"
@@ -149,20 +150,19 @@ def _is_hidden(name: PurePosixPath) -> bool:
 
 
 def _looked_through(archive: zipfile.ZipFile, path: Path, member: zipfile.ZipInfo) -> PackedList:
-    digest, length = hashlib.sha256(member.filename.encode()), 0
+    digest, lines = hashlib.sha256(member.filename.encode()), LineCount()
 
     def blocks(stream: IO[bytes]) -> Iterator[bytes]:
-        nonlocal length
         while block := stream.read(_BLOCK):
             digest.update(block)
-            length += block.count(b"\n")
+            lines.add(block)
             yield block
 
     with archive.open(member) as stream:
         encoding = sniff(blocks(stream), file=f"{path}/{member.filename}")
     return PackedList(
         path=path, member=member.filename, encoding=encoding, sha256=digest.hexdigest(),
-        length=length,
+        length=lines.below_header(),
     )  # fmt: skip
 
 

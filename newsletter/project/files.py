@@ -20,6 +20,7 @@ from newsletter.errors import InputError, PausedError, Place
 from newsletter.issue import number_of
 from newsletter.project import private
 from newsletter.project.disk import flush_path, from_here, unwritten
+from newsletter.project.lists import LineCount
 from newsletter.settings import ConfigText, choose
 
 CONFIG: Final = "newsletter.toml"
@@ -177,7 +178,7 @@ class ListFile(NamedTuple):
     Attributes:
         path: where it is; lists may lie outside the newsletter's folder.
         encoding, sha256: as `roster.sniff` told it; of its bytes, in hex.
-        length: how many lines it has, as its bytes tell.
+        length: how many lines it has below its header, as its bytes tell.
     """
 
     path: Path
@@ -205,19 +206,20 @@ def look_through(path: Path) -> ListFile:
     Raises:
         InputError: missing, empty, or not text.
     """
-    digest, length = hashlib.sha256(), 0
+    digest, lines = hashlib.sha256(), LineCount()
 
     def blocks() -> Iterator[bytes]:
-        nonlocal length
         with path.open("rb") as stream:
             while block := stream.read(_BLOCK):
                 digest.update(block)
-                length += block.count(b"\n")
+                lines.add(block)
                 yield block
 
     with _readable(str(path), missing=f"there is no such file: {path.absolute()}"):
         encoding = sniff(blocks(), file=str(path))
-    return ListFile(path=path, encoding=encoding, sha256=digest.hexdigest(), length=length)
+    return ListFile(
+        path=path, encoding=encoding, sha256=digest.hexdigest(), length=lines.below_header()
+    )
 
 
 # --- writing ---------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Lists of people as files: written for export, searched for traces of one who is erased."""
+"""Lists of people as files: counted, written for export, searched for who is erased."""
 
 from __future__ import annotations
 
@@ -15,6 +15,22 @@ from newsletter.project.disk import unwritten
 
 #: Larger files are no list and no mail.
 _MOST_BYTES = 64 * 1024 * 1024
+
+
+class LineCount:
+    """Counts the lines of a list as its bytes come."""
+
+    def __init__(self) -> None:
+        self._breaks, self._last = 0, b""
+
+    def add(self, block: bytes) -> None:
+        """The next bytes, at least one."""
+        self._breaks += block.count(b"\n")
+        self._last = block.rstrip(b"\0")[-1:]  # two bytes a character end with a zero, too
+
+    def below_header(self) -> int:
+        """How many there are without the first; the last may lack its line feed."""
+        return max(0, self._breaks + (self._last != b"\n") - 1)
 
 
 def write_list(stream: IO[str], rows: Iterable[Sequence[str]]) -> int:

@@ -186,13 +186,17 @@ def tell_why_not(context: SendContext, error: NewsletterError, *, anew: bool) ->
             shares.note_unsent(store, shared.run, f"worker {here}: {why}")
 
 
-def tell_of_what_stands(context: SendContext) -> None:
+def tell_of_what_stands(context: SendContext) -> bool:
     """Say how far this folder knows runs to have come of which nothing is to be sent at the moment.
 
     Records that were put back may have them as they stood before they went on. Once for each lease:
     it takes a look through all that was attempted, and none outlasts such records.
+
+    Returns:
+        whether the records learnt anything.
     """
     project, store = context.project, context.store
+    told = False
     for run in runs.find_untold(store):
         number = run.content.issue
         # What is wrong with the file, or with records that know nothing of it, a send tells.
@@ -203,6 +207,8 @@ def tell_of_what_stands(context: SendContext) -> None:
                 continue
             if second_ledger.tell(project, store, run, _KNOWS_MORE):
                 context.reporter.say(_TOLD.format(number))
+                told = True
+    return told
 
 
 def _refuse_forgotten(context: SendContext, run: Run) -> None:

@@ -20,6 +20,7 @@ from newsletter.sending.standing import why_wait
 #: How often a worker looks whether there is something to do, and how soon a signal is heard.
 _LOOK_SECONDS: Final = 2.0
 _STEP: Final = 0.25
+_NOTHING: Final = "no issue is being sent that a worker could help with"
 #: A worker runs no command again; it stays.
 _ON_ITS_OWN: Final = "this worker stays, and goes on as soon as it can"
 
@@ -81,11 +82,11 @@ def _with_cause(error: NewsletterError) -> str:
 
 
 def _rounds(context: SendContext, said: _Once, *, once: bool, stopped: Callable[[], bool]) -> None:
-    waiting = looked = False
+    waiting = looked = helped = False
     while not stopped():
         try:
             if not looked:
-                tell_of_what_stands(context)
+                helped = tell_of_what_stands(context)
                 looked = True
             done = help_send(context, stopped=stopped)
         except PausedError:
@@ -100,7 +101,10 @@ def _rounds(context: SendContext, said: _Once, *, once: bool, stopped: Callable[
             said.over()
         if done and not (done.waits and waiting):
             context.reporter.say(_told(done))
+            helped = True
         elif once and not done:
+            if not helped:
+                context.reporter.say(_NOTHING)
             return
         waiting = bool(done and done.waits)
         if (not done or done.stop or waiting) and _waited(stopped):

@@ -33,7 +33,7 @@ def test_a_long_list_is_shown_first_and_then_asked_about(listed, monkeypatch, an
     monkeypatch.setattr(sys, "stdin", Terminal(answer))
     ran = folder.run(*IMPORT)
     assert ran.code == code
-    read_as, _, question = ran.err.partition("101 lines of list.csv, read as it says above")
+    read_as, _, question = ran.err.partition("100 lines of list.csv, read as it says above")
     assert "address" in read_as
     assert "Type import to import them, anything else cancels: " in question
     if people:

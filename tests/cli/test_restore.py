@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import resource
 import shutil
 import sqlite3
@@ -161,6 +162,8 @@ def test_records_that_are_missing_or_damaged_are_replaced(ready, copy, state):
         log.write_bytes(stale)
     ran = ready.run("db", "restore", "copy.db", "--yes")
     assert ran.code == 0, ran.err
+    rows = re.findall(r"^(?:people|last change) +(\S+)  ", ran.err, re.MULTILINE)
+    assert rows == ["?" if state in {"damaged", "text"} else "none"] * 2
     assert counts(database(ready)) == (25, 1)
     assert {one.status for one in ready.people()} == {"active"}
     assert ready.run("status").code == 0

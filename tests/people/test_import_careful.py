@@ -135,6 +135,14 @@ def test_a_list_that_is_read_in_another_way_does_not_go_on_with_an_interrupted_i
     assert one._staged_hash() != other._staged_hash()
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+@pytest.mark.parametrize("end", ["", "\n", "\r\n"])
+def test_the_lines_of_a_list_are_its_people_however_it_ends(tmp_path, encoding, end):
+    file = tmp_path / "list.csv"
+    file.write_text(f"email\na@b.org\nb@b.org{end}", encoding, newline="")
+    assert open_list(tmp_path, file).lines == 2
+
+
 # --- archives --------------------------------------------------------------------------------
 
 MAILCHIMP = "Email Address,First Name,LEID,EUID,TAGS"
@@ -159,6 +167,7 @@ def test_the_archive_of_mailchimp_is_read_as_one_list(tmp_path):
             "readme.txt": "hello",
         },
     )  # fmt: skip
+    assert open_list(tmp_path, path).lines == 7  # no header is a person
     with store_with(tmp_path, []) as store:
         foreseen = check_list(open_list(tmp_path, path), store, now=NOW)
         done = taken(store, path)

@@ -20,6 +20,7 @@ __all__ = ["folder", "plain_environment"]
 pytestmark = pytest.mark.processes
 
 DEFERRED = Outcome(result=Result.DEFERRED, reason="451 greylisted")
+IDLE = "no issue is being sent that a worker could help with\n"
 #: Of a row, as it was before its last claim.
 UNCLAIMED = "state = 'queued', attempt = attempt - 1"
 
@@ -175,7 +176,7 @@ def test_a_worker_tells_of_more_also_where_others_had_paused_the_run(folder: Fol
         told = "SELECT state, told_attempts, told_position FROM runs"
         assert postgres.server().ask(database, told) == [("paused", 10, 10)]
         ran = folder.run("worker", "--once")
-        assert (ran.code, ran.err) == (0, "")  # it is told once
+        assert (ran.code, ran.err) == (0, IDLE)  # it is told once
         # On another machine, which has another folder.
         (folder.root / "issues/.ledger/74.json").unlink()
         assert folder.send("--restored").code == 9
@@ -197,7 +198,7 @@ def test_a_worker_tells_of_more_also_where_the_records_have_the_run_as_it_stood(
         through_smtp(folder, port)
         assert folder.send("--limit", "10").code == 6
         ran = folder.run("worker", "--once")
-        assert (ran.code, ran.err) == (0, "")  # all is well
+        assert (ran.code, ran.err) == (0, IDLE)  # all is well
         with postgres.by_hand(database) as execute:
             execute("SET session_replication_role = replica")
             execute(f"UPDATE deliveries SET {UNCLAIMED}, message_id = '' WHERE position IN (9, 10)")
@@ -207,7 +208,7 @@ def test_a_worker_tells_of_more_also_where_the_records_have_the_run_as_it_stood(
         assert (ran.code, ran.err) == (0, said)
         told = "SELECT told_attempts, told_position FROM runs"
         assert postgres.server().ask(database, told) == [(10, 10)]
-        assert folder.run("worker", "--once").err == ""  # it is told once
+        assert folder.run("worker", "--once").err == IDLE  # it is told once
         # On another machine, which has another folder.
         (folder.root / "issues/.ledger/74.json").unlink()
         assert folder.send("--restored").code == 9

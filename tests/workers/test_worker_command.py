@@ -28,6 +28,7 @@ def test_without_a_send_a_worker_ends_at_once_and_leaves_no_lease(folder: Folder
     assert folder.send("--limit", "5").code == 6  # a rehearsal, and limited: no worker's business
     ran = folder.run("worker", "--once")
     assert (ran.code, ran.out) == (0, "")
+    assert ran.err == "no issue is being sent that a worker could help with\n"
     assert postgres.server().ask(database, "select count(*) from leases") == [(0,)]
     sent = "select count(*) from deliveries where state = 'accepted'"
     assert postgres.server().ask(database, sent) == [(5,)]

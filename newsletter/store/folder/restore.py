@@ -36,7 +36,8 @@ class Restoration:
 
     Attributes:
         copy: what is in it.
-        present: what is in the records of now, None where they are missing or cannot be read.
+        missing: whether there are no records now.
+        present: what is in them, None where they are missing or cannot be read.
         outdated: whether it needs `newsletter db upgrade`.
     """
 
@@ -45,7 +46,8 @@ class Restoration:
         self.copy = contents(draft)
         self.outdated = found != HEAD
         self.present: Contents | None = None
-        if path.exists():
+        self.missing = not path.exists()
+        if not self.missing:
             with contextlib.suppress(files.Error):
                 self.present = contents(path)
 
