@@ -24,10 +24,11 @@ from tests.support.cli_fixtures import (
     plain_environment,
     ready,
     snapshot,
+    whole_letter,
 )
 from tests.support.store_samples import suppress
 
-__all__ = ["folder", "plain_environment", "ready"]
+__all__ = ["folder", "plain_environment", "ready", "whole_letter"]
 
 pytestmark = pytest.mark.processes
 
@@ -75,6 +76,7 @@ def test_before_anything_leaves_the_author_sees_what_and_to_whom(ready):
     assert ran.err.endswith("      mail/074/0001.eml is the mail itself, for any mail program\n")
 
 
+@pytest.mark.usefixtures("whole_letter")
 def test_what_the_checks_warn_of_is_shown_and_not_only_counted(ready):
     for ran in ready.send(), ready.run("approve", "--issue", "74", "--anyway"):
         [told] = [line for line in ran.err.splitlines() if line.startswith(f"{ISSUE}:")]

@@ -13,12 +13,12 @@ from newsletter.preview.choices import TABS
 from newsletter.preview.issue_previews import IssuePreviews
 from newsletter.preview.readers import READERS
 from tests.preview.test_preview_sending import sending
-from tests.support.cli_fixtures import ISSUE, folder, plain_environment, ready
+from tests.support.cli_fixtures import ISSUE, folder, plain_environment, ready, whole_letter
 from tests.support.pages import parse_page, with_class
 from tests.support.preview_fixtures import a_preview, by_id, desk, words_of
 from tests.support.web_fixtures import settings_of
 
-__all__ = ["desk", "folder", "plain_environment", "ready"]
+__all__ = ["desk", "folder", "plain_environment", "ready", "whole_letter"]
 
 WARNING = Finding(
     id="link-http", severity="warning", place=Place("issues/074-a-letter.md", 12), message="an old warning",
@@ -47,6 +47,7 @@ def test_one_size_stands_everywhere(ready, more):
     assert {previews.preview(74, one).size for one in READERS} == {size}  # type: ignore[union-attr]
 
 
+@pytest.mark.usefixtures("whole_letter")
 def test_the_checks_tell_the_same_size(ready):
     ready.edit(ISSUE, "Put the kettle on", f"Put the kettle on{' and wait' * 7200}")
     assert ready.run("build", "--issue", "74", "--out", "built").code == 0

@@ -14,9 +14,11 @@ import pytest
 from newsletter.project import files
 from newsletter.publishing import letters
 from tests.conftest import CORPUS, corpus_names, require
-from tests.support.cli_fixtures import ADDRESSES, Folder, folder, plain_environment
+from tests.support.cli_fixtures import ADDRESSES, Folder, folder, plain_environment, whole_letter
 
-__all__ = ["folder", "plain_environment"]
+__all__ = ["folder", "plain_environment", "whole_letter"]
+
+pytestmark = pytest.mark.usefixtures("whole_letter")
 
 DAY = "2026-11-28"
 URL = "https://letters.slackwater.example.org/archive"

@@ -10,11 +10,15 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import ROOT
 from tests.publishing.test_archive_build import build, contents, dated
-from tests.support.cli_fixtures import folder, plain_environment
+from tests.support.cli_fixtures import folder, plain_environment, whole_letter
 
-__all__ = ["dated", "folder", "plain_environment"]
+__all__ = ["dated", "folder", "plain_environment", "whole_letter"]
+
+pytestmark = pytest.mark.usefixtures("whole_letter")
 
 GOLDEN = ROOT / "tests" / "golden" / "archive.txt"
 LIST = ".newsletter-archive.json"  # holds the hashes of pictures, too

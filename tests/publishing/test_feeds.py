@@ -13,9 +13,11 @@ import pytest
 from lxml import etree
 
 from tests.publishing.test_archive_build import URL, build, dated
-from tests.support.cli_fixtures import folder, plain_environment
+from tests.support.cli_fixtures import folder, plain_environment, whole_letter
 
-__all__ = ["dated", "folder", "plain_environment"]
+__all__ = ["dated", "folder", "plain_environment", "whole_letter"]
+
+pytestmark = pytest.mark.usefixtures("whole_letter")
 ATOM = "{http://www.w3.org/2005/Atom}"
 CONTENT = "{http://purl.org/rss/1.0/modules/content/}encoded"
 

@@ -25,16 +25,16 @@ from newsletter.errors import AccountError
 from newsletter.project.letters import prepare_letter
 from newsletter.publishing.images import _PictureFolder
 from tests.support.certificates import certificate, server_side
-from tests.support.cli_fixtures import ISSUE, Folder, folder, plain_environment, ready
+from tests.support.cli_fixtures import ISSUE, Folder, folder, plain_environment, ready, whole_letter
 from tests.support.commands import killed
 from tests.support.mailroom import post_office
 from tests.support.ports import free_port
 from tests.support.smtp_servers import Keeper, aiosmtpd
 from tests.support.web_servers import Told, web_server
 
-__all__ = ["certificate", "folder", "plain_environment", "ready"]
+__all__ = ["certificate", "folder", "plain_environment", "ready", "whole_letter"]
 
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.processes, pytest.mark.usefixtures("whole_letter")]
 
 ASSETS = "https://assets.slackwater.example.org"
 PICTURES = ("harbour", "jetty", "orrin-sound")

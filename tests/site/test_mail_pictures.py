@@ -6,9 +6,11 @@ import pytest
 
 from tests.publishing.test_archive_build import dated
 from tests.site.test_archive_pages import served
-from tests.support.cli_fixtures import folder, plain_environment, ready
+from tests.support.cli_fixtures import folder, plain_environment, ready, whole_letter
 
-__all__ = ["dated", "folder", "plain_environment", "ready"]
+__all__ = ["dated", "folder", "plain_environment", "ready", "whole_letter"]
+
+pytestmark = pytest.mark.usefixtures("whole_letter")
 
 ASSETS = "https://letters.slackwater.example.org/archive"
 

@@ -186,6 +186,14 @@ def copy_example(root: Path) -> None:
             shutil.copy2(source, target)
 
 
+def shorten(root: Path) -> None:
+    """Leave of the letter a third: to prepare the whole of it is most of a command."""
+    text = (root / ISSUE).read_text("utf-8")
+    begin, _, rest = text.partition("* 🪝 ")
+    link, _, _ = rest.partition("**[")[2].partition("\n## ")
+    (root / ISSUE).write_text(f"{begin}**[{link}", "utf-8")
+
+
 def copy_theme(root: Path) -> None:
     """Copy the example's theme and nothing else."""
     shutil.copytree(ROOT / "templates", root / "templates")
@@ -213,10 +221,17 @@ def folder(
     capsys: pytest.CaptureFixture[str],
     plain_environment: None,
 ) -> Folder:
-    """The example newsletter, fresh: nothing imported, nothing sent."""
+    """The example newsletter with a shorter letter, fresh: nothing imported, nothing sent."""
     root = tmp_path / "letters"
     copy_example(root)
+    shorten(root)
     return Folder(root, monkeypatch, capsys)
+
+
+@pytest.fixture
+def whole_letter(folder: Folder) -> None:
+    """The folder has all of its letter."""
+    shutil.copy2(ROOT / ISSUE, folder.root / ISSUE)
 
 
 @functools.cache
