@@ -17,6 +17,7 @@ import pytest
 # It tries at its import whether there is IPv6, which a quick test may not.
 import urllib3.util.connection  # noqa: F401
 
+from newsletter.cli.show import VOICE, Voice
 from newsletter.issue import Issue, parse
 from newsletter.render import Look, Options, Theme
 from newsletter.render.palette import palettes
@@ -164,6 +165,12 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(200_000, 50, 100)
+
+
+def pytest_runtest_setup() -> None:
+    """How loud and colourful a command of the test before had to be is no matter of this one."""
+    for field in dataclasses.fields(Voice):
+        setattr(VOICE, field.name, getattr(Voice(), field.name))
 
 
 @pytest.fixture

@@ -163,7 +163,7 @@ def test_no_backup_is_put_where_they_were_before_they_are_marked_back(folder, go
         records.unlink()
     ran = folder.run("db", "restore", "copy.db", "--yes")
     assert (ran.code, ran.out) == (8, "")
-    assert "these records were moved to postgresql:///" in ran.error
+    assert "these records were moved to postgresql://" in ran.error
     assert f"remove {records}.moved" in ran.hint
     assert records.exists() is not gone
     assert not list((records.parent / "backups").glob("before-restore-*"))

@@ -49,12 +49,12 @@ def with_another_port(folder: Folder) -> Iterator[Command]:
 
 
 def test_what_keeps_the_only_worker_from_it_is_said_wherever_one_looks(folder, url, monkeypatch):
-    def told(context, run) -> bool:
+    def told(context, run) -> tuple[bool, str]:
         while not shares.unsent(context.store).get(run.id):
             time.sleep(0.05)
-        return False
+        return False, ""
 
-    monkeypatch.setattr(sending, "_is_taken_up", told)
+    monkeypatch.setattr(sending, "_taken_up", told)
     with aiosmtpd(keeper := Keeper()) as port:
         through_smtp(folder, port)
         with with_another_port(folder) as process:

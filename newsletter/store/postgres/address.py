@@ -9,6 +9,7 @@ from typing import Final, NamedTuple, Self
 from urllib.parse import unquote
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
 
 from newsletter.errors import InputError, Place
 
@@ -42,6 +43,13 @@ class ServerAddress(NamedTuple):
     schema: str
     path: Path
     place: Place
+
+    @property
+    def user(self) -> str:
+        """Who connects, as SQL names them; "NAME" where the driver finds one."""
+        name = self.url.username
+        quoted = postgresql.dialect().identifier_preparer.quote  # type: ignore[no-untyped-call]
+        return quoted(name) if name else "NAME"
 
     @classmethod
     def parse(cls, url: str) -> Self:

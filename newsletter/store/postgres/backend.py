@@ -98,9 +98,7 @@ class PostgresBackend:
             silence=Silence(self.hurry),
         )  # fmt: skip
         self.engine = reach(_CONNECTIONS)
-        #: Who connects, as SQL names them; the driver finds one that the address does not name.
-        quoted = self.engine.dialect.identifier_preparer.quote
-        self._user = quoted(address.url.username) if address.url.username else "NAME"
+        self._user = address.user
         self.connections = 0
         #: When the server that was written to last had begun.
         self._since = ""
