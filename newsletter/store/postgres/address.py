@@ -9,7 +9,6 @@ from typing import Final, NamedTuple, Self
 from urllib.parse import unquote
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql
 
 from newsletter.errors import InputError, Place
 
@@ -48,8 +47,7 @@ class ServerAddress(NamedTuple):
     def user(self) -> str:
         """Who connects, as SQL names them; "NAME" where the driver finds one."""
         name = self.url.username
-        quoted = postgresql.dialect().identifier_preparer.quote  # type: ignore[no-untyped-call]
-        return quoted(name) if name else "NAME"
+        return self.url.get_dialect()().identifier_preparer.quote(name) if name else "NAME"
 
     @classmethod
     def parse(cls, url: str) -> Self:
