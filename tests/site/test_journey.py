@@ -214,7 +214,8 @@ def test_a_kill_after_the_press_neither_loses_the_welcome_nor_doubles_it(ready, 
     with aiosmtpd(keeper) as port:
         through(ready, port)
         with serving(ready.root) as (process, url):
-            page = urllib.request.urlopen(f"{url}/subscribe", timeout=60).read().decode()
+            with urllib.request.urlopen(f"{url}/subscribe", timeout=60) as answer:
+                page = answer.read().decode()
             time.sleep(1.2)
             passed = re.search(r'name="pass" value="([^"]*)', page)
             assert passed

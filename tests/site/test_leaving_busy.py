@@ -126,7 +126,8 @@ def press(url: str) -> int:
         with urllib.request.urlopen(request, timeout=60) as answer:
             return int(answer.status)
     except urllib.error.HTTPError as error:
-        return error.code
+        with error:
+            return error.code
 
 
 def test_one_click_counts_though_an_import_holds_the_records_and_the_server_is_killed_right_after(
