@@ -181,11 +181,11 @@ def _look_up(
 
 
 def _stopped(found: Run | None) -> str:
-    """That an issue was cancelled or paused, and why: whoever sends it takes that back."""
+    """That an issue was cancelled or paused, and why; whoever sends it takes a cancel back."""
     if found is None or found.state not in {RunState.CANCELLED, RunState.PAUSED}:
         return ""
     why = f"{found.state.value}: {found.reason}" if found.reason else found.state.value
-    return f"{why}; to send it takes that back"
+    return f"{why}; to send it takes that back" if found.state is RunState.CANCELLED else why
 
 
 def _skipped(store: Store, run: Run, counts: Counts) -> Mapping[str, int]:
