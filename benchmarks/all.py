@@ -176,11 +176,6 @@ SUBJECTS: Final = (
         "for 256 MB of shared buffers. What a million adds is told beside the same command for a "
         "short list. Whoever claims shares two cores with it: what a server of "
         "its own takes is more.",
-        missed="The statements that freeze take about 26 microseconds of this processor for each "
-        "row, on two connections at once, and two cores are full of them: nearly half is the index "
-        "that lets no address get an issue twice, the rest the row, four other indexes and finding "
-        "who gets it. Two workers, the server and the mail server share two cores, and two workers "
-        "fill them.",
     ),
     Subject(
         name="moving",
