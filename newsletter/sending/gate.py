@@ -308,16 +308,12 @@ def soon_gone(store: Store, environ: Mapping[str, str]) -> InputError | None:
 
     Those that know an earlier send were not made for this job alone.
     """
-    if store.backend.on_server or not _is_build_machine(environ):
+    kept = store.backend.on_server or not _is_build_machine(environ)
+    if kept or runs.last_issue(store) is not None:
         return None
-    known = runs.last_issue(store) is not None
-    return (
-        None
-        if known
-        else _forgetful(
-            "these records are new, and a build machine (CI is set) does not keep them",
-            store.backend.place,
-        )
+    return _forgetful(
+        "these records are new, and a build machine (CI is set) does not keep them",
+        store.backend.place,
     )
 
 

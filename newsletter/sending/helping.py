@@ -167,18 +167,17 @@ def _leaderless(store: Store) -> Callable[[], bool]:
     return ask
 
 
-def tell_why_not(context: SendContext, error: NewsletterError, *, anew: bool) -> None:
+def tell_why_not(context: SendContext, why: str, *, anew: bool) -> None:
     """Let all know why this worker sends nothing of a run that nobody leads.
 
     It stands on its own screen only, and whoever looks at the records sees a run that goes on.
 
     Args:
         context: what it is done with.
-        error: what keeps it.
+        why: what keeps it.
         anew: whether that is another reason than a moment ago.
     """
     store = context.store
-    why = f"{error} ({error.cause})" if error.cause else str(error)
     with contextlib.suppress(NewsletterError):  # it is said here in any case
         shared = runs.find_shared(store)
         if shared and not store.sender() and (anew or not shared.run.reason):

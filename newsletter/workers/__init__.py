@@ -92,7 +92,7 @@ def _rounds(context: SendContext, said: _Once, *, once: bool, stopped: Callable[
         except PausedError:
             raise
         except NewsletterError as error:
-            tell_why_not(context, error, anew=said.is_new(error))
+            tell_why_not(context, _with_cause(error), anew=said.is_new(error))
             if once:
                 raise
             said.warn(error)
