@@ -48,7 +48,7 @@ def say(text: str = "", *, quiet_at: int = 0) -> None:
     """
     if VOICE.verbosity >= quiet_at:
         with contextlib.suppress(OSError):
-            print(text, file=sys.stderr, flush=True)  # noqa: T201  # the one place that prints
+            _print_line(text, sys.stderr)
 
 
 class Console:
@@ -65,7 +65,13 @@ class Console:
 
 def result(text: str) -> None:
     """The result of a command, on stdout."""
-    print(text, flush=True)  # noqa: T201  # the one place that prints
+    _print_line(text, sys.stdout)
+
+
+def _print_line(text: str, stream: TextIO) -> None:
+    # With its end in one piece: what another thread says meanwhile stands before it or after it.
+    stream.write(f"{text}\n")
+    stream.flush()
 
 
 def result_json(values: Mapping[str, Any]) -> None:

@@ -173,8 +173,12 @@ class Fetcher:
         if parts.scheme not in {"http", "https"} or not host or "@" in parts.netloc:
             raise _RefusedError("it is no plain web address")
         safe = parts.scheme == "https"
-        kind = http.client.HTTPSConnection if safe else http.client.HTTPConnection
-        connection = kind(host, parts.port)
+        connection: http.client.HTTPConnection = (
+            # Without a context it would read the system's certificates for one of its own.
+            http.client.HTTPSConnection(host, parts.port, context=self.tls)
+            if safe
+            else http.client.HTTPConnection(host, parts.port)
+        )
         connection.sock = self._socket(host, connection.port, until)
         # A timeout counts from the last byte; a server that drips must end as well.
         end = threading.Timer(max(0.0, until - time.monotonic()), _shut, (connection,))

@@ -25,6 +25,7 @@ from tests.support.cli_fixtures import (
     folder,
     plain_environment,
     ready,
+    shorten,
     snapshot,
 )
 from tests.support.commands import HANGS, SCRIPT, Command, script, started
@@ -34,7 +35,7 @@ __all__ = ["folder", "plain_environment", "ready"]
 
 pytestmark = pytest.mark.processes
 
-PEOPLE = 800
+PEOPLE = 500
 SEND = ("send", "--issue", "74", "--confirm", "74")
 
 
@@ -43,6 +44,7 @@ def crowd(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A newsletter with a long list imported, to be copied."""
     root = tmp_path_factory.mktemp("crowd")
     copy_example(root)
+    shorten(root)
     people = "".join(f"reader{n}@example.org,Reader {n}\n" for n in range(1, PEOPLE + 1))
     (root / "subscribers/crowd.csv").write_text(f"email,name\n{people}", "utf-8")
     words = ("subscribers", "import", "subscribers/crowd.csv", "--consent-source", "invented")
@@ -118,11 +120,12 @@ def test_a_signal_lets_the_mail_in_flight_finish_and_the_run_goes_on_later(large
 
 def test_a_window_that_is_closed_lets_the_mail_in_flight_finish(large):
     session = Session(large.root, *SEND)
-    while not large.mails():
-        assert session.process.poll() is None
-    session.close()
-    session.process.communicate(timeout=HANGS)
-    assert session.process.returncode == 129
+    with session.process as process:
+        while not large.mails():
+            assert process.poll() is None
+        session.close()
+        process.communicate(timeout=HANGS)
+    assert process.returncode == 129
     states = large.states()
     assert set(states) == {"accepted", "queued"}
     assert len(large.mails()) == states["accepted"]

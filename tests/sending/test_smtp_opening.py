@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import select
 import signal
 import threading
 import time
@@ -73,11 +74,18 @@ def trial(newsletter):
     return newsletter.run("test", "--issue", "74", "--to", "me@elsewhere.example.net")
 
 
-@pytest.mark.parametrize(("greeting", "security"), [("", "tls"), ("220 ready", "tls")])
-def test_clear_words_are_known_whenever_they_come(greeting, security):
+@pytest.mark.parametrize("early", [True, False])
+def test_clear_words_are_known_whenever_they_come(monkeypatch, early):
     """Before the first byte of TLS, and in answer to it."""
-    with scripted(greeting=greeting) as server:
-        where = Server(host="127.0.0.1", port=server.port, security=security)
+
+    def once_there(session, *more):
+        assert select.select([session.sock], [], [], HANGS)[0]
+        opening.encrypt_at_once(session, *more)
+
+    if early:
+        monkeypatch.setattr(smtp, "encrypt_at_once", once_there)
+    with scripted(greeting="220 ready" if early else Late("220 ready", 0.3)) as server:
+        where = Server(host="127.0.0.1", port=server.port, security="tls")
         outcome = try_session(where, seconds=5.0)
     assert outcome
     assert outcome.reason == IN_CLEAR.format(server.port)

@@ -377,7 +377,7 @@ MOST = 20_000
 
 def test_any_mutation_of_any_event_leaves_all_others_alone(letters, room, request):
     """A fifth of what comes is good and must be recorded; nobody is settled, none was claimed."""
-    number = 20_000 if request.config.getoption("--long") else 500
+    number = 20_000 if request.config.getoption("--long") else 300
     with open_project_in(letters) as (_, store):
         begin(store)
         own = store.feedback.store_id()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import re
 
 import pytest
@@ -16,6 +17,7 @@ from tests.support.stories import START, story
 NOW = START + dt.timedelta(days=179)
 
 
+@functools.cache
 def figures(*, reported=True):
     with Store.open(url_in(story(reported=reported)), read_only=True) as store:
         run = runs.find(store, 74, rehearsal=False)
@@ -23,7 +25,7 @@ def figures(*, reported=True):
         return history.overview(store, now=NOW), history.of_issue(store, run)
 
 
-@pytest.fixture(params=[0, 1], ids=["all issues", "one issue"])
+@pytest.fixture(scope="module", params=[0, 1], ids=["all issues", "one issue"])
 def html(request):
     return page(figures()[request.param], 'Slack <i> & "Water"', now=NOW)
 

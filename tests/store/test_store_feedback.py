@@ -39,7 +39,7 @@ pytestmark = pytest.mark.usefixtures("dialect")
 
 ACCEPTED = "accepted"
 #: How many orders are tried; TESTS_ORDERS=10000 takes some minutes.
-ORDERS = int(os.environ.get("TESTS_ORDERS", "0")) or either(120, 400)
+ORDERS = int(os.environ.get("TESTS_ORDERS", "0")) or either(60, 400)
 
 
 def address(number):

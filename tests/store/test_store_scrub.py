@@ -12,7 +12,7 @@ from newsletter.store.sqlite import pages
 from newsletter.store.sqlite.maintenance import empty_log
 from tests.support.store_samples import LATER, NOW, a_row, look, people, store_with
 
-PEOPLE = 1500
+PEOPLE = 600
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +21,7 @@ def worn(tmp_path_factory):
     folder = tmp_path_factory.mktemp("worn")
     store = store_with(folder, people(PEOPLE))
     chance = random.Random(1)  # the same at every run
-    for _ in range(80):
+    for _ in range(40):
         rows = [
             {"name": "m" * chance.randrange(1500), "id": chance.randrange(PEOPLE) + 1}
             for _ in range(60)

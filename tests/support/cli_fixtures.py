@@ -240,6 +240,7 @@ def imported_example() -> Path:
     root = Path(tempfile.mkdtemp(prefix="imported-")) / "letters"
     atexit.register(shutil.rmtree, root.parent)
     copy_example(root)
+    shorten(root)
     said = io.StringIO()
     words = ("subscribers", "import", "subscribers/example.csv", "--consent-source", "invented")
     with (

@@ -58,6 +58,7 @@ class Command:
         umask: which permissions the files that it makes have not.
         bugs: planted in it, see `tests.campaign.planted`.
         program: text of a Python program that is run in place of the command, with these words.
+        terminal: what it reads from, and says errors to; its own `stderr` stays empty then.
     """
 
     stdout: TextIO
@@ -73,6 +74,7 @@ class Command:
         umask: int | None = None,
         bugs: Sequence[str] = (),
         program: str = "",
+        terminal: int | None = None,
     ) -> None:
         environ = dict(os.environ if env is None else env)
         self.args = ["newsletter", *words]
@@ -81,12 +83,13 @@ class Command:
         err, its_err = os.pipe()
         self.stdout, self.stderr = os.fdopen(out), os.fdopen(err)
         nothing = os.open(os.devnull, os.O_RDONLY)
-        given = [its.fileno(), nothing, its_out, its_err]
+        streams = [nothing, its_out, its_err] if terminal is None else [terminal, its_out, terminal]
         try:
-            socket.send_fds(_server(environ.get("LD_PRELOAD")), [b"."], given)
+            server = _server(environ.get("LD_PRELOAD"))
+            socket.send_fds(server, [b"."], [its.fileno(), *streams])
         finally:
             its.close()
-            for file in given[1:]:
+            for file in (nothing, its_out, its_err):
                 os.close(file)
         order = {
             "words": [str(SCRIPT), *words], "folder": str(root), "environ": environ,

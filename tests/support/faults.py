@@ -29,7 +29,7 @@ from tests.support.cli_fixtures import ADDRESSES, Folder, Ran, imported_example
 #: How many people there are.
 PEOPLE = 25
 ACCOUNT_NAMES = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_CA_BUNDLE", "HTTP_PROXY", "HTTPS_PROXY",
-                 "http_proxy", "https_proxy", "ALL_PROXY", "all_proxy", "SSL_CERT_FILE")  # fmt: skip
+                 "http_proxy", "https_proxy", "ALL_PROXY", "all_proxy")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

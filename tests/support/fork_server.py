@@ -87,8 +87,9 @@ def _wait_for_one(orders: socket.socket) -> _Ordered:
         if not (pid := os.fork()):
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            # Who began the tests behind `nohup` has this one ignored, in all that they start.
+            # Who began the tests behind another program may have these ignored in all they start.
             signal.signal(signal.SIGHUP, signal.SIG_DFL)
+            signal.signal(signal.SIGINT, signal.default_int_handler)
             for one in (orders, ended, woken, *running.values()):
                 one.close()
             return _Ordered(connection, streams)

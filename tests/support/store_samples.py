@@ -107,10 +107,11 @@ def url_in(folder: Path) -> str:
     return f"{postgres.server().url(_databases[folder])}&folder={quote(str(folder))}"
 
 
-#: Lists up to this length are kept as files; a longer one is written each time.
-_SHORT = 50
+#: Lists up to this length are kept; a longer one is written each time.
+_SHORT = 2_000
 
 _kept: dict[tuple[str, str], dict[str, bytes]] = {}
+_templates: dict[tuple[str, str], str] = {}
 
 
 def _files(rows: list[Row], identity: str) -> dict[str, bytes]:
@@ -140,19 +141,29 @@ def _copy(files: dict[str, bytes], folder: Path) -> None:
         path.write_bytes(content)
 
 
+def _template(rows: list[Row], identity: str) -> str:
+    """The name of a database with such a store, to be copied; it is made once."""
+    if not rows:
+        return postgres.template(identity)
+    if (key := (identity, repr(rows))) not in _templates:
+        name = postgres.new_database(postgres.template(identity))
+        with tempfile.TemporaryDirectory() as made, pytest.MonkeyPatch.context() as patch:
+            patch.setattr(postgres, "door", None)  # as for the empty one
+            patch.setitem(_databases, Path(made), name)
+            new_store(Path(made), rows).close()
+        _templates[key] = name
+    return _templates[key]
+
+
 def store_with(folder: Path, rows: list[Row], *, identity: str = "") -> Store:
     """A store with these rows; its keys and its identity are those of every other such store."""
-    if _on_server:
-        if folder not in _databases:
-            _databases[folder] = postgres.new_database(postgres.template(identity))
-        return new_store(folder, rows)
-    if (folder / "newsletter.db").exists():
-        return new_store(folder, rows)
-    if len(rows) > _SHORT:
-        _copy(_files([], identity), folder)
-        return new_store(folder, rows)
-    _copy(_files(rows, identity), folder)
-    return Store.open(url_in(folder))
+    there = folder in _databases if _on_server else (folder / "newsletter.db").exists()
+    copied, added = (rows, []) if not there and len(rows) <= _SHORT else ([], rows)
+    if not there and _on_server:
+        _databases[folder] = postgres.new_database(_template(copied, identity))
+    elif not there:
+        _copy(_files(copied, identity), folder)
+    return new_store(folder, added)
 
 
 def new_store(folder: Path, rows: list[Row]) -> Store:

@@ -7,33 +7,22 @@ import os
 import pty
 import select
 import signal
-import subprocess
 from pathlib import Path
 
 from tests.support.cli_fixtures import Ran, expect_no_address
-from tests.support.commands import HANGS, SCRIPT
+from tests.support.commands import HANGS, Command
 
 #: After so long without a word a command is waiting for something else.
 _SECONDS = 60
 
 
-def heed_signals() -> None:
-    """Ctrl-C and a closed window count, also where the tests run behind another program."""
-    for number in (signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, signal.SIG_DFL)
-
-
 class Session:
-    """A command on a terminal of its own."""
+    """A command on a terminal, though not one that can send it signals."""
 
     def __init__(self, root: Path, *words: str) -> None:
         self._mine, theirs = pty.openpty()
         self.said = ""
-        self.process = subprocess.Popen(
-            [SCRIPT, *words], cwd=root, text=True, start_new_session=True,
-            stdin=theirs, stdout=subprocess.PIPE, stderr=theirs,
-            preexec_fn=heed_signals,  # noqa: PLW1509
-        )  # fmt: skip
+        self.process = Command(root, words, terminal=theirs)
         os.close(theirs)
 
     def until(self, words: str) -> None:
@@ -62,7 +51,8 @@ class Session:
                 self.said += more.decode(errors="replace")
         except OSError:
             pass
-        out = self.process.communicate(timeout=HANGS)[0] or ""
+        with self.process:
+            out, _ = self.process.communicate(timeout=HANGS)
         os.close(self._mine)
         ran = Ran(self.process.returncode, out, self.said)
         expect_no_address(ran)
