@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Final
 
@@ -32,8 +33,9 @@ def asked(letters: Sequence[PreparedIssue]) -> list[PreparedIssue]:
     def refused(url: str) -> bool:
         return any(acts_when_opened(url, public) for public in ours)
 
-    replies = Fetcher(allowed=is_public, refused=refused).ask_all(pages)
-    replies |= Fetcher(allowed=is_public, refused=refused, read=_PICTURE).ask_all(pictures)
+    fetcher = Fetcher(allowed=is_public, refused=refused)
+    replies = fetcher.ask_all(pages)
+    replies |= dataclasses.replace(fetcher, read=_PICTURE).ask_all(pictures)
     connected = any(reply.status for reply in replies.values())
     if replies and not connected:
         say("no address answered; is this machine online?")

@@ -45,8 +45,8 @@ def test_events_settle_every_accepted_unknown_and_no_other(hunted, tmp_path, cap
     ways = [one for one in variants(KILLS) if one.kind == "ses"]
     trials = [(way, lost) for way in ways for lost in (0.0, 0.1)]
     with post_office() as url:
-        # Usually one mail at a time and nothing lost, and 32 at a time and a tenth lost.
-        for way, lost in trials[:: either(5, 1)]:
+        # Usually one mail at a time and a tenth lost, and 32 at a time and nothing lost.
+        for way, lost in trials[either(1, 0) :: either(3, 1)]:
             place = hunted[1] / way.name.replace(" ", "-")
             ledger = Ledger(place / "accepted.jsonl")
             ledger.update()
@@ -63,7 +63,7 @@ def test_events_settle_every_accepted_unknown_and_no_other(hunted, tmp_path, cap
     with capsys.disabled():
         print(f"\n{reports.table(pulls, accepted)}")  # noqa: T201
     assert faults == []
-    assert any(done.settled for done in pulls.values())
+    assert pulls["ses x32 -0%"].settled
 
 
 @pytest.mark.parametrize("kills", [300, 1000])

@@ -236,6 +236,17 @@ def test_a_certificate_nobody_vouches_for_is_told(certificate):
     assert plain.problem == "the connection broke"
 
 
+def test_the_certificates_of_the_system_are_read_once(certificate, monkeypatch):
+    reads = []
+    monkeypatch.setattr(ssl.SSLContext, "load_default_certs", lambda *args: reads.append(args))
+    told = Told({"/": (200, {}, b"")})
+    fetcher = Fetcher(allowed=anywhere)
+    with web_server(told, tls=server_side(certificate)):
+        for _ in range(3):
+            assert fetcher.ask(told.url("/", scheme="https")).problem
+    assert len(reads) == 1
+
+
 def test_a_server_without_tls_is_told():
     told = Told({"/": (200, {}, b"")})
     with web_server(told):

@@ -21,6 +21,7 @@ from tests.support.store_samples import (
     NOW,
     a_content,
     count_by_status,
+    new_store,
     people,
     store_with,
     suppress,
@@ -163,7 +164,8 @@ def test_a_store_spoilt_under_an_open_one_is_called_damaged(tmp_path, kind):
 def test_a_foreign_log_beside_the_file_is_no_bug(sent, tmp_path):
     other = tmp_path / "other"
     other.mkdir()
-    writer = store_with(other, people(900))
+    writer = new_store(other, people(900))
+    assert (other / "newsletter.db-wal").stat().st_size
     shutil.copy(other / "newsletter.db-wal", sent.root / f"{DATABASE}-wal")
     writer.close()
     for words in (("status",), ("subscribers", "list"), ("db", "upgrade"), ("status",)):

@@ -111,7 +111,7 @@ def url_in(folder: Path) -> str:
 _SHORT = 2_000
 
 _kept: dict[tuple[str, str], dict[str, bytes]] = {}
-_templates: dict[tuple[str, str], str] = {}
+_templates: dict[tuple[str, str], tuple[str, dict[str, bytes]]] = {}
 
 
 def _files(rows: list[Row], identity: str) -> dict[str, bytes]:
@@ -141,17 +141,18 @@ def _copy(files: dict[str, bytes], folder: Path) -> None:
         path.write_bytes(content)
 
 
-def _template(rows: list[Row], identity: str) -> str:
-    """The name of a database with such a store, to be copied; it is made once."""
+def _template(rows: list[Row], identity: str) -> tuple[str, dict[str, bytes]]:
+    """The name of a database with such a store, to be copied, and what lies beside it; made once."""
     if not rows:
-        return postgres.template(identity)
+        return postgres.template(identity), {}
     if (key := (identity, repr(rows))) not in _templates:
         name = postgres.new_database(postgres.template(identity))
         with tempfile.TemporaryDirectory() as made, pytest.MonkeyPatch.context() as patch:
+            folder = Path(made)
             patch.setattr(postgres, "door", None)  # as for the empty one
-            patch.setitem(_databases, Path(made), name)
-            new_store(Path(made), rows).close()
-        _templates[key] = name
+            patch.setitem(_databases, folder, name)
+            new_store(folder, rows).close()
+            _templates[key] = name, {path.name: path.read_bytes() for path in folder.iterdir()}
     return _templates[key]
 
 
@@ -160,7 +161,9 @@ def store_with(folder: Path, rows: list[Row], *, identity: str = "") -> Store:
     there = folder in _databases if _on_server else (folder / "newsletter.db").exists()
     copied, added = (rows, []) if not there and len(rows) <= _SHORT else ([], rows)
     if not there and _on_server:
-        _databases[folder] = postgres.new_database(_template(copied, identity))
+        name, beside = _template(copied, identity)
+        _databases[folder] = postgres.new_database(name)
+        _copy(beside, folder)
     elif not there:
         _copy(_files(copied, identity), folder)
     return new_store(folder, added)
