@@ -98,6 +98,50 @@ def test_incomplete_traces_of_a_crash_are_put_in_order_by_hand(tmp_path):
         assert subscriber_count(store) == 5
 
 
+WRITING = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute("create table beside (one)")
+print("written", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def index(tmp_path):
+    """What a program that has the records open tells others in: where the log's pages are."""
+    new_store(tmp_path, people(5)).close()
+    command = [sys.executable, "-c", WRITING, tmp_path / "newsletter.db"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as writer:
+        assert writer.stdout
+        assert writer.stdout.readline()
+        with (tmp_path / "newsletter.db-shm").open("r+b", buffering=0) as file:
+            yield file
+        writer.communicate()
+
+
+@pytest.mark.processes
+@pytest.mark.parametrize("ends", [True, False])
+def test_an_index_that_is_being_begun_is_waited_for(tmp_path, monkeypatch, index, ends):
+    """Whoever opens the records first begins it, and nobody who only looks may."""
+    whole, waits = index.read(96), []
+    os.pwrite(index.fileno(), bytes(len(whole)), 0)
+
+    def wait(seconds):
+        waits.append(seconds)
+        if ends and len(waits) == 3:
+            os.pwrite(index.fileno(), whole, 0)
+
+    monkeypatch.setattr("newsletter.store.sqlite.read_only.time.sleep", wait)
+    if ends:
+        with Store.open(url_in(tmp_path), read_only=True) as store:
+            assert subscriber_count(store) == 5
+        assert len(waits) == 3
+    else:
+        with pytest.raises(InputError, match="traces are incomplete"):
+            Store.open(url_in(tmp_path), read_only=True)
+
+
 def test_a_store_opened_for_reading_takes_no_writes_and_no_lock(tmp_path):
     new_store(tmp_path, []).close()
     with Store.open(url_in(tmp_path), read_only=True) as store:

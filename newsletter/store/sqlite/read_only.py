@@ -16,8 +16,10 @@ from urllib.parse import quote
 
 from newsletter.errors import InputError, Place
 
-#: Files come and go while another program opens or closes the database.
-_TRIES: Final = 50
+#: Files come and go while another program opens or closes the database, and only whoever writes
+#: may put the index in order that one of them has begun.
+_PASSING: Final = frozenset({sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY})
+_TRIES: Final = 100
 _BETWEEN: Final = 0.01
 
 
@@ -39,7 +41,8 @@ def connect(path: Path, *, seconds: float) -> sqlite3.Connection:
             try:
                 return _opened(path, mode, seconds)
             except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_CANTOPEN or not left:
+                kind = error.sqlite_errorcode & 0xFF
+                if kind not in _PASSING or (kind == sqlite3.SQLITE_CANTOPEN and not left):
                     raise
         time.sleep(_BETWEEN)
     raise InputError(
